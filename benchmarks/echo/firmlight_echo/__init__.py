@@ -1,0 +1,42 @@
+"""ECHO: n subtasks, number i sleeps and returns i. It measures Firmlight, and shows how a kind is added."""
+
+import time
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import msgspec
+from firmlight_client.kinds import Kind
+
+
+class Params(msgspec.Struct, forbid_unknown_fields=True):
+    """How many subtasks, how long each sleeps, and whether every value comes back."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000_000, description="How many subtasks")]
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=3600, description="How long each of them sleeps")] = 0.0
+    collect: Annotated[bool, msgspec.Meta(description="Give back every value, in order")] = False
+
+
+class Echo(Kind):
+    """Payload `[i, seconds, collect]`; partial `[count, sum, values]`, values in no order."""
+
+    name, title, version = "ECHO", "Echo (for benchmarks)", "1"
+    Params = Params
+    subtask_seconds_max = 3605.0
+
+    def split(self, params: Params) -> Iterator[Any]:
+        for number in range(params.count):
+            yield number, params.seconds, params.collect
+
+    def run(self, payload: Any) -> Any:
+        number, seconds, collect = payload
+        if seconds:
+            time.sleep(seconds)
+        return [1, number, [number] if collect else []]
+
+    def combine(self, a: Any, b: Any) -> Any:
+        return [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
+
+    def finish(self, partial: Any, params: Params) -> Any:
+        count, total, values = partial
+        result = {"count": count, "sum": total}
+        return {**result, "values": sorted(values)} if params.collect else result

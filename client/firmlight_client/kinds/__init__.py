@@ -1,0 +1,133 @@
+"""Kinds: what can be computed, and how it is split, run and put together again.
+
+A kind is one class in one module, of this package or of any installed one, announced under the entry
+point group `firmlight.kinds`. The server splits and finishes with it; workers run it. Both may be the
+same version only: a worker is leased only subtasks of kinds whose `version` equals the server's.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, BinaryIO, ClassVar, Literal
+
+import msgspec
+
+GROUP = "firmlight.kinds"
+log = logging.getLogger(__name__)
+
+
+class ParamsError(ValueError):
+    """The input cannot be used. `field` names the parameter (empty: the input as a whole)."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.message, self.field = message, field
+
+
+class UnknownKind(LookupError):
+    """No installed package offers a kind of this name."""
+
+
+class Kind(ABC):
+    """One kind of work. Everything here must be deterministic but `run`.
+
+    Payloads and partials are anything MessagePack can carry: None, bool, int of 64 bits, float, str, bytes,
+    lists and dicts with string keys. Larger integers travel as decimal strings or bytes.
+    """
+
+    name: ClassVar[str]                       # upper case, stable: "MEAN"
+    title: ClassVar[str]                      # what people read: "Mean of many numbers"
+    version: ClassVar[str]                    # raise it whenever payloads, partials or their meaning change
+    Params: ClassVar[type[msgspec.Struct]]    # types, bounds and descriptions (msgspec.Meta) of the input
+    network: ClassVar[Literal["none", "public"]] = "none"
+    subtask_seconds_max: ClassVar[float] = 60.0
+    file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
+
+    @abstractmethod
+    def split(self, params: Any) -> Iterable[Any]:
+        """Yield at least one payload; the same params must give the same payloads in the same order."""
+
+    @abstractmethod
+    def run(self, payload: Any) -> Any:
+        """Compute one subtask on a worker; return its partial. Raising is a failed attempt."""
+
+    @abstractmethod
+    def combine(self, a: Any, b: Any) -> Any:
+        """Merge two partials. Associative and commutative; it may change and return `a`."""
+
+    @abstractmethod
+    def finish(self, partial: Any, params: Any) -> Any:
+        """Turn the partial of all subtasks into the result: anything JSON can carry."""
+
+    def is_decided(self, partial: Any) -> bool:
+        """Whether this partial already settles the task, so that the rest may be cancelled."""
+        return False
+
+    def load(self, data: Mapping[str, Any]) -> Any:
+        """Check input as it came from JSON and return it as Params. Raises ParamsError."""
+        try:
+            return msgspec.convert(data, self.Params)
+        except msgspec.ValidationError as error:
+            raise _params_error(error) from None
+
+    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any]) -> Any:
+        """Read an uploaded file called `name` beside the other params. Raises ParamsError."""
+        raise ParamsError(f"{self.name} takes no file", "file")
+
+
+def _params_error(error: msgspec.ValidationError) -> ParamsError:
+    """msgspec says "Expected `int`, got `str` - at `$.limit`" (or, for names, "missing required field `urls`").
+
+    A ParamsError that `__post_init__` raised knows its field itself; msgspec only wraps it.
+    """
+    if isinstance(error.__cause__, ParamsError):
+        return error.__cause__
+    message, _, path = str(error).partition(" - at `")
+    field = path.removeprefix("$").strip(".`").split(".")[0].split("[")[0]
+    if not field and "field `" in message:
+        field = message.split("field `")[1].rstrip("`")
+    return ParamsError(message, field)
+
+
+@cache
+def installed() -> dict[str, Kind]:
+    """Every kind that an installed package announces, by name. A broken package costs only its own kinds."""
+    found: dict[str, Kind] = {}
+    for entry in entry_points(group=GROUP):
+        try:
+            kind = entry.load()()
+        except Exception:  # somebody else's code: its fault must not take the other kinds along
+            log.exception("kind %s cannot be loaded from %s", entry.name, entry.value)
+            continue
+        found[kind.name] = kind
+    return dict(sorted(found.items()))
+
+
+def get(name: str) -> Kind:
+    """The installed kind of this name. Raises UnknownKind."""
+    try:
+        return installed()[name]
+    except KeyError:
+        raise UnknownKind(name) from None
+
+
+def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
+    """Combine 1..n partials pairwise, in rounds, so that growing partials are copied log2(n) times, not n."""
+    if not partials:
+        raise ValueError("nothing to combine")
+    row = list(partials)
+    while len(row) > 1:
+        pairs = [kind.combine(a, b) for a, b in zip(row[::2], row[1::2], strict=False)]
+        row = pairs + row[len(pairs) * 2 :]
+    return row[0]
+
+
+def params_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec allows it."""
+    (schema,), components = msgspec.json.schema_components([kind.Params], ref_template="#/$defs/{name}")
+    own = components.pop(kind.Params.__name__, schema)
+    return {**own, "$defs": components} if components else dict(own)

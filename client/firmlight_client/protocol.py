@@ -1,0 +1,191 @@
+"""The frames of `/ws/worker/`: one MessagePack map each, told apart by its `type`.
+
+`docs/protocol.md` says in words what each frame asks and promises. Times are seconds unless a name ends
+in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so fields may be added.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+SUBPROTOCOL = "firmlight.worker.v1"
+FRAME_MAX_BYTES = 16 * 2**20
+LEASES_HELD_MAX = 1024
+
+CLOSE_MALFORMED = 4400     # fatal
+CLOSE_BAD_TOKEN = 4401     # fatal
+CLOSE_BAD_VERSION = 4426   # fatal
+CLOSE_RESTARTING = 1012    # come back soon; the leases stay yours
+FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
+Index = Annotated[int, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
+Words = Annotated[str, msgspec.Meta(max_length=8192)]
+
+
+class Frame(msgspec.Struct, tag_field="type", kw_only=True):
+    """What all frames share."""
+
+
+# From the worker
+
+
+class Hello(Frame, tag="hello"):
+    """First frame of a connection. `kinds` maps kind to version; `leases` names those it still works on."""
+
+    name: Name
+    slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
+    kinds: dict[Name, Name]
+    client_version: Annotated[str, msgspec.Meta(max_length=32)]
+    platform: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    groups: Annotated[list[Name], msgspec.Meta(max_length=256)] = []  # ids or names; empty: every group of its owner
+    leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
+
+
+class Ready(Frame, tag="ready"):
+    """How many slots are free now. It replaces what was said before; 0 asks for nothing more."""
+
+    slots: Slots
+
+
+class Heartbeat(Frame, tag="heartbeat"):
+    """Renews the leases it names, and no others."""
+
+    leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
+
+
+class Result(Frame, tag="result"):
+    """The combined partial of some subtasks of one lease. `ready`: free slots, as in Ready."""
+
+    lease: LeaseId
+    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1)]
+    partial: bytes            # the kind's partial as MessagePack
+    seconds: Seconds          # what its slot computed for these subtasks
+    decided: bool = False     # this partial alone settles the task, says the kind
+    ready: Slots = 0
+
+
+class Failure(Frame, tag="failure"):
+    """One subtask raised, crashed or ran out of time; it is no longer this worker's."""
+
+    lease: LeaseId
+    subtask: Index
+    error: Annotated[str, msgspec.Meta(max_length=200)]        # ValueError, crashed, timed_out, too_large, …
+    message: Words = ""
+    traceback: Words = ""     # the last lines
+    seconds: Seconds = 0.0
+    ready: Slots = 0
+
+
+class Release(Frame, tag="release"):
+    """Gives subtasks back undone: no failure, no loss."""
+
+    lease: LeaseId
+    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1)]
+
+
+class Bye(Frame, tag="bye"):
+    """The worker leaves now; what it still holds goes to others at once."""
+
+
+# From the server
+
+
+class Welcome(Frame, tag="welcome"):
+    """Answer to Hello. `leases`: which of those named there are still this worker's; it drops the others."""
+
+    worker: str
+    name: str
+    heartbeat_seconds: float
+    lease_seconds: float
+    frame_max_bytes: int
+    server_version: str
+    leases: list[str] = []
+    groups: list[str] = []    # names of the groups it serves now
+    refused_kinds: dict[str, str] = {}   # kind -> the version the server has ("": none)
+
+
+class Lease(Frame, tag="lease"):
+    """Work for one slot: `payloads[i]` (MessagePack) belongs to `subtasks[i]`."""
+
+    lease: str
+    task: str
+    group: str
+    kind: str
+    subtasks: list[int]
+    payloads: list[bytes]
+    subtask_seconds_max: float
+
+
+class Accepted(Frame, tag="accepted"):
+    """These subtasks' result (or failure, or release) is settled; the worker may forget it."""
+
+    lease: str
+    subtasks: list[int]
+
+
+class Refused(Frame, tag="refused"):
+    """Nothing of it was taken. `open` names the lease's subtasks that still can be sent."""
+
+    lease: str
+    reason: str               # done_by_another, unknown_lease, not_in_lease, too_large, task_closed
+    open: list[int] = []
+
+
+class Cancel(Frame, tag="cancel"):
+    """Stop these leases; nothing of them is wanted any more."""
+
+    leases: list[str]
+    reason: str               # decided, cancelled, paused, lost, done_by_another, not_a_member, …
+
+
+class Drain(Frame, tag="drain"):
+    """Finish what is held, ask for nothing more, then leave."""
+
+    reason: str = ""
+
+
+class Error(Frame, tag="error"):
+    """What was wrong with the last frame. A fatal one is followed by the close of the socket."""
+
+    code: str
+    message: str
+
+
+FromWorker = Hello | Ready | Heartbeat | Result | Failure | Release | Bye
+FromServer = Welcome | Lease | Accepted | Refused | Cancel | Drain | Error
+
+_encoder = msgspec.msgpack.Encoder()
+_from_worker = msgspec.msgpack.Decoder(FromWorker)
+_from_server = msgspec.msgpack.Decoder(FromServer)
+
+
+class MalformedFrame(ValueError):
+    """The bytes are no frame of this protocol; the message says where."""
+
+
+def encode(frame: Frame) -> bytes:
+    """One frame as MessagePack."""
+    return _encoder.encode(frame)
+
+
+def _decode(decoder: Any, data: bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedFrame(str(error)) from None
+
+
+def decode_from_worker(data: bytes) -> FromWorker:
+    """What the server reads. Raises MalformedFrame."""
+    return _decode(_from_worker, data)
+
+
+def decode_from_server(data: bytes) -> FromServer:
+    """What the worker reads. Raises MalformedFrame."""
+    return _decode(_from_server, data)

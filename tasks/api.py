@@ -1,0 +1,95 @@
+"""REST: tasks, kinds and workers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import django_filters
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from firmlight_client import kinds
+from tasks import selectors, states
+from tasks.models import Task, Worker
+from tasks.serializers import KindSerializer, TaskBriefSerializer, TaskSerializer, TaskSubmission, WorkerSerializer
+from tasks.services import control, deliver
+from tasks.services.submit import submit_task
+
+
+class TaskFilter(django_filters.FilterSet):
+    group = django_filters.UUIDFilter(field_name="group_id")
+    creator = django_filters.UUIDFilter(field_name="creator_id")
+    status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES])
+    kind = django_filters.CharFilter()
+    search = django_filters.CharFilter(method="by_words", max_length=100)
+
+    class Meta:
+        model = Task
+        fields = ("group", "creator", "status", "kind")
+
+    def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
+        return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))
+
+
+class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Tasks of the groups you are in, newest first."""
+
+    serializer_class = TaskSerializer
+    filterset_class = TaskFilter
+    parser_classes = (JSONParser, MultiPartParser)
+    lookup_value_converter = "uuid"
+    queryset = Task.objects.none()
+
+    def get_queryset(self) -> QuerySet[Task]:
+        return selectors.tasks_visible_to(self.request.user).select_related("creator")
+
+    def get_serializer_class(self) -> Any:
+        return TaskBriefSerializer if self.action == "list" else TaskSerializer
+
+    @extend_schema(request=TaskSubmission, responses={201: TaskSerializer})
+    def create(self, request: Request) -> Response:
+        """Submit a task to a group."""
+        submission = TaskSubmission(data=request.data)
+        submission.is_valid(raise_exception=True)
+        task = submit_task(author=request.user, **submission.validated_data)
+        return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """End it now; running workers are told to stop."""
+        control.cancel(user=request.user, task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
+    @action(detail=True, methods=["get"])
+    def result(self, request: Request, pk: UUID) -> HttpResponse:
+        """The result itself, as the kind makes it."""
+        return HttpResponse(deliver.result_of(self.get_object()), content_type="application/json")
+
+
+class KindList(APIView):
+    """The kinds that this server can split."""
+
+    @extend_schema(responses=KindSerializer(many=True), operation_id="kinds_list")
+    def get(self, request: Request) -> Response:
+        return Response(KindSerializer(list(kinds.installed().values()), many=True).data)
+
+
+class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Your own machines."""
+
+    serializer_class = WorkerSerializer
+    lookup_value_converter = "uuid"
+    queryset = Worker.objects.none()
+
+    def get_queryset(self) -> QuerySet[Worker]:
+        return selectors.workers_visible_to(self.request.user)

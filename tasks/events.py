@@ -1,0 +1,89 @@
+"""News that leaves the app: a job is wanted, a worker may start, somebody's page changed.
+
+Jobs are sent by name, so that the wiring stays out of here. A socket may miss a message (pub/sub delivers at
+most once): workers ask again by themselves, pages get snapshots, and the sweep finds forgotten jobs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterable
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from celery import current_app
+from channels.layers import get_channel_layer
+
+Id = UUID | str
+SEND_SECONDS_MAX = 10.0
+
+
+def split(task: Id) -> None:
+    current_app.send_task("tasks.split", [str(task)])
+
+
+def conclude(task: Id, *, again: bool = False) -> None:
+    """`again`: also if another job seems to be at it (the sweep's way to heal a lost one)."""
+    current_app.send_task("tasks.conclude", [str(task), again])
+
+
+async def conclude_later(tasks: Iterable[str]) -> None:
+    """From the event loop: the broker's client blocks, so it gets a thread."""
+    for task in tasks:
+        await sync_to_async(conclude, thread_sensitive=False)(task)
+
+
+def task_topic(task: Id) -> str:
+    return f"task.{task}"
+
+
+def group_topic(group: Id) -> str:
+    return f"group.{group}"
+
+
+# From the event loop
+
+
+async def wake(conns: Iterable[str], group: Id) -> None:
+    """Tell these idle connections that the group has work for them."""
+    for conn in conns:
+        await _send(conn, {"type": "work.available", "group": str(group)})
+
+
+async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
+    """Tell the holders of these (connection, lease) pairs to stop."""
+    by_conn: dict[str, list[str]] = {}
+    for conn, lease in pairs:
+        by_conn.setdefault(conn, []).append(lease)
+    for conn, leases in by_conn.items():
+        await _send(conn, {"type": "leases.cancelled", "leases": leases, "reason": reason})
+
+
+async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
+    """Tell everybody who watches the task or its group; `final` news are never held back."""
+    message = {"type": "task.changed", "task": str(task), "final": final}
+    layer = get_channel_layer()
+    await layer.group_send(task_topic(task), message)
+    await layer.group_send(group_topic(group), message)
+
+
+async def _send(conn: str, message: dict[str, Any]) -> None:
+    await get_channel_layer().send(conn, message)
+
+
+# From blocking code: one loop of our own per process, so that the channel layer keeps one connection
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    threading.Thread(target=loop.run_forever, name="events", daemon=True).start()
+    return loop
+
+
+def tell(news: Coroutine[Any, Any, None]) -> None:
+    """Run one of the above to its end from a job or a view."""
+    asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)

@@ -1,0 +1,29 @@
+"""Celery jobs. All may run twice, at once, or be lost: the sweep finds what is missing."""
+
+from celery import shared_task
+
+from tasks.services import conclude as concluding
+from tasks.services import split as splitting
+from tasks.services import sweep as sweeping
+
+
+@shared_task(name="tasks.split", acks_late=True, ignore_result=True)
+def split(task_id: str) -> None:
+    splitting.split_task(task_id)
+
+
+@shared_task(name="tasks.conclude", acks_late=True, ignore_result=True)
+def conclude(task_id: str, again: bool = False) -> None:
+    concluding.conclude_task(task_id, again=again)
+
+
+@shared_task(name="tasks.sweep", acks_late=True, ignore_result=True)
+def sweep() -> None:
+    """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
+    sweeping.requeue_expired()
+    sweeping.reconcile()
+
+
+@shared_task(name="tasks.purge", acks_late=True, ignore_result=True)
+def purge() -> None:
+    sweeping.purge()

@@ -1,0 +1,44 @@
+-- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
+-- attempts_max of them it fails for good, and with it the task, unless partial results are allowed.
+-- args: lease worker subtask error message traceback seconds attempts_max losses_max memory_ms idle_ms
+-- returns {'accepted', task, complete, {connections to wake}} or {'refused', reason}
+local rec = lease_of(a.lease)
+if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease'} end
+local task = rec.task
+local t = hash(key('t', task))
+if not t.state then return {'refused', 'task_closed'} end
+local owed = false
+for _, subtask in ipairs(rec.list) do owed = owed or subtask == a.subtask end
+if not owed then return {'refused', 'not_in_lease'} end
+if redis.call('HEXISTS', key('t', task, 'payloads'), a.subtask) == 0 then
+  owe_less(rec, {[a.subtask] = true})
+  return {'refused', 'done_by_another'}
+end
+
+local ids = holders(task, a.subtask, rec)
+local others = without(ids, rec.id)
+local work, blame = key('t', task, 'work'), key('t', task, 'blame')
+redis.call('HINCRBY', work, a.worker .. ':f', 1)
+redis.call('HSETNX', work, a.worker .. ':first', now)
+redis.call('HSET', work, a.worker .. ':last', now)
+redis.call('HSET', blame, a.subtask .. ':by:' .. a.worker, now)
+local attempts = redis.call('HINCRBY', blame, a.subtask .. ':attempts', 1)
+if #ids > 0 and #others == 0 then redis.call('HINCRBY', key('t', task), 'leased', -1) end
+if rec.active == '1' then charge(t.creator, -tonumber(rec.charge)) end
+charge(t.creator, math.min(a.seconds, math.max(now - tonumber(rec.since), 1) / 1000))
+owe_less(rec, {[a.subtask] = true})
+
+local what = cmsgpack.pack({a.subtask, a.worker, a.error, a.message, a.traceback})
+local conns = {}
+if attempts >= a.attempts_max then
+  if #ids > 0 and #others > 0 then redis.call('HINCRBY', key('t', task), 'leased', -1) end
+  fail_for_good(task, t, a.subtask, what)
+else
+  redis.call('HSET', key('t', task), 'error', what)
+  redis.call('HSET', key('t', task, 'held'), a.subtask, table.concat(others, ' '))
+  if #ids > 0 and #others == 0 then redis.call('RPUSH', key('t', task, 'again'), a.subtask) end
+  relist(task, t)
+  -- one that may take it must be woken; the one that failed it is likely among the idle
+  if t.state == 'open' then conns = wake(t.kind, 4) end
+end
+return {'accepted', task, is_complete(task, t) and '1' or '0', conns}

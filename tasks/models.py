@@ -1,0 +1,108 @@
+"""What must survive a restart: tasks, workers and who did what. Input, subtasks and results live in Redis."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from groups.models import Group
+from tasks import states
+
+
+def uuid_key() -> models.UUIDField:
+    return models.UUIDField(primary_key=True, db_column="_id", default=uuid4, editable=False)
+
+
+class TaskQuerySet(models.QuerySet["Task"]):
+    def move(self, start: str, finish: str, **changes: Any) -> int:
+        """Move the rows still in `start` to `finish`; return how many moved.
+
+        One conditional UPDATE: of two racing callers exactly one gets 1. It needs no transaction, so
+        it holds on MongoDB too, where `atomic` and `select_for_update` silently do nothing.
+        """
+        states.check_move(start, finish)
+        stamps = {"changed": timezone.now(), **({"finished": timezone.now()} if finish in states.FINAL else {})}
+        return self.filter(status=start).update(status=finish, **{**stamps, **changes})
+
+
+class Task(models.Model):
+    """One job of a member for his group. Counts are final values, written when it ends."""
+
+    id = uuid_key()
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tasks")
+    creator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tasks")
+    kind = models.CharField(max_length=64)
+    kind_version = models.CharField(max_length=64)
+    title = models.CharField(max_length=120)
+    description = models.CharField(max_length=2000, blank=True)
+    status = models.CharField(max_length=12, choices=[(s, s) for s in states.STATES], default=states.QUEUED)
+    priority = models.CharField(max_length=6, choices=[(p, p) for p in states.PRIORITIES], default=states.NORMAL)
+    allow_partial = models.BooleanField(default=False)
+    subtasks = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    failed = models.PositiveIntegerField(default=0)
+    error_code = models.CharField(max_length=64, blank=True)
+    error_message = models.CharField(max_length=2000, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    changed = models.DateTimeField(default=timezone.now)
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created", "id")
+        indexes = (
+            models.Index(fields=["group", "-created"], name="task_group_created"),
+            models.Index(fields=["creator", "-created"], name="task_creator_created"),
+            models.Index(fields=["status", "-created"], name="task_status_created"),
+        )
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in states.FINAL
+
+    @property
+    def kind_key(self) -> str:
+        """How the queue tells kinds apart: a worker takes only the same version."""
+        return f"{self.kind}@{self.kind_version}"
+
+
+class Worker(models.Model):
+    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to say."""
+
+    id = uuid_key()
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="workers")
+    name = models.CharField(max_length=64)
+    slots = models.PositiveIntegerField(default=1)
+    platform = models.CharField(max_length=128, blank=True)
+    client_version = models.CharField(max_length=32, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    last_seen = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("name", "id")
+        constraints = (models.UniqueConstraint(fields=["owner", "name"], name="worker_owner_name"),)
+
+
+class Contribution(models.Model):
+    """What one worker did for one task. Written as values, never by adding: writing it twice changes nothing."""
+
+    id = uuid_key()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="contributions")
+    worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="contributions")
+    status = models.CharField(max_length=12, default="done")
+    started = models.DateTimeField(null=True)
+    finished = models.DateTimeField(null=True)
+    subtasks = models.PositiveIntegerField(default=0)
+    share = models.FloatField(default=0.0)  # per cent of the task's subtasks done
+    compute_seconds = models.FloatField(default=0.0)
+    failures = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ("-subtasks", "id")
+        constraints = (models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),)

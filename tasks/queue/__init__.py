@@ -1,0 +1,72 @@
+"""The queue: subtasks, leases and partials of a group's tasks in Redis. Only here and in `lua/` a key has a name.
+
+Every call prepares one atomic script (`scripts.Call`): `.now()` runs it from blocking code, `await` from the
+event loop. One call concerns one group, whose keys are one cluster slot. `lua/_common.lua` lists the keys.
+"""
+
+from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
+from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
+from tasks.queue.keys import group_of, new_lease_id
+from tasks.queue.leasing import complete, fail, lease, release
+from tasks.queue.splitting import open_task, push
+from tasks.queue.standing import Blame, Outcome, Progress, Work
+from tasks.queue.storage import (
+    drop_input,
+    drop_result,
+    forget_group,
+    get_input,
+    get_result,
+    groups,
+    keep_input,
+    may_ask,
+    online_workers,
+    put_input,
+    put_result,
+    tasks_with_state,
+)
+from tasks.queue.whole import close, outcome, progress, reap, undecide
+
+__all__ = [
+    "KEPT",
+    "LOST",
+    "RELEASED",
+    "Blame",
+    "Granted",
+    "Leased",
+    "Opened",
+    "Outcome",
+    "Progress",
+    "Pushed",
+    "Reaped",
+    "Settled",
+    "Work",
+    "adopt",
+    "beat",
+    "close",
+    "complete",
+    "drop_input",
+    "drop_result",
+    "fail",
+    "forget_group",
+    "get_input",
+    "get_result",
+    "group_of",
+    "groups",
+    "keep_input",
+    "lease",
+    "leave",
+    "may_ask",
+    "new_lease_id",
+    "online_workers",
+    "open_task",
+    "outcome",
+    "progress",
+    "push",
+    "put_input",
+    "put_result",
+    "reap",
+    "release",
+    "tasks_with_state",
+    "undecide",
+    "wake_another",
+]

@@ -1,0 +1,97 @@
+"""What the scripts answer, read from Redis' replies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasks.queue.keys import Conns, texts
+
+
+@dataclass(frozen=True)
+class Opened:
+    split: int  # subtasks split already
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Pushed:
+    taken: bool
+    gone: bool  # the task has no state: it ended meanwhile
+    split: int  # how many subtasks are split now
+    complete: bool
+    wake: Conns  # connections that wait for such work
+
+
+def read_pushed(reply: Any) -> Pushed:
+    verdict, split, complete, conns = reply
+    return Pushed(verdict == b"taken", verdict == b"gone", split, complete == b"1", texts(conns))
+
+
+@dataclass(frozen=True)
+class Granted:
+    lease: str
+    task: str
+    kind: str  # name@version
+    seconds_max: float  # per subtask
+    subtasks: list[int]
+    payloads: list[bytes]
+
+
+@dataclass(frozen=True)
+class Leased:
+    granted: Granted | None
+    wake: Conns = field(default_factory=list)  # for work of leases reaped on the way
+    complete: list[str] = field(default_factory=list)
+
+
+def read_leased(lease_id: str, reply: Any) -> Leased:
+    found, conns, complete = reply
+    if not found:
+        return Leased(None, texts(conns), texts(complete))
+    task, kind, max_ms, subtasks, payloads = found
+    granted = Granted(lease_id, task.decode(), kind.decode(), max_ms / 1000, subtasks, payloads)
+    return Leased(granted, texts(conns), texts(complete))
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Answer to a result, a failure or a release. `reason` is empty if it was accepted."""
+
+    reason: str = ""
+    open: list[int] = field(default_factory=list)  # refused: those that still can be sent
+    task: str = ""
+    complete: bool = False  # nothing more can change the outcome: conclude
+    wake: Conns = field(default_factory=list)
+    unwanted: list[tuple[str, str]] = field(default_factory=list)  # (connection, lease) that may stop
+
+
+def read_completed(reply: Any) -> Settled:
+    if reply[0] == b"refused":
+        return Settled(reason=reply[1].decode(), open=reply[2])
+    _, task, complete, unwanted = reply
+    return Settled(task=task.decode(), complete=complete == b"1", unwanted=pairs(unwanted))
+
+
+def pairs(reply: Any) -> list[tuple[str, str]]:
+    return [(conn.decode(), lease_id.decode()) for conn, lease_id in reply]
+
+
+def read_failed(reply: Any) -> Settled:
+    if reply[0] == b"refused":
+        return Settled(reason=reply[1].decode())
+    _, task, complete, conns = reply
+    return Settled(task=task.decode(), complete=complete == b"1", wake=texts(conns))
+
+
+def read_released(reply: Any) -> Settled:
+    if reply[0] == b"refused":
+        return Settled(reason=reply[1].decode())
+    return Settled(wake=texts(reply[1]))
+
+
+@dataclass(frozen=True)
+class Reaped:
+    leases: int
+    wake: Conns
+    complete: list[str]

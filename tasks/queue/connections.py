@@ -1,0 +1,47 @@
+"""Connections: heartbeats, coming back, leaving, waking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from tasks.queue.answers import Leased
+from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, texts
+from tasks.queue.scripts import Call
+
+
+def beat(
+    group: Id, *, worker: Id, conn: str, kinds: Sequence[str], slots: int, leases: Sequence[str]
+) -> Call[list[str]]:
+    """Note a worker as here and renew the leases it names; return those of which nothing is wanted."""
+    args = {
+        "worker": str(worker),
+        "conn": conn,
+        "kinds": list(kinds),
+        "slots": slots,
+        "leases": list(leases),
+        "lease_ms": ms(settings.LEASE_SECONDS),
+        "online_ms": online_ms(),
+    }
+    return Call("beat", base_key(group), args, texts)
+
+
+def adopt(group: Id, *, worker: Id, conn: str, leases: Sequence[str]) -> Call[list[str]]:
+    """Move leases to the connection their worker came back on; return those still of use."""
+    args = {"worker": str(worker), "conn": conn, "leases": list(leases), "lease_ms": ms(settings.LEASE_SECONDS)}
+    return Call("adopt", base_key(group), args, texts)
+
+
+LOST, RELEASED, KEPT = "lost", "released", "kept"
+
+
+def leave(group: Id, *, worker: Id, conn: str, kinds: Sequence[str], slots: int, how: str) -> Call[Leased]:
+    """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves them alone."""
+    args = {"worker": str(worker), "conn": conn, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
+    return Call("leave", base_key(group), args, lambda r: Leased(None, texts(r[0]), texts(r[1])))
+
+
+def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:
+    """At most one more idle connection, if there is work of these kinds."""
+    return Call("wake", base_key(group), {"kinds": list(kinds), **limits()}, texts)

@@ -1,0 +1,56 @@
+"""Names and numbers that every call to the queue shares: keys, lease ids, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.conf import settings
+
+Id = UUID | str
+Conns = list[str]
+GROUPS = "fl:groups"  # set of groups that have had a task; in no group's slot
+
+
+def base_key(group: Id) -> str:
+    return f"fl:{{{group}}}"
+
+
+def task_key(group: Id, task: Id, part: str) -> str:
+    return f"{base_key(group)}:t:{task}:{part}"
+
+
+def new_lease_id(group: Id) -> str:
+    """Random, and made by the caller: a counter would come back after Redis went back a second."""
+    return f"{group}:{uuid4().hex}"
+
+
+def group_of(lease: str) -> str:
+    """The group that a lease id names; "" if it is no lease id of ours."""
+    group, _, rest = lease.partition(":")
+    try:
+        return str(UUID(group)) if rest else ""
+    except ValueError:
+        return ""
+
+
+def ms(seconds: float) -> int:
+    return int(seconds * 1000)
+
+
+def limits() -> dict[str, Any]:
+    """What every script that gives subtasks back needs to know."""
+    return {
+        "idle_ms": ms(settings.IDLE_ASK_SECONDS * 2),
+        "memory_ms": ms(settings.LEASE_MEMORY_SECONDS),
+        "losses_max": settings.MAX_LOSSES,
+    }
+
+
+def online_ms() -> int:
+    return ms(max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3))
+
+
+def texts(items: Iterable[bytes]) -> list[str]:
+    return [item.decode() for item in items]

@@ -1,0 +1,70 @@
+"""Leases: granted, completed, failed, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.conf import settings
+
+from tasks.queue.answers import Leased, Settled, read_completed, read_failed, read_leased, read_released
+from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id, online_ms
+from tasks.queue.scripts import Call
+
+
+def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) -> Call[Leased]:
+    """Lease a run of subtasks to one slot; without work the connection is noted as waiting for it."""
+    lease_id = new_lease_id(group)
+    args = {
+        "lease": lease_id,
+        "worker": str(worker),
+        "owner": str(owner),
+        "conn": conn,
+        "kinds": list(kinds),
+        "target_s": settings.LEASE_TARGET_SECONDS,
+        "least_s": settings.LEASE_SECONDS_MIN,
+        "subtasks_max": settings.LEASE_SUBTASKS_MAX,
+        "bytes_max": settings.LEASE_BYTES_MAX,
+        "lease_ms": ms(settings.LEASE_SECONDS),
+        "online_ms": online_ms(),
+        **limits(),
+    }
+    return Call("lease", base_key(group), args, lambda reply: read_leased(lease_id, reply))
+
+
+def complete(
+    lease_id: str, *, worker: Id, subtasks: Sequence[int], partial: bytes, seconds: float = 0.0, decided: bool = False
+) -> Call[Settled]:
+    """Accept the combined partial of these subtasks once, or refuse it whole with the reason."""
+    args = {
+        "lease": lease_id,
+        "worker": str(worker),
+        "subtasks": list(subtasks),
+        "seconds": seconds,
+        "decided": "1" if decided else "0",
+        **limits(),
+    }
+    return Call("complete", base_key(group_of(lease_id)), args, read_completed, [partial])
+
+
+def fail(
+    lease_id: str, *, worker: Id, subtask: int, error: str, message: str = "", traceback: str = "", seconds: float = 0.0
+) -> Call[Settled]:
+    """Count one attempt of a subtask that raised, crashed, ran out of time or was too large."""
+    args = {
+        "lease": lease_id,
+        "worker": str(worker),
+        "subtask": subtask,
+        "error": error,
+        "message": message,
+        "traceback": traceback,
+        "seconds": seconds,
+        "attempts_max": settings.MAX_ATTEMPTS,
+        **limits(),
+    }
+    return Call("fail", base_key(group_of(lease_id)), args, read_failed)
+
+
+def release(lease_id: str, *, worker: Id, subtasks: Sequence[int]) -> Call[Settled]:
+    """Take subtasks back undone, to the front; neither a failure nor a loss."""
+    args = {"lease": lease_id, "worker": str(worker), "subtasks": list(subtasks), **limits()}
+    return Call("release", base_key(group_of(lease_id)), args, read_released)

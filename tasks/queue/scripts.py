@@ -1,0 +1,63 @@
+"""Lua scripts as calls: prepared once, run by blocking code with `.now()` or by the event loop with `await`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from redis.exceptions import NoScriptError
+
+from firmlight import redis
+
+LUA = Path(__file__).parent.parent / "lua"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Script:
+    text: bytes
+    sha: str
+
+
+@cache
+def load(name: str) -> Script:
+    """The script `lua/<name>.lua` behind what all scripts share."""
+    text = (LUA / "_common.lua").read_bytes() + b"\n" + (LUA / f"{name}.lua").read_bytes()
+    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One run of a script that has not happened yet. `read` turns Redis' reply into the answer."""
+
+    name: str
+    base: str
+    args: dict[str, Any]
+    read: Callable[[Any], T]
+    blobs: Sequence[bytes] = ()
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (1, self.base, msgspec.msgpack.encode(self.args), *self.blobs)
+
+    def now(self) -> T:
+        """Run it from blocking code."""
+        script, client = load(self.name), redis.connect()
+        try:
+            return self.read(client.evalsha(script.sha, *self._parts()))
+        except NoScriptError:
+            return self.read(client.eval(script.text, *self._parts()))
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._later().__await__()
+
+    async def _later(self) -> T:
+        script, client = load(self.name), redis.connect_async()
+        try:
+            return self.read(await client.evalsha(script.sha, *self._parts()))
+        except NoScriptError:
+            return self.read(await client.eval(script.text, *self._parts()))

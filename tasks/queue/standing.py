@@ -1,0 +1,118 @@
+"""What a task has come to, read from Redis' replies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one worker did for one task. Times are ms since the epoch."""
+
+    subtasks: int = 0
+    seconds: float = 0.0
+    failures: int = 0
+    first: int = 0
+    last: int = 0
+    speed: float = 0.0  # subtasks a second and slot
+
+
+_WORK_FIELDS = {"n": "subtasks", "s": "seconds", "f": "failures", "first": "first", "last": "last", "speed": "speed"}
+_WORK_FLOATS = {"seconds", "speed"}
+
+
+def _read_work(flat: list[bytes]) -> dict[str, Work]:
+    """{worker: Work} from the fields "<worker>:<what>"."""
+    rows: dict[str, dict[str, Any]] = {}
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
+        worker, _, short = name.decode().rpartition(":")
+        what = _WORK_FIELDS[short]
+        rows.setdefault(worker, {})[what] = float(value) if what in _WORK_FLOATS else int(value)
+    return {worker: Work(**row) for worker, row in rows.items()}
+
+
+class Blame(msgspec.Struct, array_like=True):
+    """The last error of a subtask."""
+
+    subtask: int
+    worker: str
+    error: str
+    message: str
+    traceback: str
+
+
+def _read_blame(data: bytes) -> Blame | None:
+    return msgspec.msgpack.decode(data, type=Blame, strict=False) if data else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a task has come to. `partials` are there only if it is complete."""
+
+    complete: bool
+    decided: bool
+    broken: bool  # a subtask failed for good, and partial results are not allowed
+    split: int
+    done: int
+    failed: int
+    blame: Blame | None
+    partials: list[bytes]
+    work: dict[str, Work]
+
+
+def read_outcome(reply: Any) -> Outcome | None:
+    if not reply:
+        return None
+    complete, decided, broken, split, done, failed, error, partials, work = reply
+    return Outcome(
+        complete == b"1",
+        decided == b"1",
+        broken == b"1",
+        split,
+        done,
+        failed,
+        _read_blame(error),
+        partials,
+        _read_work(work),
+    )
+
+
+@dataclass(frozen=True)
+class Progress:
+    state: str
+    split: int
+    ended: bool
+    quiet_seconds: float  # since the last batch of the split
+    open: int
+    leased: int
+    done: int
+    failed: int
+    seconds: float  # computed so far
+    complete: bool
+    work: dict[str, Work]
+
+    @property
+    def waiting(self) -> int:
+        return self.open - self.leased
+
+
+def read_progress(reply: Any) -> Progress | None:
+    if not reply:
+        return None
+    state, split, ended, quiet, open_, leased, done, failed, seconds, complete, work = reply
+    return Progress(
+        state.decode(),
+        split,
+        ended == b"1",
+        quiet / 1000,
+        open_,
+        leased,
+        done,
+        failed,
+        float(seconds),
+        complete == b"1",
+        _read_work(work),
+    )

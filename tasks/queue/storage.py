@@ -1,0 +1,63 @@
+"""Inputs, results, and the lists by which the sweep finds its way."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from firmlight import redis
+from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
+
+
+def put_input(group: Id, task: Id, data: bytes) -> None:
+    redis.connect().set(task_key(group, task, "input"), data, px=ms(settings.INPUT_TTL_HOURS * 3600))
+    redis.connect().sadd(GROUPS, str(group))
+
+
+def get_input(group: Id, task: Id) -> bytes | None:
+    return redis.connect().get(task_key(group, task, "input"))  # type: ignore[return-value]
+
+
+def drop_input(group: Id, task: Id) -> None:
+    redis.connect().unlink(task_key(group, task, "input"))
+
+
+def keep_input(group: Id, task: Id) -> None:
+    """A task that still waits must not lose its input to the clock."""
+    redis.connect().pexpire(task_key(group, task, "input"), ms(settings.INPUT_TTL_HOURS * 3600))
+
+
+def put_result(group: Id, task: Id, data: bytes) -> None:
+    redis.connect().set(task_key(group, task, "result"), data, px=ms(settings.RESULT_TTL_HOURS * 3600))
+
+
+def get_result(group: Id, task: Id) -> bytes | None:
+    return redis.connect().get(task_key(group, task, "result"))  # type: ignore[return-value]
+
+
+def drop_result(group: Id, task: Id) -> None:
+    redis.connect().unlink(task_key(group, task, "result"))
+
+
+def may_ask(group: Id, task: Id, seconds: float) -> bool:
+    """Whether the sweep may ask for a job for this task: at most once in so many seconds."""
+    return bool(redis.connect().set(task_key(group, task, "asked"), 1, nx=True, px=max(ms(seconds), 1)))
+
+
+def groups() -> list[str]:
+    return texts(redis.connect().smembers(GROUPS))  # type: ignore[arg-type]
+
+
+def tasks_with_state(group: Id) -> list[str]:
+    return texts(redis.connect().smembers(f"{base_key(group)}:tasks"))  # type: ignore[arg-type]
+
+
+def online_workers(group: Id, kind: str) -> list[str]:
+    """Workers of the group that take this kind and were heard of lately."""
+    oldest = redis.connect().time()
+    now_ms = oldest[0] * 1000 + oldest[1] // 1000  # type: ignore[index]
+    return texts(redis.connect().zrangebyscore(f"{base_key(group)}:workers:{kind}", now_ms - online_ms(), "+inf"))  # type: ignore[arg-type]
+
+
+def forget_group(group: Id) -> None:
+    """Take a group off the sweep's list; its next task puts it back."""
+    redis.connect().srem(GROUPS, str(group))

@@ -1,0 +1,36 @@
+"""A task as a whole: where it stands, what it has come to, its end; and what is overdue."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from tasks.queue.answers import Reaped, pairs
+from tasks.queue.keys import Id, base_key, limits, texts
+from tasks.queue.scripts import Call
+from tasks.queue.standing import Outcome, Progress, read_outcome, read_progress
+
+
+def reap(group: Id) -> Call[Reaped]:
+    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed."""
+    args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
+    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2])))
+
+
+def outcome(group: Id, task: Id) -> Call[Outcome | None]:
+    """Completeness and partials in one read; None if the task has no state."""
+    return Call("outcome", base_key(group), {"task": str(task)}, read_outcome)
+
+
+def undecide(group: Id, task: Id) -> Call[int]:
+    """The kind does not agree that the task is decided: go on."""
+    return Call("undecide", base_key(group), {"task": str(task)}, int)
+
+
+def close(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
+    """Drop a task's state, input and leases; return the (connection, lease) pairs that were active."""
+    return Call("close", base_key(group), {"task": str(task)}, pairs)
+
+
+def progress(group: Id, task: Id) -> Call[Progress | None]:
+    """Where a task stands; None if it has no state (not split yet, or over)."""
+    return Call("progress", base_key(group), {"task": str(task)}, read_progress)

@@ -1,0 +1,12 @@
+"""Every socket address of the server."""
+
+from channels.auth import AuthMiddlewareStack
+from django.urls import path
+
+from tasks.consumers.live import LiveConsumer
+from tasks.consumers.worker import WorkerConsumer
+
+websocket_urlpatterns = [
+    path("ws/worker/", WorkerConsumer.as_asgi()),
+    path("ws/live/", AuthMiddlewareStack(LiveConsumer.as_asgi())),
+]

@@ -1,0 +1,141 @@
+"""Reads: the tasks a user may see, and where a task stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.models import User
+from groups import selectors as group_selectors
+from tasks import queue, states
+from tasks.models import Contribution, Task, Worker
+
+
+def tasks_visible_to(user: User) -> QuerySet[Task]:
+    """Every task of the groups this user is in."""
+    return Task.objects.filter(group_id__in=list(group_selectors.group_ids_of(user.pk)))
+
+
+def workers_visible_to(user: User) -> QuerySet[Worker]:
+    """One's own machines."""
+    return Worker.objects.filter(owner=user)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a task stands. `progress` is 0..1; `eta_seconds` is None as long as nothing can be said."""
+
+    total: int = 0
+    done: int = 0
+    leased: int = 0
+    waiting: int = 0
+    failed: int = 0
+    progress: float = 0.0
+    eta_seconds: float | None = None
+    rate: float = 0.0  # subtasks a second since it started
+    work: dict[str, queue.Work] | None = None  # None: see the task's contributions in the database
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("total", "done", "leased", "waiting", "failed")}
+
+
+def standing(task: Task) -> Standing:
+    """From Redis while the task lives, from its row afterwards."""
+    live = None if task.is_final else queue.progress(task.group_id, task.pk).now()
+    if live is None:
+        progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
+        return Standing(task.subtasks, task.done, 0, 0, task.failed, progress)
+    rate = live.done / max(_elapsed(task), 0.001)
+    settled = live.done + live.failed
+    return Standing(
+        total=live.split,
+        done=live.done,
+        leased=live.leased,
+        waiting=max(live.waiting, 0),
+        failed=live.failed,
+        progress=_share(settled, live.split) if live.ended else 0.0,
+        eta_seconds=round(live.open / rate, 1) if live.ended and live.done else None,
+        rate=round(rate, 3),
+        work=live.work,
+    )
+
+
+def _share(part: int, whole: int) -> float:
+    return round(part / whole, 4) if whole else 0.0
+
+
+def _elapsed(task: Task) -> float:
+    return (timezone.now() - (task.started or task.created)).total_seconds()
+
+
+def contributions(task: Task, stands: Standing) -> list[dict[str, Any]]:
+    """What each worker did, most first; live from Redis while the task runs."""
+    if stands.work is None:
+        rows = Contribution.objects.filter(task=task).select_related("worker__owner")
+        return [_recorded(row) for row in rows]
+    workers = Worker.objects.filter(pk__in=list(stands.work)).select_related("owner")
+    rows_live = [_live(worker, stands.work[str(worker.pk)], stands.done) for worker in workers]
+    return sorted(rows_live, key=lambda row: -row["subtasks"])
+
+
+def _names(worker: Worker) -> dict[str, Any]:
+    return {
+        "worker": {"id": str(worker.pk), "name": worker.name},
+        "member": {"id": str(worker.owner_id), "username": worker.owner.username},
+    }
+
+
+def _recorded(row: Contribution) -> dict[str, Any]:
+    return {
+        **_names(row.worker),
+        "status": row.status,
+        "started": _text(row.started),
+        "finished": _text(row.finished),
+        "subtasks": row.subtasks,
+        "share": round(row.share, 2),
+        "compute_seconds": round(row.compute_seconds, 3),
+        "failures": row.failures,
+    }
+
+
+def _live(worker: Worker, work: queue.Work, done: int) -> dict[str, Any]:
+    return {
+        **_names(worker),
+        "status": "working",
+        "started": _moment(work.first),
+        "finished": None,
+        "subtasks": work.subtasks,
+        "share": round(100 * _share(work.subtasks, done), 2),
+        "compute_seconds": round(work.seconds, 3),
+        "failures": work.failures,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(ms: int) -> str | None:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat() if ms else None
+
+
+def waiting_reason(task: Task) -> str:
+    """Why a task that could run does not, in one sentence; "" if it does or is over."""
+    if task.status not in (states.QUEUED, states.RUNNING):
+        return ""
+    if not queue.online_workers(task.group_id, task.kind_key):
+        return f"No worker of this group that accepts {task.kind} is online."
+    return ""
+
+
+def result_expires(task: Task) -> datetime | None:
+    """When a succeeded task's result is dropped; None without one."""
+    if task.status != states.SUCCEEDED or task.finished is None:
+        return None
+    return task.finished + timedelta(hours=settings.RESULT_TTL_HOURS)

@@ -1,0 +1,184 @@
+"""Tasks, workers and kinds as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.conf import settings
+from rest_framework import serializers
+
+from accounts.serializers import PersonSerializer
+from firmlight_client import kinds
+from tasks import selectors, states
+from tasks.models import Task, Worker
+
+
+class NamedSerializer(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class CountsSerializer(serializers.Serializer):
+    total = serializers.IntegerField()
+    done = serializers.IntegerField()
+    leased = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+    failed = serializers.IntegerField()
+
+
+class ErrorSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ContributionSerializer(serializers.Serializer):
+    """What one worker did. `share` is per cent of the subtasks done."""
+
+    worker = NamedSerializer()
+    member = PersonSerializer()
+    status = serializers.CharField()
+    started = serializers.DateTimeField(allow_null=True)
+    finished = serializers.DateTimeField(allow_null=True)
+    subtasks = serializers.IntegerField()
+    share = serializers.FloatField()
+    compute_seconds = serializers.FloatField()
+    failures = serializers.IntegerField()
+
+
+class TaskBriefSerializer(serializers.ModelSerializer):
+    """A task in a list: its row, without a look into Redis."""
+
+    creator = PersonSerializer(allow_null=True, read_only=True)
+
+    class Meta:
+        model = Task
+        fields = (
+            "id",
+            "group",
+            "kind",
+            "title",
+            "description",
+            "status",
+            "priority",
+            "creator",
+            "created",
+            "started",
+            "finished",
+        )
+        read_only_fields = fields
+
+
+class TaskSerializer(serializers.Serializer):
+    """A task with where it stands now."""
+
+    id = serializers.UUIDField()
+    group = serializers.UUIDField()
+    kind = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    status = serializers.ChoiceField(states.STATES)
+    priority = serializers.ChoiceField(states.PRIORITIES)
+    allow_partial = serializers.BooleanField()
+    creator = PersonSerializer(allow_null=True)
+    progress = serializers.FloatField(min_value=0, max_value=1)
+    eta_seconds = serializers.FloatField(allow_null=True)
+    rate = serializers.FloatField(help_text="Subtasks a second since it started")
+    waiting_reason = serializers.CharField()
+    counts = CountsSerializer()
+    error = ErrorSerializer(allow_null=True)
+    created = serializers.DateTimeField()
+    started = serializers.DateTimeField(allow_null=True)
+    finished = serializers.DateTimeField(allow_null=True)
+    result_expires = serializers.DateTimeField(allow_null=True)
+    contributions = ContributionSerializer(many=True)
+
+    def to_representation(self, task: Task) -> dict[str, Any]:
+        stands = selectors.standing(task)
+        row = {
+            name: getattr(task, name)
+            for name in ("kind", "title", "description", "status", "priority", "allow_partial")
+        }
+        times = {name: _time(getattr(task, name)) for name in ("created", "started", "finished")}
+        return {
+            "id": str(task.pk),
+            "group": str(task.group_id),
+            **row,
+            "creator": _creator(task),
+            "progress": stands.progress,
+            "eta_seconds": stands.eta_seconds,
+            "rate": stands.rate,
+            "waiting_reason": selectors.waiting_reason(task),
+            "counts": stands.counts,
+            "error": _error(task),
+            **times,
+            "result_expires": _time(selectors.result_expires(task)),
+            "contributions": selectors.contributions(task, stands),
+        }
+
+
+def _time(moment: Any) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _creator(task: Task) -> dict[str, str] | None:
+    return {"id": str(task.creator.pk), "username": task.creator.username} if task.creator else None
+
+
+def _error(task: Task) -> dict[str, str] | None:
+    return {"code": task.error_code, "message": task.error_message} if task.error_code else None
+
+
+class ParamsField(serializers.JSONField):
+    """The kind's params: an object, or (beside a file) its JSON text."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        try:
+            value = json.loads(data) if isinstance(data, str) else data
+        except ValueError as error:
+            raise serializers.ValidationError(f"This is not JSON: {error}.") from None
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("Params are a JSON object.")
+        return value
+
+
+class TaskSubmission(serializers.Serializer):
+    """A new task. `group` is the group's id or name; `params` are those of the kind, see GET /api/kinds/."""
+
+    group = serializers.CharField(max_length=64)
+    kind = serializers.CharField(max_length=64)
+    title = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    description = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    params = ParamsField(required=False, default=dict)
+    file = serializers.FileField(required=False, allow_empty_file=False)
+    priority = serializers.ChoiceField(states.PRIORITIES, default=states.NORMAL)
+    allow_partial = serializers.BooleanField(default=False)
+
+    def validate_file(self, file: Any) -> Any:
+        if file.size > settings.UPLOAD_BYTES_MAX:
+            raise serializers.ValidationError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.")
+        return file
+
+
+class KindSerializer(serializers.Serializer):
+    """A kind of task; `params` is the JSON Schema of its input."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    version = serializers.CharField()
+    network = serializers.ChoiceField(["none", "public"])
+    file_suffixes = serializers.ListField(child=serializers.CharField())
+    subtask_seconds_max = serializers.FloatField()
+    params = serializers.JSONField()
+
+    def to_representation(self, kind: kinds.Kind) -> dict[str, Any]:
+        plain = ("name", "title", "version", "network", "subtask_seconds_max")
+        row = {name: getattr(kind, name) for name in plain}
+        return {**row, "file_suffixes": list(kind.file_suffixes), "params": kinds.params_schema(kind)}
+
+
+class WorkerSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Worker
+        fields = ("id", "name", "slots", "platform", "client_version", "created", "last_seen")
+        read_only_fields = fields

@@ -1,0 +1,43 @@
+"""Hand the result to who asks, until it expires."""
+
+from firmlight.errors import FirmlightError
+from tasks import queue, states
+from tasks.models import Task
+
+
+class ResultNotReady(FirmlightError):
+    """The task is not finished yet."""
+
+    code, status, message = "result_not_ready", 409, "The result is not ready yet."
+
+
+class ResultExpired(FirmlightError):
+    """There was a result; it is not kept for ever."""
+
+    code, status, message = "result_expired", 410, "The result has expired: submit the task again."
+
+
+class TaskFailed(FirmlightError):
+    """There will be no result."""
+
+    code, status, message = "task_failed", 409, "The task failed."
+
+
+class TaskCancelled(FirmlightError):
+    """There will be no result."""
+
+    code, status, message = "task_cancelled", 409, "The task was cancelled."
+
+
+def result_of(task: Task) -> bytes:
+    """The result as JSON. Raises ResultNotReady, ResultExpired, TaskFailed or TaskCancelled."""
+    if task.status == states.FAILED:
+        raise TaskFailed(task.error_message)
+    if task.status == states.CANCELLED:
+        raise TaskCancelled
+    if task.status != states.SUCCEEDED:
+        raise ResultNotReady(f"The task is {task.status}.")
+    result = queue.get_result(task.group_id, task.pk)
+    if result is None:
+        raise ResultExpired
+    return result

@@ -1,0 +1,93 @@
+"""What beat runs: requeue what is overdue, and make database and Redis agree again. Harmless when run twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from tasks import events, queue, states
+from tasks.models import Task
+from tasks.services.end import close_task
+
+log = structlog.get_logger(__name__)
+
+
+def requeue_expired() -> int:
+    """Requeue the expired leases of every group; returns how many."""
+    return sum(_requeue_group(group) for group in queue.groups())
+
+
+def _requeue_group(group: str) -> int:
+    total = 0
+    while True:
+        reaped = queue.reap(group).now()
+        total += reaped.leases
+        if reaped.wake:
+            events.tell(events.wake(reaped.wake, group))
+        for task in reaped.complete:
+            events.conclude(task)
+        if reaped.leases < settings.SWEEP_LEASES_MAX:
+            return total
+
+
+def reconcile() -> None:
+    """From the database's status: what should happen to each live task, and what Redis need not hold."""
+    for task in Task.objects.filter(status__in=list(states.LIVE)).iterator():
+        _reconcile_task(task)
+    for group in queue.groups():
+        _drop_finished(group)
+
+
+def _reconcile_task(task: Task) -> None:
+    queue.keep_input(task.group_id, task.pk)
+    if task.status == states.AGGREGATING:
+        quiet = timedelta(seconds=settings.AGGREGATING_SECONDS_MAX)
+        if task.changed < timezone.now() - quiet and _may_ask(task, settings.AGGREGATING_SECONDS_MAX):
+            events.conclude(task.pk, again=True)
+    elif task.status in (states.QUEUED, states.RUNNING):
+        _reconcile_running(task)
+
+
+def _reconcile_running(task: Task) -> None:
+    progress = queue.progress(task.group_id, task.pk).now()
+    if progress and progress.complete:
+        events.conclude(task.pk)
+    elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
+        events.split(task.pk)
+
+
+def _split_is_quiet(task: Task, progress: queue.Progress | None) -> bool:
+    """Whether nobody seems to be splitting a task that is not split to its end."""
+    if progress:
+        return not progress.ended and progress.quiet_seconds > settings.SPLIT_QUIET_SECONDS_MAX
+    return task.changed < timezone.now() - timedelta(seconds=settings.SPLIT_QUIET_SECONDS_MAX)
+
+
+def _may_ask(task: Task, seconds: float) -> bool:
+    return queue.may_ask(task.group_id, task.pk, seconds)
+
+
+def _drop_finished(group: str) -> None:
+    """Redis follows: state of a task that has ended, or that has no row, goes."""
+    held = queue.tasks_with_state(group)
+    live = {
+        str(pk) for pk in Task.objects.filter(pk__in=held, status__in=list(states.LIVE)).values_list("pk", flat=True)
+    }
+    for task in Task.objects.filter(pk__in=held).exclude(pk__in=live):
+        close_task(task, task.status)
+    rowless = set(held) - live - {str(pk) for pk in Task.objects.filter(pk__in=held).values_list("pk", flat=True)}
+    for pk in rowless:
+        log.warning("purged_state_without_row", task=pk)
+        pairs = queue.close(group, pk).now()
+        events.tell(events.cancel(pairs, "purged"))
+
+
+def purge() -> None:
+    """Forget groups that hold nothing any more. Inputs and results expire by themselves, in Redis."""
+    for group in queue.groups():
+        live = Task.objects.filter(group_id=group, status__in=list(states.LIVE)).exists()
+        if not live and not queue.tasks_with_state(group):
+            queue.forget_group(group)
