@@ -1,0 +1,55 @@
+"""How the REST API knows who asks: an access token whose session is alive."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.tokens import Token
+
+from accounts import selectors, services, tokens
+from accounts.models import User
+
+
+class AccessTokenAuthentication(JWTAuthentication):
+    """`Authorization: Bearer <access token>`; one query. Logging out ends it at once, whatever its expiry says.
+
+    Errors are DRF's own here, not FirmlightErrors: its browsable pages ask for the user again while they show
+    the error, and only an APIException is remembered as "nobody".
+    """
+
+    def get_validated_token(self, raw_token: bytes) -> Token:
+        if raw_token.startswith(tokens.WORKER_PREFIX.encode()):
+            raise InvalidToken("A worker token is good for working only, not for this.")
+        return super().get_validated_token(raw_token)
+
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]  # ours is the one user model
+        session_id = tokens.session_named(validated_token)
+        bearer = selectors.session_bearer(session_id) if session_id else None
+        if bearer is None:
+            raise InvalidToken("This session has ended. Log in again.")
+        services.note_use(bearer)
+        return bearer.user
+
+
+def user_of(request: Request) -> User:
+    """Who asks. The default permission, IsAuthenticated, has seen to it that it is a user."""
+    assert isinstance(request.user, User)
+    return request.user
+
+
+def session_of(request: Request) -> UUID | None:
+    """The id of the session behind this request; None if it came with a cookie."""
+    return tokens.session_named(request.auth) if isinstance(request.auth, Token) else None
+
+
+class AccessTokenScheme(OpenApiAuthenticationExtension):
+    """What drf-spectacular writes about it."""
+
+    target_class = AccessTokenAuthentication
+    name = "accessToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

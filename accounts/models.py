@@ -1,0 +1,168 @@
+"""Who there is, where they are logged in, and the tokens of their machines.
+
+Everything that must be unique without regard to case has a normalised column with a plain unique index, and
+facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import uuid4
+
+from django.contrib.auth.hashers import check_password
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils import timezone
+
+USERNAME_MIN, USERNAME_MAX = 3, 30
+DEVICE_MAX = 200
+check_username = RegexValidator(
+    rf"\A[A-Za-z0-9_.-]{{{USERNAME_MIN},{USERNAME_MAX}}}\Z",
+    f"A user name has {USERNAME_MIN} to {USERNAME_MAX} characters: letters a to z, digits, and _ - .",
+)
+
+
+def uuid_key() -> models.UUIDField:
+    """The primary key of every model of ours. The column name makes it MongoDB's own key: joins need that."""
+    return models.UUIDField(primary_key=True, db_column="_id", default=uuid4, editable=False)
+
+
+def name_key(username: str) -> str:
+    """The form in which user names are compared."""
+    return username.lower()
+
+
+def email_key(email: str) -> str:
+    """The form in which e-mail addresses are kept and compared."""
+    return email.strip().lower()
+
+
+class UserManager(BaseUserManager["User"]):
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(username_key=name_key(username or ""))
+
+    def create_user(self, username: str, email: str, password: str | None = None, **extra: Any) -> User:
+        """A saved user; without a password he cannot log in with one. Raises IntegrityError if a name is taken."""
+        user = self.model(username=username, email=email, **extra)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, username: str, email: str, password: str | None = None, **extra: Any) -> User:
+        return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True, **extra})
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """One person. `username` keeps the case he chose; `email` is kept in lower case."""
+
+    id = uuid_key()
+    username = models.CharField(max_length=USERNAME_MAX, unique=True, validators=[check_username])
+    username_key = models.CharField(max_length=USERNAME_MAX, unique=True, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["email"]
+
+    class Meta:
+        ordering = ("username_key",)
+
+    def __str__(self) -> str:
+        return self.username
+
+    def clean(self) -> None:
+        """For forms: say that a name is taken in another case before the database has to."""
+        super().clean()
+        self.email = email_key(self.email or "")
+        if self.username and User.objects.filter(username_key=name_key(self.username)).exclude(pk=self.pk).exists():
+            raise ValidationError({"username": "This user name is taken."})
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.username_key, self.email = name_key(self.username), email_key(self.email)
+        if "username" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "username_key"}
+        super().save(*args, **kwargs)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether this is the password; a hash made with outdated parameters is renewed on the way."""
+        return check_password(raw_password, self.password, self._renew_hash)
+
+    def _renew_hash(self, raw_password: str) -> None:
+        # Only if it is still the hash that was checked: else a log-in could undo a change of password beside it.
+        old = self.password
+        self.set_password(raw_password)
+        self._password = None
+        User.objects.filter(pk=self.pk, password=old).update(password=self.password)
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    def live(self) -> SessionQuerySet:
+        return self.filter(revoked=None, expires__gt=timezone.now())
+
+    def revoke(self) -> int:
+        """End those not ended yet; return how many."""
+        return self.filter(revoked=None).update(revoked=timezone.now())
+
+
+class Session(models.Model):
+    """One log-in on one device; its id is the claim `sid` of its access and refresh tokens.
+
+    `jti` names the one refresh token that is good now, `expires` is when that one ends.
+    """
+
+    id = uuid_key()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    device = models.CharField(max_length=DEVICE_MAX, blank=True)
+    jti = models.CharField(max_length=32)
+    created = models.DateTimeField(default=timezone.now)
+    last_used = models.DateTimeField(default=timezone.now)
+    expires = models.DateTimeField(db_index=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-last_used", "id")
+
+    def __str__(self) -> str:
+        return f"{self.device or 'unknown device'}, since {self.created:%Y-%m-%d %H:%M}"
+
+
+class WorkerTokenQuerySet(models.QuerySet["WorkerToken"]):
+    def live(self) -> WorkerTokenQuerySet:
+        return self.filter(revoked=None)
+
+    def revoke(self) -> int:
+        """End those not ended yet; return how many."""
+        return self.live().update(revoked=timezone.now())
+
+
+class WorkerToken(models.Model):
+    """What a worker shows instead of a password; good for working only. The text itself is kept nowhere.
+
+    `name` is the owner's reminder of the machine and need not be unique: logging in again on one machine makes
+    a second token of the same name, told apart by when they were made and used.
+    """
+
+    id = uuid_key()
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="worker_tokens")
+    name = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    created = models.DateTimeField(default=timezone.now)
+    last_used = models.DateTimeField(null=True, blank=True)
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkerTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created", "id")
+
+    def __str__(self) -> str:
+        return self.name

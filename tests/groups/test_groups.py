@@ -1,0 +1,142 @@
+"""Making, seeing and changing groups: the owner, a member, a stranger, nobody."""
+
+from uuid import uuid4
+
+import pytest
+
+from accounts.models import User
+from firmlight.errors import Invalid
+from groups import selectors, services
+from groups.models import Group, Membership
+from tests.conftest import PASSWORD
+from tests.support.racing import race
+
+GROUPS = "/api/groups/"
+
+
+def address(group, rest=""):
+    return f"{GROUPS}{group.pk}/{rest}"
+
+
+def test_who_makes_a_group_owns_it(alice, api):
+    answer = api(alice).post(GROUPS, {"name": "  Lab   Seven ", "description": "The machines upstairs"})
+    assert answer.status_code == 201
+    body = answer.json()
+    assert body.keys() == {"id", "name", "description", "created", "role", "starred", "members"}
+    assert (body["name"], body["role"], body["starred"], body["members"]) == ("Lab Seven", "owner", False, 1)
+    assert api(alice).get(GROUPS).json()["results"] == [body]
+    assert api(alice).get(f"{GROUPS}{body['id']}/").json() == body
+
+
+@pytest.mark.parametrize("name", ["LAB SEVEN", "lab  seven ", "Ｌab Seven", "lab\tseven"])
+def test_a_name_is_taken_in_every_spelling_that_looks_the_same(group, carol, api, name):
+    answer = api(carol).post(GROUPS, {"name": name})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"name"})
+    assert Group.objects.count() == 1
+
+
+@pytest.mark.parametrize("name", ["ab", " a  ", "x" * 31, "", "a\u200bbc", "a\x07bc", None, "x" * 500, "\u202eabc"])
+def test_a_bad_name_is_refused_with_its_field(alice, api, name):
+    answer = api(alice).post(GROUPS, {"name": name})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"name"})
+
+
+@pytest.mark.parametrize("name", ["abc", "Über-Straße 7", "計算機室", "ΐ" * 30, "ß" * 30])
+def test_names_of_every_language_are_taken(alice, api, name):
+    assert api(alice).post(GROUPS, {"name": name}).json()["name"] == name
+
+
+def test_a_description_has_at_most_120_characters(alice, api):
+    answer = api(alice).post(GROUPS, {"name": "abc", "description": "x" * 121})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"description"})
+    assert api(alice).post(GROUPS, {"name": "abc", "description": "x" * 120}).status_code == 201
+
+
+def test_of_two_who_take_one_name_at_once_one_gets_it(transactional_db, alice):
+    outcomes = race(*(lambda i=i: services.create_group(owner=alice, name=["Lab", "LAB"][i % 2]) for i in range(4)))
+    assert sum(isinstance(outcome, Group) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Invalid) for outcome in outcomes) == 3
+    assert Membership.objects.count() == 1
+
+
+def test_everyone_lists_his_own_groups_starred_ones_first(group, alice, bob, carol, api):
+    other = services.create_group(owner=bob, name="Zebra")
+    Membership.objects.filter(group=other, user=bob).update(starred=True)
+    rows = api(bob).get(GROUPS).json()["results"]
+    assert [(row["name"], row["role"], row["members"]) for row in rows] == [
+        ("Zebra", "owner", 1),
+        ("Lab Seven", "member", 2),
+    ]
+    assert [row["name"] for row in api(alice).get(GROUPS).json()["results"]] == ["Lab Seven"]
+    assert api(carol).get(GROUPS).json()["count"] == 0
+
+
+def test_a_group_is_seen_by_its_people_only(group, alice, bob, carol, api):
+    assert [api(user).get(address(group)).status_code for user in (alice, bob, carol, None)] == [200, 200, 404, 401]
+    assert api(bob).get(address(group)).json()["role"] == "member"
+    assert api(carol).get(address(group)).json() == api(carol).get(f"{GROUPS}{uuid4()}/").json()
+
+
+def test_the_owner_alone_changes_it(group, alice, bob, carol, api):
+    Membership.objects.filter(user=bob).update(role="moderator")
+    bodies = {"name": "Lab 8", "description": ""}
+    assert [api(user).patch(address(group), bodies).status_code for user in (bob, carol, None)] == [403, 404, 401]
+    answer = api(alice).patch(address(group), bodies)
+    assert (answer.status_code, answer.json()["name"], answer.json()["description"]) == (200, "Lab 8", "")
+    assert api(alice).post(GROUPS, {"name": "lab 8"}).status_code == 400
+    assert api(alice).post(GROUPS, {"name": "Lab Seven"}).status_code == 201
+
+
+def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(group, alice, carol, api):
+    services.create_group(owner=carol, name="Zebra")
+    assert api(alice).patch(address(group), {"name": "LAB seven"}).json()["name"] == "LAB seven"
+    answer = api(alice).patch(address(group), {"name": "zebra"})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"name"})
+    assert api(alice).patch(address(group), {}).json()["name"] == "LAB seven"
+
+
+def test_a_stranger_is_not_told_that_his_input_is_wrong(group, carol, api):
+    assert api(carol).patch(address(group), {"name": ""}).status_code == 404
+    assert api(carol).post(address(group, "invitations/"), {}).status_code == 404
+
+
+def test_members_see_each_other_without_addresses(group, alice, bob, carol, api):
+    answer = api(bob).get(address(group, "members/"))
+    rows = answer.json()["results"]
+    assert [(row["user"]["username"], row["role"]) for row in rows] == [("alice", "owner"), ("bob", "member")]
+    assert b"example.org" not in answer.content
+    members = address(group, "members/")
+    assert [api(user).get(members).status_code for user in (alice, carol, None)] == [200, 404, 401]
+
+
+def test_nobody_makes_or_lists_groups_without_a_token(api, db):
+    assert [api().get(GROUPS).status_code, api().post(GROUPS, {"name": "abc"}).status_code] == [401, 401]
+
+
+def test_listing_groups_costs_a_few_queries_however_many_there_are(alice, api, django_assert_max_num_queries):
+    for i in range(10):
+        services.create_group(owner=alice, name=f"Group {i}")
+    client = api(alice)
+    with django_assert_max_num_queries(3):
+        assert client.get(GROUPS).json()["count"] == 10
+
+
+def test_selectors_tell_the_other_apps_who_belongs_where(group, alice, bob, carol, django_assert_num_queries):
+    with django_assert_num_queries(1):
+        membership = selectors.membership(alice, group.pk)
+        assert (membership.group.name, membership.leads) == ("Lab Seven", True)
+    assert not selectors.membership(bob, group.pk).leads
+    assert selectors.membership(carol, group.pk) is None
+    assert [selectors.may_submit(user, group.pk) for user in (alice, bob, carol)] == [True, True, False]
+    assert list(selectors.groups_of(bob)) == [group]
+    assert not selectors.groups_of(carol).exists()
+    with django_assert_num_queries(1):
+        assert selectors.group_ids_of(bob.pk) == {group.pk}
+    assert selectors.group_ids_of(carol.pk) == set()
+
+
+def test_the_admin_shows_groups_and_invitations(group, alice, carol, client):
+    services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
+    for page in ("group/", f"group/{group.pk}/change/", "invitation/"):
+        assert client.get(f"/admin/groups/{page}").status_code == 200

@@ -1,0 +1,46 @@
+"""Loaded with `-p tests.plugin`: starts Redis and sets the environment before anything reads the settings.
+
+Under pytest-xdist every worker process has its own Redis and its own database. DATABASE_URL may name another
+database than SQLite; everything else of the environment that tests depend on is set here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.support.redis import RedisServer
+
+folder = Path(tempfile.mkdtemp(prefix="firmlight-tests-"))
+redis: RedisServer | None = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
+    """A wrapper comes before pytest-django's own hook of this name, which loads the settings."""
+    global redis
+    if not _only_distributes(early_config):
+        redis = RedisServer(folder)
+    os.environ["REDIS_URL"] = redis.url if redis else "redis://127.0.0.1:1"
+    os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789" * 5
+    os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/unused.sqlite3")  # conftest.py names the test database
+    os.environ.setdefault("LOG_LEVEL", "WARNING")
+    os.environ["STATIC_ROOT"] = str(folder / "static")
+    (folder / "static").mkdir()  # whitenoise warns of a missing one
+    return (yield)
+
+
+def _only_distributes(config: pytest.Config) -> bool:
+    """Whether this process hands the tests to others (pytest -n) and runs none."""
+    return bool(getattr(config.known_args_namespace, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
+def pytest_unconfigure() -> None:
+    if redis:
+        redis.stop()
+    shutil.rmtree(folder, ignore_errors=True)

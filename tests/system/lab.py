@@ -1,0 +1,80 @@
+"""People over the public API."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+
+PASSWORD = "correct horse battery"
+PATIENCE_SECONDS = 30.0
+
+
+class Lab:
+    """Three people who share a group; `api[i]` is the logged-in client of person i."""
+
+    def __init__(self, url: str) -> None:
+        self.url, mark = url, uuid4().hex[:10]
+        self.names = [f"{name}-{mark}" for name in ("ada", "ben", "cleo")]
+        self.access: list[str] = []
+        self.api = [self._register(name) for name in self.names]
+        self.group = self._form_group(f"lab {mark}")
+        self._tokens: dict[int, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self.api:
+            client.close()
+
+    def _register(self, name: str) -> httpx.Client:
+        body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
+        answer = httpx.post(f"{self.url}/api/auth/register/", json=body)
+        assert answer.status_code == 201, answer.text
+        self.access.append(answer.json()["access"])
+        return httpx.Client(
+            base_url=f"{self.url}/api/", headers={"Authorization": f"Bearer {self.access[-1]}"}, timeout=30
+        )
+
+    def _form_group(self, name: str) -> str:
+        group = self.api[0].post("groups/", json={"name": name}).json()["id"]
+        invited = self.api[0].post(f"groups/{group}/invitations/", json={"usernames": self.names[1:]})
+        assert invited.status_code == 201, invited.text
+        for client in self.api[1:]:
+            (invitation,) = client.get("invitations/").json()["results"]
+            assert client.post(f"invitations/{invitation['id']}/accept/").is_success
+        return group
+
+    def worker_token(self, person: int) -> str:
+        if person not in self._tokens:
+            answer = self.api[person].post("worker-tokens/", json={"name": "tests"})
+            assert answer.status_code == 201, answer.text
+            self._tokens[person] = answer.json()["token"]
+        return self._tokens[person]
+
+    def submit(self, kind: str = "ECHO", person: int = 0, **params: Any) -> str:
+        """The new task's id."""
+        answer = self.api[person].post("tasks/", json={"group": self.group, "kind": kind, "params": params})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def task(self, task: str) -> dict[str, Any]:
+        return self.api[0].get(f"tasks/{task}/").json()
+
+    def wait(self, task: str, *statuses: str) -> dict[str, Any]:
+        """The task once it has one of these statuses (the final ones if none are named)."""
+        wanted = statuses or ("succeeded", "failed", "cancelled")
+        return self.until(lambda: self.task(task), lambda found: found["status"] in wanted)
+
+    def until(self, look: Any, fine: Any) -> Any:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not fine(found := look()):
+            assert time.monotonic() < end, f"still {found}"
+            time.sleep(0.02)
+        return found
+
+    def result(self, task: str) -> Any:
+        return self.api[0].get(f"tasks/{task}/result/").json()

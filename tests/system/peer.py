@@ -1,0 +1,109 @@
+"""A worker's end of the socket, frame by frame."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, TypeVar
+
+import msgspec
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from firmlight_client import kinds, protocol
+
+F = TypeVar("F", bound=protocol.Frame)
+PATIENCE_SECONDS = 10.0
+ECHO = {"ECHO": "1"}
+
+
+class Peer:
+    """Connects and says hello; `hello=False` only connects."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        name: str,
+        *,
+        hello: bool = True,
+        slots: int = 1,
+        offered: dict[str, str] | None = None,
+        leases: list[str] | None = None,
+        subprotocol: str | None = protocol.SUBPROTOCOL,
+    ) -> None:
+        self.stack = contextlib.ExitStack()
+        opening = connect(
+            f"ws{url.removeprefix('http')}/ws/worker/",
+            subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+            additional_headers={"Authorization": f"Bearer {token}"},
+            compression=None,
+            max_size=protocol.FRAME_MAX_BYTES,
+            close_timeout=1,
+        )
+        self.socket: ClientConnection = self.stack.enter_context(opening)
+        if hello:
+            self.send(
+                protocol.Hello(
+                    name=name, slots=slots, kinds=offered or ECHO, client_version="0.1.0", leases=leases or []
+                )
+            )
+            self.welcome = self.expect(protocol.Welcome)
+
+    def send(self, frame: protocol.Frame) -> None:
+        self.socket.send(protocol.encode(frame))
+
+    def receive(self, seconds: float = PATIENCE_SECONDS) -> Any:
+        return protocol.decode_from_server(self.socket.recv(timeout=seconds))  # type: ignore[arg-type]
+
+    def expect(self, frame: type[F], seconds: float = PATIENCE_SECONDS) -> F:
+        found = self.receive(seconds)
+        assert isinstance(found, frame), found
+        return found
+
+    def hears_nothing(self, seconds: float = 0.3) -> bool:
+        try:
+            self.receive(seconds)
+        except TimeoutError:
+            return True
+        return False
+
+    def ready(self, slots: int = 1) -> None:
+        self.send(protocol.Ready(slots=slots))
+
+    def lease(self) -> protocol.Lease:
+        self.ready()
+        return self.expect(protocol.Lease)
+
+    def complete(self, lease: protocol.Lease, ready: int = 0, **changes: Any) -> None:
+        kind = kinds.get(lease.kind)
+        partial = kinds.combine_all(kind, [kind.run(msgspec.msgpack.decode(p)) for p in lease.payloads])
+        facts = {"subtasks": lease.subtasks, "partial": msgspec.msgpack.encode(partial), "seconds": 0.01, **changes}
+        self.send(protocol.Result(lease=lease.lease, ready=ready, **facts))
+
+    def work(self) -> None:
+        """Lease and compute until nothing more comes for a while."""
+        self.ready()
+        while True:
+            try:
+                frame = self.receive(0.5)
+            except TimeoutError:
+                return
+            if isinstance(frame, protocol.Lease):
+                self.complete(frame, ready=1)
+
+    def closed_with(self) -> tuple[int, list[Any]]:
+        """The close code, and the frames that came before it."""
+        frames = []
+        while True:
+            try:
+                frames.append(self.receive())
+            except ConnectionClosed as closed:
+                return (closed.rcvd.code if closed.rcvd else 1006), frames
+
+    def cut(self) -> None:
+        """Vanish without a word: the kernel closes, as it does for a killed process."""
+        self.socket.socket.close()
+
+    def close(self) -> None:
+        self.stack.close()

@@ -1,0 +1,103 @@
+"""A task of Bob's for the group, and a worker of Alice's, driven by hand through the real queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+import redis
+from django.conf import settings
+
+from accounts.models import User
+from firmlight_client import kinds
+from groups.models import Group
+from tasks import queue
+from tasks.models import Task, Worker
+from tasks.services.split import split_task
+from tasks.services.submit import submit_task
+
+
+@pytest.fixture
+def submit(group: Group, bob: User) -> Callable[..., Task]:
+    """submit(count=3): Bob's ECHO task, accepted and not split yet."""
+
+    def make(author: User | None = None, kind: str = "ECHO", **params: Any) -> Task:
+        choice = {name: params.pop(name) for name in ("priority", "allow_partial") if name in params}
+        return submit_task(author=author or bob, group=group.pk, kind=kind, params=params or {"count": 3}, **choice)
+
+    return make
+
+
+@pytest.fixture
+def split(submit: Callable[..., Task]) -> Callable[..., Task]:
+    """split(count=3): the same, split and running."""
+
+    def make(**options: Any) -> Task:
+        task = submit(**options)
+        split_task(str(task.pk))
+        task.refresh_from_db()
+        return task
+
+    return make
+
+
+@pytest.fixture
+def laptop(alice: User) -> Worker:
+    return Worker.objects.create(owner=alice, name="laptop")
+
+
+@pytest.fixture
+def lease(group: Group) -> Callable[[Worker], queue.Granted | None]:
+    def ask(worker: Worker) -> queue.Granted | None:
+        offered = [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
+        call = queue.lease(group.pk, worker=worker.pk, owner=worker.owner_id, conn=f"conn-{worker.name}", kinds=offered)
+        return call.now().granted
+
+    return ask
+
+
+@pytest.fixture
+def work(lease: Callable[[Worker], queue.Granted | None]) -> Callable[[Worker], int]:
+    """work(laptop): lease and compute until nothing is left; returns how many subtasks."""
+
+    def run(worker: Worker) -> int:
+        total = 0
+        while granted := lease(worker):
+            assert compute(granted, worker).reason == ""
+            total += len(granted.subtasks)
+        return total
+
+    return run
+
+
+def compute(granted: queue.Granted, worker: Worker) -> queue.Settled:
+    """Run a lease as a worker would, and send its combined partial."""
+    kind = kinds.get(granted.kind.partition("@")[0])
+    partial = kinds.combine_all(kind, [kind.run(msgspec.msgpack.decode(p)) for p in granted.payloads])
+    call = queue.complete(
+        granted.lease,
+        worker=worker.pk,
+        subtasks=granted.subtasks,
+        partial=msgspec.msgpack.encode(partial),
+        seconds=0.1,
+        decided=kind.is_decided(partial),
+    )
+    return call.now()
+
+
+@pytest.fixture
+def jobs_sent() -> Callable[[], list[str]]:
+    """jobs_sent(): names of the Celery jobs that wait in the real broker, and they are gone from it."""
+
+    def read() -> list[str]:
+        broker = redis.Redis.from_url(settings.BROKER_URL)
+        names = []
+        for name in ("short", "long"):
+            while message := broker.lpop(name):
+                names.append(msgspec.json.decode(message)["headers"]["task"])
+        broker.close()
+        return names
+
+    return read

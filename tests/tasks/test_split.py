@@ -1,0 +1,150 @@
+"""Splitting: deterministic, resumable, bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django import Settings
+
+from firmlight_echo import Echo
+from tasks import queue, states
+from tasks.models import Task, Worker
+from tasks.services import split as splitting
+from tasks.services.split import SplitFailed, batches, split_task
+
+
+def progress(task: Task) -> queue.Progress:
+    found = queue.progress(task.group_id, task.pk).now()
+    assert found
+    return found
+
+
+def test_a_split_task_runs_and_holds_all_subtasks(split: Callable[..., Task]) -> None:
+    task = split(count=5000)
+    assert task.status == states.RUNNING
+    assert task.started is not None
+    assert (progress(task).split, progress(task).open, progress(task).ended) == (5000, 5000, True)
+
+
+def test_splitting_twice_queues_nothing_twice(
+    split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker
+) -> None:
+    task = split(count=300)
+    split_task(str(task.pk))
+    assert progress(task).split == 300
+    assert work(laptop) == 300
+
+
+def test_a_split_that_died_midway_is_taken_up_where_it_stopped(submit: Callable[..., Task], settings: Settings) -> None:
+    settings.SPLIT_BATCH_SUBTASKS_MAX = 50
+    task = submit(count=400)
+    queue.open_task(
+        task.group_id,
+        task.pk,
+        kind=task.kind_key,
+        creator="",
+        priority=task.priority,
+        seconds_max=1,
+        allow_partial=False,
+        order=0,
+    ).now()
+    payloads = [msgspec.msgpack.encode((i, 0.0, False)) for i in range(77)]
+    queue.push(task.group_id, task.pk, first=0, payloads=payloads, last=False).now()
+    split_task(str(task.pk))
+    assert (progress(task).split, progress(task).ended) == (400, True)
+
+
+def test_the_first_batch_is_small_so_that_workers_can_begin(settings: Settings) -> None:
+    settings.SPLIT_BATCH_FIRST, settings.SPLIT_BATCH_SUBTASKS_MAX = 10, 100
+    sizes = [len(batch.payloads) for batch in batches([b"x"] * 250)]
+    assert sizes == [10, 100, 100, 40]
+
+
+def test_a_batch_is_bounded_in_bytes_too(settings: Settings) -> None:
+    settings.SPLIT_BATCH_BYTES_MAX = 100
+    assert [len(batch.payloads) for batch in batches([b"x" * 40] * 5)] == [2, 2, 1]
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=300))
+def test_batches_carry_every_payload_once_and_in_order(payloads: list[bytes]) -> None:
+    cut = list(batches(payloads))
+    assert [payload for batch in cut for payload in batch.payloads] == payloads
+    assert [batch.first for batch in cut] == [sum(len(b.payloads) for b in cut[:i]) for i in range(len(cut))]
+    assert [batch.last for batch in cut] == [False] * (len(cut) - 1) + [True]
+
+
+def test_too_many_subtasks_fail_the_task_with_the_limit(split: Callable[..., Task], settings: Settings) -> None:
+    settings.TASK_SUBTASKS_MAX = 100
+    task = split(count=101)
+    assert (task.status, task.error_code) == (states.FAILED, "split_failed")
+    assert "100" in task.error_message
+    assert queue.progress(task.group_id, task.pk).now() is None
+
+
+def test_a_payload_beyond_the_limit_fails_the_task(settings: Settings) -> None:
+    settings.PAYLOAD_BYTES_MAX = 10
+    with pytest.raises(SplitFailed, match="Subtask 1 has 11 bytes"):
+        list(batches([b"x" * 10, b"x" * 11]))
+
+
+def test_a_kind_that_raises_fails_its_own_task_only(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Echo, params: Any) -> Iterator[Any]:
+        yield 0, 0.0, False
+        raise RuntimeError("no more")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Echo, "split", broken)
+        task = split(count=2)
+    assert (task.status, task.error_code) == (states.FAILED, "split_failed")
+    assert "RuntimeError: no more" in task.error_message
+
+
+def test_a_kind_that_changed_its_version_fails_clearly(
+    submit: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = submit(count=2)
+    monkeypatch.setattr(Echo, "version", "2")
+    split_task(str(task.pk))
+    task.refresh_from_db()
+    assert task.error_message == "ECHO has changed from 1 to 2: submit again."
+
+
+def test_a_task_whose_input_is_gone_fails_clearly(submit: Callable[..., Task]) -> None:
+    task = submit(count=2)
+    queue.drop_input(task.group_id, task.pk)
+    split_task(str(task.pk))
+    task.refresh_from_db()
+    assert (task.status, task.error_code) == (states.FAILED, "input_lost")
+
+
+def test_a_cancelled_task_is_not_split(submit: Callable[..., Task]) -> None:
+    task = submit(count=2)
+    Task.objects.filter(pk=task.pk).move(states.QUEUED, states.CANCELLED)
+    split_task(str(task.pk))
+    assert queue.progress(task.group_id, task.pk).now() is None
+
+
+def test_a_task_closed_in_mid_split_gets_no_more_subtasks(
+    submit: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = submit(count=5000)
+    real = queue.push
+    calls: list[int] = []
+
+    def push_then_close(group: Any, pk: Any, **rest: Any) -> Any:
+        calls.append(rest["first"])
+        if len(calls) == 2:
+            queue.close(group, pk).now()
+        return real(group, pk, **rest)
+
+    monkeypatch.setattr(splitting.queue, "push", push_then_close)
+    split_task(str(task.pk))
+    assert len(calls) == 2
+    assert queue.tasks_with_state(task.group_id) == []

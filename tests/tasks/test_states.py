@@ -1,0 +1,58 @@
+"""The moves of a task, on the real database."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from tasks import states
+from tasks.models import Task
+
+
+def test_final_states_have_no_way_out() -> None:
+    assert {states.SUCCEEDED, states.FAILED, states.CANCELLED} == states.FINAL
+    assert set(states.STATES) == states.FINAL | states.LIVE
+
+
+def test_every_state_can_be_reached_from_queued() -> None:
+    reached, new = {states.QUEUED}, {states.QUEUED}
+    while new:
+        new = {end for start in new for end in states.TASK_MOVES.get(start, ())} - reached
+        reached |= new
+    assert reached == set(states.STATES)
+
+
+@pytest.mark.parametrize("start", sorted(states.FINAL))
+def test_a_final_task_moves_nowhere(start: str) -> None:
+    with pytest.raises(states.IllegalMove, match=start):
+        Task.objects.all().move(start, states.RUNNING)
+
+
+def test_a_move_from_another_state_changes_nothing(submit: Callable[..., Task]) -> None:
+    task = submit()
+    assert Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING) == 0
+    task.refresh_from_db()
+    assert task.status == states.QUEUED
+
+
+def test_a_move_to_a_final_state_notes_when(submit: Callable[..., Task]) -> None:
+    task = submit()
+    assert Task.objects.filter(pk=task.pk).move(states.QUEUED, states.CANCELLED) == 1
+    task.refresh_from_db()
+    assert task.finished is not None
+    assert task.is_final
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_eight_racing_movers_exactly_one_wins(submit: Callable[..., Task]) -> None:
+    task = submit()
+
+    def race(_: int) -> int:
+        try:
+            return Task.objects.filter(pk=task.pk).move(states.QUEUED, states.RUNNING)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(race, range(8))) == 1

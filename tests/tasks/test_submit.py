@@ -1,0 +1,116 @@
+"""Submitting: what is refused is refused before anything is stored."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DatabaseError
+
+from accounts.models import User
+from firmlight.errors import Forbidden, Invalid
+from firmlight_client import kinds
+from groups.models import Group
+from tasks import queue, states
+from tasks.models import Task
+from tasks.services import submit as submitting
+from tasks.services.submit import submit_task
+
+
+def fields_of(**arguments: Any) -> dict[str, list[str]]:
+    with pytest.raises(Invalid) as caught:
+        submit_task(**arguments)
+    assert not Task.objects.exists()
+    assert caught.value.fields
+    return caught.value.fields
+
+
+def test_an_accepted_task_has_input_row_and_job(
+    submit: Callable[..., Task], jobs_sent: Callable[[], list[str]]
+) -> None:
+    task = submit(count=7)
+    assert task.status == states.QUEUED
+    data = queue.get_input(task.group_id, task.pk)
+    assert data is not None
+    assert msgspec.msgpack.decode(data)["count"] == 7
+    assert jobs_sent() == ["tasks.split"]
+
+
+def test_the_group_may_be_named(group: Group, bob: User) -> None:
+    assert submit_task(author=bob, group="lab SEVEN", kind="ECHO", params={"count": 1}).group_id == group.pk
+
+
+def test_a_stranger_is_not_told_that_the_group_exists(group: Group, carol: User) -> None:
+    by_id = fields_of(author=carol, group=group.pk, kind="ECHO", params={"count": 1})
+    assert by_id == fields_of(author=carol, group="no such group", kind="ECHO", params={"count": 1})
+    assert list(by_id) == ["group"]
+
+
+def test_an_unknown_kind_is_told_which_there_are(group: Group, bob: User) -> None:
+    assert "FACTORIZATION" in fields_of(author=bob, group=group.pk, kind="NONSENSE", params={})["kind"][0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "field"),
+    [
+        ("ECHO", {}, "params.count"),
+        ("ECHO", {"count": 0}, "params.count"),
+        ("ECHO", {"count": "many"}, "params.count"),
+        ("FACTORIZATION", {"number": 1.5}, "params.number"),
+        ("FACTORIZATION", {"number": "12a"}, "params.number"),
+        ("FACTORIZATION", {"number": str(10**41)}, "params.number"),
+        ("MEAN", {"numbers": []}, "params.numbers"),
+        ("MEAN", {"numbers": [1.0, float("nan")]}, "params.numbers"),
+        ("MEAN", {"numbers": [float("inf")]}, "params.numbers"),
+        ("CRAWLER", {"urls": ["ftp://example.org/"], "limit": 1, "same_host": True}, "params.urls"),
+        ("CRAWLER", {"urls": ["https://example.org/"], "limit": 0, "same_host": True}, "params.limit"),
+    ],
+)
+def test_bad_params_name_their_field_and_store_nothing(
+    group: Group, bob: User, kind: str, params: dict[str, Any], field: str
+) -> None:
+    assert list(fields_of(author=bob, group=group.pk, kind=kind, params=params)) == [field]
+    assert queue.groups() == []
+
+
+def test_only_owner_and_moderators_raise_the_priority(submit: Callable[..., Task], alice: User) -> None:
+    with pytest.raises(Forbidden):
+        submit(count=1, priority=states.HIGH)
+    assert submit(author=alice, count=1, priority=states.HIGH).priority == states.HIGH
+    assert submit(count=1, priority=states.LOW).priority == states.LOW
+
+
+def test_a_file_becomes_packed_numbers(group: Group, bob: User) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.arange(1000, dtype="<f8"))
+    file = SimpleUploadedFile("numbers.npy", buffer.getvalue())
+    task = submit_task(author=bob, group=group.pk, kind="MEAN", params={}, file=file)
+    data = queue.get_input(task.group_id, task.pk)
+    assert data is not None
+    assert 8000 <= len(data) < 8100
+    assert msgspec.msgpack.decode(data, type=kinds.get("MEAN").Params) is not None
+
+
+def test_a_kind_without_files_says_so(group: Group, bob: User) -> None:
+    file = SimpleUploadedFile("x.csv", b"1,2")
+    assert list(fields_of(author=bob, group=group.pk, kind="ECHO", params={"count": 1}, file=file)) == ["file"]
+
+
+def test_a_database_that_refuses_leaves_no_input_behind(
+    group: Group, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[Task] = []
+
+    def refuse(self: Task, **_: Any) -> None:
+        stored.append(self)
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(submitting.Task, "save", refuse)
+    with pytest.raises(DatabaseError):
+        submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
+    assert queue.get_input(group.pk, stored[0].pk) is None
