@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -63,6 +64,20 @@ class Conflict(FirmlightError):
 
     code, status = "conflict", 409
     message = "That is not possible now."
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404: our error body under /api/, Django's page elsewhere."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(NotFound().as_dict(), status=404)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Django's handler500, likewise. What went wrong is in the log, never in the answer."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"code": "server_error", "message": "Something went wrong here."}, status=500)
+    return defaults.server_error(request)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

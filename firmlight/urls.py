@@ -4,7 +4,9 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from firmlight import health
+from firmlight import errors, health
+
+handler404, handler500 = errors.page_not_found, errors.server_error
 
 urlpatterns = [
     path("api/", include("accounts.urls")),

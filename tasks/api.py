@@ -16,6 +16,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import user_of
+from accounts.serializers import validated
 from firmlight_client import kinds
 from tasks import selectors, states
 from tasks.models import Task, Worker
@@ -49,7 +51,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     queryset = Task.objects.none()
 
     def get_queryset(self) -> QuerySet[Task]:
-        return selectors.tasks_visible_to(self.request.user).select_related("creator")
+        return selectors.tasks_visible_to(user_of(self.request)).select_related("creator")
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
@@ -57,16 +59,14 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @extend_schema(request=TaskSubmission, responses={201: TaskSerializer})
     def create(self, request: Request) -> Response:
         """Submit a task to a group."""
-        submission = TaskSubmission(data=request.data)
-        submission.is_valid(raise_exception=True)
-        task = submit_task(author=request.user, **submission.validated_data)
+        task = submit_task(author=user_of(request), **validated(TaskSubmission, request))
         return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
         """End it now; running workers are told to stop."""
-        control.cancel(user=request.user, task=self.get_object())
+        control.cancel(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
     @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
@@ -92,4 +92,4 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     queryset = Worker.objects.none()
 
     def get_queryset(self) -> QuerySet[Worker]:
-        return selectors.workers_visible_to(self.request.user)
+        return selectors.workers_visible_to(user_of(self.request))

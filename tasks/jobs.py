@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from accounts.services import purge_sessions
 from tasks.services import conclude as concluding
 from tasks.services import split as splitting
 from tasks.services import sweep as sweeping
@@ -26,4 +27,6 @@ def sweep() -> None:
 
 @shared_task(name="tasks.purge", acks_late=True, ignore_result=True)
 def purge() -> None:
+    """Hourly: forget what is over."""
     sweeping.purge()
+    purge_sessions()

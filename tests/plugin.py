@@ -40,7 +40,20 @@ def _only_distributes(config: pytest.Config) -> bool:
     return bool(getattr(config.known_args_namespace, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """After the fixtures' own ends. A process of pytest-xdist may be gone before `pytest_unconfigure` is called."""
+    _end()
+
+
 def pytest_unconfigure() -> None:
+    """For a session that never began."""
+    _end()
+
+
+def _end() -> None:
+    global redis
     if redis:
         redis.stop()
+        redis = None
     shutil.rmtree(folder, ignore_errors=True)

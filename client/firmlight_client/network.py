@@ -8,7 +8,7 @@ _private_allowed = False
 
 def allow_private() -> None:
     """Let kinds of this process reach private addresses and any port."""
-    global _private_allowed
+    global _private_allowed  # noqa: PLW0603  one switch a process, thrown once
     _private_allowed = True
 
 

@@ -17,6 +17,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from accounts.selectors import Bearer
+from accounts.services import note_use
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers import doors
@@ -50,6 +51,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
         elif self.bearer is None:
             await self.stop(protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is not known here, or no longer valid.")
         else:
+            await database_sync_to_async(note_use)(self.bearer)
             self.clock = asyncio.create_task(self.keep_checking())
 
     async def disconnect(self, code: int) -> None:
@@ -92,7 +94,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
                 heartbeat_seconds=settings.HEARTBEAT_SECONDS,
                 lease_seconds=settings.LEASE_SECONDS,
                 frame_max_bytes=protocol.FRAME_MAX_BYTES,
-                server_version=settings.SPECTACULAR_SETTINGS["VERSION"],
+                server_version=settings.SERVER_VERSION,
                 leases=kept,
                 groups=sorted(self.groups.values()),
                 refused_kinds=refused,

@@ -4,11 +4,11 @@
 local kept = {}
 for _, id in ipairs(a.leases) do
   local rec = lease_of(id)
-  if rec and rec.worker == a.worker and redis.call('EXISTS', key('t', rec.task)) == 1 then
+  if rec and rec.worker == a.worker and wanted(rec) then
     if rec.active == '1' then
       redis.call('SREM', key('c', rec.conn), id)
       redis.call('SADD', key('c', a.conn), id)
-      redis.call('ZADD', key('leases'), 'XX', math.min(now + a.lease_ms, tonumber(rec['until'])), id)
+      renew(rec)
     end
     redis.call('HSET', key('l', id), 'conn', a.conn)
     kept[#kept + 1] = id

@@ -2,17 +2,20 @@
 -- args: task
 -- returns {{conn, lease} that were active}
 local name = key('t', a.task)
-local t, active = hash(name), {}
-if t.state then unlist(a.task, {kind = t.kind, prio = t.prio, creator = t.creator}) end
+local t, active, refund = hash(name), {}, 0
 for _, id in ipairs(redis.call('SMEMBERS', key('t', a.task, 'leases'))) do
   local rec = lease_of(id)
   if rec then
     if rec.active == '1' then
       active[#active + 1] = {rec.conn, id}
-      if t.creator then charge(t.creator, -tonumber(rec.charge) * #rec.list) end
+      refund = refund + tonumber(rec.charge) * #rec.list
     end
     forget_lease(rec)
   end
+end
+if t.state then
+  charge(t.creator, -refund)
+  unlist(a.task, t)
 end
 for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'partials', 'work', 'leases', 'input', 'asked'}) do
   redis.call('UNLINK', key('t', a.task, part))

@@ -15,18 +15,20 @@ end
 
 local owed = {}
 for _, subtask in ipairs(rec.list) do owed[subtask] = true end
-local reason, open = nil, {}
-local flags = open_flags(task, a.subtasks)
-for i, subtask in ipairs(a.subtasks) do
-  if not owed[subtask] then reason = 'not_in_lease'  -- twice in the message, or never leased, or settled before
-  elseif flags[i] then open[#open + 1] = subtask
-  else reason = reason or 'done_by_another' end
+local reason, named, open = nil, {}, {}
+for _, subtask in ipairs(a.subtasks) do
+  if owed[subtask] then named[#named + 1] = subtask
+  else reason = 'not_in_lease' end  -- twice in the message, or never leased, or settled before
   owed[subtask] = nil
 end
-if reason then return {'refused', reason, open} end
+for i, is_open in ipairs(open_flags(task, named)) do
+  if is_open then open[#open + 1] = named[i] end
+end
+if #open < #named then reason = reason or 'done_by_another' end
+if reason or #open == 0 then return {'refused', reason or 'not_in_lease', open} end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
-local gone, unleased, unwanted, others = {}, 0, {}, {}
+local gone, unleased, others = {}, 0, {}
 for _, subtask in ipairs(a.subtasks) do
   gone[subtask] = true
   if held then
@@ -43,33 +45,26 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
 redis.call('RPUSH', key('t', task, 'partials'), ARGV[2])
-redis.call('HINCRBY', key('t', task), 'leased', -unleased)
+unlease(task, unleased)
 redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 
-for id, settled in pairs(others) do
-  local other = lease_of(id)
-  if other then
-    owe_less(other, settled)
-    if #other.list == 0 then unwanted[#unwanted + 1] = {other.conn, id} end
-  end
-end
+local unwanted = settle_others(t, others)
 
--- A worker's word on its seconds is believed up to what the clock allows.
-local elapsed = math.max(now - tonumber(rec.since), 1) / 1000
-local seconds = math.min(a.seconds, elapsed)
+local seconds = believed(rec, a.seconds)
 redis.call('HINCRBYFLOAT', key('t', task), 'seconds', seconds)
 charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) * #a.subtasks or 0))
 
 local work = key('t', task, 'work')
 local before = tonumber(redis.call('HGET', work, a.worker .. ':speed') or '0')
-local speed = #a.subtasks / elapsed
+local speed = #a.subtasks / elapsed(rec)
 redis.call('HINCRBY', work, a.worker .. ':n', #a.subtasks)
 redis.call('HINCRBYFLOAT', work, a.worker .. ':s', seconds)
 redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', before == 0 and speed or (before + speed) / 2)
 
-owe_less(rec, gone)
+owe_less(rec, gone, now)
 if a.decided == '1' then
   redis.call('HSET', key('t', task), 'decided', '1')
   t.decided = '1'
+  relist(task, t)
 end
 return {'accepted', task, is_complete(task, t) and '1' or '0', unwanted}

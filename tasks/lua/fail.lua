@@ -1,7 +1,7 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
 -- attempts_max of them it fails for good, and with it the task, unless partial results are allowed.
 -- args: lease worker subtask error message traceback seconds attempts_max losses_max memory_ms idle_ms
--- returns {'accepted', task, complete, {connections to wake}} or {'refused', reason}
+-- returns {'accepted', task, complete, {connections to wake}, {{conn, lease} no longer wanted}} or {'refused', reason}
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease'} end
 local task = rec.task
@@ -23,22 +23,29 @@ redis.call('HSETNX', work, a.worker .. ':first', now)
 redis.call('HSET', work, a.worker .. ':last', now)
 redis.call('HSET', blame, a.subtask .. ':by:' .. a.worker, now)
 local attempts = redis.call('HINCRBY', blame, a.subtask .. ':attempts', 1)
-if #ids > 0 and #others == 0 then redis.call('HINCRBY', key('t', task), 'leased', -1) end
-if rec.active == '1' then charge(t.creator, -tonumber(rec.charge)) end
-charge(t.creator, math.min(a.seconds, math.max(now - tonumber(rec.since), 1) / 1000))
-owe_less(rec, {[a.subtask] = true})
+local final = attempts >= a.attempts_max
+local seconds = believed(rec, a.seconds)
+charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
+-- what it did before this one comes later, in a result of its own, and took time too
+owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
+if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
 
 local what = cmsgpack.pack({a.subtask, a.worker, a.error, a.message, a.traceback})
-local conns = {}
-if attempts >= a.attempts_max then
-  if #ids > 0 and #others > 0 then redis.call('HINCRBY', key('t', task), 'leased', -1) end
+local conns, unwanted = {}, {}
+if final then
   fail_for_good(task, t, a.subtask, what)
+  local rest = {}
+  for _, id in ipairs(others) do rest[id] = {[a.subtask] = true} end
+  unwanted = settle_others(t, rest)
+  relist(task, t)
 else
   redis.call('HSET', key('t', task), 'error', what)
   redis.call('HSET', key('t', task, 'held'), a.subtask, table.concat(others, ' '))
-  if #ids > 0 and #others == 0 then redis.call('RPUSH', key('t', task, 'again'), a.subtask) end
-  relist(task, t)
-  -- one that may take it must be woken; the one that failed it is likely among the idle
-  if t.state == 'open' then conns = wake(t.kind, 4) end
+  if #ids > 0 and #others == 0 then
+    redis.call('RPUSH', key('t', task, 'again'), a.subtask)
+    relist(task, t)
+    -- one that may take it must be woken; the one that failed it is likely among the idle
+    conns = wake(t.kind, SOME)
+  end
 end
-return {'accepted', task, is_complete(task, t) and '1' or '0', conns}
+return {'accepted', task, is_complete(task, t) and '1' or '0', conns, unwanted}

@@ -1,35 +1,56 @@
 -- Lease a run of subtasks of one task to one slot of a worker, or note that the connection waits for work.
 -- Which task: priority band, then the worker's owner's own tasks, then the creator served least, then first come.
--- How many: min(speed x target, max(remaining / (2 x slots online), speed x least)), at least 1; the first lease of a
+-- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1; the first lease of a
 -- worker on a task, a subtask that was lost and one that failed go alone.
+-- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks.
 -- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
 --       online_ms idle_ms memory_ms losses_max
 -- returns {reply, {connections to wake}, {tasks to conclude}}; reply is {} or
 --   {task, kind, max_ms, {subtasks}, {payloads}}
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
-local reaped, complete = reap(2)
+local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
 
-local function alive(set, kind) return redis.call('ZRANGEBYSCORE', key(set, kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK) end
+local function granted_before()
+  local rec = lease_of(a.lease)
+  if not rec or rec.active ~= '1' then return nil end
+  local t = redis.call('HMGET', key('t', rec.task), 'kind', 'max_ms')
+  return {rec.task, t[1], tonumber(t[2]), rec.list, get_many(key('t', rec.task, 'payloads'), rec.list)}
+end
+
+local before = granted_before()
+if before then return {before, {}, {}} end
+
+local reaped, complete = reap(2)
+local others = {}  -- kind -> workers online, as far as asked for
+
+local function online(kind)
+  others[kind] = others[kind]
+    or redis.call('ZRANGEBYSCORE', key('workers', kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_BARRED)
+  return others[kind]
+end
 
 -- A subtask is not given again to a worker that failed it while another one that takes the kind is online.
 local function barred(task, t, subtask)
   local blame = key('t', task, 'blame')
   if redis.call('HEXISTS', blame, subtask .. ':by:' .. a.worker) == 0 then return false end
-  for _, other in ipairs(alive('workers', t.kind)) do
-    if redis.call('HEXISTS', blame, subtask .. ':by:' .. other) == 0 then return true end
+  for _, member in ipairs(online(t.kind)) do
+    if redis.call('HEXISTS', blame, subtask .. ':by:' .. string.match(member, '^%S+')) == 0 then return true end
   end
   return false
 end
 
+-- One subtask that was lost or failed. Those done meanwhile fall away; those barred go to the end.
 local function take_again(task, t)
-  local again, payloads = key('t', task, 'again'), key('t', task, 'payloads')
-  for _ = 1, math.min(redis.call('LLEN', again), LOOK) do
-    local subtask = tonumber(redis.call('LPOP', again))
-    local payload = redis.call('HGET', payloads, subtask)
-    if payload and not barred(task, t, subtask) then return {subtask}, {payload} end
-    if payload then redis.call('RPUSH', again, subtask) end
+  local again, payloads, passed, found = key('t', task, 'again'), key('t', task, 'payloads'), {}, nil
+  while not found and #passed < LOOK_BARRED do
+    local subtask = redis.call('LPOP', again)
+    if not subtask then break end
+    if redis.call('HEXISTS', payloads, subtask) == 1 then
+      if barred(task, t, subtask) then passed[#passed + 1] = subtask else found = subtask end
+    end
   end
-  return {}, {}
+  each_chunk(passed, function(...) redis.call('RPUSH', again, ...) end)
+  return {found and tonumber(found)}
 end
 
 local function size(task, t)
@@ -40,28 +61,22 @@ local function size(task, t)
   return math.max(1, math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max))
 end
 
--- Subtasks from the front of :wait; entries that were done meanwhile (a late result) fall away.
+-- Up to n subtasks from the front of :wait, as many as fit into bytes_max; those done meanwhile fall away. Only lengths
+-- are read: a payload may have megabytes.
 local function take_run(task, n)
-  local wait, taken, payloads, bytes = key('t', task, 'wait'), {}, {}, 0
-  while #taken < n and bytes < a.bytes_max do
-    local run = redis.call('LPOP', wait, math.min(n - #taken, CHUNK))
-    if not run then break end
-    local found = get_many(key('t', task, 'payloads'), run)
-    local left = {}
-    for i, subtask in ipairs(run) do
-      if found[i] and (#taken == 0 or bytes + #found[i] <= a.bytes_max) and #left == 0 then
-        taken[#taken + 1], payloads[#payloads + 1] = tonumber(subtask), found[i]
-        bytes = bytes + #found[i]
-      elseif found[i] then
-        table.insert(left, 1, subtask)
-      end
+  local wait, payloads, taken, bytes, look = key('t', task, 'wait'), key('t', task, 'payloads'), {}, 0, n
+  while true do
+    local run, passed = redis.call('LRANGE', wait, 0, look - 1), 0
+    for _, subtask in ipairs(run) do
+      local length = redis.call('HSTRLEN', payloads, subtask)
+      if length > 0 and (#taken == n or #taken > 0 and bytes + length > a.bytes_max) then break end
+      if length > 0 then taken[#taken + 1], bytes = tonumber(subtask), bytes + length end
+      passed = passed + 1
     end
-    if #left > 0 then
-      redis.call('LPUSH', wait, unpack(left))
-      break
-    end
+    redis.call('LTRIM', wait, passed, -1)
+    if passed < look or #taken == n then return taken end
+    look = CHUNK
   end
-  return taken, payloads
 end
 
 local function note_holder(task, taken)
@@ -90,12 +105,12 @@ end
 local function try_task(task)
   local t = hash(key('t', task))
   if not t.state then return nil end
-  local taken, payloads = take_again(task, t)
-  if #taken == 0 then taken, payloads = take_run(task, size(task, t)) end
-  relist(task, t)
+  local taken = take_again(task, t)
+  if #taken == 0 then taken = take_run(task, size(task, t)) end
+  relist(task, t)  -- before it is charged: an estimate must not become the floor
   if #taken == 0 then return nil end
   grant(task, t, taken)
-  return {task, t.kind, tonumber(t.max_ms), taken, payloads}
+  return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
 end
 
 local function try_creator(kind, prio, creator)
@@ -105,13 +120,19 @@ local function try_creator(kind, prio, creator)
   end
 end
 
-local function by_served(prio)
+-- {kind, creator, served, seq of his first task} of a priority band, in order. The owner's own come before all others,
+-- whatever he was served.
+local function candidates(prio)
   local row = {}
+  local function add(kind, creator, served)
+    local first = redis.call('ZRANGE', key('q', kind, prio, creator), 0, 0, 'WITHSCORES')
+    if first[2] then row[#row + 1] = {kind, creator, served, tonumber(first[2])} end
+  end
   for _, kind in ipairs(a.kinds) do
+    add(kind, a.owner, -math.huge)
     local found = redis.call('ZRANGE', key('ready', kind, prio), 0, LOOK - 1, 'WITHSCORES')
     for i = 1, #found, 2 do
-      local first = redis.call('ZRANGE', key('q', kind, prio, found[i]), 0, 0, 'WITHSCORES')
-      if first[2] then row[#row + 1] = {kind, found[i], tonumber(found[i + 1]), tonumber(first[2])} end
+      if found[i] ~= a.owner then add(kind, found[i], tonumber(found[i + 1])) end
     end
   end
   table.sort(row, function(x, y)
@@ -123,11 +144,7 @@ end
 
 local function choose()
   for prio = 0, 2 do
-    for _, kind in ipairs(a.kinds) do
-      local own = try_creator(kind, prio, a.owner)
-      if own then return own end
-    end
-    for _, row in ipairs(by_served(prio)) do
+    for _, row in ipairs(candidates(prio)) do
       local reply = try_creator(row[1], prio, row[2])
       if reply then return reply end
     end

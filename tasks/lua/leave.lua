@@ -2,9 +2,12 @@
 -- when it is the server that stops, left alone: the worker comes back for them.
 -- args: conn worker kinds (list) slots how ('lost' | 'released' | 'kept') losses_max memory_ms idle_ms
 -- returns {{connections to wake}, {tasks to conclude}}
+local slots = {}
+for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('idle', kind), a.conn)
-  for n = 1, a.slots do redis.call('ZREM', key('slots', kind), a.conn .. ' ' .. n) end
+  redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn)
+  each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
 end
 if a.how == 'kept' then return {{}, {}} end
 local kinds, complete = {}, {}
@@ -24,5 +27,8 @@ for _, id in ipairs(redis.call('SMEMBERS', key('c', a.conn))) do
   end
 end
 redis.call('DEL', key('c', a.conn))
-for _, kind in ipairs(a.kinds) do redis.call('ZREM', key('workers', kind), a.worker) end  -- another connection's beat puts it back
+-- an idle worker that failed a subtask may take it now, if this was the last other one
+for _, kind in ipairs(a.kinds) do
+  if has_work(kind) then kinds[kind] = math.max(kinds[kind] or 0, SOME) end
+end
 return {wake_all(kinds), complete}

@@ -1,6 +1,6 @@
 -- Take one batch of a split, if exactly `first` subtasks are split already: two splitting jobs push nothing twice.
 -- args: task first (index of the batch's first subtask) last ('1': the split ends with this batch) idle_ms
--- ARGV[2..]: payloads
+-- ARGV[2..]: payloads, never empty
 -- returns {'taken' | 'elsewhere' | 'gone', split, complete ('1' | '0'), {connections to wake}}
 local name = key('t', a.task)
 local t = hash(name)
@@ -13,7 +13,7 @@ for i = 2, #ARGV do
   pairs_[#pairs_ + 1] = subtask
   pairs_[#pairs_ + 1] = ARGV[i]
 end
-each_chunk(pairs_, function(...) redis.call('HSET', key('t', a.task, 'payloads'), ...) end)
+set_many(key('t', a.task, 'payloads'), pairs_)
 each_chunk(indices, function(...) redis.call('RPUSH', key('t', a.task, 'wait'), ...) end)
 t.split, t.ended = a.first + #indices, a.last
 redis.call('HSET', name, 'split', t.split, 'ended', t.ended, 'split_at', now)

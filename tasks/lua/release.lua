@@ -13,4 +13,4 @@ for _, subtask in ipairs(a.subtasks) do
 end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
 owe_less(rec, gone)
-return {'accepted', t.state == 'open' and wake(t.kind, back) or {}}
+return {'accepted', wake(t.kind, back)}

@@ -80,8 +80,8 @@ def pairs(reply: Any) -> list[tuple[str, str]]:
 def read_failed(reply: Any) -> Settled:
     if reply[0] == b"refused":
         return Settled(reason=reply[1].decode())
-    _, task, complete, conns = reply
-    return Settled(task=task.decode(), complete=complete == b"1", wake=texts(conns))
+    _, task, complete, conns, unwanted = reply
+    return Settled(task=task.decode(), complete=complete == b"1", wake=texts(conns), unwanted=pairs(unwanted))
 
 
 def read_released(reply: Any) -> Settled:
@@ -95,3 +95,4 @@ class Reaped:
     leases: int
     wake: Conns
     complete: list[str]
+    more: bool  # others are overdue still: call again

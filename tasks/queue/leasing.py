@@ -31,6 +31,11 @@ def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) 
     return Call("lease", base_key(group), args, lambda reply: read_leased(lease_id, reply))
 
 
+def _base_of(lease_id: str) -> str:
+    """The base key of the lease's group. An id that is none of ours lies nowhere, in one cluster slot all the same."""
+    return base_key(group_of(lease_id) or "nowhere")
+
+
 def complete(
     lease_id: str, *, worker: Id, subtasks: Sequence[int], partial: bytes, seconds: float = 0.0, decided: bool = False
 ) -> Call[Settled]:
@@ -43,7 +48,7 @@ def complete(
         "decided": "1" if decided else "0",
         **limits(),
     }
-    return Call("complete", base_key(group_of(lease_id)), args, read_completed, [partial])
+    return Call("complete", _base_of(lease_id), args, read_completed, [partial])
 
 
 def fail(
@@ -61,10 +66,10 @@ def fail(
         "attempts_max": settings.MAX_ATTEMPTS,
         **limits(),
     }
-    return Call("fail", base_key(group_of(lease_id)), args, read_failed)
+    return Call("fail", _base_of(lease_id), args, read_failed)
 
 
 def release(lease_id: str, *, worker: Id, subtasks: Sequence[int]) -> Call[Settled]:
     """Take subtasks back undone, to the front; neither a failure nor a loss."""
     args = {"lease": lease_id, "worker": str(worker), "subtasks": list(subtasks), **limits()}
-    return Call("release", base_key(group_of(lease_id)), args, read_released)
+    return Call("release", _base_of(lease_id), args, read_released)

@@ -27,7 +27,7 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """The script `lua/<name>.lua` behind what all scripts share."""
-    text = (LUA / "_common.lua").read_bytes() + b"\n" + (LUA / f"{name}.lua").read_bytes()
+    text = b"\n".join((LUA / f"{part}.lua").read_bytes() for part in ("_common", "_leases", name))
     return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
 
 

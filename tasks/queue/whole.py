@@ -5,15 +5,15 @@ from __future__ import annotations
 from django.conf import settings
 
 from tasks.queue.answers import Reaped, pairs
-from tasks.queue.keys import Id, base_key, limits, texts
+from tasks.queue.keys import Conns, Id, base_key, limits, texts
 from tasks.queue.scripts import Call
 from tasks.queue.standing import Outcome, Progress, read_outcome, read_progress
 
 
 def reap(group: Id) -> Call[Reaped]:
-    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed."""
+    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many subtasks."""
     args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
-    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2])))
+    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1"))
 
 
 def outcome(group: Id, task: Id) -> Call[Outcome | None]:
@@ -21,9 +21,9 @@ def outcome(group: Id, task: Id) -> Call[Outcome | None]:
     return Call("outcome", base_key(group), {"task": str(task)}, read_outcome)
 
 
-def undecide(group: Id, task: Id) -> Call[int]:
-    """The kind does not agree that the task is decided: go on."""
-    return Call("undecide", base_key(group), {"task": str(task)}, int)
+def undecide(group: Id, task: Id) -> Call[Conns]:
+    """The kind does not agree that the task is decided: go on. Returns idle connections to wake for it."""
+    return Call("undecide", base_key(group), {"task": str(task), **limits()}, texts)
 
 
 def close(group: Id, task: Id) -> Call[list[tuple[str, str]]]:

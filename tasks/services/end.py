@@ -21,8 +21,7 @@ def close_task(task: Task, reason: str) -> None:
 
 def fail_task(task: Task, code: str, message: str) -> bool:
     """End a live task with an error; False if it has ended already."""
-    changes = {"error_code": code, "error_message": message[:2000]}
-    return _end(task, states.FAILED, changes)
+    return _end(task, states.FAILED, {"error_code": code, "error_message": message[:2000]})
 
 
 def cancel_task(task: Task) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO, cast
 from uuid import UUID, uuid4
 
 import msgspec
@@ -86,7 +86,7 @@ def read_params(kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile 
             return kind.load(params)
         if (file.size or 0) > settings.UPLOAD_BYTES_MAX:
             raise kinds.ParamsError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.", "file")
-        return kind.load_file(file.file, file.name or "", params)
+        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params)
     except kinds.ParamsError as error:
         field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
         raise Invalid(fields={field: [error.message]}) from None

@@ -41,12 +41,17 @@ def keep(tmp_path):
         supervisor.stop()
 
 
+def part(name, *, first=False):
+    # A signal that comes between fork and exec is lost; supervisor then waits so long before it kills.
+    return Part(name, SLEEP, first=first, patience_seconds=1)
+
+
 def pid(supervisor, name):
     return supervisor.states()[name][1]
 
 
 def test_what_dies_is_started_again_at_once(keep):
-    supervisor = keep(Part("redis", SLEEP, first=True))
+    supervisor = keep(part("redis", first=True))
     first = eventually(lambda: pid(supervisor, "redis"))
     eventually(lambda: supervisor.states()["redis"][0] == "RUNNING")
     os.kill(first, signal.SIGKILL)
@@ -55,14 +60,14 @@ def test_what_dies_is_started_again_at_once(keep):
 
 
 def test_parts_that_are_not_first_wait_for_the_word(keep):
-    supervisor = keep(Part("redis", SLEEP, first=True), Part("web", SLEEP))
+    supervisor = keep(part("redis", first=True), part("web"))
     assert supervisor.states()["web"] == ("STOPPED", 0)
     supervisor.start_parts()
     eventually(lambda: pid(supervisor, "web"))
 
 
 def test_stopping_ends_every_part(keep):
-    supervisor = keep(Part("redis", SLEEP, first=True), Part("web", SLEEP))
+    supervisor = keep(part("redis", first=True), part("web"))
     supervisor.start_parts()
     pids = [eventually(lambda name=name: pid(supervisor, name)) for name in ("redis", "web")]
     supervisor.stop()
@@ -87,14 +92,14 @@ def test_everything_ends_when_the_starter_is_killed(tmp_path):
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
-        keeper, part = (psutil.Process(int(word)) for word in starter.stdout.readline().split())
+        keeper, kept = (psutil.Process(int(word)) for word in starter.stdout.readline().split())
         starter.kill()
-    eventually(lambda: not _lives(keeper) and not _lives(part))
+    eventually(lambda: not _lives(keeper) and not _lives(kept))
 
 
 def test_no_secret_is_in_the_configuration(keep, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "to be kept from curious eyes")
-    supervisor = keep(Part("web", SLEEP, first=True))
+    supervisor = keep(part("web", first=True))
     assert "curious" not in (supervisor.home.root / "supervisord.conf").read_text()
     assert f"[group:{GROUP}]" not in supervisor.configuration()  # an empty group would not be accepted
 

@@ -16,7 +16,7 @@ PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
 STARTER = """
 import sys, time
 from firmlight.embedded import System
-system = System(sys.argv[1])
+system = System(sys.argv[1], env={"STATIC_ROOT": sys.argv[2]})
 system.start()
 print(system.pids(), system.redis_url, flush=True)
 time.sleep(600)
@@ -24,8 +24,8 @@ time.sleep(600)
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
-    with System(tmp_path_factory.mktemp("embedded") / "var") as running:
+def system(tmp_path_factory, static_root):
+    with System(tmp_path_factory.mktemp("embedded") / "var", env={"STATIC_ROOT": static_root}) as running:
         yield running
 
 
@@ -71,9 +71,10 @@ def test_a_killed_part_comes_back_where_it_was(system, name):
         assert client.get("before") == name.encode()
 
 
-def test_a_start_after_a_sigkill_of_the_keepers_loses_nothing(tmp_path):
+def test_a_start_after_a_sigkill_of_the_keepers_loses_nothing(tmp_path, static_root):
     var = tmp_path / "var"
-    with subprocess.Popen([sys.executable, "-c", STARTER, str(var)], stdout=subprocess.PIPE, text=True) as starter:
+    command = [sys.executable, "-c", STARTER, str(var), static_root]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
         said, _, url = starter.stdout.readline().rpartition(" ")
         with redis.Redis.from_url(url.strip()) as client:
             client.set("accepted", "yes")
@@ -81,7 +82,7 @@ def test_a_start_after_a_sigkill_of_the_keepers_loses_nothing(tmp_path):
         starter.kill()
         os.kill(keeper, signal.SIGKILL)
     assert len(orphans.find(var)) >= 3  # redis among them, which holds the append-only file
-    with System(var) as system:
+    with System(var, env={"STATIC_ROOT": static_root}) as system:
         assert set(system.pids()) == PARTS
         with redis.Redis.from_url(system.redis_url) as client:
             assert client.get("accepted") == b"yes"

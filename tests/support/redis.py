@@ -13,15 +13,19 @@ from firmlight.embedded import redis_server
 
 START_SECONDS = 10.0
 
+# Redis ends with whoever started it, even if he is killed: then his end of the shell's input closes.
+WATCHED = 'exec 2>/dev/null; "$@" </dev/null >/dev/null & server=$!; read _; kill -9 $server; wait $server'
+
 
 class RedisServer:
     """Started by `RedisServer(folder)`, reached at `.url`, emptied by `flush()`, ended by `stop()`."""
 
     def __init__(self, folder: Path) -> None:
         program = redis_server.find().path
+        self.folder = folder.resolve()
         for _ in range(5):  # another process may take the free port between our look and Redis's
             self.port = _free_port()
-            self.process = _spawn(program, self.port, folder)
+            self._process = _spawn(program, self.port, self.folder)
             self._client = redis.Redis(port=self.port)
             if self._answers():
                 return
@@ -38,14 +42,14 @@ class RedisServer:
 
     def stop(self) -> None:
         self._client.close()
-        self.process.kill()  # there is nothing to save
-        self.process.wait()
+        self._process.communicate()  # closes its input, and waits
 
     def _answers(self) -> bool:
+        """Wait until a server answers at the port; whether it is this one."""
         deadline = time.monotonic() + START_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
+        while time.monotonic() < deadline:
             try:
-                return self._client.info("server")["process_id"] == self.process.pid
+                return self._client.config_get("dir")["dir"] == str(self.folder)
             except redis.ConnectionError:
                 time.sleep(0.01)
         return False
@@ -60,4 +64,4 @@ def _free_port() -> int:
 def _spawn(program: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no"}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return subprocess.Popen([program, *words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(["sh", "-c", WATCHED, "sh", program, *words], stdin=subprocess.PIPE)

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from firmlight_client import protocol
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from firmlight_client import protocol
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 

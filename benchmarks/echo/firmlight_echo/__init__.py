@@ -5,25 +5,28 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
+
 from firmlight_client.kinds import Kind
 
 
-class Params(msgspec.Struct, forbid_unknown_fields=True):
+class EchoParams(msgspec.Struct, forbid_unknown_fields=True):
     """How many subtasks, how long each sleeps, and whether every value comes back."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=10_000_000, description="How many subtasks")]
-    seconds: Annotated[float, msgspec.Meta(ge=0, le=3600, description="How long each of them sleeps")] = 0.0
-    collect: Annotated[bool, msgspec.Meta(description="Give back every value, in order")] = False
+    count: Annotated[int, msgspec.Meta(ge=1, le=10_000_000, description="How many subtasks", examples=[10])]
+    seconds: Annotated[
+        float, msgspec.Meta(ge=0, le=3600, description="How long each of them sleeps, in seconds", examples=[0])
+    ] = 0.0
+    collect: Annotated[bool, msgspec.Meta(description="Give back every value, in order", examples=[False])] = False
 
 
 class Echo(Kind):
     """Payload `[i, seconds, collect]`; partial `[count, sum, values]`, values in no order."""
 
     name, title, version = "ECHO", "Echo (for benchmarks)", "1"
-    Params = Params
+    Params = EchoParams
     subtask_seconds_max = 3605.0
 
-    def split(self, params: Params) -> Iterator[Any]:
+    def split(self, params: EchoParams) -> Iterator[Any]:
         for number in range(params.count):
             yield number, params.seconds, params.collect
 
@@ -36,7 +39,7 @@ class Echo(Kind):
     def combine(self, a: Any, b: Any) -> Any:
         return [a[0] + b[0], a[1] + b[1], a[2] + b[2]]
 
-    def finish(self, partial: Any, params: Params) -> Any:
+    def finish(self, partial: Any, params: EchoParams) -> Any:
         count, total, values = partial
         result = {"count": count, "sum": total}
         return {**result, "values": sorted(values)} if params.collect else result

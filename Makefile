@@ -1,0 +1,97 @@
+# Firmlight's daily commands. `make` alone lists them.
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+FITS := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	$$name -c "$(FITS)" 2>/dev/null && echo $$name && break; done)
+REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
+LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe
+SERVER := firmlight accounts groups tasks benchmarks
+export PORT HOST VAR
+
+.PHONY: help setup setup-dev run demo check test bench lock clean
+.DEFAULT_GOAL := help
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
+
+setup-dev: $(VENV)/.installed-dev
+
+run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
+	@$(BIN)/python -m firmlight.embedded run
+
+demo: setup  ## show the whole of it in a minute
+	@$(BIN)/python -m firmlight.embedded demo
+
+test: setup-dev  ## run the tests (PYTEST="-k lease" chooses)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
+	@$(BIN)/python -m benchmarks.run
+
+lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the newest versions)
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra dev -c requirements.txt -o requirements-dev.txt \
+	  pyproject.toml client/pyproject.toml
+
+clean:  ## remove what was installed and cached; var/ stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+# make check: everything that can be known without running the product, two things at a time.
+
+CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema
+.PHONY: $(CHECKS)
+
+check: setup-dev  ## style, types, imports, deployment settings, migrations, API schema
+	@$(MAKE) -k -j2 --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(CHECKS)
+	@echo "All checks passed."
+
+check-%: export SECRET_KEY := only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-never-in-use
+check-%: export DATABASE_URL := sqlite://:memory:
+check-%: export REDIS_URL := redis://127.0.0.1:6379
+check-%: export PUBLIC_URL := https://firmlight.example
+check-%: export ALLOWED_HOSTS := firmlight.example
+check-%: export DJANGO_SETTINGS_MODULE := firmlight.settings
+
+check-style:
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (see: ruff format --diff)"; exit 1; }
+
+check-imports:
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+
+check-types:
+	@$(BIN)/mypy --no-error-summary --cache-dir .mypy_cache/server $(SERVER)
+
+check-linux check-darwin check-win32: check-%:
+	@$(BIN)/mypy --no-error-summary --cache-dir .mypy_cache/$* --platform $* client/firmlight_client
+
+check-deploy:
+	@$(BIN)/python manage.py check --deploy --fail-level WARNING
+
+check-migrations:
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+check-schema:
+	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+# A stamp says that everything is installed; a changed requirement file makes it stale.
+
+$(VENV)/.installed: $(REQUIREMENTS)
+	@$(or $(PYTHON),false) -c "$(FITS)" 2>/dev/null || { \
+	  echo "Firmlight needs Python 3.11 or newer; name it with PYTHON=/path/to/python3 if it is not on PATH." >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { \
+	  echo "Firmlight needs Python's venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@echo "Installing Firmlight into $(VENV) (once, about a minute) …"
+	@$(BIN)/python -c "import pip" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install -r requirements.txt
+	@$(PIP) install --no-deps -e client -e benchmarks/echo
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@echo "Installing what the tests need …"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@

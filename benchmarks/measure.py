@@ -1,0 +1,138 @@
+"""What is measured, each as a function that returns plain figures."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+
+from benchmarks import celery_peer
+from benchmarks.lab import Lab, WorkerProcess
+
+ROUNDS = 5
+
+
+def seconds_of(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def echo(lab: Lab, count: int) -> None:
+    """`count` subtasks through the whole system; every single value comes back, in order."""
+    task = lab.client.submit("ECHO", group=lab.group, count=count, collect=True)
+    result = task.result(timeout=300)
+    if result["values"] != list(range(count)):
+        raise AssertionError("the values are not those that were asked for")
+
+
+def peer(way: Callable[[int], int], count: int) -> None:
+    if way(count) != count * (count - 1) // 2:
+        raise AssertionError("the peer's values are not those that were asked for")
+
+
+def throughput(lab: Lab, count: int = 10_000, large: int = 100_000) -> dict[str, list[float]]:
+    """Subtasks per second, ours and the peers in turn, ROUNDS times each."""
+    ways: dict[str, tuple[int, Callable[[], None]]] = {
+        f"Firmlight, {count:,} ECHO": (count, lambda: echo(lab, count)),
+        f"Celery group, {count:,} no-ops": (count, lambda: peer(celery_peer.by_group, count)),
+        f"Celery delay loop, {count:,} no-ops": (count, lambda: peer(celery_peer.by_delay, count)),
+        f"Firmlight, {large:,} ECHO": (large, lambda: echo(lab, large)),
+    }
+    with celery_peer.two_workers(lab.system.redis_url + "/5"):
+        echo(lab, count)
+        rates: dict[str, list[float]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, (subtasks, run) in ways.items():
+                rates[name].append(subtasks / seconds_of(run))
+    return rates
+
+
+def latency(lab: Lab, tasks: int = 200) -> list[float]:
+    """Seconds from submit to result for one ECHO at a time on an idle system."""
+    for _ in range(10):
+        echo(lab, 1)
+    return [seconds_of(lambda: echo(lab, 1)) for _ in range(tasks)]
+
+
+def mean_of_ten_million(lab: Lab, rounds: int = 3) -> list[float]:
+    """Seconds for an 80 MB NPY file: upload, split, compute, result."""
+    import numpy as np
+
+    numbers = np.random.default_rng(7).normal(1e6, 3.0, 10_000_000)
+
+    def run() -> None:
+        result = lab.client.submit("MEAN", group=lab.group, numbers=numbers).result(timeout=120)
+        assert result["count"] == len(numbers)
+
+    return [seconds_of(run) for _ in range(rounds)]
+
+
+def failover(lab: Lab, rounds: int = 15) -> list[float]:
+    """Seconds from SIGKILL of the worker that holds the work to its start on the other, idle worker."""
+    delays = []
+    for _ in range(rounds):
+        workers = [worker for worker in lab.workers if worker.process.poll() is None]
+        while len(workers) < 2:
+            workers.append(lab.start_worker())
+        delays.append(_kill_holder(lab, workers))
+    return delays
+
+
+def _kill_holder(lab: Lab, workers: list[WorkerProcess]) -> float:
+    for worker in workers:
+        worker.forget()
+    task = lab.client.submit("ECHO", group=lab.group, count=1, seconds=1.0)
+    holder = _who_starts(workers, task.id)
+    time.sleep(0.2)  # the other one is idle and has said so
+    (other,) = (worker for worker in workers if worker is not holder)
+    killed = time.monotonic()
+    holder.kill()
+    started, _ = other.wait_for("leased")
+    assert task.result(timeout=60)["count"] == 1
+    return started - killed
+
+
+def _who_starts(workers: list[WorkerProcess], task: str) -> WorkerProcess:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        for worker in workers:
+            while not worker.lines.empty():
+                _, event = worker.lines.get_nowait()
+                if event.get("event") == "leased" and event.get("task") == task:
+                    return worker
+        time.sleep(0.002)
+    raise TimeoutError("nobody takes the task")
+
+
+def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
+    """{process: (per cent of a core, MiB resident)} over so many quiet seconds, children included."""
+    roots = {name: psutil.Process(pid) for name, pid in lab.system.pids().items()}
+    roots |= {
+        f"worker {i}": psutil.Process(w.process.pid) for i, w in enumerate(lab.workers) if w.process.poll() is None
+    }
+    families = {
+        name: [root, *(root.children(recursive=True) if name != "supervisord" else [])] for name, root in roots.items()
+    }
+    before = {name: _cpu(family) for name, family in families.items()}
+    time.sleep(seconds)
+    return {
+        name: (100 * (_cpu(family) - before[name]) / seconds, sum(p.memory_info().rss for p in family) / 2**20)
+        for name, family in families.items()
+    }
+
+
+def _cpu(family: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in family)
+
+
+def quantile(values: list[float], share: float) -> float:
+    """The value that `share` (0..1) of the values do not exceed."""
+    row = sorted(values)
+    return row[min(int(share * len(row)), len(row) - 1)]
+
+
+median = statistics.median

@@ -1,0 +1,73 @@
+"""`python -m benchmarks.run`: measure everything in one run, print the table, write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from benchmarks import measure
+from benchmarks.lab import lab
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+PREFACE = """# Benchmarks
+
+Written by `make bench`: everything in one run on one machine, ours and the peers in turn. Machines differ and
+this one may have been busy, so read ratios and medians, not single times. The path is the real one: HTTP submit,
+Celery split, WebSocket leases to {workers}, aggregation, and the result in the client's hands.
+Redis writes with `appendfsync always` for all of them.
+"""
+
+Row = tuple[str, str, str]
+
+
+def throughput_rows(rates: dict[str, list[float]]) -> list[Row]:
+    rows = [
+        (name, f"{measure.median(row):,.0f}/s", f"{min(row):,.0f} to {max(row):,.0f}") for name, row in rates.items()
+    ]
+    medians = {name: measure.median(row) for name, row in rates.items()}
+    ours, large = (rate for name, rate in medians.items() if name.startswith("Firmlight"))
+    best_peer = max(rate for name, rate in medians.items() if name.startswith("Celery"))
+    rows.append(("Firmlight against the better Celery", f"{ours / best_peer:.1f} times", "medians"))
+    rows.append(("100,000 against 10,000, per subtask", f"{large / ours:.2f} times as fast", "medians"))
+    return rows
+
+
+def time_rows(name: str, seconds: list[float]) -> list[Row]:
+    low, mid, high = (1000 * measure.quantile(seconds, share) for share in (0, 0.5, 0.99))
+    return [(name, f"{mid:,.1f} ms median", f"{low:,.1f} least, {high:,.1f} p99, n = {len(seconds)}")]
+
+
+def idle_rows(shares: dict[str, tuple[float, float]]) -> list[Row]:
+    return [(f"Idle: {name}", f"{cpu:.2f} % of a core", f"{mib:,.0f} MiB") for name, (cpu, mib) in shares.items()]
+
+
+def collect() -> list[Row]:
+    with lab() as running:
+        for _ in range(2):
+            running.start_worker()
+        rows = throughput_rows(measure.throughput(running))
+        rows += time_rows("One ECHO task, submit to result", measure.latency(running))
+        rows += time_rows("MEAN of 10,000,000 numbers (80 MB NPY file)", measure.mean_of_ten_million(running))
+        rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
+        return rows + idle_rows(measure.idle(running))
+
+
+def page(rows: list[Row]) -> str:
+    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+    lines = [f"| {' | '.join(row)} |" for row in [("What", "Figure", "Spread"), ("---", "---", "---"), *rows]]
+    made = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}."
+    return "\n".join([PREFACE.format(workers="two workers of one slot each"), made, "", *lines, ""])
+
+
+def main() -> None:
+    text = page(collect())
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

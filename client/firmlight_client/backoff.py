@@ -1,0 +1,19 @@
+"""How long to wait before the next try: exponential, with full jitter.
+
+"Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): after an outage all workers come back, and
+full jitter spreads them best.
+"""
+
+from __future__ import annotations
+
+import random
+
+FIRST_SECONDS = 0.05, 0.3  # a restarting server is back soon, and thousands of workers must not come as one
+BASE_SECONDS, CAP_SECONDS = 0.5, 30.0
+
+
+def wait_seconds(attempt: int, chance: random.Random) -> float:
+    """Before try number `attempt`, 0-based."""
+    if attempt == 0:
+        return chance.uniform(*FIRST_SECONDS)
+    return chance.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempt, 10)))

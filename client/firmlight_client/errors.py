@@ -1,0 +1,70 @@
+"""What can go wrong for those who use the client. Everything is a FirmlightClientError."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Fields = dict[str, list[str]]
+
+
+class FirmlightClientError(Exception):
+    """Its text is one sentence for people."""
+
+
+class ConnectionFailed(FirmlightClientError):
+    """The server cannot be reached, or answered something that is not Firmlight."""
+
+
+class ApiError(FirmlightClientError):
+    """The server refused. `code` is stable; `fields` maps a field to what is wrong with it."""
+
+    def __init__(self, code: str, message: str, fields: Fields | None = None, status: int = 0) -> None:
+        self.code, self.message, self.fields, self.status = code, message, fields or {}, status
+        super().__init__(" ".join([message, *(f"{name}: {' '.join(said)}" for name, said in self.fields.items())]))
+
+
+class NotLoggedIn(ApiError):
+    """No token, or one that is no longer valid (401)."""
+
+
+class NotFound(ApiError):
+    """It does not exist, or you must not know that it does (404)."""
+
+
+class ResultNotReady(ApiError):
+    """The task is still running (409)."""
+
+
+class ResultExpired(ApiError):
+    """The result was kept for its time and is gone (410)."""
+
+
+class TaskEnded(FirmlightClientError):
+    """The task ended without a result; `code` and `message` say why."""
+
+    def __init__(self, task: str, code: str, message: str) -> None:
+        self.task, self.code, self.message = task, code, message
+        super().__init__(f"task {task}: {message or code}")
+
+
+class TaskFailed(TaskEnded):
+    """A subtask failed for good, or the task could not be split or combined."""
+
+
+class TaskCancelled(TaskEnded):
+    """Somebody cancelled it."""
+
+
+class ResultTimeout(FirmlightClientError, TimeoutError):
+    """The task was not over in the time given; it goes on, and may be waited for again."""
+
+
+BY_CODE: dict[str, type[ApiError]] = {"result_not_ready": ResultNotReady, "result_expired": ResultExpired}
+BY_STATUS: dict[int, type[ApiError]] = {401: NotLoggedIn, 404: NotFound, 410: ResultExpired}
+
+
+def api_error(status: int, body: dict[str, Any]) -> ApiError:
+    """The exception for an error body `{"code", "message", "fields"?}`."""
+    code = str(body.get("code", "error"))
+    known = BY_CODE.get(code) or BY_STATUS.get(status, ApiError)
+    return known(code, str(body.get("message", f"The server answered {status}.")), body.get("fields"), status)

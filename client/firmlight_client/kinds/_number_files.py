@@ -1,0 +1,252 @@
+"""Numbers out of uploaded files: plain text, CSV, TSV, NPY and XLSX become packed binary64.
+
+It runs in a thread beside an event loop, so every reader works in bounded pieces and lets go of the interpreter
+between them. Every number is taken as the nearest binary64, integers beyond 2^53 too.
+"""
+
+from __future__ import annotations
+
+import math
+import tokenize
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from pathlib import PurePath
+from typing import Any, BinaryIO
+from xml.etree.ElementTree import ParseError
+
+import numpy as np
+from numpy.typing import NDArray
+
+from firmlight_client.kinds import ParamsError
+from firmlight_client.kinds._exact_sum import PACKED
+
+NUMBERS_MAX = 2**25  # 256 MiB packed; 100 MB of text can hold more, and a Redis value ends at 512 MB
+PIECE_BYTES = 2**18
+CELL_CHARS_MAX = 1000  # no sane number is longer
+XLSX_BYTES_MAX = 256 * 2**20  # unpacked: some six million cells, a minute of work
+XLSX_CELLS_MAX = 2 * NUMBERS_MAX  # empty ones included: one cell in the last column makes 16,384
+_SEPARATORS = b",;\t \r\n\v\f"
+_TO_CELLS = bytes.maketrans(_SEPARATORS, b" " * len(_SEPARATORS))
+
+
+def read_numbers(file: BinaryIO, name: str) -> bytes:
+    """All numbers of a file called `name`, in order, packed. Raises ParamsError (field `file`)."""
+    reader = _READERS.get(PurePath(name).suffix.lower())
+    if reader is None:
+        raise _bad(f"the name must end with one of {', '.join(SUFFIXES)}")
+    pieces, count = [], 0
+    for piece in reader(file):
+        pieces.append(piece.tobytes())
+        count += piece.size
+        if count > NUMBERS_MAX:
+            raise _bad(f"At most {NUMBERS_MAX:,} numbers.")
+    if not count:
+        raise _bad("there is no number in it")
+    return b"".join(pieces)
+
+
+def first_not_finite(values: NDArray[np.float64]) -> int | None:
+    """The index of the first NaN or infinity."""
+    finite = np.isfinite(values)
+    return None if finite.all() else int(finite.argmin())
+
+
+def _bad(message: str) -> ParamsError:
+    return ParamsError(message, "file")
+
+
+# Text: numbers with a decimal point, separated by commas, semicolons or white space; empty cells are skipped
+
+
+def _read_text(file: BinaryIO) -> Iterator[NDArray]:
+    line = 1
+    for piece in _whole_cells(file):
+        yield _cells(piece, line)
+        line += piece.count(b"\n")
+
+
+def _read_table(file: BinaryIO) -> Iterator[NDArray]:
+    """Text whose first line with anything in it may be a header: none of its cells is a number."""
+    line, header = 1, True
+    for piece in _whole_cells(file):
+        body = piece
+        if header and piece.translate(_TO_CELLS).strip():
+            body, header = _without_header(piece), False
+        skipped = piece[: len(piece) - len(body)].count(b"\n")
+        yield _cells(body, line + skipped)
+        line += piece.count(b"\n")
+
+
+def _whole_cells(file: BinaryIO) -> Iterator[bytes]:
+    """The file in pieces of about PIECE_BYTES that end where a cell ends; without a byte order mark."""
+    rest = file.read(3).removeprefix(b"\xef\xbb\xbf")
+    while block := file.read(PIECE_BYTES):
+        data = rest + block
+        end = 1 + max(data.rfind(separator) for separator in (b"\n", b",", b";", b"\t", b" "))
+        piece, rest = data[:end], data[end:]
+        if len(rest) > CELL_CHARS_MAX:
+            raise _bad(f"{_shown(rest)} is not a number")
+        if piece:
+            yield piece
+    yield rest
+
+
+def _without_header(piece: bytes) -> bytes:
+    lead = len(piece) - len(piece.lstrip())
+    end = piece.find(b"\n", lead) + 1 or len(piece)
+    cells = piece[lead:end].translate(_TO_CELLS).split()
+    return piece if any(_number(cell) is not None for cell in cells) else piece[end:]
+
+
+def _cells(piece: bytes, line: int) -> NDArray:
+    """Every number of the piece, which starts in line `line`."""
+    if b";" in piece and b"," in piece:
+        raise _bad("it has both commas and semicolons; use one of them, and a point for decimals")
+    try:
+        values = np.array(list(map(float, piece.translate(_TO_CELLS).split())), PACKED)
+    except ValueError:
+        return _cells_slowly(piece, line)
+    good = b"_" not in piece and first_not_finite(values) is None  # float() takes 1_000
+    return values if good else _cells_slowly(piece, line)
+
+
+def _cells_slowly(piece: bytes, line: int) -> NDArray:
+    """The same cell by cell: quoted numbers, or the first cell that is none."""
+    values = []
+    for number, row in enumerate(piece.split(b"\n"), line):
+        for cell in row.translate(_TO_CELLS).split():
+            value = _number(cell)
+            if value is None or not math.isfinite(value):
+                raise _bad(f"line {number}: {_shown(cell)} is not a {'finite ' if value is not None else ''}number")
+            values.append(value)
+    return np.array(values, PACKED)
+
+
+def _number(cell: bytes) -> float | None:
+    """The number a cell holds, with or without quotes around it."""
+    inner = cell[1:-1] if len(cell) > 1 and cell[:1] == cell[-1:] == b'"' else cell
+    try:
+        return None if b"_" in inner else float(inner)
+    except ValueError:
+        return None
+
+
+def _shown(cell: bytes | str) -> str:
+    text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
+    return repr(text if len(text) <= 40 else text[:40] + "…")
+
+
+# NPY (numpy.lib.format, versions 1 and 2): integers or floats of any size and shape
+
+
+def _read_npy(file: BinaryIO) -> Iterator[NDArray]:
+    dtype, count = _npy_header(file)
+    wanted = count * dtype.itemsize
+    each = PIECE_BYTES // dtype.itemsize * dtype.itemsize
+    while wanted:
+        data = file.read(min(each, wanted))
+        if not data or len(data) % dtype.itemsize:
+            raise _bad(f"it is cut short: {wanted - len(data)} bytes are missing")
+        wanted -= len(data)
+        yield _as_binary64(np.frombuffer(data, dtype))
+
+
+def _npy_header(file: BinaryIO) -> tuple[np.dtype, int]:
+    """Element type and count."""
+    try:
+        version = np.lib.format.read_magic(file)
+        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        shape, _, dtype = read(file, max_header_size=10_000)
+    except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
+        raise _bad("it is not an NPY file") from None
+    if dtype.kind not in "iuf" or dtype.subdtype:
+        raise _bad(f"it must hold integers or floats, not {dtype}")
+    count = math.prod(shape)
+    if any(length < 0 for length in shape) or count > NUMBERS_MAX:
+        raise _bad(f"At most {NUMBERS_MAX:,} numbers.")
+    return dtype, count
+
+
+def _as_binary64(values: NDArray) -> NDArray:
+    """A wider float may be beyond range; it becomes an infinity, which Params refuses."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(PACKED, copy=False)
+
+
+# XLSX: the first sheet; formulas count with the value last computed; a first row without numbers is a header
+
+
+def _read_xlsx(file: BinaryIO) -> Iterator[NDArray]:
+    import openpyxl  # takes 0.2 s to import, and few uploads need it
+
+    _refuse_bomb(file)
+    try:
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True)
+        try:
+            sheet = book.worksheets[0]
+            sheet.reset_dimensions()  # the file's own claim, often wrong
+            yield from _in_pieces(_sheet_numbers(sheet.iter_rows(values_only=True)))
+        finally:
+            book.close()
+    except (
+        zipfile.BadZipFile,
+        KeyError,
+        IndexError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        ParseError,
+        OSError,
+    ) as error:
+        raise error if isinstance(error, ParamsError) else _bad("it is not an XLSX workbook") from None
+
+
+def _refuse_bomb(file: BinaryIO) -> None:
+    """zipfile unpacks no more of a member than its directory states, so the stated sizes bound the work."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+        raise _bad("it is not an XLSX workbook") from None
+    if size > XLSX_BYTES_MAX:
+        raise _bad(f"unpacked it has more than {XLSX_BYTES_MAX // 2**20} MiB")
+
+
+def _sheet_numbers(rows: Iterable[tuple]) -> Iterator[float]:
+    cells, started = 0, False
+    for number, row in enumerate(rows, 1):
+        cells += 1 + len(row)
+        if cells > XLSX_CELLS_MAX:
+            raise _bad(f"At most {XLSX_CELLS_MAX:,} cells, empty ones included.")
+        filled = [cell for cell in row if cell not in (None, "")]
+        if not started and filled and not any(isinstance(cell, int | float) for cell in filled):
+            started = True
+            continue
+        started = started or bool(filled)
+        yield from (_sheet_number(cell, number) for cell in filled)
+
+
+def _sheet_number(cell: Any, row: int) -> float:
+    try:
+        value = float(cell) if isinstance(cell, int | float) and not isinstance(cell, bool) else None
+    except OverflowError:
+        value = math.inf
+    if value is None or not math.isfinite(value):
+        raise _bad(f"row {row}: {_shown(str(cell))} is not a {'finite ' if value is not None else ''}number")
+    return value
+
+
+def _in_pieces(numbers: Iterator[float]) -> Iterator[NDArray]:
+    for first in numbers:
+        yield np.fromiter(chain([first], islice(numbers, PIECE_BYTES // PACKED.itemsize)), PACKED)
+
+
+_READERS: dict[str, Callable[[BinaryIO], Iterator[NDArray]]] = {
+    ".csv": _read_table,
+    ".npy": _read_npy,
+    ".tsv": _read_table,
+    ".txt": _read_text,
+    ".xlsx": _read_xlsx,
+}
+SUFFIXES = tuple(_READERS)

@@ -1,0 +1,196 @@
+"""FACTORIZATION: the prime factors of one integer, each proved prime.
+
+Three ways search at once: trial division by disjoint ranges of primes, elliptic curves with distinct seeds, and
+FLINT's complete method (quadratic sieve), which is the last subtask and always ends. It is quick for numbers of this
+size; the others find most factors first, and still do where one way fails. Whoever finds a divisor goes on to the
+whole factorization, so his partial alone decides the task.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from math import gcd, prod
+from typing import Annotated, Any, NamedTuple
+
+import gmpy2
+import msgspec
+from flint import fmpz
+
+from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds._ecm import find_factor
+
+NUMBER_MAX = 10**40
+_DIGITS = re.compile(r"\s*\+?([0-9]{1,100})\s*", re.ASCII)
+Base = list[list[Any]]  # [[divisor in decimal, exponent], …]: pairwise coprime, ascending, their product the number
+
+
+class Plan(NamedTuple):
+    """How composite numbers below `below` are searched; one subtask takes 0.02 to 0.3 s."""
+
+    below: int
+    trial_up_to: int  # primes, cut into `trials` ranges
+    trials: int
+    curve_bound: int  # stage 1 of the elliptic curves
+    curve_subtasks: int
+    curves_each: int
+
+
+PLANS = (
+    Plan(10**12, 0, 0, 0, 0, 0),  # the complete method needs microseconds
+    Plan(10**24, 1_000_000, 2, 2_000, 4, 5),
+    Plan(10**30, 2_000_000, 4, 2_000, 16, 8),
+    Plan(NUMBER_MAX + 1, 4_000_000, 4, 10_000, 44, 3),  # finds 18 digits nine times in ten
+)
+
+
+class FactorizationParams(msgspec.Struct, forbid_unknown_fields=True):
+    """One integer. Whatever it came as, `number` is its decimal string afterwards."""
+
+    number: Annotated[
+        int | str,
+        msgspec.Meta(
+            title="Number",
+            description="An integer from 2 to 10^40; as a string its decimal digits",
+            examples=["1000000000000000009", 91],
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        self.number = str(_checked(self.number))
+
+
+def _checked(number: int | str) -> int:
+    """The number as an integer. Raises ParamsError."""
+    if isinstance(number, str):
+        if not (digits := _DIGITS.fullmatch(number)):
+            raise ParamsError("the number must be a positive integer in decimal digits", "number")
+        number = int(digits[1])
+    if not 2 <= number <= NUMBER_MAX:
+        raise ParamsError("the number must be at least 2 and at most 10^40", "number")
+    return number
+
+
+class Factorization(Kind):
+    """Payload: `[number, way, …]`; partial: a Base of the number, wholly of primes once somebody found a divisor."""
+
+    name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
+    Params = FactorizationParams
+
+    def split(self, params: FactorizationParams) -> Iterator[list[Any]]:
+        number = int(params.number)
+        if not fmpz(number).is_probable_prime() and not gmpy2.is_power(number):  # no curve tells p from p²
+            yield from _search_payloads(number)
+        yield [str(number), "complete"]
+
+    def run(self, payload: list[Any]) -> Base:
+        number, way, *rest = payload
+        divisor = _WAYS[way](int(number), *rest)
+        if divisor is None:
+            return [[number, 1]]
+        return _sorted(_prime_factors(divisor) + _prime_factors(int(number) // divisor))
+
+    def combine(self, a: Base, b: Base) -> Base:
+        return a if a == b else _refined(_number(a), [int(divisor) for divisor, _ in a + b])
+
+    def is_decided(self, partial: Base) -> bool:
+        return all(_is_prime(int(divisor)) for divisor, _ in partial)
+
+    def finish(self, partial: Base, params: FactorizationParams) -> dict[str, Any]:
+        """What is still composite (the complete method failed everywhere) is factored here: some 50 ms at most."""
+        number = int(params.number)
+        base = _refined(number, [int(divisor) for divisor, _ in partial])
+        factors = _sorted(sum((_times(_prime_factors(int(d)), e) for d, e in base), Counter[int]()))
+        if prod(int(p) ** e for p, e in factors) != number or not all(_is_prime(int(p)) for p, _ in factors):
+            raise ArithmeticError(f"{factors} is not the factorization of {number}")
+        return {
+            "number": params.number,
+            "factors": factors,
+            "divisors": prod(exponent + 1 for _, exponent in factors),
+            "proved": True,
+        }
+
+
+# The ways to search
+
+
+def _search_payloads(number: int) -> Iterator[list[Any]]:
+    plan = next(plan for plan in PLANS if number < plan.below)
+    for i in range(plan.trials):
+        edges = (plan.trial_up_to * k // plan.trials for k in (i, i + 1))
+        yield [str(number), "trial", *edges]
+    for i in range(plan.curve_subtasks):
+        yield [str(number), "curves", 6 + i * plan.curves_each, plan.curves_each, plan.curve_bound]
+
+
+def _trial(number: int, low: int, high: int) -> int | None:
+    """The product of the primes in low < p <= high that divide the number, unless there is none."""
+    primes = gmpy2.primorial(high) // gmpy2.primorial(low)
+    divisor = int(gmpy2.gcd(primes % number, number))
+    return divisor if divisor > 1 else None
+
+
+def _curves(number: int, sigma: int, count: int, bound: int) -> int | None:
+    """Try the curves of sigma, sigma + 1, … (count of them)."""
+    found = (find_factor(number, sigma + i, bound) for i in range(count))
+    return next(filter(None, found), None)
+
+
+def _complete(number: int) -> int:
+    """The number is a divisor of itself: its factorization follows at once."""
+    return number
+
+
+_WAYS: dict[str, Callable[..., int | None]] = {"trial": _trial, "curves": _curves, "complete": _complete}
+
+
+# Primes and coprime bases
+
+
+def _is_prime(number: int) -> bool:
+    """Proved: FLINT's is_prime certifies (Sorenson-Webster below 2^81, then Pocklington, Morrison or APRCL)."""
+    return fmpz(number).is_prime() == 1
+
+
+def _prime_factors(number: int) -> Counter[int]:
+    """Prime -> exponent, by FLINT's complete method."""
+    return Counter({int(prime): int(exponent) for prime, exponent in fmpz(number).factor()})
+
+
+def _times(factors: Counter[int], exponent: int) -> Counter[int]:
+    return Counter({prime: power * exponent for prime, power in factors.items()})
+
+
+def _sorted(factors: Counter[int]) -> Base:
+    return [[str(prime), exponent] for prime, exponent in sorted(factors.items())]
+
+
+def _number(base: Base) -> int:
+    return prod(int(divisor) ** exponent for divisor, exponent in base)
+
+
+def _refined(number: int, divisors: Iterable[int]) -> Base:
+    """The coarsest Base of the number that tells all these divisors apart, whatever their order.
+
+    (The natural coprime base of Bach, Driscoll and Shallit, "Factor refinement", 1993.)
+    """
+    coprime: list[int] = []
+    waiting = [number, *(gcd(divisor, number) for divisor in divisors)]
+    while waiting:
+        new = waiting.pop()
+        clash = next((old for old in coprime if gcd(old, new) > 1), None)
+        if new == 1 or new == clash:
+            continue
+        if clash is None:
+            coprime.append(new)
+            continue
+        coprime.remove(clash)
+        common = gcd(clash, new)
+        waiting += [clash // common, common, new // common]
+    return _sorted(Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))}))
+
+
+def _valuation(number: int, divisor: int) -> int:
+    """How often the divisor goes into the number."""
+    return int(gmpy2.remove(number, divisor)[1])

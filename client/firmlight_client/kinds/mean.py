@@ -1,0 +1,94 @@
+"""MEAN: count, mean, variance, smallest and largest of many numbers, exact to the last bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, BinaryIO
+
+import msgspec
+import numpy as np
+
+from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds._exact_sum import PACKED, exact_sums, from_bytes, mean_of, to_bytes, variance_of
+from firmlight_client.kinds._number_files import SUFFIXES, first_not_finite, read_numbers
+
+SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
+SUBTASKS_WANTED = 16  # of a small input, so that several workers share it
+
+
+class MeanParams(msgspec.Struct, forbid_unknown_fields=True):
+    """Many numbers. Whatever they came as, `numbers` is packed binary64 (little-endian bytes) afterwards."""
+
+    numbers: Annotated[
+        Annotated[list[float], msgspec.Meta(min_length=1)] | bytes,
+        msgspec.Meta(
+            title="Numbers",
+            description="The numbers, each taken as the nearest binary64; or binary64, little-endian, in base64",
+            examples=[[1, 2.5, -4e3]],
+        ),
+    ]
+
+    def __post_init__(self) -> None:
+        self.numbers = _checked(self.numbers)
+
+
+def _checked(numbers: list[float] | bytes) -> bytes:
+    """The numbers packed. Raises ParamsError unless there is one at least and all are finite."""
+    if isinstance(numbers, bytes) and len(numbers) % PACKED.itemsize:
+        raise ParamsError("packed numbers take 8 bytes each", "numbers")
+    try:
+        values = np.frombuffer(numbers, PACKED) if isinstance(numbers, bytes) else np.array(numbers, PACKED)
+    except OverflowError:
+        raise ParamsError("a number is beyond the range of binary64", "numbers") from None
+    if not values.size:
+        raise ParamsError("there must be at least one number", "numbers")
+    if (bad := first_not_finite(values)) is not None:
+        raise ParamsError(f"number {bad + 1} is not finite: {values[bad]}", "numbers")
+    return numbers if isinstance(numbers, bytes) else values.tobytes()
+
+
+class Mean(Kind):
+    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max]`, both sums exact integers as bytes."""
+
+    name, title, version = "MEAN", "Mean and variance of many numbers", "1"
+    Params = MeanParams
+    file_suffixes = SUFFIXES
+
+    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any]) -> MeanParams:
+        """Read CSV, TSV, text, NPY or XLSX; `_number_files` says how. Raises ParamsError (field `file`)."""
+        if data:
+            raise ParamsError("give numbers or a file, not both", next(iter(data)))
+        packed = read_numbers(file, name)
+        try:
+            return MeanParams(numbers=packed)
+        except ParamsError as error:
+            raise ParamsError(error.message, "file") from None
+
+    def split(self, params: MeanParams) -> Iterator[bytes]:
+        packed = params.numbers
+        assert isinstance(packed, bytes)  # since __post_init__
+        count = len(packed) // PACKED.itemsize
+        each = min(max(-(-count // SUBTASKS_WANTED), SUBTASK_NUMBERS_MIN), SUBTASK_NUMBERS_MAX)
+        for start in range(0, len(packed), each * PACKED.itemsize):
+            yield packed[start : start + each * PACKED.itemsize]
+
+    def run(self, payload: bytes) -> list[Any]:
+        values = np.frombuffer(payload, PACKED).astype(np.float64, copy=False)
+        total, squares = exact_sums(values)
+        # + 0.0 makes -0.0 plain: which of the two comes first must not show
+        return [values.size, to_bytes(total), to_bytes(squares), float(values.min()) + 0.0, float(values.max()) + 0.0]
+
+    def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
+        total, squares = (to_bytes(from_bytes(a[i]) + from_bytes(b[i])) for i in (1, 2))
+        return [a[0] + b[0], total, squares, min(a[3], b[3]), max(a[4], b[4])]
+
+    def finish(self, partial: list[Any], params: MeanParams) -> dict[str, Any]:
+        count, *sums, least, most = partial
+        total, squares = map(from_bytes, sums)
+        return {
+            "count": count,
+            "mean": mean_of(count, total),
+            "variance": variance_of(count, total, squares),
+            "min": least,
+            "max": most,
+        }

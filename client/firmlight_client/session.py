@@ -1,0 +1,109 @@
+"""Who the command line speaks for: the environment first, then what `firmlight login` kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from firmlight_client.addresses import server_url
+from firmlight_client.errors import FirmlightClientError
+from firmlight_client.tokens import FileTokens, Login, LoginFile
+
+if TYPE_CHECKING:
+    from firmlight_client.api import Client
+
+LOG_IN_FIRST = "Nobody is logged in here: run `firmlight login URL`, or set FIRMLIGHT_URL and FIRMLIGHT_TOKEN."
+
+
+def home() -> Path:
+    """FIRMLIGHT_HOME, or the user's configuration directory of this system."""
+    if chosen := os.environ.get("FIRMLIGHT_HOME"):
+        return Path(chosen)
+    import platformdirs
+
+    return platformdirs.user_config_path("firmlight", appauthor=False)
+
+
+def login_file() -> LoginFile:
+    return LoginFile(home())
+
+
+def _known() -> tuple[str, str, Login]:
+    """Address, token of the environment, and the log-in kept for that address (a token goes to no other server)."""
+    login = login_file().load()
+    url = server_url(os.environ.get("FIRMLIGHT_URL") or login.url or _nobody())
+    return url, os.environ.get("FIRMLIGHT_TOKEN", ""), login if login.url == url else Login()
+
+
+def _nobody() -> str:
+    raise FirmlightClientError(LOG_IN_FIRST)
+
+
+def client() -> Client:
+    """A client of the user. Raises FirmlightClientError if there is none."""
+    from firmlight_client.api import Client
+
+    url, token, login = _known()
+    if token:
+        return Client(url, token)
+    if not login.access:
+        if login.worker_token:
+            raise FirmlightClientError("Only a worker token is kept here; log in with user name and password for this.")
+        _nobody()
+    return Client(url, tokens=FileTokens(login_file()))
+
+
+def worker_access() -> tuple[str, str]:
+    """Address and token for `firmlight work`. Raises FirmlightClientError."""
+    url, token, login = _known()
+    return url, token or login.worker_token or login.access or _nobody()
+
+
+def log_in(url: str, username: str, password: str) -> Login:
+    """Log in, make a token for this machine's worker, keep both. Raises ApiError, ConnectionFailed."""
+    from firmlight_client.api import Client
+
+    with Client.login(url, username, password) as user:
+        worker = user.create_worker_token(socket.gethostname()[:64] or "worker")
+        login = Login(url=user.transport.url, username=user.me()["username"])
+        login.worker_token, login.worker_token_id = worker["token"], str(worker["id"])
+        pair = user.pair
+        login.access, login.refresh = pair.access, pair.refresh
+    return keep(login)
+
+
+def keep(login: Login) -> Login:
+    """Write it down; an earlier log-in of this machine ends, as far as its server can be reached."""
+    file = login_file()
+    end(file.load())
+    with file.locked():
+        file.save(login)
+    return login
+
+
+def end(login: Login) -> None:
+    """Revoke what a log-in holds at its server. What cannot be reached runs out by itself."""
+    from firmlight_client.api import Client
+    from firmlight_client.tokens import MemoryTokens, Pair
+
+    if not login.refresh:
+        return
+    tokens = MemoryTokens(Pair(login.access, login.refresh))
+    with contextlib.suppress(FirmlightClientError), Client(login.url, tokens=tokens) as user:
+        if login.worker_token_id:
+            with contextlib.suppress(FirmlightClientError):
+                user.revoke_worker_token(login.worker_token_id)
+        user.logout(tokens.pair.refresh)
+
+
+def log_out() -> str:
+    """Forget the log-in of this machine and end it at the server; returns whose it was."""
+    file = login_file()
+    with file.locked():
+        login = file.load()
+        file.forget()
+    end(login)
+    return login.username

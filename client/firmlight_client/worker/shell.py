@@ -1,0 +1,226 @@
+"""Carries out what the brain decides: one socket, the slots' processes, signals and the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import signal
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.typing import Subprotocol
+
+from firmlight_client import __version__, protocol
+from firmlight_client.addresses import proxy_for, websocket_url
+from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
+from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.processes import SlotEvent, SlotProcess
+
+ABNORMAL_CLOSE = 1006
+LAST_WORDS_SECONDS = 2.0
+OPEN_SECONDS_MAX = 10.0
+HOPELESS_STATUSES = {400, 401, 403, 404, 405, 410}
+
+Observer = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How `firmlight work` was called."""
+
+    url: str
+    token: str = field(repr=False)
+    slots: int = 1
+    groups: list[str] = field(default_factory=list)
+    name: str = ""
+    allow_private: bool = False
+
+
+class Worker:
+    """Runs until it is told to stop. Everything happens on one event loop; the computing is elsewhere."""
+
+    def __init__(self, settings: Settings, observe: Observer) -> None:
+        self.settings, self.observe = settings, observe
+        self.brain = Brain(
+            Config(
+                name=(settings.name or socket.gethostname())[:64] or "worker",
+                slots=settings.slots,
+                groups=settings.groups,
+                client_version=__version__,
+                platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"[:128],
+            )
+        )
+        self.slots = [
+            SlotProcess(number, self._heard, allow_private=settings.allow_private) for number in range(settings.slots)
+        ]
+        self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.may_connect = asyncio.Event()
+        self.stopping: asyncio.Future[Stop] | None = None
+        self.delay = 0.0
+        self.was_welcome = False
+        self.interrupts = 0
+
+    async def run(self) -> int:
+        """Work until there is a reason to stop; returns the exit code."""
+        loop = asyncio.get_running_loop()
+        self.stopping = loop.create_future()
+        self._mind_signals(loop)
+        self.observe("starting", {"url": self.settings.url, "slots": self.settings.slots})
+        slots = [asyncio.create_task(slot.run()) for slot in self.slots]
+        line = asyncio.create_task(self._stay_connected())
+        line.add_done_callback(self._line_ended)
+        stop = await self.stopping
+        self.observe("stopped", {"why": stop.message, "code": stop.code})
+        for slot in self.slots:
+            slot.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.outbox.join(), LAST_WORDS_SECONDS)
+        line.cancel()
+        await asyncio.gather(line, *slots, return_exceptions=True)
+        return stop.code
+
+    def _line_ended(self, line: asyncio.Task[None]) -> None:
+        """A fault of ours must end the worker, not leave it mute."""
+        if not line.cancelled() and (error := line.exception()):
+            self._stop(Stop(1, f"internal error: {type(error).__name__}: {error}"))
+
+    # Actions
+
+    def carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(frame):
+                    self.outbox.put_nowait(protocol.encode(frame))
+                case RunSlot(slot, run, seconds_max):
+                    self.slots[slot].start(run, seconds_max)
+                case QuitSlot(slot, job):
+                    self.slots[slot].quit(job)
+                case Reconnect(seconds):
+                    self.delay = seconds
+                case Stop():
+                    self._stop(action)
+                case Tell(event, facts):
+                    self.observe(event, facts)
+
+    def _stop(self, stop: Stop) -> None:
+        if self.stopping and not self.stopping.done():
+            self.stopping.set_result(stop)
+
+    def _heard(self, slot: int, event: SlotEvent) -> None:
+        self.carry_out(self.brain.heard(slot, event))
+        self.may_connect.set()  # the kinds for hello are known
+
+    # The line to the server
+
+    async def _stay_connected(self) -> None:
+        await self.may_connect.wait()
+        while not self.brain.stopped:
+            await asyncio.sleep(self.delay)
+            code, reason = await self._one_connection()
+            self._forget_unsent()
+            self.carry_out(self.brain.disconnected(code, reason))
+
+    async def _one_connection(self) -> tuple[int, str]:
+        """From opening to close; returns the close code and its reason."""
+        try:
+            async with self._connect() as line:
+                return await self._talk(line)
+        except InvalidStatus as error:
+            return self._turned_away(error.response.status_code)
+        except (InvalidURI, ssl.SSLCertVerificationError) as error:
+            return self._hopeless(f"{self.settings.url}: {error}")
+        except (OSError, TimeoutError, InvalidHandshake, WebSocketException, EOFError) as error:
+            return ABNORMAL_CLOSE, f"{self.settings.url} cannot be reached: {error or type(error).__name__}"
+
+    def _connect(self) -> connect:
+        url = websocket_url(self.settings.url, "/ws/worker/")
+        return connect(
+            url,
+            subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
+            additional_headers={"Authorization": f"Bearer {self.settings.token}"},
+            user_agent_header=f"firmlight-client/{__version__}",
+            compression=None,
+            max_size=protocol.FRAME_MAX_BYTES,
+            proxy=proxy_for(url),
+            open_timeout=OPEN_SECONDS_MAX,
+            close_timeout=LAST_WORDS_SECONDS,
+        )
+
+    def _turned_away(self, status: int) -> tuple[int, str]:
+        """HTTP's answer to the handshake. What a proxy says while the server restarts is worth another try."""
+        why = f"{self.settings.url} answered {status}"
+        return self._hopeless(why) if status in HOPELESS_STATUSES else (ABNORMAL_CLOSE, why)
+
+    def _hopeless(self, why: str) -> tuple[int, str]:
+        """Fatal at the first try; later it worked before, so it may again."""
+        return (ABNORMAL_CLOSE if self.was_welcome else protocol.CLOSE_BAD_TOKEN), why
+
+    async def _talk(self, line: ClientConnection) -> tuple[int, str]:
+        self.carry_out(self.brain.connected())
+        helpers = [asyncio.create_task(self._send_all(line)), asyncio.create_task(self._beat())]
+        try:
+            async for data in line:
+                frame = protocol.decode_from_server(data if isinstance(data, bytes) else data.encode())
+                self.was_welcome = self.was_welcome or isinstance(frame, protocol.Welcome)
+                self.carry_out(self.brain.received(frame, time.monotonic()))
+        except protocol.MalformedFrame as error:
+            return ABNORMAL_CLOSE, f"the server sent something that is no frame: {error}"
+        except ConnectionClosed:
+            pass
+        finally:
+            for helper in helpers:
+                helper.cancel()
+        return line.close_code or ABNORMAL_CLOSE, line.close_reason or ""
+
+    async def _send_all(self, line: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                data = await self.outbox.get()
+                try:
+                    await line.send(data)
+                finally:
+                    self.outbox.task_done()
+
+    async def _beat(self) -> None:
+        """Heartbeats; until welcome there is nothing to renew."""
+        while True:
+            now = time.monotonic()
+            self.carry_out(self.brain.tick(now))
+            due = self.brain.next_beat if self.brain.welcome else now + 0.05
+            await asyncio.sleep(max(0.001, due - now))
+
+    def _forget_unsent(self) -> None:
+        """The brain keeps what matters and sends it again when it is welcome."""
+        while not self.outbox.empty():
+            self.outbox.get_nowait()
+            self.outbox.task_done()
+
+    # Signals
+
+    def _mind_signals(self, loop: asyncio.AbstractEventLoop) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM):
+            if sys.platform == "win32":  # its loops know no signal handlers
+                signal.signal(name, lambda *_: loop.call_soon_threadsafe(self._interrupted))
+            else:
+                loop.add_signal_handler(name, self._interrupted)
+
+    def _interrupted(self) -> None:
+        """The first time finish what runs, the second time leave at once."""
+        self.interrupts += 1
+        if self.interrupts == 1:
+            self.carry_out(self.brain.drain("asked to stop; once more stops at once"))
+        else:
+            self.carry_out(self.brain.stop("stopped at once"))
+
+
+def run(settings: Settings, observe: Observer) -> int:
+    """Work until stopped; returns the exit code."""
+    return asyncio.run(Worker(settings, observe).run())

@@ -1,0 +1,207 @@
+"""One slot: `python -m firmlight_client.worker.slot FOLDER`, a process that computes one lease at a time.
+
+It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints goes
+nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is gone then,
+however that died, and nobody wants the work any more.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import mmap
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from queue import SimpleQueue
+from time import perf_counter_ns
+from typing import Any, BinaryIO
+
+import msgspec
+
+from firmlight_client import kinds, network
+from firmlight_client.worker import wire
+
+FLUSH_NS = 20_000_000
+MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
+PR_SET_PDEATHSIG = 1
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder().decode
+
+
+class TooLarge(Exception):
+    """A partial is larger than the server takes."""
+
+
+class Slot:
+    """Runs jobs one after another. `current` is two int64 shared with the parent: position and its start."""
+
+    def __init__(self, out: int, current: memoryview) -> None:
+        self.out, self.current = out, current
+        self.jobs: SimpleQueue[wire.Run] = SimpleQueue()
+        self.unwanted = -1  # a job to stop; the reader thread sets it
+        self.flushed = 0
+
+    def send(self, *words: wire.Word) -> None:
+        data = memoryview(b"".join(map(wire.encode, words)))
+        while data:
+            data = data[os.write(self.out, data) :]
+
+    def serve(self) -> None:
+        while True:
+            self.work(self.jobs.get())
+
+    def work(self, run: wire.Run) -> None:
+        """One job from its first subtask to its Finished."""
+        kind = kinds.get(run.kind)
+        partials, last = self.compute(kind, run)
+        if len(run.before) + len(partials) > 1:  # folding is foreign code: what is computed must survive its crash
+            self.send(*last)
+            last = []
+        self.current[1] = perf_counter_ns()
+        self.current[0] = wire.COMBINING
+        end = fold(kind, run, run.before + partials if self.unwanted != run.job else [])
+        self.current[0] = wire.IDLE
+        self.send(*last, end)
+
+    def compute(self, kind: kinds.Kind, run: wire.Run) -> tuple[list[bytes], list[wire.Word]]:
+        """Run every payload; returns the partials and the report that is still to be sent.
+
+        A lease may hold thousands of tiny subtasks, so the loop does for each only what a crash at any
+        moment needs: the note of where it is. Reports leave every FLUSH_NS at most.
+        """
+        current, job, compute = self.current, run.job, kind.run
+        decides = type(kind).is_decided is not kinds.Kind.is_decided
+        done: list[bytes] = []
+        batch = wire.Batch(job, 0, [], [])
+        for position, payload in enumerate(run.payloads):
+            started = current[1] = perf_counter_ns()
+            current[0] = position
+            if started - self.flushed > FLUSH_NS:
+                batch = self.flush(batch, position)
+            try:
+                partial = encode(compute(decode(payload)))
+                if len(partial) > run.partial_bytes_max:
+                    raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+            except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
+                batch = self.flush(batch, position + 1)
+                self.send(failure(job, position, error, started))
+                continue
+            batch.partials.append(partial)
+            batch.seconds.append((perf_counter_ns() - started) / 1e9)
+            done.append(partial)
+            if self.unwanted == job or (decides and kind.is_decided(decode(partial))):
+                break
+        return done, [batch] if batch.partials else []
+
+    def flush(self, batch: wire.Batch, position: int) -> wire.Batch:
+        """Send what is there; returns the empty batch that begins at `position`."""
+        if batch.partials:
+            self.send(batch)
+        self.flushed = perf_counter_ns()
+        return wire.Batch(batch.job, position, [], [])
+
+
+def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
+    """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
+    if not partials:
+        return wire.Finished(run.job, None, False)
+    try:
+        whole = kinds.combine_all(kind, [decode(partial) for partial in partials])
+        data = encode(whole) if len(partials) > 1 else partials[0]
+        decided = bool(kind.is_decided(whole))
+    except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
+        return wire.Finished(run.job, None, False, error=type(error).__name__)
+    if len(data) > run.partial_bytes_max:
+        return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
+    return wire.Finished(run.job, data, decided)
+
+
+def failure(job: int, position: int, error: BaseException, started: int) -> wire.Raised:
+    name = wire.TOO_LARGE if isinstance(error, TooLarge) else type(error).__name__[:200]
+    trace = "" if isinstance(error, TooLarge) else _words(lambda: "".join(traceback.format_exception(error)))
+    message = _words(lambda: str(error))[:MESSAGE_CHARS_MAX]
+    return wire.Raised(job, position, name, message, trace[-TRACEBACK_CHARS_MAX:], (perf_counter_ns() - started) / 1e9)
+
+
+def _words(text: Any) -> str:
+    """What `text()` says, as something UTF-8 can carry. An exception's __str__ may raise itself."""
+    try:
+        return text().encode("utf-8", "replace").decode()
+    except Exception as error:  # noqa: BLE001
+        return f"(it cannot be shown: {type(error).__name__})"
+
+
+def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
+    """The reader thread: hands jobs over, and ends the process with the pipe, even in the middle of a subtask."""
+    try:
+        while length := pipe.read(wire.LENGTH_BYTES):
+            word = wire.decode_from_parent(pipe.read(int.from_bytes(length, "little")))
+            if isinstance(word, wire.Run):
+                slot.jobs.put(word)
+            else:
+                slot.unwanted = word.job
+    finally:
+        leave(folder)
+
+
+def leave(folder: Path) -> None:
+    """Remove the folder and go, with every process that a kind started: they are in our process group."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def die_with_parent() -> None:
+    """Linux: end also while foreign code holds the interpreter's lock and the reader thread cannot run.
+
+    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being
+    1, ends the process one second later. Until then the reader thread may leave in good order.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        libc.signal(signal.SIGHUP, ctypes.cast(libc.alarm, ctypes.c_void_p))
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
+
+
+def take_pipes() -> tuple[BinaryIO, int]:
+    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
+    pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return pipe, out
+
+
+def mute() -> None:
+    """Faults of the process itself still reach the parent's file; what kinds write to stderr does not."""
+    faults = os.dup(2)
+    faulthandler.enable(faults)
+    os.dup2(0, 2)
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    pipe, out = take_pipes()
+    for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent drains and we work on
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with (folder / wire.CURRENT_FILE).open("r+b") as file:
+        slot = Slot(out, memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q"))
+    threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
+    die_with_parent()
+    if "--allow-private-networks" in sys.argv:
+        network.allow_private()
+    slot.send(wire.Started({name: kind.version for name, kind in kinds.installed().items()}))
+    mute()
+    slot.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""What a worker and its slots say to each other: a length (4 bytes, little-endian), then one MessagePack array.
+
+A run is one job of one slot. Its subtasks go by position, 0-based in `payloads`; what they are called in
+the lease is the parent's affair.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+LENGTH_BYTES = 4
+CURRENT_FILE, ERRORS_FILE = "current", "errors.txt"
+CURRENT_BYTES = 16  # two int64: position, and when it was started in ns of time.perf_counter_ns (system-wide)
+IDLE, COMBINING = -1, -2  # positions that are no subtask's
+
+TOO_LARGE = "too_large"
+
+
+class Word(msgspec.Struct, array_like=True, tag=True):
+    """What all of them share."""
+
+
+class Run(Word):
+    """Compute the payloads in order, then fold their partials and those of `before` into one."""
+
+    job: int
+    kind: str
+    payloads: list[bytes]
+    before: list[bytes]
+    partial_bytes_max: int
+
+
+class Quit(Word):
+    """Stop this job before its next subtask; nothing of it is wanted any more."""
+
+    job: int
+
+
+class Started(Word):
+    """The slot can compute these kinds (name to version)."""
+
+    kinds: dict[str, str]
+
+
+class Batch(Word):
+    """Partials of the positions `first`, `first + 1`, … and the seconds each took."""
+
+    job: int
+    first: int
+    partials: list[bytes]
+    seconds: list[float]
+
+
+class Raised(Word):
+    """The subtask at `position` failed; the run goes on."""
+
+    job: int
+    position: int
+    error: str
+    message: str
+    traceback: str
+    seconds: float
+
+
+class Finished(Word):
+    """End of a run. `partial` is everything folded into one; None if there is nothing, or with `error` the reason."""
+
+    job: int
+    partial: bytes | None
+    decided: bool
+    error: str = ""
+
+
+FromParent = Run | Quit
+FromSlot = Started | Batch | Raised | Finished
+
+_encoder = msgspec.msgpack.Encoder()
+_from_parent = msgspec.msgpack.Decoder(FromParent)
+_from_slot = msgspec.msgpack.Decoder(FromSlot)
+
+
+def encode(word: Word) -> bytes:
+    """One word with its length in front."""
+    data = _encoder.encode(word)
+    return len(data).to_bytes(LENGTH_BYTES, "little") + data
+
+
+def decode_from_parent(data: bytes) -> FromParent:
+    return _from_parent.decode(data)
+
+
+def decode_from_slot(data: bytes) -> FromSlot:
+    return _from_slot.decode(data)
+
+
+def create_current(folder: Path) -> Path:
+    """The little file in which a slot notes what it is doing, so that a crash cannot take that along."""
+    path = folder / CURRENT_FILE
+    path.write_bytes(IDLE.to_bytes(8, "little", signed=True) + bytes(8))
+    return path

@@ -1,0 +1,221 @@
+-- Shared by every script of the queue, behind _common.lua: leases, and what becomes of their subtasks.
+
+local function lease_of(id)
+  local rec = hash(key('l', id))
+  if not rec.task then return nil end
+  rec.id, rec.list = id, cmsgpack.unpack(rec.subtasks)
+  return rec
+end
+
+local function forget_lease(rec)
+  redis.call('DEL', key('l', rec.id))
+  redis.call('ZREM', key('leases'), rec.id)
+  redis.call('SREM', key('c', rec.conn), rec.id)
+  redis.call('SREM', key('t', rec.task, 'leases'), rec.id)
+end
+
+-- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may have been done.
+local function wanted(rec)
+  if rec.active == '1' then return true end
+  for _, subtask in ipairs(rec.list) do
+    if redis.call('HEXISTS', key('t', rec.task, 'payloads'), subtask) == 1 then return true end
+  end
+  return false
+end
+
+-- A lease lives on for lease_ms, but never longer than all of its subtasks may take.
+local function renew(rec)
+  redis.call('ZADD', key('leases'), 'XX', math.min(now + a.lease_ms, tonumber(rec['until'])), rec.id)
+end
+
+-- Seconds since the holder began with what it sends now.
+local function elapsed(rec) return math.max(now - tonumber(rec.since), 1) / 1000 end
+
+-- A worker's word on its seconds is believed up to what the clock allows (and NaN, less than nothing, not at all).
+local function believed(rec, seconds)
+  if seconds < elapsed(rec) then return math.max(seconds, 0) end
+  return seconds >= elapsed(rec) and elapsed(rec) or 0
+end
+
+-- The holder no longer owes `gone` (a set); what it still owes it computes since `since`. A lease that owes nothing
+-- is settled.
+local function owe_less(rec, gone, since)
+  local rest = {}
+  for _, subtask in ipairs(rec.list) do
+    if not gone[subtask] then rest[#rest + 1] = subtask end
+  end
+  rec.list = rest
+  if #rest == 0 then return forget_lease(rec) end
+  redis.call('HSET', key('l', rec.id), 'subtasks', cmsgpack.pack(rest), 'since', since or rec.since)
+end
+
+local function words(text)
+  local list = {}
+  for word in string.gmatch(text, '%S+') do list[#list + 1] = word end
+  return list
+end
+
+-- The active leases that have this subtask, as a list; `rec` is one that has it by its own word.
+local function holders(task, subtask, rec)
+  local held = redis.call('HGET', key('t', task, 'held'), subtask)
+  if not held then return rec.active == '1' and {rec.id} or {} end
+  return words(held)
+end
+
+local function without(ids, id)
+  local rest = {}
+  for _, other in ipairs(ids) do
+    if other ~= id then rest[#rest + 1] = other end
+  end
+  return rest
+end
+
+-- n subtasks fewer are leased (Lua's -0 is no integer to Redis, so nothing is written for 0).
+local function unlease(task, n)
+  if n > 0 then redis.call('HINCRBY', key('t', task), 'leased', -n) end
+end
+
+local function fail_for_good(task, t, subtask, message)
+  redis.call('HDEL', key('t', task, 'payloads'), subtask)
+  redis.call('HDEL', key('t', task, 'held'), subtask)
+  redis.call('HINCRBY', key('t', task), 'failed', 1)
+  redis.call('HSET', key('t', task), 'error', message)
+  if t.partial_ok ~= '1' then
+    redis.call('HSET', key('t', task), 'broken', '1')
+    t.broken = '1'
+  end
+end
+
+-- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe, nor are charged for.
+-- Returns {{conn, lease}} of those that owe nothing now.
+local function settle_others(t, others)
+  local unwanted = {}
+  for id, settled in pairs(others) do
+    local rec = lease_of(id)
+    local before = #rec.list
+    owe_less(rec, settled)
+    charge(t.creator, -tonumber(rec.charge) * (before - #rec.list))
+    if #rec.list == 0 then unwanted[#unwanted + 1] = {rec.conn, id} end
+  end
+  return unwanted
+end
+
+-- The open ones of `list` that no active lease but `rec` has. All open ones are noted as no longer held by it.
+local function let_go(rec, list)
+  local open, left, noted, alone = open_flags(rec.task, list), {}, {}, {}
+  for i, subtask in ipairs(list) do
+    if open[i] then left[#left + 1] = subtask end
+  end
+  local held = key('t', rec.task, 'held')
+  local known = redis.call('HLEN', held) > 0 and get_many(held, left) or {}
+  for i, subtask in ipairs(left) do
+    local others = known[i] and without(words(known[i]), rec.id) or {}
+    noted[#noted + 1], noted[#noted + 2] = subtask, table.concat(others, ' ')
+    if #others == 0 then alone[#alone + 1] = subtask end
+  end
+  set_many(held, noted)
+  return alone
+end
+
+-- How often each of `list` was lost or failed (`what`), as a list of numbers.
+local function blamed(task, list, what)
+  local names, counts = {}, {}
+  for i, subtask in ipairs(list) do names[i] = subtask .. ':' .. what end
+  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do counts[i] = tonumber(count or 0) end
+  return counts
+end
+
+-- Each of `list` was lost once more. Returns those that may be tried again.
+local function count_losses(rec, t, list)
+  local again, noted = {}, {}
+  for i, before in ipairs(blamed(rec.task, list, 'losses')) do
+    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':losses', before + 1
+    if before + 1 < a.losses_max then
+      again[#again + 1] = list[i]
+    else
+      local what = 'its worker vanished ' .. (before + 1) .. ' times'
+      fail_for_good(rec.task, t, list[i], cmsgpack.pack({list[i], rec.worker, 'lost', what, ''}))
+    end
+  end
+  set_many(key('t', rec.task, 'blame'), noted)
+  return again
+end
+
+-- Released subtasks go back to the front in their order: to :again those that were lost or failed before, or they
+-- would be leased with others, and to whoever failed them.
+local function put_back(task, list)
+  local clean = redis.call('EXISTS', key('t', task, 'blame')) == 0
+  local losses = clean and {} or blamed(task, list, 'losses')
+  local attempts = clean and {} or blamed(task, list, 'attempts')
+  local again, wait = {}, {}
+  for i = #list, 1, -1 do
+    local row = (clean or losses[i] + attempts[i] == 0) and wait or again
+    row[#row + 1] = list[i]
+  end
+  each_chunk(again, function(...) redis.call('LPUSH', key('t', task, 'again'), ...) end)
+  each_chunk(wait, function(...) redis.call('LPUSH', key('t', task, 'wait'), ...) end)
+end
+
+-- Take subtasks away from an active lease; open ones that no other lease has wait again. `why`: 'lost' counts as a loss
+-- of the subtask and makes it be leased alone; 'released' puts it back where it was. Returns how many wait.
+local function give_back(rec, t, list, why)
+  local back = let_go(rec, list)
+  unlease(rec.task, #back)
+  charge(t.creator, -tonumber(rec.charge) * #list)
+  if why == 'lost' then
+    back = count_losses(rec, t, back)
+    each_chunk(back, function(...) redis.call('RPUSH', key('t', rec.task, 'again'), ...) end)
+  else
+    put_back(rec.task, back)
+  end
+  relist(rec.task, t)
+  return #back
+end
+
+-- An active lease is over without a result. Its record stays a while: what it still sends may count.
+local function lose_lease(rec, t)
+  local back = give_back(rec, t, rec.list, 'lost')
+  local name = key('l', rec.id)
+  redis.call('HSET', name, 'active', '0')
+  redis.call('PEXPIRE', name, a.memory_ms)
+  redis.call('ZREM', key('leases'), rec.id)
+  redis.call('SREM', key('c', rec.conn), rec.id)
+  local work, field = key('t', rec.task, 'work'), rec.worker .. ':speed'
+  local speed = redis.call('HGET', work, field)
+  if speed then redis.call('HSET', work, field, tonumber(speed) / 2) end
+  return back
+end
+
+-- Whether nothing more can change the task's outcome: it wants to be concluded.
+local function is_complete(task, t)
+  if t.state == nil then return false end
+  if t.decided == '1' or t.broken == '1' then return true end
+  return t.ended == '1' and redis.call('HLEN', key('t', task, 'payloads')) == 0
+end
+
+-- Requeue leases whose deadline has passed: up to n, fewer if they are long, so that nobody waits long for this script.
+-- Returns {kind -> subtasks that wait again}, {complete tasks}, how many leases.
+local function reap(n)
+  local kinds, complete, leases, subtasks = {}, {}, 0, 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('leases'), '-inf', now, 'LIMIT', 0, n)) do
+    if subtasks >= REAP_SUBTASKS then break end
+    local rec = lease_of(id)
+    local t = rec and hash(key('t', rec.task))
+    if t and t.state then
+      leases, subtasks = leases + 1, subtasks + #rec.list
+      kinds[t.kind] = (kinds[t.kind] or 0) + lose_lease(rec, t)
+      if is_complete(rec.task, t) then complete[#complete + 1] = rec.task end
+    else
+      redis.call('ZREM', key('leases'), id)
+    end
+  end
+  return kinds, complete, leases
+end
+
+local function wake_all(kinds)
+  local conns = {}
+  for kind, n in pairs(kinds) do
+    for _, conn in ipairs(wake(kind, n)) do conns[#conns + 1] = conn end
+  end
+  return conns
+end

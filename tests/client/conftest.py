@@ -1,0 +1,42 @@
+"""Odd kinds for real slots; a home of its own for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.worker_peer import Peer, WorkerProcess
+
+ODD_KINDS = Path(__file__).parent / "odd_kinds"
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Slots find the odd kinds; nobody is logged in."""
+    monkeypatch.setenv("PYTHONPATH", str(ODD_KINDS))
+    monkeypatch.setenv("FIRMLIGHT_HOME", str(tmp_path / "home"))
+    for name in ("FIRMLIGHT_URL", "FIRMLIGHT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    with Peer() as peer:
+        yield peer
+
+
+@pytest.fixture
+def start_worker(peer: Peer, tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """start_worker("--slots", "2"): a real `firmlight work` that talks to the peer."""
+    started: list[WorkerProcess] = []
+
+    def start(*options: str, token: str = "right") -> WorkerProcess:
+        worker = WorkerProcess(peer.url, token, tmp_path / "slots", options)
+        started.append(worker)
+        return worker
+
+    yield start
+    for worker in started:
+        worker.end()

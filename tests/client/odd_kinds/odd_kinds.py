@@ -1,0 +1,113 @@
+"""Kinds that misbehave. A folder on PYTHONPATH with a dist-info is an installed package to Python."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any
+
+import msgspec
+
+from firmlight_client.kinds import Kind
+
+
+class Params(msgspec.Struct):
+    """None of these is ever split."""
+
+
+class Odd(Kind):
+    """Payload `[what, argument]`; partial a list of what came out."""
+
+    name, title, version = "ODD", "Misbehaves", "1"
+    Params = Params
+
+    def split(self, params: Any) -> Any:
+        return []
+
+    def run(self, payload: Any) -> Any:
+        what, argument = payload
+        return [getattr(self, what)(argument)]
+
+    def combine(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def finish(self, partial: Any, params: Any) -> Any:
+        return partial
+
+    def is_decided(self, partial: Any) -> bool:
+        return "decided" in partial
+
+    def give(self, value: Any) -> Any:
+        return value
+
+    def sleep(self, seconds: float) -> float:
+        time.sleep(seconds)
+        return seconds
+
+    def segfault(self, _: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def leave(self, code: int) -> Any:
+        os._exit(code)
+
+    def exit(self, code: int) -> Any:
+        sys.exit(code)
+
+    def raises(self, message: str) -> Any:
+        raise ValueError(message)
+
+    def unspeakable(self, _: Any) -> Any:
+        class Mute(Exception):
+            def __str__(self) -> str:
+                raise RuntimeError
+
+        raise Mute
+
+    def shout(self, words: str) -> str:
+        print(words * 1000, flush=True)
+        os.write(1, words.encode() * 1000)
+        print(words, file=sys.stderr, flush=True)
+        return "said"
+
+    def read_stdin(self, _: Any) -> str:
+        return sys.stdin.read()
+
+    def large(self, size: int) -> bytes:
+        return bytes(size)
+
+    def unsendable(self, _: Any) -> object:
+        return object()
+
+    def environment(self, _: Any) -> dict[str, str]:
+        return dict(os.environ)
+
+    def hold_the_lock(self, seconds: int) -> Any:
+        """Foreign code that never lets another thread of Python run."""
+        ctypes.PyDLL(None).sleep(seconds)
+
+    def descend(self, notes: str) -> Any:
+        """Start a process of the kind's own, note its id in the file `notes`, and wait."""
+        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+        with open(notes, "w") as file:
+            file.write(str(child.pid))
+        time.sleep(60)
+
+
+class Stubborn(Odd):
+    """Computes, but cannot combine: its process dies of it."""
+
+    name = "STUBBORN"
+
+    def combine(self, a: Any, b: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Broken(Odd):
+    """Computes, but raises when it combines."""
+
+    name = "BROKEN"
+
+    def combine(self, a: Any, b: Any) -> Any:
+        raise ArithmeticError

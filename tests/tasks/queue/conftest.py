@@ -1,0 +1,162 @@
+"""One group's queue as its workers see it, on a real Redis and without a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from uuid import UUID
+
+import pytest
+
+from firmlight.redis import connect
+from tasks import queue
+
+KIND = "ECHO@1"
+_numbers = count(1)
+
+
+@dataclass
+class Connection:
+    """One connection of a worker, heard of just now."""
+
+    group: str
+    worker: str
+    owner: str
+    name: str
+    kinds: tuple[str, ...]
+    slots: int = 1
+
+    def __post_init__(self) -> None:
+        self.beat()
+
+    def beat(self, *leases: str) -> list[str]:
+        call = queue.beat(
+            self.group, worker=self.worker, conn=self.name, kinds=self.kinds, slots=self.slots, leases=leases
+        )
+        return call.now()
+
+    def ask(self) -> queue.Leased:
+        return queue.lease(self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds).now()
+
+    def lease(self) -> queue.Granted:
+        granted = self.ask().granted
+        assert granted, "nothing was leased"
+        return granted
+
+    def complete(
+        self, granted: queue.Granted, subtasks: list[int] | None = None, *, seconds: float = 0.0, decided: bool = False
+    ) -> queue.Settled:
+        named = granted.subtasks if subtasks is None else subtasks
+        return queue.complete(
+            granted.lease, worker=self.worker, subtasks=named, partial=b"\x01", seconds=seconds, decided=decided
+        ).now()
+
+    def fail(self, granted: queue.Granted, subtask: int | None = None, *, seconds: float = 0.0) -> queue.Settled:
+        which = granted.subtasks[0] if subtask is None else subtask
+        return queue.fail(
+            granted.lease, worker=self.worker, subtask=which, error="ValueError", message="no", seconds=seconds
+        ).now()
+
+    def release(self, granted: queue.Granted, subtasks: list[int] | None = None) -> queue.Settled:
+        named = granted.subtasks if subtasks is None else subtasks
+        return queue.release(granted.lease, worker=self.worker, subtasks=named).now()
+
+    def leave(self, how: str = queue.LOST) -> queue.Leased:
+        call = queue.leave(self.group, worker=self.worker, conn=self.name, kinds=self.kinds, slots=self.slots, how=how)
+        return call.now()
+
+    def work_off(self) -> list[int]:
+        """Lease and complete until nothing is left; returns the subtasks in the order they were leased."""
+        order: list[int] = []
+        while granted := self.ask().granted:
+            assert self.complete(granted).reason == ""
+            order += granted.subtasks
+        return order
+
+
+@dataclass
+class Pool:
+    """A group. `redis` is the test's own way to look, and to make time pass."""
+
+    group: str
+    redis = connect()
+    order: count[int] = field(default_factory=count)
+
+    def key(self, *parts: str) -> str:
+        return ":".join((f"fl:{{{self.group}}}", *parts))
+
+    def connect(
+        self, worker: str, *, owner: str = "", conn: str = "", kinds: tuple[str, ...] = (KIND,), slots: int = 1
+    ) -> Connection:
+        return Connection(self.group, worker, owner or f"owner-of-{worker}", conn or f"{worker}-conn", kinds, slots)
+
+    def task(
+        self,
+        subtasks: int = 1,
+        *,
+        creator: str = "alice",
+        kind: str = KIND,
+        priority: str = "normal",
+        payload: bytes = b"\x01",
+        allow_partial: bool = False,
+        seconds_max: float = 60,
+        last: bool = True,
+    ) -> str:
+        """Open a task and push its subtasks in one batch; tasks come in the order of these calls."""
+        number = next(self.order)
+        task = f"task-{number}"
+        queue.open_task(
+            self.group,
+            task,
+            kind=kind,
+            creator=creator,
+            priority=priority,
+            seconds_max=seconds_max,
+            allow_partial=allow_partial,
+            order=number,
+        ).now()
+        queue.push(self.group, task, first=0, payloads=[payload] * subtasks, last=last).now()
+        return task
+
+    def progress(self, task: str) -> queue.Progress:
+        progress = queue.progress(self.group, task).now()
+        assert progress
+        return progress
+
+    def outcome(self, task: str) -> queue.Outcome:
+        outcome = queue.outcome(self.group, task).now()
+        assert outcome
+        return outcome
+
+    def expire(self, *granted: queue.Granted) -> None:
+        """The deadline of these leases has passed; nobody has noticed yet."""
+        self.redis.zadd(self.key("leases"), {lease.lease: i + 1 for i, lease in enumerate(granted)})
+
+    def began(self, granted: queue.Granted, seconds_ago: float) -> None:
+        """Make it look as if this lease was granted so long ago."""
+        name = self.key("l", granted.lease)
+        then = int(self.redis.hget(name, "granted")) - int(seconds_ago * 1000)
+        self.redis.hset(name, mapping={"granted": then, "since": then})
+
+    def serve(self, **creators: float) -> None:
+        """These creators were served so many core-seconds so far (write it after opening their tasks)."""
+        self.redis.zadd(self.key("served"), creators)
+        self.redis.zadd(self.key("serving"), creators, xx=True)
+        for ready in self.redis.scan_iter(self.key("ready", "*")):
+            self.redis.zadd(ready, creators, xx=True)
+
+    def served(self, creator: str) -> float:
+        return self.redis.zscore(self.key("served"), creator) or 0.0
+
+    def speed(self, task: str, worker: str, subtasks_a_second: float) -> None:
+        """What the queue believes of this worker's speed on this task."""
+        self.redis.hset(self.key("t", task, "work"), f"{worker}:speed", subtasks_a_second)
+
+    def keys(self) -> list[str]:
+        """Every key there is but the list of groups, sorted."""
+        return sorted(key.decode() for key in self.redis.scan_iter(count=1000) if key != b"fl:groups")
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool(str(UUID(int=next(_numbers))))
