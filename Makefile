@@ -8,7 +8,6 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe
 SERVER := firmlight accounts groups tasks benchmarks
-export PORT HOST VAR
 
 .PHONY: help setup setup-dev run demo check test bench lock clean
 .DEFAULT_GOAL := help

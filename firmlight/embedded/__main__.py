@@ -38,7 +38,7 @@ def main() -> int:
 
 def run() -> int:
     """Start the embedded system and stay until a signal comes."""
-    host = os.environ.get("HOST", "127.0.0.1")
+    host = os.environ.get("HOST") or "127.0.0.1"
     port = ports.parse(os.environ.get("PORT") or "8000")
     var = Path(os.environ.get("VAR") or "var")
     system = System(var, port, host=host, env=environment.of_the_user())

@@ -210,7 +210,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
         group = queue.group_of(lease)
         await events.cancel(settled.unwanted, "done_by_another")
         await self.pass_on(group, settled.wake, [settled.task] if settled.complete else [])
-        if settled.task:
+        if settled.task and not settled.complete:  # of a complete one its conclusion tells
             await doors.announce_progress(settled.task, group)
 
     async def pass_on(self, group: str, wake: list[str], complete: list[str]) -> None:

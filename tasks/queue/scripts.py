@@ -20,15 +20,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Script:
-    text: bytes
+    text: str
     sha: str
 
 
 @cache
 def load(name: str) -> Script:
     """The script `lua/<name>.lua` behind what all scripts share."""
-    text = b"\n".join((LUA / f"{part}.lua").read_bytes() for part in ("_common", "_leases", name))
-    return Script(text, hashlib.sha1(text, usedforsecurity=False).hexdigest())
+    text = "\n".join((LUA / f"{part}.lua").read_text() for part in ("_common", "_leases", name))
+    return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
 @dataclass(frozen=True)

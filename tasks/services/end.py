@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from django.db import IntegrityError
+
 from tasks import events, queue, states
 from tasks.models import Contribution, Task, Worker
 
@@ -12,11 +14,11 @@ INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
 
 
 def close_task(task: Task, reason: str) -> None:
-    """Drop what Redis holds of a task that is over, stop its workers, and tell who watches."""
+    """Tell who watches that a task is over, drop what Redis holds of it, and stop its workers."""
+    events.tell(events.task_changed(task.pk, task.group_id, final=True))
     held = queue.close(task.group_id, task.pk).now()
     if held:
         events.tell(events.cancel(held, reason))
-    events.tell(events.task_changed(task.pk, task.group_id, final=True))
 
 
 def fail_task(task: Task, code: str, message: str) -> bool:
@@ -42,11 +44,17 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
 
 
 def record_contributions(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
-    """One row per worker, written as values: a second run changes nothing."""
+    """One row per worker, written as values: a second run changes nothing, and one at the same time does no harm."""
     known = {str(pk) for pk in Worker.objects.filter(pk__in=list(work)).values_list("pk", flat=True)}
-    for worker, row in work.items():
-        if worker in known:
-            Contribution.objects.update_or_create(task=task, worker_id=worker, defaults=_values(row, done))
+    values = {worker: _values(row, done) for worker, row in work.items() if worker in known}
+    there = {str(pk) for pk in Contribution.objects.filter(task=task).values_list("worker_id", flat=True)}
+    new = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items() if worker not in there]
+    try:
+        Contribution.objects.bulk_create(new)
+    except IntegrityError:  # another conclusion wrote some of them just now
+        there = set(values)
+    for worker in there & values.keys():
+        Contribution.objects.update_or_create(task=task, worker_id=worker, defaults=values[worker])
 
 
 def _values(row: queue.Work, done: int) -> dict[str, object]:
