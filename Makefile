@@ -60,7 +60,7 @@ check-style:
 	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (see: ruff format --diff)"; exit 1; }
 
 check-imports:
-	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 check-types:
 	@$(BIN)/mypy --no-error-summary --cache-dir .mypy_cache/server $(SERVER)

@@ -48,7 +48,11 @@ class Client:
     @classmethod
     def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
         client = cls(url)
-        answer = client.transport.post(path, json=body)
+        try:
+            answer = client.transport.post(path, json=body)
+        except errors.FirmlightClientError:
+            client.close()
+            raise
         client.transport.tokens = MemoryTokens(Pair(answer["access"], answer["refresh"]))
         return client
 

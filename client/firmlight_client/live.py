@@ -25,7 +25,7 @@ from firmlight_client.errors import FirmlightClientError
 from firmlight_client.transport import Transport
 
 MESSAGE_BYTES_MAX = 4 * 2**20
-FOREVER_SECONDS = 3600.0
+CLOSE_SECONDS_MAX = 1.0
 
 Snapshot = dict[str, Any]
 
@@ -101,7 +101,8 @@ class Live:
         with self.lock:
             if self.loop is None and not self.closed:
                 self.loop = asyncio.new_event_loop()
-                threading.Thread(target=self._run, args=(self.loop,), name="firmlight-live", daemon=True).start()
+                self.thread = threading.Thread(target=self._run, args=(self.loop,), name="firmlight-live", daemon=True)
+                self.thread.start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         asyncio.set_event_loop(loop)
@@ -129,7 +130,7 @@ class Live:
                 await asyncio.wait_for(self.ended.wait(), wait_seconds(attempt, random.Random()))  # noqa: S311
 
     async def _one_connection(self) -> bool:
-        """Returns whether the server spoke to us at all."""
+        """Returns whether trying again at once is worth it: the server spoke to us, or there is a new token."""
         token, heard = self.transport.tokens.access(), False
         try:
             async with self._connect(token) as line:
@@ -138,10 +139,12 @@ class Live:
                     await self._resubscribe(line)
                     async for message in line:
                         heard = self._hear(json.loads(message)) or heard
+                except ConnectionClosed:
+                    pass  # its code says why
                 finally:
                     self.line = None
                     ending.cancel()
-                await self._mind_close(line, token)
+                heard = await self._renewed(line, token) or heard
         except (OSError, EOFError, ValueError, WebSocketException, FirmlightClientError):
             pass  # HTTP will tell those who wait what is wrong
         return heard
@@ -153,6 +156,7 @@ class Live:
             compression=None,
             max_size=MESSAGE_BYTES_MAX,
             proxy=proxy_for(self.url),
+            close_timeout=CLOSE_SECONDS_MAX,
         )
 
     async def _resubscribe(self, line: ClientConnection) -> None:
@@ -172,11 +176,13 @@ class Live:
             watch.put(task)
         return True
 
-    async def _mind_close(self, line: ClientConnection, token: str) -> None:
-        """A token that ran out is renewed; without a new one there is no use in trying again."""
-        if line.close_code == protocol.CLOSE_BAD_TOKEN:
-            renewed = await asyncio.to_thread(self.transport.renew, token)
-            self.given_up = renewed in ("", token)
+    async def _renewed(self, line: ClientConnection, token: str) -> bool:
+        """Whether there is a new token for one that ran out. Without one there is no use in trying again."""
+        if line.close_code != protocol.CLOSE_BAD_TOKEN:
+            return False
+        renewed = await asyncio.to_thread(self.transport.renew, token)
+        self.given_up = renewed in ("", token)
+        return not self.given_up
 
     async def _close_with(self, line: ClientConnection) -> None:
         await self.ended.wait()
@@ -189,3 +195,4 @@ class Live:
         if self.loop:
             with contextlib.suppress(RuntimeError):
                 self.loop.call_soon_threadsafe(self.ended.set)
+            self.thread.join(CLOSE_SECONDS_MAX)

@@ -32,7 +32,7 @@ local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
 local SOME = 4  -- connections woken for work that not every worker may take
-local REAP_SUBTASKS = 50000  -- given back by one script, about; some 0.1 s
+local REAP_SUBTASKS = 20000  -- given back by one script, about; some 0.1 s
 
 local function now_ms()
   local t = redis.call('TIME')

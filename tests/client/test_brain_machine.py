@@ -56,6 +56,10 @@ class Surroundings(RuleBasedStateMachine):
         self.leases: dict[str, Granted] = {}
         self.slots = [Slot() for _ in range(SLOTS)]
         self.now, self.number, self.left = 0.0, 0, False
+        self.a_slot_starts()
+        self.the_line_opens()
+        self.welcome([])
+        self.a_lease_comes(3, "K")
 
     # What the brain wants done
 
@@ -299,6 +303,6 @@ class Surroundings(RuleBasedStateMachine):
 
 
 Surroundings.TestCase.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, derandomize=True, database=None
+    max_examples=250, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )
 TestTheBrain = Surroundings.TestCase

@@ -107,7 +107,7 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
             names = [failures[position].error for position in (0, 2, 3, 4, 5)]
             assert names == ["ValueError", "SystemExit", "TypeError", "too_large", "Mute"]
             assert failures[0].message == "no good"
-            assert 'raise ValueError(message)\nValueError: no good' in failures[0].traceback
+            assert "raise ValueError(message)\nValueError: no good" in failures[0].traceback
             assert whole == [1]
 
     asyncio.run(scenario())
@@ -247,8 +247,18 @@ asyncio.run(slot.run())
 """
 
 
-@pytest.mark.parametrize("busy", ["sleep", pytest.param("hold_the_lock", marks=pytest.mark.skipif(
-    sys.platform != "linux", reason="only Linux's kernel tells a process that its parent died"))])
+@pytest.mark.parametrize(
+    "busy",
+    [
+        "sleep",
+        pytest.param(
+            "hold_the_lock",
+            marks=pytest.mark.skipif(
+                sys.platform != "linux", reason="only Linux's kernel tells a process that its parent died"
+            ),
+        ),
+    ],
+)
 def test_a_slot_does_not_outlive_a_parent_that_was_killed(busy: str, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", PARENT, busy], stdout=subprocess.PIPE, env=environment) as parent:
@@ -261,11 +271,18 @@ def test_a_slot_does_not_outlive_a_parent_that_was_killed(busy: str, tmp_path: P
 
 
 def _wait_for_death(process: int, seconds: float) -> None:
-    """Dead it is also while nobody has asked for its exit code yet."""
     deadline = time.monotonic() + seconds
-    while psutil.pid_exists(process) and psutil.Process(process).status() != psutil.STATUS_ZOMBIE:
+    while _is_alive(process):
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def _is_alive(process: int) -> bool:
+    """Dead it is also while nobody has asked for its exit code yet."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _until_busy(folder: Path) -> None:

@@ -174,18 +174,21 @@ class Brain(Ledger):
         if held is None or (frame.reason in ("unknown_lease", "task_closed") and not frame.open):
             return self._drop(frame.lease, frame.reason)
         self.tell("refused", **about(held), reason=frame.reason)
-        if isinstance(sent, protocol.Result):
+        if isinstance(sent, protocol.Result | protocol.Release):
             self._send_again(held, sent, frame)
         return None
 
-    def _send_again(self, held: Held, sent: protocol.Result, frame: protocol.Refused) -> None:
+    def _send_again(self, held: Held, sent: protocol.Result | protocol.Release, frame: protocol.Refused) -> None:
         still = set(frame.open)
         again = [subtask for subtask in sent.subtasks if subtask in still]
+        shrinks = len(again) < len(sent.subtasks)  # what does not could be sent and refused for ever
         if not again:
             return
-        if frame.reason == wire.TOO_LARGE:
+        if isinstance(sent, protocol.Release):
+            self.give_back(held, again if shrinks else [])
+        elif frame.reason == wire.TOO_LARGE:
             self.give_smaller(held, again)
-        elif len(again) == len(sent.subtasks):  # nothing can be left out: to send it again would never end
+        elif not shrinks:
             self.give_back(held, again)
         else:
             self.queue(held, [], again, urgent=True)

@@ -66,9 +66,9 @@ class Odd(Kind):
         raise Mute
 
     def shout(self, words: str) -> str:
-        print(words * 1000, flush=True)
+        print(words * 1000, flush=True)  # noqa: T201
         os.write(1, words.encode() * 1000)
-        print(words, file=sys.stderr, flush=True)
+        print(words, file=sys.stderr, flush=True)  # noqa: T201
         return "said"
 
     def read_stdin(self, _: Any) -> str:

@@ -223,6 +223,5 @@ def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(pool: Pool, setti
     while (reaped := queue.reap(pool.group).now()).leases:
         total += reaped.leases
     assert time.perf_counter() - start < 5
-    print('REAP', time.perf_counter() - start)
     assert total == 20
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (0, 100_000)

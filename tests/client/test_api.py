@@ -1,0 +1,167 @@
+"""The Python client: submit, wait, get, and what can go wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from firmlight_client import errors
+from firmlight_client.api import Client
+from firmlight_client.tokens import FileTokens, Login, LoginFile
+from tests.client.web_peer import WebPeer
+
+BIG = 10**40 + 1
+
+
+@pytest.fixture
+def web() -> Iterator[WebPeer]:
+    with WebPeer() as web:
+        yield web
+
+
+@pytest.fixture
+def client(web: WebPeer) -> Iterator[Client]:
+    with Client.login(web.url, "alice", "right") as client:
+        yield client
+
+
+def later(seconds: float, deed: object, *args: object) -> None:
+    threading.Timer(seconds, deed, args).start()  # type: ignore[arg-type]
+
+
+def test_a_result_comes_as_soon_as_it_is_there_and_exact(web: WebPeer, client: Client) -> None:
+    task = client.submit("FACTORIZATION", group="Lab Seven", title="Mine", number=BIG)
+    assert web.asked[-1][2] == {
+        "group": "Lab Seven",
+        "kind": "FACTORIZATION",
+        "title": "Mine",
+        "params": {"number": BIG},
+    }
+    later(0.3, web.end, task.id, {"number": BIG})
+    started = time.monotonic()
+    assert task.result(timeout=5) == {"number": BIG}
+    assert time.monotonic() - started < 1
+    assert [path for method, path, _ in web.asked if method == "GET"] == [f"tasks/{task.id}/result/"]
+
+
+def test_every_change_can_be_watched(web: WebPeer, client: Client) -> None:
+    task = client.submit("K", group="G")
+    seen = []
+    for snapshot in task.watch(timeout=5):
+        seen.append(snapshot["status"])
+        if snapshot["status"] == "queued":
+            web.change(task.id, status="running", progress=0.5)
+        elif snapshot["status"] == "running":
+            web.change(task.id, status="succeeded")
+    assert seen == ["queued", "running", "succeeded"]
+
+
+def test_a_line_that_breaks_is_opened_again(web: WebPeer, client: Client) -> None:
+    task = client.submit("K", group="G")
+    later(0.2, web.break_lines)
+    later(1.0, web.end, task.id, 7)
+    started = time.monotonic()
+    assert task.result(timeout=5) == 7
+    assert time.monotonic() - started < 1.5
+
+
+def test_without_push_it_asks(web: WebPeer, client: Client) -> None:
+    web.pushes = False
+    task = client.submit("K", group="G")
+    later(0.2, web.end, task.id, 7)
+    assert task.result(timeout=8) == 7
+
+
+def test_waiting_ends_in_time_and_may_go_on_later(web: WebPeer, client: Client) -> None:
+    task = client.submit("K", group="G")
+    with pytest.raises(errors.ResultTimeout):
+        task.result(timeout=0.1)
+    web.end(task.id, 7)
+    assert task.result(timeout=0.5) == 7
+
+
+def test_a_task_without_a_result_says_why(web: WebPeer, client: Client) -> None:
+    failed, cancelled, expired = (client.submit("K", group="G") for _ in range(3))
+    web.change(failed.id, status="failed", error={"code": "subtask_failed", "message": "ValueError: no"})
+    with pytest.raises(errors.TaskFailed, match="ValueError: no") as caught:
+        failed.result(timeout=5)
+    assert caught.value.code == "subtask_failed"
+    cancelled.cancel()
+    with pytest.raises(errors.TaskCancelled):
+        cancelled.result(timeout=5)
+    web.end(expired.id, None)
+    web.results[expired.id] = 410, {"code": "result_expired", "message": "It was kept for a day."}
+    with pytest.raises(errors.ResultExpired):
+        expired.result(timeout=5)
+
+
+def test_errors_of_the_server_are_exceptions(web: WebPeer, client: Client) -> None:
+    with pytest.raises(errors.ApiError) as caught:
+        client.submit("NOTHING", group="G")
+    assert (caught.value.code, caught.value.status, caught.value.fields) == ("invalid", 400, {"kind": ["unknown"]})
+    with pytest.raises(errors.NotFound):
+        client.task("nowhere")
+    with pytest.raises(errors.NotLoggedIn):
+        Client.login(web.url, "alice", "wrong")
+    with pytest.raises(errors.NotLoggedIn), Client(web.url, "stale") as stranger:
+        stranger.me()
+    with pytest.raises(errors.ConnectionFailed), Client("http://127.0.0.1:1", "x") as nowhere:
+        nowhere.me()
+
+
+def test_an_expired_token_is_renewed_once_for_all_threads(web: WebPeer, client: Client) -> None:
+    web.access = "changed"  # as if ours had run out
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda _: client.me()["username"], range(16)))
+    assert names == ["alice"] * 16
+    assert web.renewals == 1
+    task = client.submit("K", group="G")
+    web.access = "changed again"
+    web.break_lines()
+    later(0.8, web.end, task.id, 7)
+    started = time.monotonic()
+    assert task.result(timeout=5) == 7
+    assert time.monotonic() - started < 1.9
+    assert web.renewals == 2
+
+
+def test_processes_that_share_a_login_renew_it_once(web: WebPeer, tmp_path: Path) -> None:
+    file = LoginFile(tmp_path)
+    with file.locked():
+        file.save(Login(url=web.url, access=web.access, refresh=web.refresh))
+    with Client(web.url, tokens=FileTokens(file)) as one, Client(web.url, tokens=FileTokens(file)) as two:
+        web.access = "changed"
+        assert one.me() == two.me()
+    assert web.renewals == 1
+    assert (file.load().access, file.load().refresh) == (web.access, web.refresh)
+    assert file.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_array_travels_as_a_file_without_rounding(web: WebPeer, client: Client) -> None:
+    numbers = np.array([0.1, 2.0**60, -3.5])
+    client.submit("MEAN", group="G", numbers=numbers, allow_partial=True)
+    body = web.asked[-1][2]
+    packed = body[body.index(b"\x93NUMPY") :]
+    assert np.array_equal(np.load(io.BytesIO(packed)), numbers)
+    assert b'name="params"\r\n\r\n{}' in body
+    assert b'name="allow_partial"\r\n\r\ntrue' in body
+
+
+def test_a_file_is_sent_under_its_own_name(web: WebPeer, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "numbers.csv").write_text("1\n2\n")
+    client.submit("MEAN", group="G", file=tmp_path / "numbers.csv")
+    assert b'filename="numbers.csv"' in web.asked[-1][2]
+
+
+def test_numpy_scalars_are_numbers(web: WebPeer, client: Client) -> None:
+    client.submit("K", group="G", n=np.int64(7), xs=np.array([1, 2]))
+    assert web.asked[-1][2]["params"] == {"n": 7, "xs": [1, 2]}
+    assert json.dumps(web.asked[-1][2])

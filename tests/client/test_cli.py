@@ -1,0 +1,143 @@
+"""`firmlight` as a user runs it: words in, words out, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Timer
+
+import pytest
+
+from firmlight_client.cli import parse_params
+from firmlight_client.tokens import LoginFile
+from tests.client.web_peer import WebPeer
+
+BIG = 10**40 + 1
+
+
+@pytest.fixture
+def web() -> Iterator[WebPeer]:
+    with WebPeer() as web:
+        yield web
+
+
+def firmlight(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "firmlight_client", *words],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=20,
+    )
+
+
+def home() -> LoginFile:
+    return LoginFile(Path(os.environ["FIRMLIGHT_HOME"]))
+
+
+@pytest.fixture
+def logged_in(web: WebPeer) -> WebPeer:
+    done = firmlight("login", web.url, "--username", "alice", "--password-stdin", stdin="right\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"Logged in to {web.url} as alice.\n"
+    return web
+
+
+def test_login_keeps_what_it_needs_for_its_owner_alone(logged_in: WebPeer) -> None:
+    login = home().load()
+    assert (login.username, login.worker_token, login.refresh) == ("alice", "flw_secret", "refresh-0")
+    assert home().path.stat().st_mode & 0o777 == 0o600
+    assert firmlight("whoami").stdout == f"alice at {logged_in.url}\n"
+
+
+def test_logout_ends_it_at_the_server(logged_in: WebPeer) -> None:
+    assert firmlight("logout").stdout == "Logged out alice.\n"
+    ends = [(method, path) for method, path, _ in logged_in.asked[-2:]]
+    assert ends == [("DELETE", "worker-tokens/wt1/"), ("POST", "auth/logout/")]
+    assert not home().path.exists()
+    assert firmlight("whoami").returncode == 1
+
+
+def test_submit_wait_prints_the_result(logged_in: WebPeer) -> None:
+    Timer(1.5, lambda: logged_in.end("t0", {"factors": [[str(BIG), 1]]})).start()
+    done = firmlight("submit", "FACTORIZATION", f"number={BIG}", "--group", "Lab Seven", "--wait")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"factors": [[str(BIG), 1]]}
+    sent = next(body for method, path, body in logged_in.asked if (method, path) == ("POST", "tasks/"))
+    assert sent["params"] == {"number": BIG}
+    assert json.loads(firmlight("result", "t0", "--json").stdout) == {"factors": [[str(BIG), 1]]}
+    assert "succeeded" in firmlight("status").stdout
+    assert json.loads(firmlight("status", "t0", "--json").stdout)["status"] == "succeeded"
+
+
+def test_the_environment_comes_before_the_files(web: WebPeer) -> None:
+    done = firmlight("whoami", FIRMLIGHT_URL=web.url, FIRMLIGHT_TOKEN=web.access)
+    assert done.stdout == f"alice at {web.url}\n"
+
+
+def test_a_kept_token_goes_to_no_other_server(logged_in: WebPeer) -> None:
+    done = firmlight("whoami", FIRMLIGHT_URL="http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "Nobody is logged in here" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["submit", "K", "n", "--group", "G"], 2, "is not key=value"),
+        (["submit", "K", "n=1"], 2, "--group"),
+        (["submit", "NOTHING", "--group", "G"], 1, "firmlight: Some fields are not right. kind: unknown"),
+        (["result", "nowhere"], 1, "firmlight: There is nothing here."),
+        (["fly"], 2, "No such command"),
+        (["work", "--slots", "0"], 2, "slots"),
+        (["login", "ftp://example.org"], 1, "no address of a server"),
+    ],
+)
+def test_what_goes_wrong_is_one_clear_line(logged_in: WebPeer, words: list[str], code: int, said: str) -> None:
+    done = firmlight(*words)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_password_is_said_and_nothing_is_kept(web: WebPeer) -> None:
+    done = firmlight("login", web.url, "--username", "alice", "--password-stdin", stdin="wrong\n")
+    assert (done.returncode, done.stderr) == (1, "firmlight: User name or password is wrong.\n")
+    assert not home().path.exists()
+
+
+def test_a_worker_token_may_be_kept_alone(web: WebPeer) -> None:
+    assert firmlight("login", web.url, "--token-stdin", stdin="flw_other\n").returncode == 0
+    assert home().load().worker_token == "flw_other"
+    assert "Only a worker token" in firmlight("whoami").stderr
+
+
+def test_help_comes_at_once() -> None:
+    heavy = (
+        "import sys, firmlight_client.cli; print(*{'httpx', 'numpy', 'rich', 'asyncio', 'websockets'} & {*sys.modules})"
+    )
+    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "\n"
+    started = time.monotonic()
+    assert "submit" in firmlight("--help").stdout
+    assert time.monotonic() - started < 2  # 0.15 s on an idle machine
+
+
+def test_values_are_json_where_they_are_json_and_integers_stay_exact() -> None:
+    words = [f"n={BIG}", "x=2.5", "s=hello", "l=[1, 2]", "b=true", "e=1e999", "u=a=b", "z=007", "i=Infinity"]
+    assert parse_params(words) == {
+        "n": BIG,
+        "x": 2.5,
+        "s": "hello",
+        "l": [1, 2],
+        "b": True,
+        "e": "1e999",
+        "u": "a=b",
+        "z": "007",
+        "i": "Infinity",
+    }

@@ -1,0 +1,219 @@
+"""The queue as a few Python sets: what must hold after each call, without indexes, sizes or speed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+MAX_ATTEMPTS, MAX_LOSSES = 2, 3
+
+
+@dataclass
+class Task:
+    name: str
+    kind: str
+    creator: str
+    band: int  # 0 is served first
+    order: int
+    allow_partial: bool
+    split: int = 0
+    ended: bool = False
+    decided: bool = False
+    waiting: set[int] = field(default_factory=set)
+    open: set[int] = field(default_factory=set)
+    done: list[int] = field(default_factory=list)
+    failed: list[int] = field(default_factory=list)
+    partials: list[list[int]] = field(default_factory=list)
+    attempts: Counter[int] = field(default_factory=Counter)
+    losses: Counter[int] = field(default_factory=Counter)
+    blamed: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    known_workers: set[str] = field(default_factory=set)  # whose speed is known
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.failed) and not self.allow_partial
+
+    @property
+    def complete(self) -> bool:
+        return self.decided or self.broken or (self.ended and not self.open)
+
+    @property
+    def held(self) -> set[int]:
+        return self.open - self.waiting
+
+    def push(self, first: int, count: int, last: bool) -> bool:
+        if first != self.split or self.ended:
+            return False
+        new = set(range(first, first + count))
+        self.split, self.ended = first + count, last
+        self.open |= new
+        self.waiting |= new
+        return True
+
+    def goes_alone(self, subtask: int) -> bool:
+        return self.losses[subtask] + self.attempts[subtask] > 0
+
+    def close_subtask(self, subtask: int) -> None:
+        self.open.discard(subtask)
+        self.waiting.discard(subtask)
+
+
+@dataclass
+class Lease:
+    name: str
+    worker: str
+    conn: str
+    task: Task
+    owes: list[int]
+    active: bool = True
+    overdue: int = 0  # 0: not; otherwise the lower, the longer
+
+
+@dataclass
+class Model:
+    """`leases` holds those that are not settled yet, active or lost; `online` the live connections."""
+
+    tasks: dict[str, Task] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
+    online: dict[str, str] = field(default_factory=dict)  # conn -> worker
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each worker
+
+    # What may be leased
+
+    def barred(self, task: Task, subtask: int, worker: str) -> bool:
+        takers = {other for other in self.online.values() if task.kind in self.kinds[other]}
+        return worker in task.blamed[subtask] and bool(takers - task.blamed[subtask])
+
+    def leasable(self, task: Task, worker: str) -> set[int]:
+        if task.complete or task.kind not in self.kinds[worker]:
+            return set()
+        return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
+
+    def choices(self, worker: str) -> list[Task]:
+        """Tasks of the first band that has anything for this worker."""
+        tasks = [task for task in self.tasks.values() if self.leasable(task, worker)]
+        first = min((task.band for task in tasks), default=0)
+        return [task for task in tasks if task.band == first]
+
+    def grant(self, lease: Lease) -> None:
+        lease.task.waiting -= set(lease.owes)
+        self.leases[lease.name] = lease
+
+    # What workers send
+
+    def find(self, name: str, worker: str) -> Lease | None:
+        lease = self.leases.get(name)
+        return lease if lease and lease.worker == worker else None
+
+    def complete(self, name: str, worker: str, subtasks: list[int], decided: bool) -> tuple[str, list[int]]:
+        """("", []) if it was accepted, else the reason and what is still open."""
+        lease = self.find(name, worker)
+        if lease is None:
+            return "unknown_lease", []
+        named = [subtask for subtask in dict.fromkeys(subtasks) if subtask in lease.owes]
+        still = [subtask for subtask in named if subtask in lease.task.open]
+        if len(named) < len(subtasks) or not subtasks:
+            return "not_in_lease", still
+        if still != named:
+            return "done_by_another", still
+        lease.task.done += subtasks
+        lease.task.partials.append(subtasks)
+        lease.task.known_workers.add(worker)
+        lease.task.decided |= decided
+        self._close_subtasks(lease, subtasks)
+        return "", []
+
+    def fail(self, name: str, worker: str, subtask: int) -> str:
+        lease = self.find(name, worker)
+        if lease is None:
+            return "unknown_lease"
+        if subtask not in lease.owes:
+            return "not_in_lease"
+        task = lease.task
+        if subtask not in task.open:
+            self._owe_less(lease, [subtask])
+            return "done_by_another"
+        task.attempts[subtask] += 1
+        task.blamed[subtask].add(worker)
+        self._owe_less(lease, [subtask])
+        if task.attempts[subtask] >= MAX_ATTEMPTS:
+            task.failed.append(subtask)
+            self._close_subtasks(lease, [subtask])
+        elif not self._holders(task, subtask):
+            task.waiting.add(subtask)
+        return ""
+
+    def release(self, name: str, worker: str, subtasks: list[int]) -> str:
+        lease = self.find(name, worker)
+        if lease is None:
+            return "unknown_lease"
+        if len(set(subtasks) & set(lease.owes)) < len(subtasks):
+            return "not_in_lease"
+        self._owe_less(lease, subtasks)
+        self._let_wait(lease.task, subtasks)
+        return ""
+
+    def still_wanted(self, name: str, worker: str) -> bool:
+        lease = self.find(name, worker)
+        return lease is not None and bool(set(lease.owes) & lease.task.open)
+
+    # What goes wrong
+
+    def lose(self, lease: Lease) -> None:
+        """An active lease is over without a result; the record stays, a late result may count."""
+        lease.active, lease.overdue = False, 0
+        for subtask in self._let_wait(lease.task, lease.owes):
+            lease.task.losses[subtask] += 1
+            if lease.task.losses[subtask] >= MAX_LOSSES:
+                lease.task.failed.append(subtask)
+                lease.task.close_subtask(subtask)
+
+    def reap(self, most: int) -> set[str]:
+        """Lose up to `most` of the overdue; returns the tasks complete because of it."""
+        overdue = sorted((lease for lease in self.leases.values() if lease.overdue), key=lambda lease: lease.overdue)
+        return self._end(overdue[:most], lost=True)
+
+    def leave(self, conn: str, how: str) -> set[str]:
+        del self.online[conn]
+        held = [lease for lease in self.leases.values() if lease.active and lease.conn == conn]
+        return self._end(held if how != "kept" else [], lost=how == "lost")
+
+    def close(self, task: Task) -> set[tuple[str, str]]:
+        mine = [lease for lease in self.leases.values() if lease.task is task]
+        for lease in mine:
+            del self.leases[lease.name]
+        del self.tasks[task.name]
+        return {(lease.conn, lease.name) for lease in mine if lease.active}
+
+    # Small moves
+
+    def _end(self, leases: list[Lease], *, lost: bool) -> set[str]:
+        for lease in leases:
+            if lost:
+                self.lose(lease)
+            else:
+                self.release(lease.name, lease.worker, list(lease.owes))
+        return {lease.task.name for lease in leases if lease.task.complete}
+
+    def _holders(self, task: Task, subtask: int) -> list[Lease]:
+        active = (lease for lease in self.leases.values() if lease.active and lease.task is task)
+        return [lease for lease in active if subtask in lease.owes]
+
+    def _let_wait(self, task: Task, subtasks: Iterable[int]) -> list[int]:
+        """Those that are open and that nobody else holds or has waiting already wait again."""
+        free = [s for s in subtasks if s in task.open - task.waiting and not self._holders(task, s)]
+        task.waiting |= set(free)
+        return free
+
+    def _owe_less(self, lease: Lease, subtasks: Iterable[int]) -> None:
+        lease.owes = [subtask for subtask in lease.owes if subtask not in set(subtasks)]
+        if not lease.owes:
+            self.leases.pop(lease.name, None)
+
+    def _close_subtasks(self, lease: Lease, subtasks: list[int]) -> None:
+        """They ended: neither this lease nor any active one owes them. (A lost one may still name them.)"""
+        for other in [lease, *[held for s in subtasks for held in self._holders(lease.task, s)]]:
+            self._owe_less(other, subtasks)
+        for subtask in subtasks:
+            lease.task.close_subtask(subtask)
