@@ -9,6 +9,8 @@ http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 
+from firmlight_client import kinds  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
+kinds.installed()  # reads their modules now, not on the event loop at the first hello
 application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})

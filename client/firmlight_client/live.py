@@ -77,7 +77,7 @@ class Live:
             watch = self.watches.setdefault(task, Watch())
             self.wanted[task] += 1
             first = self.wanted[task] == 1
-        self._start()
+        self.start()
         if first:
             self._say("subscribe", task)
         try:
@@ -94,10 +94,7 @@ class Live:
         self._say("unsubscribe", task)
 
     def start(self) -> None:
-        """Open the connection ahead of its first use."""
-        self._start()
-
-    def _start(self) -> None:
+        """Open the connection, if it is not; who submits does so ahead of the first use."""
         with self.lock:
             if self.loop is None and not self.closed:
                 self.loop = asyncio.new_event_loop()

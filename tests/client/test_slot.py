@@ -230,6 +230,19 @@ def test_slots_that_cannot_start_say_why(monkeypatch: pytest.MonkeyPatch, tmp_pa
     asyncio.run(scenario())
 
 
+def test_a_slot_may_be_closed_while_it_starts() -> None:
+    async def scenario() -> None:
+        driver = Driver()
+        living = asyncio.create_task(driver.slot.run())
+        while driver.slot.process is None:
+            driver.slot.close()
+            await asyncio.sleep(0)
+        await asyncio.wait_for(living, 5)
+        assert driver.slot.process.returncode is not None
+
+    asyncio.run(scenario())
+
+
 PARENT = """
 import asyncio, sys
 from firmlight_client.worker import wire

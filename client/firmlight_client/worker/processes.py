@@ -86,6 +86,8 @@ class SlotProcess:
             raw.cast("q") as self.current,
         ):
             self.process = await self._spawn(folder)
+            if self.closing:  # asked for while it was being started
+                self.close()
             started = False
             try:
                 async for word in self._words(self.process):

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Facts = dict[str, Any]
 REDRAW_SECONDS = 0.25
@@ -96,12 +99,12 @@ class Picture:
 class Live(AbstractContextManager["Live"]):
     """The table, drawn anew REDRAW_SECONDS after something changed, so a busy worker costs no more than a slow one."""
 
-    def __init__(self) -> None:
+    def __init__(self, console: Console | None = None) -> None:
         from rich.live import Live as RichLive
 
         self.picture = Picture()
         self.due: asyncio.TimerHandle | None = None  # the next drawing
-        self.screen = RichLive(auto_refresh=False)
+        self.screen = RichLive(console=console, auto_refresh=False)
 
     def __enter__(self) -> Live:
         self.screen.__enter__()

@@ -1,0 +1,149 @@
+"""What the brain does about single events; `test_brain_machine` is about all orders of them."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+
+from firmlight_client import protocol
+from firmlight_client.backoff import CAP_SECONDS, wait_seconds
+from firmlight_client.worker import wire
+from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
+from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.processes import Broken, Death
+
+
+def welcome(leases: list[str], **more: object) -> protocol.Welcome:
+    plain = {"worker": "w", "name": "w", "heartbeat_seconds": 5.0, "lease_seconds": 20.0, "server_version": "0"}
+    return protocol.Welcome(**plain, frame_max_bytes=protocol.FRAME_MAX_BYTES, leases=leases, **more)  # type: ignore[arg-type]
+
+
+def lease(name: str = "L1", subtasks: int = 3) -> protocol.Lease:
+    return protocol.Lease(
+        lease=name,
+        task="T",
+        group="G",
+        kind="K",
+        subtasks=[10 + i for i in range(subtasks)],
+        payloads=[msgspec.msgpack.encode(i) for i in range(subtasks)],
+        subtask_seconds_max=60,
+    )
+
+
+def sent(actions: list[Action]) -> list[protocol.Frame]:
+    return [action.frame for action in actions if isinstance(action, Send)]
+
+
+def run_of(actions: list[Action]) -> wire.Run:
+    (run,) = [action.run for action in actions if isinstance(action, RunSlot)]
+    return run
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """One slot, started; welcomed."""
+    brain = Brain(Config("w", 1, [], "0", ""), random.Random(0))
+    brain.heard(0, wire.Started({"K": "1"}))
+    (hello,) = sent(brain.connected())
+    assert isinstance(hello, protocol.Hello)
+    assert hello.kinds == {"K": "1"}
+    assert sent(brain.received(welcome([]), 0.0)) == [protocol.Ready(slots=1)]
+    return brain
+
+
+def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    assert brain.free == 0
+    brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
+    (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
+    assert result == protocol.Result(lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1)
+    assert sent(brain.received(protocol.Accepted(lease="L1", subtasks=[10, 11, 12]), 0.0)) == []
+    assert brain.counts.done == 3
+
+
+def test_heartbeats_come_when_they_are_due(brain: Brain) -> None:
+    brain.received(lease(), 0.0)
+    assert sent(brain.tick(4.9)) == []
+    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=["L1"])]
+    assert sent(brain.tick(9.9)) == []
+    assert brain.next_beat == 10.0
+
+
+def test_after_a_crash_the_rest_goes_on_with_what_was_done_before(brain: Brain) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    brain.heard(0, wire.Batch(run.job, 0, [b"a"], [1.0]))
+    (failure,) = sent(brain.heard(0, Death("crashed", "killed by signal 11", "", 1, 0.5)))
+    assert isinstance(failure, protocol.Failure)
+    assert (failure.subtask, failure.error, failure.ready) == (11, "crashed", 0)
+    again = run_of(brain.heard(0, wire.Started({"K": "1"})))
+    assert (again.payloads, again.before) == ([msgspec.msgpack.encode(2)], [b"a"])
+
+
+def test_a_lease_that_only_kills_its_slot_is_given_back_in_the_end(brain: Brain) -> None:
+    brain.received(lease(), 0.0)
+    for _ in range(2):
+        assert sent(brain.heard(0, Death("crashed", "", "", wire.IDLE, 0.0))) == []
+        brain.heard(0, wire.Started({"K": "1"}))
+    assert sent(brain.heard(0, Death("crashed", "", "", wire.IDLE, 0.0))) == [
+        protocol.Release(lease="L1", subtasks=[10, 11, 12])
+    ]
+
+
+def test_what_a_decided_run_left_is_given_back(brain: Brain) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    brain.heard(0, wire.Batch(run.job, 0, [b"a"], [1.0]))
+    result, release = sent(brain.heard(0, wire.Finished(run.job, b"a", True)))
+    assert isinstance(result, protocol.Result)
+    assert result.decided
+    assert release == protocol.Release(lease="L1", subtasks=[11, 12])
+
+
+def test_a_kind_that_is_not_here_is_given_back(brain: Brain) -> None:
+    foreign = msgspec.structs.replace(lease(), kind="ELSE")
+    assert sent(brain.received(foreign, 0.0)) == [
+        protocol.Release(lease="L1", subtasks=[10, 11, 12]),
+        protocol.Ready(slots=1),
+    ]
+
+
+def test_a_cancelled_job_is_quit_and_its_late_reports_are_ignored(brain: Brain) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    actions = brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
+    assert QuitSlot(0, run.job) in actions
+    assert sent(brain.heard(0, wire.Batch(run.job, 0, [b"a"], [1.0]))) == []
+    assert sent(brain.heard(0, wire.Finished(run.job, None, False))) == [protocol.Ready(slots=1)]
+
+
+def test_fatal_closes_stop_with_what_the_server_said(brain: Brain) -> None:
+    brain.received(protocol.Error(code="bad_token", message="This token is no longer valid."), 0.0)
+    assert brain.disconnected(protocol.CLOSE_BAD_TOKEN, "")[-1] == Stop(1, "This token is no longer valid.")
+    assert brain.connected() == []
+
+
+def test_other_closes_are_tried_again_ever_more_slowly_until_one_holds(brain: Brain) -> None:
+    waits = []
+    for _ in range(12):
+        waits += [action.seconds for action in brain.disconnected(1006, "") if isinstance(action, Reconnect)]
+    assert 0.05 <= waits[0] <= 0.3
+    assert max(waits) > 5
+    brain.connected()
+    brain.received(welcome([]), 0.0)
+    brain.tick(5.0)
+    (fast,) = [action.seconds for action in brain.disconnected(1012, "") if isinstance(action, Reconnect)]
+    assert fast <= 0.3
+
+
+def test_no_wait_is_longer_than_the_cap() -> None:
+    chance = random.Random(1)
+    assert all(0 <= wait_seconds(attempt, chance) <= CAP_SECONDS for attempt in range(2000))
+
+
+def test_slots_that_cannot_start_end_the_worker(brain: Brain) -> None:
+    assert Stop(1, "Slots cannot be started here: no space") in brain.heard(0, Broken("no space"))
+
+
+def test_a_refused_kind_is_told(brain: Brain) -> None:
+    actions = brain.received(welcome([], refused_kinds={"K": "2"}), 0.0)
+    assert Tell("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
