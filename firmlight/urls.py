@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from firmlight import errors, health
@@ -9,6 +10,7 @@ from firmlight import errors, health
 handler404, handler500 = errors.page_not_found, errors.server_error
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("api/", include("accounts.urls")),
     path("api/", include("groups.urls")),
     path("api/", include("tasks.urls")),

@@ -234,10 +234,11 @@ def test_a_slot_may_be_closed_while_it_starts() -> None:
     async def scenario() -> None:
         driver = Driver()
         living = asyncio.create_task(driver.slot.run())
-        while driver.slot.process is None:
-            driver.slot.close()
-            await asyncio.sleep(0)
+        while not hasattr(driver.slot, "current"):  # noqa: ASYNC110  the last thing before the process
+            await asyncio.sleep(0.001)
+        driver.slot.close()
         await asyncio.wait_for(living, 5)
+        assert driver.slot.process
         assert driver.slot.process.returncode is not None
 
     asyncio.run(scenario())

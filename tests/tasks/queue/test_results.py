@@ -139,7 +139,9 @@ def test_seconds_are_believed_only_as_far_as_the_clock_allows(pool: Pool) -> Non
         granted = worker.lease()
         pool.began(granted, seconds_ago=1.0)
         assert worker.complete(granted, granted.subtasks[:1], seconds=claimed).reason == ""
-    assert 2.0 <= pool.progress(task).seconds < 60  # a second each for the two that claimed too much, and what the test took
+    assert (
+        2.0 <= pool.progress(task).seconds < 60
+    )  # a second each for the two that claimed too much, and what the test took
 
 
 def test_work_is_charged_by_estimate_and_corrected_by_the_result(pool: Pool) -> None:

@@ -22,26 +22,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 from django.test import override_settings
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from firmlight.redis import connect
 from tasks import queue, states
+from tests.tasks.queue.checks import Drift, check_leases, check_served, check_tasks, look
 from tests.tasks.queue.model import MAX_ATTEMPTS, MAX_LOSSES, Lease, Model, Task
 
 KINDS = ("ECHO@1", "MEAN@1")
 WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1]}
+CREATORS = ("alice", "bob", "dora")
 OWNERS = {"laptop": "alice", "tower": "bob", "server": "carol"}
 LIMITS = {"LEASE_SUBTASKS_MAX": 3, "MAX_ATTEMPTS": MAX_ATTEMPTS, "MAX_LOSSES": MAX_LOSSES}
 T = TypeVar("T")
 _groups = count(1)
 
+creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
+batch = st.integers(1, 9)
 which = st.integers(0, 10**6)  # picks one of what there is
 seconds = st.sampled_from([0.0, 1e-4, 1e9])
 
@@ -62,8 +66,7 @@ class Queue(RuleBasedStateMachine):
         self.granted: list[tuple[str, str, list[int]]] = []  # every lease there was: name, worker, subtasks
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
-        self.drift: dict[str, float] = {}
-        self.serving: set[bytes] = set()
+        self.drift: Drift = {}
         for worker in WORKERS:
             self.connect(worker)
 
@@ -82,24 +85,21 @@ class Queue(RuleBasedStateMachine):
     def keys(self) -> list[str]:
         return [key.decode() for key in self.redis.scan_iter(self.key("*").replace("{", "[{]"), count=1000)]
 
-    def members(self, *parts: str) -> set[str]:
-        return {name.decode() for name in self.redis.zrange(self.key(*parts), 0, -1)}
-
     def served(self, creator: str) -> float:
         return self.redis.zscore(self.key("served"), creator) or 0.0
 
     # Tasks
 
-    @precondition(lambda self: len(self.model.tasks) < 5)
-    @rule(
-        creator=st.sampled_from(["alice", "bob", "dora"]),
-        kind=st.sampled_from(KINDS),
-        band=which,
-        partial=st.booleans(),
-    )
-    def open(self, creator: str, kind: str, band: int, partial: bool) -> None:
+    @initialize(sizes=st.tuples(batch, batch, batch), partial=st.booleans(), band=st.sampled_from([1, 1, 0]))
+    def begin(self, sizes: tuple[int, int, int], partial: bool, band: int) -> None:
+        for creator, kind, size in zip(CREATORS, (*KINDS, KINDS[0]), sizes, strict=True):
+            self.open(creator, kind, band, partial, size)
+
+    @precondition(lambda self: len(self.model.tasks) < 4)
+    @rule(creator=creators, kind=kinds, band=st.integers(0, 2), partial=st.booleans(), size=batch)
+    def open(self, creator: str, kind: str, band: int, partial: bool, size: int) -> None:
         order = next(self.numbers)
-        task = Task(f"task-{order}", kind, creator, band % 3, order, partial)
+        task = Task(f"task-{order}", kind, creator, band, order, partial)
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
             opened = queue.open_task(
@@ -107,18 +107,21 @@ class Queue(RuleBasedStateMachine):
                 task.name,
                 kind=kind,
                 creator=creator,
-                priority=states.PRIORITIES[task.band],
+                priority=states.PRIORITIES[band],
                 seconds_max=60,
                 allow_partial=partial,
                 order=order,
             ).now()
             assert (opened.split, opened.ended) == (0, False)
+        self.push_batch(task, 0, size, last=False)
 
     @precondition(lambda self: self.model.tasks)
-    @rule(at=which, size=st.integers(0, 7), off=st.sampled_from([0, 0, 0, 0, -1, 1]), last=st.booleans())
+    @rule(at=which, size=st.integers(0, 4), off=st.sampled_from([0, 0, 0, 0, -1, 1]), last=st.booleans())
     def push(self, at: int, size: int, off: int, last: bool) -> None:
         task = pick(self.model.tasks.values(), at)
-        first = max(task.split + off, 0)
+        self.push_batch(task, task.split + off, size, last)
+
+    def push_batch(self, task: Task, first: int, size: int, last: bool) -> None:
         for _ in range(2):  # two split jobs at once
             pushed = queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last).now()
             assert pushed.taken == task.push(first, size, last)
@@ -131,29 +134,36 @@ class Queue(RuleBasedStateMachine):
         queue.undecide(self.group, task.name).now()
         task.decided = False
 
-    @precondition(lambda self: len(self.model.tasks) > 1)
+    @precondition(lambda self: any(task.complete for task in self.model.tasks.values()))
     @rule(at=which)
-    def close_one(self, at: int) -> None:
-        complete = [task for task in self.model.tasks.values() if task.complete]
-        self.close(pick(complete or self.model.tasks.values(), at))
+    def conclude(self, at: int) -> None:
+        self.close(pick((task for task in self.model.tasks.values() if task.complete), at))
+
+    @precondition(lambda self: len(self.model.tasks) > 2)
+    @rule(at=which)
+    def cancel(self, at: int) -> None:
+        self.close(pick(self.model.tasks.values(), at))
 
     def close(self, task: Task) -> None:
-        self.credited[task.creator] += self.progress(task).seconds
+        progress = queue.progress(self.group, task.name).now()
+        assert progress
+        self.credited[task.creator] += progress.seconds
         assert set(queue.close(self.group, task.name).now()) == self.model.close(task)
         assert queue.progress(self.group, task.name).now() is None
         assert queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True).now().gone
 
     # Leases
 
-    @precondition(lambda self: self.model.online)
-    @rule(at=which, times=st.integers(1, 3), repeated=st.booleans())
+    @rule(at=which, times=st.integers(1, 6), repeated=st.booleans())
     def lease(self, at: int, times: int, repeated: bool) -> None:
-        conn = pick(self.model.online, at)
-        for _ in range(times):
+        for number in range(at, at + times):
+            conn = pick(self.model.online, number)
             self.lease_one(conn, self.model.online[conn], repeated)
 
+    lease_more = lease  # Hypothesis takes each rule as often as the next: the main ones are there twice
+
     def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
-        served = {name: self.served(name) for name in ("alice", "bob", "dora")}
+        served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
         call = queue.lease(self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker])
         leased = call.now()
@@ -185,6 +195,16 @@ class Queue(RuleBasedStateMachine):
         if any(task.goes_alone(subtask) for subtask in subtasks) or worker not in task.known_workers:
             assert len(subtasks) == 1
 
+    @precondition(lambda self: self.model.leases)
+    @rule(at=which, times=st.integers(1, 3), seconds=seconds)
+    def work(self, at: int, times: int, seconds: float) -> None:
+        """A worker does what it should: completes all that a lease owes, also if it was lost."""
+        for _ in range(min(times, len(self.model.leases))):
+            lease = pick(self.model.leases.values(), at)
+            self.send(lease.name, lease.worker, list(lease.owes), seconds, decided=False)
+
+    work_more = work
+
     @precondition(lambda self: self.granted)
     @rule(
         at=which,
@@ -214,15 +234,16 @@ class Queue(RuleBasedStateMachine):
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
 
     @precondition(lambda self: self.granted)
-    @rule(at=which, sub=which)
-    def fail(self, at: int, sub: int) -> None:
-        name, worker, first = self.pick_lease(at)
-        subtask = pick(first, sub)
-        known = self.model.leases.get(name)
-        settled = queue.fail(name, worker=worker, subtask=subtask, error="ValueError").now()
-        assert settled.reason == self.model.fail(name, worker, subtask)
-        if settled.reason == "":
-            assert known and settled.complete == known.task.complete
+    @rule(at=which, sub=which, times=st.integers(1, 3))
+    def fail(self, at: int, sub: int, times: int) -> None:
+        for number in range(at, at + times):
+            name, worker, first = self.pick_lease(number)
+            known = self.model.leases.get(name)
+            subtask = pick(known.owes if known else first, sub)
+            settled = queue.fail(name, worker=worker, subtask=subtask, error="ValueError").now()
+            assert settled.reason == self.model.fail(name, worker, subtask)
+            if settled.reason == "":
+                assert known and settled.complete == known.task.complete
 
     @precondition(lambda self: self.granted)
     @rule(at=which, part=st.booleans())
@@ -246,15 +267,16 @@ class Queue(RuleBasedStateMachine):
         self.model.online[conn] = worker
         self.beat_on(conn, [])
 
-    @precondition(lambda self: self.model.online)
-    @rule(at=which, how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]))
-    def leave(self, at: int, how: str) -> None:
+    @rule(at=which, back=st.booleans(), how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]))
+    def leave(self, at: int, back: bool, how: str) -> None:
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         call = queue.leave(self.group, worker=worker, conn=conn, kinds=WORKERS[worker], slots=1, how=how)
         assert set(call.now().complete) == self.model.leave(conn, how)
+        if back or len(self.model.online) < 2:
+            self.connect(worker)
 
-    @precondition(lambda self: self.model.online and self.granted)
+    @precondition(lambda self: self.granted)
     @rule(at=which, what=st.lists(which, max_size=4))
     def adopt(self, at: int, what: list[int]) -> None:
         conn = pick(self.model.online, at)
@@ -264,7 +286,7 @@ class Queue(RuleBasedStateMachine):
         for name in kept:
             self.model.leases[name].conn, self.model.leases[name].overdue = conn, 0
 
-    @precondition(lambda self: self.model.online and self.granted)
+    @precondition(lambda self: self.granted)
     @rule(at=which, what=st.lists(which, max_size=4))
     def beat(self, at: int, what: list[int]) -> None:
         self.beat_on(pick(self.model.online, at), [self.pick_lease(number)[0] for number in what])
@@ -292,78 +314,13 @@ class Queue(RuleBasedStateMachine):
 
     # What holds after every step
 
-    def progress(self, task: Task) -> queue.Progress:
-        progress = queue.progress(self.group, task.name).now()
-        assert progress
-        return progress
-
     @invariant()
-    def tasks_are_as_the_model_says(self) -> None:
-        for task in self.model.tasks.values():
-            progress = self.progress(task)
-            assert len(task.done) == len(set(task.done))
-            assert progress.done + progress.failed + progress.open == progress.split == task.split
-            assert (progress.done, progress.failed) == (len(task.done), len(task.failed))
-            assert progress.leased == len(task.held)
-            assert progress.complete == task.complete
-            self.lists_are_as_the_model_says(task)
-
-    def lists_are_as_the_model_says(self, task: Task) -> None:
-        pipe = self.redis.pipeline()
-        pipe.hkeys(self.key("t", task.name, "payloads"))
-        for part in ("wait", "again", "partials"):
-            pipe.lrange(self.key("t", task.name, part), 0, -1)
-        payloads, wait, again, partials = pipe.execute()
-        assert {int(subtask) for subtask in payloads} == task.open
-        queued = sorted(int(subtask) for subtask in wait + again if int(subtask) in task.open)
-        assert queued == sorted(task.waiting)  # each exactly once; those done meanwhile fall away
-        assert [msgspec.msgpack.decode(partial) for partial in partials] == task.partials
-        assert sorted(s for partial in task.partials for s in partial) == sorted(task.done)
-
-    @invariant()
-    def leases_are_as_the_model_says(self) -> None:
-        active = [lease for lease in self.model.leases.values() if lease.active]
-        assert self.members("leases") == {lease.name for lease in active}
-        for lease in active:
-            assert set(lease.owes) <= lease.task.held
-        for task in self.model.tasks.values():
-            assert task.held == {s for lease in active if lease.task is task for s in lease.owes}
-        for lease in self.model.leases.values():
-            self.record_is_as_the_model_says(lease)
-
-    def record_is_as_the_model_says(self, lease: Lease) -> None:
-        record: dict[bytes, Any] = self.redis.hgetall(self.key("l", lease.name))
-        found = [record[name].decode() for name in (b"worker", b"conn", b"task", b"active")]
-        assert found == [lease.worker, lease.conn, lease.task.name, str(int(lease.active))]
-        assert msgspec.msgpack.decode(record[b"subtasks"]) == lease.owes
-
-    @invariant()
-    def only_live_connections_wait(self) -> None:
-        for kind in KINDS:
-            assert self.members("idle", kind) <= self.model.online.keys()
-
-    @invariant()
-    def what_was_served_does_not_drift(self) -> None:
-        serving = set(self.redis.zrange(self.key("serving"), 0, -1))
-        for creator in ("alice", "bob", "dora"):
-            drift = self.served(creator) - self.charged(creator)
-            before = self.drift.get(creator, 0.0)
-            if creator.encode() in self.serving:
-                assert abs(drift - before) < 1e-6
-            assert drift > before - 1e-6
-            self.drift[creator] = drift
-        self.serving = serving
-
-    def charged(self, creator: str) -> float:
-        """Credited to results, and estimated for what active leases still owe."""
-        total = self.credited[creator]
-        for task in self.model.tasks.values():
-            if task.creator == creator:
-                total += self.progress(task).seconds
-        for lease in self.model.leases.values():
-            if lease.active and lease.task.creator == creator:
-                total += float(self.redis.hget(self.key("l", lease.name), "charge")) * len(lease.owes)
-        return total
+    def all_is_as_the_model_says(self) -> None:
+        seen = look(self.redis, self.group, self.model)
+        check_tasks(self.model, seen)
+        check_leases(self.model, seen)
+        assert set(seen.idle) <= self.model.online.keys()
+        self.drift = check_served(self.model, seen, self.credited, self.drift)
 
 
 TestQueue = Queue.TestCase

@@ -1,0 +1,120 @@
+"""What the state machine checks after every step: Redis, read in one go, against the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import redis
+
+from tasks import queue
+from tests.tasks.queue.model import Lease, Model, Task
+
+Drift = dict[str, tuple[float, bool]]  # creator -> core-seconds that nothing accounts for, whether he is being served
+
+
+@dataclass
+class Seen:
+    progress: dict[str, queue.Progress] = field(default_factory=dict)
+    open: dict[str, set[int]] = field(default_factory=dict)
+    queued: dict[str, list[int]] = field(default_factory=dict)  # waiting first or again, also what is done meanwhile
+    partials: dict[str, list[list[int]]] = field(default_factory=dict)
+    leases: dict[str, Mapping[bytes, bytes]] = field(default_factory=dict)
+    active: set[str] = field(default_factory=set)
+    idle: list[str] = field(default_factory=list)
+    served: dict[str, float] = field(default_factory=dict)
+    serving: set[str] = field(default_factory=set)
+
+
+def look(client: redis.Redis, group: str, model: Model) -> Seen:
+    """Read all of a group's state that the model knows of."""
+    base, seen = f"fl:{{{group}}}", Seen()
+    pipe = client.pipeline()
+    for task in model.tasks:
+        pipe.hkeys(f"{base}:t:{task}:payloads")
+        for part in ("wait", "again", "partials"):
+            pipe.lrange(f"{base}:t:{task}:{part}", 0, -1)
+    for lease in model.leases:
+        pipe.hgetall(f"{base}:l:{lease}")
+    for name in ("leases", "serving", *(f"idle:{kind}" for kind in sorted(set().union(*model.kinds.values())))):
+        pipe.zrange(f"{base}:{name}", 0, -1)
+    pipe.zrange(f"{base}:served", 0, -1, withscores=True)
+    replies = iter(pipe.execute())
+    for task in model.tasks:
+        _read_task(seen, task, [next(replies) for _ in range(4)])
+        progress = queue.progress(group, task).now()
+        assert progress
+        seen.progress[task] = progress
+    seen.leases = {lease: next(replies) for lease in model.leases}
+    seen.active, seen.serving = _texts(next(replies)), _texts(next(replies))
+    *idle, served = replies
+    seen.idle = [name for row in idle for name in _texts(row)]
+    seen.served = {creator.decode(): score for creator, score in served}
+    return seen
+
+
+def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
+    payloads, wait, again, partials = replies
+    seen.open[task] = {int(subtask) for subtask in payloads}
+    seen.queued[task] = [int(subtask) for subtask in again + wait]
+    seen.partials[task] = [msgspec.msgpack.decode(partial) for partial in partials]
+
+
+def _texts(names: list[bytes]) -> set[str]:
+    return {name.decode() for name in names}
+
+
+def check_tasks(model: Model, seen: Seen) -> None:
+    for task in model.tasks.values():
+        progress = seen.progress[task.name]
+        assert len(task.done) == len(set(task.done))
+        assert progress.done + progress.failed + progress.open == progress.split == task.split
+        assert (progress.done, progress.failed) == (len(task.done), len(task.failed))
+        assert progress.leased == len(task.held)
+        assert progress.complete == task.complete
+        _check_lists(task, seen)
+
+
+def _check_lists(task: Task, seen: Seen) -> None:
+    assert seen.open[task.name] == task.open
+    queued = [subtask for subtask in seen.queued[task.name] if subtask in task.open]
+    assert sorted(queued) == sorted(task.waiting)  # each exactly once; those done meanwhile fall away
+    assert seen.partials[task.name] == task.partials
+    assert sorted(subtask for partial in task.partials for subtask in partial) == sorted(task.done)
+
+
+def check_leases(model: Model, seen: Seen) -> None:
+    active = [lease for lease in model.leases.values() if lease.active]
+    assert seen.active == {lease.name for lease in active}
+    for task in model.tasks.values():
+        assert task.held == {subtask for lease in active if lease.task is task for subtask in lease.owes}
+    for lease in model.leases.values():
+        record = seen.leases[lease.name]
+        found = [record[name].decode() for name in (b"worker", b"conn", b"task", b"active")]
+        assert found == [lease.worker, lease.conn, lease.task.name, str(int(lease.active))]
+        assert msgspec.msgpack.decode(record[b"subtasks"]) == lease.owes
+
+
+def check_served(model: Model, seen: Seen, credited: Mapping[str, float], before: Drift) -> Drift:
+    """`credited`: to each creator, by tasks that are closed. Returns what to hand in after the next step."""
+    drift: Drift = {}
+    for creator, served in seen.served.items():
+        rest = served - credited.get(creator, 0.0) - _charged(model, seen, creator)
+        last, was_served = before.get(creator, (0.0, False))
+        assert rest > last - 1e-6
+        if was_served:
+            assert abs(rest - last) < 1e-6
+        drift[creator] = (rest, creator in seen.serving)
+    return drift
+
+
+def _charged(model: Model, seen: Seen, creator: str) -> float:
+    """Credited to results of his tasks, and estimated for what active leases still owe."""
+
+    def estimate(lease: Lease) -> float:
+        return float(seen.leases[lease.name][b"charge"]) * len(lease.owes) if lease.active else 0.0
+
+    credits = sum(seen.progress[task.name].seconds for task in model.tasks.values() if task.creator == creator)
+    return credits + sum(estimate(lease) for lease in model.leases.values() if lease.task.creator == creator)
