@@ -71,6 +71,7 @@ class Home:
 
     def empty(self) -> None:
         """Remove everything but the lock, which must be held."""
+        self.remove_socket()
         for entry in self.root.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -89,8 +90,25 @@ class Home:
         return file.read_text().strip()
 
     def socket(self) -> Path:
-        """Where supervisor listens: in the folder, unless the path would be too long for a Unix socket."""
+        """Where supervisor listens: in the folder, unless the path would be too long for a Unix socket.
+
+        Then it is in a temporary folder, to which `socket-folder` links, so that the next start finds and removes
+        what a killed run left.
+        """
         inside = self.root / "supervisor.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:
             return inside
-        return Path(tempfile.mkdtemp(prefix="firmlight-")) / "supervisor.sock"
+        self.remove_socket()
+        folder = Path(tempfile.mkdtemp(prefix="firmlight-"))  # 0700
+        self._socket_folder.symlink_to(folder)
+        return folder / inside.name
+
+    def remove_socket(self) -> None:
+        """Remove the temporary folder of the socket, if there is one."""
+        if self._socket_folder.is_symlink():
+            shutil.rmtree(self._socket_folder.resolve(), ignore_errors=True)
+            self._socket_folder.unlink()
+
+    @property
+    def _socket_folder(self) -> Path:
+        return self.root / "socket-folder"

@@ -156,9 +156,7 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        if self.socket.parent != self.home.root:
-            with contextlib.suppress(OSError):
-                self.socket.parent.rmdir()
+        self.home.remove_socket()
 
     def _wait_for_answer(self) -> None:
         deadline = time.monotonic() + START_SECONDS_MAX

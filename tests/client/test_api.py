@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmlight_client import errors
+from firmlight_client import api, errors
 from firmlight_client.api import Client
 from firmlight_client.tokens import FileTokens, Login, LoginFile
 from tests.client.web_peer import WebPeer
@@ -33,10 +32,18 @@ def client(web: WebPeer) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture
+def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No asking in between: what comes was pushed."""
+    monkeypatch.setattr(api, "POLL_SECONDS_SILENT", 60.0)
+    monkeypatch.setattr(api, "POLL_SECONDS_PUSHED", 60.0)
+
+
 def later(seconds: float, deed: object, *args: object) -> None:
     threading.Timer(seconds, deed, args).start()  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("only_push")
 def test_a_result_comes_as_soon_as_it_is_there_and_exact(web: WebPeer, client: Client) -> None:
     task = client.submit("FACTORIZATION", group="Lab Seven", title="Mine", number=BIG)
     assert web.asked[-1][2] == {
@@ -46,16 +53,14 @@ def test_a_result_comes_as_soon_as_it_is_there_and_exact(web: WebPeer, client: C
         "params": {"number": BIG},
     }
     later(0.3, web.end, task.id, {"number": BIG})
-    started = time.monotonic()
-    assert task.result(timeout=5) == {"number": BIG}
-    assert time.monotonic() - started < 1
+    assert task.result(timeout=20) == {"number": BIG}
     assert [path for method, path, _ in web.asked if method == "GET"] == [f"tasks/{task.id}/result/"]
 
 
 def test_every_change_can_be_watched(web: WebPeer, client: Client) -> None:
     task = client.submit("K", group="G")
     seen = []
-    for snapshot in task.watch(timeout=5):
+    for snapshot in task.watch(timeout=20):
         seen.append(snapshot["status"])
         if snapshot["status"] == "queued":
             web.change(task.id, status="running", progress=0.5)
@@ -64,20 +69,19 @@ def test_every_change_can_be_watched(web: WebPeer, client: Client) -> None:
     assert seen == ["queued", "running", "succeeded"]
 
 
+@pytest.mark.usefixtures("only_push")
 def test_a_line_that_breaks_is_opened_again(web: WebPeer, client: Client) -> None:
     task = client.submit("K", group="G")
     later(0.2, web.break_lines)
     later(1.0, web.end, task.id, 7)
-    started = time.monotonic()
-    assert task.result(timeout=5) == 7
-    assert time.monotonic() - started < 1.5
+    assert task.result(timeout=20) == 7
 
 
 def test_without_push_it_asks(web: WebPeer, client: Client) -> None:
     web.pushes = False
     task = client.submit("K", group="G")
     later(0.2, web.end, task.id, 7)
-    assert task.result(timeout=8) == 7
+    assert task.result(timeout=20) == 7
 
 
 def test_waiting_ends_in_time_and_may_go_on_later(web: WebPeer, client: Client) -> None:
@@ -85,22 +89,22 @@ def test_waiting_ends_in_time_and_may_go_on_later(web: WebPeer, client: Client) 
     with pytest.raises(errors.ResultTimeout):
         task.result(timeout=0.1)
     web.end(task.id, 7)
-    assert task.result(timeout=0.5) == 7
+    assert task.result(timeout=20) == 7
 
 
 def test_a_task_without_a_result_says_why(web: WebPeer, client: Client) -> None:
     failed, cancelled, expired = (client.submit("K", group="G") for _ in range(3))
     web.change(failed.id, status="failed", error={"code": "subtask_failed", "message": "ValueError: no"})
     with pytest.raises(errors.TaskFailed, match="ValueError: no") as caught:
-        failed.result(timeout=5)
+        failed.result(timeout=20)
     assert caught.value.code == "subtask_failed"
     cancelled.cancel()
     with pytest.raises(errors.TaskCancelled):
-        cancelled.result(timeout=5)
+        cancelled.result(timeout=20)
     web.end(expired.id, None)
     web.results[expired.id] = 410, {"code": "result_expired", "message": "It was kept for a day."}
     with pytest.raises(errors.ResultExpired):
-        expired.result(timeout=5)
+        expired.result(timeout=20)
 
 
 def test_errors_of_the_server_are_exceptions(web: WebPeer, client: Client) -> None:
@@ -117,6 +121,7 @@ def test_errors_of_the_server_are_exceptions(web: WebPeer, client: Client) -> No
         nowhere.me()
 
 
+@pytest.mark.usefixtures("only_push")
 def test_an_expired_token_is_renewed_once_for_all_threads(web: WebPeer, client: Client) -> None:
     web.access = "changed"  # as if ours had run out
     with ThreadPoolExecutor(8) as pool:
@@ -127,9 +132,7 @@ def test_an_expired_token_is_renewed_once_for_all_threads(web: WebPeer, client: 
     web.access = "changed again"
     web.break_lines()
     later(0.8, web.end, task.id, 7)
-    started = time.monotonic()
-    assert task.result(timeout=5) == 7
-    assert time.monotonic() - started < 1.9
+    assert task.result(timeout=20) == 7
     assert web.renewals == 2
 
 

@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -64,9 +64,18 @@ def test_logout_ends_it_at_the_server(logged_in: WebPeer) -> None:
     assert firmlight("whoami").returncode == 1
 
 
+def end_when_submitted(web: WebPeer, result: object) -> None:
+    while "t0" not in web.tasks:
+        time.sleep(0.01)
+    time.sleep(0.1)
+    web.end("t0", result)
+
+
 def test_submit_wait_prints_the_result(logged_in: WebPeer) -> None:
-    Timer(1.5, lambda: logged_in.end("t0", {"factors": [[str(BIG), 1]]})).start()
+    ending = threading.Thread(target=end_when_submitted, args=(logged_in, {"factors": [[str(BIG), 1]]}))
+    ending.start()
     done = firmlight("submit", "FACTORIZATION", f"number={BIG}", "--group", "Lab Seven", "--wait")
+    ending.join()
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"factors": [[str(BIG), 1]]}
     sent = next(body for method, path, body in logged_in.asked if (method, path) == ("POST", "tasks/"))

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from websockets.sync.server import ServerConnection, serve
 from firmlight_client import protocol
 
 F = TypeVar("F", bound=protocol.Frame)
-SECONDS = 10.0
+SECONDS = 20.0
 HEARTBEAT_SECONDS = 0.2
 
 
@@ -46,6 +47,13 @@ class Line:
         except queue.Empty:
             return
         raise AssertionError(frame)
+
+    def expect_heartbeats(self, leases: list[str], times: int = 1) -> None:
+        """So many heartbeats from now on name exactly these."""
+        seen, deadline = len(self.heartbeats), time.monotonic() + SECONDS
+        while self.heartbeats[seen:].count(leases) < times:
+            assert time.monotonic() < deadline, self.heartbeats
+            time.sleep(0.01)
 
     def send(self, frame: protocol.Frame) -> None:
         self.connection.send(protocol.encode(frame))

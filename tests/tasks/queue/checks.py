@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from tasks import queue
-from tests.tasks.queue.model import Lease, Model, Task
+from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
 
 Drift = dict[str, tuple[float, bool]]  # creator -> core-seconds that nothing accounts for, whether he is being served
 
@@ -64,6 +64,24 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
 
 def _texts(names: list[bytes]) -> set[str]:
     return {name.decode() for name in names}
+
+
+def check_choice(task: Task, choices: list[Task], owner: str, served: Mapping[str, float] | None) -> None:
+    """`choices`: the tasks of the first band with anything for this worker; `served`: before the call, if known."""
+    assert task in choices
+    own = [other for other in choices if other.creator == owner]
+    assert task in (own or choices)
+    if not own and served:
+        assert served[task.creator] == min(served[other.creator] for other in choices)
+    alike = [other for other in choices if (other.creator, other.kind) == (task.creator, task.kind)]
+    assert task.order == min(other.order for other in alike)
+
+
+def check_run(model: Model, task: Task, worker: str, subtasks: list[int]) -> None:
+    assert set(subtasks) <= model.leasable(task, worker)
+    assert 1 <= len(subtasks) == len(set(subtasks)) <= LEASE_SUBTASKS_MAX
+    if any(task.goes_alone(subtask) for subtask in subtasks) or worker not in task.known_workers:
+        assert len(subtasks) == 1
 
 
 def check_tasks(model: Model, seen: Seen) -> None:

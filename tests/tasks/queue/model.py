@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-MAX_ATTEMPTS, MAX_LOSSES = 3, 3
+MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
 
 
 @dataclass
