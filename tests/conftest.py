@@ -39,6 +39,12 @@ def _settings_for_tests() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def static_root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One place for the static files of all systems of a test process: laying them out takes two seconds."""
+    return str(tmp_path_factory.mktemp("static"))
+
+
 @pytest.fixture(autouse=True)
 def _empty_redis() -> Iterator[None]:
     yield

@@ -14,16 +14,17 @@ SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
 LEASES_HELD_MAX = 1024
 
-CLOSE_MALFORMED = 4400     # fatal
-CLOSE_BAD_TOKEN = 4401     # fatal
-CLOSE_BAD_VERSION = 4426   # fatal
-CLOSE_RESTARTING = 1012    # come back soon; the leases stay yours
+CLOSE_MALFORMED = 4400  # fatal
+CLOSE_BAD_TOKEN = 4401  # fatal
+CLOSE_BAD_VERSION = 4426  # fatal
+CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
 
@@ -48,9 +49,14 @@ class Hello(Frame, tag="hello"):
 
 
 class Ready(Frame, tag="ready"):
-    """How many slots are free now. It replaces what was said before; 0 asks for nothing more."""
+    """How many slots are free now. It replaces what was said before; 0 asks for nothing more.
+
+    `received` counts the leases that came on this connection before it was said: those that were under way
+    then take a slot each. Without it the server takes `slots` as they are.
+    """
 
     slots: Slots
+    received: Count | None = None
 
 
 class Heartbeat(Frame, tag="heartbeat"):
@@ -60,14 +66,15 @@ class Heartbeat(Frame, tag="heartbeat"):
 
 
 class Result(Frame, tag="result"):
-    """The combined partial of some subtasks of one lease. `ready`: free slots, as in Ready."""
+    """The combined partial of some subtasks of one lease. `ready` and `received`: as in Ready."""
 
     lease: LeaseId
     subtasks: Annotated[list[Index], msgspec.Meta(min_length=1)]
-    partial: bytes            # the kind's partial as MessagePack
-    seconds: Seconds          # what its slot computed for these subtasks
-    decided: bool = False     # this partial alone settles the task, says the kind
+    partial: bytes  # the kind's partial as MessagePack
+    seconds: Seconds  # what its slot computed for these subtasks
+    decided: bool = False  # this partial alone settles the task, says the kind
     ready: Slots = 0
+    received: Count | None = None
 
 
 class Failure(Frame, tag="failure"):
@@ -75,11 +82,12 @@ class Failure(Frame, tag="failure"):
 
     lease: LeaseId
     subtask: Index
-    error: Annotated[str, msgspec.Meta(max_length=200)]        # ValueError, crashed, timed_out, too_large, …
+    error: Annotated[str, msgspec.Meta(max_length=200)]  # ValueError, crashed, timed_out, too_large, …
     message: Words = ""
-    traceback: Words = ""     # the last lines
+    traceback: Words = ""  # the last lines
     seconds: Seconds = 0.0
     ready: Slots = 0
+    received: Count | None = None
 
 
 class Release(Frame, tag="release"):
@@ -104,10 +112,11 @@ class Welcome(Frame, tag="welcome"):
     heartbeat_seconds: float
     lease_seconds: float
     frame_max_bytes: int
+    partial_bytes_max: int
     server_version: str
     leases: list[str] = []
-    groups: list[str] = []    # names of the groups it serves now
-    refused_kinds: dict[str, str] = {}   # kind -> the version the server has ("": none)
+    groups: list[str] = []  # names of the groups it serves now
+    refused_kinds: dict[str, str] = {}  # kind -> the version the server has ("": none)
 
 
 class Lease(Frame, tag="lease"):
@@ -133,7 +142,7 @@ class Refused(Frame, tag="refused"):
     """Nothing of it was taken. `open` names the lease's subtasks that still can be sent."""
 
     lease: str
-    reason: str               # done_by_another, unknown_lease, not_in_lease, too_large, task_closed
+    reason: str  # done_by_another, unknown_lease, not_in_lease, too_large, task_closed
     open: list[int] = []
 
 
@@ -141,7 +150,7 @@ class Cancel(Frame, tag="cancel"):
     """Stop these leases; nothing of them is wanted any more."""
 
     leases: list[str]
-    reason: str               # decided, cancelled, paused, lost, done_by_another, not_a_member, …
+    reason: str  # decided, cancelled, paused, lost, done_by_another, not_a_member, …
 
 
 class Drain(Frame, tag="drain"):

@@ -28,11 +28,14 @@ SERVER_STOPS = 1012
 
 
 class WorkerConsumer(AsyncWebsocketConsumer):
-    """State of a connection. `free` slots are the worker's credit; `kinds` those of equal version here and there."""
+    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it;
+    `kinds` are those of equal version here and there.
+    """
 
     bearer: Bearer | None = None
     worker: workers.Enrolled | None = None
     free = 0
+    leased = 0
     said_bye = False
     stopped = False
     clock: asyncio.Task[None] | None = None
@@ -94,6 +97,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
                 heartbeat_seconds=settings.HEARTBEAT_SECONDS,
                 lease_seconds=settings.LEASE_SECONDS,
                 frame_max_bytes=protocol.FRAME_MAX_BYTES,
+                partial_bytes_max=settings.PARTIAL_BYTES_MAX,
                 server_version=settings.SERVER_VERSION,
                 leases=kept,
                 groups=sorted(self.groups.values()),
@@ -102,8 +106,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
         )
 
     async def on_ready(self, frame: protocol.Ready) -> None:
-        self.free = frame.slots
-        await self.lease_all()
+        await self.refill(frame.slots, frame.received)
 
     async def on_heartbeat(self, frame: protocol.Heartbeat) -> None:
         unwanted = await self.note_presence(frame.leases)
@@ -123,7 +126,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
                 decided=frame.decided,
             )
             await self.settle(frame.lease, frame.subtasks, await call)
-        await self.refill(frame.ready)
+        await self.refill(frame.ready, frame.received)
 
     async def on_failure(self, frame: protocol.Failure) -> None:
         call = queue.fail(
@@ -136,7 +139,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
             seconds=frame.seconds,
         )
         await self.settle(frame.lease, [frame.subtask], await call)
-        await self.refill(frame.ready)
+        await self.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:
         call = queue.release(frame.lease, worker=self.me, subtasks=frame.subtasks)
@@ -164,8 +167,10 @@ class WorkerConsumer(AsyncWebsocketConsumer):
         assert self.worker
         return self.worker.id
 
-    async def refill(self, free: int) -> None:
-        self.free = free
+    async def refill(self, free: int, received: int | None) -> None:
+        """Lease to the free slots, less those for which a lease was under way when it counted them."""
+        under_way = 0 if received is None else max(self.leased - received, 0)
+        self.free = max(free - under_way, 0)
         await self.lease_all()
 
     async def lease_all(self, first: str = "") -> None:
@@ -184,6 +189,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
         work = leased.granted
         if work is None:
             return False
+        self.leased += 1
         await self.tell(
             protocol.Lease(
                 lease=work.lease,

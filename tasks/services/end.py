@@ -35,10 +35,10 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
     progress = queue.progress(task.group_id, task.pk).now()
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
+        record_contributions(task, progress.work, progress.done)  # who sees the end sees them too
     starts = [start for start, ends in states.TASK_MOVES.items() if finish in ends]
     moved = any(Task.objects.filter(pk=task.pk).move(start, finish, **changes) for start in starts)
     if moved:
-        record_contributions(task, progress.work if progress else {}, progress.done if progress else 0)
         close_task(task, finish)
     return moved
 

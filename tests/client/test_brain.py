@@ -17,7 +17,9 @@ from firmlight_client.worker.processes import Broken, Death
 
 def welcome(leases: list[str], **more: object) -> protocol.Welcome:
     plain = {"worker": "w", "name": "w", "heartbeat_seconds": 5.0, "lease_seconds": 20.0, "server_version": "0"}
-    return protocol.Welcome(**plain, frame_max_bytes=protocol.FRAME_MAX_BYTES, leases=leases, **more)  # type: ignore[arg-type]
+    return protocol.Welcome(
+        **plain, frame_max_bytes=protocol.FRAME_MAX_BYTES, partial_bytes_max=2**20, leases=leases, **more
+    )  # type: ignore[arg-type]
 
 
 def lease(name: str = "L1", subtasks: int = 3) -> protocol.Lease:
@@ -49,7 +51,7 @@ def brain() -> Brain:
     (hello,) = sent(brain.connected())
     assert isinstance(hello, protocol.Hello)
     assert hello.kinds == {"K": "1"}
-    assert sent(brain.received(welcome([]), 0.0)) == [protocol.Ready(slots=1)]
+    assert sent(brain.received(welcome([]), 0.0)) == [protocol.Ready(slots=1, received=0)]
     return brain
 
 
@@ -58,7 +60,7 @@ def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
     assert brain.free == 0
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
     (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
-    assert result == protocol.Result(lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1)
+    assert result == protocol.Result(lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1, received=1)
     assert sent(brain.received(protocol.Accepted(lease="L1", subtasks=[10, 11, 12]), 0.0)) == []
     assert brain.counts.done == 3
 
@@ -104,7 +106,7 @@ def test_a_kind_that_is_not_here_is_given_back(brain: Brain) -> None:
     foreign = msgspec.structs.replace(lease(), kind="ELSE")
     assert sent(brain.received(foreign, 0.0)) == [
         protocol.Release(lease="L1", subtasks=[10, 11, 12]),
-        protocol.Ready(slots=1),
+        protocol.Ready(slots=1, received=1),
     ]
 
 
@@ -113,7 +115,7 @@ def test_a_cancelled_job_is_quit_and_its_late_reports_are_ignored(brain: Brain) 
     actions = brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
     assert QuitSlot(0, run.job) in actions
     assert sent(brain.heard(0, wire.Batch(run.job, 0, [b"a"], [1.0]))) == []
-    assert sent(brain.heard(0, wire.Finished(run.job, None, False))) == [protocol.Ready(slots=1)]
+    assert sent(brain.heard(0, wire.Finished(run.job, None, False))) == [protocol.Ready(slots=1, received=1)]
 
 
 def test_fatal_closes_stop_with_what_the_server_said(brain: Brain) -> None:

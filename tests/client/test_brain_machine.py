@@ -189,6 +189,7 @@ class Surroundings(RuleBasedStateMachine):
     def welcome(self, leases: list[str]) -> None:
         self.line = WELCOMED
         frame = protocol.Welcome(
+            partial_bytes_max=2**20,
             worker="w",
             name="w",
             heartbeat_seconds=5,

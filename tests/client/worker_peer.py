@@ -67,6 +67,7 @@ class Line:
                 name=hello.name,
                 heartbeat_seconds=HEARTBEAT_SECONDS,
                 lease_seconds=1.0,
+                partial_bytes_max=8 * 2**20,
                 frame_max_bytes=protocol.FRAME_MAX_BYTES,
                 server_version="0",
                 leases=list(leases),

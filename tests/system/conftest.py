@@ -25,8 +25,8 @@ SHORT = {
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("system"), env=SHORT) as running:
+def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[System]:
+    with System(tmp_path_factory.mktemp("system"), env=SHORT | {"STATIC_ROOT": static_root}) as running:
         yield running
 
 

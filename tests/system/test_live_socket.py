@@ -16,8 +16,6 @@ from firmlight_client import protocol
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 
-pytestmark = pytest.mark.xdist_group("system")
-
 
 @contextlib.contextmanager
 def watching(lab: Lab, token: str | None, **headers: str) -> Iterator[ClientConnection]:

@@ -19,7 +19,6 @@ from firmlight_client.api import Client
 from firmlight_client.errors import ApiError
 from tests.system.lab import PASSWORD, Lab
 
-pytestmark = pytest.mark.xdist_group("system")
 FIRMLIGHT = [sys.executable, "-m", "firmlight_client.cli"]
 Start = Callable[..., subprocess.Popen[str]]
 

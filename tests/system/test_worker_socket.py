@@ -17,7 +17,6 @@ from firmlight_client import protocol
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 
-pytestmark = pytest.mark.xdist_group("system")
 Connect = Callable[..., Peer]
 
 
@@ -304,3 +303,15 @@ def test_whatever_comes_the_answer_is_an_error_or_nothing(lab: Lab, peer: Connec
     code, frames = worker.closed_with()
     assert code == 4400
     assert isinstance(frames[-1], protocol.Error)
+
+
+def test_a_lease_under_way_takes_one_of_the_slots_that_were_free(lab: Lab, peer: Connect) -> None:
+    lab.submit(count=6)
+    worker = peer(slots=2)
+    worker.ready(1)
+    worker.ready(2)  # said before the first lease has come
+    leases = [worker.expect(protocol.Lease), worker.expect(protocol.Lease), worker.expect(protocol.Lease)]
+    assert len(leases) == 3, "a worker that does not count what it received is taken at its word"
+    worker.send(protocol.Ready(slots=2, received=2))
+    assert worker.expect(protocol.Lease)
+    assert worker.hears_nothing()

@@ -39,10 +39,10 @@ class Kind(ABC):
     lists and dicts with string keys. Larger integers travel as decimal strings or bytes.
     """
 
-    name: ClassVar[str]                       # upper case, stable: "MEAN"
-    title: ClassVar[str]                      # what people read: "Mean of many numbers"
-    version: ClassVar[str]                    # raise it whenever payloads, partials or their meaning change
-    Params: ClassVar[type[msgspec.Struct]]    # types, bounds and descriptions (msgspec.Meta) of the input
+    name: ClassVar[str]  # upper case, stable: "MEAN"
+    title: ClassVar[str]  # what people read: "Mean of many numbers"
+    version: ClassVar[str]  # raise it whenever payloads, partials or their meaning change
+    Params: ClassVar[type[msgspec.Struct]]  # types, bounds and descriptions (msgspec.Meta) of the input
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
     file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")

@@ -20,7 +20,6 @@ from firmlight_client.worker.held import Held, Job
 from firmlight_client.worker.ledger import BUSY, IDLE, QUITTING, STARTING, Ledger, Seat, about
 from firmlight_client.worker.processes import Broken, Death, SlotEvent
 
-FRAME_OVERHEAD_BYTES = 256 * 1024  # what a result has besides its partial: thousands of indices
 STUMBLES_MAX = 3
 
 
@@ -45,7 +44,7 @@ class Brain(Ledger):
         self.stopped = False
         self.attempt = 0
         self.next_beat = 0.0
-        self.partial_bytes_max = protocol.FRAME_MAX_BYTES - FRAME_OVERHEAD_BYTES
+        self.partial_bytes_max = protocol.FRAME_MAX_BYTES // 2  # until the server says
         self.last_error = ""
 
     # Doors
@@ -92,7 +91,7 @@ class Brain(Ledger):
                 self._leave(0, self.draining)
             elif self.welcome and self.free != self.offered:
                 self.offered = self.free
-                self.do(Send(protocol.Ready(slots=self.free)))
+                self.do(Send(protocol.Ready(slots=self.free, received=self.leases_received)))
         actions, self.actions = self.actions, []
         return actions
 
@@ -135,9 +134,9 @@ class Brain(Ledger):
         return list(self.held)[: protocol.LEASES_HELD_MAX]
 
     def _on_welcome(self, frame: protocol.Welcome, now: float) -> None:
-        self.welcome, self.offered, self.last_error = frame, 0, ""
+        self.welcome, self.offered, self.leases_received, self.last_error = frame, 0, 0, ""
         self.next_beat = now + frame.heartbeat_seconds
-        self.partial_bytes_max = max(frame.frame_max_bytes - FRAME_OVERHEAD_BYTES, frame.frame_max_bytes // 2)
+        self.partial_bytes_max = frame.partial_bytes_max
         self.tell("connected", name=frame.name, groups=frame.groups, server=frame.server_version)
         for kind, version in frame.refused_kinds.items():
             self.tell("kind_refused", kind=kind, here=self.kinds.get(kind, ""), server=version)
@@ -149,6 +148,7 @@ class Brain(Ledger):
 
     def _on_lease(self, frame: protocol.Lease) -> None:
         self.offered = max(0, self.offered - 1)
+        self.leases_received += 1
         if frame.lease in self.held:
             return
         held = self.held[frame.lease] = Held(frame)

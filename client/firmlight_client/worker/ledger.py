@@ -44,6 +44,7 @@ class Ledger:
         self.welcome: protocol.Welcome | None = None
         self.draining = ""  # why
         self.offered = 0  # how many more leases the server may think it can send
+        self.leases_received = 0  # leases that came on this connection
         self.actions: list[Action] = []
         self.job_ids = count(1)
 
@@ -86,6 +87,7 @@ class Ledger:
     def send(self, frame: Settleable) -> None:
         if not isinstance(frame, protocol.Release):
             frame.ready = self.offered = self.free
+            frame.received = self.leases_received
         self.do(Send(frame))
 
     def give_result(self, held: Held, subtasks: list[int], partial: bytes, *, decided: bool = False) -> None:
