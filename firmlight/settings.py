@@ -128,6 +128,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "firmlight.urls"
+WEB_THREADS = whole("WEB_THREADS", 10, 1)  # requests that one web process works on at once
 ASGI_APPLICATION = "firmlight.asgi.application"
 TEMPLATES = [
     {
@@ -184,6 +185,7 @@ X_FRAME_OPTIONS = "DENY"
 
 DATABASES = {"default": env.db_url_config(DATABASE_URL)}
 if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
+    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": number("SQLITE_BUSY_SECONDS", 20, 0.1),

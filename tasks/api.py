@@ -51,7 +51,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     queryset = Task.objects.none()
 
     def get_queryset(self) -> QuerySet[Task]:
-        return selectors.tasks_visible_to(user_of(self.request)).select_related("creator")
+        return selectors.tasks_visible_to(user_of(self.request))
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer

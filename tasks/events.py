@@ -64,7 +64,7 @@ async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
 
 async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
     """Tell everybody who watches the task or its group; `final` news are never held back."""
-    message = {"type": "task.changed", "task": str(task), "final": final}
+    message = {"type": "task.changed", "task": str(task), "group": str(group), "final": final}
     layer = get_channel_layer()
     await layer.group_send(task_topic(task), message)
     await layer.group_send(group_topic(group), message)

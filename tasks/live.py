@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from accounts.models import User
 from groups import selectors as group_selectors
 from tasks import selectors
@@ -17,22 +19,29 @@ def session_user(user: Any) -> User | None:
     return user if user.is_authenticated and user.is_active else None
 
 
-def _uuid(text: str | None) -> UUID | None:
+def _uuid(text: str) -> UUID | None:
     try:
-        return UUID(text) if text else None
+        return UUID(text)
     except ValueError:
         return None
 
 
-def may_watch(user: User, *, task: str | None, group: str | None) -> bool:
-    if task:
-        key = _uuid(task)
-        return key is not None and selectors.tasks_visible_to(user).filter(pk=key).exists()
-    key = _uuid(group)
+def first_snapshot(user: User, task_id: str) -> dict[str, Any] | None:
+    """The task as GET /api/tasks/{id}/ shows it; None if this user may not see it."""
+    key = _uuid(task_id)
+    return _shown(selectors.tasks_visible_to(user).filter(pk=key)) if key else None
+
+
+def may_watch_group(user: User, group_id: str) -> bool:
+    key = _uuid(group_id)
     return key is not None and group_selectors.membership(user, key) is not None
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:
-    """The task as GET /api/tasks/{id}/ shows it; None if it is gone."""
-    task = Task.objects.filter(pk=task_id).first()
+    """The task as it is now, for those who were shown it before; None if it is gone."""
+    return _shown(Task.objects.filter(pk=task_id).select_related("creator"))
+
+
+def _shown(tasks: QuerySet[Task]) -> dict[str, Any] | None:
+    task = tasks.first()
     return None if task is None else dict(TaskSerializer(task).data)

@@ -11,14 +11,13 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from groups import selectors as group_selectors
 from tasks import queue, states
 from tasks.models import Contribution, Task, Worker
 
 
 def tasks_visible_to(user: User) -> QuerySet[Task]:
-    """Every task of the groups this user is in."""
-    return Task.objects.filter(group_id__in=list(group_selectors.group_ids_of(user.pk)))
+    """Every task of the groups this user is in, with its creator. One query."""
+    return Task.objects.filter(group__memberships__user=user).select_related("creator")
 
 
 def workers_visible_to(user: User) -> QuerySet[Worker]:
@@ -125,9 +124,9 @@ def _moment(ms: int) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat() if ms else None
 
 
-def waiting_reason(task: Task) -> str:
+def waiting_reason(task: Task, stands: Standing) -> str:
     """Why a task that could run does not, in one sentence; "" if it does or is over."""
-    if task.status not in (states.QUEUED, states.RUNNING):
+    if task.status not in (states.QUEUED, states.RUNNING) or stands.leased:
         return ""
     if not queue.online_workers(task.group_id, task.kind_key):
         return f"No worker of this group that accepts {task.kind} is online."

@@ -108,7 +108,7 @@ class TaskSerializer(serializers.Serializer):
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
             "rate": stands.rate,
-            "waiting_reason": selectors.waiting_reason(task),
+            "waiting_reason": selectors.waiting_reason(task, stands),
             "counts": stands.counts,
             "error": _error(task),
             **times,

@@ -90,17 +90,26 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await (self.subscribe(ask) if isinstance(ask, Subscribe) else self.unsubscribe(ask))
 
     async def subscribe(self, ask: Ask) -> None:
-        assert self.user
+        """Join first, look then: what changes in between is told twice rather than never."""
         if len(self.topics) >= settings.LIVE_SUBSCRIPTIONS_MAX:
             return await self.complain("too_many", f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions.")
-        if not await database_sync_to_async(live.may_watch)(self.user, task=ask.task, group=ask.group):
-            return await self.complain("not_found", "There is nothing here.", task=ask.task, group=ask.group)
         self.topics.add(ask.topic)
         await self.channel_layer.group_add(ask.topic, self.channel_name)
+        first = await database_sync_to_async(self.first_message)(ask)
+        if first is None:
+            await self.unsubscribe(ask)
+            return await self.complain("not_found", "There is nothing here.", task=ask.task, group=ask.group)
         if ask.task:
-            await self.send_snapshot(ask.task)
-        else:
-            await self.send_json({"type": "group", "group": ask.group})
+            self.sent[ask.task] = time.monotonic()
+        return await self.send_json(first)
+
+    def first_message(self, ask: Ask) -> dict[str, Any] | None:
+        """What answers a subscription; None if the user may not see it. Blocking."""
+        assert self.user
+        if ask.task:
+            snapshot = live.first_snapshot(self.user, ask.task)
+            return {"type": "task", "task": snapshot} if snapshot else None
+        return {"type": "group", "group": ask.group} if live.may_watch_group(self.user, ask.group or "") else None
 
     async def unsubscribe(self, ask: Ask) -> None:
         self.topics.discard(ask.topic)
@@ -109,6 +118,8 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def task_changed(self, message: dict[str, Any]) -> None:
         """A snapshot now if the last is old enough or this is the end of the task; else when its time has come."""
         task = message["task"]
+        if not {events.task_topic(task), events.group_topic(message["group"])} & self.topics:
+            return  # it came while the subscription was being refused, or ended
         wait = self.sent.get(task, 0.0) + 1 / settings.LIVE_UPDATES_PER_SECOND - time.monotonic()
         if message["final"] or wait <= 0:
             self.forget_timer(task)

@@ -47,14 +47,11 @@ def record_contributions(task: Task, work: Mapping[str, queue.Work], done: int) 
     """One row per worker, written as values: a second run changes nothing, and one at the same time does no harm."""
     known = {str(pk) for pk in Worker.objects.filter(pk__in=list(work)).values_list("pk", flat=True)}
     values = {worker: _values(row, done) for worker, row in work.items() if worker in known}
-    there = {str(pk) for pk in Contribution.objects.filter(task=task).values_list("worker_id", flat=True)}
-    new = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items() if worker not in there]
     try:
-        Contribution.objects.bulk_create(new)
-    except IntegrityError:  # another conclusion wrote some of them just now
-        there = set(values)
-    for worker in there & values.keys():
-        Contribution.objects.update_or_create(task=task, worker_id=worker, defaults=values[worker])
+        Contribution.objects.bulk_create([Contribution(task=task, worker_id=pk, **row) for pk, row in values.items()])
+    except IntegrityError:  # some are there: another conclusion wrote them, or died after it had
+        for pk, row in values.items():
+            Contribution.objects.update_or_create(task=task, worker_id=pk, defaults=row)
 
 
 def _values(row: queue.Work, done: int) -> dict[str, object]:

@@ -60,7 +60,9 @@ def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
     assert brain.free == 0
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
     (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
-    assert result == protocol.Result(lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1, received=1)
+    assert result == protocol.Result(
+        lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1, received=1
+    )
     assert sent(brain.received(protocol.Accepted(lease="L1", subtasks=[10, 11, 12]), 0.0)) == []
     assert brain.counts.done == 3
 

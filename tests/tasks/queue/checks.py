@@ -12,8 +12,6 @@ import redis
 from tasks import queue
 from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
 
-Drift = dict[str, tuple[float, bool]]  # creator -> core-seconds that nothing accounts for, whether he is being served
-
 
 @dataclass
 class Seen:
@@ -115,16 +113,19 @@ def check_leases(model: Model, seen: Seen) -> None:
         assert msgspec.msgpack.decode(record[b"subtasks"]) == lease.owes
 
 
-def check_served(model: Model, seen: Seen, credited: Mapping[str, float], before: Drift) -> Drift:
-    """`credited`: to each creator, by tasks that are closed. Returns what to hand in after the next step."""
-    drift: Drift = {}
+def check_served(
+    model: Model, seen: Seen, credited: Mapping[str, float], before: Mapping[str, float], steady: set[str]
+) -> dict[str, float]:
+    """Returns {creator: core-seconds that nothing accounts for}, `before` at the next call.
+
+    `credited`: to creators, by tasks that are closed. `steady`: those who were served all the time since.
+    """
+    drift: dict[str, float] = {}
     for creator, served in seen.served.items():
-        rest = served - credited.get(creator, 0.0) - _charged(model, seen, creator)
-        last, was_served = before.get(creator, (0.0, False))
-        assert rest > last - 1e-6
-        if was_served:
-            assert abs(rest - last) < 1e-6
-        drift[creator] = (rest, creator in seen.serving)
+        drift[creator] = served - credited.get(creator, 0.0) - _charged(model, seen, creator)
+        moved = drift[creator] - before.get(creator, 0.0)
+        assert moved > -1e-6
+        assert moved < 1e-6 or creator not in steady
     return drift
 
 

@@ -33,7 +33,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from firmlight.redis import connect
 from tasks import queue, states
-from tests.tasks.queue.checks import Drift, check_choice, check_leases, check_run, check_served, check_tasks, look
+from tasks.queue.scripts import Call
+from tests.tasks.queue.checks import check_choice, check_leases, check_run, check_served, check_tasks, look
 from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, MAX_ATTEMPTS, MAX_LOSSES, Lease, Model, Task
 
 KINDS = ("ECHO@1", "MEAN@1")
@@ -53,7 +54,7 @@ _groups = count(1)
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
 batch = st.integers(1, 9)
-which = st.integers(0, 10**6)  # picks one of what there is
+which = st.integers(1, 999)  # picks one of what there is
 
 
 def pick(items: Iterable[T], number: int) -> T:
@@ -80,7 +81,8 @@ class Queue(RuleBasedStateMachine):
         self.granted = [(queue.new_lease_id(self.group), "laptop", [0])]
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
-        self.drift: Drift = {}
+        self.drift: dict[str, float] = {}
+        self.served_all_along: set[str] = set()  # creators that had something to lease ever since the last check
         for worker in WORKERS:
             self.connect(worker)
 
@@ -101,6 +103,12 @@ class Queue(RuleBasedStateMachine):
 
     def served(self, creator: str) -> float:
         return self.redis.zscore(self.key("served"), creator) or 0.0
+
+    def do(self, call: Call[T]) -> T:
+        answer = call.now()
+        serving = {creator.decode() for creator in self.redis.zrange(self.key("serving"), 0, -1)}
+        self.served_all_along &= serving
+        return answer
 
     # Tasks
 
@@ -137,14 +145,14 @@ class Queue(RuleBasedStateMachine):
 
     def push_batch(self, task: Task, first: int, size: int, last: bool) -> None:
         for _ in range(2):  # two split jobs at once
-            pushed = queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last).now()
+            pushed = self.do(queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last))
             assert pushed.taken == task.push(first, size, last)
             assert (pushed.split, pushed.complete) == (task.split, pushed.taken and task.complete)
 
     @rule(at=which)
     def undecide(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.decided), at):
-            queue.undecide(self.group, task.name).now()
+            self.do(queue.undecide(self.group, task.name))
             task.decided = False
 
     @rule(at=which)
@@ -157,19 +165,29 @@ class Queue(RuleBasedStateMachine):
         for task in some(self.model.tasks.values(), at):
             self.close(task)
 
+    def refill(self, at: int) -> None:
+        """Unless something waits: conclude a task, open one, split one further."""
+        if sum(len(task.waiting) for task in self.model.tasks.values() if not task.complete) > 3:
+            return
+        self.conclude(at)
+        self.open(pick(CREATORS, at), pick(KINDS, at), at % 3, at % 2 == 0, 4)
+        for task in some((task for task in self.model.tasks.values() if not task.ended), at):
+            self.push_batch(task, task.split, 4, last=at % 3 == 0)
+
     def close(self, task: Task) -> None:
         progress = queue.progress(self.group, task.name).now()
         assert progress
         self.credited[task.creator] += progress.seconds
-        assert set(queue.close(self.group, task.name).now()) == self.model.close(task)
+        assert set(self.do(queue.close(self.group, task.name))) == self.model.close(task)
         assert queue.progress(self.group, task.name).now() is None
-        assert queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True).now().gone
+        assert self.do(queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)).gone
 
     # Leases
 
-    @rule(at=which, times=st.integers(1, 6), repeated=st.booleans(), done=st.integers(0, 4))
+    @rule(at=which, times=st.integers(1, 6), repeated=st.booleans(), done=st.integers(0, 3))
     def lease(self, at: int, times: int, repeated: bool, done: int) -> None:
-        """Some connections in turn ask for work, and as much as `done` leases is done then."""
+        """Some connections in turn ask for work, of which there is some, and as much as `done` leases is done then."""
+        self.refill(at)
         for number in range(at, at + times):
             conn = pick(self.model.online, number)
             self.lease_one(conn, self.model.online[conn], repeated)
@@ -181,7 +199,7 @@ class Queue(RuleBasedStateMachine):
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
         call = queue.lease(self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker])
-        leased = call.now()
+        leased = self.do(call)
         assert set(leased.complete) == self.model.reap(2)
         choices = self.model.choices(worker)
         assert bool(leased.granted) == bool(choices)
@@ -193,7 +211,7 @@ class Queue(RuleBasedStateMachine):
         self.model.grant(Lease(leased.granted.lease, worker, conn, task, leased.granted.subtasks))
         self.granted.append((leased.granted.lease, worker, leased.granted.subtasks))
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
-            assert call.now().granted == leased.granted
+            assert self.do(call).granted == leased.granted
 
     def work(self, at: int, times: int) -> None:
         """Workers do what they should: complete all that a lease owes, also if it was lost."""
@@ -220,7 +238,7 @@ class Queue(RuleBasedStateMachine):
         before = {lease.name: lease for lease in self.model.leases.values() if lease.active}
         partial = msgspec.msgpack.encode(subtasks)
         call = queue.complete(name, worker=worker, subtasks=subtasks, partial=partial, seconds=seconds, decided=decided)
-        settled = call.now()
+        settled = self.do(call)
         assert (settled.reason, settled.open) == self.model.complete(name, worker, subtasks, decided)
         if settled.reason == "":
             assert known and settled.complete == known.task.complete
@@ -233,7 +251,7 @@ class Queue(RuleBasedStateMachine):
             name, worker, first = self.pick_lease(number)
             known = self.model.leases.get(name)
             subtask = pick(known.owes if known else first, sub)
-            settled = queue.fail(name, worker=worker, subtask=subtask, error="ValueError").now()
+            settled = self.do(queue.fail(name, worker=worker, subtask=subtask, error="ValueError"))
             assert settled.reason == self.model.fail(name, worker, subtask)
             if settled.reason == "":
                 assert known and settled.complete == known.task.complete
@@ -242,13 +260,15 @@ class Queue(RuleBasedStateMachine):
     def release(self, at: int, part: bool) -> None:
         name, worker, first = self.pick_lease(at)
         subtasks = first[:1] if part else first
-        settled = queue.release(name, worker=worker, subtasks=subtasks).now()
+        settled = self.do(queue.release(name, worker=worker, subtasks=subtasks))
         assert settled.reason == self.model.release(name, worker, subtasks)
 
     def pick_lease(self, at: int) -> tuple[str, str, list[int]]:
-        """Mostly one of those that are not settled yet."""
+        """Mostly one of those that are not settled yet; if there are few, more are leased first."""
+        if len(self.model.leases) < 3:
+            self.lease(at, times=3, repeated=False, done=0)
         alive = [lease for lease in self.granted if lease[0] in self.model.leases]
-        return pick(alive if alive and at % 5 else self.granted, at // 5)
+        return pick(alive if alive and at % 7 else self.granted, at)
 
     # Connections and time
 
@@ -265,7 +285,7 @@ class Queue(RuleBasedStateMachine):
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         call = queue.leave(self.group, worker=worker, conn=conn, kinds=WORKERS[worker], slots=1, how=how)
-        assert set(call.now().complete) == self.model.leave(conn, how)
+        assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect(worker)
 
@@ -274,7 +294,7 @@ class Queue(RuleBasedStateMachine):
         conn = pick(self.model.online, at)
         worker, names = self.model.online[conn], [self.pick_lease(number)[0] for number in what]
         kept = [name for name in names if self.model.still_wanted(name, worker)]
-        assert queue.adopt(self.group, worker=worker, conn=conn, leases=names).now() == kept
+        assert self.do(queue.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
         for name in kept:
             self.model.leases[name].conn, self.model.leases[name].overdue = conn, 0
 
@@ -285,7 +305,7 @@ class Queue(RuleBasedStateMachine):
     def beat_on(self, conn: str, names: list[str]) -> None:
         worker = self.model.online[conn]
         call = queue.beat(self.group, worker=worker, conn=conn, kinds=WORKERS[worker], slots=1, leases=names)
-        assert call.now() == [name for name in names if not self.model.still_wanted(name, worker)]
+        assert self.do(call) == [name for name in names if not self.model.still_wanted(name, worker)]
         for lease in filter(None, (self.model.find(name, worker) for name in names)):
             lease.overdue = 0
 
@@ -298,7 +318,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def reap(self) -> None:
         overdue = sum(1 for lease in self.model.leases.values() if lease.overdue)
-        reaped = queue.reap(self.group).now()
+        reaped = self.do(queue.reap(self.group))
         assert (reaped.leases, reaped.more) == (overdue, False)
         assert set(reaped.complete) == self.model.reap(overdue)
 
@@ -310,7 +330,8 @@ class Queue(RuleBasedStateMachine):
         check_tasks(self.model, seen)
         check_leases(self.model, seen)
         assert set(seen.idle) <= self.model.online.keys()
-        self.drift = check_served(self.model, seen, self.credited, self.drift)
+        self.drift = check_served(self.model, seen, self.credited, self.drift, self.served_all_along)
+        self.served_all_along = seen.serving
 
 
 TestQueue = Queue.TestCase
