@@ -5,12 +5,13 @@ request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes
 """
 
 import os
+from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
-wsgi = get_wsgi_application()
+wsgi: Any = get_wsgi_application()  # to the stubs its response is no iterable of bytes; it is one
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402

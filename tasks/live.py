@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts.models import User
 from groups import selectors as group_selectors
-from tasks import selectors
+from tasks import queue, selectors, states
 from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
@@ -27,9 +29,9 @@ def _uuid(text: str) -> UUID | None:
 
 
 def first_snapshot(user: User, task_id: str) -> dict[str, Any] | None:
-    """The task as GET /api/tasks/{id}/ shows it; None if this user may not see it."""
+    """The message that shows the task; None if this user may not see it."""
     key = _uuid(task_id)
-    return _shown(selectors.tasks_visible_to(user).filter(pk=key)) if key else None
+    return _message(selectors.tasks_visible_to(user).filter(pk=key)) if key else None
 
 
 def may_watch_group(user: User, group_id: str) -> bool:
@@ -38,10 +40,17 @@ def may_watch_group(user: User, group_id: str) -> bool:
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:
-    """The task as it is now, for those who were shown it before; None if it is gone."""
-    return _shown(Task.objects.filter(pk=task_id).select_related("creator"))
+    """The message that shows the task now to those who were shown it before; None if it is gone."""
+    return _message(Task.objects.filter(pk=task_id).select_related("creator"))
 
 
-def _shown(tasks: QuerySet[Task]) -> dict[str, Any] | None:
+def _message(tasks: QuerySet[Task]) -> dict[str, Any] | None:
+    """`task` is what GET /api/tasks/{id}/ shows; `result` comes along once there is one, if it is small."""
     task = tasks.first()
-    return None if task is None else dict(TaskSerializer(task).data)
+    if task is None:
+        return None
+    message = {"type": "task", "task": TaskSerializer(task).data}
+    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
+    if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
+        return message
+    return {**message, "result": msgspec.Raw(result)}

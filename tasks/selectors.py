@@ -46,7 +46,7 @@ class Standing:
 
 def standing(task: Task) -> Standing:
     """From Redis while the task lives, from its row afterwards."""
-    live = None if task.is_final else queue.progress(task.group_id, task.pk).now()
+    live = None if task.is_final or task.status == states.QUEUED else queue.progress(task.group_id, task.pk).now()
     if live is None:
         progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
         return Standing(task.subtasks, task.done, 0, 0, task.failed, progress)

@@ -171,6 +171,7 @@ class Task:
     def __init__(self, client: Client, info: dict[str, Any]) -> None:
         self.client, self.info = client, info
         self.id: str = info["id"]
+        self._outcome: list[Any] = []  # the result, if it came with the last news
 
     def __repr__(self) -> str:
         return f"<Task {self.id} {self.info.get('kind', '')} {self.status}>"
@@ -199,6 +200,7 @@ class Task:
             while True:
                 seen, snapshot = watch.wait(seen, self._patience(deadline))
                 self.info = self.refresh().info if snapshot is None else snapshot
+                self._outcome = watch.outcome
                 yield self.info
                 if self.status in FINAL:
                     return
@@ -221,7 +223,9 @@ class Task:
         self.wait(timeout)
         if self.status != "succeeded":
             raise self._ended()
-        return self.client.transport.get(f"tasks/{self.id}/result/")
+        if not self._outcome:
+            self._outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
+        return self._outcome.pop()  # once: who asks again gets one of his own
 
     def _ended(self) -> errors.TaskEnded:
         known = errors.TaskCancelled if self.status == "cancelled" else errors.TaskFailed

@@ -36,11 +36,12 @@ class Watch:
     def __init__(self) -> None:
         self.condition = threading.Condition()
         self.snapshot: Snapshot | None = None
+        self.outcome: list[Any] = []  # the result, once it came along
         self.changes = 0
 
-    def put(self, snapshot: Snapshot) -> None:
+    def put(self, snapshot: Snapshot, outcome: list[Any]) -> None:
         with self.condition:
-            self.snapshot = snapshot
+            self.snapshot, self.outcome = snapshot, outcome
             self.changes += 1
             self.condition.notify_all()
 
@@ -170,7 +171,7 @@ class Live:
         with self.lock:
             watch = self.watches.get(str(task.get("id")))
         if watch:
-            watch.put(task)
+            watch.put(task, [message["result"]] if "result" in message else [])
         return True
 
     async def _renewed(self, line: ClientConnection, token: str) -> bool:

@@ -107,8 +107,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """What answers a subscription; None if the user may not see it. Blocking."""
         assert self.user
         if ask.task:
-            snapshot = live.first_snapshot(self.user, ask.task)
-            return {"type": "task", "task": snapshot} if snapshot else None
+            return live.first_snapshot(self.user, ask.task)
         return {"type": "group", "group": ask.group} if live.may_watch_group(self.user, ask.group or "") else None
 
     async def unsubscribe(self, ask: Ask) -> None:
@@ -139,9 +138,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
 
     async def send_snapshot(self, task: str) -> None:
         self.sent[task] = time.monotonic()
-        snapshot = await database_sync_to_async(live.snapshot)(task)
-        if snapshot is not None:
-            await self.send_json({"type": "task", "task": snapshot})
+        message = await database_sync_to_async(live.snapshot)(task)
+        if message is not None:
+            await self.send_json(message)
 
     async def complain(self, code: str, message: str, **about: str | None) -> None:
         named = {name: value for name, value in about.items() if value}

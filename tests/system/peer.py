@@ -81,16 +81,15 @@ class Peer:
         facts = {"subtasks": lease.subtasks, "partial": msgspec.msgpack.encode(partial), "seconds": 0.01, **changes}
         self.send(protocol.Result(lease=lease.lease, ready=ready, **facts))
 
-    def work(self) -> None:
-        """Lease and compute until nothing more comes for a while."""
+    def work(self, subtasks: int) -> None:
+        """Lease and compute until so many subtasks are accepted."""
         self.ready()
-        while True:
-            try:
-                frame = self.receive(0.5)
-            except TimeoutError:
-                return
+        while subtasks > 0:
+            frame = self.receive(30)
             if isinstance(frame, protocol.Lease):
                 self.complete(frame, ready=1)
+            elif isinstance(frame, protocol.Accepted):
+                subtasks -= len(frame.subtasks)
 
     def closed_with(self) -> tuple[int, list[Any]]:
         """The close code, and the frames that came before it."""

@@ -37,7 +37,7 @@ def test_a_task_is_shown_from_its_start_to_its_end(lab: Lab, peer: Callable[...,
     with watching(lab, lab.access[2]) as socket:
         ask(socket, type="subscribe", task=task)
         seen = [hear(socket)["task"]]
-        peer().work()
+        peer().work(3)
         while seen[-1]["status"] != "succeeded":
             seen.append(hear(socket)["task"])
     assert seen[0]["counts"]["done"] == 0
@@ -46,12 +46,27 @@ def test_a_task_is_shown_from_its_start_to_its_end(lab: Lab, peer: Callable[...,
     assert shares == sorted(shares), "progress never goes back"
 
 
+def test_a_small_result_comes_with_the_last_news_and_a_large_one_does_not(lab: Lab, peer: Callable[..., Peer]) -> None:
+    small, large = lab.submit(count=3), lab.submit(count=20_000, collect=True)
+    with watching(lab, lab.access[2]) as socket:
+        ask(socket, type="subscribe", group=lab.group)
+        hear(socket)
+        peer().work(20_003)
+        last: dict[str, dict[str, Any]] = {}
+        while len(last) < 2:
+            message = hear(socket)
+            if message["task"]["status"] == "succeeded":
+                last[message["task"]["id"]] = message
+    assert last[small]["result"] == lab.result(small)
+    assert "result" not in last[large]
+
+
 def test_a_group_shows_each_of_its_tasks(lab: Lab, peer: Callable[..., Peer]) -> None:
     with watching(lab, lab.access[1]) as socket:
         ask(socket, type="subscribe", group=lab.group)
         assert hear(socket) == {"type": "group", "group": lab.group}
         tasks = {lab.submit(count=1), lab.submit(count=2)}
-        peer().work()
+        peer().work(3)
         ended: set[str] = set()
         while ended != tasks:
             snapshot = hear(socket)["task"]

@@ -150,6 +150,12 @@ class Queue(RuleBasedStateMachine):
             assert (pushed.split, pushed.complete) == (task.split, pushed.taken and task.complete)
 
     @rule(at=which)
+    def decide(self, at: int) -> None:
+        name, worker, first = self.pick_lease(at)
+        owes = self.model.leases[name].owes if name in self.model.leases else first
+        self.send(name, worker, list(owes), 0.0, decided=True)
+
+    @rule(at=which)
     def undecide(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.decided), at):
             self.do(queue.undecide(self.group, task.name))
@@ -222,16 +228,15 @@ class Queue(RuleBasedStateMachine):
         at=which,
         how=st.sampled_from(["whole", "whole", "whole", "part", "twice", "with more", "none", "first", "foreign"]),
         seconds=st.sampled_from(SECONDS),
-        decided=st.integers(0, 7).map(lambda n: n == 0),
     )
-    def complete(self, at: int, how: str, seconds: float, decided: bool) -> None:
+    def complete(self, at: int, how: str, seconds: float) -> None:
         """`whole` is what the lease still owes; `first` is what it once had, so also what is settled since."""
         name, worker, first = self.pick_lease(at)
         owes = self.model.leases[name].owes if name in self.model.leases else first
         named = {"part": owes[::2], "twice": owes + owes[:1], "with more": [*owes, 99], "none": [], "first": first}
         sender = pick(WORKERS, list(WORKERS).index(worker) + 1) if how == "foreign" else worker
         subtasks = list(named.get(how, owes))
-        self.send(name, sender, subtasks, seconds, decided)
+        self.send(name, sender, subtasks, seconds, decided=False)
 
     def send(self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool) -> None:
         known = self.model.leases.get(name)
@@ -291,8 +296,8 @@ class Queue(RuleBasedStateMachine):
 
     @rule(at=which, what=st.lists(which, max_size=4))
     def adopt(self, at: int, what: list[int]) -> None:
-        conn = pick(self.model.online, at)
-        worker, names = self.model.online[conn], [self.pick_lease(number)[0] for number in what]
+        conn, names = self.pick_names(at, what)
+        worker = self.model.online[conn]
         kept = [name for name in names if self.model.still_wanted(name, worker)]
         assert self.do(queue.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
         for name in kept:
@@ -300,7 +305,13 @@ class Queue(RuleBasedStateMachine):
 
     @rule(at=which, what=st.lists(which, max_size=4))
     def beat(self, at: int, what: list[int]) -> None:
-        self.beat_on(pick(self.model.online, at), [self.pick_lease(number)[0] for number in what])
+        self.beat_on(*self.pick_names(at, what))
+
+    def pick_names(self, at: int, what: list[int]) -> tuple[str, list[str]]:
+        """A connection; some leases, whosever they are; and one of its worker's own."""
+        conn, names = pick(self.model.online, at), [self.pick_lease(number)[0] for number in what]
+        own = (lease.name for lease in self.model.leases.values() if lease.worker == self.model.online[conn])
+        return conn, list(dict.fromkeys([*names, *some(own, at)]))
 
     def beat_on(self, conn: str, names: list[str]) -> None:
         worker = self.model.online[conn]
