@@ -32,6 +32,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     pipe = client.pipeline()
     for task in model.tasks:
         pipe.hkeys(f"{base}:t:{task}:payloads")
+        pipe.hkeys(f"{base}:t:{task}:held")
         for part in ("wait", "again", "partials"):
             pipe.lrange(f"{base}:t:{task}:{part}", 0, -1)
     for lease in model.leases:
@@ -41,7 +42,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     pipe.zrange(f"{base}:served", 0, -1, withscores=True)
     replies = iter(pipe.execute())
     for task in model.tasks:
-        _read_task(seen, task, [next(replies) for _ in range(4)])
+        _read_task(seen, task, [next(replies) for _ in range(5)])
         progress = queue.progress(group, task).now()
         assert progress
         seen.progress[task] = progress
@@ -54,7 +55,8 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
 
 
 def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
-    payloads, wait, again, partials = replies
+    payloads, held, wait, again, partials = replies
+    assert set(held) <= set(payloads)  # nothing is kept of what has ended
     seen.open[task] = {int(subtask) for subtask in payloads}
     seen.queued[task] = [int(subtask) for subtask in again + wait]
     seen.partials[task] = [msgspec.msgpack.decode(partial) for partial in partials]

@@ -222,6 +222,6 @@ def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(pool: Pool, setti
     start, total = time.perf_counter(), 0
     while (reaped := queue.reap(pool.group).now()).leases:
         total += reaped.leases
-    assert time.perf_counter() - start < 5
+    assert time.perf_counter() - start < 10  # 0.3 s where nothing else runs
     assert total == 20
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (0, 100_000)
