@@ -13,6 +13,7 @@ import msgspec
 SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
 LEASES_HELD_MAX = 1024
+LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far below
 
 CLOSE_MALFORMED = 4400  # fatal
 CLOSE_BAD_TOKEN = 4401  # fatal
@@ -69,7 +70,7 @@ class Result(Frame, tag="result"):
     """The combined partial of some subtasks of one lease. `ready` and `received`: as in Ready."""
 
     lease: LeaseId
-    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1)]
+    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1, max_length=LEASE_SUBTASKS_MAX)]
     partial: bytes  # the kind's partial as MessagePack
     seconds: Seconds  # what its slot computed for these subtasks
     decided: bool = False  # this partial alone settles the task, says the kind
@@ -94,7 +95,7 @@ class Release(Frame, tag="release"):
     """Gives subtasks back undone: no failure, no loss."""
 
     lease: LeaseId
-    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1)]
+    subtasks: Annotated[list[Index], msgspec.Meta(min_length=1, max_length=LEASE_SUBTASKS_MAX)]
 
 
 class Bye(Frame, tag="bye"):

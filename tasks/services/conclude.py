@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 
 from firmlight_client import kinds
-from tasks import queue, states
+from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.end import INPUT_LOST, close_task, fail_task, record_contributions
 
@@ -67,7 +67,7 @@ def _conclude(task: Task, outcome: queue.Outcome) -> None:
     try:
         kind, partial = _combine(task, outcome)
         if outcome.decided and outcome.done + outcome.failed < outcome.split and not kind.is_decided(partial):
-            queue.undecide(task.group_id, task.pk).now()
+            events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
             return _go_on(task)
         result = _finish(task, kind, partial)
     except NotConcluded as error:

@@ -78,7 +78,7 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
         while split < batch.first + len(batch.payloads):
             payloads = batch.payloads[split - batch.first :]
             pushed = queue.push(task.group_id, task.pk, first=split, payloads=payloads, last=batch.last).now()
-            if pushed.gone:
+            if pushed.gone or (not pushed.taken and pushed.split <= split):  # over, or another run ended it elsewhere
                 return
             _announce(task, pushed)
             split = pushed.split

@@ -29,7 +29,7 @@ def _requeue_group(group: str) -> int:
             events.tell(events.wake(reaped.wake, group))
         for task in reaped.complete:
             events.conclude(task)
-        if reaped.leases < settings.SWEEP_LEASES_MAX:
+        if not reaped.more:
             return total
 
 

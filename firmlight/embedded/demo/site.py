@@ -31,7 +31,7 @@ def pages() -> set[str]:
 @contextmanager
 def serve() -> Iterator[str]:
     """Serve it on a free port of the loopback; yields its address without a slash at the end."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    server = _Server(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
     try:
@@ -39,6 +39,11 @@ def serve() -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a worker that is killed resets the connections it kept."""
 
 
 class _Handler(BaseHTTPRequestHandler):
