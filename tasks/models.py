@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from accounts.models import uuid_key
 from groups.models import Group
 from tasks import states
-
-
-def uuid_key() -> models.UUIDField:
-    return models.UUIDField(primary_key=True, db_column="_id", default=uuid4, editable=False)
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
