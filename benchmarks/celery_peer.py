@@ -39,6 +39,7 @@ def two_workers(redis_url: str) -> Iterator[None]:
         sys.executable,
         "-m",
         "celery",
+        "--quiet",
         "-A",
         "benchmarks.celery_peer",
         "worker",
@@ -49,7 +50,7 @@ def two_workers(redis_url: str) -> Iterator[None]:
         "-c",
         "1",
     ]
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": ""}
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "", "PYTHONWARNINGS": "ignore"}  # no word about running as root
     started = [subprocess.Popen([*command, "-n", f"peer{i}@%h", "-l", "ERROR"], env=env) for i in range(2)]
     try:
         for i in range(20):  # both are up once these have been answered

@@ -111,9 +111,8 @@ def _who_starts(workers: list[WorkerProcess], task: str) -> WorkerProcess:
 def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
     """{process: (per cent of a core, MiB resident)} over so many quiet seconds, children included."""
     roots = {name: psutil.Process(pid) for name, pid in lab.system.pids().items()}
-    roots |= {
-        f"worker {i}": psutil.Process(w.process.pid) for i, w in enumerate(lab.workers) if w.process.poll() is None
-    }
+    living = [worker.process.pid for worker in lab.workers if worker.process.poll() is None]
+    roots |= {f"worker {number} with its slot": psutil.Process(pid) for number, pid in enumerate(living, 1)}
     families = {
         name: [root, *(root.children(recursive=True) if name != "supervisord" else [])] for name, root in roots.items()
     }
