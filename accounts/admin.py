@@ -3,7 +3,9 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.db.models import QuerySet
 
+from accounts import services
 from accounts.models import Session, User, WorkerToken
 
 
@@ -33,6 +35,13 @@ class PersonAdmin(UserAdmin):
         ("Times", {"fields": ("last_login", "created")}),
     )
     add_fieldsets = ((None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),)
+
+    def delete_model(self, request: object, obj: User) -> None:
+        services.remove_user(obj)
+
+    def delete_queryset(self, request: object, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            services.remove_user(user)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import django_filters
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.generics import ListAPIView
@@ -11,9 +12,9 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
-from accounts import selectors, serializers, services
+from accounts import notifications, selectors, serializers, services
 from accounts.authentication import session_of, user_of
-from accounts.models import User, WorkerToken
+from accounts.models import Notification, User, WorkerToken
 from accounts.serializers import validated
 
 
@@ -68,6 +69,12 @@ class MeView(APIView):
         user = services.update_profile(user_of(request), **validated(serializers.ProfileChange, request))
         return Response(serializers.UserSerializer(user).data)
 
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """Body: `{"password"}`. The account goes for good, its groups pass to the next in line."""
+        services.delete_account(user=user_of(request), **validated(serializers.AccountDeletion, request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
 
 class PasswordView(APIView):
     @extend_schema(request=serializers.PasswordChange, responses={204: None})
@@ -110,4 +117,37 @@ class WorkerTokenView(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         services.revoke_worker_token(owner=user_of(request), token_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class NotificationFilter(django_filters.FilterSet):
+    unread = django_filters.BooleanFilter(field_name="read", lookup_expr="isnull")
+
+
+class NotificationsView(ListAPIView):
+    serializer_class = serializers.NotificationSerializer
+    filterset_class = NotificationFilter
+    queryset = Notification.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Notification]:
+        return selectors.notifications_of(user_of(self.request))
+
+    @extend_schema(operation_id="notifications_clear", responses={204: None}, filters=False)
+    def delete(self, request: Request) -> Response:
+        """All of them, read or not."""
+        notifications.delete_all(user_of(request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class NotificationView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        notifications.delete(user=user_of(request), notification_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class NotificationReadView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID) -> Response:
+        notifications.mark_read(user=user_of(request), notification_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)

@@ -1,4 +1,4 @@
-"""Who there is, where they are logged in, and the tokens of their machines.
+"""Who there is, where they are logged in, the tokens of their machines, and what they are told.
 
 Everything that must be unique without regard to case has a normalised column with a plain unique index, and
 facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
@@ -166,3 +166,33 @@ class WorkerToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+INFO, SUCCESS, WARNING, ERROR = "info", "success", "warning", "error"
+LEVELS = (INFO, SUCCESS, WARNING, ERROR)
+NOTIFICATION_TEXT_MAX = 300
+
+
+class Notification(models.Model):
+    """One sentence that waits for a person until he reads or deletes it, or NOTIFICATION_DAYS are over.
+
+    `code` is a stable word for programs ("task_cancelled"). `group_id` and `task_id` say what it is about; they
+    are no foreign keys, since accounts know neither groups nor tasks, and the thing may be gone.
+    """
+
+    id = uuid_key()
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
+    level = models.CharField(max_length=7, choices=[(level, level) for level in LEVELS], default=INFO)
+    code = models.CharField(max_length=40)
+    text = models.CharField(max_length=NOTIFICATION_TEXT_MAX)
+    group_id = models.UUIDField(null=True, blank=True)
+    task_id = models.UUIDField(null=True, blank=True)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+    read = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created", "id")
+        indexes = (models.Index(fields=["user", "-created"], name="notification_user_created"),)
+
+    def __str__(self) -> str:
+        return self.text

@@ -1,4 +1,4 @@
-"""Reads: whose token is this, and who is there."""
+"""Reads: whose token is this, who is there, and what he has been told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from accounts import tokens
-from accounts.models import Session, User, WorkerToken, email_key, name_key
+from accounts.models import Notification, Session, User, WorkerToken, email_key, name_key
 
 
 @dataclass(frozen=True)
@@ -91,3 +91,8 @@ def taken(*, username: str | None = None, email: str | None = None, but: UUID | 
 
 def worker_tokens_of(user: User) -> QuerySet[WorkerToken]:
     return WorkerToken.objects.live().filter(owner=user)
+
+
+def notifications_of(user: User) -> QuerySet[Notification]:
+    """What he has been told, the newest first."""
+    return Notification.objects.filter(user=user)

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.models import USERNAME_MAX, User, WorkerToken, check_username
+from accounts.models import USERNAME_MAX, Notification, User, WorkerToken, check_username
 
 PASSWORD_MAX = 1024  # characters; hashing must not become a way to keep the server busy
 
@@ -58,6 +58,10 @@ class PasswordChange(serializers.Serializer):
     new_password = password_field()
 
 
+class AccountDeletion(serializers.Serializer):
+    password = password_field()
+
+
 class Refresh(serializers.Serializer):
     refresh = serializers.CharField(max_length=4096)
 
@@ -85,3 +89,13 @@ class NewWorkerTokenSerializer(WorkerTokenSerializer):
 
     class Meta(WorkerTokenSerializer.Meta):
         fields = (*WorkerTokenSerializer.Meta.fields, "token")  # type: ignore[assignment]
+
+
+class NotificationSerializer(serializers.ModelSerializer):
+    group = serializers.UUIDField(source="group_id", allow_null=True, help_text="What it is about; it may be gone")
+    task = serializers.UUIDField(source="task_id", allow_null=True, help_text="What it is about; it may be gone")
+    read = serializers.DateTimeField(allow_null=True, help_text="When it was first read")
+
+    class Meta:
+        model = Notification
+        fields = ("id", "level", "code", "text", "group", "task", "created", "read")

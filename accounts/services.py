@@ -1,4 +1,4 @@
-"""Writes: register, log in and out, profile, worker tokens."""
+"""Writes: register, log in and out, profile, worker tokens, the end of an account."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.utils import timezone
 from accounts import selectors, tokens
 from accounts.errors import BadCredentials, BadToken, TokenReused, TooManyTokens
 from accounts.models import DEVICE_MAX, Session, User, WorkerToken, email_key, name_key
+from accounts.signals import user_leaving
 from firmlight.errors import Conflict, Invalid, NotFound
 
 LAST_USED_SECONDS = 60  # how stale `last_used` may be: it must not cost a write at every request
@@ -147,6 +148,25 @@ def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
     """End it; open sockets notice within MEMBERSHIP_CHECK_SECONDS. Raises NotFound unless it is his and alive."""
     if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():
         raise NotFound
+
+
+def delete_account(*, user: User, password: str) -> None:
+    """The user goes by his own wish. Raises Invalid if it is not his password."""
+    if not user.check_password(password):
+        raise Invalid(fields={"password": ["This is not your password."]})
+    remove_user(user)
+
+
+def remove_user(user: User) -> None:
+    """Log him out everywhere, let the other apps settle what is his (`user_leaving`), then delete his row.
+
+    In this order: nobody can come in with a token of his while he leaves, and if something fails on the way he
+    logs in and asks again.
+    """
+    user.sessions.revoke()
+    user.worker_tokens.revoke()
+    user_leaving.send(User, user=user)
+    User.objects.filter(pk=user.pk).delete()
 
 
 def purge_sessions() -> int:

@@ -12,6 +12,9 @@ urlpatterns = [
     path("users/", api.PeopleView.as_view(), name="people"),
     path("users/me/", api.MeView.as_view(), name="me"),
     path("users/me/password/", api.PasswordView.as_view(), name="password"),
+    path("notifications/", api.NotificationsView.as_view(), name="notifications"),
+    path("notifications/<uuid:pk>/", api.NotificationView.as_view(), name="notification"),
+    path("notifications/<uuid:pk>/read/", api.NotificationReadView.as_view(), name="notification-read"),
     path("worker-tokens/", api.WorkerTokensView.as_view(), name="worker-tokens"),
     path("worker-tokens/<uuid:pk>/", api.WorkerTokenView.as_view(), name="worker-token"),
 ]

@@ -1,5 +1,9 @@
-from django.contrib import admin
+from typing import Any
 
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from groups import services
 from groups.models import Group, Invitation, Membership
 
 
@@ -7,6 +11,7 @@ class MembershipInline(admin.TabularInline):
     model = Membership
     autocomplete_fields = ("user",)
     extra = 0
+    can_delete = False  # a group must not lose its owner
 
 
 @admin.register(Group)
@@ -14,6 +19,13 @@ class GroupAdmin(admin.ModelAdmin):
     list_display = ("name", "description", "created")
     search_fields = ("name_key",)
     inlines = (MembershipInline,)
+
+    def delete_model(self, request: Any, obj: Group) -> None:
+        services.close_group(obj, by=request.user)
+
+    def delete_queryset(self, request: Any, queryset: QuerySet[Group]) -> None:
+        for group in queryset:
+            services.close_group(group, by=request.user)
 
 
 @admin.register(Invitation)

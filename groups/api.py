@@ -50,6 +50,20 @@ class GroupView(APIView):
         services.update_group(editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request))
         return Response(_card(user_of(request), pk))
 
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """For its owner. All that is in the group goes with it: memberships, invitations, tasks, results."""
+        services.delete_group(user=user_of(request), group_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class LeaveView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID) -> Response:
+        """An owner's group passes to the longest moderator or member; with its last member it is deleted."""
+        services.leave_group(user=user_of(request), group_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
 
 class MembersView(ListAPIView):
     serializer_class = serializers.MemberSerializer
@@ -58,6 +72,19 @@ class MembersView(ListAPIView):
     def get_queryset(self) -> QuerySet[Membership]:
         selectors.membership_or_not_found(user_of(self.request), self.kwargs["pk"])
         return selectors.members_of(self.kwargs["pk"])
+
+
+class MemberView(APIView):
+    @extend_schema(operation_id="groups_member_retrieve", responses=serializers.MemberSerializer)
+    def get(self, request: Request, pk: UUID, user: UUID) -> Response:
+        selectors.membership_or_not_found(user_of(request), pk)
+        return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID, user: UUID) -> Response:
+        """The owner removes everyone but himself, moderators remove plain members."""
+        services.remove_member(remover=user_of(request), group_id=pk, user_id=user)
+        return Response(status=HTTP_204_NO_CONTENT)
 
 
 class GroupInvitationsView(ListAPIView):

@@ -24,6 +24,14 @@ def membership_or_not_found(user: User, group_id: UUID) -> Membership:
     return found
 
 
+def member_or_not_found(group_id: UUID, user_id: UUID) -> Membership:
+    """This member of the group. Raises NotFound. Whether the caller may know is for him to check."""
+    found = members_of(group_id).filter(user=user_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
 def find_membership(user: User, id_or_name: str) -> Membership | None:
     """The user's membership in the group of this id or, without regard to case, of this name. One query."""
     mine = Membership.objects.select_related("group").filter(user=user)

@@ -44,6 +44,10 @@ def group_topic(group: Id) -> str:
     return f"group.{group}"
 
 
+def worker_topic(worker: Id) -> str:
+    return f"worker.{worker}"
+
+
 # From the event loop
 
 
@@ -60,6 +64,17 @@ async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
         by_conn.setdefault(conn, []).append(lease)
     for conn, leases in by_conn.items():
         await _send(conn, {"type": "leases.cancelled", "leases": leases, "reason": reason})
+
+
+async def workers_changed(workers: Iterable[Id]) -> None:
+    """Tell every connection of these workers to look now at what it may still do: token, groups, suspension."""
+    for worker in workers:
+        await get_channel_layer().group_send(worker_topic(worker), {"type": "worker.changed"})
+
+
+async def drain(worker: Id) -> None:
+    """Ask every connection of this worker to finish what it holds and leave."""
+    await get_channel_layer().group_send(worker_topic(worker), {"type": "worker.drain"})
 
 
 async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from accounts.notifications import purge_notifications
 from accounts.services import purge_sessions
 from tasks.services import conclude as concluding
 from tasks.services import split as splitting
@@ -30,3 +31,4 @@ def purge() -> None:
     """Hourly: forget what is over."""
     sweeping.purge()
     purge_sessions()
+    purge_notifications()

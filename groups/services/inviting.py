@@ -1,4 +1,4 @@
-"""Writes: make a group, invite people, answer."""
+"""Invite people, and answer."""
 
 from __future__ import annotations
 
@@ -10,40 +10,10 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.models import name_key as username_key
 from accounts.selectors import users_named
-from firmlight.errors import Conflict, Fields, Forbidden, Invalid, NotFound
+from firmlight.errors import Conflict, Fields, FirmlightError, Forbidden, Invalid, NotFound
 from groups import selectors, states
 from groups.errors import InvitationClosed, InvitationExpired
-from groups.models import Group, Invitation, Membership, name_key, pending_key
-
-NAME_TAKEN: Fields = {"name": ["There is a group of this name already."]}
-
-
-def create_group(*, owner: User, name: str, description: str = "") -> Group:
-    """A new group with `owner` as its first member. Raises Invalid if the name is taken."""
-    if selectors.is_taken(name_key(name)):
-        raise Invalid(fields=NAME_TAKEN)
-    try:
-        with transaction.atomic():
-            group = Group.objects.create(name=name, description=description)
-            Membership.objects.create(group=group, user=owner, role=states.OWNER)
-    except IntegrityError:  # somebody took the name since we looked
-        raise Invalid(fields=NAME_TAKEN) from None
-    return group
-
-
-def update_group(*, editor: User, group_id: UUID, name: str | None = None, description: str | None = None) -> None:
-    """Change what is given. The owner alone may: raises NotFound, Forbidden, or Invalid if the name is taken."""
-    if selectors.membership_or_not_found(editor, group_id).role != states.OWNER:
-        raise Forbidden("Only the owner may change the group.")
-    changes = {} if name is None else {"name": name, "name_key": name_key(name)}
-    changes |= {} if description is None else {"description": description}
-    if name is not None and selectors.is_taken(name_key(name), but=group_id):
-        raise Invalid(fields=NAME_TAKEN)
-    try:
-        with transaction.atomic():
-            Group.objects.filter(pk=group_id).update(**changes)
-    except IntegrityError:
-        raise Invalid(fields=NAME_TAKEN) from None
+from groups.models import Group, Invitation, Membership, pending_key
 
 
 def require_leader(user: User, group_id: UUID) -> Membership:
@@ -105,16 +75,19 @@ def _expire_overdue(group: Group, people: Collection[User]) -> None:
 
 
 def accept(*, user: User, invitation_id: UUID) -> Membership:
-    """Join the group. Raises NotFound if it is not his, InvitationClosed, InvitationExpired.
+    """Join the group. Raises NotFound if it is not his or the group is gone, InvitationClosed, InvitationExpired.
 
     Of two callers one closes the invitation, and only he makes the membership. Where the database has no
     transactions, a crash between the two leaves an invitation used up; the person can be asked again.
     """
     invitation = _own(user, invitation_id)
-    with transaction.atomic():
-        if not invitation.close(states.ACCEPTED):
-            raise _why_closed(invitation)
-        membership, _ = Membership.objects.get_or_create(group=invitation.group, user=user)
+    try:
+        with transaction.atomic():
+            if not invitation.close(states.ACCEPTED):
+                raise _why_closed(invitation)
+            membership, _ = Membership.objects.get_or_create(group=invitation.group, user=user)
+    except IntegrityError:  # the group went while we were at it
+        raise NotFound from None
     return membership
 
 
@@ -132,6 +105,8 @@ def _own(user: User, invitation_id: UUID) -> Invitation:
     return invitation
 
 
-def _why_closed(invitation: Invitation) -> Conflict:
-    invitation.refresh_from_db(fields=["status"])
-    return InvitationExpired() if invitation.status in (states.PENDING, states.EXPIRED) else InvitationClosed()
+def _why_closed(invitation: Invitation) -> FirmlightError:
+    status = Invitation.objects.filter(pk=invitation.pk).values_list("status", flat=True).first()
+    if status is None:  # it went with its group
+        return NotFound()
+    return InvitationExpired() if status in (states.PENDING, states.EXPIRED) else InvitationClosed()

@@ -1,0 +1,73 @@
+"""A member goes, a group closes, an account is deleted: their tasks are cancelled, and workers stop serving.
+
+Each function receives one signal, `tasks/apps.py` says which. Workers' connections look at the database when they are
+told, so they are told when the rows have gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import WARNING, User
+from accounts.notifications import notify
+from tasks import events, queue, states
+from tasks.models import Task, Worker
+from tasks.services.end import cancel_task
+
+CANCELLABLE = [start for start, ends in states.TASK_MOVES.items() if states.CANCELLED in ends]
+
+
+def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
+    """On `member_leaving`. A task that is being concluded is left alone: its work is done."""
+    for task in Task.objects.filter(group=group_id, creator=user_id, status__in=CANCELLABLE):
+        cancel_task(task)
+
+
+def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
+    """On `member_left`. His workers stop serving the group; what he submitted while he left is cancelled too."""
+    _tell_workers_of([user_id])
+    cancel_tasks_of_member(group_id=group_id, user_id=user_id)
+
+
+def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
+    """On `group_closing`. Results go too; whose task was cancelled by another is told."""
+    for task in Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group"):
+        if cancel_task(task) and task.creator_id and task.creator_id != closed_by:
+            _tell_creator(task.creator_id, task)
+    oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
+    succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)
+    for pk in succeeded.values_list("pk", flat=True):
+        queue.drop_result(group_id, pk)
+
+
+def _tell_creator(creator: UUID, task: Task) -> None:
+    text = f"Your task {task.title} was cancelled: the group {task.group.name} has been deleted."
+    notify([creator], code="task_cancelled", level=WARNING, text=text, group=task.group_id, task=task.pk)
+
+
+def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
+    """On `group_closed`. Redis forgets what could not be cancelled, and the members' workers stop serving.
+
+    The group stays on the sweep's list until the hourly purge finds it empty: a split that was under way may put
+    something back.
+    """
+    for task in queue.tasks_with_state(group_id):
+        held = queue.close(group_id, task).now()
+        events.tell(events.cancel(held, "cancelled"))
+    _tell_workers_of(members)
+
+
+def dismiss_user(*, user: User, **_: Any) -> None:
+    """On `user_leaving`. His tokens have ended, so the connections of his workers close."""
+    _tell_workers_of([user.pk])
+
+
+def _tell_workers_of(users: Iterable[UUID]) -> None:
+    workers = Worker.objects.filter(owner__in=list(users)).order_by().values_list("pk", flat=True)
+    events.tell(events.workers_changed(list(workers)))

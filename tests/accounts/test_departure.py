@@ -1,0 +1,96 @@
+"""Deleting one's account: for good, with the password, and after the other apps have settled what was his."""
+
+import pytest
+
+from accounts import selectors, services
+from accounts.models import Notification, Session, User, WorkerToken
+from accounts.notifications import notify
+from accounts.signals import user_leaving
+from tests.conftest import PASSWORD
+
+ME = "/api/users/me/"
+
+
+@pytest.fixture
+def on_leaving():
+    """on_leaving(do): `do(user=…)` is called when an account goes."""
+    connected = []
+
+    def connect(do):
+        def receive(sender, user, **_):
+            do(user)
+
+        connected.append(receive)
+        user_leaving.connect(receive)
+
+    yield connect
+    for receive in connected:
+        user_leaving.disconnect(receive)
+
+
+def test_i_delete_my_account_with_my_password(alice, bob, api, bearing, log_in):
+    elsewhere, _, token = bearing(log_in("alice")["access"]), *services.create_worker_token(owner=alice, name="attic")
+    notify([alice.pk, bob.pk], code="hello", level="info", text="Hello.")
+    assert api(alice).delete(ME, {"password": PASSWORD}).status_code == 204
+    assert list(User.objects.all()) == [bob]
+    assert elsewhere.get(ME).status_code == 401
+    assert selectors.bearer(token) is None
+    assert not Session.objects.exists()
+    assert not WorkerToken.objects.exists()
+    assert Notification.objects.get().user == bob
+    answer = api().post("/api/auth/login/", {"login": "alice", "password": PASSWORD})
+    assert answer.json()["code"] == "bad_credentials"
+
+
+@pytest.mark.parametrize("body", [{"password": "wrong"}, {"password": ""}, {"password": None}, {}])
+def test_without_my_password_it_stays(alice, api, body):
+    client = api(alice)
+    answer = client.delete(ME, body)
+    assert (answer.status_code, answer.json()["code"], answer.json()["fields"].keys()) == (400, "invalid", {"password"})
+    assert client.get(ME).status_code == 200
+
+
+def test_nobody_deletes_an_account_without_a_token(alice, api):
+    assert api().delete(ME, {"password": PASSWORD}).status_code == 401
+    assert User.objects.exists()
+
+
+def test_its_name_and_address_are_free_again(alice, api):
+    services.remove_user(alice)
+    body = {"username": "alice", "email": "alice@example.org", "password": "another-good-one-23"}
+    assert api().post("/api/auth/register/", body).status_code == 201
+
+
+def test_others_settle_what_was_his_while_the_row_is_there_and_his_tokens_are_not(alice, on_leaving):
+    seen = []
+    bearer = selectors.bearer(services.create_worker_token(owner=alice, name="attic")[1])
+    on_leaving(lambda user: seen.append((User.objects.filter(pk=user.pk).exists(), selectors.still_valid(bearer))))
+    services.remove_user(alice)
+    assert seen == [(True, False)]
+
+
+def test_if_something_fails_on_the_way_he_logs_in_and_asks_again(alice, on_leaving, api, log_in):
+    fails = [True]
+
+    def fail_once(user):
+        if fails.pop():
+            raise ConnectionError
+
+    on_leaving(fail_once)
+    with pytest.raises(ConnectionError):
+        services.remove_user(alice)
+    log_in("alice")
+    fails.append(False)
+    services.remove_user(alice)
+    assert not User.objects.exists()
+
+
+def test_the_admin_lets_people_go_in_the_same_way(alice, bob, carol, client, on_leaving):
+    gone = []
+    on_leaving(lambda user: gone.append(user.username))
+    client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
+    assert client.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}).status_code == 302
+    chosen = {"action": "delete_selected", "_selected_action": [bob.pk, carol.pk], "post": "yes"}
+    assert client.post("/admin/accounts/user/", chosen).status_code == 302
+    assert gone == ["alice", "bob", "carol"]
+    assert [user.username for user in User.objects.all()] == ["root"]

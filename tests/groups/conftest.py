@@ -1,0 +1,45 @@
+"""A group with all roles."""
+
+import pytest
+
+from accounts.models import Notification
+from groups import signals
+from groups.models import Membership
+
+
+@pytest.fixture
+def crew(group, alice, bob, carol, make_user):
+    """Alice owns the group; Bob, Carol (a moderator) and Dora joined in this order."""
+    Membership.objects.create(group=group, user=carol, role="moderator")
+    Membership.objects.create(group=group, user=make_user("dora"))
+    return group
+
+
+@pytest.fixture
+def roles():
+    """roles(group): {"alice": "owner", …}"""
+    return lambda group: dict(Membership.objects.filter(group=group).values_list("user__username", "role"))
+
+
+@pytest.fixture
+def told():
+    """told(bob): the codes of what he has been told, in order."""
+    return lambda user: list(Notification.objects.filter(user=user).order_by("created").values_list("code", flat=True))
+
+
+@pytest.fixture
+def heard():
+    """What the apps above are told: (signal's name, whether the membership or group is still there, what it says)."""
+    names = ("member_leaving", "member_left", "group_closing", "group_closed")
+    log, receivers = [], {}
+    for name in names:
+
+        def receive(sender, signal, name=name, **facts):
+            where = {"group": facts["group_id"]} | ({"user": facts["user_id"]} if "user_id" in facts else {})
+            log.append((name, Membership.objects.filter(**where).exists(), facts))
+
+        receivers[name] = receive
+        getattr(signals, name).connect(receive)
+    yield log
+    for name in names:
+        getattr(signals, name).disconnect(receivers[name])

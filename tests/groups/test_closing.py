@@ -1,0 +1,128 @@
+"""Deleting a group, and what may come in between."""
+
+from uuid import uuid4
+
+import pytest
+
+from accounts.models import Notification, User
+from firmlight.errors import FirmlightError, NotFound
+from groups import services
+from groups.models import Group, Invitation, Membership
+from groups.signals import group_closed, group_closing
+from tests.conftest import PASSWORD
+from tests.support.racing import race
+
+
+def address(group):
+    return f"/api/groups/{group.pk}/"
+
+
+@pytest.fixture
+def while_closing():
+    """while_closing(do): `do()` is called between the announcement and the deletion."""
+    connected = []
+
+    def connect(do):
+        def receive(sender, **_):
+            do()
+
+        connected.append(receive)
+        group_closing.connect(receive)
+
+    yield connect
+    for receive in connected:
+        group_closing.disconnect(receive)
+
+
+def test_the_owner_deletes_the_group_and_every_other_member_is_told(crew, alice, bob, carol, api, told):
+    assert api(alice).delete(address(crew)).status_code == 204
+    assert not Group.objects.exists()
+    assert not Membership.objects.exists()
+    assert (told(alice), told(bob), told(carol)) == ([], ["group_deleted"], ["group_deleted"])
+    note = Notification.objects.filter(user=bob).get()
+    assert (note.level, note.text) == ("warning", "alice has deleted the group Lab Seven.")
+    assert note.group_id == crew.pk
+    assert [api(user).get(address(crew)).status_code for user in (alice, bob)] == [404, 404]
+
+
+def test_nobody_else_does(crew, bob, carol, make_user, api):
+    users = (bob, carol, make_user("eve"), None)
+    assert [api(user).delete(address(crew)).status_code for user in users] == [403, 403, 404, 401]
+    assert api(bob).delete(f"/api/groups/{uuid4()}/").status_code == 404
+    assert Group.objects.exists()
+
+
+def test_invitations_go_with_it(group, alice, carol, api):
+    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    services.delete_group(user=alice, group_id=group.pk)
+    assert api(carol).get("/api/invitations/").json()["count"] == 0
+    assert api(carol).post(f"/api/invitations/{invitation.pk}/accept/").status_code == 404
+    assert not Invitation.objects.exists()
+
+
+def test_the_apps_above_hear_of_it_before_and_after(group, alice, bob, heard):
+    services.delete_group(user=alice, group_id=group.pk)
+    facts = {"group_id": group.pk, "members": [alice.pk, bob.pk], "closed_by": alice.pk}
+    assert heard == [("group_closing", True, facts), ("group_closed", False, facts)]
+
+
+def test_nobody_comes_in_while_it_closes(group, alice, carol, while_closing):
+    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    outcomes = []
+
+    def try_to_join():
+        with pytest.raises(NotFound):
+            services.accept(user=carol, invitation_id=invitation.pk)
+        outcomes.append("refused")
+
+    while_closing(try_to_join)
+    services.delete_group(user=alice, group_id=group.pk)
+    assert outcomes == ["refused"]
+
+
+def test_what_stops_the_announcement_stops_the_deletion(group, alice, while_closing, roles):
+    def fail():
+        raise ConnectionError
+
+    while_closing(fail)
+    with pytest.raises(ConnectionError):
+        services.delete_group(user=alice, group_id=group.pk)
+    assert roles(group) == {"alice": "owner", "bob": "member"}
+
+
+def test_what_fails_afterwards_does_not_undo_it(group, alice, bob, told):
+    def fail(sender, **_):
+        raise ConnectionError
+
+    group_closed.connect(fail)
+    try:
+        services.delete_group(user=alice, group_id=group.pk)
+    finally:
+        group_closed.disconnect(fail)
+    assert told(bob) == ["group_deleted"]
+
+
+def test_closed_twice_at_once_it_is_closed_once(transactional_db, crew, alice, bob, told):
+    outcomes = race(*[lambda: services.delete_group(user=alice, group_id=crew.pk)] * 3)
+    assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes), outcomes
+    assert told(bob) == ["group_deleted"]
+
+
+def test_members_may_leave_while_it_closes(transactional_db, crew, alice, bob, carol):
+    outcomes = race(
+        lambda: services.delete_group(user=alice, group_id=crew.pk),
+        lambda: services.leave_group(user=bob, group_id=crew.pk),
+        lambda: services.leave_group(user=carol, group_id=crew.pk),
+    )
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert not Group.objects.exists()
+
+
+def test_the_admin_closes_groups_in_the_same_way(crew, carol, bob, client, told, heard):
+    other = services.create_group(owner=carol, name="Zebra")
+    client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
+    assert client.post(f"/admin/groups/group/{crew.pk}/delete/", {"post": "yes"}).status_code == 302
+    chosen = {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"}
+    assert client.post("/admin/groups/group/", chosen).status_code == 302
+    assert [name for name, *_ in heard] == ["group_closing", "group_closed"] * 2
+    assert (told(bob), told(carol)) == (["group_deleted"], ["group_deleted", "group_deleted"])

@@ -1,0 +1,262 @@
+"""A member goes, a group closes, an account is deleted: what becomes of tasks, of Redis and of workers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+
+from accounts import services as accounts
+from accounts.models import Notification, User
+from groups import services as groups
+from groups.models import Group, Membership
+from groups.signals import member_leaving
+from tasks import events, queue, states
+from tasks.models import Contribution, Task, Worker
+from tasks.services.conclude import conclude_task
+from tasks.services.sweep import purge
+
+Make = Callable[..., Task]
+Lease = Callable[[Worker], queue.Granted | None]
+
+
+@pytest.fixture
+def tower(bob: User) -> Worker:
+    return Worker.objects.create(owner=bob, name="tower")
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[[Worker], Callable[[], list[str]]]]:
+    """heard = listen(tower), as a connection of it does; heard() are the kinds of messages since."""
+    layer = get_channel_layer()
+    joined: list[tuple[str, str]] = []
+
+    def run(call: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(call, events._loop()).result(5)
+
+    async def next_message(channel: str) -> str:
+        return (await asyncio.wait_for(layer.receive(channel), 0.2))["type"]
+
+    def join(worker: Worker) -> Callable[[], list[str]]:
+        channel = run(layer.new_channel())
+        run(layer.group_add(events.worker_topic(worker.pk), channel))
+        joined.append((events.worker_topic(worker.pk), channel))
+
+        def heard() -> list[str]:
+            found: list[str] = []
+            while True:
+                try:
+                    found.append(run(next_message(channel)))
+                except TimeoutError:
+                    return found
+
+        return heard
+
+    yield join
+    for topic, channel in joined:
+        run(layer.group_discard(topic, channel))
+
+
+def statuses() -> list[str]:
+    return list(Task.objects.order_by("created").values_list("status", flat=True))
+
+
+# A member leaves or is removed
+
+
+def test_who_leaves_takes_his_tasks_with_him(split: Make, submit: Make, alice: User, bob: User, group: Group) -> None:
+    split(), submit(), split(author=alice)
+    groups.leave_group(user=bob, group_id=group.pk)
+    assert statuses() == ["cancelled", "cancelled", "running"]
+    (kept,) = Task.objects.filter(creator=alice)
+    assert queue.tasks_with_state(group.pk) == [str(kept.pk)]
+
+
+def test_who_is_removed_does_too(split: Make, alice: User, bob: User, group: Group) -> None:
+    split()
+    groups.remove_member(remover=alice, group_id=group.pk, user_id=bob.pk)
+    assert statuses() == ["cancelled"]
+
+
+def test_his_tasks_in_other_groups_go_on(split: Make, bob: User, alice: User, group: Group) -> None:
+    other = groups.create_group(owner=bob, name="Other")
+    task = split()
+    Task.objects.filter(pk=task.pk).update(group=other)
+    groups.leave_group(user=bob, group_id=group.pk)
+    assert statuses() == ["running"]
+
+
+def test_a_result_that_is_being_made_is_made(
+    split: Make, work: Callable[[Worker], int], laptop: Worker, bob: User, group: Group
+) -> None:
+    task = split()
+    work(laptop)
+    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
+    groups.leave_group(user=bob, group_id=group.pk)
+    conclude_task(str(task.pk), again=True)
+    assert statuses() == ["succeeded"]
+    assert queue.get_result(group.pk, task.pk)
+
+
+def test_workers_are_told_when_the_membership_has_gone(
+    listen: Any, laptop: Worker, tower: Worker, bob: User, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, other = listen(tower), listen(laptop)
+    tell, member_when_told = events.tell, []
+
+    def watch(news: Any) -> None:
+        member_when_told.append(Membership.objects.filter(user=bob).exists())
+        tell(news)
+
+    monkeypatch.setattr(events, "tell", watch)
+    groups.leave_group(user=bob, group_id=group.pk)
+    assert (heard(), other()) == (["worker.changed"], [])
+    assert member_when_told == [False]
+
+
+def test_what_he_submits_while_he_leaves_is_cancelled_too(submit: Make, bob: User, group: Group) -> None:
+    def submit_one_more(sender: Any, **_: Any) -> None:
+        submit()
+
+    member_leaving.connect(submit_one_more)
+    try:
+        groups.leave_group(user=bob, group_id=group.pk)
+    finally:
+        member_leaving.disconnect(submit_one_more)
+    assert statuses() == ["cancelled"]
+
+
+def test_without_redis_nobody_leaves_and_nothing_is_lost(
+    split: Make, bob: User, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split()
+
+    def fail(*_: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(queue, "progress", fail)
+    with pytest.raises(ConnectionError):
+        groups.leave_group(user=bob, group_id=group.pk)
+    assert (statuses(), Membership.objects.filter(user=bob).count()) == (["running"], 1)
+
+
+# A group closes
+
+
+def test_all_its_tasks_are_cancelled_and_redis_forgets_them(
+    split: Make, submit: Make, lease: Lease, laptop: Worker, alice: User, group: Group
+) -> None:
+    tasks = [split(), submit(), split(author=alice)]
+    assert lease(laptop)
+    groups.delete_group(user=alice, group_id=group.pk)
+    assert not Task.objects.exists()
+    assert queue.tasks_with_state(group.pk) == []
+    assert [queue.get_input(group.pk, task.pk) for task in tasks] == [None] * 3
+    assert lease(laptop) is None
+    purge()
+    assert queue.groups() == []
+
+
+def test_results_go_with_the_group(
+    split: Make, work: Callable[[Worker], int], laptop: Worker, alice: User, group: Group
+) -> None:
+    task = split(kind="MEAN", numbers=[1.0, 2.0])
+    work(laptop)
+    conclude_task(str(task.pk))
+    assert queue.get_result(group.pk, task.pk)
+    groups.delete_group(user=alice, group_id=group.pk)
+    assert queue.get_result(group.pk, task.pk) is None
+    assert not Contribution.objects.exists()
+
+
+def test_a_task_that_is_being_concluded_leaves_nothing_behind(
+    split: Make, work: Callable[[Worker], int], laptop: Worker, alice: User, group: Group
+) -> None:
+    task = split()
+    work(laptop)
+    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
+    groups.delete_group(user=alice, group_id=group.pk)
+    conclude_task(str(task.pk), again=True)
+    assert queue.tasks_with_state(group.pk) == []
+    assert queue.get_result(group.pk, task.pk) is None
+
+
+def test_whose_task_was_cancelled_by_another_is_told(split: Make, alice: User, bob: User, group: Group) -> None:
+    mine, his = split(author=alice), split()
+    groups.delete_group(user=alice, group_id=group.pk)
+    notes = Notification.objects.filter(code="task_cancelled")
+    (note,) = notes
+    assert (note.user, note.level, note.task_id, note.group_id) == (bob, "warning", his.pk, group.pk)
+    assert note.text == f"Your task {his.title} was cancelled: the group Lab Seven has been deleted."
+    assert not notes.filter(task_id=mine.pk).exists()
+
+
+def test_the_workers_of_all_members_are_told(
+    listen: Any, laptop: Worker, tower: Worker, alice: User, group: Group
+) -> None:
+    heard = [listen(laptop), listen(tower)]
+    groups.delete_group(user=alice, group_id=group.pk)
+    assert [each() for each in heard] == [["worker.changed"]] * 2
+
+
+def test_who_holds_leases_of_the_group_is_told_to_stop(
+    split: Make, lease: Lease, tower: Worker, alice: User, group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    split()
+    granted = lease(tower)
+    assert granted
+    cancelled: list[tuple[str, str]] = []
+    cancel = events.cancel
+
+    def watch(pairs: Any, reason: str) -> Any:
+        cancelled.extend(pairs)
+        return cancel(pairs, reason)
+
+    monkeypatch.setattr(events, "cancel", watch)
+    groups.delete_group(user=alice, group_id=group.pk)
+    assert cancelled == [("conn-tower", granted.lease)]
+
+
+def test_the_last_member_takes_everything_with_him(split: Make, alice: User, bob: User, group: Group) -> None:
+    split(author=alice)
+    groups.leave_group(user=bob, group_id=group.pk)
+    groups.leave_group(user=alice, group_id=group.pk)
+    assert not Task.objects.exists()
+    assert queue.tasks_with_state(group.pk) == []
+    assert not Notification.objects.filter(code="task_cancelled").exists()
+
+
+# An account goes
+
+
+def test_with_an_account_its_live_tasks_end_and_the_old_ones_stay(
+    split: Make, work: Callable[[Worker], int], laptop: Worker, alice: User, bob: User, group: Group
+) -> None:
+    done = split(kind="MEAN", numbers=[1.0, 2.0])
+    work(laptop)
+    conclude_task(str(done.pk))
+    split()
+    accounts.remove_user(bob)
+    assert statuses() == ["succeeded", "cancelled"]
+    assert list(Task.objects.values_list("creator", flat=True)) == [None, None]
+    assert queue.get_result(group.pk, done.pk)
+
+
+def test_its_workers_are_told_when_its_tokens_have_ended(
+    listen: Any, tower: Worker, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts.create_worker_token(owner=bob, name="tower")
+    heard, tokens_when_told, tell = listen(tower), [], events.tell
+
+    def watch(news: Any) -> None:
+        tokens_when_told.append(bob.worker_tokens.live().count())
+        tell(news)
+
+    monkeypatch.setattr(events, "tell", watch)
+    accounts.remove_user(bob)
+    assert heard() == ["worker.changed"], "although he was in no group"
+    assert tokens_when_told == [0]
+    assert not Worker.objects.exists()
