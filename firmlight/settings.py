@@ -5,13 +5,14 @@ lists them for operators.
 """
 
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from firmlight import __version__, logs
+from firmlight import __version__, logs, redis
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -67,6 +68,9 @@ LEASE_BYTES_MAX = whole("LEASE_BYTES_MAX", 4 * 2**20, 1)  # at least one subtask
 LEASE_MEMORY_SECONDS = whole("LEASE_MEMORY_SECONDS", 24 * 3600, 60)  # how long a lost lease's result is still taken
 MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
 MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
+RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)  # then who failed or lost it may take it again
+SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)  # a worker failed on tasks of so many, in a row
+COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)  # of a task's subtasks, run a second time at its tail; 0: none
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 10, 0.1)
@@ -98,6 +102,7 @@ ACCESS_TOKEN_MINUTES = number("ACCESS_TOKEN_MINUTES", 15, 0.01)
 REFRESH_TOKEN_DAYS = number("REFRESH_TOKEN_DAYS", 30, 0.001)
 WORKER_TOKENS_PER_USER_MAX = whole("WORKER_TOKENS_PER_USER_MAX", 50, 1)
 INVITATION_DAYS = number("INVITATION_DAYS", 14, 0.001)
+NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # read or not, then they go
 
 # Django
 
@@ -196,7 +201,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [CHANNEL_LAYER_URL], "prefix": "fl-layer"},
+        "CONFIG": {"hosts": [{"address": CHANNEL_LAYER_URL, **redis.patience_async()}], "prefix": "fl-layer"},
     }
 }
 CELERY_BROKER_URL = BROKER_URL
@@ -213,8 +218,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = min(5.0, SWEEP_SECONDS)
+# Whole seconds: beat's table keeps no others, and takes half a second for none, so that it would sweep without end.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "tasks.sweep", "schedule": SWEEP_SECONDS, "options": {"expires": max(SWEEP_SECONDS, 1)}},
+    "sweep": {"task": "tasks.sweep", "schedule": ceil(SWEEP_SECONDS), "options": {"expires": ceil(SWEEP_SECONDS)}},
     "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

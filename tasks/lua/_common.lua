@@ -6,19 +6,24 @@
 --
 -- The keys of a group, behind its base:
 --   tasks                  set of tasks that have state here
---   t:<task>               hash: kind creator prio seq state split ended split_at leased done failed seconds
---                          max_ms partial_ok decided broken error
+--   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended split_at leased done failed
+--                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept only for subtasks
 --                          that were given back or copied; any other is in :wait, or in exactly one active lease
---   t:<task>:blame         hash: "<subtask>:losses", "<subtask>:attempts", "<subtask>:by:<worker>"
---   t:<task>:partials      list of accepted partials; :work hash "<worker>:<n|s|f|first|last|speed>"
---   t:<task>:leases        set of its leases, active or lost
---   l:<lease>              hash: worker conn task granted since until active charge subtasks (MessagePack list: what
+--   t:<task>:blame         hash: "<subtask>:losses", "<subtask>:attempts", "<subtask>:by:<worker>" -> when
+--   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
+--   t:<task>:missing       list of subtasks that failed for good
+--   t:<task>:partials      list of accepted partials
+--   t:<task>:work          hash "<worker>:<n|s|f|first|last|speed|c|saved|w>", see standing.py
+--   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
+--   l:<lease>              hash: worker conn task granted since until active copy charge subtasks (MessagePack list: what
 --                          the holder still owes). A lost one stays for a while, so that a late result counts
 --   leases                 zset: active lease -> deadline;  c:<conn> set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
+--   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
+--   streak:<worker>        set of creators on whose tasks it failed since it last completed anything
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds;  active hash: creator -> number of such tasks
 --   served                 zset: creator -> core-seconds, also of those who have nothing to lease now
@@ -32,6 +37,7 @@ local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
 local SOME = 4  -- connections woken for work that not every worker may take
+local FAILURES_KEPT = 50  -- of a task, the latest
 local REAP_SUBTASKS = 20000  -- given back by one script, about; some 0.1 s
 
 local function now_ms()
@@ -135,8 +141,11 @@ end
 -- Put the task into the index of those that have something to lease, or take it out. Of a task whose outcome is
 -- known nothing more is leased, although it stays here until it is concluded.
 local function relist(task, t)
-  local leasable = t.state == 'open' and t.decided ~= '1' and t.broken ~= '1' and waiting(task) > 0
-  if leasable then enlist(task, t) else unlist(task, t) end
+  local wanted = t.state == 'open' and t.decided ~= '1' and t.broken ~= '1'
+  local left = wanted and waiting(task) or 0
+  if left > 0 then enlist(task, t) else unlist(task, t) end
+  local tail = key('tail', t.kind)
+  if wanted and left == 0 and t.ended == '1' then redis.call('ZADD', tail, t.seq, task) else redis.call('ZREM', tail, task) end
 end
 
 local function has_work(kind)
@@ -146,12 +155,22 @@ local function has_work(kind)
   return false
 end
 
+-- Whether this connection's heartbeat is fresh: of a web process that was killed, idle ones stay behind.
+local function heard_of(kind, conn)
+  local seen = redis.call('ZSCORE', key('slots', kind), conn .. ' 1')
+  return seen and tonumber(seen) >= now - a.online_ms
+end
+
 -- Up to n connections that wait for this kind; they are no longer idle.
 local function wake(kind, n)
   local conns, idle = {}, key('idle', kind)
   redis.call('ZREMRANGEBYSCORE', idle, '-inf', now - a.idle_ms)
-  if n < 1 then return conns end
-  local popped = redis.call('ZPOPMIN', idle, math.min(n, 1000))
-  for i = 1, #popped, 2 do conns[#conns + 1] = popped[i] end
+  while #conns < n do
+    local popped = redis.call('ZPOPMIN', idle, math.min(n - #conns, 1000))
+    if #popped == 0 then break end
+    for i = 1, #popped, 2 do
+      if heard_of(kind, popped[i]) then conns[#conns + 1] = popped[i] end
+    end
+  end
   return conns
 end

@@ -11,7 +11,7 @@ local function forget_lease(rec)
   redis.call('DEL', key('l', rec.id))
   redis.call('ZREM', key('leases'), rec.id)
   redis.call('SREM', key('c', rec.conn), rec.id)
-  redis.call('SREM', key('t', rec.task, 'leases'), rec.id)
+  redis.call('ZREM', key('t', rec.task, 'leases'), rec.id)
 end
 
 -- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may have been done.
@@ -75,15 +75,47 @@ local function unlease(task, n)
   if n > 0 then redis.call('HINCRBY', key('t', task), 'leased', -n) end
 end
 
-local function fail_for_good(task, t, subtask, message)
+-- `what`: {subtask, worker, error, message, traceback}
+local function note_failure(task, what, final)
+  local list = key('t', task, 'failures')
+  redis.call('RPUSH', list, cmsgpack.pack({what[1], what[2], what[3], what[4], what[5], now, final}))
+  redis.call('LTRIM', list, -FAILURES_KEPT, -1)
+end
+
+local function fail_for_good(task, t, subtask, what)
   redis.call('HDEL', key('t', task, 'payloads'), subtask)
   redis.call('HDEL', key('t', task, 'held'), subtask)
+  redis.call('RPUSH', key('t', task, 'missing'), subtask)
   redis.call('HINCRBY', key('t', task), 'failed', 1)
-  redis.call('HSET', key('t', task), 'error', message)
+  redis.call('HSET', key('t', task), 'error', cmsgpack.pack(what))
+  note_failure(task, what, true)
   if t.partial_ok ~= '1' then
     redis.call('HSET', key('t', task), 'broken', '1')
     t.broken = '1'
   end
+end
+
+local function add_work(task, worker, what, amount)
+  redis.call('HINCRBYFLOAT', key('t', task, 'work'), worker .. ':' .. what, amount)
+end
+
+-- Seconds that one subtask of the task takes a slot of this worker, as far as is known: its own speed, else the mean of
+-- all; nil before anything is done.
+local function seconds_each(task, t, worker)
+  local speed = tonumber(redis.call('HGET', key('t', task, 'work'), worker .. ':speed') or '0')
+  if speed > 0 then return 1 / speed end
+  local done = tonumber(t.done)
+  return done > 0 and math.max(tonumber(t.seconds) / done, 0.001) or nil
+end
+
+-- Seconds until the holder will have done all that it owes, and seconds until it counts as late; nil if nothing is known.
+-- Who is late (it took twice as long as it should) is taken to need as long again; in between nothing is expected.
+local function seconds_left(task, t, rec)
+  local each = seconds_each(task, t, rec.worker)
+  if not each then return nil end
+  local expected, spent = each * #rec.list, elapsed(rec)
+  if spent >= 2 * expected then return spent, 0 end
+  return math.max(expected - spent, 0), 2 * expected - spent
 end
 
 -- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe, nor are charged for.
@@ -95,7 +127,10 @@ local function settle_others(t, others)
     local before = #rec.list
     owe_less(rec, settled)
     charge(t.creator, -tonumber(rec.charge) * (before - #rec.list))
-    if #rec.list == 0 then unwanted[#unwanted + 1] = {rec.conn, id} end
+    if #rec.list == 0 then
+      unwanted[#unwanted + 1] = {rec.conn, id}
+      add_work(rec.task, rec.worker, 'w', elapsed(rec))
+    end
   end
   return unwanted
 end
@@ -130,11 +165,12 @@ local function count_losses(rec, t, list)
   local again, noted = {}, {}
   for i, before in ipairs(blamed(rec.task, list, 'losses')) do
     noted[#noted + 1], noted[#noted + 2] = list[i] .. ':losses', before + 1
+    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':by:' .. rec.worker, now
     if before + 1 < a.losses_max then
       again[#again + 1] = list[i]
     else
-      local what = 'its worker vanished ' .. (before + 1) .. ' times'
-      fail_for_good(rec.task, t, list[i], cmsgpack.pack({list[i], rec.worker, 'lost', what, ''}))
+      local message = 'its worker vanished ' .. (before + 1) .. ' times'
+      fail_for_good(rec.task, t, list[i], {list[i], rec.worker, 'lost', message, ''})
     end
   end
   set_many(key('t', rec.task, 'blame'), noted)
@@ -173,13 +209,18 @@ local function give_back(rec, t, list, why)
 end
 
 -- An active lease is over without a result. Its record stays a while: what it still sends may count.
-local function lose_lease(rec, t)
-  local back = give_back(rec, t, rec.list, 'lost')
+local function retire(rec)
   local name = key('l', rec.id)
   redis.call('HSET', name, 'active', '0')
   redis.call('PEXPIRE', name, a.memory_ms)
   redis.call('ZREM', key('leases'), rec.id)
   redis.call('SREM', key('c', rec.conn), rec.id)
+  redis.call('ZADD', key('t', rec.task, 'leases'), '+inf', rec.id)  -- behind those that are active
+end
+
+local function lose_lease(rec, t)
+  local back = give_back(rec, t, rec.list, 'lost')
+  retire(rec)
   local work, field = key('t', rec.task, 'work'), rec.worker .. ':speed'
   local speed = redis.call('HGET', work, field)
   if speed then redis.call('HSET', work, field, tonumber(speed) / 2) end
@@ -212,10 +253,11 @@ local function reap(n)
   return kinds, complete, leases
 end
 
+-- Lost subtasks are not for the worker that lost them, and it may be the one that has been idle longest.
 local function wake_all(kinds)
   local conns = {}
   for kind, n in pairs(kinds) do
-    for _, conn in ipairs(wake(kind, n)) do conns[#conns + 1] = conn end
+    for _, conn in ipairs(wake(kind, n > 0 and math.max(n, SOME) or 0)) do conns[#conns + 1] = conn end
   end
   return conns
 end

@@ -3,7 +3,7 @@
 -- returns {{conn, lease} that were active}
 local name = key('t', a.task)
 local t, active, refund = hash(name), {}, 0
-for _, id in ipairs(redis.call('SMEMBERS', key('t', a.task, 'leases'))) do
+for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
   local rec = lease_of(id)
   if rec then
     if rec.active == '1' then
@@ -16,8 +16,10 @@ end
 if t.state then
   charge(t.creator, -refund)
   unlist(a.task, t)
+  redis.call('ZREM', key('tail', t.kind), a.task)
 end
-for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'partials', 'work', 'leases', 'input', 'asked'}) do
+for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'failures', 'missing', 'partials', 'work', 'leases',
+  'input', 'asked'}) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name)

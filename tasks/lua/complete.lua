@@ -1,6 +1,6 @@
 -- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the lease was granted to
 -- this worker, all subtasks belong to it and all are still open, even when its deadline has passed meanwhile.
--- args: lease worker subtasks (list) seconds (computed) decided ('1' | '0') memory_ms losses_max idle_ms
+-- args: lease worker subtasks (list) seconds (computed) decided ('1' | '0') memory_ms losses_max idle_ms online_ms
 -- ARGV[2]: the partial, MessagePack
 -- returns {'accepted', task, complete ('1' | '0'), {{conn, lease} no longer wanted}}
 --      or {'refused', reason, {subtasks still open}}
@@ -24,7 +24,10 @@ end
 for i, is_open in ipairs(open_flags(task, named)) do
   if is_open then open[#open + 1] = named[i] end
 end
-if #open < #named then reason = reason or 'done_by_another' end
+if #open < #named then
+  reason = reason or 'done_by_another'
+  add_work(task, a.worker, 'w', believed(rec, a.seconds) * (#named - #open) / #named)
+end
 if reason or #open == 0 then return {'refused', reason or 'not_in_lease', open} end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
@@ -48,7 +51,15 @@ redis.call('RPUSH', key('t', task, 'partials'), ARGV[2])
 unlease(task, unleased)
 redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 
+-- What a second copy spared: the time that the slowest of those who had the same would still have needed.
+if rec.copy == '1' then
+  local saved = 0
+  for id in pairs(others) do saved = math.max(saved, seconds_left(task, t, lease_of(id)) or 0) end
+  add_work(task, a.worker, 'c', #a.subtasks)
+  add_work(task, a.worker, 'saved', saved)
+end
 local unwanted = settle_others(t, others)
+redis.call('DEL', key('streak', a.worker))
 
 local seconds = believed(rec, a.seconds)
 redis.call('HINCRBYFLOAT', key('t', task), 'seconds', seconds)

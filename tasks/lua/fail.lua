@@ -1,7 +1,9 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
--- attempts_max of them it fails for good, and with it the task, unless partial results are allowed.
--- args: lease worker subtask error message traceback seconds attempts_max losses_max memory_ms idle_ms
--- returns {'accepted', task, complete, {connections to wake}, {{conn, lease} no longer wanted}} or {'refused', reason}
+-- attempts_max of them it fails for good, and with it the task, unless partial results are allowed. A worker that failed on
+-- tasks of streak_max creators in a row, completing nothing in between, is not to be trusted with more.
+-- args: lease worker subtask error message traceback seconds attempts_max streak_max losses_max memory_ms idle_ms online_ms
+-- returns {'accepted', task, complete, {connections to wake}, {{conn, lease} no longer wanted}, '1' if the worker's streak
+--   is full} or {'refused', reason}
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease'} end
 local task = rec.task
@@ -30,7 +32,15 @@ charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
 owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
 if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
 
-local what = cmsgpack.pack({a.subtask, a.worker, a.error, a.message, a.traceback})
+-- The streak is counted once: who is let back starts anew.
+local function streak_is_full()
+  local streak = key('streak', a.worker)
+  redis.call('SADD', streak, t.creator)
+  redis.call('PEXPIRE', streak, a.memory_ms)
+  return redis.call('SCARD', streak) >= a.streak_max and redis.call('DEL', streak) == 1
+end
+
+local what = {a.subtask, a.worker, a.error, a.message, a.traceback}
 local conns, unwanted = {}, {}
 if final then
   fail_for_good(task, t, a.subtask, what)
@@ -39,13 +49,16 @@ if final then
   unwanted = settle_others(t, rest)
   relist(task, t)
 else
-  redis.call('HSET', key('t', task), 'error', what)
+  redis.call('HSET', key('t', task), 'error', cmsgpack.pack(what))
+  note_failure(task, what, false)
   redis.call('HSET', key('t', task, 'held'), a.subtask, table.concat(others, ' '))
-  if #ids > 0 and #others == 0 then
+  -- of a lease taken back by a pause it waits with others meanwhile, and must not go to whoever comes
+  local waits = #ids == 0 and redis.call('LREM', key('t', task, 'wait'), 1, a.subtask) > 0
+  if waits or #ids > 0 and #others == 0 then
     redis.call('RPUSH', key('t', task, 'again'), a.subtask)
     relist(task, t)
     -- one that may take it must be woken; the one that failed it is likely among the idle
     conns = wake(t.kind, SOME)
   end
 end
-return {'accepted', task, is_complete(task, t) and '1' or '0', conns, unwanted}
+return {'accepted', task, is_complete(task, t) and '1' or '0', conns, unwanted, streak_is_full() and '1' or '0'}

@@ -2,13 +2,17 @@
 -- Which task: priority band, then the worker's owner's own tasks, then the creator served least, then first come.
 -- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1; the first lease of a
 -- worker on a task, a subtask that was lost and one that failed go alone.
+-- Where nothing waits, subtasks that this slot would have done before their holder are leased a second time.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks.
 -- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
---       online_ms idle_ms memory_ms losses_max
--- returns {reply, {connections to wake}, {tasks to conclude}}; reply is {} or
---   {task, kind, max_ms, {subtasks}, {payloads}}
+--       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
+-- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
+--   matter when)}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
+local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
+local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
+local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
 
 local function granted_before()
   local rec = lease_of(a.lease)
@@ -18,7 +22,7 @@ local function granted_before()
 end
 
 local before = granted_before()
-if before then return {before, {}, {}} end
+if before then return {before, {}, {}, 0} end
 
 local reaped, complete = reap(2)
 local others = {}  -- kind -> workers online, as far as asked for
@@ -29,10 +33,12 @@ local function online(kind)
   return others[kind]
 end
 
--- A subtask is not given again to a worker that failed it while another one that takes the kind is online.
+-- A subtask is not given again to a worker that failed or lost it while another one that takes the kind is online; unless
+-- that one has had no time for it for long.
 local function barred(task, t, subtask)
   local blame = key('t', task, 'blame')
-  if redis.call('HEXISTS', blame, subtask .. ':by:' .. a.worker) == 0 then return false end
+  local failed = redis.call('HGET', blame, subtask .. ':by:' .. a.worker)
+  if not failed or tonumber(failed) < now - a.barred_ms then return false end
   for _, member in ipairs(online(t.kind)) do
     if redis.call('HEXISTS', blame, subtask .. ':by:' .. string.match(member, '^%S+')) == 0 then return true end
   end
@@ -87,19 +93,19 @@ local function note_holder(task, taken)
   end
 end
 
-local function grant(task, t, taken)
+-- The record of this lease. `t` is the task's state; returns the reply.
+local function grant(task, t, taken, copy)
   local seconds, done = tonumber(t.seconds), tonumber(t.done)
   local each = done > 0 and seconds / done or 0.1
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
   redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'conn', a.conn, 'task', task, 'granted', now, 'since', now,
-    'until', now + most, 'active', '1', 'charge', each, 'subtasks', cmsgpack.pack(taken))
+    'until', now + most, 'active', '1', 'copy', copy, 'charge', each, 'subtasks', cmsgpack.pack(taken))
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
-  redis.call('SADD', key('t', task, 'leases'), a.lease)
-  redis.call('HINCRBY', key('t', task), 'leased', #taken)
+  redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
-  note_holder(task, taken)
   charge(t.creator, each * #taken)
+  return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
 end
 
 local function try_task(task)
@@ -109,8 +115,9 @@ local function try_task(task)
   if #taken == 0 then taken = take_run(task, size(task, t)) end
   relist(task, t)  -- before it is charged: an estimate must not become the floor
   if #taken == 0 then return nil end
-  grant(task, t, taken)
-  return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
+  redis.call('HINCRBY', key('t', task), 'leased', #taken)
+  note_holder(task, taken)
+  return grant(task, t, taken, '0')
 end
 
 local function try_creator(kind, prio, creator)
@@ -151,8 +158,78 @@ local function choose()
   end
 end
 
-local reply = choose()
+-- Second copies
+
+local again_ms = math.huge
+
+-- The subtasks of `rec` that may be copied to this worker, the last first: a holder begins with the first.
+local function copyable(task, t, rec)
+  local found = {}
+  for i = #rec.list, 1, -1 do
+    local subtask = rec.list[i]
+    if #holders(task, subtask, rec) == 1 and not barred(task, t, subtask) then found[#found + 1] = subtask end
+  end
+  return found
+end
+
+-- How many subtasks this slot would have done when the holder, beginning at the other end, has done the others.
+local function share_of(each, rec, left)
+  local n = math.floor(left / (left / #rec.list + each))
+  return n > 0 and n or (each * MARGIN < left and 1 or 0)
+end
+
+-- The lease of the task that will last longest, if its end can be brought forward: its record and how many subtasks.
+local function latest(task, t, each)
+  local found, most, count = nil, 0, 0
+  for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
+    local rec = lease_of(id)
+    if rec and rec.active == '1' and rec.worker ~= a.worker then
+      local left, late_in = seconds_left(task, t, rec)
+      if left and left > most and share_of(each, rec, left) > 0 and #copyable(task, t, rec) > 0 then
+        found, most, count = rec, left, share_of(each, rec, left)
+      elseif late_in and late_in > 0 then
+        again_ms = math.min(again_ms, late_in * 1000)
+      end
+    end
+  end
+  return found, count
+end
+
+-- Note that this lease too has these subtasks, whose only holder so far is `rec`.
+local function note_copy(task, rec, taken)
+  for _, subtask in ipairs(taken) do
+    redis.call('HSET', key('t', task, 'held'), subtask, rec.id .. ' ' .. a.lease)
+  end
+  redis.call('HINCRBY', key('t', task), 'copied', #taken)
+end
+
+local function try_copy(task)
+  local t = hash(key('t', task))
+  local budget = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share)) - tonumber(t.copied or 0)
+  local each = t.state and seconds_each(task, t, a.worker)
+  if a.copies_share == 0 or budget < 1 or not each then return nil end
+  local rec, count = latest(task, t, each)
+  if not rec then return nil end
+  local taken = {}
+  for _, subtask in ipairs(copyable(task, t, rec)) do
+    if #taken < math.min(count, budget) then taken[#taken + 1] = subtask end
+  end
+  note_copy(task, rec, taken)
+  return grant(task, t, taken, '1')
+end
+
+local function copy()
+  for _, kind in ipairs(a.kinds) do
+    for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK - 1)) do
+      local reply = try_copy(task)
+      if reply then return reply end
+    end
+  end
+end
+
+local reply = choose() or copy()
 for _, kind in ipairs(a.kinds) do
   if reply then redis.call('ZREM', key('idle', kind), a.conn) else redis.call('ZADD', key('idle', kind), now, a.conn) end
 end
-return {reply or {}, wake_all(reaped), complete}
+local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
+return {reply or {}, wake_all(reaped), complete, ask_again}

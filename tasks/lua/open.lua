@@ -5,7 +5,7 @@ local name = key('t', a.task)
 if redis.call('HSETNX', name, 'state', 'open') == 1 then
   redis.call('HSET', name, 'kind', a.kind, 'creator', a.creator, 'prio', a.prio, 'seq', a.seq, 'split', 0, 'ended', '0',
     'split_at', now, 'leased', 0, 'done', 0, 'failed', 0, 'seconds', 0, 'max_ms', a.max_ms, 'partial_ok', a.partial_ok,
-    'decided', '0', 'broken', '0')
+    'decided', '0', 'broken', '0', 'copied', 0)
   redis.call('SADD', key('tasks'), a.task)
   redis.call('SADD', key('kinds'), a.kind)
 end

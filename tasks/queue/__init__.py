@@ -13,6 +13,7 @@ from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
     drop_input,
     drop_result,
+    failures,
     forget_group,
     get_input,
     get_result,
@@ -24,7 +25,7 @@ from tasks.queue.storage import (
     put_result,
     tasks_with_state,
 )
-from tasks.queue.whole import close, outcome, progress, reap, undecide
+from tasks.queue.whole import close, outcome, pause, progress, reap, resume, undecide
 
 __all__ = [
     "KEPT",
@@ -47,6 +48,7 @@ __all__ = [
     "drop_input",
     "drop_result",
     "fail",
+    "failures",
     "forget_group",
     "get_input",
     "get_result",
@@ -60,12 +62,14 @@ __all__ = [
     "online_workers",
     "open_task",
     "outcome",
+    "pause",
     "progress",
     "push",
     "put_input",
     "put_result",
     "reap",
     "release",
+    "resume",
     "tasks_with_state",
     "undecide",
     "wake_another",

@@ -43,15 +43,16 @@ class Leased:
     granted: Granted | None
     wake: Conns = field(default_factory=list)  # for work of leases reaped on the way
     complete: list[str] = field(default_factory=list)
+    ask_again_seconds: float = 0.0  # when a second copy of somebody's work may be wanted; 0: not in sight
 
 
 def read_leased(lease_id: str, reply: Any) -> Leased:
-    found, conns, complete = reply
-    if not found:
-        return Leased(None, texts(conns), texts(complete))
-    task, kind, max_ms, subtasks, payloads = found
-    granted = Granted(lease_id, task.decode(), kind.decode(), max_ms / 1000, subtasks, payloads)
-    return Leased(granted, texts(conns), texts(complete))
+    found, conns, complete, ask_again_ms = reply
+    granted = None
+    if found:
+        task, kind, max_ms, subtasks, payloads = found
+        granted = Granted(lease_id, task.decode(), kind.decode(), max_ms / 1000, subtasks, payloads)
+    return Leased(granted, texts(conns), texts(complete), ask_again_ms / 1000)
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class Settled:
     complete: bool = False  # nothing more can change the outcome: conclude
     wake: Conns = field(default_factory=list)
     unwanted: list[tuple[str, str]] = field(default_factory=list)  # (connection, lease) that may stop
+    streak: bool = False  # the worker has failed on tasks of too many submitters in a row
 
 
 def read_completed(reply: Any) -> Settled:
@@ -80,8 +82,14 @@ def pairs(reply: Any) -> list[tuple[str, str]]:
 def read_failed(reply: Any) -> Settled:
     if reply[0] == b"refused":
         return Settled(reason=reply[1].decode())
-    _, task, complete, conns, unwanted = reply
-    return Settled(task=task.decode(), complete=complete == b"1", wake=texts(conns), unwanted=pairs(unwanted))
+    _, task, complete, conns, unwanted, streak = reply
+    return Settled(
+        task=task.decode(),
+        complete=complete == b"1",
+        wake=texts(conns),
+        unwanted=pairs(unwanted),
+        streak=streak == b"1",
+    )
 
 
 def read_released(reply: Any) -> Settled:

@@ -40,11 +40,12 @@ def ms(seconds: float) -> int:
 
 
 def limits() -> dict[str, Any]:
-    """What every script that gives subtasks back needs to know."""
+    """What every script that gives subtasks back, or wakes somebody for them, needs to know."""
     return {
         "idle_ms": ms(settings.IDLE_ASK_SECONDS * 2),
         "memory_ms": ms(settings.LEASE_MEMORY_SECONDS),
         "losses_max": settings.MAX_LOSSES,
+        "online_ms": online_ms(),
     }
 
 

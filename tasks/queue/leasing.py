@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from tasks.queue.answers import Leased, Settled, read_completed, read_failed, read_leased, read_released
-from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id, online_ms
+from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
 
 def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) -> Call[Leased]:
-    """Lease a run of subtasks to one slot; without work the connection is noted as waiting for it."""
+    """Lease a run of subtasks to one slot, at the tail of a task a second time what another is late with.
+
+    Without work the connection is noted as waiting for it.
+    """
     lease_id = new_lease_id(group)
     args = {
         "lease": lease_id,
@@ -25,7 +28,8 @@ def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) 
         "subtasks_max": settings.LEASE_SUBTASKS_MAX,
         "bytes_max": settings.LEASE_BYTES_MAX,
         "lease_ms": ms(settings.LEASE_SECONDS),
-        "online_ms": online_ms(),
+        "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
+        "copies_share": settings.COPIES_SHARE_MAX,
         **limits(),
     }
     return Call("lease", base_key(group), args, lambda reply: read_leased(lease_id, reply))
@@ -64,6 +68,7 @@ def fail(
         "traceback": traceback,
         "seconds": seconds,
         "attempts_max": settings.MAX_ATTEMPTS,
+        "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         **limits(),
     }
     return Call("fail", _base_of(lease_id), args, read_failed)

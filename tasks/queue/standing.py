@@ -18,10 +18,23 @@ class Work:
     first: int = 0
     last: int = 0
     speed: float = 0.0  # subtasks a second and slot
+    copies: int = 0  # of `subtasks`: leased a second time, and faster than who had them first
+    saved: float = 0.0  # seconds that those would still have taken the first one, as far as was known
+    wasted: float = 0.0  # seconds computed on what another one finished first
 
 
-_WORK_FIELDS = {"n": "subtasks", "s": "seconds", "f": "failures", "first": "first", "last": "last", "speed": "speed"}
-_WORK_FLOATS = {"seconds", "speed"}
+_WORK_FIELDS = {
+    "n": "subtasks",
+    "s": "seconds",
+    "f": "failures",
+    "first": "first",
+    "last": "last",
+    "speed": "speed",
+    "c": "copies",
+    "saved": "saved",
+    "w": "wasted",
+}
+_WORK_FLOATS = {"seconds", "speed", "saved", "wasted"}
 
 
 def _read_work(flat: list[bytes]) -> dict[str, Work]:
@@ -35,13 +48,15 @@ def _read_work(flat: list[bytes]) -> dict[str, Work]:
 
 
 class Blame(msgspec.Struct, array_like=True):
-    """The last error of a subtask."""
+    """An error of a subtask. `at`, ms since the epoch, and `final`, that it will not be tried again, if noted."""
 
     subtask: int
     worker: str
     error: str
     message: str
     traceback: str
+    at: int = 0
+    final: bool = False
 
 
 def _read_blame(data: bytes) -> Blame | None:
@@ -61,12 +76,13 @@ class Outcome:
     blame: Blame | None
     partials: list[bytes]
     work: dict[str, Work]
+    missing: list[int]  # the first thousand of those that failed for good, in the order of failing
 
 
 def read_outcome(reply: Any) -> Outcome | None:
     if not reply:
         return None
-    complete, decided, broken, split, done, failed, error, partials, work = reply
+    complete, decided, broken, split, done, failed, error, partials, work, missing = reply
     return Outcome(
         complete == b"1",
         decided == b"1",
@@ -77,6 +93,7 @@ def read_outcome(reply: Any) -> Outcome | None:
         _read_blame(error),
         partials,
         _read_work(work),
+        [int(subtask) for subtask in missing],
     )
 
 

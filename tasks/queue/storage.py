@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from django.conf import settings
 
 from firmlight import redis
 from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
+from tasks.queue.standing import Blame
 
 
 def put_input(group: Id, task: Id, data: bytes) -> None:
@@ -21,9 +23,19 @@ def drop_input(group: Id, task: Id) -> None:
     redis.connect().unlink(task_key(group, task, "input"))
 
 
-def keep_input(group: Id, task: Id) -> None:
-    """A task that still waits must not lose its input to the clock."""
-    redis.connect().pexpire(task_key(group, task, "input"), ms(settings.INPUT_TTL_HOURS * 3600))
+def keep_input(group: Id, task: Id) -> bool:
+    """A task that still waits must not lose its input to the clock; False if it is lost."""
+    name, whole = task_key(group, task, "input"), ms(settings.INPUT_TTL_HOURS * 3600)
+    left: int = redis.connect().pttl(name)  # type: ignore[assignment]
+    if 0 < left < whole / 2:  # a write costs a look at the disk: not at each sweep
+        redis.connect().pexpire(name, whole)
+    return left > 0
+
+
+def failures(group: Id, task: Id) -> list[Blame]:
+    """The latest failures of a task's subtasks, the oldest first."""
+    rows: list[bytes] = redis.connect().lrange(task_key(group, task, "failures"), 0, -1)  # type: ignore[assignment]
+    return [msgspec.msgpack.decode(row, type=Blame, strict=False) for row in rows]
 
 
 def put_result(group: Id, task: Id, data: bytes) -> None:

@@ -31,6 +31,16 @@ def close(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
     return Call("close", base_key(group), {"task": str(task)}, pairs)
 
 
+def pause(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
+    """Lease nothing more of it and take back what is leased; return the (connection, lease) pairs that were active."""
+    return Call("pause", base_key(group), {"task": str(task), **limits()}, pairs)
+
+
+def resume(group: Id, task: Id) -> Call[Conns]:
+    """Go on with a paused task. Returns idle connections to wake for it."""
+    return Call("resume", base_key(group), {"task": str(task), **limits()}, texts)
+
+
 def progress(group: Id, task: Id) -> Call[Progress | None]:
     """Where a task stands; None if it has no state (not split yet, or over)."""
     return Call("progress", base_key(group), {"task": str(task)}, read_progress)

@@ -15,8 +15,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from firmlight.redis import connect
 from tasks import queue, states
 from tasks.queue.scripts import Call
-from tests.tasks.queue.checks import check_choice, check_leases, check_run, check_served, check_tasks, look
-from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, MAX_ATTEMPTS, MAX_LOSSES, Lease, Model, Task
+from tests.tasks.queue.checks import check_choice, check_copy, check_leases, check_run, check_served, check_tasks, look
+from tests.tasks.queue.model import (
+    COPIES_SHARE,
+    LEASE_SUBTASKS_MAX,
+    MAX_ATTEMPTS,
+    MAX_LOSSES,
+    STREAK_MAX,
+    Lease,
+    Model,
+    Task,
+)
 
 KINDS = ("ECHO@1", "MEAN@1")
 WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1]}
@@ -30,6 +39,8 @@ LIMITS = {
     "LEASE_TARGET_SECONDS": 1e6,
     "MAX_ATTEMPTS": MAX_ATTEMPTS,
     "MAX_LOSSES": MAX_LOSSES,
+    "COPIES_SHARE_MAX": COPIES_SHARE,
+    "SUSPEND_AFTER_SUBMITTERS": STREAK_MAX,
 }
 T = TypeVar("T")
 _groups = count(1)
@@ -71,7 +82,7 @@ class Driver(RuleBasedStateMachine):
         finally:
             self.limits.disable()
         left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        assert left <= {"kinds", "served", "floor", "idle", "slots", "workers"}
+        assert left <= {"kinds", "served", "floor", "idle", "slots", "workers", "streak"}
 
     # Looking into Redis
 
@@ -155,13 +166,16 @@ class Driver(RuleBasedStateMachine):
         leased = self.do(call)
         assert set(leased.complete) == self.model.reap(2)
         choices = self.model.choices(worker)
-        assert bool(leased.granted) == bool(choices)
+        assert leased.granted or not choices
         if leased.granted is None:
             return
         task = self.model.tasks[leased.granted.task]
-        check_choice(task, choices, OWNERS[worker], None if overdue else served)
-        check_run(self.model, task, worker, leased.granted.subtasks)
-        self.model.grant(Lease(leased.granted.lease, worker, conn, task, leased.granted.subtasks))
+        if choices:
+            check_choice(task, choices, OWNERS[worker], None if overdue else served)
+            check_run(self.model, task, worker, leased.granted.subtasks)
+        else:  # nothing waits, so it is a second copy; whether there is one hangs on the clock
+            check_copy(self.model, task, worker, leased.granted.subtasks)
+        self.model.grant(Lease(leased.granted.lease, worker, conn, task, leased.granted.subtasks, copy=not choices))
         self.granted.append((leased.granted.lease, worker, leased.granted.subtasks))
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
             assert self.do(call).granted == leased.granted
@@ -189,6 +203,21 @@ class Driver(RuleBasedStateMachine):
             self.lease_some(at, 3)
         alive = [lease for lease in self.granted if lease[0] in self.model.leases]
         return pick(alive if alive and at % 7 else self.granted, at)
+
+    def fall_behind(self, at: int) -> None:
+        """One task is split to its end and leased to its end; who holds the rest is slow, and others ask for more."""
+        for task in some((task for task in self.model.tasks.values() if not task.complete), at):
+            if not task.ended:
+                self.push_batch(task, task.split, 1, last=True)
+            for number in range(12):
+                conn = pick(self.model.online, at + number)
+                self.lease_one(conn, self.model.online[conn], False)
+            for lease in self.model.leases.values():
+                self.redis.hincrby(self.key("l", lease.name), "since", -3_600_000)
+                self.redis.hincrby(self.key("l", lease.name), "granted", -3_600_000)
+            for number in range(3):
+                conn = pick(self.model.online, at + number)
+                self.lease_one(conn, self.model.online[conn], False)
 
     # Connections
 

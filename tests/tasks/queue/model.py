@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
+COPIES_SHARE, STREAK_MAX = 0.5, 2
 
 
 @dataclass
@@ -20,6 +21,8 @@ class Task:
     split: int = 0
     ended: bool = False
     decided: bool = False
+    paused: bool = False
+    copied: int = 0
     waiting: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)
     done: list[int] = field(default_factory=list)
@@ -51,6 +54,15 @@ class Task:
         self.waiting |= new
         return True
 
+    @property
+    def at_tail(self) -> bool:
+        """All that is left is leased: some of it may be leased a second time."""
+        return self.ended and not (self.paused or self.complete or self.waiting)
+
+    @property
+    def copies_left(self) -> int:
+        return max(1, int(self.split * COPIES_SHARE)) - self.copied
+
     def goes_alone(self, subtask: int) -> bool:
         return self.losses[subtask] + self.attempts[subtask] > 0
 
@@ -67,6 +79,7 @@ class Lease:
     task: Task
     owes: list[int]
     active: bool = True
+    copy: bool = False
     overdue: int = 0  # 0: not; otherwise the lower, the longer
 
 
@@ -78,6 +91,7 @@ class Model:
     leases: dict[str, Lease] = field(default_factory=dict)
     online: dict[str, str] = field(default_factory=dict)  # conn -> worker
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each worker
+    streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # worker -> creators
 
     # What may be leased
 
@@ -86,7 +100,7 @@ class Model:
         return worker in task.blamed[subtask] and bool(takers - task.blamed[subtask])
 
     def leasable(self, task: Task, worker: str) -> set[int]:
-        if task.complete or task.kind not in self.kinds[worker]:
+        if task.complete or task.paused or task.kind not in self.kinds[worker]:
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
@@ -96,8 +110,19 @@ class Model:
         first = min((task.band for task in tasks), default=0)
         return [task for task in tasks if task.band == first]
 
+    def copyable(self, task: Task, worker: str) -> set[int]:
+        """Held once, by an active lease of another worker, and not barred."""
+        if not task.at_tail or task.kind not in self.kinds[worker]:
+            return set()
+        return {s for s in task.held if self._held_elsewhere(task, s, worker) and not self.barred(task, s, worker)}
+
+    def _held_elsewhere(self, task: Task, subtask: int, worker: str) -> bool:
+        holders = self._holders(task, subtask)
+        return len(holders) == 1 and holders[0].worker != worker
+
     def grant(self, lease: Lease) -> None:
         lease.task.waiting -= set(lease.owes)
+        lease.task.copied += len(lease.owes) if lease.copy else 0
         self.leases[lease.name] = lease
 
     # What workers send
@@ -120,9 +145,15 @@ class Model:
         lease.task.done += subtasks
         lease.task.partials.append(subtasks)
         lease.task.known_workers.add(worker)
+        self.streaks.pop(worker, None)
         lease.task.decided |= decided
         self._close_subtasks(lease, subtasks)
         return "", []
+
+    def count_streak(self, worker: str, creator: str) -> bool:
+        """Whether the worker has now failed on tasks of too many creators; then it starts anew."""
+        self.streaks[worker].add(creator)
+        return len(self.streaks[worker]) >= STREAK_MAX and bool(self.streaks.pop(worker))
 
     def fail(self, name: str, worker: str, subtask: int) -> str:
         lease = self.find(name, worker)
@@ -165,6 +196,7 @@ class Model:
         lease.active, lease.overdue = False, 0
         for subtask in self._let_wait(lease.task, lease.owes):
             lease.task.losses[subtask] += 1
+            lease.task.blamed[subtask].add(lease.worker)
             if lease.task.losses[subtask] >= MAX_LOSSES:
                 lease.task.failed.append(subtask)
                 lease.task.close_subtask(subtask)
@@ -178,6 +210,15 @@ class Model:
         del self.online[conn]
         held = [lease for lease in self.leases.values() if lease.active and lease.conn == conn]
         return self._end(held if how != "kept" else [], lost=how == "lost")
+
+    def pause(self, task: Task) -> set[tuple[str, str]]:
+        """All that is leased waits again; the leases' records stay, so that what comes all the same counts."""
+        task.paused = True
+        held = [lease for lease in self.leases.values() if lease.task is task and lease.active]
+        for lease in held:
+            lease.active, lease.overdue = False, 0
+            self._let_wait(task, lease.owes)
+        return {(lease.conn, lease.name) for lease in held}
 
     def close(self, task: Task) -> set[tuple[str, str]]:
         mine = [lease for lease in self.leases.values() if lease.task is task]

@@ -76,7 +76,7 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
     worker.leave(queue.LOST)
     queue.close(pool.group, task).now()
     assert pool.keys() == sorted(
-        pool.key(*name) for name in [("t", task, "result"), ("kinds",), ("served",), ("floor",)]
+        pool.key(*name) for name in [("t", task, "result"), ("kinds",), ("served",), ("floor",), ("streak", "laptop")]
     )
 
 

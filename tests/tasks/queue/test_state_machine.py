@@ -5,10 +5,14 @@ After every step, whatever was called in whatever order:
 - every subtask is counted done at most once, and the partials name exactly the done ones;
 - done + failed + open == split;
 - every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the held ones;
+- it is held by two leases at most, of two workers; the second one was granted when nothing of the task waited, and no more
+  than the allowed share of a task's subtasks is ever leased so; whoever is first is counted, the other one refused;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open;
-- nothing is leased of a task that is complete or closed, nor a subtask to a worker that failed it while another one
-  that takes the kind is online;
+- a refused result names what of it can still be sent, and nothing of it was counted;
+- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that failed or lost it while
+  another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
+- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators without completing anything in between;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
   served least, then in order of arrival;
 - a creator's `served` is what results were credited with, plus the estimates of active leases, plus where he started:
@@ -69,7 +73,25 @@ class Queue(Driver):
         for task in some(self.model.tasks.values(), at):
             self.close(task)
 
+    @rule(at=which, back=st.booleans())
+    def pause(self, at: int, back: bool) -> None:
+        for task in some((task for task in self.model.tasks.values() if not task.paused), at):
+            assert set(self.do(queue.pause(self.group, task.name))) == self.model.pause(task)
+            assert self.do(queue.pause(self.group, task.name)) == []
+        if back:
+            self.resume(at)
+
+    @rule(at=which)
+    def resume(self, at: int) -> None:
+        for task in some((task for task in self.model.tasks.values() if task.paused), at):
+            self.do(queue.resume(self.group, task.name))
+            task.paused = False
+
     # Leases
+
+    @rule(at=which)
+    def tail(self, at: int) -> None:
+        self.fall_behind(at)
 
     @rule(at=which, times=st.integers(1, 6), repeated=st.booleans(), done=st.integers(0, 3))
     def lease(self, at: int, times: int, repeated: bool, done: int) -> None:
@@ -98,10 +120,12 @@ class Queue(Driver):
             name, worker, first = self.pick_lease(number)
             known = self.model.leases.get(name)
             subtask = pick(known.owes if known else first, sub)
+            creator = known.task.creator if known else ""
             settled = self.do(queue.fail(name, worker=worker, subtask=subtask, error="ValueError"))
             assert settled.reason == self.model.fail(name, worker, subtask)
             if settled.reason == "":
                 assert known and settled.complete == known.task.complete
+                assert settled.streak == self.model.count_streak(worker, creator)
 
     @rule(at=which, part=st.booleans())
     def release(self, at: int, part: bool) -> None:

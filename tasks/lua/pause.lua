@@ -1,0 +1,19 @@
+-- Lease nothing more of a task, and take back what is leased: no loss, no failure. What its workers send all the same
+-- still counts.
+-- args: task memory_ms losses_max idle_ms online_ms
+-- returns {{conn, lease} that were active}
+local name = key('t', a.task)
+local t, active = hash(name), {}
+if not t.state then return {} end
+redis.call('HSET', name, 'state', 'paused')
+t.state = 'paused'
+relist(a.task, t)
+for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
+  local rec = lease_of(id)
+  if rec and rec.active == '1' then
+    active[#active + 1] = {rec.conn, id}
+    give_back(rec, t, rec.list, 'released')
+    retire(rec)
+  end
+end
+return active
