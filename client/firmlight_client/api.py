@@ -8,7 +8,6 @@ Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO, Self
 
 from firmlight_client import errors
 from firmlight_client.live import Live
+from firmlight_client.sending import Moment, instant, is_array, npy, plain
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.transport import Transport
 
@@ -84,29 +84,39 @@ class Client:
         file: File | None = None,
         priority: str | None = None,
         allow_partial: bool = False,
+        deadline: Moment | None = None,
+        subtask_seconds_max: float | None = None,
         params: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> Task:
         """Submit a task to a group (id or name). The kind's params go by keyword, or in `params`.
 
         A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded. `file` is
-        a path or an open binary file. Raises ApiError; its `fields` say what is wrong with which param.
+        a path or an open binary file. `deadline` is a datetime, an ISO time, or how many seconds from now;
+        `subtask_seconds_max` is what one subtask may take on a worker before it counts as failed.
+        Raises ApiError; its `fields` say what is wrong with which param.
         """
         body: dict[str, Any] = {"group": group, "kind": kind, "params": {**(params or {}), **more}}
-        optional = {"title": title, "priority": priority, "allow_partial": allow_partial or None}
+        optional = {
+            "title": title,
+            "priority": priority,
+            "allow_partial": allow_partial or None,
+            "deadline": None if deadline is None else instant(deadline),
+            "subtask_seconds_max": subtask_seconds_max,
+        }
         body |= {name: value for name, value in optional.items() if value is not None}
         array = body["params"].get("numbers") if kind == "MEAN" and file is None else None
-        if _is_array(array):
-            file = _npy(body["params"].pop("numbers"))
+        if is_array(array):
+            file = npy(body["params"].pop("numbers"))
         answer = self._submit_json(body) if file is None else self._submit_file(body, file)
         self.live.start()  # it will be there when somebody waits
         return Task(self, answer)
 
     def _submit_json(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self.transport.post("tasks/", content=json.dumps(body, default=_plain).encode())
+        return self.transport.post("tasks/", content=json.dumps(body, default=plain).encode())
 
     def _submit_file(self, body: dict[str, Any], file: File) -> dict[str, Any]:
-        form = {**body, "params": json.dumps(body["params"], default=_plain)}
+        form = {**body, "params": json.dumps(body["params"], default=plain)}
         form = {name: str(value).lower() if isinstance(value, bool) else value for name, value in form.items()}
         if isinstance(file, str | Path):
             with Path(file).open("rb") as opened:
@@ -121,6 +131,29 @@ class Client:
     def tasks(self, **filters: Any) -> list[Task]:
         """Tasks you may see, newest first; filters: group, status, kind, creator, search."""
         return [Task(self, row) for row in self._pages("tasks/", **filters)]
+
+    # Your workers
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Your machines; `suspended` is why one gets no work, "" if it does."""
+        return list(self._pages("workers/"))
+
+    def let_back(self, worker: str) -> dict[str, Any]:
+        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
+        return self.transport.ask("PATCH", f"workers/{self._worker_id(worker)}/", json={"suspended": False})
+
+    def drain(self, worker: str) -> None:
+        """Have a worker (id or name) finish what it holds, and leave. Raises NotFound."""
+        self.transport.post(f"workers/{self._worker_id(worker)}/drain/")
+
+    def _worker_id(self, worker: str) -> str:
+        """A name is unique among the workers of one owner; an id comes first."""
+        known = {row["name"]: str(row["id"]) for row in self.workers()}
+        if worker in known.values():
+            return worker
+        if worker not in known:
+            raise errors.NotFound("not_found", f"You have no worker called {worker!r}.", status=404)
+        return known[worker]
 
     # Groups and people
 
@@ -186,7 +219,19 @@ class Task:
         return self
 
     def cancel(self) -> Self:
-        self.info = self.client.transport.post(f"tasks/{self.id}/cancel/") or self.info
+        """End it; there will be no result."""
+        return self._told("cancel")
+
+    def pause(self) -> Self:
+        """Nothing more of it is given out until `resume`; what is done already is kept."""
+        return self._told("pause")
+
+    def resume(self) -> Self:
+        return self._told("resume")
+
+    def _told(self, verb: str) -> Self:
+        """Have the server do it; the answer is the task."""
+        self.info = self.client.transport.post(f"tasks/{self.id}/{verb}/") or self.info
         return self if "status" in self.info else self.refresh()
 
     def watch(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
@@ -234,24 +279,3 @@ class Task:
 
     def _was(self) -> str:
         return "was cancelled" if self.status == "cancelled" else "failed"
-
-
-def _is_array(value: Any) -> bool:
-    """Whether it is a NumPy array, without importing NumPy for those who have none."""
-    return type(value).__module__ == "numpy" and hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0
-
-
-def _npy(array: Any) -> BinaryIO:
-    import numpy as np
-
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    file.seek(0)
-    return file
-
-
-def _plain(value: Any) -> Any:
-    """What NumPy's scalars and arrays are in JSON."""
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} cannot be sent as JSON")

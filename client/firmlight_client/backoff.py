@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import random
 
+from firmlight_client.protocol import CLOSE_TOO_MANY
+
 FIRST_SECONDS = 0.05, 0.3  # a restarting server is back soon, and thousands of workers must not come as one
 BASE_SECONDS, CAP_SECONDS = 0.5, 30.0
+TOO_MANY_SECONDS_MIN = 30.0  # for those whom the server sent away because they came too often
 
 
 def wait_seconds(attempt: int, chance: random.Random) -> float:
@@ -17,3 +20,10 @@ def wait_seconds(attempt: int, chance: random.Random) -> float:
     if attempt == 0:
         return chance.uniform(*FIRST_SECONDS)
     return chance.uniform(0, min(CAP_SECONDS, BASE_SECONDS * 2 ** min(attempt, 10)))
+
+
+def wait_seconds_after(code: int, attempt: int, chance: random.Random) -> float:
+    """As `wait_seconds`, after a close with this code. Those sent away together must not come back together."""
+    if code == CLOSE_TOO_MANY:
+        return chance.uniform(TOO_MANY_SECONDS_MIN, 2 * TOO_MANY_SECONDS_MIN)
+    return wait_seconds(attempt, chance)

@@ -17,6 +17,8 @@ import typer
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress, server_url
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.typed import parse_deadline, parse_memory, parse_params
+from firmlight_client.worker.memory import MEMORY_MIB
 
 if TYPE_CHECKING:
     from firmlight_client.api import Task
@@ -105,6 +107,15 @@ def work(
     group: Annotated[list[str] | None, typer.Option(help="Work for this group only (repeatable).")] = None,
     name: Annotated[str, typer.Option(help="What this machine is called; its host name if missing.")] = "",
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, no terminal needed.")] = False,
+    memory: Annotated[
+        int,
+        typer.Option(
+            metavar="MIB",
+            min=0,
+            callback=parse_memory,
+            help="Memory that a slot may take, in MiB; 0: no limit. Kept on Linux only.",
+        ),
+    ] = MEMORY_MIB,
     as_json: AsJson = False,
     allow_private_networks: Annotated[
         bool, typer.Option("--allow-private-networks", help="Let tasks reach your own network, too.")
@@ -115,7 +126,7 @@ def work(
     from firmlight_client.worker import shell, terminal
 
     url, token = session.worker_access()
-    settings = shell.Settings(url, token, slots, group or [], name, allow_private_networks)
+    settings = shell.Settings(url, token, slots, group or [], name, allow_private_networks, memory)
     with terminal.observer(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:
@@ -133,13 +144,19 @@ def submit(
     title: Annotated[str | None, typer.Option(help="What others read.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high")] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Go on without subtasks that fail.")] = False,
+    deadline: Annotated[
+        str | None, typer.Option(help="Give up then: an ISO time, or 90s, 10m, 2h, 1d from now.")
+    ] = None,
+    subtask_seconds: Annotated[
+        float | None, typer.Option(min=0.001, help="What one subtask may take before it counts as failed.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Submit a task to a group; print its id."""
     from firmlight_client import session
 
-    given = parse_params(params or [])
+    given, until = parse_params(params or []), parse_deadline(deadline) if deadline else None
     with session.client() as user:
         task = user.submit(
             kind,
@@ -148,6 +165,8 @@ def submit(
             file=file,
             priority=priority,
             allow_partial=allow_partial,
+            deadline=until,
+            subtask_seconds_max=subtask_seconds,
             params=given,
         )
         if as_json or not wait:
@@ -167,33 +186,6 @@ def _result_with_progress(task: Task) -> Any:
     return task.result()
 
 
-def parse_params(words: list[str]) -> dict[str, Any]:
-    """`key=value` words as params. Raises typer.BadParameter."""
-    params: dict[str, Any] = {}
-    for word in words:
-        key, equals, text = word.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"{word!r} is not key=value")
-        if key in params:
-            raise typer.BadParameter(f"{key} is given twice")
-        params[key] = _value(text)
-    return params
-
-
-def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text itself. Integers stay exact; what no float can hold stays text."""
-    try:
-        value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, allow_nan=False)  # 1e999 has become an infinity
-    except ValueError:
-        return text
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
-
-
 @app.command()
 def status(
     task: Annotated[str, typer.Argument(help="Id of a task; without it, your latest tasks.")] = "",
@@ -201,36 +193,77 @@ def status(
 ) -> None:
     """Show where a task stands, or list the latest."""
     from firmlight_client import session
+    from firmlight_client.reports import task_line, task_report
 
     with session.client() as user:
         if task:
             info = user.task(task).info
-            typer.echo(json.dumps(info) if as_json else _report(info))
+            typer.echo(json.dumps(info) if as_json else task_report(info))
             return
         for row in user.transport.get("tasks/")["results"]:
-            typer.echo(json.dumps(row) if as_json else _line(row))
+            typer.echo(json.dumps(row) if as_json else task_line(row))
 
 
-def _line(info: dict[str, Any]) -> str:
-    return f"{info['id']}  {info['status']:<11} {info['kind']:<14} {info.get('title') or ''}".rstrip()
+TaskId = Annotated[str, typer.Argument(help="Id of a task.")]
 
 
-def _report(info: dict[str, Any]) -> str:
-    counts, error = info.get("counts") or {}, info.get("error")
-    lines = [_line(info), f"{info.get('progress', 0):.0%} done: " + ", ".join(f"{n} {k}" for k, n in counts.items())]
-    if info.get("eta_seconds") is not None:
-        lines.append(f"about {info['eta_seconds']:.0f} s to go")
-    if error:
-        lines.append(f"{error['code']}: {error['message']}")
-    for row in info.get("contributions", []):
-        who = f"{row['member']['username']} ({row['worker']['name']})"
-        lines.append(f"  {who}: {row['subtasks']} subtasks, {row['share']:.1f} %, {row['compute_seconds']:.1f} s")
-    return "\n".join(lines)
+@app.command()
+def cancel(task: TaskId, as_json: AsJson = False) -> None:
+    """End a task; there will be no result."""
+    _tell(task, "cancel", as_json=as_json)
+
+
+@app.command()
+def pause(task: TaskId, as_json: AsJson = False) -> None:
+    """Give out no more of a task until it is resumed."""
+    _tell(task, "pause", as_json=as_json)
+
+
+@app.command()
+def resume(task: TaskId, as_json: AsJson = False) -> None:
+    """Go on with a paused task."""
+    _tell(task, "resume", as_json=as_json)
+
+
+def _tell(task: str, verb: str, *, as_json: bool) -> None:
+    from firmlight_client import session
+    from firmlight_client.reports import task_line
+
+    with session.client() as user:
+        told = getattr(user.task(task), verb)()
+        typer.echo(json.dumps(told.info) if as_json else task_line(told.info))
+
+
+@app.command()
+def workers(
+    let_back: Annotated[
+        str, typer.Option(metavar="NAME_OR_ID", help="End the suspension of this worker: it gets work again.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List your workers, or let a suspended one back."""
+    from firmlight_client import session
+    from firmlight_client.reports import worker_lines
+
+    with session.client() as user:
+        rows = [user.let_back(let_back)] if let_back else user.workers()
+        for line in map(json.dumps, rows) if as_json else worker_lines(rows):
+            typer.echo(line)
+
+
+@app.command()
+def drain(worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")]) -> None:
+    """Have a worker finish what it holds, and leave."""
+    from firmlight_client import session
+
+    with session.client() as user:
+        user.drain(worker)
+        typer.echo(f"{worker} finishes what it holds, and leaves.")
 
 
 @app.command()
 def result(
-    task: Annotated[str, typer.Argument(help="Id of a task.")],
+    task: TaskId,
     as_json: AsJson = False,
 ) -> None:
     """Print the result of a task that is over."""

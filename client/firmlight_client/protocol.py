@@ -18,6 +18,8 @@ LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far belo
 CLOSE_MALFORMED = 4400  # fatal
 CLOSE_BAD_TOKEN = 4401  # fatal
 CLOSE_BAD_VERSION = 4426  # fatal
+CLOSE_NO_HELLO = 1013  # the server heard nothing for too long; not fatal, the network may have stalled
+CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 

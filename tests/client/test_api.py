@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,68 @@ def test_a_task_without_a_result_says_why(web: WebPeer, client: Client) -> None:
     web.results[expired.id] = 410, {"code": "result_expired", "message": "It was kept for a day."}
     with pytest.raises(errors.ResultExpired):
         expired.result(timeout=20)
+
+
+def test_a_task_can_be_paused_and_resumed(web: WebPeer, client: Client) -> None:
+    task = client.submit("K", group="G")
+    assert task.pause().status == "paused"
+    assert task.resume().status == "running"
+    assert [path for _, path, _ in web.asked[-2:]] == [f"tasks/{task.id}/pause/", f"tasks/{task.id}/resume/"]
+    assert client.task(task.id).status == "running"
+
+
+NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "deadline",
+    [NOON, NOON.astimezone(timezone(timedelta(hours=5))), "2030-01-31T12:00:00Z", "2030-01-31T14:00+02:00"],
+)
+def test_a_deadline_is_sent_with_its_zone(web: WebPeer, client: Client, deadline: api.Moment) -> None:
+    client.submit("K", group="G", deadline=deadline, subtask_seconds_max=2.5)
+    sent = web.asked[-1][2]
+    assert (sent["deadline"], sent["subtask_seconds_max"]) == ("2030-01-31T12:00:00+00:00", 2.5)
+
+
+@pytest.mark.parametrize("span", [90, 90.0, timedelta(seconds=90)])
+def test_a_deadline_may_be_a_span_from_now(web: WebPeer, client: Client, span: api.Moment) -> None:
+    before = datetime.now(UTC)
+    client.submit("K", group="G", deadline=span)
+    sent = datetime.fromisoformat(web.asked[-1][2]["deadline"])
+    assert before <= sent - timedelta(seconds=90) <= datetime.now(UTC)
+
+
+def test_a_time_without_a_zone_is_this_machines(web: WebPeer, client: Client) -> None:
+    local = datetime(2030, 1, 31, 12)
+    client.submit("K", group="G", deadline=local)
+    assert datetime.fromisoformat(web.asked[-1][2]["deadline"]) == local.astimezone()
+
+
+@pytest.mark.parametrize("deadline", ["tomorrow", "", 1e300, float("nan")])
+def test_what_is_no_deadline_is_not_sent(web: WebPeer, client: Client, deadline: api.Moment) -> None:
+    with pytest.raises(ValueError, match=r"tomorrow|''|too far|NaN"):
+        client.submit("K", group="G", deadline=deadline)
+    assert web.tasks == {}
+
+
+def test_a_deadline_goes_along_with_a_file_too(web: WebPeer, client: Client) -> None:
+    client.submit("MEAN", group="G", numbers=np.array([1.0]), deadline=NOON, subtask_seconds_max=2.5)
+    body = web.asked[-1][2]
+    assert b'name="deadline"\r\n\r\n2030-01-31T12:00:00+00:00' in body
+    assert b'name="subtask_seconds_max"\r\n\r\n2.5' in body
+
+
+@pytest.mark.parametrize("called", ["w1", "tower"])
+def test_a_worker_is_let_back_and_drained_by_its_id_or_its_name(web: WebPeer, client: Client, called: str) -> None:
+    web.workers["w0"] = {"id": "w0", "name": "attic", "suspended": ""}
+    web.workers["w1"] = {"id": "w1", "name": "tower", "suspended": "It failed too often."}
+    assert [row["suspended"] for row in client.workers()] == ["", "It failed too often."]
+    assert client.let_back(called) == {"id": "w1", "name": "tower", "suspended": ""}
+    assert web.asked[-1] == ("PATCH", "workers/w1/", {"suspended": False})
+    client.drain(called)
+    assert web.asked[-1][:2] == ("POST", "workers/w1/drain/")
+    with pytest.raises(errors.NotFound, match="no worker called 'cellar'"):
+        client.drain("cellar")
 
 
 def test_errors_of_the_server_are_exceptions(web: WebPeer, client: Client) -> None:

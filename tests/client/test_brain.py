@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from firmlight_client import protocol
-from firmlight_client.backoff import CAP_SECONDS, wait_seconds
+from firmlight_client.backoff import CAP_SECONDS, TOO_MANY_SECONDS_MIN, wait_seconds
 from firmlight_client.worker import wire
 from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
@@ -137,6 +137,48 @@ def test_other_closes_are_tried_again_ever_more_slowly_until_one_holds(brain: Br
     brain.tick(5.0)
     (fast,) = [action.seconds for action in brain.disconnected(1012, "") if isinstance(action, Reconnect)]
     assert fast <= 0.3
+
+
+def test_who_connected_too_often_waits_long_and_not_as_long_as_the_others(brain: Brain) -> None:
+    brain.received(protocol.Error(code="too_many_connections", message="Come back later."), 0.0)
+    told, back = brain.disconnected(protocol.CLOSE_TOO_MANY, "")
+    assert isinstance(told, Tell)
+    assert told.facts["why"] == "Come back later."
+    waits = [back, *(brain.disconnected(protocol.CLOSE_TOO_MANY, "")[-1] for _ in range(50))]
+    seconds = [wait.seconds for wait in waits if isinstance(wait, Reconnect)]
+    assert all(TOO_MANY_SECONDS_MIN <= each <= 2 * TOO_MANY_SECONDS_MIN for each in seconds)
+    assert len(set(seconds)) == 51
+
+
+def suspension(message: str = "It failed on tasks of three people.") -> protocol.Error:
+    return protocol.Error(code="suspended", message=message)
+
+
+def test_a_suspended_worker_stays_and_is_told_so_once_a_connection(brain: Brain) -> None:
+    told = Tell("error", {"code": "suspended", "message": "It failed on tasks of three people."})
+    assert brain.received(suspension(), 0.0) == [told]
+    assert brain.received(suspension(), 0.0) == []
+    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=[])]
+    gone, _ = brain.disconnected(1006, "no answer")
+    assert isinstance(gone, Tell)
+    assert gone.facts["why"] == "no answer"  # a suspension is no reason for that
+    brain.connected()
+    brain.received(welcome([]), 6.0)
+    assert brain.received(suspension(), 6.0) == [told]
+
+
+def test_a_lease_is_the_end_of_a_suspension(brain: Brain) -> None:
+    brain.received(suspension(), 0.0)
+    assert Tell("let_back", {}) in brain.received(lease(), 0.0)
+    assert Tell("let_back", {}) not in brain.received(lease("L2"), 0.0)
+
+
+def test_what_an_earlier_connection_ended_with_explains_no_later_one(brain: Brain) -> None:
+    brain.received(protocol.Error(code="too_many_connections", message="Come back later."), 0.0)
+    brain.disconnected(protocol.CLOSE_TOO_MANY, "")
+    told, _ = brain.disconnected(1006, "it cannot be reached")
+    assert isinstance(told, Tell)
+    assert told.facts["why"] == "it cannot be reached"
 
 
 def test_no_wait_is_longer_than_the_cap() -> None:

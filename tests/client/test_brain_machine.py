@@ -79,7 +79,7 @@ class Surroundings(RuleBasedStateMachine):
                 assert run
                 assert run.job == action.job
             elif isinstance(action, Reconnect):
-                assert 0 <= action.seconds <= 30
+                assert 0 <= action.seconds <= 60
             elif isinstance(action, Stop):
                 self.left = True
 
@@ -252,7 +252,7 @@ class Surroundings(RuleBasedStateMachine):
         self.do(self.brain.received(refused, self.now))
 
     @precondition(lambda self: self.line != DOWN)
-    @rule(data=st.data(), code=st.sampled_from([1006, 1012]))
+    @rule(data=st.data(), code=st.sampled_from([1006, 1012, protocol.CLOSE_TOO_MANY]))
     def the_line_breaks(self, data: Any, code: int) -> None:
         """Some of what was sent arrived; nobody will ever hear of it."""
         for frame in self.inbox[: data.draw(st.integers(0, len(self.inbox)))]:
@@ -268,6 +268,11 @@ class Surroundings(RuleBasedStateMachine):
         lease = data.draw(st.sampled_from(sorted(self.leases)))
         del self.leases[lease]
         self.do(self.brain.received(protocol.Cancel(leases=[lease], reason="cancelled"), self.now))
+
+    @precondition(lambda self: self.line == WELCOMED)
+    @rule()
+    def it_is_suspended(self) -> None:
+        self.do(self.brain.received(protocol.Error(code="suspended", message="It failed too often."), self.now))
 
     @rule(seconds=st.sampled_from([0.1, 6.0]))
     def time_passes(self, seconds: float) -> None:

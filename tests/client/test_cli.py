@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import typer
 
-from firmlight_client.cli import parse_params
 from firmlight_client.tokens import LoginFile
+from firmlight_client.typed import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
 
 BIG = 10**40 + 1
@@ -85,6 +87,66 @@ def test_submit_wait_prints_the_result(logged_in: WebPeer) -> None:
     assert json.loads(firmlight("status", "t0", "--json").stdout)["status"] == "succeeded"
 
 
+def test_a_task_is_paused_resumed_and_cancelled(logged_in: WebPeer) -> None:
+    assert firmlight("submit", "K", "--group", "G").stdout == "t0\n"
+    assert firmlight("pause", "t0").stdout == "t0  paused      K\n"
+    assert json.loads(firmlight("resume", "t0", "--json").stdout)["status"] == "running"
+    assert firmlight("cancel", "t0").stdout == "t0  cancelled   K\n"
+    assert logged_in.tasks["t0"]["status"] == "cancelled"
+
+
+def test_limits_of_a_task_are_sent(logged_in: WebPeer) -> None:
+    firmlight("submit", "K", "--group", "G", "--deadline", "2h", "--subtask-seconds", "2.5")
+    sent = logged_in.asked[-1][2]
+    left = datetime.fromisoformat(sent["deadline"]) - datetime.now(UTC)
+    assert timedelta(hours=1.9) < left < timedelta(hours=2)
+    assert sent["subtask_seconds_max"] == 2.5
+
+
+TOWER, BEN = {"id": "w1", "name": "tower"}, {"id": "u2", "username": "ben"}
+
+
+def failure(subtask: int, **more: object) -> dict[str, object]:
+    plain = {"worker": TOWER, "member": BEN, "error": "ValueError", "message": "no such thing", "traceback": "Trace"}
+    return {"subtask": subtask, "at": f"2030-01-31T12:00:{subtask:02}Z", "final": False, **plain, **more}
+
+
+def test_status_says_why_a_task_waits_and_what_failed(logged_in: WebPeer) -> None:
+    firmlight("submit", "K", "--group", "G")
+    logged_in.tasks["t0"]["waiting_reason"] = "No worker of this group that accepts K is online."
+    logged_in.tasks["t0"]["failures"] = [
+        failure(19, error="crashed", message="killed by\nsignal 11\x1b[2J", final=True),
+        failure(18, worker=None, member=None),
+        *(failure(subtask) for subtask in range(1, 18)),
+    ]
+    assert firmlight("status", "t0").stdout.splitlines()[2:] == [
+        "No worker of this group that accepts K is online.",
+        "the last 5 of 19 failures:",
+        "  subtask 15 on ben's tower: ValueError: no such thing",
+        "  subtask 16 on ben's tower: ValueError: no such thing",
+        "  subtask 17 on ben's tower: ValueError: no such thing",
+        "  subtask 18: ValueError: no such thing",
+        "  subtask 19 on ben's tower: crashed: killed by signal 11 [2J (given up)",
+    ]
+    assert json.loads(firmlight("status", "t0", "--json").stdout)["failures"][0]["traceback"] == "Trace"
+
+
+def test_workers_are_listed_let_back_and_drained(logged_in: WebPeer) -> None:
+    seen = "2030-01-31T12:00:00.123456Z"
+    logged_in.workers["w0"] = {"id": "w0", "name": "attic", "slots": 2, "last_seen": seen, "suspended": ""}
+    logged_in.workers["w1"] = {**logged_in.workers["w0"], "id": "w1", "name": "tower", "suspended": "It failed."}
+    listed = [line.split("  ") for line in firmlight("workers", TZ="UTC").stdout.splitlines()]
+    assert [[cell.strip() for cell in line if cell.strip()] for line in listed] == [
+        ["NAME", "SLOTS", "LAST SEEN", "SUSPENDED"],
+        ["attic", "2", "2030-01-31 12:00:00"],
+        ["tower", "2", "2030-01-31 12:00:00", "It failed."],
+    ]
+    assert "It failed." not in firmlight("workers", "--let-back", "tower").stdout
+    assert json.loads(firmlight("workers", "--json").stdout.splitlines()[1])["suspended"] == ""
+    assert firmlight("drain", "w1").stdout == "w1 finishes what it holds, and leaves.\n"
+    assert logged_in.asked[-1][:2] == ("POST", "workers/w1/drain/")
+
+
 def test_the_environment_comes_before_the_files(web: WebPeer) -> None:
     done = firmlight("whoami", FIRMLIGHT_URL=web.url, FIRMLIGHT_TOKEN=web.access)
     assert done.stdout == f"alice at {web.url}\n"
@@ -105,6 +167,11 @@ def test_a_kept_token_goes_to_no_other_server(logged_in: WebPeer) -> None:
         (["result", "nowhere"], 1, "firmlight: There is nothing here."),
         (["fly"], 2, "No such command"),
         (["work", "--slots", "0"], 2, "slots"),
+        (["work", "--memory", "10"], 2, "256 MiB at least"),
+        (["submit", "K", "--group", "G", "--deadline", "soon"], 2, "is no time"),
+        (["submit", "K", "--group", "G", "--subtask-seconds", "0"], 2, "subtask-seconds"),
+        (["pause", "nowhere"], 1, "firmlight: There is nothing here."),
+        (["drain", "nowhere"], 1, "firmlight: You have no worker called 'nowhere'."),
         (["login", "ftp://example.org"], 1, "no address of a server"),
     ],
 )
@@ -150,3 +217,18 @@ def test_values_are_json_where_they_are_json_and_integers_stay_exact() -> None:
         "z": "007",
         "i": "Infinity",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1.5 h", 5400), (" 1s ", 1)]
+)
+def test_a_span_is_counted_from_now(text: str, seconds: float) -> None:
+    before = datetime.now(UTC)
+    after = datetime.fromisoformat(parse_deadline(text)) - timedelta(seconds=seconds)
+    assert before <= after <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("text", ["10", "m", "-5m", "1w", "2030-13-01", "9" * 30 + "d"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is no time"):
+        parse_deadline(text)

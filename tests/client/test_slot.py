@@ -19,6 +19,7 @@ import pytest
 
 from firmlight_client.worker import wire
 from firmlight_client.worker.processes import Broken, Death, SlotEvent, SlotProcess
+from firmlight_client.worker.slot import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
 
 ROOM = 100_000
 SLACK_SECONDS = 2.0  # of a busy machine
@@ -27,9 +28,9 @@ SLACK_SECONDS = 2.0  # of a busy machine
 class Driver:
     """A slot and the row of its events."""
 
-    def __init__(self) -> None:
+    def __init__(self, **options: Any) -> None:
         self.events: asyncio.Queue[SlotEvent] = asyncio.Queue()
-        self.slot = SlotProcess(0, lambda number, event: self.events.put_nowait(event))
+        self.slot = SlotProcess(0, lambda number, event: self.events.put_nowait(event), **options)
 
     async def next(self, kind: type[Any]) -> Any:
         event = await asyncio.wait_for(self.events.get(), 20)
@@ -51,8 +52,8 @@ class Driver:
 
 
 @asynccontextmanager
-async def driving() -> AsyncIterator[Driver]:
-    driver = Driver()
+async def driving(**options: Any) -> AsyncIterator[Driver]:
+    driver = Driver(**options)
     living = asyncio.create_task(driver.slot.run())
     await driver.next(wire.Started)
     try:
@@ -108,8 +109,34 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
             names = [failures[position].error for position in (0, 2, 3, 4, 5)]
             assert names == ["ValueError", "SystemExit", "TypeError", "too_large", "Mute"]
             assert failures[0].message == "no good"
+            assert (failures[4].message, failures[4].traceback) == (
+                f"its partial has {ROOM + 6} bytes, more than {ROOM}",
+                "",
+            )
             assert "raise ValueError(message)\nValueError: no good" in failures[0].traceback
             assert whole == [1]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("deed", "line", "end"),
+    [
+        (["raises", "long " * 20_000], "raise ValueError(message)\n", "…"),
+        (["overflow", 0], "return self.overflow(depth + 1)\n", "RecursionError: maximum recursion depth exceeded"),
+        (["exit", 3], "sys.exit(code)\n", "SystemExit: 3"),
+        (["unspeakable", 0], "raise Mute\n", "<exception str() failed>"),
+    ],
+    ids=["raises", "overflow", "exit", "unspeakable"],
+)
+def test_the_kinds_own_lines_close_a_traceback_however_long_it_is(deed: list[Any], line: str, end: str) -> None:
+    async def scenario() -> None:
+        async with driving() as driver:
+            (failure, _), _ = await driver.run(deed)
+            assert line in failure.traceback
+            assert end in failure.traceback.splitlines()[-1]
+            assert len(failure.traceback) <= TRACEBACK_CHARS_MAX
+            assert len(failure.message) <= MESSAGE_CHARS_MAX
 
     asyncio.run(scenario())
 
@@ -150,7 +177,8 @@ def test_a_subtask_that_takes_too_long_is_killed_with_what_it_started(tmp_path: 
             events, _ = await driver.run(["sleep", 0.6], ["sleep", 0.6], ["descend", str(notes)], seconds_max=1.0)
             death = events[-1]
             assert isinstance(death, Death)
-            assert (death.error, death.position) == ("timed_out", 2)
+            assert (death.error, death.position, death.traceback) == ("timed_out", 2, "")
+            assert death.message.startswith("it took more than 1")
 
     asyncio.run(scenario())
     _wait_for_death(int(notes.read_text()), SLACK_SECONDS)

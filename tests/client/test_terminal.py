@@ -6,10 +6,11 @@ import asyncio
 import io
 import json
 from typing import Any
+from unittest.mock import ANY
 
 from rich.console import Console
 
-from firmlight_client.worker.terminal import REDRAW_SECONDS, Lines, Live
+from firmlight_client.worker.terminal import RECENT, REDRAW_SECONDS, Lines, Live, Picture
 
 ABOUT = {"lease": "L1", "task": "T1", "kind": "MEAN"}
 STORY: list[tuple[str, dict[str, Any]]] = [
@@ -57,3 +58,55 @@ def test_the_table_shows_the_last_state_even_if_many_events_come_at_once() -> No
             assert "11 subtasks done in 0.2 s of computing, 1 failed" in drawn
 
     asyncio.run(scenario())
+
+
+SUSPENDED = ("error", {"code": "suspended", "message": "This worker failed on tasks of three people in a row."})
+GONE = ("disconnected", {"why": "You connect too often.", "code": 4429, "seconds": 41.7})
+
+
+def picture_of(*events: tuple[str, dict[str, Any]]) -> Picture:
+    picture = Picture()
+    for event, facts in events:
+        picture.note(event, facts)
+    return picture
+
+
+def test_a_suspension_stays_in_sight_until_work_comes_again_or_the_line_ends() -> None:
+    connected = STORY[1]
+    noise = [("failed", {**ABOUT, "subtask": n, "error": "E", "message": "m"}) for n in range(2 * RECENT)]
+    said = "the server says: This worker failed on tasks of three people in a row."
+    assert picture_of(connected, SUSPENDED, *noise).notice == said
+    assert picture_of(SUSPENDED, connected).notice == said
+    assert picture_of(connected, SUSPENDED, ("let_back", {})).notice == ""
+    assert picture_of(connected, SUSPENDED, GONE, connected).notice == ""
+    assert picture_of(connected, SUSPENDED, GONE, connected, SUSPENDED).notice == said
+    assert picture_of(connected, GONE).state == "You connect too often; trying again in 42 s"
+
+
+def test_a_suspension_is_shown_whole_in_every_view() -> None:
+    plain, as_json, drawn = io.StringIO(), io.StringIO(), io.StringIO()
+
+    async def scenario() -> None:
+        with (
+            Lines(plain) as one,
+            Lines(as_json, as_json=True) as two,
+            Live(Console(file=drawn, force_terminal=True, width=60)) as three,
+        ):
+            for view in (one, two, three):
+                view(*SUSPENDED)
+
+    asyncio.run(scenario())
+    message = SUSPENDED[1]["message"]
+    assert message in plain.getvalue()
+    assert json.loads(as_json.getvalue()) == {"event": "error", **SUSPENDED[1], "time": ANY}
+    assert all(word in drawn.getvalue() for word in message.split())
+
+
+def test_words_of_strangers_stay_on_their_line() -> None:
+    message = "two\nlines\x1b[2J and \u202e a long tail" + "!" * 1000
+    out = io.StringIO()
+    with Lines(out) as view:
+        view("failed", {**ABOUT, "subtask": 3, "error": "ValueError", "message": message})
+    (line,) = out.getvalue().splitlines()
+    assert "ValueError: two lines [2J and a long tail!" in line
+    assert len(line) < 300

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import queue
+import re
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -56,6 +59,11 @@ def test_failures_and_crashes_cost_only_their_own_subtasks(line: Line) -> None:
     failures = [line.expect(protocol.Failure) for _ in range(3)]
     told = [(failure.subtask, failure.error, failure.ready) for failure in failures]
     assert told == [(101, "ValueError", 0), (102, "crashed", 0), (104, "timed_out", 0)]
+    assert failures[0].message == "no"
+    assert failures[0].traceback.endswith("raise ValueError(message)\nValueError: no\n")
+    assert failures[1].message == "killed by signal 11 (SIGSEGV)"
+    assert "in segfault" in failures[1].traceback
+    assert failures[2].traceback == ""
     result = line.expect(protocol.Result)
     assert sorted(result.subtasks) == [100, 103, 105]
     assert sorted(settle(line, result)) == [1, 2, 3]  # type: ignore[type-var]
@@ -128,13 +136,21 @@ def test_a_kind_that_cannot_combine_still_delivers_each_partial(line: Line) -> N
         assert number or results[-1].ready == 1
 
 
-def test_a_cancelled_lease_frees_its_slot(line: Line) -> None:
-    line.lease(["sleep", 60])
-    time.sleep(0.1)
+@pytest.mark.parametrize("busy", ["sleep", "hold_the_lock"])
+def test_a_cancelled_lease_frees_its_slot_within_a_second(peer: Peer, start_worker: Start, busy: str) -> None:
+    worker = start_worker()
+    line = peer.line()
+    line.welcome()
+    line.expect(protocol.Ready)
+    line.lease([busy, 60], ["give", 1])
+    line.expect_heartbeats(["L1"], times=2)
+    (slot,) = psutil.Process(worker.process.pid).children()
     line.send(protocol.Cancel(leases=["L1", "never heard of"], reason="cancelled"))
+    psutil.wait_procs([slot], timeout=1.0)
+    assert not slot.is_running()
     assert line.expect(protocol.Ready).slots == 1
-    line.lease(["give", 1], lease="L2")
-    assert settle(line, line.expect(protocol.Result)) == [1]
+    line.lease(["give", 2], lease="L2")
+    assert settle(line, line.expect(protocol.Result)) == [2]
 
 
 def test_sigterm_drains(peer: Peer, start_worker: Start) -> None:
@@ -168,6 +184,67 @@ def test_the_server_may_ask_it_to_drain(peer: Peer, start_worker: Start) -> None
     line.expect(protocol.Bye)
     assert worker.exit_code() == 0
     assert "its owner removed it" in worker.words()
+
+
+def test_a_worker_that_is_drained_finishes_what_it_holds_first(peer: Peer, start_worker: Start) -> None:
+    worker = start_worker("--slots", "2")
+    line = peer.line()
+    line.welcome()
+    while line.expect(protocol.Ready).slots < 2:
+        pass
+    line.lease(["sleep", 0.5], ["give", 1])
+    line.lease(["sleep", 1.0], lease="L2")
+    line.expect_heartbeats(["L1", "L2"])
+    line.send(protocol.Drain(reason="its owner asked for it"))
+    for lease, subtasks in (("L1", [100, 101]), ("L2", [100])):
+        result = line.expect(protocol.Result)
+        assert (result.lease, result.subtasks, result.ready) == (lease, subtasks, 0)
+        line.accept(result)
+    line.expect(protocol.Bye)
+    assert worker.exit_code() == 0
+    assert "finishing 2 leases: its owner asked for it" in worker.words()
+
+
+def test_a_suspended_worker_stays_connected_and_says_why(peer: Peer, start_worker: Start) -> None:
+    worker = start_worker()
+    line = peer.line()
+    line.welcome()
+    line.expect(protocol.Ready)
+    line.send(protocol.Error(code="suspended", message="It failed on tasks of three people in a row."))
+    line.expect_heartbeats([], times=3)
+    line.lease(["give", 1])
+    settle(line, line.expect(protocol.Result))
+    worker.signal(signal.SIGTERM)
+    assert worker.exit_code() == 0
+    words = worker.words()
+    assert "the server says: It failed on tasks of three people in a row." in words
+    assert "let back" in words
+
+
+def test_a_worker_that_connected_too_often_comes_back_much_later(peer: Peer, start_worker: Start) -> None:
+    worker = start_worker()
+    line = peer.line()
+    line.expect(protocol.Hello)
+    line.send(protocol.Error(code="too_many_connections", message="This worker connects too often."))
+    line.close(protocol.CLOSE_TOO_MANY)
+    with pytest.raises(queue.Empty):
+        peer.line(2.0)
+    worker.signal(signal.SIGTERM)
+    assert worker.exit_code() == 0
+    assert re.search(r"This worker connects too often; trying again in [3-6]\d s", worker.words())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps the limit")
+def test_who_needs_more_memory_than_a_slot_may_take_fails_alone(peer: Peer, start_worker: Start) -> None:
+    start_worker("--memory", "256")
+    line = peer.line()
+    line.welcome()
+    line.expect(protocol.Ready)
+    line.lease(["give", 1], ["eat", 1000], ["give", 2])
+    failure = line.expect(protocol.Failure)
+    assert (failure.subtask, failure.error, failure.message) == (101, "MemoryError", "it needed more than 256 MiB")
+    result = line.expect(protocol.Result)
+    assert (result.subtasks, sorted(settle(line, result))) == ([100, 102], [1, 2])  # type: ignore[type-var]
 
 
 def test_a_second_signal_stops_at_once(peer: Peer, start_worker: Start) -> None:

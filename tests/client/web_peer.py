@@ -14,12 +14,13 @@ import uvicorn
 
 Scope, Receive, Send = dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]
 Answer = tuple[int, Any]
+AFTER = {"cancel": "cancelled", "pause": "paused", "resume": "running"}
 
 
 class WebPeer:
     """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it takes now.
 
-    `pushes`: whether it opens `/ws/live/`. `tasks` and `results` are what it shows; `change` tells watchers.
+    `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,7 @@ class WebPeer:
         self.access, self.refresh, self.renewals = "access-0", "refresh-0", 0
         self.tasks: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Answer] = {}
+        self.workers: dict[str, dict[str, Any]] = {}
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
         self.lines: list[asyncio.Event] = []
         config = uvicorn.Config(
@@ -121,14 +123,26 @@ class WebPeer:
         if parts[0] == "tasks" and parts[-1] == "result":
             return self.results.get(parts[1], (409, {"code": "result_not_ready", "message": "It still runs."}))
         if parts[0] == "tasks":
-            if parts[-1] == "cancel":
-                self.tasks[parts[1]]["status"] = "cancelled"
+            self.tasks[parts[1]].update(status=AFTER.get(parts[-1], self.tasks[parts[1]]["status"]))
             return 200, self.tasks[parts[1]]
+        if parts[0] == "workers":
+            return self._worker(method, parts[1:], body)
         if path == "users/me/":
             return 200, {"id": "u1", "username": "alice", "email": "alice@example.org"}
         if path == "worker-tokens/":
             return 201, {"id": "wt1", "name": body["name"], "token": "flw_secret"}
         return (204, None) if method == "DELETE" or path == "auth/logout/" else (404, {"code": "not_found"})
+
+    def _worker(self, method: str, parts: list[str], body: Any) -> Answer:
+        if not parts:
+            return 200, {"results": list(self.workers.values()), "next": None}
+        if parts[0] not in self.workers:
+            return 404, {"code": "not_found", "message": "There is nothing here."}
+        if parts[-1] == "drain" and method == "POST":
+            return 204, None
+        if method == "PATCH" and body == {"suspended": False}:
+            self.workers[parts[0]]["suspended"] = ""
+        return 200, self.workers[parts[0]]
 
     def _submit(self, body: Any) -> Answer:
         if isinstance(body, dict) and body["kind"] == "NOTHING":

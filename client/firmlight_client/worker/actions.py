@@ -8,6 +8,8 @@ from typing import Any
 from firmlight_client import protocol
 from firmlight_client.worker import wire
 
+SUSPENDED = "suspended"  # code of an error: stay connected, nothing comes until the owner lets this worker back
+
 
 @dataclass(frozen=True)
 class Send:

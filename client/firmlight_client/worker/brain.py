@@ -13,9 +13,9 @@ from functools import partial
 from typing import Any
 
 from firmlight_client import protocol
-from firmlight_client.backoff import wait_seconds
+from firmlight_client.backoff import wait_seconds_after
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop
+from firmlight_client.worker.actions import SUSPENDED, Action, QuitSlot, Reconnect, RunSlot, Send, Stop
 from firmlight_client.worker.held import Held, Job
 from firmlight_client.worker.ledger import BUSY, IDLE, QUITTING, STARTING, Ledger, Seat, about
 from firmlight_client.worker.processes import Broken, Death, SlotEvent
@@ -46,6 +46,7 @@ class Brain(Ledger):
         self.next_beat = 0.0
         self.partial_bytes_max = protocol.FRAME_MAX_BYTES // 2  # until the server says
         self.last_error = ""
+        self.suspended = ""  # what the server said on this connection
 
     # Doors
 
@@ -149,6 +150,9 @@ class Brain(Ledger):
     def _on_lease(self, frame: protocol.Lease) -> None:
         self.offered = max(0, self.offered - 1)
         self.leases_received += 1
+        if self.suspended:
+            self.suspended = ""
+            self.tell("let_back")
         if frame.lease in self.held:
             return
         held = self.held[frame.lease] = Held(frame)
@@ -201,7 +205,13 @@ class Brain(Ledger):
         self._drain(frame.reason or "the server asked for it")
 
     def _on_error(self, frame: protocol.Error) -> None:
-        self.last_error = frame.message
+        """An error may be the reason of the close that follows; a suspension is none, and is told once a connection."""
+        if frame.code != SUSPENDED:
+            self.last_error = frame.message
+        elif frame.message == self.suspended:
+            return
+        else:
+            self.suspended = frame.message
         self.tell("error", code=frame.code, message=frame.message)
 
     def _on_tick(self, now: float) -> None:
@@ -211,11 +221,12 @@ class Brain(Ledger):
             self.do(Send(protocol.Heartbeat(leases=self._leases())))
 
     def _on_disconnected(self, code: int, reason: str) -> None:
-        self.welcome, self.offered = None, 0
+        self.welcome, self.offered, self.suspended = None, 0, ""
         why = self.last_error or reason or f"the connection was closed ({code})"
         if code in protocol.FATAL_CLOSES:
             return self._leave(1, why)
-        seconds = wait_seconds(self.attempt, self.chance)
+        self.last_error = ""  # what goes wrong next has its own reason
+        seconds = wait_seconds_after(code, self.attempt, self.chance)
         self.attempt += 1
         self.tell("disconnected", why=why, code=code, seconds=round(seconds, 2))
         return self.do(Reconnect(seconds))

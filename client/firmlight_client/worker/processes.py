@@ -18,6 +18,7 @@ from pathlib import Path
 from time import perf_counter_ns
 
 from firmlight_client.worker import wire
+from firmlight_client.worker.memory import MEMORY_MIB
 
 QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
 CLOSE_SECONDS = 0.5
@@ -58,8 +59,15 @@ SlotEvent = wire.FromSlot | Death | Broken
 class SlotProcess:
     """One slot for the life of the worker: when its process dies, the next is started at once."""
 
-    def __init__(self, number: int, tell: Callable[[int, SlotEvent], None], *, allow_private: bool = False) -> None:
-        self.number, self.tell, self.allow_private = number, tell, allow_private
+    def __init__(
+        self,
+        number: int,
+        tell: Callable[[int, SlotEvent], None],
+        *,
+        allow_private: bool = False,
+        memory_mib: int = MEMORY_MIB,
+    ) -> None:
+        self.number, self.tell, self.allow_private, self.memory_mib = number, tell, allow_private, memory_mib
         self.process: Process | None = None
         self.closing = False
         self.overran = 0  # start of the subtask that took too long
@@ -106,7 +114,7 @@ class SlotProcess:
         with (folder / wire.ERRORS_FILE).open("wb") as errors:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "firmlight_client.worker.slot", str(folder), *more),
+                *("-m", "firmlight_client.worker.slot", str(folder), str(self.memory_mib), *more),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
 from websockets.typing import Subprotocol
 
@@ -22,11 +22,14 @@ from firmlight_client import __version__, protocol
 from firmlight_client.addresses import proxy_for, websocket_url
 from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.line import Line
+from firmlight_client.worker.memory import MEMORY_MIB
 from firmlight_client.worker.processes import SlotEvent, SlotProcess
 
 ABNORMAL_CLOSE = 1006
 LAST_WORDS_SECONDS = 2.0
 OPEN_SECONDS_MAX = 10.0
+TOO_MANY_STATUS = 429
 HOPELESS_STATUSES = {400, 401, 403, 404, 405, 410}
 
 Observer = Callable[[str, dict[str, Any]], None]
@@ -42,6 +45,7 @@ class Settings:
     groups: list[str] = field(default_factory=list)
     name: str = ""
     allow_private: bool = False
+    memory_mib: int = MEMORY_MIB  # a slot's; 0: no limit
 
 
 class Worker:
@@ -59,7 +63,8 @@ class Worker:
             )
         )
         self.slots = [
-            SlotProcess(number, self._heard, allow_private=settings.allow_private) for number in range(settings.slots)
+            SlotProcess(number, self._heard, allow_private=settings.allow_private, memory_mib=settings.memory_mib)
+            for number in range(settings.slots)
         ]
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.may_connect = asyncio.Event()
@@ -132,6 +137,7 @@ class Worker:
         """From opening to close; returns the close code and its reason."""
         try:
             async with self._connect() as line:
+                assert isinstance(line, Line)
                 return await self._talk(line)
         except InvalidStatus as error:
             return self._turned_away(error.response.status_code)
@@ -152,20 +158,25 @@ class Worker:
             proxy=proxy_for(url),
             open_timeout=OPEN_SECONDS_MAX,
             close_timeout=LAST_WORDS_SECONDS,
+            ping_interval=None,  # `Line` asks, and judges the answer
+            create_connection=Line,
         )
 
     def _turned_away(self, status: int) -> tuple[int, str]:
         """HTTP's answer to the handshake. What a proxy says while the server restarts is worth another try."""
         why = f"{self.settings.url} answered {status}"
+        if status == TOO_MANY_STATUS:
+            return protocol.CLOSE_TOO_MANY, why
         return self._hopeless(why) if status in HOPELESS_STATUSES else (ABNORMAL_CLOSE, why)
 
     def _hopeless(self, why: str) -> tuple[int, str]:
         """Fatal at the first try; later it worked before, so it may again."""
         return (ABNORMAL_CLOSE if self.was_welcome else protocol.CLOSE_BAD_TOKEN), why
 
-    async def _talk(self, line: ClientConnection) -> tuple[int, str]:
+    async def _talk(self, line: Line) -> tuple[int, str]:
         self.carry_out(self.brain.connected())
-        helpers = [asyncio.create_task(self._send_all(line)), asyncio.create_task(self._beat())]
+        jobs = self._send_all(line), self._beat(), line.keep_asking(), line.end_when_dead()
+        helpers = [asyncio.create_task(job) for job in jobs]
         try:
             async for data in line:
                 frame = protocol.decode_from_server(data if isinstance(data, bytes) else data.encode())
@@ -180,12 +191,12 @@ class Worker:
                 helper.cancel()
         return line.close_code or ABNORMAL_CLOSE, line.close_reason or ""
 
-    async def _send_all(self, line: ClientConnection) -> None:
+    async def _send_all(self, line: Line) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 data = await self.outbox.get()
                 try:
-                    await line.send(data)
+                    await line.say(data)
                 finally:
                     self.outbox.task_done()
 

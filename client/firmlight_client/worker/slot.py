@@ -1,4 +1,4 @@
-"""One slot: `python -m firmlight_client.worker.slot FOLDER`, a process that computes one lease at a time.
+"""One slot: `python -m firmlight_client.worker.slot FOLDER MEMORY_MIB`, a process that computes one lease at a time.
 
 It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints goes
 nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is gone then,
@@ -25,9 +25,11 @@ import msgspec
 
 from firmlight_client import kinds, network
 from firmlight_client.worker import wire
+from firmlight_client.worker.memory import Memory
 
 FLUSH_NS = 20_000_000
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
+ENTRY_CHARS_MAX = 800  # of a traceback: a long message must not push the lines out
 PR_SET_PDEATHSIG = 1
 
 encode = msgspec.msgpack.Encoder().encode
@@ -41,8 +43,8 @@ class TooLarge(Exception):
 class Slot:
     """Runs jobs one after another. `current` is two int64 shared with the parent: position and its start."""
 
-    def __init__(self, out: int, current: memoryview) -> None:
-        self.out, self.current = out, current
+    def __init__(self, out: int, current: memoryview, memory: Memory) -> None:
+        self.out, self.current, self.memory = out, current, memory
         self.jobs: SimpleQueue[wire.Run] = SimpleQueue()
         self.unwanted = -1  # a job to stop; the reader thread sets it
         self.flushed = 0
@@ -55,6 +57,13 @@ class Slot:
     def serve(self) -> None:
         while True:
             self.work(self.jobs.get())
+            self.retire_if_worn()
+
+    def retire_if_worn(self) -> None:
+        """End the process, to nobody's blame, if what ran here has left no memory for others; the next takes over."""
+        if self.memory.is_worn:
+            self.current[0] = wire.IDLE
+            os._exit(0)
 
     def work(self, run: wire.Run) -> None:
         """One job from its first subtask to its Finished."""
@@ -89,8 +98,7 @@ class Slot:
                 if len(partial) > run.partial_bytes_max:
                     raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
-                batch = self.flush(batch, position + 1)
-                self.send(failure(job, position, error, started))
+                batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)
             batch.seconds.append((perf_counter_ns() - started) / 1e9)
@@ -98,6 +106,16 @@ class Slot:
             if self.unwanted == job or (decides and kind.is_decided(decode(partial))):
                 break
         return done, [batch] if batch.partials else []
+
+    def report(self, batch: wire.Batch, position: int, error: BaseException) -> wire.Batch:
+        """Send what is there and that the subtask at `position` failed; returns the empty batch that follows."""
+        seconds = (perf_counter_ns() - self.current[1]) / 1e9
+        self.memory.make_room(error)
+        batch = self.flush(batch, position + 1)
+        self.send(wire.Raised(batch.job, position, *told(error, self.memory), seconds))
+        self.retire_if_worn()
+        self.memory.tighten()
+        return batch
 
     def flush(self, batch: wire.Batch, position: int) -> wire.Batch:
         """Send what is there; returns the empty batch that begins at `position`."""
@@ -122,11 +140,18 @@ def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finishe
     return wire.Finished(run.job, data, decided)
 
 
-def failure(job: int, position: int, error: BaseException, started: int) -> wire.Raised:
-    name = wire.TOO_LARGE if isinstance(error, TooLarge) else type(error).__name__[:200]
-    trace = "" if isinstance(error, TooLarge) else _words(lambda: "".join(traceback.format_exception(error)))
-    message = _words(lambda: str(error))[:MESSAGE_CHARS_MAX]
-    return wire.Raised(job, position, name, message, trace[-TRACEBACK_CHARS_MAX:], (perf_counter_ns() - started) / 1e9)
+def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
+    """A failure in words: name, message, and the end of its traceback, which closes with the kind's own lines."""
+    if isinstance(error, TooLarge):
+        return wire.TOO_LARGE, str(error), ""
+    name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
+    message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
+    return name, message[:MESSAGE_CHARS_MAX], _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
+
+
+def _traceback(error: BaseException) -> str:
+    entries = traceback.format_exception(error)
+    return "".join(entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n" for entry in entries)
 
 
 def _words(text: Any) -> str:
@@ -193,7 +218,8 @@ def main() -> None:
     for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent drains and we work on
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
-        slot = Slot(out, memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q"))
+        current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
+    slot = Slot(out, current, Memory(int(sys.argv[2])))
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
     die_with_parent()
     if "--allow-private-networks" in sys.argv:

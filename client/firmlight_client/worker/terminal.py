@@ -11,18 +11,22 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from firmlight_client.words import count, one_line
+from firmlight_client.worker.actions import SUSPENDED
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 Facts = dict[str, Any]
 REDRAW_SECONDS = 0.25
 RECENT = 6
+SENTENCE_CHARS_MAX = 500
 
 
 def sentence(event: str, facts: Facts) -> str:
     """One event in words; "" for what is not worth a line."""
     writer = SENTENCES.get(event)
-    return writer(facts) if writer else ""
+    return one_line(writer(facts), SENTENCE_CHARS_MAX) if writer else ""
 
 
 def _connected(facts: Facts) -> str:
@@ -31,22 +35,19 @@ def _connected(facts: Facts) -> str:
 
 
 SENTENCES: dict[str, Callable[[Facts], str]] = {
-    "starting": lambda f: f"starting {_count(f['slots'], 'slot')} for {f['url']}",
+    "starting": lambda f: f"starting {count(f['slots'], 'slot')} for {f['url']}",
     "connected": _connected,
     "kind_refused": lambda f: f"{f['kind']} {f['here']} is not used: the server has {f['server'] or 'none'}",
-    "done": lambda f: f"did {_count(f['subtasks'], 'subtask')} of {f['kind']} in {f['seconds']:.3g} s",
-    "failed": lambda f: f"subtask {f['subtask']} of {f['kind']} failed: {f['error']}: {f['message'][:200]}",
+    "done": lambda f: f"did {count(f['subtasks'], 'subtask')} of {f['kind']} in {f['seconds']:.3g} s",
+    "failed": lambda f: f"subtask {f['subtask']} of {f['kind']} failed: {f['error']}: {one_line(f['message'])}",
     "refused": lambda f: f"a result of {f['kind']} was not needed: {f['reason']}",
     "dropped": lambda f: f"{f['kind']} is no longer wanted here: {f['reason']}",
     "error": lambda f: f"the server says: {f['message']}",
-    "disconnected": lambda f: f"{f['why']}; trying again in {f['seconds']:.2g} s",
-    "draining": lambda f: f"finishing {_count(f['leases'], 'lease')}: {f['why']}",
+    "let_back": lambda f: "let back: work comes again",
+    "disconnected": lambda f: f"{f['why'].rstrip('.')}; trying again in {f['seconds']:.2g} s",
+    "draining": lambda f: f"finishing {count(f['leases'], 'lease')}: {f['why']}",
     "stopped": lambda f: f"stopped: {f['why']}",
 }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 class Lines(AbstractContextManager["Lines"]):
@@ -75,6 +76,7 @@ class Picture:
     """What the table shows."""
 
     state: str = "starting"
+    notice: str = ""  # why nothing comes, as long as that holds
     working: dict[str, tuple[str, int]] = field(default_factory=dict)  # lease -> kind, subtasks
     done: int = 0
     failed: int = 0
@@ -90,8 +92,12 @@ class Picture:
         self.seconds += facts["seconds"] if event == "done" else 0
         self.failed += event == "failed"
         words = sentence(event, facts)
+        if event in ("let_back", "disconnected"):  # a new connection says it again if it still holds
+            self.notice = ""
         if event in ("starting", "connected", "disconnected", "draining", "stopped"):
             self.state = words
+        elif event == "error" and facts["code"] == SUSPENDED:
+            self.notice = words
         elif words and event != "done":
             self.recent = [*self.recent, f"{datetime.now():%H:%M:%S} {words}"][-RECENT:]
 
@@ -129,10 +135,12 @@ class Live(AbstractContextManager["Live"]):
         from rich.text import Text
 
         picture = self.picture
-        work = [f"{kind}: {_count(subtasks, 'subtask')}" for kind, subtasks in picture.working.values()]
+        work = [f"{kind}: {count(subtasks, 'subtask')}" for kind, subtasks in picture.working.values()]
         figures = f"{picture.done:,} subtasks done in {picture.seconds:,.1f} s of computing, {picture.failed:,} failed"
-        lines = [picture.state, "working on " + ("; ".join(work) or "nothing now"), figures, *picture.recent]
-        return Panel(Group(*(Text(line, overflow="ellipsis", no_wrap=True) for line in lines)), title="firmlight work")
+        lines = ["working on " + ("; ".join(work) or "nothing now"), figures, *picture.recent]
+        short = [Text(line, overflow="ellipsis", no_wrap=True) for line in lines]
+        notice = [Text(picture.notice, style="bold")] if picture.notice else []
+        return Panel(Group(Text(picture.state), *notice, *short), title="firmlight work")
 
 
 def observer(*, plain: bool, as_json: bool) -> Lines | Live:

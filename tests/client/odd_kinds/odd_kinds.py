@@ -12,6 +12,8 @@ import msgspec
 
 from firmlight_client.kinds import Kind
 
+HOARD: list[bytearray] = []
+
 
 class Params(msgspec.Struct):
     """None of these is ever split."""
@@ -86,6 +88,42 @@ class Odd(Kind):
     def hold_the_lock(self, seconds: int) -> Any:
         """Foreign code that never lets another thread of Python run."""
         ctypes.PyDLL(None).sleep(seconds)
+
+    def eat(self, bite_bytes: int) -> int:
+        """Take all the memory there is, in bites of this size; a small one leaves no room even for small things."""
+        eaten = []
+        while True:
+            eaten.append(bytearray(bite_bytes))
+
+    def eat_and_hide_it(self, bite_bytes: int) -> int:
+        """The same, but what is told of it is another error: the memory hangs on that error's cause."""
+        try:
+            return self.eat(bite_bytes)
+        except MemoryError as error:
+            raise ValueError("no room for the answer") from error
+
+    def eat_and_keep_it(self, bite_bytes: int) -> int:
+        """The same, and what was eaten is never given back."""
+        while True:
+            HOARD.append(bytearray(bite_bytes))
+
+    def eat_outside_python(self, bite_bytes: int) -> int:
+        """Foreign code that does not ask whether malloc gave it anything."""
+        malloc = ctypes.CDLL(None).malloc
+        malloc.argtypes, malloc.restype = [ctypes.c_size_t], ctypes.c_void_p
+        while True:
+            ctypes.memset(malloc(bite_bytes), 1, bite_bytes)
+
+    def multiply(self, size: int) -> float:
+        import numpy as np
+
+        return float((np.ones((size, size)) @ np.ones((size, size))).sum())
+
+    def overflow(self, depth: int) -> Any:
+        """Two lines in turn, so that the traceback does not get short by itself."""
+        if depth % 2:
+            return self.overflow(depth + 1)
+        return self.overflow(depth - 1)
 
     def descend(self, notes: str) -> Any:
         """Start a process of the kind's own, note its id in the file `notes`, and wait."""
