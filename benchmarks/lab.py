@@ -73,10 +73,13 @@ class Lab:
     folder: Path
     workers: list[WorkerProcess] = field(default_factory=list)
 
+    def worker_token(self, name: str) -> str:
+        return str(self.owner.create_worker_token(name)["token"])
+
     def start_worker(self, *, slots: int = 1) -> WorkerProcess:
         """Start a worker and wait until the server has welcomed it."""
         name = f"worker-{len(self.workers)}"
-        token = self.owner.create_worker_token(name)["token"]
+        token = self.worker_token(name)
         home = self.folder / name
         home.mkdir(exist_ok=True)
         env = {**os.environ, "FIRMLIGHT_URL": self.system.url, "FIRMLIGHT_TOKEN": token, "FIRMLIGHT_HOME": str(home)}

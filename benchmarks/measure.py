@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +13,9 @@ from typing import Any
 import psutil
 
 from benchmarks import celery_peer
+from benchmarks.hand import HandWorker
 from benchmarks.lab import Lab, WorkerProcess
+from firmlight_client.api import Task
 
 ROUNDS = 5
 
@@ -83,17 +88,73 @@ def failover(lab: Lab, rounds: int = 15) -> list[float]:
 
 
 def _kill_holder(lab: Lab, workers: list[WorkerProcess]) -> float:
+    task, holder, other = _hold_one(lab, workers)
+    killed = time.monotonic()
+    holder.kill()
+    started, _ = other.wait_for("leased")
+    assert task.result(timeout=60)["count"] == 1
+    return started - killed
+
+
+def _hold_one(lab: Lab, workers: list[WorkerProcess]) -> tuple[Task, WorkerProcess, WorkerProcess]:
+    """A task of one subtask, the worker that computes it, and the other one, which is idle."""
     for worker in workers:
         worker.forget()
     task = lab.client.submit("ECHO", group=lab.group, count=1, seconds=1.0)
     holder = _who_starts(workers, task.id)
     time.sleep(0.2)  # the other one is idle and has said so
     (other,) = (worker for worker in workers if worker is not holder)
-    killed = time.monotonic()
-    holder.kill()
-    started, _ = other.wait_for("leased")
-    assert task.result(timeout=60)["count"] == 1
-    return started - killed
+    return task, holder, other
+
+
+def frozen(lab: Lab, lease_seconds: float, rounds: int = 5) -> list[float]:
+    """Seconds beyond the lease from SIGSTOP of the worker that holds the work to its start on the other one."""
+    delays = []
+    for _ in range(rounds):
+        task, holder, other = _hold_one(lab, lab.workers)
+        stopped = time.monotonic()
+        holder.process.send_signal(signal.SIGSTOP)
+        started, _ = other.wait_for("leased")
+        delays.append(started - stopped - lease_seconds)
+        holder.process.send_signal(signal.SIGCONT)
+        assert task.result(timeout=60)["count"] == 1
+    return delays
+
+
+def cancelled(lab: Lab, rounds: int = 10) -> list[float]:
+    """Seconds from the call that cancels a subtask that never yields to the start of the next one on its slot."""
+    (worker,) = lab.workers
+    delays = []
+    for _ in range(rounds):
+        long = lab.client.submit("ECHO", group=lab.group, count=1, seconds=600)
+        worker.wait_for("leased")
+        following = lab.client.submit("ECHO", group=lab.group, count=1)
+        began = time.monotonic()
+        long.cancel()
+        started, _ = worker.wait_for("leased")
+        delays.append(started - began)
+        following.result(timeout=60)
+    return delays
+
+
+def tail(lab: Lab, subtasks: int = 200, fast: float = 0.01, slow: float = 0.1) -> list[float]:
+    """How many times the ideal a task takes on a fast worker and one ten times slower, submit to result."""
+    ideal = subtasks / (1 / fast + 1 / slow)
+    hands = [
+        HandWorker(lab.system.url, lab.worker_token(name), name, each) for name, each in (("f", fast), ("s", slow))
+    ]
+    try:
+        return [seconds_of(lambda: echo(lab, subtasks)) / ideal for _ in range(ROUNDS)]
+    finally:
+        for hand in hands:
+            hand.close()
+
+
+def sweep(lab: Lab) -> list[float]:
+    """Seconds to requeue 100,000 leased subtasks."""
+    command = [sys.executable, "-m", "benchmarks.sweep"]
+    done = subprocess.run(command, env=lab.system.environment, capture_output=True, text=True, check=True)
+    return [float(line) for line in done.stdout.split()]
 
 
 def _who_starts(workers: list[WorkerProcess], task: str) -> WorkerProcess:

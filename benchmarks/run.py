@@ -52,7 +52,24 @@ def collect() -> list[Row]:
         rows += time_rows("One ECHO task, submit to result", measure.latency(running))
         rows += time_rows("MEAN of 10,000,000 numbers (80 MB NPY file)", measure.mean_of_ten_million(running))
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
-        return rows + idle_rows(measure.idle(running))
+        rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))
+        rows += idle_rows(measure.idle(running))
+    return rows + failure_rows()
+
+
+def failure_rows() -> list[Row]:
+    """Each on a system of its own."""
+    with lab() as running:
+        running.start_worker()
+        rows = time_rows("Cancel to the next start on the same slot", measure.cancelled(running))
+    with lab() as running:
+        ratios = measure.tail(running)
+        times = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        rows.append(("A worker ten times slower beside a fast one", f"{measure.median(ratios):.2f} x the ideal", times))
+    with lab(LEASE_SECONDS="3", HEARTBEAT_SECONDS="1") as running:
+        for _ in range(2):
+            running.start_worker()
+        return rows + time_rows("Frozen worker: start elsewhere, beyond the lease", measure.frozen(running, 3.0))
 
 
 def page(rows: list[Row]) -> str:

@@ -1,4 +1,4 @@
-"""The Celery app. Two queues: `short` (conclude, sweep) and `long` (split, purge); no results are kept."""
+"""The Celery app. Queues: `short` (conclude, sweep), `long` and `bulk` (split, purge). No results are kept."""
 
 import os
 

@@ -6,13 +6,17 @@ Services raise subclasses of FirmlightError; every door (REST, pages, sockets) t
 
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+log = structlog.get_logger(__name__)
 Fields = dict[str, list[str]]
 
 
@@ -66,6 +70,13 @@ class Conflict(FirmlightError):
     message = "That is not possible now."
 
 
+class Unavailable(FirmlightError):
+    """Database or Redis does not answer; nothing was accepted."""
+
+    code, status = "unavailable", 503
+    message = "Part of the server does not answer just now: try again in a few seconds."
+
+
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404: our error body under /api/, Django's page elsewhere."""
     if request.path.startswith("/api/"):
@@ -85,6 +96,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     # Not at the top: DRF's views load the authentication class from its settings, and that one loads this module.
     from rest_framework.views import exception_handler as rest_exception_handler
 
+    if isinstance(error, (OperationalError, RedisError)):
+        log.error("unavailable", exc_info=error)
+        error = Unavailable()
     if isinstance(error, FirmlightError):
         headers = {"WWW-Authenticate": 'Bearer realm="api"'} if error.status == 401 else None  # RFC 9110, 11.6.1
         return Response(error.as_dict(), status=error.status, headers=headers)

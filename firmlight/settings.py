@@ -73,11 +73,13 @@ SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)  # a worker f
 COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)  # of a task's subtasks, run a second time at its tail; 0: none
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
-SWEEP_SECONDS = number("SWEEP_SECONDS", 10, 0.1)
+SWEEP_SECONDS = number("SWEEP_SECONDS", 1, 0.1)  # how soon an overdue lease or a passed deadline is noticed
+RECONCILE_SECONDS = number("RECONCILE_SECONDS", 10, 0.1)  # how soon a lost job is asked for again
 SWEEP_LEASES_MAX = whole("SWEEP_LEASES_MAX", 1000, 1)  # expired leases requeued by one script call
 AGGREGATING_SECONDS_MAX = number("AGGREGATING_SECONDS_MAX", 60, 0.1)
 SPLIT_QUIET_SECONDS_MAX = number("SPLIT_QUIET_SECONDS_MAX", 30, 0.1)  # then the sweep splits again
 HELLO_SECONDS_MAX = number("HELLO_SECONDS_MAX", 10, 0.1)
+WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1)  # of one token
 
 # Tasks
 
@@ -92,6 +94,9 @@ RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)
 INPUT_TTL_HOURS = number("INPUT_TTL_HOURS", 7 * 24, 0.001)
 UPLOAD_BYTES_MAX = whole("UPLOAD_BYTES_MAX", 100 * 2**20, 1)
 JSON_BODY_BYTES_MAX = whole("JSON_BODY_BYTES_MAX", 16 * 2**20, 1024)
+SPLIT_BACKLOG_MAX = whole("SPLIT_BACKLOG_MAX", 3)  # a submitter's further tasks are split when others' are not waiting
+FAILURES_SHOWN_MAX = whole("FAILURES_SHOWN_MAX", 10)  # of a task, the latest
+TRACEBACK_SHOWN_CHARS_MAX = whole("TRACEBACK_SHOWN_CHARS_MAX", 1500)  # its end
 LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)
 LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)  # a result as small comes with the last news
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
@@ -221,6 +226,11 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = min(5.0, SWEEP_SECONDS)
 # Whole seconds: beat's table keeps no others, and takes half a second for none, so that it would sweep without end.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "tasks.sweep", "schedule": ceil(SWEEP_SECONDS), "options": {"expires": ceil(SWEEP_SECONDS)}},
+    "reconcile": {
+        "task": "tasks.reconcile",
+        "schedule": ceil(RECONCILE_SECONDS),
+        "options": {"expires": ceil(RECONCILE_SECONDS)},
+    },
     "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 

@@ -21,8 +21,15 @@ from accounts.serializers import validated
 from firmlight_client import kinds
 from tasks import selectors, states
 from tasks.models import Task, Worker
-from tasks.serializers import KindSerializer, TaskBriefSerializer, TaskSerializer, TaskSubmission, WorkerSerializer
-from tasks.services import control, deliver
+from tasks.serializers import (
+    KindSerializer,
+    TaskBriefSerializer,
+    TaskSerializer,
+    TaskSubmission,
+    WorkerChange,
+    WorkerSerializer,
+)
+from tasks.services import control, deliver, workers
 from tasks.services.submit import submit_task
 
 
@@ -69,6 +76,20 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         control.cancel(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: UUID) -> Response:
+        """Stop its workers; what is computed stays, and `resume` goes on."""
+        control.pause(user=user_of(request), task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """Go on with a paused task."""
+        control.resume(user=user_of(request), task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
     @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
     @action(detail=True, methods=["get"])
     def result(self, request: Request, pk: UUID) -> HttpResponse:
@@ -85,7 +106,7 @@ class KindList(APIView):
 
 
 class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """Your own machines."""
+    """Your own machines; of the staff, everybody's."""
 
     serializer_class = WorkerSerializer
     lookup_value_converter = "uuid"
@@ -93,3 +114,18 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def get_queryset(self) -> QuerySet[Worker]:
         return selectors.workers_visible_to(user_of(self.request))
+
+    @extend_schema(request=WorkerChange, responses=WorkerSerializer)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Let a suspended worker back: {"suspended": false}."""
+        worker = self.get_object()
+        validated(WorkerChange, request)
+        workers.let_back(worker)
+        return Response(WorkerSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, pk: UUID) -> Response:
+        """Ask it to finish what it holds, and leave."""
+        workers.drain(self.get_object())
+        return Response(status=status.HTTP_204_NO_CONTENT)

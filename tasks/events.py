@@ -13,21 +13,35 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import structlog
 from asgiref.sync import sync_to_async
 from celery import current_app
 from channels.layers import get_channel_layer
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 Id = UUID | str
 SEND_SECONDS_MAX = 10.0
+LOST = (RedisError, OperationalError, OSError, TimeoutError)  # TimeoutError covers that of concurrent.futures
+log = structlog.get_logger(__name__)
 
 
-def split(task: Id) -> None:
-    current_app.send_task("tasks.split", [str(task)])
+def split(task: Id, *, patient: bool = False) -> None:
+    """`patient`: when nobody else's task waits to be split."""
+    _ask("tasks.split", [str(task)], queue="bulk" if patient else "long")
 
 
 def conclude(task: Id, *, again: bool = False) -> None:
     """`again`: also if another job seems to be at it (the sweep's way to heal a lost one)."""
-    current_app.send_task("tasks.conclude", [str(task), again])
+    _ask("tasks.conclude", [str(task), again], queue="short")
+
+
+def _ask(job: str, arguments: list[Any], queue: str) -> None:
+    """Send a job. A broker that is away must not undo what has been done; the sweep asks again."""
+    try:
+        current_app.send_task(job, arguments, queue=queue)
+    except LOST:
+        log.warning("job_not_sent", job=job, arguments=arguments, exc_info=True)
 
 
 async def conclude_later(tasks: Iterable[str]) -> None:
@@ -100,5 +114,8 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def tell(news: Coroutine[Any, Any, None]) -> None:
-    """Run one of the above to its end from a job or a view."""
-    asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)
+    """Run one of the above to its end from a job or a view. News may be lost, what brought them about may not."""
+    try:
+        asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)
+    except LOST:
+        log.warning("news_not_sent", exc_info=True)

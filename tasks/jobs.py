@@ -23,6 +23,12 @@ def conclude(task_id: str, again: bool = False) -> None:
 def sweep() -> None:
     """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
     sweeping.requeue_expired()
+    sweeping.fail_overdue()
+
+
+@shared_task(name="tasks.reconcile", acks_late=True, ignore_result=True)
+def reconcile() -> None:
+    """Beat runs this every RECONCILE_SECONDS; running twice at once is harmless."""
     sweeping.reconcile()
 
 

@@ -28,8 +28,8 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def first_snapshot(user: User, task_id: str) -> dict[str, Any] | None:
-    """The message that shows the task; None if this user may not see it."""
+def snapshot(user: User, task_id: str) -> dict[str, Any] | None:
+    """The message that shows the task now; None if this user may not see it (any more), or it is gone."""
     key = _uuid(task_id)
     return _message(selectors.tasks_visible_to(user).filter(pk=key)) if key else None
 
@@ -37,11 +37,6 @@ def first_snapshot(user: User, task_id: str) -> dict[str, Any] | None:
 def may_watch_group(user: User, group_id: str) -> bool:
     key = _uuid(group_id)
     return key is not None and group_selectors.membership(user, key) is not None
-
-
-def snapshot(task_id: str) -> dict[str, Any] | None:
-    """The message that shows the task now to those who were shown it before; None if it is gone."""
-    return _message(Task.objects.filter(pk=task_id).select_related("creator"))
 
 
 def _message(tasks: QuerySet[Task]) -> dict[str, Any] | None:

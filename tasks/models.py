@@ -12,6 +12,8 @@ from accounts.models import uuid_key
 from groups.models import Group
 from tasks import states
 
+MESSAGE_MAX, TRACEBACK_MAX = 2000, 4000
+
 
 class TaskQuerySet(models.QuerySet["Task"]):
     def move(self, start: str, finish: str, **changes: Any) -> int:
@@ -38,6 +40,8 @@ class Task(models.Model):
     status = models.CharField(max_length=12, choices=[(s, s) for s in states.STATES], default=states.QUEUED)
     priority = models.CharField(max_length=6, choices=[(p, p) for p in states.PRIORITIES], default=states.NORMAL)
     allow_partial = models.BooleanField(default=False)
+    deadline = models.DateTimeField(null=True)  # then it fails
+    subtask_seconds_max = models.FloatField(null=True)  # None: the kind's own limit
     subtasks = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
@@ -79,6 +83,8 @@ class Worker(models.Model):
     client_version = models.CharField(max_length=32, blank=True)
     created = models.DateTimeField(default=timezone.now)
     last_seen = models.DateTimeField(default=timezone.now)
+    suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
+    suspended_reason = models.CharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ("name", "id")
@@ -98,7 +104,32 @@ class Contribution(models.Model):
     share = models.FloatField(default=0.0)  # per cent of the task's subtasks done
     compute_seconds = models.FloatField(default=0.0)
     failures = models.PositiveIntegerField(default=0)
+    copies = models.PositiveIntegerField(default=0)  # of `subtasks`: second copies that were faster than the first
+    saved_seconds = models.FloatField(default=0.0)  # by those, as far as was known
+    wasted_seconds = models.FloatField(default=0.0)  # computed on what another worker finished first
 
     class Meta:
         ordering = ("-subtasks", "id")
         constraints = (models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),)
+
+
+class SubtaskFailure(models.Model):
+    """One failed attempt at a subtask, the latest of a task, kept when it ends: visible to the group's members.
+
+    `number` is its place among them, so that writing them twice changes nothing.
+    """
+
+    id = uuid_key()
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="failures")
+    number = models.PositiveIntegerField()
+    subtask = models.PositiveIntegerField()
+    worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, related_name="failures")
+    error = models.CharField(max_length=200)
+    message = models.CharField(max_length=MESSAGE_MAX, blank=True)
+    traceback = models.TextField(max_length=TRACEBACK_MAX, blank=True)  # its end
+    at = models.DateTimeField()
+    final = models.BooleanField(default=False)  # it was not tried again
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=["task", "number"], name="failure_task_number"),)

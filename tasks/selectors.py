@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from tasks import queue, states
-from tasks.models import Contribution, Task, Worker
+from tasks.models import Contribution, SubtaskFailure, Task, Worker
 
 
 def tasks_visible_to(user: User) -> QuerySet[Task]:
@@ -21,8 +21,8 @@ def tasks_visible_to(user: User) -> QuerySet[Task]:
 
 
 def workers_visible_to(user: User) -> QuerySet[Worker]:
-    """One's own machines."""
-    return Worker.objects.filter(owner=user)
+    """One's own machines; the staff sees all."""
+    return Worker.objects.all() if user.is_staff else Worker.objects.filter(owner=user)
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,9 @@ def _recorded(row: Contribution) -> dict[str, Any]:
         "share": round(row.share, 2),
         "compute_seconds": round(row.compute_seconds, 3),
         "failures": row.failures,
+        "copies": row.copies,
+        "saved_seconds": round(row.saved_seconds, 3),
+        "wasted_seconds": round(row.wasted_seconds, 3),
     }
 
 
@@ -113,6 +116,9 @@ def _live(worker: Worker, work: queue.Work, done: int) -> dict[str, Any]:
         "share": round(100 * _share(work.subtasks, done), 2),
         "compute_seconds": round(work.seconds, 3),
         "failures": work.failures,
+        "copies": work.copies,
+        "saved_seconds": round(work.saved, 3),
+        "wasted_seconds": round(work.wasted, 3),
     }
 
 
@@ -124,12 +130,41 @@ def _moment(ms: int) -> str | None:
     return datetime.fromtimestamp(ms / 1000, UTC).isoformat() if ms else None
 
 
+def failures(task: Task, stands: Standing) -> list[dict[str, Any]]:
+    """The latest FAILURES_SHOWN_MAX failures of subtasks, the oldest first; live from Redis while the task runs."""
+    if stands.work is None:
+        rows = SubtaskFailure.objects.filter(task=task).select_related("worker__owner").order_by("-number")
+        return [_failure(row, row.worker, row.at) for row in reversed(rows[: settings.FAILURES_SHOWN_MAX])]
+    latest = queue.failures(task.group_id, task.pk)[-settings.FAILURES_SHOWN_MAX :]
+    ids = {blame.worker for blame in latest}
+    workers = {str(w.pk): w for w in Worker.objects.filter(pk__in=ids).select_related("owner")} if ids else {}
+    return [
+        _failure(blame, workers.get(blame.worker), datetime.fromtimestamp(blame.at / 1000, UTC)) for blame in latest
+    ]
+
+
+def _failure(row: SubtaskFailure | queue.Blame, worker: Worker | None, at: datetime) -> dict[str, Any]:
+    return {
+        "subtask": row.subtask,
+        **(_names(worker) if worker else {"worker": None, "member": None}),
+        "error": row.error,
+        "message": row.message,
+        "traceback": row.traceback[-settings.TRACEBACK_SHOWN_CHARS_MAX :] if settings.TRACEBACK_SHOWN_CHARS_MAX else "",
+        "at": _text(at),
+        "final": row.final,
+    }
+
+
 def waiting_reason(task: Task, stands: Standing) -> str:
     """Why a task that could run does not, in one sentence; "" if it does or is over."""
+    if task.status == states.PAUSED:
+        return "It is paused."
     if task.status not in (states.QUEUED, states.RUNNING) or stands.leased:
         return ""
     if not queue.online_workers(task.group_id, task.kind_key):
         return f"No worker of this group that accepts {task.kind} is online."
+    if stands.waiting:
+        return f"All workers of this group that accept {task.kind} are busy with other tasks."
     return ""
 
 

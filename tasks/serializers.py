@@ -44,6 +44,22 @@ class ContributionSerializer(serializers.Serializer):
     share = serializers.FloatField()
     compute_seconds = serializers.FloatField()
     failures = serializers.IntegerField()
+    copies = serializers.IntegerField(help_text="Subtasks it was given a second time and was faster with")
+    saved_seconds = serializers.FloatField(help_text="That those would still have taken the first worker, about")
+    wasted_seconds = serializers.FloatField(help_text="Computed on subtasks that another worker finished first")
+
+
+class FailureSerializer(serializers.Serializer):
+    """One failed attempt at a subtask. `final`: it was not tried again."""
+
+    subtask = serializers.IntegerField()
+    worker = NamedSerializer(allow_null=True)
+    member = PersonSerializer(allow_null=True)
+    error = serializers.CharField()
+    message = serializers.CharField()
+    traceback = serializers.CharField(help_text="Its end")
+    at = serializers.DateTimeField()
+    final = serializers.BooleanField()
 
 
 class TaskBriefSerializer(serializers.ModelSerializer):
@@ -80,6 +96,8 @@ class TaskSerializer(serializers.Serializer):
     status = serializers.ChoiceField(states.STATES)
     priority = serializers.ChoiceField(states.PRIORITIES)
     allow_partial = serializers.BooleanField()
+    deadline = serializers.DateTimeField(allow_null=True)
+    subtask_seconds_max = serializers.FloatField(allow_null=True)
     creator = PersonSerializer(allow_null=True)
     progress = serializers.FloatField(min_value=0, max_value=1)
     eta_seconds = serializers.FloatField(allow_null=True)
@@ -92,14 +110,15 @@ class TaskSerializer(serializers.Serializer):
     finished = serializers.DateTimeField(allow_null=True)
     result_expires = serializers.DateTimeField(allow_null=True)
     contributions = ContributionSerializer(many=True)
+    failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
 
     def to_representation(self, task: Task) -> dict[str, Any]:
         stands = selectors.standing(task)
         row = {
             name: getattr(task, name)
-            for name in ("kind", "title", "description", "status", "priority", "allow_partial")
+            for name in ("kind", "title", "description", "status", "priority", "allow_partial", "subtask_seconds_max")
         }
-        times = {name: _time(getattr(task, name)) for name in ("created", "started", "finished")}
+        times = {name: _time(getattr(task, name)) for name in ("created", "started", "finished", "deadline")}
         return {
             "id": str(task.pk),
             "group": str(task.group_id),
@@ -114,6 +133,7 @@ class TaskSerializer(serializers.Serializer):
             **times,
             "result_expires": _time(selectors.result_expires(task)),
             "contributions": selectors.contributions(task, stands),
+            "failures": selectors.failures(task, stands),
         }
 
 
@@ -153,6 +173,16 @@ class TaskSubmission(serializers.Serializer):
     file = serializers.FileField(required=False, allow_empty_file=False)
     priority = serializers.ChoiceField(states.PRIORITIES, default=states.NORMAL)
     allow_partial = serializers.BooleanField(default=False)
+    deadline = serializers.DateTimeField(
+        required=False, allow_null=True, default=None, help_text="If it is not finished by then, it fails"
+    )
+    subtask_seconds_max = serializers.FloatField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=0.1,
+        help_text="How long one subtask may take; the kind's own limit if missing, which it may not exceed",
+    )
 
     def validate_file(self, file: Any) -> Any:
         if file.size > settings.UPLOAD_BYTES_MAX:
@@ -180,5 +210,18 @@ class KindSerializer(serializers.Serializer):
 class WorkerSerializer(serializers.ModelSerializer):
     class Meta:
         model = Worker
-        fields = ("id", "name", "slots", "platform", "client_version", "created", "last_seen")
+        fields = ("id", "name", "slots", "platform", "client_version", "created", "last_seen", "suspended")
         read_only_fields = fields
+
+    suspended = serializers.CharField(source="suspended_reason", help_text="Why it gets no work; empty if it does")
+
+
+class WorkerChange(serializers.Serializer):
+    """Let a suspended worker back."""
+
+    suspended = serializers.BooleanField(help_text="Only false: people let a worker back, they do not suspend it")
+
+    def validate_suspended(self, value: bool) -> bool:
+        if value:
+            raise serializers.ValidationError("Only false can be set.")
+        return value

@@ -107,7 +107,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         """What answers a subscription; None if the user may not see it. Blocking."""
         assert self.user
         if ask.task:
-            return live.first_snapshot(self.user, ask.task)
+            return live.snapshot(self.user, ask.task)
         return {"type": "group", "group": ask.group} if live.may_watch_group(self.user, ask.group or "") else None
 
     async def unsubscribe(self, ask: Ask) -> None:
@@ -137,8 +137,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self.send_snapshot(task)
 
     async def send_snapshot(self, task: str) -> None:
+        """Who may see it is asked each time: he may have left the group since he subscribed."""
+        if self.user is None:
+            return
         self.sent[task] = time.monotonic()
-        message = await database_sync_to_async(live.snapshot)(task)
+        message = await database_sync_to_async(live.snapshot)(self.user, task)
         if message is not None:
             await self.send_json(message)
 

@@ -7,103 +7,108 @@ MEMBERSHIP_CHECK_SECONDS, from a thread.
 from __future__ import annotations
 
 import asyncio
-import random
+import contextlib
+import hashlib
+import time
 from typing import Any
 
-import structlog
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from accounts.selectors import Bearer
 from accounts.services import note_use
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers import doors
+from tasks.consumers.presence import Presence
 from tasks.services import workers
 
-log = structlog.get_logger(__name__)
-SERVER_STOPS = 1012
 
+class WorkerConsumer(Presence):
+    """From the handshake to the close."""
 
-class WorkerConsumer(AsyncWebsocketConsumer):
-    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it;
-    `kinds` are those of equal version here and there.
-    """
-
-    bearer: Bearer | None = None
-    worker: workers.Enrolled | None = None
-    free = 0
-    leased = 0
     said_bye = False
-    stopped = False
-    clock: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        self.leasing = asyncio.Lock()
-        self.groups: dict[str, str] = {}
-        self.kinds: list[str] = []
         offered = protocol.SUBPROTOCOL in self.scope["subprotocols"]
         await self.accept(protocol.SUBPROTOCOL if offered else None)
-        self.bearer = await doors.bearer_of(self.scope)
         if not offered:
-            await self.stop(
+            return await self.stop(
                 protocol.CLOSE_BAD_VERSION, "bad_version", f"Ask for the subprotocol {protocol.SUBPROTOCOL}."
             )
-        elif self.bearer is None:
-            await self.stop(protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is not known here, or no longer valid.")
-        else:
+        if await self.comes_too_often():
+            return await self.stop(
+                protocol.CLOSE_TOO_MANY, "too_many_connections", "This token connects too often: come back in a minute."
+            )
+        self.bearer = await doors.bearer_of(self.scope)
+        if self.bearer is None:
+            return await self.stop(
+                protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is not known here, or no longer valid."
+            )
+        self.remember(asyncio.create_task(self.note_use()))
+        self.clock = asyncio.create_task(self.keep_checking())
+        return None
+
+    async def note_use(self) -> None:
+        """Beside the rest: while the database is locked workers must still get in."""
+        assert self.bearer
+        with contextlib.suppress(DatabaseError):
             await database_sync_to_async(note_use)(self.bearer)
-            self.clock = asyncio.create_task(self.keep_checking())
+
+    async def comes_too_often(self) -> bool:
+        """Counted before the database is asked: a loop of connections must cost little."""
+        digest = hashlib.sha256(doors.token_of(self.scope).encode("utf-8", "replace")).hexdigest()
+        return await queue.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
 
     async def disconnect(self, code: int) -> None:
-        if self.clock:
-            self.clock.cancel()
-        if self.worker:
-            how = queue.RELEASED if self.said_bye else queue.KEPT if code == SERVER_STOPS else queue.LOST
+        """A lease call of the clock that is under way ends first, or it would grant to nobody."""
+        self.stopped = True
+        self.forget_late()
+        async with self.leasing:
+            if self.clock:
+                self.clock.cancel()
+        if self.worker is None:
+            return
+        how = queue.RELEASED if self.said_bye else queue.KEPT if code == protocol.CLOSE_RESTARTING else queue.LOST
+        with contextlib.suppress(RedisError):  # it is away: the leases end at their deadline
+            await self.channel_layer.group_discard(events.worker_topic(self.me), self.channel_name)
             for group in list(self.groups):
                 await self.leave_group(group, how)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.stopped:
             return None
+        self.heard = time.monotonic()
         try:
             frame = protocol.decode_from_worker(bytes_data or b"")
         except protocol.MalformedFrame as error:
             return await self.stop(protocol.CLOSE_MALFORMED, "malformed_frame", str(error))
         if (self.worker is None) != isinstance(frame, protocol.Hello):
             return await self.stop(protocol.CLOSE_MALFORMED, "unexpected_frame", "One hello comes first, and only one.")
-        try:
-            await getattr(self, f"on_{frame.__struct_config__.tag}")(frame)
-        except RedisError:
-            log.exception("redis_away", worker=self.worker and self.worker.id)
-            await self.close(protocol.CLOSE_RESTARTING)
+        await getattr(self, f"on_{frame.__struct_config__.tag}")(frame)
         return None
 
     # One method a frame
 
     async def on_hello(self, frame: protocol.Hello) -> None:
-        assert self.bearer
-        self.worker = await database_sync_to_async(workers.enrol)(self.bearer.user, frame)
         self.kinds, refused = workers.match_kinds(frame.kinds)
-        self.groups = self.worker.groups
-        kept = await self.adopt(frame.leases)
-        await self.note_presence([])
-        await self.tell(
-            protocol.Welcome(
-                worker=self.worker.id,
-                name=self.worker.name,
-                heartbeat_seconds=settings.HEARTBEAT_SECONDS,
-                lease_seconds=settings.LEASE_SECONDS,
-                frame_max_bytes=protocol.FRAME_MAX_BYTES,
-                partial_bytes_max=settings.PARTIAL_BYTES_MAX,
-                server_version=settings.SERVER_VERSION,
-                leases=kept,
-                groups=sorted(self.groups.values()),
-                refused_kinds=refused,
-            )
+        kept = await self.arrive(frame)
+        assert self.worker
+        welcome = protocol.Welcome(
+            worker=self.worker.id,
+            name=self.worker.name,
+            heartbeat_seconds=settings.HEARTBEAT_SECONDS,
+            lease_seconds=settings.LEASE_SECONDS,
+            frame_max_bytes=protocol.FRAME_MAX_BYTES,
+            partial_bytes_max=settings.PARTIAL_BYTES_MAX,
+            server_version=settings.SERVER_VERSION,
+            leases=kept,
+            groups=sorted(self.groups.values()),
+            refused_kinds=refused,
         )
+        await self.tell(welcome)
+        await self.tell_suspension()
 
     async def on_ready(self, frame: protocol.Ready) -> None:
         await self.refill(frame.slots, frame.received)
@@ -138,7 +143,11 @@ class WorkerConsumer(AsyncWebsocketConsumer):
             traceback=frame.traceback,
             seconds=frame.seconds,
         )
-        await self.settle(frame.lease, [frame.subtask], await call)
+        settled = await call
+        await self.settle(frame.lease, [frame.subtask], settled)
+        if settled.streak:
+            await self.suspend(f"{frame.error}: {frame.message}".rstrip(": "))
+            await self.check()
         await self.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:
@@ -152,7 +161,7 @@ class WorkerConsumer(AsyncWebsocketConsumer):
     # What the channel layer brings
 
     async def work_available(self, message: dict[str, Any]) -> None:
-        if self.free:
+        if self.free and not self.suspended:
             await self.lease_all(first=message["group"])
         else:  # it is busy after all: the wake must not end here
             await self.ask_for_another(message["group"])
@@ -160,127 +169,10 @@ class WorkerConsumer(AsyncWebsocketConsumer):
     async def leases_cancelled(self, message: dict[str, Any]) -> None:
         await self.tell(protocol.Cancel(leases=message["leases"], reason=message["reason"]))
 
-    # Leasing
-
-    @property
-    def me(self) -> str:
-        assert self.worker
-        return self.worker.id
-
-    async def refill(self, free: int, received: int | None) -> None:
-        """Lease to the free slots, less those for which a lease was under way when it counted them."""
-        under_way = 0 if received is None else max(self.leased - received, 0)
-        self.free = max(free - under_way, 0)
-        await self.lease_all()
-
-    async def lease_all(self, first: str = "") -> None:
-        """Lease to every free slot from the groups in turn, until a round over all of them brings nothing."""
-        async with self.leasing:
-            row = sorted(self.groups, key=lambda group: (group != first, random.random()))  # noqa: S311  only spreads
-            for group in row:
-                while self.free and not self.stopped and await self.lease_one(group):
-                    self.free -= 1
-
-    async def lease_one(self, group: str) -> bool:
-        assert self.worker
-        call = queue.lease(group, worker=self.me, owner=self.worker.owner, conn=self.channel_name, kinds=self.kinds)
-        leased = await call
-        await self.pass_on(group, leased.wake, leased.complete)
-        work = leased.granted
-        if work is None:
-            return False
-        self.leased += 1
-        await self.tell(
-            protocol.Lease(
-                lease=work.lease,
-                task=work.task,
-                group=group,
-                kind=work.kind.partition("@")[0],
-                subtasks=work.subtasks,
-                payloads=work.payloads,
-                subtask_seconds_max=work.seconds_max,
-            )
-        )
-        return True
-
-    async def ask_for_another(self, group: str) -> None:
-        conns = await queue.wake_another(group, kinds=self.kinds)
-        await events.wake(conns, group)
-
-    async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
-        """Answer a result, failure or release, and pass on what follows from it."""
-        if settled.reason:
-            await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
-            return
-        await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
-        group = queue.group_of(lease)
-        await events.cancel(settled.unwanted, "done_by_another")
-        await self.pass_on(group, settled.wake, [settled.task] if settled.complete else [])
-        if settled.task and not settled.complete:  # of a complete one its conclusion tells
-            await doors.announce_progress(settled.task, group)
-
-    async def pass_on(self, group: str, wake: list[str], complete: list[str]) -> None:
-        await events.wake(wake, group)
-        await events.conclude_later(complete)
-
-    # Presence
-
-    async def adopt(self, leases: list[str]) -> list[str]:
-        kept: list[str] = []
-        for group in self.groups:
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
-            if mine:
-                kept += await queue.adopt(group, worker=self.me, conn=self.channel_name, leases=mine)
-        return kept
-
-    async def note_presence(self, leases: list[str]) -> list[str]:
-        """Beat in every group; returns the leases of which nothing is wanted, those of foreign groups included."""
-        assert self.worker
-        unwanted = [lease for lease in leases if queue.group_of(lease) not in self.groups]
-        for group in self.groups:
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
-            unwanted += await queue.beat(
-                group, worker=self.me, conn=self.channel_name, kinds=self.kinds, slots=self.worker.slots, leases=mine
-            )
-        return unwanted
-
-    async def leave_group(self, group: str, how: str) -> None:
-        assert self.worker
-        left = await queue.leave(
-            group, worker=self.me, conn=self.channel_name, kinds=self.kinds, slots=self.worker.slots, how=how
-        )
-        await self.pass_on(group, left.wake, left.complete)
-
-    async def keep_checking(self) -> None:
-        """Who never says hello is closed; later token and membership are asked for again, and work too."""
-        await asyncio.sleep(settings.HELLO_SECONDS_MAX)
-        if self.worker is None:
-            await self.stop(protocol.CLOSE_MALFORMED, "no_hello", "No hello came.")
-            return
-        every = min(settings.MEMBERSHIP_CHECK_SECONDS, settings.IDLE_ASK_SECONDS)
-        while not self.stopped:
-            await asyncio.sleep(every * random.uniform(0.8, 1.0))  # noqa: S311  spreads thousands of checks
+    async def worker_changed(self, message: dict[str, Any]) -> None:
+        if self.worker:
             await self.check()
 
-    async def check(self) -> None:
-        assert self.bearer and self.worker
-        still = await database_sync_to_async(workers.check)(self.bearer, self.worker)
-        if still is None:
-            await self.stop(protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is no longer valid.")
-            return
-        for group in self.groups.keys() - still.keys():
-            await self.leave_group(group, queue.RELEASED)
-        self.groups = still
-        if self.free:
-            await self.lease_all()
-
-    # Sending
-
-    async def tell(self, frame: protocol.Frame) -> None:
-        if not self.stopped:
-            await self.send(bytes_data=protocol.encode(frame))
-
-    async def stop(self, close: int, code: str, message: str) -> None:
-        await self.tell(protocol.Error(code=code, message=message))
-        self.stopped = True
-        await self.close(close)
+    async def worker_drain(self, message: dict[str, Any]) -> None:
+        self.free = 0
+        await self.tell(protocol.Drain(reason="asked for by its owner"))

@@ -11,6 +11,7 @@ from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
+    count_connect,
     drop_input,
     drop_result,
     failures,
@@ -19,6 +20,7 @@ from tasks.queue.storage import (
     get_result,
     groups,
     keep_input,
+    leases_of,
     may_ask,
     online_workers,
     put_input,
@@ -45,6 +47,7 @@ __all__ = [
     "beat",
     "close",
     "complete",
+    "count_connect",
     "drop_input",
     "drop_result",
     "fail",
@@ -56,6 +59,7 @@ __all__ = [
     "groups",
     "keep_input",
     "lease",
+    "leases_of",
     "leave",
     "may_ask",
     "new_lease_id",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from django.conf import settings
 
@@ -26,10 +28,10 @@ def drop_input(group: Id, task: Id) -> None:
 def keep_input(group: Id, task: Id) -> bool:
     """A task that still waits must not lose its input to the clock; False if it is lost."""
     name, whole = task_key(group, task, "input"), ms(settings.INPUT_TTL_HOURS * 3600)
-    left: int = redis.connect().pttl(name)  # type: ignore[assignment]
+    left = int(redis.connect().pttl(name))
     if 0 < left < whole / 2:  # a write costs a look at the disk: not at each sweep
         redis.connect().pexpire(name, whole)
-    return left > 0
+    return left != -2  # no such key
 
 
 def failures(group: Id, task: Id) -> list[Blame]:
@@ -74,3 +76,21 @@ def online_workers(group: Id, kind: str) -> list[str]:
 def forget_group(group: Id) -> None:
     """Take a group off the sweep's list; its next task puts it back."""
     redis.connect().srem(GROUPS, str(group))
+
+
+CONNECTS_MS = 60_000
+
+
+async def count_connect(digest: str) -> int:
+    """One more connection of this token (its digest); returns how many within the running minute."""
+    name = f"fl:connects:{digest[:32]}"  # of no group
+    pipe = redis.connect_async().pipeline(transaction=True)
+    pipe.set(name, 0, nx=True, px=CONNECTS_MS)
+    pipe.incr(name)
+    return int((await pipe.execute())[1])
+
+
+async def leases_of(group: Id, conn: str) -> list[str]:
+    """The active leases of one connection in a group."""
+    held: Any = redis.connect_async().smembers(f"{base_key(group)}:c:{conn}")
+    return texts(await held)

@@ -8,10 +8,11 @@ import msgspec
 import structlog
 from django.conf import settings
 
+from accounts.models import SUCCESS
 from firmlight_client import kinds
 from tasks import events, queue, states
 from tasks.models import Task
-from tasks.services.end import INPUT_LOST, close_task, fail_task, record_contributions
+from tasks.services.end import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ def _conclude(task: Task, outcome: queue.Outcome) -> None:
         if outcome.decided and outcome.done + outcome.failed < outcome.split and not kind.is_decided(partial):
             events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
             return _go_on(task)
-        result = _finish(task, kind, partial)
+        result = _finish(task, kind, partial, outcome)
     except NotConcluded as error:
         fail_task(task, error.code, str(error))
         return None
@@ -87,13 +88,14 @@ def _combine(task: Task, outcome: queue.Outcome) -> tuple[kinds.Kind, Any]:
         raise NotConcluded("combine_failed", f"Its partial results do not fit: {type(error).__name__}.") from error
 
 
-def _finish(task: Task, kind: kinds.Kind, partial: Any) -> bytes:
-    """The result as JSON. Raises NotConcluded."""
+def _finish(task: Task, kind: kinds.Kind, partial: Any, outcome: queue.Outcome) -> bytes:
+    """The result as JSON; one that is not whole says so. Raises NotConcluded."""
     data = queue.get_input(task.group_id, task.pk)
     if data is None:
         raise NotConcluded(*INPUT_LOST)
     try:
-        result = msgspec.json.encode(kind.finish(partial, msgspec.msgpack.decode(data, type=kind.Params)))
+        value = kind.finish(partial, msgspec.msgpack.decode(data, type=kind.Params))
+        result = msgspec.json.encode(_marked(value, outcome) if outcome.failed and not outcome.decided else value)
     except Exception as error:
         log.exception("finish_failed", task=str(task.pk), kind=task.kind)
         raise NotConcluded("finish_failed", f"{kind.name} made no result of it: {error}") from error
@@ -104,10 +106,18 @@ def _finish(task: Task, kind: kinds.Kind, partial: Any) -> bytes:
     return result
 
 
+def _marked(value: Any, outcome: queue.Outcome) -> dict[str, Any]:
+    """The result of a task that went on without some subtasks; `subtasks` names a thousand of them at most."""
+    what = {"failed": outcome.failed, "of": outcome.split, "subtasks": sorted(outcome.missing)}
+    return {**(value if isinstance(value, dict) else {"result": value}), "incomplete": what}
+
+
 def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
     """The result is on disk (Redis answers after its fsync) before the row says SUCCEEDED."""
     queue.put_result(task.group_id, task.pk, result)
-    record_contributions(task, outcome.work, outcome.done)
+    record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         close_task(task, "decided" if outcome.decided else "succeeded")
+        without = f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
+        tell_creator(task, "task_finished", SUCCESS, f"{task.title} is finished{without}.")

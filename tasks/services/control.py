@@ -1,21 +1,62 @@
 """A member changes his mind about a running task."""
 
-from accounts.models import User
+from django.utils import timezone
+
+from accounts.models import WARNING, User
 from firmlight.errors import Conflict, Forbidden
 from groups import selectors as group_selectors
+from tasks import events, queue, states
 from tasks.models import Task
-from tasks.services.end import cancel_task
+from tasks.services.end import cancel_task, tell_creator
 
 
 def cancel(*, user: User, task: Task) -> None:
     """Cancel for its creator, the group's owner and moderators. Raises Forbidden, or Conflict if it is over."""
     check_control(user, task)
     if not cancel_task(task):
-        task.refresh_from_db()
-        raise Conflict(f"The task is {task.status} already.")
+        raise _already(task)
+    if task.creator_id != user.pk:
+        tell_creator(task, "task_cancelled", WARNING, f"{task.title} was cancelled by {user.username}.")
+
+
+def pause(*, user: User, task: Task) -> None:
+    """Stop a task that waits or runs; what is computed stays. Raises as `cancel` does."""
+    check_control(user, task)
+    row = Task.objects.filter(pk=task.pk)
+    if not any(row.move(start, states.PAUSED) for start in (states.QUEUED, states.RUNNING)):
+        raise _already(task)
+    follow_pause(task)
+
+
+def follow_pause(task: Task) -> None:
+    """The row says PAUSED: the queue follows, and running workers stop."""
+    held = queue.pause(task.group_id, task.pk).now()
+    events.tell(events.cancel(held, "paused"))
+    events.tell(events.task_changed(task.pk, task.group_id))
+
+
+def resume(*, user: User, task: Task) -> None:
+    """Go on with a paused task, splitting what is not split yet. Raises as `cancel` does."""
+    check_control(user, task)
+    started = task.started or timezone.now()
+    if not Task.objects.filter(pk=task.pk).move(states.PAUSED, states.RUNNING, started=started):
+        raise _already(task)
+    wake = queue.resume(task.group_id, task.pk).now()
+    progress = queue.progress(task.group_id, task.pk).now()
+    if progress and progress.complete:
+        events.conclude(task.pk)
+    elif progress is None or not progress.ended:
+        events.split(task.pk)
+    events.tell(events.wake(wake, task.group_id))
+    events.tell(events.task_changed(task.pk, task.group_id))
 
 
 def check_control(user: User, task: Task) -> None:
     membership = group_selectors.membership(user, task.group_id)
     if not (membership and membership.leads) and task.creator_id != user.pk:
         raise Forbidden("Only who submitted it, the group's owner and its moderators may do this.")
+
+
+def _already(task: Task) -> Conflict:
+    task.refresh_from_db()
+    return Conflict(f"The task is {task.status} already.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 
+from accounts.models import ERROR
+from accounts.notifications import notify
 from tasks import events, queue, states
-from tasks.models import Contribution, Task, Worker
+from tasks.models import MESSAGE_MAX, TRACEBACK_MAX, Contribution, SubtaskFailure, Task, Worker
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
 
@@ -22,8 +25,16 @@ def close_task(task: Task, reason: str) -> None:
 
 
 def fail_task(task: Task, code: str, message: str) -> bool:
-    """End a live task with an error; False if it has ended already."""
-    return _end(task, states.FAILED, {"error_code": code, "error_message": message[:2000]})
+    """End a live task with an error, and leave its creator word; False if it has ended already."""
+    ended = _end(task, states.FAILED, {"error_code": code, "error_message": message[:2000]})
+    if ended:
+        tell_creator(task, "task_failed", ERROR, f"{task.title} failed. {message}")
+    return ended
+
+
+def tell_creator(task: Task, code: str, level: str, text: str) -> None:
+    if task.creator_id:
+        notify([task.creator_id], code=code, level=level, text=text, group=task.group_id, task=task.pk)
 
 
 def cancel_task(task: Task) -> bool:
@@ -35,7 +46,7 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
     progress = queue.progress(task.group_id, task.pk).now()
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
-        record_contributions(task, progress.work, progress.done)  # who sees the end sees them too
+        record_work(task, progress.work, progress.done)  # who sees the end sees it too
     starts = [start for start, ends in states.TASK_MOVES.items() if finish in ends]
     moved = any(Task.objects.filter(pk=task.pk).move(start, finish, **changes) for start in starts)
     if moved:
@@ -43,15 +54,44 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
     return moved
 
 
-def record_contributions(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
-    """One row per worker, written as values: a second run changes nothing, and one at the same time does no harm."""
-    known = {str(pk) for pk in Worker.objects.filter(pk__in=list(work)).values_list("pk", flat=True)}
-    values = {worker: _values(row, done) for worker, row in work.items() if worker in known}
+def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
+    """Contributions and failures as rows: a second run changes nothing, and one at the same time does no harm."""
+    failures = queue.failures(task.group_id, task.pk)
+    workers = {*work, *(failure.worker for failure in failures)}
+    known = {str(pk) for pk in Worker.objects.filter(pk__in=workers).values_list("pk", flat=True)}
+    _record_contributions(task, {worker: _values(row, done) for worker, row in work.items() if worker in known})
+    _record_failures(task, failures, known)
+
+
+def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -> None:
+    rows = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items()]
     try:
-        Contribution.objects.bulk_create([Contribution(task=task, worker_id=pk, **row) for pk, row in values.items()])
+        with transaction.atomic():
+            Contribution.objects.bulk_create(rows)
     except IntegrityError:  # some are there: another conclusion wrote them, or died after it had
-        for pk, row in values.items():
-            Contribution.objects.update_or_create(task=task, worker_id=pk, defaults=row)
+        for worker, row in values.items():
+            Contribution.objects.update_or_create(task=task, worker_id=worker, defaults=row)
+
+
+def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -> None:
+    kept = set(SubtaskFailure.objects.filter(task=task).values_list("number", flat=True)) if failures else set()
+    rows = [_failure(task, number, failure, known) for number, failure in enumerate(failures) if number not in kept]
+    with contextlib.suppress(IntegrityError), transaction.atomic():  # another conclusion wrote them just now
+        SubtaskFailure.objects.bulk_create(rows)
+
+
+def _failure(task: Task, number: int, failure: queue.Blame, known: set[str]) -> SubtaskFailure:
+    return SubtaskFailure(
+        task=task,
+        number=number,
+        subtask=failure.subtask,
+        worker_id=failure.worker if failure.worker in known else None,
+        error=failure.error[:200],
+        message=failure.message[:MESSAGE_MAX],
+        traceback=failure.traceback[-TRACEBACK_MAX:],
+        at=datetime.fromtimestamp(failure.at / 1000, UTC),
+        final=failure.final,
+    )
 
 
 def _values(row: queue.Work, done: int) -> dict[str, object]:
@@ -63,6 +103,9 @@ def _values(row: queue.Work, done: int) -> dict[str, object]:
         "share": 100.0 * row.subtasks / done if done else 0.0,
         "compute_seconds": row.seconds,
         "failures": row.failures,
+        "copies": row.copies,
+        "saved_seconds": row.saved,
+        "wasted_seconds": row.wasted,
     }
 
 

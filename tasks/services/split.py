@@ -47,19 +47,27 @@ def split_task(task_id: str) -> None:
 def _split(task: Task, data: bytes) -> None:
     kind = _kind_of(task)
     params = msgspec.msgpack.decode(data, type=kind.Params)
-    Task.objects.filter(pk=task.pk).move(states.QUEUED, states.RUNNING, started=timezone.now())
+    if not _begin(task):
+        return
     opened = queue.open_task(
         task.group_id,
         task.pk,
         kind=task.kind_key,
         creator=task.creator_id or "",
         priority=task.priority,
-        seconds_max=kind.subtask_seconds_max,
+        seconds_max=task.subtask_seconds_max or kind.subtask_seconds_max,
         allow_partial=task.allow_partial,
         order=task.created.timestamp(),
     ).now()
     if not opened.ended:
         _push_all(task, batches(_payloads(kind, params)), opened.split)
+
+
+def _begin(task: Task) -> bool:
+    """Whether the task runs; False if it was paused or has ended since it was read."""
+    row = Task.objects.filter(pk=task.pk)
+    moved = row.move(states.QUEUED, states.RUNNING, started=timezone.now())
+    return bool(moved) or row.filter(status=states.RUNNING).exists()
 
 
 def _kind_of(task: Task) -> kinds.Kind:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID, uuid4
 
 import msgspec
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
 
 from accounts.models import User
 from firmlight.errors import Forbidden, Invalid
@@ -30,6 +32,8 @@ def submit_task(
     description: str = "",
     priority: str = states.NORMAL,
     allow_partial: bool = False,
+    deadline: datetime | None = None,
+    subtask_seconds_max: float | None = None,
 ) -> Task:
     """Accept a task: input into Redis, then the row, then the job; a row without input would be a lost task.
 
@@ -40,6 +44,7 @@ def submit_task(
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     check_priority(membership, priority)
     chosen = find_kind(kind)
+    check_times(chosen, deadline, subtask_seconds_max)
     data = encode_input(read_params(chosen, params, file))
     task = Task(
         id=uuid4(),
@@ -51,9 +56,12 @@ def submit_task(
         description=description,
         priority=priority,
         allow_partial=allow_partial,
+        deadline=deadline,
+        subtask_seconds_max=subtask_seconds_max,
     )
+    patient = has_backlog(author)
     store(task, data)
-    events.split(task.pk)
+    events.split(task.pk, patient=patient)
     return task
 
 
@@ -69,6 +77,21 @@ def store(task: Task, data: bytes) -> None:
 def check_priority(membership: Membership, priority: str) -> None:
     if priority == states.HIGH and not membership.leads:
         raise Forbidden("Only the group's owner and its moderators may raise the priority.")
+
+
+def check_times(kind: kinds.Kind, deadline: datetime | None, subtask_seconds_max: float | None) -> None:
+    """A submitter may ask for less than the kind allows, never for more of other people's time."""
+    if deadline is not None and deadline <= timezone.now():
+        raise Invalid(fields={"deadline": ["This is over already."]})
+    if subtask_seconds_max is not None and subtask_seconds_max > kind.subtask_seconds_max:
+        raise Invalid(fields={"subtask_seconds_max": [f"{kind.name} allows {kind.subtask_seconds_max:g} s at most."]})
+
+
+def has_backlog(author: User) -> bool:
+    """Whether so many of his tasks wait to be split already that others' come first."""
+    most = settings.SPLIT_BACKLOG_MAX
+    waiting = Task.objects.filter(status=states.QUEUED, creator=author).order_by()
+    return len(waiting.values_list("pk", flat=True)[: most + 1]) > most
 
 
 def find_kind(name: str) -> kinds.Kind:

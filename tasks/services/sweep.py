@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from tasks import events, queue, states
 from tasks.models import Task
-from tasks.services.end import close_task
+from tasks.services.control import follow_pause
+from tasks.services.end import INPUT_LOST, close_task, fail_task
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,15 @@ def _requeue_group(group: str) -> int:
             return total
 
 
+def fail_overdue() -> None:
+    """End the tasks whose deadline has passed. What is being concluded may still succeed."""
+    endable = [states.QUEUED, states.RUNNING, states.PAUSED]
+    for task in Task.objects.filter(status__in=endable, deadline__lte=timezone.now()):
+        fail_task(
+            task, "deadline_passed", f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
+        )
+
+
 def reconcile() -> None:
     """From the database's status: what should happen to each live task, and what Redis need not hold."""
     for task in Task.objects.filter(status__in=list(states.LIVE)).iterator():
@@ -42,17 +52,29 @@ def reconcile() -> None:
 
 
 def _reconcile_task(task: Task) -> None:
-    queue.keep_input(task.group_id, task.pk)
-    if task.status == states.AGGREGATING:
+    held = queue.keep_input(task.group_id, task.pk)
+    if not held and task.status != states.AGGREGATING:
+        fail_task(task, *INPUT_LOST)
+    elif task.status == states.PAUSED:
+        _reconcile_paused(task)
+    elif task.status == states.AGGREGATING:
         quiet = timedelta(seconds=settings.AGGREGATING_SECONDS_MAX)
         if task.changed < timezone.now() - quiet and _may_ask(task, settings.AGGREGATING_SECONDS_MAX):
             events.conclude(task.pk, again=True)
-    elif task.status in (states.QUEUED, states.RUNNING):
+    else:
         _reconcile_running(task)
+
+
+def _reconcile_paused(task: Task) -> None:
+    progress = queue.progress(task.group_id, task.pk).now()
+    if progress and progress.state != "paused":
+        follow_pause(task)
 
 
 def _reconcile_running(task: Task) -> None:
     progress = queue.progress(task.group_id, task.pk).now()
+    if progress and progress.state == "paused":
+        events.tell(events.wake(queue.resume(task.group_id, task.pk).now(), task.group_id))
     if progress and progress.complete:
         events.conclude(task.pk)
     elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils import timezone
 
 from accounts import selectors as account_selectors
-from accounts.models import User
+from accounts.models import ERROR, User
+from accounts.notifications import notify
 from accounts.selectors import Bearer
 from firmlight_client import kinds, protocol
 from groups import selectors as group_selectors
+from tasks import events
 from tasks.models import Worker
+
+
+@dataclass(frozen=True)
+class Duty:
+    """What a worker may do now: {group id: name}, and why it gets nothing ("" if it does)."""
+
+    groups: dict[str, str]
+    suspended: str
 
 
 @dataclass(frozen=True)
@@ -23,20 +34,20 @@ class Enrolled:
     name: str
     slots: int
     wanted: tuple[str, ...]
-    groups: dict[str, str]  # id -> name
+    duty: Duty
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
-    """Find or make the worker of this owner and name."""
-    facts = {
-        "slots": hello.slots,
-        "platform": hello.platform,
-        "client_version": hello.client_version,
-        "last_seen": timezone.now(),
-    }
-    worker, _ = Worker.objects.update_or_create(owner=user, name=hello.name, defaults=facts)
+    """Find or make the worker of this owner and name. One that is known is only read: the database may be locked."""
+    facts = {"slots": hello.slots, "platform": hello.platform, "client_version": hello.client_version}
+    worker = Worker.objects.filter(owner=user, name=hello.name, **facts).first()
+    if worker is None:
+        worker, _ = Worker.objects.update_or_create(
+            owner=user, name=hello.name, defaults={**facts, "last_seen": timezone.now()}
+        )
     wanted = tuple(hello.groups)
-    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, served_groups(user, wanted))
+    duty = Duty(served_groups(user, wanted), worker.suspended_reason)
+    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty)
 
 
 def served_groups(user: User, wanted: tuple[str, ...]) -> dict[str, str]:
@@ -46,12 +57,36 @@ def served_groups(user: User, wanted: tuple[str, ...]) -> dict[str, str]:
     return {pk: name for pk, name in every.items() if not keys or pk in keys or name.casefold() in keys}
 
 
-def check(bearer: Bearer, worker: Enrolled) -> dict[str, str] | None:
-    """The groups the worker serves now; None if its token is no longer valid."""
-    if not account_selectors.still_valid(bearer):
+def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
+    """What the worker may do now; None if its token is no longer valid or its owner removed it."""
+    row = Worker.objects.filter(pk=worker.id)
+    if not account_selectors.still_valid(bearer) or not row.update(last_seen=timezone.now()):
         return None
-    Worker.objects.filter(pk=worker.id).update(last_seen=timezone.now())
-    return served_groups(bearer.user, worker.wanted)
+    reason = row.values_list("suspended_reason", flat=True).first()
+    return Duty(served_groups(bearer.user, worker.wanted), reason or "")
+
+
+def suspend(worker_id: str, last_error: str) -> str:
+    """Give it nothing more until it is let back, and tell its owner why; returns why."""
+    most = settings.SUSPEND_AFTER_SUBMITTERS
+    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[:300]
+    row = Worker.objects.filter(pk=worker_id)
+    if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
+        worker = row.get()
+        text = f"Your worker {worker.name} gets no more work until you let it back. {reason}"
+        notify([worker.owner_id], code="worker_suspended", level=ERROR, text=text)
+    return reason
+
+
+def let_back(worker: Worker) -> None:
+    """Trust it again; its connections hear of it at once."""
+    Worker.objects.filter(pk=worker.pk).update(suspended=None, suspended_reason="")
+    events.tell(events.workers_changed([worker.pk]))
+
+
+def drain(worker: Worker) -> None:
+    """Let it finish what it holds, and leave."""
+    events.tell(events.drain(worker.pk))
 
 
 def match_kinds(offered: dict[str, str]) -> tuple[list[str], dict[str, str]]:

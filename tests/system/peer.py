@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import Any, TypeVar
 
 import msgspec
@@ -67,6 +68,15 @@ class Peer:
         except TimeoutError:
             return True
         return False
+
+    def beats_until_leased(self, seconds: float) -> protocol.Lease:
+        """Heartbeats all the while, as an idle worker sends them."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.send(protocol.Heartbeat(leases=[]))
+            with contextlib.suppress(TimeoutError):
+                return self.expect(protocol.Lease, 0.3)
+        raise TimeoutError("no lease came")
 
     def ready(self, slots: int = 1) -> None:
         self.send(protocol.Ready(slots=slots))

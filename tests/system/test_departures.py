@@ -20,6 +20,7 @@ def test_what_a_leaving_members_worker_held_goes_to_others(lab: Lab, peer: Conne
     stayer.work(3)
     assert lab.wait(task)["status"] == "succeeded"
     assert lab.result(task)["values"] == [0, 1, 2]
+    assert leaver.expect(protocol.Cancel).leases == [held.lease]
     leaver.complete(held)
     assert leaver.expect(protocol.Refused).reason == "unknown_lease"
     lab.submit(count=1)

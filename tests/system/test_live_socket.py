@@ -138,3 +138,16 @@ def test_a_malformed_message_is_named_and_closed_with_4400(lab: Lab, text: str) 
         socket.send(text)
         assert hear(socket)["code"] == "malformed_message"
         assert closes_with(socket) == 4400
+
+
+def test_who_has_left_the_group_hears_no_more_of_its_tasks(lab: Lab, peer: Callable[..., Peer]) -> None:
+    task = lab.submit(count=1)
+    with watching(lab, lab.access[2]) as socket:
+        ask(socket, type="subscribe", task=task)
+        assert hear(socket)["task"]["id"] == task
+        assert lab.api[2].post(f"groups/{lab.group}/leave/").status_code == 204
+        peer().work(1)
+        lab.wait(task)
+        with pytest.raises(TimeoutError):
+            while hear(socket, 0.5)["task"]["status"] != "succeeded":
+                pass

@@ -142,7 +142,7 @@ def test_a_worker_that_falls_silent_loses_its_lease_at_the_deadline(lab: Lab, pe
     silent, second = peer("anna"), peer("ben", person=2)
     lease = silent.lease()
     second.ready()
-    assert second.expect(protocol.Lease, seconds=5).subtasks == lease.subtasks
+    assert second.beats_until_leased(5).subtasks == lease.subtasks
 
 
 def test_a_heartbeat_keeps_the_lease_it_names(lab: Lab, peer: Connect) -> None:
@@ -274,7 +274,7 @@ def test_nothing_may_come_before_hello_and_no_second_one(lab: Lab, peer: Connect
 
 def test_who_never_says_hello_is_shown_out(lab: Lab, peer: Connect) -> None:
     code, frames = peer(hello=False).closed_with()
-    assert (code, frames[0].code) == (4400, "no_hello")
+    assert (code, frames[0].code) == (protocol.CLOSE_NO_HELLO, "no_hello")
 
 
 def test_a_huge_frame_ends_its_own_connection_only(lab: Lab, peer: Connect) -> None:

@@ -113,7 +113,8 @@ def test_partial_results_may_be_allowed(
     work(laptop)
     conclude(task)
     assert (task.status, task.done, task.failed) == (states.SUCCEEDED, 3, 1)
-    assert json.loads(result_of(task)) == {"count": 3, "sum": 6}
+    incomplete = {"failed": 1, "of": 4, "subtasks": [0]}
+    assert json.loads(result_of(task)) == {"count": 3, "sum": 6, "incomplete": incomplete}
 
 
 def test_a_factor_ends_the_task_early(split: Split, lease: Lease, laptop: Worker) -> None:

@@ -78,7 +78,14 @@ def check_choice(task: Task, choices: list[Task], owner: str, served: Mapping[st
 
 
 def check_run(model: Model, task: Task, worker: str, subtasks: list[int]) -> None:
-    assert set(subtasks) <= model.leasable(task, worker), (subtasks, worker, model.leasable(task, worker), task, model.online, model.leases)
+    assert set(subtasks) <= model.leasable(task, worker), (
+        subtasks,
+        worker,
+        model.leasable(task, worker),
+        task,
+        model.online,
+        model.leases,
+    )
     assert 1 <= len(subtasks) == len(set(subtasks)) <= LEASE_SUBTASKS_MAX
     if any(task.goes_alone(subtask) for subtask in subtasks) or worker not in task.known_workers:
         assert len(subtasks) == 1

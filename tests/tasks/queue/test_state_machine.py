@@ -5,14 +5,14 @@ After every step, whatever was called in whatever order:
 - every subtask is counted done at most once, and the partials name exactly the done ones;
 - done + failed + open == split;
 - every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the held ones;
-- it is held by two leases at most, of two workers; the second one was granted when nothing of the task waited, and no more
-  than the allowed share of a task's subtasks is ever leased so; whoever is first is counted, the other one refused;
+- it is held by two leases at most, of two workers; the second one was granted when nothing of the task waited, and no
+  more than the allowed share of a task's subtasks is ever leased so; whoever is first counts, the other is refused;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open;
 - a refused result names what of it can still be sent, and nothing of it was counted;
 - nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that failed or lost it while
   another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
-- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators without completing anything in between;
+- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed nothing in between;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
   served least, then in order of arrival;
 - a creator's `served` is what results were credited with, plus the estimates of active leases, plus where he started:

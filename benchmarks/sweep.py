@@ -1,0 +1,49 @@
+"""`python -m benchmarks.sweep`: seconds to requeue 100,000 leased subtasks whose workers are gone, a line a round.
+
+Run with the environment of a system; it uses that one's Redis.
+"""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+import django
+
+SUBTASKS, LEASE, ROUNDS = 100_000, 5000, 5
+
+
+def requeue_all() -> float:
+    from firmlight import redis
+    from tasks import queue as q
+
+    group, task, worker = str(uuid4()), str(uuid4()), str(uuid4())
+    q.open_task(
+        group, task, kind="ECHO@1", creator="nobody", priority="normal", seconds_max=60, allow_partial=False, order=1
+    ).now()
+    for first in range(0, SUBTASKS, LEASE):
+        q.push(group, task, first=first, payloads=[b"\x01"] * LEASE, last=first + LEASE == SUBTASKS).now()
+    base = f"fl:{{{group}}}"
+    redis.connect().hset(f"{base}:t:{task}:work", f"{worker}:speed", 1e6)
+    names = []
+    while granted := q.lease(group, worker=worker, owner=worker, conn="gone", kinds=["ECHO@1"]).now().granted:
+        names.append(granted.lease)
+    redis.connect().zadd(f"{base}:leases", dict.fromkeys(names, 1))
+    began = time.perf_counter()
+    while q.reap(group).now().more:
+        pass
+    seconds = time.perf_counter() - began
+    progress = q.progress(group, task).now()
+    assert progress and progress.waiting == SUBTASKS
+    q.close(group, task).now()
+    return seconds
+
+
+def main() -> None:
+    django.setup()
+    for _ in range(ROUNDS):
+        print(requeue_all(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Work for a connection: leases go out, results come in, news of both is passed on. Redis only, never the database."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from channels.db import database_sync_to_async
+
+from firmlight_client import protocol
+from tasks import events, queue
+from tasks.consumers import doors
+from tasks.consumers.line import Line
+from tasks.services import workers
+
+
+class Leasing(Line):
+    """`late` is the timer of a look for work that another worker will be late with."""
+
+    late: asyncio.TimerHandle | None = None
+
+    async def refill(self, free: int, received: int | None) -> None:
+        """Lease to the free slots, less those for which a lease was under way when it counted them."""
+        under_way = 0 if received is None else max(self.leased - received, 0)
+        self.free = max(free - under_way, 0)
+        await self.lease_all()
+
+    async def lease_all(self, first: str = "") -> None:
+        """Lease to every free slot from the groups in turn, until a round over all of them brings nothing."""
+        async with self.leasing:
+            row = sorted(self.groups, key=lambda group: (group != first, random.random()))  # noqa: S311  only spreads
+            for group in row:
+                while self.free and not self.stopped and not self.suspended and await self.lease_one(group):
+                    self.free -= 1
+
+    async def lease_one(self, group: str) -> bool:
+        assert self.worker
+        call = queue.lease(group, worker=self.me, owner=self.worker.owner, conn=self.channel_name, kinds=self.kinds)
+        leased = await call
+        await self.pass_on(group, leased.wake, leased.complete)
+        if leased.granted is None:
+            self.look_again(leased.ask_again_seconds)
+            return False
+        self.leased += 1
+        await self.send_lease(group, leased.granted)
+        return True
+
+    async def send_lease(self, group: str, work: queue.Granted) -> None:
+        lease = protocol.Lease(
+            lease=work.lease,
+            task=work.task,
+            group=group,
+            kind=work.kind.partition("@")[0],
+            subtasks=work.subtasks,
+            payloads=work.payloads,
+            subtask_seconds_max=work.seconds_max,
+        )
+        await self.tell(lease)
+
+    def look_again(self, seconds: float) -> None:
+        """Ask once more when a second copy may be wanted; the soonest time counts."""
+        if not seconds:
+            return
+        due = asyncio.get_running_loop().time() + seconds
+        if self.late is None or due < self.late.when():
+            self.forget_late()
+            self.late = asyncio.get_running_loop().call_at(due, self.ask_late)
+
+    def ask_late(self) -> None:
+        """As news of work to ourselves, so that it is handled in turn with all others."""
+        self.late = None
+        for group in self.groups:
+            self.remember(asyncio.create_task(self.channel_layer.send(self.channel_name, _work_in(group))))
+
+    def remember(self, task: asyncio.Task[None]) -> None:
+        """asyncio itself keeps no task alive."""
+        self.errands = {errand for errand in getattr(self, "errands", set()) if not errand.done()} | {task}
+
+    def forget_late(self) -> None:
+        if self.late:
+            self.late.cancel()
+            self.late = None
+
+    async def ask_for_another(self, group: str) -> None:
+        conns = await queue.wake_another(group, kinds=self.kinds)
+        await events.wake(conns, group)
+
+    async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
+        """Answer a result, failure or release, and pass on what follows from it."""
+        if settled.reason:
+            await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
+            return
+        await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
+        group = queue.group_of(lease)
+        await events.cancel(settled.unwanted, "done_by_another")
+        await self.pass_on(group, settled.wake, [settled.task] if settled.complete else [])
+        if settled.task and not settled.complete:  # of a complete one its conclusion tells
+            await doors.announce_progress(settled.task, group)
+
+    async def pass_on(self, group: str, wake: list[str], complete: list[str]) -> None:
+        await events.wake(wake, group)
+        await events.conclude_later(complete)
+
+    async def suspend(self, last_error: str) -> None:
+        """It fails everything: its other connections are told too, and its owner has word why."""
+        await database_sync_to_async(workers.suspend)(self.me, last_error)
+        await events.workers_changed([self.me])
+
+
+def _work_in(group: str) -> dict[str, str]:
+    return {"type": "work.available", "group": group}

@@ -1,0 +1,66 @@
+"""A worker's connection as a line: what it carries out, how it ends, and what it knows of who is at the other end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import structlog
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError
+from redis.exceptions import RedisError
+
+from accounts.selectors import Bearer
+from firmlight_client import protocol
+from tasks.services import workers
+
+log = structlog.get_logger(__name__)
+
+
+class Line(AsyncWebsocketConsumer):
+    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; `kinds` are
+    those of equal version here and there; `suspended` says why it gets nothing.
+    """
+
+    bearer: Bearer | None = None
+    worker: workers.Enrolled | None = None
+    free = 0
+    leased = 0
+    suspended = ""
+    stopped = False
+    heard = 0.0  # when a frame came last, monotonic seconds
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.leasing = asyncio.Lock()
+        self.groups: dict[str, str] = {}
+        self.kinds: list[str] = []
+
+    @property
+    def me(self) -> str:
+        assert self.worker
+        return self.worker.id
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Whatever came, from the worker or the channel layer: without Redis or database the worker comes back later.
+
+        It is told that the server restarts, so that its leases stay its own.
+        """
+        try:
+            await super().dispatch(message)
+        except (RedisError, DatabaseError):
+            log.exception("line_broken", worker=self.worker and self.worker.id, message=message.get("type"))
+            await self.hang_up(protocol.CLOSE_RESTARTING)
+
+    async def tell(self, frame: protocol.Frame) -> None:
+        if not self.stopped:
+            await self.send(bytes_data=protocol.encode(frame))
+
+    async def stop(self, close: int, code: str, message: str) -> None:
+        await self.tell(protocol.Error(code=code, message=message))
+        await self.hang_up(close)
+
+    async def hang_up(self, close: int) -> None:
+        if not self.stopped:
+            self.stopped = True
+            await self.close(close)

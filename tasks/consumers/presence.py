@@ -1,0 +1,120 @@
+"""Whether a worker is here, and what it may still do: heartbeats, and a look into the database now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+import structlog
+from channels.db import database_sync_to_async
+from django.conf import settings
+from django.db import DatabaseError
+from redis.exceptions import RedisError
+
+from firmlight_client import protocol
+from tasks import events, queue
+from tasks.consumers.leasing import Leasing
+from tasks.services import workers
+
+log = structlog.get_logger(__name__)
+
+
+class Presence(Leasing):
+    """`clock` checks the connection as long as it is open."""
+
+    clock: asyncio.Task[None] | None = None
+
+    async def arrive(self, frame: protocol.Hello) -> list[str]:
+        """Enter the worker and its duty; returns the leases it named that are still its own."""
+        assert self.bearer
+        self.worker = await database_sync_to_async(workers.enrol)(self.bearer.user, frame)
+        await self.channel_layer.group_add(events.worker_topic(self.me), self.channel_name)
+        self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
+        kept = await self.adopt(frame.leases)
+        await self.note_presence([])
+        return kept
+
+    async def adopt(self, leases: list[str]) -> list[str]:
+        kept: list[str] = []
+        for group in self.groups:
+            mine = [lease for lease in leases if queue.group_of(lease) == group]
+            if mine:
+                kept += await queue.adopt(group, worker=self.me, conn=self.channel_name, leases=mine)
+        return kept
+
+    async def note_presence(self, leases: list[str]) -> list[str]:
+        """Beat in every group; returns the leases of which nothing is wanted, those of foreign groups included.
+
+        Who is suspended only renews what it holds: nobody must wait for it to take anything.
+        """
+        assert self.worker
+        unwanted = [lease for lease in leases if queue.group_of(lease) not in self.groups]
+        kinds, slots = ([], 0) if self.suspended else (self.kinds, self.worker.slots)
+        for group in self.groups:
+            mine = [lease for lease in leases if queue.group_of(lease) == group]
+            call = queue.beat(group, worker=self.me, conn=self.channel_name, kinds=kinds, slots=slots, leases=mine)
+            unwanted += await call
+        return unwanted
+
+    async def leave_group(self, group: str, how: str) -> None:
+        assert self.worker
+        left = await queue.leave(
+            group, worker=self.me, conn=self.channel_name, kinds=self.kinds, slots=self.worker.slots, how=how
+        )
+        await self.pass_on(group, left.wake, left.complete)
+
+    async def keep_checking(self) -> None:
+        """Who never says hello is closed; later token and membership are asked for again, and work too."""
+        await asyncio.sleep(settings.HELLO_SECONDS_MAX)
+        if not self.heard:
+            await self.stop(protocol.CLOSE_NO_HELLO, "no_hello", "No hello came.")
+            return
+        every = min(settings.MEMBERSHIP_CHECK_SECONDS, settings.IDLE_ASK_SECONDS)
+        while not self.stopped:
+            await asyncio.sleep(every * random.uniform(0.8, 1.0))  # noqa: S311  spreads thousands of checks
+            try:
+                await self.check()
+            except (RedisError, DatabaseError):
+                log.warning("check_failed", worker=self.me, exc_info=True)  # the next round tries again
+
+    async def check(self) -> None:
+        if self.bearer is None or self.worker is None:
+            return  # its hello is still being answered: the database may be slow
+        duty = await database_sync_to_async(workers.check)(self.bearer, self.worker)
+        if duty is None:
+            await self.stop(protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is no longer valid.")
+            return
+        for group in self.groups.keys() - duty.groups.keys():
+            await self.drop_group(group)
+        self.groups = duty.groups
+        await self.note_suspension(duty.suspended)
+        if self.free and not self.is_silent:
+            await self.lease_all()
+
+    async def drop_group(self, group: str) -> None:
+        """It serves this group no longer: what it holds of it goes to others, and it stops."""
+        held = await queue.leases_of(group, self.channel_name)
+        await self.leave_group(group, queue.RELEASED)
+        if held:
+            await self.tell(protocol.Cancel(leases=held, reason="not_a_member"))
+
+    async def note_suspension(self, reason: str) -> None:
+        if reason == self.suspended:
+            return
+        self.suspended = reason
+        if reason:
+            for group in self.groups:
+                await self.leave_group(group, queue.KEPT)
+            await self.tell_suspension()
+        else:
+            await self.note_presence([])
+
+    async def tell_suspension(self) -> None:
+        if self.suspended:
+            await self.tell(protocol.Error(code="suspended", message=self.suspended))
+
+    @property
+    def is_silent(self) -> bool:
+        """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it would be late."""
+        return time.monotonic() - self.heard > max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3)
