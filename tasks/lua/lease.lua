@@ -3,7 +3,7 @@
 -- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1; the first lease of a
 -- worker on a task, a subtask that was lost and one that failed go alone.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a second time.
--- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks.
+-- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks, or none.
 -- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
 --       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
 -- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
@@ -14,9 +14,12 @@ local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldes
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
 
+-- What this lease was granted already, {} if it was lost meanwhile: its id must never stand for other subtasks, or the end
+-- of its first task would take them along.
 local function granted_before()
   local rec = lease_of(a.lease)
-  if not rec or rec.active ~= '1' then return nil end
+  if not rec then return nil end
+  if rec.active ~= '1' then return {} end
   local t = redis.call('HMGET', key('t', rec.task), 'kind', 'max_ms')
   return {rec.task, t[1], tonumber(t[2]), rec.list, get_many(key('t', rec.task, 'payloads'), rec.list)}
 end

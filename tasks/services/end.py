@@ -64,6 +64,9 @@ def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
 
 
 def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -> None:
+    Contribution.objects.filter(task=task).exclude(
+        worker__in=list(values)
+    ).delete()  # of a conclusion that came to nothing
     rows = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items()]
     try:
         with transaction.atomic():

@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from accounts.models import User
 from firmlight_echo import Echo
 from tasks import queue, states
 from tasks.models import Contribution, Task, Worker
@@ -210,3 +211,16 @@ def test_of_several_conclusions_at_once_one_does_it(split: Split, work: Work, la
     task.refresh_from_db()
     assert (task.status, task.done) == (states.SUCCEEDED, 50)
     assert Contribution.objects.filter(task=task).count() == 1
+
+
+def test_rows_of_a_conclusion_that_came_to_nothing_are_not_added_up(
+    split: Split, work: Work, laptop: Worker, alice: User
+) -> None:
+    """Redis went back a second between two conclusions: somebody else has done the work now."""
+    task = split(count=4)
+    tower = Worker.objects.create(owner=alice, name="tower")
+    Contribution.objects.create(task=task, worker=tower, subtasks=4, share=100.0)
+    work(laptop)
+    conclude(task)
+    (row,) = Contribution.objects.filter(task=task)
+    assert (row.worker, row.subtasks) == (laptop, 4)

@@ -93,6 +93,20 @@ def test_a_wake_is_not_spent_on_the_idle_entry_of_a_dead_connection(pool: Pool) 
     assert alive.lease().task == task
 
 
+def test_a_lease_that_was_lost_before_its_answer_came_stands_for_nothing_else(pool: Pool) -> None:
+    """Redis was away for longer than a lease: the client repeats a call that was granted at its first run."""
+    first, second = pool.task(1), pool.task(1)
+    worker, other = pool.connect("laptop"), pool.connect("other")
+    call = queue.lease(pool.group, worker="laptop", owner="o", conn=worker.name, kinds=worker.kinds)
+    granted = call.now().granted
+    assert granted and granted.task == first
+    pool.expire(granted)
+    assert other.complete(other.lease()).complete, "it takes what was lost"
+    assert call.now().granted is None
+    queue.close(pool.group, first).now()
+    assert pool.progress(second).waiting == 1
+
+
 def test_a_thousand_tasks_of_one_do_not_delay_the_small_one_of_another(pool: Pool) -> None:
     for _ in range(1000):
         pool.task(creator="alice")
