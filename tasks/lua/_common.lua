@@ -12,7 +12,8 @@
 --   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept only for subtasks
 --                          that were given back or copied; any other is in :wait, or in exactly one active lease
---   t:<task>:blame         hash: "<subtask>:losses", "<subtask>:attempts", "<subtask>:by:<worker>" -> when
+--   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>", "<subtask>:attempts" -> how often,
+--                          "<subtask>:by:<worker who failed it>" -> when
 --   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
 --   t:<task>:missing       list of subtasks that failed for good
 --   t:<task>:partials      list of accepted partials

@@ -152,20 +152,19 @@ local function let_go(rec, list)
   return alone
 end
 
--- How often each of `list` was lost or failed (`what`), as a list of numbers.
+-- How often each of `list` was lost or failed (`what`), as a list of numbers. (Behind the losses the last loser is noted.)
 local function blamed(task, list, what)
   local names, counts = {}, {}
   for i, subtask in ipairs(list) do names[i] = subtask .. ':' .. what end
-  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do counts[i] = tonumber(count or 0) end
+  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do counts[i] = tonumber(string.match(count or '0', '^%d+')) end
   return counts
 end
 
 -- Each of `list` was lost once more. Returns those that may be tried again.
 local function count_losses(rec, t, list)
-  local again, noted = {}, {}
+  local again, noted, loser = {}, {}, ' ' .. rec.worker .. ' ' .. now
   for i, before in ipairs(blamed(rec.task, list, 'losses')) do
-    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':losses', before + 1
-    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':by:' .. rec.worker, now
+    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':losses', (before + 1) .. loser
     if before + 1 < a.losses_max then
       again[#again + 1] = list[i]
     else

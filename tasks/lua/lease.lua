@@ -36,14 +36,22 @@ local function online(kind)
   return others[kind]
 end
 
+-- When this worker failed the subtask, or lost it as the last one did; nil if it did neither.
+local function blamed_at(blame, subtask, worker)
+  local failed = redis.call('HGET', blame, subtask .. ':by:' .. worker)
+  if failed then return tonumber(failed) end
+  local loser, at = string.match(redis.call('HGET', blame, subtask .. ':losses') or '', '^%d+ (%S+) (%d+)')
+  return loser == worker and tonumber(at) or nil
+end
+
 -- A subtask is not given again to a worker that failed or lost it while another one that takes the kind is online; unless
 -- that one has had no time for it for long.
 local function barred(task, t, subtask)
   local blame = key('t', task, 'blame')
-  local failed = redis.call('HGET', blame, subtask .. ':by:' .. a.worker)
-  if not failed or tonumber(failed) < now - a.barred_ms then return false end
+  local at = blamed_at(blame, subtask, a.worker)
+  if not at or at < now - a.barred_ms then return false end
   for _, member in ipairs(online(t.kind)) do
-    if redis.call('HEXISTS', blame, subtask .. ':by:' .. string.match(member, '^%S+')) == 0 then return true end
+    if not blamed_at(blame, subtask, string.match(member, '^%S+')) then return true end
   end
   return false
 end

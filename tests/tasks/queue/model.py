@@ -31,6 +31,7 @@ class Task:
     attempts: Counter[int] = field(default_factory=Counter)
     losses: Counter[int] = field(default_factory=Counter)
     blamed: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    loser: dict[int, str] = field(default_factory=dict)  # the last one
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
 
     @property
@@ -97,7 +98,8 @@ class Model:
 
     def barred(self, task: Task, subtask: int, worker: str) -> bool:
         takers = {other for other in self.online.values() if task.kind in self.kinds[other]}
-        return worker in task.blamed[subtask] and bool(takers - task.blamed[subtask])
+        blamed = task.blamed[subtask] | {task.loser.get(subtask, "")}
+        return worker in blamed and bool(takers - blamed)
 
     def leasable(self, task: Task, worker: str) -> set[int]:
         if task.complete or task.paused or task.kind not in self.kinds[worker]:
@@ -196,7 +198,7 @@ class Model:
         lease.active, lease.overdue = False, 0
         for subtask in self._let_wait(lease.task, lease.owes):
             lease.task.losses[subtask] += 1
-            lease.task.blamed[subtask].add(lease.worker)
+            lease.task.loser[subtask] = lease.worker
             if lease.task.losses[subtask] >= MAX_LOSSES:
                 lease.task.failed.append(subtask)
                 lease.task.close_subtask(subtask)
