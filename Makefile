@@ -9,7 +9,7 @@ REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe
 SERVER := firmlight accounts groups tasks benchmarks
 
-.PHONY: help setup setup-dev run demo check test bench lock clean
+.PHONY: help setup setup-dev run demo check test chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -27,6 +27,9 @@ demo: setup  ## show the whole of it in a minute
 
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
+	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

@@ -20,7 +20,7 @@ from firmlight.embedded.home import Home
 from firmlight.embedded.problem import Problem
 
 BASE = Path(__file__).resolve().parents[2]
-GROUP = "firmlight"
+FIRST, GROUP = "first", "firmlight"
 START_SECONDS_MAX = 15.0
 STOP_SECONDS_MAX = 40.0
 BROKEN = {"BACKOFF", "FATAL", "EXITED"}
@@ -122,12 +122,24 @@ class Supervisor:
             )
         first = [part.name for part in self.parts if part.first]
         others = [part.name for part in self.parts if not part.first]
-        groups = [("first", first, 1), (GROUP, others, 2)]
+        groups = [(FIRST, first, 1), (GROUP, others, 2)]
         return text + "".join(GROUPED.format(group=g, names=",".join(n), priority=p) for g, n, p in groups if n)
 
     def start_parts(self) -> None:
         """Start every part that is not running yet; do not wait for them."""
         self._call("startProcessGroup", GROUP, False)
+
+    def start_part(self, name: str) -> None:
+        """Start a part that `stop_part` stopped; do not wait for it."""
+        self._call("startProcess", self._full_name(name), False)
+
+    def stop_part(self, name: str) -> None:
+        """Stop one part in good order; it stays down until `start_part`."""
+        self._call("stopProcess", self._full_name(name))
+
+    def _full_name(self, name: str) -> str:
+        (part,) = (part for part in self.parts if part.name == name)
+        return f"{FIRST if part.first else GROUP}:{name}"
 
     def states(self) -> dict[str, tuple[str, int]]:
         """Part -> (supervisor's name of its state, process id or 0). Raises Problem if supervisor is gone."""

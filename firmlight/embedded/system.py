@@ -23,6 +23,10 @@ READY_SECONDS_MAX = 120.0
 PREPARE_SECONDS_MAX = 300.0
 LOOK_SECONDS = 2.0
 GRACE_SECONDS = 3
+# A ping now and then keeps routers from forgetting the connection. The pong waits behind whatever is under way: 8 MiB
+# take 256 s on a line of 32 KiB/s. Work does not wait for it: a worker that is not heard of loses its leases.
+WS_PING_SECONDS, WS_PONG_SECONDS_MAX = 20, 300
+FRAME_BYTES_MAX = 16 * 2**20
 
 
 class System:
@@ -101,6 +105,16 @@ class System:
         living = {name: pid for name, (_, pid) in self._supervisor.states().items() if pid}
         return {**living, "supervisord": self._supervisor.process.pid}
 
+    def stop_part(self, name: str) -> None:
+        """Stop one part in good order; it stays down until `start_part`."""
+        assert self._supervisor is not None, "not started"
+        self._supervisor.stop_part(name)
+
+    def start_part(self, name: str) -> None:
+        """Start what `stop_part` stopped; do not wait for it."""
+        assert self._supervisor is not None, "not started"
+        self._supervisor.start_part(name)
+
     def watch(self) -> None:
         """Stay until something fails for good. Raises Problem then; ends otherwise by a signal only."""
         assert self._supervisor is not None, "not started"
@@ -133,15 +147,10 @@ class System:
     def _parts(self) -> list[Part]:
         web = [
             *("uvicorn", "firmlight.asgi:application", "--host", self.host, "--port", str(self.port)),
-            *(
-                "--lifespan",
-                "off",
-                "--no-access-log",
-                "--no-server-header",
-                "--timeout-graceful-shutdown",
-                f"{GRACE_SECONDS}",
-            ),
-            *("--ws-per-message-deflate", "false", "--ws-max-size", str(16 * 2**20)),
+            *("--lifespan", "off", "--no-access-log", "--no-server-header"),
+            *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
+            *("--ws-per-message-deflate", "false", "--ws-max-size", str(FRAME_BYTES_MAX)),
+            *("--ws-ping-interval", str(WS_PING_SECONDS), "--ws-ping-timeout", str(WS_PONG_SECONDS_MAX)),
         ]
         level = self.environment.get("LOG_LEVEL", "INFO")
         worker = ["celery", "-A", "firmlight", "worker", "--loglevel", level]
@@ -150,7 +159,7 @@ class System:
         return [
             _python("web", web),
             _python("jobs-short", [*worker, "-Q", "short", "-n", "short@%h", "-P", "threads", "-c", "2", *quiet]),
-            _python("jobs-long", [*worker, "-Q", "long", "-n", "long@%h", "-P", "threads", "-c", "1", *quiet]),
+            _python("jobs-long", [*worker, "-Q", "long,bulk", "-n", "long@%h", "-P", "threads", "-c", "2", *quiet]),
             # Its own handler of SIGTERM writes to the database, and hangs when it interrupts just that. It has
             # nothing to tidy up: what is due is in the database.
             _python("beat", beat, signal="KILL"),

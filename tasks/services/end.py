@@ -64,7 +64,7 @@ def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
 
 
 def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -> None:
-    # Rows of a conclusion that came to nothing: Redis may have gone back since, and others may have done the work again.
+    # Rows of a conclusion that came to nothing: Redis may have gone back since, and others have done the work again.
     Contribution.objects.filter(task=task).exclude(worker__in=list(values)).delete()
     rows = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items()]
     try:

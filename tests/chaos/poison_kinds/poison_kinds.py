@@ -1,0 +1,50 @@
+"""A kind of which some subtasks never succeed. A folder on PYTHONPATH with a dist-info is an installed package."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from firmlight_client.kinds import Kind
+
+
+class PoisonParams(msgspec.Struct, forbid_unknown_fields=True):
+    """`count` subtasks, of which those in `bad` fail in this way, wherever they run."""
+
+    count: int
+    bad: list[int]
+    how: Literal["raise", "exit", "segfault", "hang"]
+
+
+class Poison(Kind):
+    """Payload `[i, how]`, how "" for the good ones; partial a list of numbers."""
+
+    name, title, version = "POISON", "Fails (for tests)", "1"
+    Params = PoisonParams
+    subtask_seconds_max = 1.0
+
+    def split(self, params: PoisonParams) -> Iterator[Any]:
+        for number in range(params.count):
+            yield number, params.how if number in params.bad else ""
+
+    def run(self, payload: Any) -> list[int]:
+        number, how = payload
+        if how == "raise":
+            raise ValueError("poison")
+        if how == "exit":
+            sys.exit(3)
+        if how == "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if how == "hang":
+            time.sleep(3600)
+        return [number]
+
+    def combine(self, a: list[int], b: list[int]) -> list[int]:
+        return a + b
+
+    def finish(self, partial: list[int], params: PoisonParams) -> dict[str, Any]:
+        return {"values": sorted(partial)}

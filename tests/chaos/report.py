@@ -1,0 +1,76 @@
+"""The table at the end of a run, and what it must show."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from tests.chaos.controller import Controller
+from tests.chaos.people import Person
+from tests.chaos.workload import Order
+
+MUST_BE_ZERO = {"lost": "lost", "twice": "counted twice or not at all", "wrong": "wrong"}
+
+
+class Report:
+    def __init__(self, controller: Controller, people: list[Person], settled_seconds: float) -> None:
+        self.controller, self.people, self.settled_seconds = controller, people, settled_seconds
+        self.orders = [order for person in people for order in person.orders if order.id]
+        self.verdicts = Counter(order.verdict for order in self.orders)
+
+    @property
+    def bad(self) -> list[Order]:
+        return [order for order in self.orders if order.verdict in MUST_BE_ZERO or not order.verdict]
+
+    def show(self) -> None:
+        console = Console(width=100)
+        console.print(self._faults())
+        console.print(self._tasks())
+        for order in self.bad:
+            console.print(f"{order.verdict}: {order.id} {order.kind} {order.params}: {order.why}", style="red")
+        for complaint in self.controller.complaints:
+            console.print(complaint, style="red")
+
+    def _faults(self) -> Table:
+        table = Table("fault", "times", "leases hit", "p50 s", "p99 s", "max s", title="Recovery")
+        samples = self.controller.recovery.samples
+        for name, count in sorted(self.controller.counts.items()):
+            table.add_row(name, str(count), *_quantiles(samples.get(name, [])))
+        poison = sum(order.kind == "POISON" for order in self.orders)
+        table.add_row("poison tasks", str(poison), *_quantiles([]))
+        every = [seconds for row in samples.values() for seconds in row]
+        table.add_section()
+        table.add_row("all", str(sum(self.controller.counts.values()) + poison), *_quantiles(every))
+        table.caption = "seconds until the first subtask of a lease held at the fault is done or leased elsewhere"
+        return table
+
+    def _tasks(self) -> Table:
+        table = Table("tasks", "", title=f"Chaos, seed {self.controller.options.seed}")
+        kinds = Counter(order.kind for order in self.orders)
+        table.add_row("accepted", f"{len(self.orders)} ({', '.join(f'{n} {k}' for k, n in sorted(kinds.items()))})")
+        table.add_row("subtasks counted", str(sum(o.facts["counts"]["done"] for o in self.orders if o.facts)))
+        table.add_row("submissions without an answer", str(sum(person.unanswered for person in self.people)))
+        table.add_row("exact", str(self.verdicts["exact"]))
+        table.add_row("failed for the right reason", f"{self.verdicts['failed']} {self._reasons()}")
+        table.add_row("cancelled as asked", str(self.verdicts["cancelled"]))
+        for verdict, words in MUST_BE_ZERO.items():
+            table.add_row(
+                words, str(self.verdicts[verdict]), style="bold red" if self.verdicts[verdict] else "bold green"
+            )
+        table.add_row("last task over after the last fault", f"{self.settled_seconds:.1f} s")
+        return table
+
+    def _reasons(self) -> str:
+        codes = Counter(
+            (o.facts["error"] or {}).get("code") or "result gone" for o in self.orders if o.verdict == "failed"
+        )
+        return f"({', '.join(f'{n} {code}' for code, n in codes.items())})" if codes else ""
+
+
+def _quantiles(samples: list[float]) -> list[str]:
+    if not samples:
+        return ["", "", "", ""]
+    return [str(len(samples)), *(f"{float(np.quantile(samples, q)):.2f}" for q in (0.5, 0.99, 1.0))]

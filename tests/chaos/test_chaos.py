@@ -1,0 +1,69 @@
+"""Whatever dies: a task that was accepted ends with the exact result or a clear error, and nothing is counted twice."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from firmlight.embedded.system import System
+from tests.chaos import options as asked
+from tests.chaos.controller import Controller
+from tests.chaos.fleet import PATH, Fleet
+from tests.chaos.people import Memory, Person
+from tests.chaos.report import Report
+from tests.chaos.workload import Imagination
+from tests.kinds.site import Site, html
+from tests.support.patient import PatientLab
+from tests.system.conftest import SHORT
+
+END_SECONDS_MAX = 60.0
+PAGES = {
+    "/": html("root", "/a", "/b"),
+    "/a": html("a", "/b", "/c"),
+    "/b": html("b", "/"),
+    "/c": html("c", "/a", "/d"),
+    "/d": html("d"),
+}
+SETTINGS = SHORT | {
+    "SPLIT_QUIET_SECONDS_MAX": "3",
+    "AGGREGATING_SECONDS_MAX": "4",
+    "ACCESS_TOKEN_MINUTES": "1000",
+    "RETRY_ELSEWHERE_SECONDS_MAX": "5",
+    "HELLO_SECONDS_MAX": "10",  # longer than a line is cut
+    "WORKER_CONNECTS_PER_MINUTE_MAX": "600",
+    "PYTHONPATH": PATH,
+}
+
+
+def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path, static_root: str) -> None:
+    options = asked.read()
+    Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g}")
+    system = System(tmp_path / "var", env=SETTINGS | {"STATIC_ROOT": static_root})
+    with Site("127.0.0.1", PAGES).running() as site, system, PatientLab(system.url) as lab:
+        fleet = Fleet(system, lab, tmp_path)
+        try:
+            report = run(options, system, lab, fleet, site.url)
+        finally:
+            fleet.close()
+    report.show()
+    assert not report.bad
+    assert not report.controller.complaints
+    assert report.verdicts["exact"] > 0
+
+
+def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, site: str) -> Report:
+    memory = Memory()
+    people = [Person(lab, Imagination(options.seed, number, site, list(PAGES)), memory) for number in range(3)]
+    controller = Controller(options, system, lab, fleet, memory)
+    for person in people:
+        person.start()
+    controller.run()
+    healed = time.monotonic()
+    for person in people:
+        person.finish(END_SECONDS_MAX)
+    settled = time.monotonic() - healed
+    controller.complaints += fleet.deserters()
+    controller.recovery.finish()
+    return Report(controller, people, settled)

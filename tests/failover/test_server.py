@@ -1,0 +1,149 @@
+"""What the server's own processes, its database and its machine may suffer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from firmlight.embedded.system import System
+from tests.failover.conftest import Start
+from tests.support import faults
+from tests.support.patient import PatientLab, until
+from tests.support.worker import Worker
+from tests.system.conftest import SHORT
+
+MakeSystem = Callable[..., System]
+Crew = Callable[[PatientLab], AbstractContextManager[list[Worker]]]
+
+
+@pytest.fixture
+def make_system(tmp_path: Path, static_root: str) -> Iterator[MakeSystem]:
+    """make_system(LEASE_SECONDS="15"): one for this test alone, started."""
+    made: list[System] = []
+
+    def make(**env: str) -> System:
+        made.append(System(tmp_path / f"var-{len(made)}", env=SHORT | {"STATIC_ROOT": static_root} | env))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for system in made:
+        system.stop()
+
+
+@pytest.fixture
+def crew(tmp_path: Path) -> Crew:
+    """crew(lab): two welcome workers of two people, while the block lasts."""
+
+    @contextmanager
+    def sign_on(lab: PatientLab) -> Iterator[list[Worker]]:
+        names = {1: "machine-1", 2: "machine-2"}
+        workers = [Worker(lab.url, lab.worker_token(n), name, tmp_path / name) for n, name in names.items()]
+        try:
+            for worker in workers:
+                worker.hear("connected")
+            yield workers
+        finally:
+            for worker in workers:
+                worker.kill()
+
+    return sign_on
+
+
+def test_a_task_goes_on_over_a_killed_web(system: System, lab: PatientLab, start: Start) -> None:
+    workers = [start(1), start(2)]
+    task = lab.submit("ECHO", count=200, seconds=0.02, collect=True)
+    workers[0].hear("done")
+    killed = time.monotonic()
+    faults.kill_part(system, "web")
+    for worker in workers:
+        worker.hear("connected", after=killed)
+    lab.is_exact(task, 200)
+
+
+def test_after_a_killed_web_idle_workers_begin_at_once(system: System, lab: PatientLab, start: Start) -> None:
+    worker = start(1)
+    lab.is_exact(lab.submit("ECHO", count=1, collect=True), 1)
+    killed = time.monotonic()
+    faults.kill_part(system, "web")
+    worker.hear("connected", after=killed)
+    began = time.monotonic()
+    lab.is_exact(lab.submit("ECHO", count=1, collect=True), 1)
+    assert time.monotonic() - began < 2, "nobody was woken by connections that are gone"
+
+
+def test_a_split_that_was_killed_is_split_to_its_end(system: System, lab: PatientLab, start: Start) -> None:
+    start(1), start(2)
+    task = lab.submit("ECHO", count=150_000)
+    until(lambda: lab.task(task)["counts"]["total"], lambda total: total >= 1)
+    old = faults.kill_part(system, "jobs-long")
+    at_kill = lab.task(task)["counts"]["total"]
+    assert at_kill < 150_000, "it was too late to kill it"
+    faults.comes_back(system, "jobs-long", old)
+    found = lab.wait(task)
+    assert found["status"] == "succeeded", found
+    assert lab.result(task) == {"count": 150_000, "sum": 150_000 * 149_999 // 2}
+    assert sum(row["subtasks"] for row in found["contributions"]) == found["counts"]["done"] == 150_000
+
+
+def test_a_conclusion_that_was_killed_is_concluded_again(system: System, lab: PatientLab, start: Start) -> None:
+    start(1)
+    task = lab.submit("ECHO", count=60_000, collect=True)
+    until(lambda: lab.task(task)["status"], lambda status: status in ("aggregating", "succeeded"))
+    faults.kill_part(system, "jobs-short")
+    lab.is_exact(task, 60_000)
+
+
+def test_a_killed_beat_comes_back_and_sweeps(system: System, lab: PatientLab, start: Start) -> None:
+    task = lab.submit("ECHO", count=20, seconds=0.05, collect=True)
+    old = faults.kill_part(system, "beat")
+    victim = start(1)
+    victim.hear("done")
+    victim.freeze()  # its lease is over without a word: only the sweep finds that for who is idle
+    faults.comes_back(system, "beat", old)
+    start(2)
+    lab.is_exact(task, 20)
+
+
+def test_a_locked_database_loses_nothing(system: System, lab: PatientLab, start: Start) -> None:
+    worker = start(1)
+    task = lab.submit("ECHO", count=30, seconds=0.02, collect=True)
+    worker.hear("done")
+    locked = time.monotonic()
+    faults.lock_database(system, 3)  # the chaos run holds it for 10 s; writers wait for 20
+    lab.is_exact(task, 30)
+    assert not worker.said("disconnected", after=locked), "leases and results need no database"
+    lab.is_exact(lab.submit("ECHO", count=5, collect=True), 5)
+
+
+def test_workers_keep_their_leases_over_a_killed_web(make_system: MakeSystem, crew: Crew) -> None:
+    """The lease is longer than the restart, as it is by default: nothing is computed twice."""
+    system = make_system(LEASE_SECONDS="15")
+    with PatientLab(system.url) as lab, crew(lab) as workers:
+        task = lab.submit("ECHO", count=2, seconds=4, collect=True)
+        first = [worker.hear("leased").at for worker in workers]
+        killed = time.monotonic()
+        faults.kill_part(system, "web")
+        for worker in workers:
+            worker.hear("connected", after=killed)
+        lab.is_exact(task, 2)
+        assert [len(worker.said("leased", after=min(first))) for worker in workers] == [1, 1]
+
+
+def test_a_machine_that_lost_its_power_goes_on_with_the_same_workers(make_system: MakeSystem, crew: Crew) -> None:
+    system = make_system()
+    with PatientLab(system.url) as lab, crew(lab) as workers:
+        task = lab.submit("ECHO", count=150, seconds=0.05, collect=True)
+        for worker in workers:
+            worker.hear("done")
+        killed = time.monotonic()
+        faults.kill_machine(system)
+        system.stop()  # lets go of what this process still holds of it: the lock, the pipe
+        system.start()
+        for worker in workers:
+            worker.hear("connected", after=killed, seconds=40)
+        lab.is_exact(task, 150)

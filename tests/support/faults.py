@@ -1,0 +1,86 @@
+"""What may befall a running system, each as one function."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import redis
+
+from firmlight.embedded.system import System
+from tests.support.patient import until
+
+
+def kill_part(system: System, name: str) -> int:
+    """SIGKILL a part that supervisor starts again; returns the process id that it had."""
+    pid = until(lambda: system.pids().get(name))
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def comes_back(system: System, name: str, old: int) -> int:
+    """Wait until another process is there; returns its id."""
+    return until(lambda: system.pids().get(name, old), lambda pid: pid != old)
+
+
+def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
+    """Stop Redis, cut off the end of its append-only file, start it. Returns how many bytes it lost.
+
+    Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not whole.
+    """
+    system.stop_part("redis")
+    lost = cut_tail(system, bytes_lost)
+    system.start_part("redis")
+    return lost
+
+
+def log_of_writes(system: System) -> Path:
+    """The newest incremental file of Redis's append-only log."""
+    files = (system.home.redis / "appendonlydir").glob("*.incr.aof")
+    return max(files, key=lambda file: int(file.name.split(".")[-3]))
+
+
+def cut_tail(system: System, bytes_lost: int) -> int:
+    """Shorten the log by at most so many bytes, while Redis is down; returns how many it lost."""
+    file = log_of_writes(system)
+    lost = min(bytes_lost, file.stat().st_size)
+    os.truncate(file, file.stat().st_size - lost)
+    return lost
+
+
+def flush_redis(system: System) -> None:
+    with redis.Redis.from_url(system.redis_url) as client:
+        client.flushall()
+
+
+@contextlib.contextmanager
+def database_locked(system: System) -> Iterator[None]:
+    """Nobody else can write (nor begin to) while this lasts."""
+    lock = sqlite3.connect(system.home.database, timeout=30, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        lock.rollback()
+        lock.close()
+
+
+def lock_database(system: System, seconds: float) -> None:
+    with database_locked(system):
+        time.sleep(seconds)
+
+
+def kill_machine(system: System) -> None:
+    """SIGKILL everything at once: the keeper first, so that it starts nothing again, then all it kept."""
+    pids = system.pids()
+    processes = [psutil.Process(pid) for pid in (pids.pop("supervisord"), *pids.values())]
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(processes, timeout=5)
