@@ -87,8 +87,7 @@ class Person(threading.Thread):
     # The end
 
     def finish(self, seconds: float) -> None:
-        """No new tasks; all must come to an end in this time."""
-        self.leaving.set()
+        """No new tasks; all must come to an end in this time. `leaving` is set for everybody first."""
         self.join()
         if self.error:
             raise self.error

@@ -62,6 +62,8 @@ def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, s
     controller.run()
     healed = time.monotonic()
     for person in people:
+        person.leaving.set()
+    for person in people:
         person.finish(END_SECONDS_MAX)
     settled = time.monotonic() - healed
     controller.complaints += fleet.deserters()
