@@ -21,6 +21,11 @@ class IllegalMove(ValueError):
     """A move that TASK_MOVES does not list: a fault of the caller, never of the user."""
 
 
+def starts_of(finish: str) -> list[str]:
+    """The states from which a task may go to `finish`."""
+    return [start for start, ends in TASK_MOVES.items() if finish in ends]
+
+
 def check_move(start: str, finish: str) -> None:
     """Raise IllegalMove unless a task may go from `start` to `finish`."""
     if finish not in TASK_MOVES.get(start, ()):

@@ -74,7 +74,8 @@ class Leasing(Line):
 
     def remember(self, task: asyncio.Task[None]) -> None:
         """asyncio itself keeps no task alive."""
-        self.errands = {errand for errand in getattr(self, "errands", set()) if not errand.done()} | {task}
+        self.errands.add(task)
+        task.add_done_callback(self.errands.discard)
 
     def forget_late(self) -> None:
         if self.late:

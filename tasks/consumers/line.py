@@ -35,6 +35,7 @@ class Line(AsyncWebsocketConsumer):
         self.leasing = asyncio.Lock()
         self.groups: dict[str, str] = {}
         self.kinds: list[str] = []
+        self.errands: set[asyncio.Task[None]] = set()
 
     @property
     def me(self) -> str:

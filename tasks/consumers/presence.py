@@ -117,4 +117,4 @@ class Presence(Leasing):
     @property
     def is_silent(self) -> bool:
         """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it would be late."""
-        return time.monotonic() - self.heard > max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3)
+        return time.monotonic() - self.heard > queue.online_seconds()

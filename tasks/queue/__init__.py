@@ -6,7 +6,7 @@ event loop. One call concerns one group, whose keys are one cluster slot. `lua/_
 
 from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
 from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
-from tasks.queue.keys import group_of, new_lease_id
+from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
@@ -63,6 +63,7 @@ __all__ = [
     "leave",
     "may_ask",
     "new_lease_id",
+    "online_seconds",
     "online_workers",
     "open_task",
     "outcome",

@@ -49,8 +49,13 @@ def limits() -> dict[str, Any]:
     }
 
 
+def online_seconds() -> float:
+    """Who was not heard of for longer does not count as here."""
+    return max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3)
+
+
 def online_ms() -> int:
-    return ms(max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3))
+    return ms(online_seconds())
 
 
 def texts(items: Iterable[bytes]) -> list[str]:

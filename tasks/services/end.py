@@ -47,8 +47,8 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
         record_work(task, progress.work, progress.done)  # who sees the end sees it too
-    starts = [start for start, ends in states.TASK_MOVES.items() if finish in ends]
-    moved = any(Task.objects.filter(pk=task.pk).move(start, finish, **changes) for start in starts)
+    row = Task.objects.filter(pk=task.pk)
+    moved = any(row.move(start, finish, **changes) for start in states.starts_of(finish))
     if moved:
         close_task(task, finish)
     return moved
@@ -76,7 +76,9 @@ def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -
 
 
 def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -> None:
-    kept = set(SubtaskFailure.objects.filter(task=task).values_list("number", flat=True)) if failures else set()
+    if not failures:  # mostly: no transaction for nothing
+        return
+    kept = set(SubtaskFailure.objects.filter(task=task).values_list("number", flat=True))
     rows = [_failure(task, number, failure, known) for number, failure in enumerate(failures) if number not in kept]
     with contextlib.suppress(IntegrityError), transaction.atomic():  # another conclusion wrote them just now
         SubtaskFailure.objects.bulk_create(rows)

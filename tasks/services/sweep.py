@@ -36,11 +36,10 @@ def _requeue_group(group: str) -> int:
 
 def fail_overdue() -> None:
     """End the tasks whose deadline has passed. What is being concluded may still succeed."""
-    endable = [states.QUEUED, states.RUNNING, states.PAUSED]
-    for task in Task.objects.filter(status__in=endable, deadline__lte=timezone.now()):
-        fail_task(
-            task, "deadline_passed", f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
-        )
+    unfinished = Task.objects.filter(status__in=states.starts_of(states.CANCELLED))
+    for task in unfinished.filter(deadline__lte=timezone.now()):
+        message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
+        fail_task(task, "deadline_passed", message)
 
 
 def reconcile() -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 from firmlight.embedded.system import System
 from tests.chaos.fleet import Berth, Fleet
@@ -52,10 +53,7 @@ class Controller:
                 self.cut_line,
                 self.slow_line,
                 self.reset_line,
-                *(
-                    lambda part=part: self.kill_part(part)
-                    for part in ("web", "jobs-short", "jobs-long", "beat", "redis")
-                ),
+                *(partial(self.kill_part, part) for part in PARTS),
                 self.forget_tail,
                 self.lock_database,
                 self.let_in_hostile,
