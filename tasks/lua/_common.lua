@@ -10,8 +10,9 @@
 --                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
---   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept only for subtasks
---                          that were given back or copied; any other is in :wait, or in exactly one active lease
+--   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept of those that
+--                          were given back or copied, but not of those in :again; any other is in :wait, or in exactly
+--                          one active lease
 --   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>", "<subtask>:attempts" -> how often,
 --                          "<subtask>:by:<worker who failed it>" -> when
 --   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]

@@ -135,20 +135,20 @@ local function settle_others(t, others)
   return unwanted
 end
 
--- The open ones of `list` that no active lease but `rec` has. All open ones are noted as no longer held by it.
-local function let_go(rec, list)
-  local open, left, noted, alone = open_flags(rec.task, list), {}, {}, {}
-  for i, subtask in ipairs(list) do
-    if open[i] then left[#left + 1] = subtask end
+-- Those of `list` that no active lease but `rec`, which is active too and so owes open ones only, has. The others are noted
+-- as held without it.
+local function let_go(rec, t, list)
+  if t.copied == '0' then return list end
+  local alone, shared = {}, {}
+  for i, known in ipairs(get_many(key('t', rec.task, 'held'), list)) do
+    local others = known and without(words(known), rec.id) or {}
+    if #others == 0 then
+      alone[#alone + 1] = list[i]
+    else
+      shared[#shared + 1], shared[#shared + 2] = list[i], table.concat(others, ' ')
+    end
   end
-  local held = key('t', rec.task, 'held')
-  local known = redis.call('HLEN', held) > 0 and get_many(held, left) or {}
-  for i, subtask in ipairs(left) do
-    local others = known[i] and without(words(known[i]), rec.id) or {}
-    noted[#noted + 1], noted[#noted + 2] = subtask, table.concat(others, ' ')
-    if #others == 0 then alone[#alone + 1] = subtask end
-  end
-  set_many(held, noted)
+  set_many(key('t', rec.task, 'held'), shared)
   return alone
 end
 
@@ -163,22 +163,32 @@ end
 -- Each of `list` was lost once more. Returns those that may be tried again.
 local function count_losses(rec, t, list)
   local again, noted, loser = {}, {}, ' ' .. rec.worker .. ' ' .. now
-  for i, before in ipairs(blamed(rec.task, list, 'losses')) do
-    noted[#noted + 1], noted[#noted + 2] = list[i] .. ':losses', (before + 1) .. loser
-    if before + 1 < a.losses_max then
-      again[#again + 1] = list[i]
+  local before = #rec.list == 1 and blamed(rec.task, list, 'losses') or {}  -- who was lost before is leased alone
+  for i, subtask in ipairs(list) do
+    local times = (before[i] or 0) + 1
+    noted[#noted + 1], noted[#noted + 2] = subtask .. ':losses', times .. loser
+    if times < a.losses_max then
+      again[#again + 1] = subtask
     else
-      local message = 'its worker vanished ' .. (before + 1) .. ' times'
-      fail_for_good(rec.task, t, list[i], {list[i], rec.worker, 'lost', message, ''})
+      local message = 'its worker vanished ' .. times .. ' times'
+      fail_for_good(rec.task, t, subtask, {subtask, rec.worker, 'lost', message, ''})
     end
   end
   set_many(key('t', rec.task, 'blame'), noted)
   return again
 end
 
+-- Lost subtasks are leased alone, from :again.
+local function put_behind(rec, t, list)
+  local held, again = key('t', rec.task, 'held'), count_losses(rec, t, list)
+  if redis.call('HLEN', held) > 0 then del_many(held, again) end
+  each_chunk(again, function(...) redis.call('RPUSH', key('t', rec.task, 'again'), ...) end)
+end
+
 -- Released subtasks go back to the front in their order: to :again those that were lost or failed before, or they
 -- would be leased with others, and to whoever failed them.
-local function put_back(task, list)
+local function put_back(rec, list)
+  local task, noted = rec.task, {}
   local clean = redis.call('EXISTS', key('t', task, 'blame')) == 0
   local losses = clean and {} or blamed(task, list, 'losses')
   local attempts = clean and {} or blamed(task, list, 'attempts')
@@ -186,23 +196,20 @@ local function put_back(task, list)
   for i = #list, 1, -1 do
     local row = (clean or losses[i] + attempts[i] == 0) and wait or again
     row[#row + 1] = list[i]
+    noted[#noted + 1], noted[#noted + 2] = list[i], ''
   end
+  set_many(key('t', task, 'held'), noted)
   each_chunk(again, function(...) redis.call('LPUSH', key('t', task, 'again'), ...) end)
   each_chunk(wait, function(...) redis.call('LPUSH', key('t', task, 'wait'), ...) end)
 end
 
--- Take subtasks away from an active lease; open ones that no other lease has wait again. `why`: 'lost' counts as a loss
--- of the subtask and makes it be leased alone; 'released' puts it back where it was. Returns how many wait.
+-- Take subtasks away from an active lease; those that no other lease has wait again. `why`: 'lost' counts as a loss of
+-- the subtask and makes it be leased alone; 'released' puts it back where it was. Returns how many were taken.
 local function give_back(rec, t, list, why)
-  local back = let_go(rec, list)
+  local back = let_go(rec, t, list)
   unlease(rec.task, #back)
   charge(t.creator, -tonumber(rec.charge) * #list)
-  if why == 'lost' then
-    back = count_losses(rec, t, back)
-    each_chunk(back, function(...) redis.call('RPUSH', key('t', rec.task, 'again'), ...) end)
-  else
-    put_back(rec.task, back)
-  end
+  if why == 'lost' then put_behind(rec, t, back) else put_back(rec, back) end
   relist(rec.task, t)
   return #back
 end

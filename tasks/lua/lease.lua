@@ -96,8 +96,10 @@ local function take_run(task, n)
   end
 end
 
-local function note_holder(task, taken)
+-- Whoever had one of these before must be able to tell that this lease has it now.
+local function note_holder(task, taken, was_given_back)
   local held = key('t', task, 'held')
+  if was_given_back then return redis.call('HSET', held, taken[1], a.lease) end
   if redis.call('HLEN', held) == 0 then return end
   for i, known in ipairs(get_many(held, taken)) do
     if known then redis.call('HSET', held, taken[i], a.lease) end
@@ -123,11 +125,12 @@ local function try_task(task)
   local t = hash(key('t', task))
   if not t.state then return nil end
   local taken = take_again(task, t)
-  if #taken == 0 then taken = take_run(task, size(task, t)) end
+  local was_given_back = #taken > 0
+  if not was_given_back then taken = take_run(task, size(task, t)) end
   relist(task, t)  -- before it is charged: an estimate must not become the floor
   if #taken == 0 then return nil end
   redis.call('HINCRBY', key('t', task), 'leased', #taken)
-  note_holder(task, taken)
+  note_holder(task, taken, was_given_back)
   return grant(task, t, taken, '0')
 end
 
