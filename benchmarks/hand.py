@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -19,6 +20,8 @@ class HandWorker(threading.Thread):
     def __init__(self, url: str, token: str, name: str, each: float) -> None:
         super().__init__(daemon=True)
         self.each = each
+        self.held: list[str] = []
+        self.closed = threading.Event()
         self.socket = connect(
             f"ws{url.removeprefix('http')}/ws/worker/",
             subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
@@ -29,6 +32,7 @@ class HandWorker(threading.Thread):
         self.start()
 
     def close(self) -> None:
+        self.closed.set()
         self.socket.close()
         self.join(5)
 
@@ -40,6 +44,7 @@ class HandWorker(threading.Thread):
             while True:
                 frame = protocol.decode_from_server(self.socket.recv())  # type: ignore[arg-type]
                 if isinstance(frame, protocol.Welcome):
+                    threading.Thread(target=self.beat, args=(frame.heartbeat_seconds,), daemon=True).start()
                     self.say(protocol.Ready(slots=1))
                 elif isinstance(frame, protocol.Lease):
                     self.work(frame)
@@ -48,8 +53,15 @@ class HandWorker(threading.Thread):
         except ConnectionClosed:
             pass
 
+    def beat(self, seconds: float) -> None:
+        """Heartbeats: without them a worker counts as away."""
+        while not self.closed.wait(seconds):
+            with contextlib.suppress(ConnectionClosed):
+                self.say(protocol.Heartbeat(leases=self.held))
+
     def work(self, lease: protocol.Lease) -> None:
         """One subtask after the other, until somebody says that the rest is not wanted."""
+        self.held = [lease.lease]
         for _ in lease.subtasks:
             if self.is_cancelled(lease.lease):
                 return self.say(protocol.Ready(slots=1))

@@ -12,6 +12,7 @@ from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
     count_connect,
+    drop_group,
     drop_input,
     drop_result,
     failures,
@@ -27,7 +28,7 @@ from tasks.queue.storage import (
     put_result,
     tasks_with_state,
 )
-from tasks.queue.whole import close, outcome, pause, progress, reap, resume, undecide
+from tasks.queue.whole import close, mend, outcome, pause, progress, reap, resume, undecide
 
 __all__ = [
     "KEPT",
@@ -48,6 +49,7 @@ __all__ = [
     "close",
     "complete",
     "count_connect",
+    "drop_group",
     "drop_input",
     "drop_result",
     "fail",
@@ -62,6 +64,7 @@ __all__ = [
     "leases_of",
     "leave",
     "may_ask",
+    "mend",
     "new_lease_id",
     "online_seconds",
     "online_workers",

@@ -78,6 +78,14 @@ def forget_group(group: Id) -> None:
     redis.connect().srem(GROUPS, str(group))
 
 
+def drop_group(group: Id) -> None:
+    """Forget everything about a group that is no more: what its members were served, their results."""
+    client = redis.connect()
+    for name in client.scan_iter(match=f"{base_key(group)}:*", count=1000):
+        client.unlink(name)
+    forget_group(group)
+
+
 CONNECTS_MS = 60_000
 
 

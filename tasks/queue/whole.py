@@ -41,6 +41,11 @@ def resume(group: Id, task: Id) -> Call[Conns]:
     return Call("resume", base_key(group), {"task": str(task), **limits()}, texts)
 
 
+def mend(group: Id, task: Id) -> Call[tuple[int, Conns]]:
+    """Let open subtasks that are neither waiting nor leased wait again; how many there were, and whom to wake."""
+    return Call("mend", base_key(group), {"task": str(task), **limits()}, lambda r: (r[0], texts(r[1])))
+
+
 def progress(group: Id, task: Id) -> Call[Progress | None]:
     """Where a task stands; None if it has no state (not split yet, or over)."""
     return Call("progress", base_key(group), {"task": str(task)}, read_progress)

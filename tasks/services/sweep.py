@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.control import follow_pause
@@ -78,6 +79,17 @@ def _reconcile_running(task: Task) -> None:
         events.conclude(task.pk)
     elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
         events.split(task.pk)
+    elif progress:
+        _mend(task)
+
+
+def _mend(task: Task) -> None:
+    """Nothing should ever be found. What is would keep its task waiting for ever."""
+    found, conns = queue.mend(task.group_id, task.pk).now()
+    if found:
+        log.error("subtasks_found", task=str(task.pk), subtasks=found)
+    if conns:
+        events.tell(events.wake(conns, task.group_id))
 
 
 def _split_is_quiet(task: Task, progress: queue.Progress | None) -> bool:
@@ -107,8 +119,14 @@ def _drop_finished(group: str) -> None:
 
 
 def purge() -> None:
-    """Forget groups that hold nothing any more. Inputs and results expire by themselves, in Redis."""
-    for group in queue.groups():
+    """Forget groups that hold nothing any more, and all about those that are no more. The rest expires by itself."""
+    held = queue.groups()
+    there = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
+    for group in held:
         live = Task.objects.filter(group_id=group, status__in=list(states.LIVE)).exists()
-        if not live and not queue.tasks_with_state(group):
+        if live or queue.tasks_with_state(group):
+            continue
+        if group in there:
             queue.forget_group(group)
+        else:
+            queue.drop_group(group)

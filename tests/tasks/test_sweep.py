@@ -72,6 +72,18 @@ def test_a_complete_task_whose_conclusion_was_lost_is_concluded(
     assert jobs_sent() == ["tasks.conclude"]
 
 
+def test_subtasks_that_are_nowhere_are_found_by_the_sweep(
+    split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker
+) -> None:
+    task = split(count=3)
+    client = redis.Redis.from_url(live_settings.REDIS_URL)
+    client.delete(f"fl:{{{task.group_id}}}:t:{task.pk}:wait")
+    client.close()
+    assert work(laptop) == 0
+    reconcile()
+    assert work(laptop) == 3
+
+
 def test_a_conclusion_that_takes_too_long_is_asked_for_again(split: Callable[..., Task], jobs_sent: Jobs) -> None:
     task = split(count=3)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
@@ -154,3 +166,18 @@ def test_groups_without_anything_are_forgotten(split: Callable[..., Task], group
     queue.put_input(uuid4(), uuid4(), b"x")
     purge()
     assert queue.groups() == []
+
+
+def test_nothing_is_kept_of_a_group_that_is_no_more(
+    split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker
+) -> None:
+    task = split(count=3)
+    work(laptop)
+    queue.put_result(task.group_id, task.pk, b"1")
+    task.group.delete()
+    reconcile()
+    client = redis.Redis.from_url(live_settings.REDIS_URL)
+    assert client.exists(f"fl:{{{task.group_id}}}:served"), "kept until the purge"
+    purge()
+    assert client.keys(f"fl:{{{task.group_id}}}*") == []
+    client.close()

@@ -162,10 +162,14 @@ class SlotProcess:
         self._watch(seconds_max)
 
     def quit(self, job: int) -> None:
-        """End this job: between two subtasks if that comes soon, with its process otherwise."""
+        """End this job: between two subtasks if that comes soon, with its process otherwise.
+
+        A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much again.
+        """
         self._unwatch()
         self._write(wire.Quit(job))
-        self.timer = asyncio.get_running_loop().call_later(QUIT_SECONDS, self._kill)
+        patience = 0.0 if self._seconds_at_it() > QUIT_SECONDS else QUIT_SECONDS
+        self.timer = asyncio.get_running_loop().call_later(patience, self._kill)
 
     def close(self) -> None:
         """End the process and start no other; `run` returns then."""
@@ -180,6 +184,10 @@ class SlotProcess:
 
     # Time
 
+    def _seconds_at_it(self) -> float:
+        """How long it has been at what it does now."""
+        return (perf_counter_ns() - self.current[1]) / 1e9
+
     def _watch(self, seconds: float) -> None:
         self.timer = asyncio.get_running_loop().call_later(seconds, self._check)
 
@@ -191,7 +199,7 @@ class SlotProcess:
     def _check(self) -> None:
         """Kill the process if the subtask it is at has had its time; else look again when that is over."""
         since = self.current[1]
-        left = self.seconds_max - (perf_counter_ns() - since) / 1e9
+        left = self.seconds_max - self._seconds_at_it()
         if left > 0:
             self._watch(left + 0.001)
         else:

@@ -1,0 +1,16 @@
+-- Open subtasks that neither wait nor are in an active lease wait again, and a task that has something to lease is listed.
+-- Every other script sees to that; this one heals what a fault left, for a task that would wait for ever.
+-- args: task idle_ms online_ms
+-- returns {how many subtasks were found, {connections to wake}}
+local t = hash(key('t', a.task))
+if not t.state then return {0, {}} end
+local found = {}
+if waiting(a.task) == 0 and redis.call('ZCOUNT', key('t', a.task, 'leases'), '-inf', '(+inf') == 0 then
+  found = redis.call('HKEYS', key('t', a.task, 'payloads'))
+  each_chunk(found, function(...) redis.call('RPUSH', key('t', a.task, 'again'), ...) end)
+  redis.call('HSET', key('t', a.task), 'leased', 0)
+end
+local listed = redis.call('ZSCORE', key('q', t.kind, t.prio, t.creator), a.task)
+relist(a.task, t)
+local unlisted = not listed and redis.call('ZSCORE', key('q', t.kind, t.prio, t.creator), a.task)
+return {#found, unlisted and wake(t.kind, waiting(a.task)) or {}}
