@@ -63,9 +63,10 @@ class Ready(Frame, tag="ready"):
 
 
 class Heartbeat(Frame, tag="heartbeat"):
-    """Renews the leases it names, and no others."""
+    """Renews the leases it names, and those that are still under way to it. `received`: as in Ready."""
 
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
+    received: Count | None = None
 
 
 class Result(Frame, tag="result"):

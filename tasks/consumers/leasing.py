@@ -21,9 +21,14 @@ class Leasing(Line):
 
     async def refill(self, free: int, received: int | None) -> None:
         """Lease to the free slots, less those for which a lease was under way when it counted them."""
-        under_way = 0 if received is None else max(self.leased - received, 0)
-        self.free = max(free - under_way, 0)
+        self.note_received(received)
+        self.free = max(free - len(self.under_way), 0)
         await self.lease_all()
+
+    def note_received(self, received: int | None) -> None:
+        """So many leases have come to the worker. Of one that does not count all have."""
+        left = 0 if received is None else max(self.leased - received, 0)
+        self.under_way = self.under_way[-left:] if left else []
 
     async def lease_all(self, first: str = "") -> None:
         """Lease to every free slot from the groups in turn, until a round over all of them brings nothing."""
@@ -42,6 +47,7 @@ class Leasing(Line):
             self.look_again(leased.ask_again_seconds)
             return False
         self.leased += 1
+        self.under_way.append(leased.granted.lease)
         await self.send_lease(group, leased.granted)
         return True
 

@@ -18,8 +18,9 @@ log = structlog.get_logger(__name__)
 
 
 class Line(AsyncWebsocketConsumer):
-    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; `kinds` are
-    those of equal version here and there; `suspended` says why it gets nothing.
+    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; those
+    `under_way` have not arrived as far as it said; `kinds` are those of equal version here and there; `suspended` says
+    why it gets nothing.
     """
 
     bearer: Bearer | None = None
@@ -35,6 +36,7 @@ class Line(AsyncWebsocketConsumer):
         self.leasing = asyncio.Lock()
         self.groups: dict[str, str] = {}
         self.kinds: list[str] = []
+        self.under_way: list[str] = []
         self.errands: set[asyncio.Task[None]] = set()
 
     @property

@@ -114,7 +114,8 @@ class WorkerConsumer(Presence):
         await self.refill(frame.slots, frame.received)
 
     async def on_heartbeat(self, frame: protocol.Heartbeat) -> None:
-        unwanted = await self.note_presence(frame.leases)
+        self.note_received(frame.received)
+        unwanted = await self.note_presence([*frame.leases, *self.under_way])
         if unwanted:
             await self.tell(protocol.Cancel(leases=unwanted, reason="not_wanted"))
 

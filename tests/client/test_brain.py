@@ -70,7 +70,7 @@ def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
 def test_heartbeats_come_when_they_are_due(brain: Brain) -> None:
     brain.received(lease(), 0.0)
     assert sent(brain.tick(4.9)) == []
-    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=["L1"])]
+    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=["L1"], received=1)]
     assert sent(brain.tick(9.9)) == []
     assert brain.next_beat == 10.0
 
@@ -158,7 +158,7 @@ def test_a_suspended_worker_stays_and_is_told_so_once_a_connection(brain: Brain)
     told = Tell("error", {"code": "suspended", "message": "It failed on tasks of three people."})
     assert brain.received(suspension(), 0.0) == [told]
     assert brain.received(suspension(), 0.0) == []
-    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=[])]
+    assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=[], received=0)]
     gone, _ = brain.disconnected(1006, "no answer")
     assert isinstance(gone, Tell)
     assert gone.facts["why"] == "no answer"  # a suspension is no reason for that

@@ -158,6 +158,19 @@ def test_a_heartbeat_keeps_the_lease_it_names(lab: Lab, peer: Connect) -> None:
     assert busy.expect(protocol.Accepted)
 
 
+def test_a_lease_still_on_its_way_is_kept_by_heartbeats_that_cannot_name_it(lab: Lab, peer: Connect) -> None:
+    lab.submit(count=1)
+    far, second = peer("anna"), peer("ben", person=2)
+    lease = far.lease()
+    second.ready()
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        far.send(protocol.Heartbeat(leases=[], received=0))
+        assert second.hears_nothing(0.3)
+    far.send(protocol.Heartbeat(leases=[], received=1))  # it has come, and it is not named
+    assert second.beats_until_leased(5).subtasks == lease.subtasks
+
+
 def test_a_late_result_counts_if_nobody_was_faster(lab: Lab, peer: Connect) -> None:
     task = lab.submit(count=1)
     late = peer("anna")

@@ -218,7 +218,7 @@ class Brain(Ledger):
         if self.welcome and now >= self.next_beat:
             self.next_beat = now + self.welcome.heartbeat_seconds
             self.attempt = 0  # this connection holds
-            self.do(Send(protocol.Heartbeat(leases=self._leases())))
+            self.do(Send(protocol.Heartbeat(leases=self._leases(), received=self.leases_received)))
 
     def _on_disconnected(self, code: int, reason: str) -> None:
         self.welcome, self.offered, self.suspended = None, 0, ""
