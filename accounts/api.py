@@ -1,5 +1,6 @@
 """The REST addresses of accounts: they translate, services decide."""
 
+from typing import Any
 from uuid import UUID
 
 import django_filters
@@ -13,9 +14,11 @@ from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 from rest_framework.views import APIView
 
 from accounts import notifications, selectors, serializers, services
+from accounts.audit import address_of
 from accounts.authentication import session_of, user_of
-from accounts.models import Notification, User, WorkerToken
+from accounts.models import Notification, Session, User, WorkerToken
 from accounts.serializers import validated
+from firmlight.pagination import Pagination
 
 
 def _signed_in(user: User, request: Request, status: int) -> Response:
@@ -32,6 +35,8 @@ class PublicView(APIView):
 
 
 class RegisterView(PublicView):
+    throttles = {"POST": ("register",)}
+
     @extend_schema(request=serializers.Registration, responses={201: serializers.SignedInSerializer})
     def post(self, request: Request) -> Response:
         user = services.register(**validated(serializers.Registration, request))
@@ -39,13 +44,19 @@ class RegisterView(PublicView):
 
 
 class LoginView(PublicView):
+    throttles = {"POST": ("login",)}
+
     @extend_schema(request=serializers.Login, responses=serializers.SignedInSerializer)
     def post(self, request: Request) -> Response:
-        user = services.check_credentials(**validated(serializers.Login, request))
+        """After too many failures 429 `too_many_attempts`, whether or not there is such an account."""
+        data = validated(serializers.Login, request)
+        user = services.check_credentials(request=request._request, **data)
         return _signed_in(user, request, HTTP_200_OK)
 
 
 class RefreshView(PublicView):
+    throttles = {"POST": ("refresh",)}
+
     @extend_schema(request=serializers.Refresh, responses=serializers.TokenPairSerializer)
     def post(self, request: Request) -> Response:
         pair = services.refresh_session(**validated(serializers.Refresh, request))
@@ -59,36 +70,121 @@ class LogoutView(PublicView):
         return Response(status=HTTP_204_NO_CONTENT)
 
 
-class MeView(APIView):
-    @extend_schema(operation_id="users_me_retrieve", responses=serializers.UserSerializer)
-    def get(self, request: Request) -> Response:
-        return Response(serializers.UserSerializer(user_of(request)).data)
+class LogoutEverywhereView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those by themselves."""
+        services.end_all_sessions(user_of(request))
+        return Response(status=HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=serializers.ProfileChange, responses=serializers.UserSerializer)
-    def patch(self, request: Request) -> Response:
-        user = services.update_profile(user_of(request), **validated(serializers.ProfileChange, request))
-        return Response(serializers.UserSerializer(user).data)
 
+class PasswordResetView(PublicView):
+    throttles = {"POST": ("mail",)}
+
+    @extend_schema(request=serializers.PasswordResetAsk, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """If there is an account with this address, a letter goes there. The answer is the same if there is none."""
+        services.ask_password_reset(address=address_of(request._request), **validated(serializers.PasswordResetAsk, request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class PasswordResetConfirmView(PublicView):
+    throttles = {"POST": ("login",)}
+
+    @extend_schema(request=serializers.PasswordReset, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Set a new password by the link of a letter. Every session ends."""
+        data = validated(serializers.PasswordReset, request)
+        services.reset_password(data["uid"], data["token"], data["password"])
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class EmailConfirmView(PublicView):
+    throttles = {"POST": ("login",)}
+
+    @extend_schema(request=serializers.EmailConfirmation, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """The link of a letter was followed: its address is the account's, and confirmed."""
+        services.confirm_email(**validated(serializers.EmailConfirmation, request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class SessionsView(ListAPIView):
+    serializer_class = serializers.SessionSerializer
+    queryset = Session.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Session]:
+        return services.sessions_of(user_of(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "this": session_of(self.request)}
+
+
+class SessionView(APIView):
     @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Log out on one device."""
+        services.end_session(user_of(request), pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class MeView(APIView):
+    @extend_schema(operation_id="users_me_retrieve", responses=serializers.ProfileSerializer)
+    def get(self, request: Request) -> Response:
+        return Response(serializers.ProfileSerializer(user_of(request)).data)
+
+    @extend_schema(request=serializers.ProfileChange, responses=serializers.ProfileSerializer)
+    def patch(self, request: Request) -> Response:
+        """Another e-mail address needs `password`. The old address is told of the change."""
+        user = services.update_profile(user_of(request), **validated(serializers.ProfileChange, request))
+        return Response(serializers.ProfileSerializer(user).data)
+
+    @extend_schema(responses={204: None}, deprecated=True)
     def delete(self, request: Request) -> Response:
-        """Body: `{"password"}`. The account goes for good, its groups pass to the next in line."""
+        """As POST /api/users/me/delete/ does, with its body: OpenAPI knows none for DELETE."""
         services.delete_account(user=user_of(request), **validated(serializers.AccountDeletion, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+class MeDeleteView(APIView):
+    @extend_schema(request=serializers.AccountDeletion, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """The account goes for good. Its groups pass to the next in line, its running tasks are cancelled, and what
+        its workers have done stays in the statistics without a name."""
+        services.delete_account(user=user_of(request), **validated(serializers.AccountDeletion, request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class ConfirmationView(APIView):
+    throttles = {"POST": ("mail",)}
+
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """Send the letter once more that asks to confirm the address; nothing if it is confirmed."""
+        services.send_confirmation(user_of(request))
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
 class PasswordView(APIView):
+    throttles = {"POST": ("login",)}
+
     @extend_schema(request=serializers.PasswordChange, responses={204: None})
     def post(self, request: Request) -> Response:
         """Every other session of the user ends; the one that asks stays."""
         data = validated(serializers.PasswordChange, request)
         services.change_password(
-            user=user_of(request), old=data["old_password"], new=data["new_password"], keep=session_of(request)
+            user=user_of(request),
+            old=data["old_password"],
+            new=data["new_password"],
+            keep=session_of(request),
+            request=request._request,
         )
         return Response(status=HTTP_204_NO_CONTENT)
 
 
 @extend_schema(parameters=[OpenApiParameter("search", str, description="Part of a user name")])
 class PeopleView(ListAPIView):
+    throttles = {"GET": ("search",)}
     serializer_class = serializers.PersonSerializer
     queryset = User.objects.none()  # for the schema
 
@@ -124,8 +220,24 @@ class NotificationFilter(django_filters.FilterSet):
     unread = django_filters.BooleanFilter(field_name="read", lookup_expr="isnull")
 
 
+class NotificationPagination(Pagination):
+    """With the number of those not read yet, on whatever page."""
+
+    def get_paginated_response(self, data: Any) -> Response:
+        response = super().get_paginated_response(data)
+        response.data["unread"] = selectors.unread_count(user_of(self.request))
+        return response
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        page = super().get_paginated_response_schema(schema)
+        page["properties"]["unread"] = {"type": "integer", "example": 3}
+        page["required"] = [*page.get("required", []), "unread"]
+        return page
+
+
 class NotificationsView(ListAPIView):
     serializer_class = serializers.NotificationSerializer
+    pagination_class = NotificationPagination
     filterset_class = NotificationFilter
     queryset = Notification.objects.none()  # for the schema
 
@@ -143,6 +255,14 @@ class NotificationView(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         notifications.delete(user=user_of(request), notification_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class NotificationsReadView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request) -> Response:
+        """All of them are read."""
+        notifications.mark_all_read(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
 
 

@@ -11,6 +11,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import selectors, services, tokens
 from accounts.models import User
+from accounts.services.browser import browser_session
 
 
 class AccessTokenAuthentication(JWTAuthentication):
@@ -41,8 +42,8 @@ def user_of(request: Request) -> User:
 
 
 def session_of(request: Request) -> UUID | None:
-    """The id of the session behind this request; None if it came with a cookie."""
-    return tokens.session_named(request.auth) if isinstance(request.auth, Token) else None
+    """The id of the session behind this request, of its access token or its cookie."""
+    return tokens.session_named(request.auth) if isinstance(request.auth, Token) else browser_session(request._request)
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):

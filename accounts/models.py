@@ -1,4 +1,4 @@
-"""Who there is, where they are logged in, the tokens of their machines, and what they are told.
+"""Who there is, where they are logged in, the tokens of their machines, what they are told, and who did what.
 
 Everything that must be unique without regard to case has a normalised column with a plain unique index, and
 facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
@@ -6,6 +6,7 @@ facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoD
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -61,6 +62,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     username = models.CharField(max_length=USERNAME_MAX, unique=True, validators=[check_username])
     username_key = models.CharField(max_length=USERNAME_MAX, unique=True, editable=False)
     email = models.EmailField(max_length=254, unique=True)
+    email_confirmed = models.BooleanField(default=False)  # he has shown that he reads what is sent there
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -112,9 +114,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """One log-in on one device; its id is the claim `sid` of its access and refresh tokens.
+    """One log-in on one device. Its id is the claim `sid` of its access and refresh tokens, or lies under "sid" in
+    the browser's session.
 
-    `jti` names the one refresh token that is good now, `expires` is when that one ends.
+    `jti` names the one refresh token that is good now ("" for a browser), `expires` is when that one (or the
+    browser's cookie) ends.
     """
 
     id = uuid_key()
@@ -196,3 +200,57 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+AUDIT_DETAILS_MAX = 2000
+
+
+class AppendOnly(TypeError):
+    """Somebody tried to change the audit log: a fault of the program, never of its users."""
+
+
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    def update(self, **changes: Any) -> int:
+        raise AppendOnly
+
+    def delete(self) -> Any:
+        raise AppendOnly
+
+    def purge(self, before: datetime) -> int:
+        """The one way out, for accounts.audit: delete what is older than this moment. Return how many."""
+        return super(AuditQuerySet, self.filter(created__lt=before)).delete()[0]
+
+
+class AuditEntry(models.Model):
+    """Who did what to whom, when and from where. Written once, never changed.
+
+    Actor and target are values, no foreign keys: the entry outlives them.
+    """
+
+    id = uuid_key()
+    action = models.CharField(max_length=40)
+    actor_id = models.UUIDField(null=True)
+    actor_name = models.CharField(max_length=USERNAME_MAX, blank=True)
+    target_type = models.CharField(max_length=40, blank=True)
+    target_id = models.CharField(max_length=64, blank=True)
+    target_label = models.CharField(max_length=200, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    details = models.JSONField(default=dict)
+    created = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created", "id")
+        verbose_name_plural = "audit log"
+
+    def __str__(self) -> str:
+        return f"{self.actor_name or 'somebody'}: {self.action} {self.target_label}".rstrip()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **{**kwargs, "force_insert": True})
+
+    def delete(self, *args: Any, **kwargs: Any) -> Any:
+        raise AppendOnly

@@ -96,3 +96,11 @@ def worker_tokens_of(user: User) -> QuerySet[WorkerToken]:
 def notifications_of(user: User) -> QuerySet[Notification]:
     """What he has been told, the newest first."""
     return Notification.objects.filter(user=user)
+
+
+def unread_count(user: User) -> int:
+    return Notification.objects.filter(user=user, read=None).count()
+
+
+def newest_unread(user: User, most: int) -> list[Notification]:
+    return list(Notification.objects.filter(user=user, read=None)[:most])

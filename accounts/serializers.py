@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from accounts.models import USERNAME_MAX, Notification, User, WorkerToken, check_username
+from accounts.models import USERNAME_MAX, Notification, Session, User, WorkerToken, check_username
 
 PASSWORD_MAX = 1024  # characters; hashing must not become a way to keep the server busy
 
@@ -29,6 +29,14 @@ class UserSerializer(serializers.ModelSerializer):
         fields = ("id", "username", "email")
 
 
+class ProfileSerializer(serializers.ModelSerializer):
+    """The same with what only his profile shows."""
+
+    class Meta:
+        model = User
+        fields = ("id", "username", "email", "email_confirmed")
+
+
 class PersonSerializer(serializers.ModelSerializer):
     """A user as others see him: never with the e-mail address."""
 
@@ -45,7 +53,12 @@ class Registration(serializers.Serializer):
 
 class ProfileChange(serializers.Serializer):
     username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username], required=False)
-    email = serializers.EmailField(max_length=254, required=False)
+    email = serializers.EmailField(
+        max_length=254, required=False, help_text="Where mail is configured, it changes when its link is followed"
+    )
+    password = serializers.CharField(
+        max_length=PASSWORD_MAX, trim_whitespace=False, required=False, help_text="Needed for another e-mail address"
+    )
 
 
 class Login(serializers.Serializer):
@@ -56,6 +69,37 @@ class Login(serializers.Serializer):
 class PasswordChange(serializers.Serializer):
     old_password = password_field()
     new_password = password_field()
+
+
+class PasswordResetAsk(serializers.Serializer):
+    email = serializers.EmailField(max_length=254)
+
+
+class PasswordReset(serializers.Serializer):
+    """`uid` and `token` stand in the link: /password/reset/{uid}/{token}/."""
+
+    uid = serializers.CharField(max_length=64)
+    token = serializers.CharField(max_length=200)
+    password = password_field()
+
+
+class EmailConfirmation(serializers.Serializer):
+    """`token` stands in the link: /email/confirm/{token}/."""
+
+    token = serializers.CharField(max_length=2048)
+
+
+class SessionSerializer(serializers.ModelSerializer):
+    """Where one is logged in. `this`: the session that asks."""
+
+    this = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Session
+        fields = ("id", "device", "created", "last_used", "expires", "this")
+
+    def get_this(self, session: Session) -> bool:
+        return session.pk == self.context.get("this")
 
 
 class AccountDeletion(serializers.Serializer):

@@ -4,6 +4,7 @@ Services raise subclasses of FirmlightError; every door (REST, pages, sockets) t
 `{"code", "message", "fields"?}`, `fields` mapping a field's name to a list of sentences.
 """
 
+from math import ceil
 from typing import Any
 
 import structlog
@@ -70,6 +71,17 @@ class Conflict(FirmlightError):
     message = "That is not possible now."
 
 
+class TooMany(FirmlightError):
+    """Too much in too short a time; after `retry_seconds` (the header Retry-After) it may be tried again."""
+
+    code, status = "throttled", 429
+    message = "That was too much in too short a time. Try again later."
+
+    def __init__(self, retry_seconds: float, message: str | None = None) -> None:
+        self.retry_seconds = max(1, ceil(retry_seconds))
+        super().__init__(message)
+
+
 class Unavailable(FirmlightError):
     """Database or Redis does not answer; nothing was accepted."""
 
@@ -100,14 +112,20 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         log.error("unavailable", exc_info=error)
         error = Unavailable()
     if isinstance(error, FirmlightError):
-        headers = {"WWW-Authenticate": 'Bearer realm="api"'} if error.status == 401 else None  # RFC 9110, 11.6.1
-        return Response(error.as_dict(), status=error.status, headers=headers)
+        return Response(error.as_dict(), status=error.status, headers=headers_of(error))
     if isinstance(error, DjangoValidationError):
         error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
     response = rest_exception_handler(error, context)
     if response is not None:
         response.data = _body(error, response)
     return response
+
+
+def headers_of(error: FirmlightError) -> dict[str, str]:
+    """What an answer with this error says in its headers (RFC 9110, 10.2.3 and 11.6.1)."""
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.retry_seconds)}
+    return {"WWW-Authenticate": 'Bearer realm="api"'} if error.status == 401 else {}
 
 
 def _body(error: Exception, response: Response) -> dict[str, Any]:

@@ -25,6 +25,15 @@ def _backoff() -> ExponentialBackoff:
     return ExponentialBackoff(cap=1.0, base=0.05)
 
 
+def patience() -> dict[str, Any]:
+    """Options of a blocking connection that waits out a restart; the cache's have them too."""
+    return {
+        "socket_timeout": REPLY_SECONDS_MAX,
+        "retry": Retry(_backoff(), RETRIES),
+        "retry_on_error": list(LOST),
+    }
+
+
 def patience_async() -> dict[str, Any]:
     """Options of a connection on an event loop that waits out a restart; the channel layer's have them too."""
     return {
@@ -37,12 +46,7 @@ def patience_async() -> dict[str, Any]:
 @cache
 def connect() -> redis.Redis:
     """The client of this process for blocking code; thread-safe. Replies are bytes."""
-    return redis.Redis.from_url(
-        settings.REDIS_URL,
-        socket_timeout=REPLY_SECONDS_MAX,
-        retry=Retry(_backoff(), RETRIES),
-        retry_on_error=list(LOST),
-    )
+    return redis.Redis.from_url(settings.REDIS_URL, **patience())
 
 
 def connect_async() -> redis.asyncio.Redis:

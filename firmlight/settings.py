@@ -12,7 +12,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
-from firmlight import __version__, logs, redis
+from firmlight import __version__, logs, redis, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -46,8 +46,8 @@ def whole(name: str, default: int, least: int = 0) -> int:
 SERVER_VERSION = __version__
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY")
-if len(SECRET_KEY) < 32:
-    raise ImproperlyConfigured("SECRET_KEY must have at least 32 characters")
+if fault := secret_key.fault(SECRET_KEY, debug=DEBUG):
+    raise ImproperlyConfigured(f"SECRET_KEY {fault}")
 DATABASE_URL = env.str("DATABASE_URL")
 REDIS_URL = env.str("REDIS_URL")
 BROKER_URL = env.str("BROKER_URL", f"{REDIS_URL.rstrip('/')}/1")
@@ -106,8 +106,34 @@ LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
 ACCESS_TOKEN_MINUTES = number("ACCESS_TOKEN_MINUTES", 15, 0.01)
 REFRESH_TOKEN_DAYS = number("REFRESH_TOKEN_DAYS", 30, 0.001)
 WORKER_TOKENS_PER_USER_MAX = whole("WORKER_TOKENS_PER_USER_MAX", 50, 1)
+BROWSER_SESSION_DAYS = number("BROWSER_SESSION_DAYS", 30, 0.001)
+LOGIN_FAILURES_MAX = whole("LOGIN_FAILURES_MAX", 10, 1)  # for one account from one address, then it is locked there
+LOGIN_LOCK_MINUTES = number("LOGIN_LOCK_MINUTES", 15, 0.01)
+PASSWORD_RESET_MINUTES = number("PASSWORD_RESET_MINUTES", 60, 0.02)
+EMAIL_CONFIRM_HOURS = number("EMAIL_CONFIRM_HOURS", 48, 0.001)
+AUDIT_DAYS = number("AUDIT_DAYS", 730, 0.001)
 INVITATION_DAYS = number("INVITATION_DAYS", 14, 0.001)
 NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # read or not, then they go
+
+# How often somebody may do something (firmlight/throttling.py): each user, or where nobody is logged in each address
+
+LOGIN_PER_MINUTE_MAX = whole("LOGIN_PER_MINUTE_MAX", 60, 1)
+REGISTER_PER_HOUR_MAX = whole("REGISTER_PER_HOUR_MAX", 300, 1)
+REFRESH_PER_MINUTE_MAX = whole("REFRESH_PER_MINUTE_MAX", 300, 1)
+MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)  # letters asked for: forgotten password, confirmation
+SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
+UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
+INVITE_PER_HOUR_MAX = whole("INVITE_PER_HOUR_MAX", 600, 1)
+JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
+SEARCH_PER_MINUTE_MAX = whole("SEARCH_PER_MINUTE_MAX", 300, 1)
+
+# Mail: to the console (of the jobs) unless EMAIL_URL names a server, "smtp+tls://user:password@host:587"
+
+EMAIL_URL = env.str("EMAIL_URL", "consolemail://")
+MAIL_CONFIGURED = not EMAIL_URL.startswith(("consolemail:", "dummymail:", "memorymail:"))
+vars().update(env.email_url_config(EMAIL_URL))
+EMAIL_TIMEOUT = number("MAIL_SECONDS_MAX", 20, 0.1)
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Firmlight <firmlight@localhost>")
 
 # Django
 
@@ -124,19 +150,24 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",  # Swagger UI from our own server: no page loads from elsewhere
     "django_celery_beat",
+    "accounts.apps.LoginLimitsConfig",
     "accounts",
     "groups",
     "tasks",
 ]
+MIGRATION_MODULES = {"axes": None}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
+    "accounts.middleware.AddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.BrowserSessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "firmlight.urls"
 WEB_THREADS = whole("WEB_THREADS", 10, 1)  # requests that one web process works on at once
@@ -156,6 +187,19 @@ TEMPLATES = [
     }
 ]
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.LoginBackend"]
+AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # by name alone anybody could lock anybody out
+AXES_USERNAME_CALLABLE = "accounts.backends.account_key"
+AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
+AXES_FAILURE_LIMIT = "accounts.backends.failures_max"
+AXES_COOLOFF_TIME = "accounts.backends.cool_off"
+AXES_LOCKOUT_CALLABLE = "accounts.backends.locked_out"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+PASSWORD_RESET_TIMEOUT = round(PASSWORD_RESET_MINUTES * 60)
+SESSION_COOKIE_AGE = round(BROWSER_SESSION_DAYS * 24 * 3600)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -186,7 +230,8 @@ FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHand
 # Over https (production) every door is shut; plain http on one's own machine stays usable.
 
 HTTPS = PUBLIC_URL.startswith("https://")
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", False) else None
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)  # ours: its word for the scheme and the client's address counts
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = whole("HSTS_SECONDS", 31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -202,7 +247,7 @@ if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
         "timeout": number("SQLITE_BUSY_SECONDS", 20, 0.1),
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
     }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}}
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "OPTIONS": redis.patience()}}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -244,6 +289,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "firmlight.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_THROTTLE_CLASSES": ["firmlight.throttling.ScopedThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "firmlight.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

@@ -88,6 +88,7 @@ class MemberView(APIView):
 
 
 class GroupInvitationsView(ListAPIView):
+    throttles = {"POST": ("invite",)}
     serializer_class = serializers.InvitationSerializer
     queryset = Invitation.objects.none()  # for the schema
 

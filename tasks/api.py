@@ -51,6 +51,7 @@ class TaskFilter(django_filters.FilterSet):
 class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Tasks of the groups you are in, newest first."""
 
+    throttles = {"POST": ("submit", "upload")}
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
     parser_classes = (JSONParser, MultiPartParser)

@@ -15,14 +15,13 @@ from uuid import UUID
 
 import structlog
 from asgiref.sync import sync_to_async
-from celery import current_app
 from channels.layers import get_channel_layer
-from kombu.exceptions import OperationalError
-from redis.exceptions import RedisError
+
+from firmlight import broker
+from firmlight.broker import LOST
 
 Id = UUID | str
 SEND_SECONDS_MAX = 10.0
-LOST = (RedisError, OperationalError, OSError, TimeoutError)  # TimeoutError covers that of concurrent.futures
 log = structlog.get_logger(__name__)
 
 
@@ -37,11 +36,8 @@ def conclude(task: Id, *, again: bool = False) -> None:
 
 
 def _ask(job: str, arguments: list[Any], queue: str) -> None:
-    """Send a job. A broker that is away must not undo what has been done; the sweep asks again."""
-    try:
-        current_app.send_task(job, arguments, queue=queue)
-    except LOST:
-        log.warning("job_not_sent", job=job, arguments=arguments, exc_info=True)
+    """Send a job; if it is lost, the sweep asks again."""
+    broker.send_job(job, arguments, queue=queue)
 
 
 async def conclude_later(tasks: Iterable[str]) -> None:

@@ -147,7 +147,7 @@ class System:
     def _parts(self) -> list[Part]:
         web = [
             *("uvicorn", "firmlight.asgi:application", "--host", self.host, "--port", str(self.port)),
-            *("--lifespan", "off", "--no-access-log", "--no-server-header"),
+            *("--lifespan", "off", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
             *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
             *("--ws-per-message-deflate", "false", "--ws-max-size", str(FRAME_BYTES_MAX)),
             *("--ws-ping-interval", str(WS_PING_SECONDS), "--ws-ping-timeout", str(WS_PONG_SECONDS_MAX)),

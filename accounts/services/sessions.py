@@ -1,0 +1,113 @@
+"""Log-in sessions: open, refresh, end."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from importlib import import_module
+from uuid import UUID, uuid4
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts import audit, selectors, tokens
+from accounts.errors import BadToken, TokenReused
+from accounts.models import DEVICE_MAX, Session, User, WorkerToken
+from accounts.signals import access_ended
+from firmlight.errors import NotFound
+
+LAST_USED_SECONDS = 60  # how stale `last_used` may be: it must not cost a write at every request
+
+
+def device_name(user_agent: str) -> str:
+    """A User-Agent as people may see it: printable, at most DEVICE_MAX characters."""
+    return "".join(c for c in user_agent if c.isprintable())[:DEVICE_MAX]
+
+
+def open_session(user: User, device: str = "") -> tokens.Pair:
+    """Log this user in on a device (its User-Agent); return its tokens."""
+    session_id = uuid4()
+    pair = tokens.mint(user, session_id)
+    Session.objects.create(
+        id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
+    )
+    return pair
+
+
+def refresh_session(refresh: str) -> tokens.Pair:
+    """Spend a refresh token for a new pair. Raises BadToken, or TokenReused after ending the session.
+
+    One conditional UPDATE moves `jti`: of two callers with one token exactly one gets a pair. The other one is a
+    thief, or his victim; nobody can tell which, so both lose the session (RFC 9700, 4.14.2).
+    """
+    session_id, jti = tokens.read_refresh(refresh)
+    bearer = selectors.session_bearer(session_id)
+    if bearer is None:
+        raise BadToken
+    pair = tokens.mint(bearer.user, session_id)
+    spent = Session.objects.live().filter(pk=session_id, jti=jti)
+    if not spent.update(jti=pair.jti, expires=pair.expires, last_used=timezone.now()):
+        Session.objects.filter(pk=session_id).revoke()
+        end_access(bearer.user.pk)
+        raise TokenReused
+    return pair
+
+
+def log_out(refresh: str) -> None:
+    """End the session of this refresh token, and its access tokens with it. Raises BadToken."""
+    session_id, _ = tokens.read_refresh(refresh)
+    row = Session.objects.filter(pk=session_id).first()
+    if row is not None:
+        Session.objects.filter(pk=session_id).revoke()
+        end_access(row.user_id)
+
+
+def sessions_of(user: User) -> QuerySet[Session]:
+    """Where he is logged in, the one used last first."""
+    return Session.objects.live().filter(user=user)
+
+
+def end_session(user: User, session_id: UUID) -> None:
+    """Log him out on one device. Raises NotFound unless it is his and alive."""
+    if not sessions_of(user).filter(pk=session_id).revoke():
+        raise NotFound
+    end_access(user.pk)
+
+
+def end_all_sessions(user: User, keep: UUID | None = None, by: User | None = None) -> None:
+    """Log him out everywhere, browsers included, but not in the session `keep`. Worker tokens stay.
+
+    `by`: the moderator who does it, if it is not himself.
+    """
+    revoke_sessions(user, keep=keep)
+    audit.record("sessions_ended", actor=by or user, target=user)
+
+
+def revoke_sessions(user: User, keep: UUID | None = None) -> None:
+    """The same as a part of something else."""
+    rows = Session.objects.filter(user=user)
+    (rows.exclude(pk=keep) if keep else rows).revoke()
+    end_access(user.pk)
+
+
+def end_access(user_id: UUID) -> None:
+    """Something of his has ended: open connections look at once whether they still may."""
+    access_ended.send_robust(User, user_id=user_id)
+
+
+def note_use(bearer: selectors.Bearer) -> None:
+    """Write that this token was used now, unless that was written within LAST_USED_SECONDS."""
+    now = timezone.now()
+    if bearer.last_used and now - bearer.last_used < timedelta(seconds=LAST_USED_SECONDS):
+        return
+    unchanged = Q(pk=bearer.id, last_used=bearer.last_used)
+    if bearer.kind == "worker":
+        WorkerToken.objects.filter(unchanged).update(last_used=now)
+    else:
+        Session.objects.filter(unchanged).update(last_used=now)
+
+
+def purge_sessions() -> int:
+    """Delete the sessions whose refresh token or cookie has expired: nothing can come of them. Return how many."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+    return Session.objects.filter(expires__lt=timezone.now()).delete()[0]

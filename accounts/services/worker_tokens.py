@@ -1,0 +1,34 @@
+"""Tokens of machines."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts import selectors, tokens
+from accounts.errors import TooManyTokens
+from accounts.models import User, WorkerToken
+from accounts.signals import access_ended
+from firmlight.errors import NotFound
+
+
+def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
+    """A new worker token and its text, which is kept nowhere. Raises TooManyTokens.
+
+    Counted after the insert: of racing callers at the limit some may be refused, but none gets past it.
+    """
+    text = tokens.new_worker_token()
+    row = WorkerToken.objects.create(owner=owner, name=name, digest=tokens.digest(text))
+    most = settings.WORKER_TOKENS_PER_USER_MAX
+    if selectors.worker_tokens_of(owner).count() > most:
+        row.delete()
+        raise TooManyTokens(f"You have {most} worker tokens, which is the most there may be. Delete one first.")
+    return row, text
+
+
+def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
+    """End it; open sockets close at once. Raises NotFound unless it is his and alive."""
+    if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():
+        raise NotFound
+    access_ended.send_robust(User, user_id=owner.pk)
