@@ -84,7 +84,8 @@ class PasswordResetView(PublicView):
     @extend_schema(request=serializers.PasswordResetAsk, responses={204: None})
     def post(self, request: Request) -> Response:
         """If there is an account with this address, a letter goes there. The answer is the same if there is none."""
-        services.ask_password_reset(address=address_of(request._request), **validated(serializers.PasswordResetAsk, request))
+        data = validated(serializers.PasswordResetAsk, request)
+        services.ask_password_reset(data["email"], address_of(request._request))
         return Response(status=HTTP_204_NO_CONTENT)
 
 
@@ -223,9 +224,15 @@ class NotificationFilter(django_filters.FilterSet):
 class NotificationPagination(Pagination):
     """With the number of those not read yet, on whatever page."""
 
+    asker: User
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        self.asker = user_of(request)
+        return super().paginate_queryset(queryset, request, view)
+
     def get_paginated_response(self, data: Any) -> Response:
         response = super().get_paginated_response(data)
-        response.data["unread"] = selectors.unread_count(user_of(self.request))
+        response.data["unread"] = selectors.unread_count(self.asker)
         return response
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 HIDDEN = "[hidden]"
-SECRET_NAMES = ("password", "passwd", "token", "secret", "authorization", "cookie", "refresh", "access", "jti", "digest")
+SECRET_NAMES = ("password", "token", "secret", "authorization", "cookie", "refresh", "access", "jti", "digest")
 SECRET_TEXTS = re.compile(
     r"(?P<scheme>\b(?:Bearer|Basic)\s+)[^\s'\",;]+"  # a header
     r"|\bflw_[\w-]{20,}"  # a worker token

@@ -99,6 +99,7 @@ FAILURES_SHOWN_MAX = whole("FAILURES_SHOWN_MAX", 10)  # of a task, the latest
 TRACEBACK_SHOWN_CHARS_MAX = whole("TRACEBACK_SHOWN_CHARS_MAX", 1500)  # its end
 LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)
 LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)  # a result as small comes with the last news
+LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)  # new ones told in one message, the newest
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
 
 # Accounts
@@ -247,7 +248,13 @@ if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
         "timeout": number("SQLITE_BUSY_SECONDS", 20, 0.1),
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
     }
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL, "OPTIONS": redis.patience()}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "OPTIONS": redis.patience(),
+    }
+}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -5,7 +5,7 @@ class TasksConfig(AppConfig):
     name = "tasks"
 
     def ready(self) -> None:
-        from accounts.signals import user_leaving
+        from accounts.signals import access_ended, notified, user_leaving
         from groups.signals import group_closed, group_closing, member_leaving, member_left
         from tasks.services import departures
 
@@ -14,3 +14,5 @@ class TasksConfig(AppConfig):
         group_closing.connect(departures.cancel_tasks_of_group)
         group_closed.connect(departures.drop_group)
         user_leaving.connect(departures.dismiss_user)
+        access_ended.connect(departures.recheck_user)
+        notified.connect(departures.show_notifications)

@@ -54,6 +54,10 @@ def group_topic(group: Id) -> str:
     return f"group.{group}"
 
 
+def user_topic(user: Id) -> str:
+    return f"user.{user}"
+
+
 def worker_topic(worker: Id) -> str:
     return f"worker.{worker}"
 
@@ -80,6 +84,18 @@ async def workers_changed(workers: Iterable[Id]) -> None:
     """Tell every connection of these workers to look now at what it may still do: token, groups, suspension."""
     for worker in workers:
         await get_channel_layer().group_send(worker_topic(worker), {"type": "worker.changed"})
+
+
+async def access_changed(user: Id, workers: Iterable[Id]) -> None:
+    """Tell every connection of this user, open pages and his workers', to look now whether it may stay."""
+    await get_channel_layer().group_send(user_topic(user), {"type": "access.changed"})
+    await workers_changed(workers)
+
+
+async def notifications_changed(users: Iterable[Id]) -> None:
+    """Tell the open pages of these users to look at what they have been told."""
+    for user in users:
+        await get_channel_layer().group_send(user_topic(user), {"type": "notifications.changed"})
 
 
 async def drain(worker: Id) -> None:

@@ -2,11 +2,13 @@
 
 from celery import shared_task
 
+from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
 from accounts.services import purge_sessions
 from tasks.services import conclude as concluding
 from tasks.services import split as splitting
 from tasks.services import sweep as sweeping
+from tasks.services.departures import forget_machines
 
 
 @shared_task(name="tasks.split", acks_late=True, ignore_result=True)
@@ -38,3 +40,5 @@ def purge() -> None:
     sweeping.purge()
     purge_sessions()
     purge_notifications()
+    purge_entries()
+    forget_machines()

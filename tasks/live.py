@@ -9,16 +9,36 @@ import msgspec
 from django.conf import settings
 from django.db.models import QuerySet
 
+from accounts import selectors as account_selectors
 from accounts.models import User
+from accounts.selectors import Bearer
+from accounts.serializers import NotificationSerializer
+from accounts.services.browser import SID
 from groups import selectors as group_selectors
 from tasks import queue, selectors, states
 from tasks.models import Task
 from tasks.serializers import TaskSerializer
 
 
-def session_user(user: Any) -> User | None:
-    """The user of the browser's session; None if nobody is logged in (or may be)."""
-    return user if user.is_authenticated and user.is_active else None
+def browser_bearer(scope: dict[str, Any]) -> Bearer | None:
+    """Whose cookie this is, and the session that stands for it; None if nobody is logged in (or may be)."""
+    key = _uuid(scope["session"].get(SID) or "")
+    bearer = account_selectors.session_bearer(key) if key else None
+    return bearer if bearer and bearer.user == scope["user"] else None
+
+
+def notices(user: User, known: set[UUID] | None) -> tuple[dict[str, Any], set[UUID]]:
+    """The message that says what this user has not read: how many, and those that are not among `known` (None: all
+    that there are now); and the ids that are known from now on. Two queries.
+    """
+    newest = account_selectors.newest_unread(user, settings.LIVE_NOTIFICATIONS_MAX)
+    new = [note for note in newest if known is not None and note.pk not in known]
+    message = {
+        "type": "notifications",
+        "unread": account_selectors.unread_count(user),
+        "new": NotificationSerializer(new, many=True).data,
+    }
+    return message, {note.pk for note in newest}
 
 
 def _uuid(text: str) -> UUID | None:

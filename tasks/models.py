@@ -73,10 +73,13 @@ class Task(models.Model):
 
 
 class Worker(models.Model):
-    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to say."""
+    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to say.
+
+    Without an owner it is a former member's, and only its contributions matter.
+    """
 
     id = uuid_key()
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="workers")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="workers")
     name = models.CharField(max_length=64)
     slots = models.PositiveIntegerField(default=1)
     platform = models.CharField(max_length=128, blank=True)

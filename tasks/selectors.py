@@ -86,7 +86,7 @@ def contributions(task: Task, stands: Standing) -> list[dict[str, Any]]:
 def _names(worker: Worker) -> dict[str, Any]:
     return {
         "worker": {"id": str(worker.pk), "name": worker.name},
-        "member": {"id": str(worker.owner_id), "username": worker.owner.username},
+        "member": {"id": str(worker.owner.pk), "username": worker.owner.username} if worker.owner else None,
     }
 
 

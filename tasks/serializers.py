@@ -36,7 +36,7 @@ class ContributionSerializer(serializers.Serializer):
     """What one worker did. `share` is per cent of the subtasks done."""
 
     worker = NamedSerializer()
-    member = PersonSerializer()
+    member = PersonSerializer(allow_null=True, help_text="null: a former member")
     status = serializers.CharField()
     started = serializers.DateTimeField(allow_null=True)
     finished = serializers.DateTimeField(allow_null=True)

@@ -6,6 +6,7 @@ ends the links that were asked for under the old one.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -55,7 +56,7 @@ def confirm_email(token: str) -> User:
 
 def _read(token: str) -> dict[str, Any]:
     try:
-        return signing.loads(token, salt=SALT, max_age=settings.EMAIL_CONFIRM_HOURS * 3600)
+        return signing.loads(token, salt=SALT, max_age=timedelta(hours=settings.EMAIL_CONFIRM_HOURS))
     except signing.BadSignature:
         raise BadLink from None
 

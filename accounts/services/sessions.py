@@ -7,12 +7,12 @@ from importlib import import_module
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit, selectors, tokens
 from accounts.errors import BadToken, TokenReused
-from accounts.models import DEVICE_MAX, Session, User, WorkerToken
+from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.signals import access_ended
 from firmlight.errors import NotFound
 
@@ -28,9 +28,7 @@ def open_session(user: User, device: str = "") -> tokens.Pair:
     """Log this user in on a device (its User-Agent); return its tokens."""
     session_id = uuid4()
     pair = tokens.mint(user, session_id)
-    Session.objects.create(
-        id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
-    )
+    Session.objects.create(id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires)
     return pair
 
 
@@ -62,7 +60,7 @@ def log_out(refresh: str) -> None:
         end_access(row.user_id)
 
 
-def sessions_of(user: User) -> QuerySet[Session]:
+def sessions_of(user: User) -> SessionQuerySet:
     """Where he is logged in, the one used last first."""
     return Session.objects.live().filter(user=user)
 
@@ -85,8 +83,8 @@ def end_all_sessions(user: User, keep: UUID | None = None, by: User | None = Non
 
 def revoke_sessions(user: User, keep: UUID | None = None) -> None:
     """The same as a part of something else."""
-    rows = Session.objects.filter(user=user)
-    (rows.exclude(pk=keep) if keep else rows).revoke()
+    others = Session.objects.exclude(pk=keep) if keep else Session.objects.all()
+    others.filter(user=user).revoke()
     end_access(user.pk)
 
 

@@ -35,7 +35,8 @@ def task_report(task: Row) -> str:
 
 
 def _share(row: Row) -> str:
-    who = one_line(f"{row['member']['username']} ({row['worker']['name']})")
+    member = (row["member"] or {}).get("username", "a former member")
+    who = one_line(f"{member} ({row['worker']['name']})")
     return f"{who}: {count(row['subtasks'], 'subtask')}, {row['share']:.1f} %, {row['compute_seconds']:.1f} s"
 
 

@@ -64,8 +64,33 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
 
 
 def dismiss_user(*, user: User, **_: Any) -> None:
-    """On `user_leaving`. His tokens have ended, so the connections of his workers close."""
-    _tell_workers_of([user.pk])
+    """On `user_leaving`. The connections of his workers have been told that his tokens have ended.
+
+    What they did stays in the statistics of others' tasks, without his name, and without the machine's own.
+    """
+    for worker in Worker.objects.filter(owner=user.pk):
+        Worker.objects.filter(pk=worker.pk).update(owner=None, name=f"machine {worker.pk.hex[:8]}", platform="")
+
+
+def recheck_user(*, user_id: UUID, **_: Any) -> None:
+    """On `access_ended`. Connections whose token or session has ended close now."""
+    workers = Worker.objects.filter(owner=user_id).order_by().values_list("pk", flat=True)
+    events.tell(events.access_changed(user_id, list(workers)))
+
+
+def show_notifications(*, users: Iterable[UUID], **_: Any) -> None:
+    """On `notified`."""
+    events.tell(events.notifications_changed(users))
+
+
+def forget_machines() -> int:
+    """Delete the workers of former members of which no statistics speak. Return how many.
+
+    Not at once: a task that they worked for may be running, and is concluded later.
+    """
+    gone = Worker.objects.filter(owner=None, last_seen__lt=timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS))
+    ids = [worker.pk for worker in gone if not worker.contributions.exists() and not worker.failures.exists()]
+    return Worker.objects.filter(pk__in=ids).delete()[0]
 
 
 def _tell_workers_of(users: Iterable[UUID]) -> None:

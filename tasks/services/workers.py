@@ -74,7 +74,7 @@ def suspend(worker_id: str, last_error: str) -> str:
     if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
         worker = row.get()
         text = f"Your worker {worker.name} gets no more work until you let it back. {reason}"
-        notify([worker.owner_id], code="worker_suspended", level=ERROR, text=text)
+        notify(filter(None, [worker.owner_id]), code="worker_suspended", level=ERROR, text=text)
     return reason
 
 

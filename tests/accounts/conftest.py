@@ -1,6 +1,13 @@
+import base64
+import json
+
 import pytest
+import redis
+from django.conf import settings
+from django.core import mail
 from rest_framework.test import APIClient
 
+from accounts import jobs
 from tests.conftest import PASSWORD
 
 
@@ -20,3 +27,48 @@ def log_in(api):
 def bearing():
     """bearing(token): a client that sends this token, whatever it is."""
     return lambda token: APIClient(headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture
+def sign_in(client):
+    """sign_in(alice): the browser logs in as she would; `client` is that browser."""
+
+    def by_cookie(user):
+        client.force_login(user, backend="accounts.backends.LoginBackend")
+        return client
+
+    return by_cookie
+
+
+@pytest.fixture
+def waiting():
+    """waiting(): (letter, facts) of the letters that wait in the real broker, and they are gone from it."""
+
+    def read() -> list[tuple[str, dict]]:
+        broker, found = redis.Redis.from_url(settings.BROKER_URL), []
+        while message := broker.lpop("short"):
+            message = json.loads(message)
+            if message["headers"]["task"] == "accounts.mail":
+                found.append(tuple(json.loads(base64.b64decode(message["body"]))[0]))
+        broker.close()
+        return found
+
+    return read
+
+
+@pytest.fixture
+def letters(waiting):
+    """letters(): what the job sends of those that wait."""
+
+    def deliver() -> list[mail.EmailMessage]:
+        mail.outbox.clear()
+        for letter, facts in waiting():
+            jobs.mail(letter, facts)
+        return list(mail.outbox)
+
+    return deliver
+
+
+@pytest.fixture
+def mail_configured(settings):
+    settings.MAIL_CONFIGURED = True

@@ -52,9 +52,9 @@ def test_the_list_comes_in_pages_and_costs_few_queries(alice, api, tell, django_
     for _ in range(5):
         tell(alice)
     client = api(alice)
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         answer = client.get(LIST, {"page_size": 2}).json()
-    assert (answer["count"], len(answer["results"])) == (5, 2)
+    assert (answer["count"], len(answer["results"]), answer["unread"]) == (5, 2, 5)
 
 
 def test_reading_is_noted_once(alice, api, tell):
@@ -65,6 +65,17 @@ def test_reading_is_noted_once(alice, api, tell):
     assert client.post(address(row, "read/")).status_code == 204
     assert Notification.objects.get().read == first
     assert client.get(LIST).json()["results"][0]["read"]
+
+
+def test_all_are_read_at_once(alice, bob, api, tell):
+    tell(alice, bob)
+    tell(alice)
+    client = api(alice)
+    assert client.post(address(alice.notifications.first(), "read/")).status_code == 204
+    assert client.get(LIST).json()["unread"] == 1
+    assert client.post(f"{LIST}read/").status_code == 204
+    assert (client.get(LIST).json()["unread"], api(bob).get(LIST).json()["unread"]) == (0, 1)
+    assert api().post(f"{LIST}read/").status_code == 401
 
 
 @pytest.mark.parametrize(("unread", "texts"), [("true", ["new"]), ("false", ["old"]), ("", ["new", "old"])])

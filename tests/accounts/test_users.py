@@ -13,7 +13,8 @@ NEW = "another-good-one-23"
 
 
 def test_i_see_my_own_profile(alice, api):
-    assert api(alice).get(ME).json() == {"id": str(alice.pk), "username": "alice", "email": "alice@example.org"}
+    mine = {"id": str(alice.pk), "username": "alice", "email": "alice@example.org", "email_confirmed": False}
+    assert api(alice).get(ME).json() == mine
 
 
 @pytest.mark.parametrize(
@@ -26,9 +27,10 @@ def test_nobody_gets_in_without_a_token(api, db, method, address):
 
 
 def test_i_change_my_name_and_address(alice, api, log_in):
-    answer = api(alice).patch(ME, {"username": "Alicia", "email": "New@Example.org"})
+    answer = api(alice).patch(ME, {"username": "Alicia", "email": "New@Example.org", "password": PASSWORD})
     assert answer.status_code == 200
-    assert answer.json() == {"id": str(alice.pk), "username": "Alicia", "email": "new@example.org"}
+    mine = {"id": str(alice.pk), "username": "Alicia", "email": "new@example.org", "email_confirmed": False}
+    assert answer.json() == mine
     log_in("alicia")
     log_in("new@example.org")
 
@@ -42,7 +44,9 @@ def test_i_may_change_the_case_of_my_name_or_nothing(alice, api):
     ("changes", "field"),
     [
         ({"username": "BOB"}, "username"),
-        ({"email": "Bob@example.org"}, "email"),
+        ({"email": "Bob@example.org", "password": PASSWORD}, "email"),
+        ({"email": "new@example.org", "username": "alicia"}, "password"),
+        ({"email": "new@example.org", "username": "alicia", "password": "wrong"}, "password"),
         ({"username": "x"}, "username"),
         ({"email": "x"}, "email"),
         ({"username": None}, "username"),

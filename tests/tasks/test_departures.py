@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from channels.layers import get_channel_layer
+from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import Notification, User
@@ -16,6 +18,7 @@ from groups.models import Group, Membership
 from groups.signals import member_leaving
 from tasks import events, queue, states
 from tasks.models import Contribution, Task, Worker
+from tasks.services import departures
 from tasks.services.conclude import conclude_task
 from tasks.services.sweep import purge
 
@@ -259,4 +262,33 @@ def test_its_workers_are_told_when_its_tokens_have_ended(
     accounts.remove_user(bob)
     assert heard() == ["worker.changed"], "although he was in no group"
     assert tokens_when_told == [0]
-    assert not Worker.objects.exists()
+
+
+def test_what_a_former_members_worker_did_stays_without_a_name(
+    split: Make, work: Callable[[Worker], int], tower: Worker, alice: User, bob: User, api: Any
+) -> None:
+    done = split(author=alice, kind="MEAN", numbers=[1.0, 2.0])
+    running = split(author=alice)
+    work(tower)
+    conclude_task(str(done.pk))
+    accounts.remove_user(bob)
+    for task in (done, running):
+        (row,) = api(alice).get(f"/api/tasks/{task.pk}/").json()["contributions"]
+        assert (row["member"], row["worker"]["name"]) == (None, f"machine {tower.pk.hex[:8]}")
+        assert row["subtasks"]
+
+
+def test_a_former_members_worker_is_forgotten_when_no_statistics_speak_of_it(
+    split: Make, work: Callable[[Worker], int], tower: Worker, alice: User, bob: User, make_user: Any
+) -> None:
+    task = split(author=alice)
+    work(tower)
+    conclude_task(str(task.pk))
+    idle = Worker.objects.create(owner=bob, name="idle")
+    accounts.remove_user(bob)
+    assert departures.forget_machines() == 0, "its task may still be running"
+    Worker.objects.update(last_seen=timezone.now() - timedelta(days=30))
+    kept = Worker.objects.create(owner=alice, name="kept", last_seen=timezone.now() - timedelta(days=30))
+    assert departures.forget_machines() == 1
+    assert set(Worker.objects.values_list("pk", flat=True)) == {tower.pk, kept.pk}
+    assert not Worker.objects.filter(pk=idle.pk).exists()
