@@ -266,7 +266,7 @@ class NotificationView(APIView):
 
 
 class NotificationsReadView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(operation_id="notifications_read_all", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """All of them are read."""
         notifications.mark_all_read(user_of(request))

@@ -23,7 +23,9 @@ BACKEND = "accounts.backends.LoginBackend"
 
 
 def open_browser_session(request: HttpRequest, user: User) -> None:
-    """Log this user in on the browser behind this request, for BROWSER_SESSION_DAYS."""
+    """Log this user in on the browser behind this request, for BROWSER_SESSION_DAYS; whoever was before is out."""
+    if request.user.is_authenticated and request.user != user:
+        auth.logout(request)
     auth.login(request, user, backend=BACKEND)
 
 
@@ -47,7 +49,7 @@ def _uuid(text: Any) -> UUID | None:
 
 def note_login(*, request: HttpRequest, user: User, **_: Any) -> None:
     """Receives Django's `user_logged_in`."""
-    end_row(request)  # of whoever was logged in here before
+    end_row(request)  # of the same user, who logs in once more
     expires = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
     device = device_name(request.META.get("HTTP_USER_AGENT", ""))
     row = Session.objects.create(user=user, device=device, expires=expires)

@@ -46,7 +46,7 @@ def waiting():
 
     def read() -> list[tuple[str, dict]]:
         broker, found = redis.Redis.from_url(settings.BROKER_URL), []
-        while message := broker.lpop("short"):
+        while message := broker.rpop("short"):
             message = json.loads(message)
             if message["headers"]["task"] == "accounts.mail":
                 found.append(tuple(json.loads(base64.b64decode(message["body"]))[0]))

@@ -95,7 +95,7 @@ def test_callers_at_once_do_not_get_past_it(still, settings, transactional_db):
 
 def test_what_is_counted_goes_by_itself(still, settings, alice, api):
     api(alice).post("/api/tasks/", {})
-    (key,) = [key for key in cache._cache.get_client().keys("*throttle-submit*")]
+    (key,) = cache._cache.get_client().keys("*throttle-submit*")
     assert 0 < cache._cache.get_client().ttl(key) <= 2 * throttling.MINUTE
 
 
