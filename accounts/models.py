@@ -6,7 +6,6 @@ facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoD
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -217,10 +216,10 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def delete(self) -> Any:
         raise AppendOnly
 
-    def bulk_create(self, entries: Iterable[AuditEntry], *args: Any, **kwargs: Any) -> list[AuditEntry]:
+    def bulk_create(self, objs: Any, *args: Any, **kwargs: Any) -> Any:
         if kwargs.get("update_conflicts"):
             raise AppendOnly
-        return super().bulk_create(entries, *args, **kwargs)
+        return super().bulk_create(objs, *args, **kwargs)
 
     def purge(self, before: datetime) -> int:
         """The one way out, for accounts.audit: delete what is older than this moment. Return how many."""

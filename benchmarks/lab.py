@@ -106,7 +106,10 @@ class Lab:
 def lab(**env: str) -> Iterator[Lab]:
     """A system on free ports in a temporary folder, with two people in one group; all of it ends with the block."""
     folder = tempfile.TemporaryDirectory(prefix="firmlight-bench-")
-    with folder as name, System(Path(name) / "var", env={"LOG_LEVEL": "WARNING", **env}) as system:
+    with (
+        folder as name,
+        System(Path(name) / "var", env={"LOG_LEVEL": "WARNING", "SUBMIT_PER_MINUTE_MAX": "1000000", **env}) as system,
+    ):
         made = _people(system, Path(name))
         try:
             yield made

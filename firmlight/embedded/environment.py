@@ -21,6 +21,7 @@ DECIDED = (
     "PUBLIC_URL",
     "ALLOWED_HOSTS",
     "STATIC_ROOT",
+    "EMAIL_URL",
     "DEBUG",
 )
 EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  recognised, not bound

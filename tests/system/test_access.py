@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,7 +27,13 @@ NEW = "another good one 23"
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[System]:
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the slow system's letters are written, a file for each."""
+    return tmp_path_factory.mktemp("letters")
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Path) -> Iterator[System]:
     """A system that looks by itself only every ten minutes: what ends a socket here is the message."""
     env = {
         "STATIC_ROOT": static_root,
@@ -33,7 +41,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator
         "IDLE_ASK_SECONDS": "600",
         "LOG_LEVEL": "WARNING",
     }
-    with System(tmp_path_factory.mktemp("slow"), env=env) as running:
+    with System(tmp_path_factory.mktemp("slow"), env={"EMAIL_URL": f"filemail:///{letters}"} | env) as running:
         yield running
 
 
@@ -117,6 +125,24 @@ def test_what_people_are_told_comes_to_their_open_page(lab: Lab, peer: Connect) 
         assert hears_nothing(page)
 
 
+def test_a_block_ends_open_pages_and_machines(lab: Lab, slow: System, peer: Connect) -> None:
+    worker, other = peer(person=1), peer(person=2)
+    with watching(lab, lab.access[1]) as page:
+        code = f"""
+from accounts import services
+from accounts.models import User
+by = User(username="by", is_superuser=True)
+services.block_user(User.objects.get(username={lab.names[1]!r}), by)
+"""
+        manage(slow, "shell", "-c", code)
+        assert closes_with(page) == 4401
+        assert worker.closed_with()[0] == protocol.CLOSE_BAD_TOKEN
+    with watching(lab, lab.access[1]) as page:
+        assert closes_with(page) == 4401
+    lab.submit(count=1)
+    other.work(1)
+
+
 def test_a_browser_watches_with_its_cookie_until_it_logs_out(lab: Lab, slow: System) -> None:
     with httpx.Client(base_url=lab.url) as browser:
         log_in_as_moderator(browser, slow)
@@ -132,12 +158,53 @@ def test_a_browser_watches_with_its_cookie_until_it_logs_out(lab: Lab, slow: Sys
 
 
 def log_in_as_moderator(browser: httpx.Client, system: System) -> None:
-    env = {**os.environ, **system.environment, "DJANGO_SUPERUSER_PASSWORD": NEW}
-    make = ["manage.py", "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org"]
-    subprocess.run([sys.executable, *make], env=env, check=True, capture_output=True)
+    manage(system, "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org")
     browser.get("/admin/login/")
     form = {"username": "root", "password": NEW, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
     assert browser.post("/admin/login/", data=form).status_code == 302
+
+
+def manage(system: System, *command: str) -> None:
+    env = {**os.environ, **system.environment, "DJANGO_SUPERUSER_PASSWORD": NEW}
+    subprocess.run([sys.executable, "manage.py", *command], env=env, check=True, capture_output=True)
+
+
+# Letters, through the real jobs
+
+
+def test_letters_go_out_by_the_jobs(lab: Lab, letters: Path) -> None:
+    body = {"username": f"{lab.names[0]}x", "email": f"{lab.names[0]}x@example.org", "password": PASSWORD}
+    access = httpx.post(f"{lab.url}/api/auth/register/", json=body).json()["access"]
+    me = {"url": f"{lab.url}/api/users/me/", "headers": {"Authorization": f"Bearer {access}"}}
+    token = link(lab, letters, body["email"], "/email/confirm/").rsplit("/", 2)[1]
+    assert not httpx.get(**me).json()["email_confirmed"]
+    httpx.post(f"{lab.url}/api/auth/email/confirm/", json={"token": token}).raise_for_status()
+    assert httpx.get(**me).json()["email_confirmed"]
+    httpx.post(f"{lab.url}/api/auth/password-reset/", json={"email": body["email"]}).raise_for_status()
+    uid, token = link(lab, letters, body["email"], "/password/reset/").rsplit("/", 3)[1:3]
+    new = {"uid": uid, "token": token, "password": NEW}
+    httpx.post(f"{lab.url}/api/auth/password-reset/confirm/", json=new).raise_for_status()
+    assert httpx.get(**me).status_code == 401
+    login = {"login": body["email"], "password": NEW}
+    httpx.post(f"{lab.url}/api/auth/login/", json=login).raise_for_status()
+
+
+def test_without_a_mail_server_the_link_stands_on_the_console_of_the_jobs(system: System) -> None:
+    with Lab(system.url) as lab:
+        email = f"{lab.names[0]}@example.org"
+        httpx.post(f"{lab.url}/api/auth/password-reset/", json={"email": email}).raise_for_status()
+        assert link(lab, system.home.log, email, "/password/reset/").startswith("http://")
+
+
+def link(lab: Lab, folder: Path, email: str, path: str) -> str:
+    """The first link with this path in what was written to this address, once it is there."""
+
+    def look() -> list[str]:
+        texts = [file.read_text(errors="replace") for file in folder.iterdir()]
+        mine = [text.partition(f"To: {email}")[2] for text in texts]
+        return re.findall(rf"^http://\S+{path}\S+$", "".join(mine), re.MULTILINE)
+
+    return lab.until(look, bool)[0]
 
 
 def hears_nothing(socket: Any, seconds: float = 0.3) -> bool:
