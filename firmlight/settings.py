@@ -114,6 +114,11 @@ PASSWORD_RESET_MINUTES = number("PASSWORD_RESET_MINUTES", 60, 0.02)
 EMAIL_CONFIRM_HOURS = number("EMAIL_CONFIRM_HOURS", 48, 0.001)
 AUDIT_DAYS = number("AUDIT_DAYS", 730, 0.001)
 INVITATION_DAYS = number("INVITATION_DAYS", 14, 0.001)
+INVITED_AT_ONCE_MAX = whole("INVITED_AT_ONCE_MAX", 50, 1)  # names in one request
+JOIN_REQUEST_DAYS = number("JOIN_REQUEST_DAYS", 30, 0.001)  # unanswered, then it expires
+LINKS_PER_GROUP_MAX = whole("LINKS_PER_GROUP_MAX", 20, 1)
+LINK_DAYS_MAX = whole("LINK_DAYS_MAX", 30, 1)
+LINK_USES_MAX = whole("LINK_USES_MAX", 1000, 1)
 NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # read or not, then they go
 
 # How often somebody may do something (firmlight/throttling.py): each user, or where nobody is logged in each address
@@ -317,6 +322,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "TaskStatus": "tasks.states.STATES",
         "InvitationStatus": "groups.states.INVITATION_STATES",
+        "Role": "groups.states.ROLES",
+        "GivenRole": "groups.states.GIVEN_ROLES",
+        "GroupSubmitting": "groups.states.SUBMITTING",
+        "MemberSubmitting": "groups.states.EXCEPTIONS",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -1,14 +1,15 @@
-"""Groups, who is in them, and who is asked to be."""
+"""Groups, who is in them, and the ways in: invitations, links, requests to join."""
 
 from __future__ import annotations
 
 import unicodedata
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models
+from django.db import IntegrityError, models, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User, uuid_key
@@ -27,9 +28,13 @@ def name_key(name: str) -> str:
     return tidy_name(name).casefold()
 
 
-def pending_key(group_id: UUID, invitee_id: UUID) -> str:
-    """What only one open invitation can have."""
-    return f"{group_id}:{invitee_id}"
+def pending_key(group_id: UUID, user_id: UUID) -> str:
+    """What only one open invitation, and one open request, of a person for a group can have."""
+    return f"{group_id}:{user_id}"
+
+
+def choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(word, word) for word in words]
 
 
 class Group(models.Model):
@@ -39,6 +44,8 @@ class Group(models.Model):
     name = models.CharField(max_length=NAME_MAX)
     name_key = models.CharField(max_length=3 * NAME_MAX, unique=True, editable=False)
     description = models.CharField(max_length=DESCRIPTION_MAX, blank=True)
+    joining = models.CharField(max_length=7, choices=choices(states.JOINING), default=states.BY_INVITATION)
+    submitting = models.CharField(max_length=7, choices=choices(states.SUBMITTING), default=states.MEMBERS_SUBMIT)
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -55,12 +62,18 @@ class Group(models.Model):
 
 
 class Membership(models.Model):
-    """One person in one group. A group has one owner."""
+    """One person in one group. A group has one owner.
+
+    `owner_key` is unique and never null: the group's id for its owner, something of its own for everybody else. So
+    the database itself allows no second owner, whoever races. `submitting` is his exception from the group's setting.
+    """
 
     id = uuid_key()
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=9, choices=[(r, r) for r in states.ROLES], default=states.MEMBER)
+    role = models.CharField(max_length=9, choices=choices(states.ROLES), default=states.MEMBER)
+    owner_key = models.CharField(max_length=40, unique=True, editable=False)
+    submitting = models.CharField(max_length=6, choices=choices(states.EXCEPTIONS), default=states.AS_GROUP)
     joined = models.DateTimeField(default=timezone.now, editable=False)
     starred = models.BooleanField(default=False)
 
@@ -71,56 +84,136 @@ class Membership(models.Model):
     def __str__(self) -> str:
         return f"{self.user} in {self.group}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.owner_key = self._owner_key(self.role)
+        if "role" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "owner_key"}
+        super().save(*args, **kwargs)
+
+    def _owner_key(self, role: str) -> str:
+        return str(self.group_id) if role == states.OWNER else f"not:{self.pk}"
+
+    def move(self, start: str, finish: str) -> bool:
+        """Give him the role `finish` if he still has `start`; False if not, or if the group would have two owners."""
+        row = Membership.objects.filter(pk=self.pk, role=start)
+        try:
+            with transaction.atomic():
+                return row.update(role=finish, owner_key=self._owner_key(finish)) == 1
+        except IntegrityError:
+            return False
+
     @property
     def leads(self) -> bool:
         """Owner or moderator."""
         return self.role in states.LEADERS
 
+    @property
+    def may_submit(self) -> bool:
+        """Whether he may submit tasks to the group, or only work for it. Looks at `group`."""
+        if self.leads or self.submitting == states.ALWAYS:
+            return True
+        return self.submitting == states.AS_GROUP and self.group.submitting == states.MEMBERS_SUBMIT
 
-def invitation_end() -> datetime:
-    return timezone.now() + timedelta(days=settings.INVITATION_DAYS)
 
-
-class InvitationQuerySet(models.QuerySet["Invitation"]):
-    def open(self) -> InvitationQuerySet:
+class OpeningQuerySet(models.QuerySet[Any]):
+    def open(self) -> Self:
         return self.filter(status=states.PENDING, expires__gt=timezone.now())
 
-    def overdue(self) -> InvitationQuerySet:
+    def overdue(self) -> Self:
         return self.filter(status=states.PENDING, expires__lte=timezone.now())
 
 
-class Invitation(models.Model):
-    """One person asked into one group, open until it is answered or expires.
+class Opening(models.Model):
+    """What an invitation and a request to join have in common: open until it is answered, withdrawn or expires.
 
-    `pending_key` is unique and never null (MongoDB takes null for a value like any other): "group:invitee" while
-    it is pending, "closed:id" afterwards. So there is one open invitation for a person and group at most.
+    `pending_key` is unique and never null (MongoDB takes null for a value like any other): "group:person" while
+    it is pending, "closed:id" afterwards. So there is one open at most for a person and group.
     """
 
     id = uuid_key()
-    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="invitations")
-    invitee = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
-    inviter = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invitations_sent")
     status = models.CharField(
-        max_length=8, choices=[(s, s) for s in states.INVITATION_STATES], default=states.PENDING, editable=False
+        max_length=9, choices=choices(states.INVITATION_STATES), default=states.PENDING, editable=False
     )
     pending_key = models.CharField(max_length=80, unique=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
-    expires = models.DateTimeField(default=invitation_end)
     answered = models.DateTimeField(null=True, blank=True, editable=False)
+    expires: models.DateTimeField
 
-    objects = InvitationQuerySet.as_manager()
+    objects = OpeningQuerySet.as_manager()
 
     class Meta:
+        abstract = True
         ordering = ("-created", "id")
-
-    def __str__(self) -> str:
-        return f"{self.invitee} to {self.group}: {self.status}"
 
     def close(self, status: str) -> bool:
         """Move it from pending to `status`; False if somebody else closed it first (one conditional UPDATE).
 
         An overdue one can only become expired, and one that is not overdue never.
         """
-        rows = Invitation.objects.filter(pk=self.pk)
+        rows = type(self).objects.filter(pk=self.pk)
         rows = rows.overdue() if status == states.EXPIRED else rows.open()
         return rows.update(status=status, pending_key=f"closed:{self.pk}", answered=timezone.now()) == 1
+
+
+def invitation_end() -> datetime:
+    return timezone.now() + timedelta(days=settings.INVITATION_DAYS)
+
+
+def request_end() -> datetime:
+    return timezone.now() + timedelta(days=settings.JOIN_REQUEST_DAYS)
+
+
+class Invitation(Opening):
+    """One person asked into one group."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="invitations")
+    invitee = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
+    inviter = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invitations_sent")
+    expires = models.DateTimeField(default=invitation_end)
+
+    def __str__(self) -> str:
+        return f"{self.invitee} to {self.group}: {self.status}"
+
+
+class JoinRequest(Opening):
+    """One person who asks to be let into one group."""
+
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="join_requests")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="join_requests")
+    expires = models.DateTimeField(default=request_end)
+
+    def __str__(self) -> str:
+        return f"{self.user} asks for {self.group}: {self.status}"
+
+
+class InviteLinkQuerySet(models.QuerySet["InviteLink"]):
+    def open(self) -> InviteLinkQuerySet:
+        return self.filter(uses_left__gt=0, expires__gt=timezone.now())
+
+
+class InviteLink(models.Model):
+    """Whoever has its code may join, until it has been used so often or expires. The code itself is kept nowhere."""
+
+    id = uuid_key()
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="links")
+    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invite_links")
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    uses_left = models.PositiveIntegerField()
+    created = models.DateTimeField(default=timezone.now, editable=False)
+    expires = models.DateTimeField()
+
+    objects = InviteLinkQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-created", "id")
+
+    def __str__(self) -> str:
+        return f"link to {self.group}, {self.uses_left} uses left"
+
+    def use(self) -> bool:
+        """Take one of its uses; False if it has none, has expired or is gone. Of two at the last use one wins."""
+        return InviteLink.objects.open().filter(pk=self.pk).update(uses_left=F("uses_left") - 1) == 1
+
+    def give_back(self) -> None:
+        """A use that made nobody a member."""
+        InviteLink.objects.filter(pk=self.pk).update(uses_left=F("uses_left") + 1)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User
 from firmlight.errors import NotFound
-from groups.models import Group, Invitation, Membership, name_key
+from groups import states
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, name_key
 
 
 def membership(user: User, group_id: UUID) -> Membership | None:
@@ -42,8 +44,9 @@ def find_membership(user: User, id_or_name: str) -> Membership | None:
 
 
 def may_submit(user: User, group_id: UUID) -> bool:
-    """Whether the user may submit tasks to this group: every member may."""
-    return Membership.objects.filter(user=user, group=group_id).exists()
+    """Whether the user may submit tasks to this group: its setting, or his own exception, says so."""
+    found = membership(user, group_id)
+    return bool(found and found.may_submit)
 
 
 def groups_of(user: User) -> QuerySet[Group]:
@@ -56,25 +59,73 @@ def group_ids_of(user_id: UUID) -> set[UUID]:
     return set(Membership.objects.filter(user=user_id).order_by().values_list("group_id", flat=True))
 
 
-def group_cards(user: User) -> QuerySet[Membership]:
-    """The user's memberships with group and head count (`.members`), starred ones first, then by name."""
-    mine = Membership.objects.filter(user=user).select_related("group")
+def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
+    """The user's memberships with group and head count (`.members`), starred ones first, then by name.
+
+    With `search` as in `matching`.
+    """
+    mine = matching(Membership.objects.filter(user=user).select_related("group"), search)
     return mine.annotate(members=Count("group__memberships")).order_by("-starred", "group__name_key")
+
+
+def joinable_groups(user: User, search: str = "") -> QuerySet[Group]:
+    """The groups that this user is not in and may ask to be let into, by name, with head count (`.members`)."""
+    found = Group.objects.filter(joining=states.BY_ASKING).exclude(pk__in=group_ids_of(user.pk))
+    return with_head_count(matching(found, search)).order_by("name_key")
+
+
+def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
+    """Those groups, or memberships, whose group has `text` in its name or description, without regard to case."""
+    if not text:
+        return rows
+    path = "" if rows.model is Group else "group__"
+    fits = Q(**{f"{path}name_key__contains": name_key(text)}) | Q(**{f"{path}description__icontains": text})
+    return rows.filter(fits)
+
+
+def with_head_count(groups: QuerySet[Group]) -> QuerySet[Group]:
+    return groups.annotate(members=Count("memberships"))
 
 
 def members_of(group_id: UUID) -> QuerySet[Membership]:
     """Everyone in the group, those longest in it first. Whether the caller may know is for him to check."""
-    return Membership.objects.filter(group=group_id).select_related("user")
+    return Membership.objects.filter(group=group_id).select_related("user", "group")
+
+
+def leader_ids(group_id: UUID) -> list[UUID]:
+    """The user ids of the group's owner and moderators."""
+    leaders = Membership.objects.filter(group=group_id, role__in=states.LEADERS).order_by()
+    return list(leaders.values_list("user_id", flat=True))
 
 
 def open_invitations_of(user: User) -> QuerySet[Invitation]:
-    """What the user can answer now."""
-    return Invitation.objects.open().filter(invitee=user).select_related("group", "inviter", "invitee")
+    """What the user can answer now, with the group's head count (`.members`)."""
+    return _with_group(Invitation.objects.open().filter(invitee=user)).select_related("group", "inviter", "invitee")
 
 
 def open_invitations_to(group_id: UUID) -> QuerySet[Invitation]:
-    """Who has been asked into the group and has not answered yet."""
-    return Invitation.objects.open().filter(group=group_id).select_related("group", "inviter", "invitee")
+    """Who has been asked into the group and has not answered yet; as above."""
+    found = Invitation.objects.open().filter(group=group_id)
+    return _with_group(found).select_related("group", "inviter", "invitee")
+
+
+def open_requests_of(user: User) -> QuerySet[JoinRequest]:
+    """Where the user has asked to be let in and waits for an answer, with the group's head count (`.members`)."""
+    return _with_group(JoinRequest.objects.open().filter(user=user)).select_related("group", "user")
+
+
+def open_requests_to(group_id: UUID) -> QuerySet[JoinRequest]:
+    """Who has asked to be let into the group and waits for an answer; as above."""
+    return _with_group(JoinRequest.objects.open().filter(group=group_id)).select_related("group", "user")
+
+
+def _with_group(openings: QuerySet[Any]) -> QuerySet[Any]:
+    return openings.annotate(members=Count("group__memberships"))
+
+
+def links_of(group_id: UUID) -> QuerySet[InviteLink]:
+    """The group's links that still let somebody in."""
+    return InviteLink.objects.open().filter(group=group_id).select_related("creator")
 
 
 def is_taken(key: str, but: UUID | None = None) -> bool:

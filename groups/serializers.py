@@ -2,14 +2,25 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 
 from accounts.models import USERNAME_MAX
 from accounts.serializers import PersonSerializer
-from groups.models import DESCRIPTION_MAX, NAME_MAX, NAME_MIN, Group, Invitation, Membership, tidy_name
-from groups.states import ROLES
-
-INVITED_AT_ONCE_MAX = 50
+from groups import states
+from groups.codes import CODE_MAX
+from groups.models import (
+    DESCRIPTION_MAX,
+    NAME_MAX,
+    NAME_MIN,
+    Group,
+    Invitation,
+    InviteLink,
+    JoinRequest,
+    Membership,
+    tidy_name,
+)
+from groups.services.inviting import OUTCOMES
 
 
 class GroupNameField(serializers.CharField):
@@ -27,6 +38,12 @@ class GroupNameField(serializers.CharField):
 class GroupForm(serializers.Serializer):
     name = GroupNameField(max_length=4 * NAME_MAX)
     description = serializers.CharField(max_length=DESCRIPTION_MAX, allow_blank=True, required=False)
+    joining = serializers.ChoiceField(
+        choices=states.JOINING, required=False, help_text="How strangers come in: only invited, or they may ask"
+    )
+    submitting = serializers.ChoiceField(
+        choices=states.SUBMITTING, required=False, help_text="Who may submit tasks; the others only work"
+    )
 
 
 class GroupChange(GroupForm):
@@ -39,28 +56,60 @@ class GroupSerializer(serializers.Serializer):
     id = serializers.UUIDField(source="group.id")
     name = serializers.CharField(source="group.name")
     description = serializers.CharField(source="group.description")
+    joining = serializers.ChoiceField(choices=states.JOINING, source="group.joining")
+    submitting = serializers.ChoiceField(choices=states.SUBMITTING, source="group.submitting")
     created = serializers.DateTimeField(source="group.created")
-    role = serializers.ChoiceField(choices=ROLES, help_text="Yours")
+    role = serializers.ChoiceField(choices=states.ROLES, help_text="Yours")
+    may_submit = serializers.BooleanField(help_text="Whether you may submit tasks, or only work")
     starred = serializers.BooleanField(help_text="By you")
     members = serializers.IntegerField(help_text="How many there are")
 
 
+class JoinableSerializer(serializers.ModelSerializer):
+    """A group as strangers see it who may ask to be let in."""
+
+    members = serializers.IntegerField(help_text="How many there are")
+
+    class Meta:
+        model = Group
+        fields = ("id", "name", "description", "members")
+
+
+class StarForm(serializers.Serializer):
+    starred = serializers.BooleanField()
+
+
+class HandOverForm(serializers.Serializer):
+    user = serializers.UUIDField(help_text="The member who is to own the group")
+
+
 class MemberSerializer(serializers.ModelSerializer):
     user = PersonSerializer()
+    may_submit = serializers.BooleanField(help_text="Whether he may submit tasks, or only works")
 
     class Meta:
         model = Membership
-        fields = ("user", "role", "joined")
+        fields = ("user", "role", "submitting", "may_submit", "joined")
 
 
-class GroupNameSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = Group
-        fields = ("id", "name")
+class MemberChange(serializers.Serializer):
+    role = serializers.ChoiceField(choices=states.GIVEN_ROLES, required=False)
+    submitting = serializers.ChoiceField(
+        choices=states.EXCEPTIONS, required=False, help_text="Whether he may submit tasks: as the group says, or not"
+    )
+
+
+class KnownGroupSerializer(serializers.Serializer):
+    """What an invited person, or one who asks, knows of the group. Made from the invitation or request."""
+
+    id = serializers.UUIDField(source="group.id")
+    name = serializers.CharField(source="group.name")
+    description = serializers.CharField(source="group.description")
+    members = serializers.IntegerField(help_text="How many there are")
 
 
 class InvitationSerializer(serializers.ModelSerializer):
-    group = GroupNameSerializer()
+    group = KnownGroupSerializer(source="*")
     inviter = PersonSerializer(allow_null=True)
     invitee = PersonSerializer()
 
@@ -71,5 +120,63 @@ class InvitationSerializer(serializers.ModelSerializer):
 
 class InvitationForm(serializers.Serializer):
     usernames = serializers.ListField(
-        child=serializers.CharField(max_length=USERNAME_MAX), min_length=1, max_length=INVITED_AT_ONCE_MAX
+        child=serializers.CharField(max_length=USERNAME_MAX), min_length=1, max_length=settings.INVITED_AT_ONCE_MAX
     )
+
+
+class InvitationAnswerSerializer(serializers.Serializer):
+    """What became of one name. `joined`: he had asked to join, and is in now."""
+
+    username = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    invitation = serializers.UUIDField(allow_null=True, help_text="The open invitation, if there is one")
+
+
+class AcceptedAllSerializer(serializers.Serializer):
+    joined = serializers.ListField(child=serializers.UUIDField(), help_text="The groups' ids")
+
+
+class DeclinedAllSerializer(serializers.Serializer):
+    declined = serializers.IntegerField(help_text="How many")
+
+
+class JoinRequestSerializer(serializers.ModelSerializer):
+    group = KnownGroupSerializer(source="*")
+    user = PersonSerializer()
+
+    class Meta:
+        model = JoinRequest
+        fields = ("id", "group", "user", "status", "created", "expires")
+
+
+class AskedSerializer(serializers.Serializer):
+    """`joined`: there was an invitation, which is accepted now."""
+
+    outcome = serializers.ChoiceField(choices=("asked", "joined"))
+    request = serializers.UUIDField(allow_null=True, help_text="The open request, if there is one")
+
+
+class LinkForm(serializers.Serializer):
+    days = serializers.IntegerField(min_value=1, max_value=settings.LINK_DAYS_MAX, default=7)
+    uses = serializers.IntegerField(min_value=1, max_value=settings.LINK_USES_MAX, default=10)
+
+
+class LinkSerializer(serializers.ModelSerializer):
+    creator = PersonSerializer(allow_null=True)
+
+    class Meta:
+        model = InviteLink
+        fields = ("id", "creator", "uses_left", "created", "expires")
+
+
+class NewLinkSerializer(LinkSerializer):
+    """With its code, which is shown this once."""
+
+    code = serializers.CharField()
+
+    class Meta(LinkSerializer.Meta):
+        fields = (*LinkSerializer.Meta.fields, "code")  # type: ignore[assignment]
+
+
+class CodeForm(serializers.Serializer):
+    code = serializers.CharField(max_length=CODE_MAX)

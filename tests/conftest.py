@@ -10,7 +10,7 @@ from django.test import override_settings
 from rest_framework.test import APIClient
 
 from accounts import services as accounts
-from accounts.models import User
+from accounts.models import Notification, User
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
@@ -86,7 +86,8 @@ def api() -> Callable[..., APIClient]:
 
 @pytest.fixture
 def group(alice: User, bob: User) -> Group:
-    """Alice owns it, Bob is a member, Carol a stranger."""
+    """Alice owns it, Bob is a member, Carol a stranger. Nobody has been told anything yet."""
     group = groups.create_group(owner=alice, name="Lab Seven", description="The machines on the third floor")
     Membership.objects.create(group=group, user=bob)
+    Notification.objects.all().delete()
     return group

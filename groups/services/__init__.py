@@ -1,20 +1,41 @@
 """Writes: one module per use case, one function per thing that a person does."""
 
+from groups.services.answering import accept, accept_all, decline, decline_all
+from groups.services.asking import answer_request, ask_to_join, withdraw_request
 from groups.services.closing import close_group, delete_group
-from groups.services.inviting import accept, decline, invite, require_leader
+from groups.services.inviting import Answer, invite, withdraw
 from groups.services.leaving import leave_all_groups, leave_group, remove_member
-from groups.services.making import create_group, update_group
+from groups.services.linking import group_of_code, join_by_code, make_link, withdraw_link
+from groups.services.making import create_group, star, update_group
+from groups.services.rights import require_leader, require_owner
+from groups.services.roles import hand_over, set_role, set_submitting
 
 __all__ = [
+    "Answer",
     "accept",
+    "accept_all",
+    "answer_request",
+    "ask_to_join",
     "close_group",
     "create_group",
     "decline",
+    "decline_all",
     "delete_group",
+    "group_of_code",
+    "hand_over",
     "invite",
+    "join_by_code",
     "leave_all_groups",
     "leave_group",
+    "make_link",
     "remove_member",
     "require_leader",
+    "require_owner",
+    "set_role",
+    "set_submitting",
+    "star",
     "update_group",
+    "withdraw",
+    "withdraw_link",
+    "withdraw_request",
 ]

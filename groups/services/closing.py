@@ -8,21 +8,19 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.models import WARNING, User
-from accounts.notifications import notify
-from firmlight.errors import Conflict, Forbidden
-from groups import selectors, states
-from groups.models import Group, Invitation, Membership
+from firmlight.errors import Conflict
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
+from groups.services.rights import require_owner
+from groups.services.telling import tell
 from groups.signals import group_closed, group_closing
 
 TRIES = 3
+WAYS_IN: tuple[type[Invitation | JoinRequest | InviteLink], ...] = (Invitation, JoinRequest, InviteLink)
 
 
 def delete_group(*, user: User, group_id: UUID) -> None:
     """The owner alone may. Raises NotFound, Forbidden."""
-    membership = selectors.membership_or_not_found(user, group_id)
-    if membership.role != states.OWNER:
-        raise Forbidden("Only the owner may delete the group.")
-    close_group(membership.group, by=user)
+    close_group(require_owner(user, group_id).group, by=user)
 
 
 def close_group(group: Group, *, by: User) -> None:
@@ -36,12 +34,13 @@ def close_group(group: Group, *, by: User) -> None:
     group_closed.send_robust(Group, **facts)
     others = [user for user in members if user != by.pk]
     text = f"{by.username} has deleted the group {group.name}."
-    notify(others, code="group_deleted", level=WARNING, text=text, group=group.pk)
+    tell(others, group, "group_deleted", text, WARNING)
 
 
 def shut_door(group: Group) -> None:
-    """Nobody can come in any more: to join is to answer an open invitation."""
-    Invitation.objects.filter(group=group, status=states.PENDING).delete()
+    """Nobody can come in any more: there is no other way in than these."""
+    for way_in in WAYS_IN:
+        way_in.objects.filter(group=group).delete()
 
 
 def _delete_rows(group: Group) -> bool:
@@ -53,7 +52,14 @@ def _delete_rows(group: Group) -> bool:
         try:
             with transaction.atomic():
                 deleted = Group.objects.filter(pk=group.pk).delete()[1]
-            return bool(deleted.get(Group._meta.label))
         except IntegrityError:
             continue
+        _sweep_up(group)
+        return bool(deleted.get(Group._meta.label))
     raise Conflict("Too much is going on in this group just now. Try again.")
+
+
+def _sweep_up(group: Group) -> None:
+    """Rows that came in between, where the database enforces no foreign keys (MongoDB)."""
+    for model in (*WAYS_IN, Membership):
+        model.objects.filter(group=group.pk).delete()

@@ -1,8 +1,13 @@
-"""Invite people, and answer."""
+"""Invite people, and take invitations back.
+
+Whoever writes an invitation looks afterwards whether the invited person asked to join, or came in, at the same time;
+whoever asks or comes in looks for invitations afterwards. So one of two who cross each other's way sees the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -10,103 +15,100 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.models import name_key as username_key
 from accounts.selectors import users_named
-from firmlight.errors import Conflict, Fields, FirmlightError, Forbidden, Invalid, NotFound
-from groups import selectors, states
-from groups.errors import InvitationClosed, InvitationExpired
-from groups.models import Group, Invitation, Membership, pending_key
+from firmlight.errors import NotFound
+from groups import states
+from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
+from groups.services.answering import why_closed
+from groups.services.asking import let_in_who_asked
+from groups.services.entering import settle
+from groups.services.rights import require_leader
+from groups.services.telling import tell
+
+INVITED, JOINED = "invited", "joined"  # joined: he had asked to join himself
+ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = "already_member", "already_invited", "unknown", "yourself"
+OUTCOMES = (INVITED, JOINED, ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF)
 
 
-def require_leader(user: User, group_id: UUID) -> Membership:
-    """The membership of an owner or moderator. Raises NotFound for a stranger, Forbidden for a plain member."""
-    membership = selectors.membership_or_not_found(user, group_id)
-    if not membership.leads:
-        raise Forbidden("Only the owner and moderators may do this.")
-    return membership
+@dataclass(frozen=True)
+class Answer:
+    """What became of one name; `invitation` is the id of the open invitation, if there is one."""
+
+    username: str
+    outcome: str
+    invitation: UUID | None = None
 
 
-def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[Invitation]:
-    """Ask these people into the group: all of them, or nobody if one name is no good.
+def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[Answer]:
+    """Ask these people into the group; one answer for each name, in their order. A name given twice counts once.
 
-    A name given twice counts once. Raises NotFound, Forbidden, or Invalid whose fields `usernames.0`, … say what is
-    wrong with which name.
+    Who has asked to join himself is let in. Raises NotFound, Forbidden.
     """
     group = require_leader(inviter, group_id).group
-    people = users_named(usernames)
-    _refuse_unfit(inviter, group, usernames, people)
-    _expire_overdue(group, people.values())
-    try:
-        with transaction.atomic():
-            return Invitation.objects.bulk_create(_invitation(group, inviter, user) for user in people.values())
-    except IntegrityError:  # a second inviter beside us asked one of them first
-        _refuse_unfit(inviter, group, usernames, people)
-        raise Conflict from None
+    names = {username_key(name): name for name in reversed(usernames)}
+    people = users_named(names)
+    answers = _answers(group, inviter, people)
+    fresh = [user for user in people.values() if user.pk in answers and answers[user.pk].outcome == INVITED]
+    text = f"{inviter.username} invites you to the group {group.name}."
+    tell([user.pk for user in fresh], group, "invited", text)
+    ordered = dict.fromkeys(username_key(name) for name in usernames)
+    return [answers[people[key].pk] if key in people else Answer(names[key], UNKNOWN) for key in ordered]
 
 
-def _invitation(group: Group, inviter: User, invitee: User) -> Invitation:
-    return Invitation(group=group, inviter=inviter, invitee=invitee, pending_key=pending_key(group.pk, invitee.pk))
+def _answers(group: Group, inviter: User, people: dict[str, User]) -> dict[UUID, Answer]:
+    others = [user for user in people.values() if user.pk != inviter.pk]
+    answers = {user.pk: Answer(user.username, YOURSELF) for user in people.values() if user.pk == inviter.pk}
+    members = _members_among(group, others)
+    answers |= {user.pk: Answer(user.username, ALREADY_MEMBER) for user in others if user.pk in members}
+    strangers = [user for user in others if user.pk not in members]
+    _expire_overdue(group, strangers)
+    answers |= {user.pk: _invite_one(group, inviter, user) for user in strangers}
+    return answers | _crossings(group, inviter, strangers)
 
 
-def _refuse_unfit(inviter: User, group: Group, usernames: Sequence[str], people: dict[str, User]) -> None:
-    ids = [user.pk for user in people.values()]
-    members = set(Membership.objects.filter(group=group, user__in=ids).values_list("user_id", flat=True))
-    invited = set(Invitation.objects.open().filter(group=group, invitee__in=ids).values_list("invitee_id", flat=True))
-    fields: Fields = {}
-    for i, name in enumerate(usernames):
-        if reason := _unfit(people.get(username_key(name)), inviter, members, invited):
-            fields[f"usernames.{i}"] = [reason.format(name)]
-    if fields:
-        raise Invalid("Nobody was invited: some names are no good.", fields)
+def _members_among(group: Group, people: Iterable[User]) -> set[UUID]:
+    rows = Membership.objects.filter(group=group, user__in=[user.pk for user in people]).order_by()
+    return set(rows.values_list("user_id", flat=True))
 
 
-def _unfit(user: User | None, inviter: User, members: set[UUID], invited: set[UUID]) -> str:
-    if user is None:
-        return "There is no user {}."
-    if user.pk == inviter.pk:
-        return "You are in this group yourself."
-    if user.pk in members:
-        return "{} is a member already."
-    return "{} is invited already." if user.pk in invited else ""
-
-
-def _expire_overdue(group: Group, people: Collection[User]) -> None:
+def _expire_overdue(group: Group, people: Iterable[User]) -> None:
     """Free the `pending_key` of invitations that ran out, so that these people can be asked again."""
     for invitation in Invitation.objects.overdue().filter(group=group, invitee__in=[user.pk for user in people]):
         invitation.close(states.EXPIRED)
 
 
-def accept(*, user: User, invitation_id: UUID) -> Membership:
-    """Join the group. Raises NotFound if it is not his or the group is gone, InvitationClosed, InvitationExpired.
-
-    Of two callers one closes the invitation, and only he makes the membership. Where the database has no
-    transactions, a crash between the two leaves an invitation used up; the person can be asked again.
-    """
-    invitation = _own(user, invitation_id)
+def _invite_one(group: Group, inviter: User, invitee: User) -> Answer:
+    key = pending_key(group.pk, invitee.pk)
     try:
         with transaction.atomic():
-            if not invitation.close(states.ACCEPTED):
-                raise _why_closed(invitation)
-            membership, _ = Membership.objects.get_or_create(group=invitation.group, user=user)
-    except IntegrityError:  # the group went while we were at it
-        raise NotFound from None
-    return membership
+            row = Invitation.objects.create(group=group, inviter=inviter, invitee=invitee, pending_key=key)
+        return Answer(invitee.username, INVITED, row.pk)
+    except IntegrityError:  # he is invited, perhaps by somebody else just now; or the group has gone
+        found = Invitation.objects.filter(pending_key=key).first()
+        return Answer(invitee.username, ALREADY_INVITED, found.pk if found else None)
 
 
-def decline(*, user: User, invitation_id: UUID) -> None:
-    """Turn it down. Raises as `accept` does."""
-    invitation = _own(user, invitation_id)
-    if not invitation.close(states.DECLINED):
-        raise _why_closed(invitation)
+def _crossings(group: Group, inviter: User, people: Iterable[User]) -> dict[UUID, Answer]:
+    """Those who asked to join before us or just now are let in; who came in just now needs no invitation."""
+    ids = [user.pk for user in people]
+    requests = JoinRequest.objects.open().filter(group=group, user__in=ids).select_related("group", "user")
+    joined = {row.user_id: Answer(row.user.username, JOINED) for row in requests if let_in_who_asked(row, by=inviter)}
+    came = _members_among(group, people) - joined.keys()
+    for user in (user for user in people if user.pk in came):
+        settle(group, user)
+        joined[user.pk] = Answer(user.username, ALREADY_MEMBER)
+    return joined
 
 
-def _own(user: User, invitation_id: UUID) -> Invitation:
-    invitation = Invitation.objects.select_related("group").filter(pk=invitation_id, invitee=user).first()
+def withdraw(*, leader: User, group_id: UUID, invitation_id: UUID) -> None:
+    """Take an invitation back; the invited person is told.
+
+    Raises NotFound, Forbidden, InvitationClosed, InvitationExpired.
+    """
+    group = require_leader(leader, group_id).group
+    invitation = Invitation.objects.filter(pk=invitation_id, group=group).first()
     if invitation is None:
         raise NotFound
-    return invitation
-
-
-def _why_closed(invitation: Invitation) -> FirmlightError:
-    status = Invitation.objects.filter(pk=invitation.pk).values_list("status", flat=True).first()
-    if status is None:  # it went with its group
-        return NotFound()
-    return InvitationExpired() if status in (states.PENDING, states.EXPIRED) else InvitationClosed()
+    if not invitation.close(states.WITHDRAWN):
+        raise why_closed(invitation)
+    text = f"{leader.username} has withdrawn your invitation to the group {group.name}."
+    tell([invitation.invitee_id], group, "invitation_withdrawn", text)

@@ -13,12 +13,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.models import INFO, WARNING, User
-from accounts.notifications import notify
+from accounts.models import WARNING, User
 from firmlight.errors import Conflict, Forbidden
 from groups import selectors, states
-from groups.models import Group, Membership
+from groups.models import Membership
 from groups.services.closing import close_group, shut_door
+from groups.services.roles import owner_of
+from groups.services.telling import tell, tell_leaders
 from groups.signals import member_leaving, member_left
 
 
@@ -37,15 +38,16 @@ def _leave(membership: Membership, user: User) -> None:
     group = membership.group
     if not _take_out(membership, Membership.objects.filter(pk=membership.pk)):
         return  # somebody removed him at this moment, or closed the group
-    owner = _owner_of(group)
+    owner = owner_of(group)
     if owner is None:
         shut_door(group)
-        owner = _owner_of(group)  # whoever came in before it was shut
+        owner = owner_of(group)  # whoever came in before it was shut
     if owner is None:
         close_group(group, by=user)
-    elif membership.role != states.OWNER:
-        text = f"{user.username} has left the group {group.name}."
-        notify([owner.user_id], code="member_left", level=INFO, text=text, group=group.pk)
+    else:
+        news = f"{user.username} has left the group {group.name}."
+        new_owner = {owner.user_id} if membership.role == states.OWNER else set[UUID]()  # he has been told already
+        tell_leaders(group, "member_left", news, but=new_owner)
 
 
 def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
@@ -62,7 +64,7 @@ def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     if not _take_out(his, Membership.objects.filter(pk=his.pk, role=his.role)):
         raise Conflict
     text = f"{remover.username} has removed you from the group {mine.group.name}."
-    notify([user_id], code="member_removed", level=WARNING, text=text, group=group_id)
+    tell([user_id], mine.group, "member_removed", text, WARNING)
 
 
 def _take_out(membership: Membership, row: QuerySet[Membership]) -> bool:
@@ -72,21 +74,6 @@ def _take_out(membership: Membership, row: QuerySet[Membership]) -> bool:
     with transaction.atomic():
         if not row.delete()[0]:
             return False
-        _owner_of(membership.group)
+        owner_of(membership.group)
     member_left.send_robust(Membership, **who)
     return True
-
-
-def _owner_of(group: Group) -> Membership | None:
-    """The group's owner: if it has none, the next in line becomes it. None if nobody is left.
-
-    The next in line is the longest moderator, or without one the longest member.
-    """
-    while people := list(Membership.objects.filter(group=group)):  # in the order in which they joined
-        first = min(people, key=lambda one: states.ROLES.index(one.role))
-        if first.role == states.OWNER:
-            return first
-        if Membership.objects.filter(pk=first.pk, role=first.role).update(role=states.OWNER):
-            text = f"You own the group {group.name} now: who owned it has left."
-            notify([first.user_id], code="group_owner", level=INFO, text=text, group=group.pk)
-    return None

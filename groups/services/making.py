@@ -1,4 +1,4 @@
-"""Make a group, and change what it is called."""
+"""Make a group, change what it is called and what it allows, star it."""
 
 from __future__ import annotations
 
@@ -6,37 +6,66 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from accounts.models import User
-from firmlight.errors import Fields, Forbidden, Invalid
+from accounts.models import SUCCESS, User
+from firmlight.errors import Fields, Invalid, NotFound
 from groups import selectors, states
 from groups.models import Group, Membership, name_key
+from groups.services.rights import require_owner
+from groups.services.telling import tell
 
 NAME_TAKEN: Fields = {"name": ["There is a group of this name already."]}
 
 
-def create_group(*, owner: User, name: str, description: str = "") -> Group:
+def create_group(
+    *,
+    owner: User,
+    name: str,
+    description: str = "",
+    joining: str = states.BY_INVITATION,
+    submitting: str = states.MEMBERS_SUBMIT,
+) -> Group:
     """A new group with `owner` as its first member. Raises Invalid if the name is taken."""
     if selectors.is_taken(name_key(name)):
         raise Invalid(fields=NAME_TAKEN)
+    facts = {"name": name, "description": description, "joining": joining, "submitting": submitting}
     try:
         with transaction.atomic():
-            group = Group.objects.create(name=name, description=description)
+            group = Group.objects.create(**facts)
             Membership.objects.create(group=group, user=owner, role=states.OWNER)
     except IntegrityError:  # somebody took the name since we looked
         raise Invalid(fields=NAME_TAKEN) from None
+    tell([owner.pk], group, "group_created", f"You have made the group {group.name}.", SUCCESS)
     return group
 
 
-def update_group(*, editor: User, group_id: UUID, name: str | None = None, description: str | None = None) -> None:
-    """Change what is given. The owner alone may: raises NotFound, Forbidden, or Invalid if the name is taken."""
-    if selectors.membership_or_not_found(editor, group_id).role != states.OWNER:
-        raise Forbidden("Only the owner may change the group.")
-    changes = {} if name is None else {"name": name, "name_key": name_key(name)}
-    changes |= {} if description is None else {"description": description}
-    if name is not None and selectors.is_taken(name_key(name), but=group_id):
-        raise Invalid(fields=NAME_TAKEN)
+def update_group(
+    *,
+    editor: User,
+    group_id: UUID,
+    name: str | None = None,
+    description: str | None = None,
+    joining: str | None = None,
+    submitting: str | None = None,
+) -> None:
+    """Change what is given: "joining" is one of states.JOINING, "submitting" one of states.SUBMITTING.
+
+    The owner alone may. Raises NotFound, Forbidden, or Invalid if the name is taken.
+    """
+    require_owner(editor, group_id)
+    given = {"name": name, "description": description, "joining": joining, "submitting": submitting}
+    changes = {field: value for field, value in given.items() if value is not None}
+    if name is not None:
+        changes["name_key"] = name_key(name)
+        if selectors.is_taken(name_key(name), but=group_id):
+            raise Invalid(fields=NAME_TAKEN)
     try:
         with transaction.atomic():
             Group.objects.filter(pk=group_id).update(**changes)
     except IntegrityError:
         raise Invalid(fields=NAME_TAKEN) from None
+
+
+def star(*, user: User, group_id: UUID, starred: bool) -> None:
+    """Put the group at the top of his own list, or no longer. Raises NotFound for a stranger."""
+    if not Membership.objects.filter(user=user, group=group_id).update(starred=starred):
+        raise NotFound

@@ -16,6 +16,7 @@ from accounts.models import User
 from firmlight.errors import Forbidden, Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
+from groups.errors import MayNotSubmit
 from groups.models import Membership
 from tasks import events, queue, states
 from tasks.models import Task
@@ -37,11 +38,13 @@ def submit_task(
 ) -> Task:
     """Accept a task: input into Redis, then the row, then the job; a row without input would be a lost task.
 
-    Raises Invalid with the field that is wrong (before anything is stored) and Forbidden.
+    Raises Invalid with the field that is wrong (before anything is stored), MayNotSubmit and Forbidden.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
+    if not membership.may_submit:
+        raise MayNotSubmit
     check_priority(membership, priority)
     chosen = find_kind(kind)
     check_times(chosen, deadline, subtask_seconds_max)

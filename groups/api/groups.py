@@ -1,8 +1,9 @@
-"""The REST addresses of groups and invitations: they translate, services decide."""
+"""Groups and their members."""
 
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
@@ -14,11 +15,11 @@ from accounts.authentication import user_of
 from accounts.models import User
 from accounts.serializers import validated
 from firmlight.errors import NotFound
-from groups import selectors, serializers, services
-from groups.models import Invitation, Membership
+from groups import selectors, serializers, services, states
+from groups.models import NAME_MAX, Group, Membership
 
 
-def _card(user: User, group_id: UUID) -> dict:
+def card(user: User, group_id: UUID) -> dict:
     """The group as this member sees it. Raises NotFound for a stranger."""
     membership = selectors.group_cards(user).filter(group=group_id).first()
     if membership is None:
@@ -26,9 +27,24 @@ def _card(user: User, group_id: UUID) -> dict:
     return serializers.GroupSerializer(membership).data
 
 
+class SearchFilter(filters.FilterSet):
+    search = filters.CharFilter(method="narrow", max_length=4 * NAME_MAX, help_text="In name or description")
+
+    def narrow(self, rows: QuerySet, name: str, text: str) -> QuerySet:
+        return selectors.matching(rows, text)
+
+
+class CardFilter(SearchFilter):
+    starred = filters.BooleanFilter()
+    role = filters.ChoiceFilter(choices=[(role, role) for role in states.ROLES], help_text="Yours")
+
+
 class GroupsView(ListAPIView):
+    """One's own groups, starred ones first."""
+
     serializer_class = serializers.GroupSerializer
     queryset = Membership.objects.none()  # for the schema
+    filterset_class = CardFilter
 
     def get_queryset(self) -> QuerySet[Membership]:
         return selectors.group_cards(user_of(self.request))
@@ -36,19 +52,30 @@ class GroupsView(ListAPIView):
     @extend_schema(request=serializers.GroupForm, responses={201: serializers.GroupSerializer})
     def post(self, request: Request) -> Response:
         group = services.create_group(owner=user_of(request), **validated(serializers.GroupForm, request))
-        return Response(_card(user_of(request), group.pk), status=HTTP_201_CREATED)
+        return Response(card(user_of(request), group.pk), status=HTTP_201_CREATED)
+
+
+class JoinableView(ListAPIView):
+    """The groups that one is not in and may ask to be let into."""
+
+    serializer_class = serializers.JoinableSerializer
+    queryset = Group.objects.none()  # for the schema
+    filterset_class = SearchFilter
+
+    def get_queryset(self) -> QuerySet[Group]:
+        return selectors.joinable_groups(user_of(self.request))
 
 
 class GroupView(APIView):
     @extend_schema(responses=serializers.GroupSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
-        return Response(_card(user_of(request), pk))
+        return Response(card(user_of(request), pk))
 
     @extend_schema(request=serializers.GroupChange, responses=serializers.GroupSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
-        selectors.membership_or_not_found(user_of(request), pk)  # a stranger is not told what is wrong with his input
+        services.require_owner(user_of(request), pk)  # others are not told what is wrong with their input
         services.update_group(editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request))
-        return Response(_card(user_of(request), pk))
+        return Response(card(user_of(request), pk))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
@@ -57,12 +84,31 @@ class GroupView(APIView):
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+class StarView(APIView):
+    @extend_schema(request=serializers.StarForm, responses=serializers.GroupSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Starred groups stand first in one's own list; nobody else sees the star."""
+        selectors.membership_or_not_found(user_of(request), pk)
+        services.star(user=user_of(request), group_id=pk, **validated(serializers.StarForm, request))
+        return Response(card(user_of(request), pk))
+
+
 class LeaveView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
         """An owner's group passes to the longest moderator or member; with its last member it is deleted."""
         services.leave_group(user=user_of(request), group_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
+
+
+class HandOverView(APIView):
+    @extend_schema(request=serializers.HandOverForm, responses=serializers.GroupSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """For the owner, who becomes a moderator."""
+        services.require_owner(user_of(request), pk)
+        member = validated(serializers.HandOverForm, request)["user"]
+        services.hand_over(owner=user_of(request), group_id=pk, user_id=member)
+        return Response(card(user_of(request), pk))
 
 
 class MembersView(ListAPIView):
@@ -80,51 +126,19 @@ class MemberView(APIView):
         selectors.membership_or_not_found(user_of(request), pk)
         return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
 
+    @extend_schema(request=serializers.MemberChange, responses=serializers.MemberSerializer)
+    def patch(self, request: Request, pk: UUID, user: UUID) -> Response:
+        """The role, for the owner; whether a plain member may submit, for owner and moderators."""
+        services.require_leader(user_of(request), pk)
+        change = validated(serializers.MemberChange, request)
+        if role := change.get("role"):
+            services.set_role(owner=user_of(request), group_id=pk, user_id=user, role=role)
+        if exception := change.get("submitting"):
+            services.set_submitting(leader=user_of(request), group_id=pk, user_id=user, submitting=exception)
+        return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
+
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID, user: UUID) -> Response:
         """The owner removes everyone but himself, moderators remove plain members."""
         services.remove_member(remover=user_of(request), group_id=pk, user_id=user)
-        return Response(status=HTTP_204_NO_CONTENT)
-
-
-class GroupInvitationsView(ListAPIView):
-    throttles = {"POST": ("invite",)}
-    serializer_class = serializers.InvitationSerializer
-    queryset = Invitation.objects.none()  # for the schema
-
-    def get_queryset(self) -> QuerySet[Invitation]:
-        services.require_leader(user_of(self.request), self.kwargs["pk"])
-        return selectors.open_invitations_to(self.kwargs["pk"])
-
-    @extend_schema(
-        request=serializers.InvitationForm, responses={201: serializers.InvitationSerializer(many=True)}, filters=False
-    )
-    def post(self, request: Request, pk: UUID) -> Response:
-        """All of them are invited, or nobody if one name is no good."""
-        services.require_leader(user_of(request), pk)
-        invitations = services.invite(
-            inviter=user_of(request), group_id=pk, **validated(serializers.InvitationForm, request)
-        )
-        return Response(serializers.InvitationSerializer(invitations, many=True).data, status=HTTP_201_CREATED)
-
-
-class InvitationsView(ListAPIView):
-    serializer_class = serializers.InvitationSerializer
-    queryset = Invitation.objects.none()  # for the schema
-
-    def get_queryset(self) -> QuerySet[Invitation]:
-        return selectors.open_invitations_of(user_of(self.request))
-
-
-class AcceptView(APIView):
-    @extend_schema(request=None, responses=serializers.GroupSerializer)
-    def post(self, request: Request, pk: UUID) -> Response:
-        membership = services.accept(user=user_of(request), invitation_id=pk)
-        return Response(_card(user_of(request), membership.group_id))
-
-
-class DeclineView(APIView):
-    @extend_schema(request=None, responses={204: None})
-    def post(self, request: Request, pk: UUID) -> Response:
-        services.decline(user=user_of(request), invitation_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)

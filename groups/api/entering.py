@@ -1,0 +1,174 @@
+"""The ways into a group: invitations, requests to join, links."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from rest_framework.views import APIView
+
+from accounts.authentication import user_of
+from accounts.serializers import validated
+from groups import selectors, serializers, services
+from groups.api.groups import card
+from groups.models import Invitation, InviteLink, JoinRequest
+from groups.services.inviting import INVITED, JOINED
+
+ANSWERS = serializers.InvitationAnswerSerializer(many=True)
+
+
+class GroupInvitationsView(ListAPIView):
+    serializer_class = serializers.InvitationSerializer
+    queryset = Invitation.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        services.require_leader(user_of(self.request), self.kwargs["pk"])
+        return selectors.open_invitations_to(self.kwargs["pk"])
+
+    @extend_schema(
+        request=serializers.InvitationForm,
+        responses={201: ANSWERS, 200: OpenApiResponse(ANSWERS, description="Nobody was invited.")},
+        filters=False,
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """One answer for each name: 201 if anybody was invited or let in, 200 if not."""
+        services.require_leader(user_of(request), pk)
+        form = validated(serializers.InvitationForm, request)
+        answers = services.invite(inviter=user_of(request), group_id=pk, **form)
+        done = any(answer.outcome in (INVITED, JOINED) for answer in answers)
+        body = serializers.InvitationAnswerSerializer(answers, many=True).data
+        return Response(body, status=HTTP_201_CREATED if done else HTTP_200_OK)
+
+
+class GroupInvitationView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID, invitation: UUID) -> Response:
+        """Withdraw it."""
+        services.withdraw(leader=user_of(request), group_id=pk, invitation_id=invitation)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class InvitationsView(ListAPIView):
+    """One's own open invitations."""
+
+    serializer_class = serializers.InvitationSerializer
+    queryset = Invitation.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Invitation]:
+        return selectors.open_invitations_of(user_of(self.request))
+
+
+class AcceptView(APIView):
+    @extend_schema(request=None, responses=serializers.GroupSerializer)
+    def post(self, request: Request, pk: UUID) -> Response:
+        membership = services.accept(user=user_of(request), invitation_id=pk)
+        return Response(card(user_of(request), membership.group_id))
+
+
+class DeclineView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID) -> Response:
+        services.decline(user=user_of(request), invitation_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class AcceptAllView(APIView):
+    @extend_schema(request=None, responses=serializers.AcceptedAllSerializer)
+    def post(self, request: Request) -> Response:
+        joined = services.accept_all(user_of(request))
+        return Response({"joined": [membership.group_id for membership in joined]})
+
+
+class DeclineAllView(APIView):
+    @extend_schema(request=None, responses=serializers.DeclinedAllSerializer)
+    def post(self, request: Request) -> Response:
+        return Response({"declined": services.decline_all(user_of(request))})
+
+
+class GroupRequestsView(ListAPIView):
+    """Who asks to be let into the group, for its leaders."""
+
+    serializer_class = serializers.JoinRequestSerializer
+    queryset = JoinRequest.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[JoinRequest]:
+        services.require_leader(user_of(self.request), self.kwargs["pk"])
+        return selectors.open_requests_to(self.kwargs["pk"])
+
+    @extend_schema(request=None, responses=serializers.AskedSerializer, filters=False)
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Ask to be let in, where the group allows it. Asked again, it is the same request; who is invited joins."""
+        found = services.ask_to_join(user=user_of(request), group_id=pk)
+        if isinstance(found, JoinRequest):
+            return Response({"outcome": "asked", "request": found.pk})
+        return Response({"outcome": "joined", "request": None})
+
+
+class AcceptRequestView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
+        services.answer_request(leader=user_of(request), group_id=pk, request_id=asked, accepted=True)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class DeclineRequestView(APIView):
+    @extend_schema(request=None, responses={204: None})
+    def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
+        services.answer_request(leader=user_of(request), group_id=pk, request_id=asked, accepted=False)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class RequestsView(ListAPIView):
+    """Where one has asked to be let in and waits for an answer."""
+
+    serializer_class = serializers.JoinRequestSerializer
+    queryset = JoinRequest.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[JoinRequest]:
+        return selectors.open_requests_of(user_of(self.request))
+
+
+class RequestView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID) -> Response:
+        """Withdraw it."""
+        services.withdraw_request(user=user_of(request), request_id=pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class LinksView(ListAPIView):
+    """The group's links that still let somebody in, for its leaders; without their codes."""
+
+    serializer_class = serializers.LinkSerializer
+    queryset = InviteLink.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[InviteLink]:
+        services.require_leader(user_of(self.request), self.kwargs["pk"])
+        return selectors.links_of(self.kwargs["pk"])
+
+    @extend_schema(request=serializers.LinkForm, responses={201: serializers.NewLinkSerializer}, filters=False)
+    def post(self, request: Request, pk: UUID) -> Response:
+        services.require_leader(user_of(request), pk)
+        form = validated(serializers.LinkForm, request)
+        link, code = services.make_link(maker=user_of(request), group_id=pk, **form)
+        body = {**serializers.LinkSerializer(link).data, "code": code}
+        return Response(body, status=HTTP_201_CREATED)
+
+
+class LinkView(APIView):
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, pk: UUID, link: UUID) -> Response:
+        """Withdraw it."""
+        services.withdraw_link(leader=user_of(request), group_id=pk, link_id=link)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class JoinView(APIView):
+    @extend_schema(request=serializers.CodeForm, responses=serializers.GroupSerializer)
+    def post(self, request: Request) -> Response:
+        """Join the group of a link by its code. The code is in the body: addresses are logged."""
+        membership = services.join_by_code(user=user_of(request), **validated(serializers.CodeForm, request))
+        return Response(card(user_of(request), membership.group_id))

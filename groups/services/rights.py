@@ -1,0 +1,26 @@
+"""Who may do this in the group."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from accounts.models import User
+from firmlight.errors import Forbidden
+from groups import selectors, states
+from groups.models import Membership
+
+
+def require_leader(user: User, group_id: UUID) -> Membership:
+    """The membership of an owner or moderator. Raises NotFound for a stranger, Forbidden for a plain member."""
+    membership = selectors.membership_or_not_found(user, group_id)
+    if not membership.leads:
+        raise Forbidden("Only the owner and moderators may do this.")
+    return membership
+
+
+def require_owner(user: User, group_id: UUID) -> Membership:
+    """The membership of the owner. Raises NotFound for a stranger, Forbidden for everybody else."""
+    membership = selectors.membership_or_not_found(user, group_id)
+    if membership.role != states.OWNER:
+        raise Forbidden("Only the owner may do this.")
+    return membership
