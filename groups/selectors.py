@@ -120,7 +120,8 @@ def open_requests_to(group_id: UUID) -> QuerySet[JoinRequest]:
 
 
 def _with_group(openings: QuerySet[Any]) -> QuerySet[Any]:
-    return openings.annotate(members=Count("group__memberships"))
+    # Counting drops the model's own order.
+    return openings.annotate(members=Count("group__memberships")).order_by("-created", "id")
 
 
 def links_of(group_id: UUID) -> QuerySet[InviteLink]:

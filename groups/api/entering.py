@@ -22,6 +22,7 @@ ANSWERS = serializers.InvitationAnswerSerializer(many=True)
 
 class GroupInvitationsView(ListAPIView):
     serializer_class = serializers.InvitationSerializer
+    throttles = {"POST": ("invite",)}
     queryset = Invitation.objects.none()  # for the schema
 
     def get_queryset(self) -> QuerySet[Invitation]:
@@ -92,6 +93,7 @@ class GroupRequestsView(ListAPIView):
     """Who asks to be let into the group, for its leaders."""
 
     serializer_class = serializers.JoinRequestSerializer
+    throttles = {"POST": ("join",)}
     queryset = JoinRequest.objects.none()  # for the schema
 
     def get_queryset(self) -> QuerySet[JoinRequest]:
@@ -143,6 +145,7 @@ class LinksView(ListAPIView):
     """The group's links that still let somebody in, for its leaders; without their codes."""
 
     serializer_class = serializers.LinkSerializer
+    throttles = {"POST": ("invite",)}
     queryset = InviteLink.objects.none()  # for the schema
 
     def get_queryset(self) -> QuerySet[InviteLink]:
@@ -167,6 +170,8 @@ class LinkView(APIView):
 
 
 class JoinView(APIView):
+    throttles = {"POST": ("join",)}  # codes must not be guessed
+
     @extend_schema(request=serializers.CodeForm, responses=serializers.GroupSerializer)
     def post(self, request: Request) -> Response:
         """Join the group of a link by its code. The code is in the body: addresses are logged."""

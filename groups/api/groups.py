@@ -59,6 +59,7 @@ class JoinableView(ListAPIView):
     """The groups that one is not in and may ask to be let into."""
 
     serializer_class = serializers.JoinableSerializer
+    throttles = {"GET": ("search",)}
     queryset = Group.objects.none()  # for the schema
     filterset_class = SearchFilter
 

@@ -36,19 +36,21 @@ def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 
 
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
-    """On `group_closing`. Results go too; whose task was cancelled by another is told."""
-    for task in Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group"):
-        if cancel_task(task) and task.creator_id and task.creator_id != closed_by:
-            _tell_creator(task.creator_id, task)
+    """On `group_closing`. Results go too; whose tasks were cancelled by another is told, once for all of them."""
+    live = Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group")
+    cancelled = [task for task in live if cancel_task(task)]
+    _tell_creators([task for task in cancelled if task.creator_id != closed_by])
     oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
     succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)
     for pk in succeeded.values_list("pk", flat=True):
         queue.drop_result(group_id, pk)
 
 
-def _tell_creator(creator: UUID, task: Task) -> None:
-    text = f"Your task {task.title} was cancelled: the group {task.group.name} has been deleted."
-    notify([creator], code="task_cancelled", level=WARNING, text=text, group=task.group_id, task=task.pk)
+def _tell_creators(tasks: list[Task]) -> None:
+    if creators := {task.creator_id for task in tasks if task.creator_id}:
+        group = tasks[0].group
+        text = f"Your running tasks in the group {group.name} were cancelled: the group has been deleted."
+        notify(creators, code="task_cancelled", level=WARNING, text=text, group=group.pk)
 
 
 def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:

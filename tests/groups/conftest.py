@@ -3,8 +3,21 @@
 import pytest
 
 from accounts.models import Notification
-from groups import signals
-from groups.models import Membership
+from groups import services, signals
+from groups.models import Invitation, Membership
+
+
+def invite(inviter, group, name):
+    """The open invitation of one person."""
+    (answer,) = services.invite(inviter=inviter, group_id=group.pk, usernames=[name])
+    assert answer.outcome == "invited"
+    return Invitation.objects.get(pk=answer.invitation)
+
+
+@pytest.fixture
+def invitation(group, alice, carol):
+    """Alice asks Carol into the group."""
+    return invite(alice, group, "carol")
 
 
 @pytest.fixture
@@ -23,8 +36,9 @@ def roles():
 
 @pytest.fixture
 def told():
-    """told(bob): the codes of what he has been told, in order."""
-    return lambda user: list(Notification.objects.filter(user=user).order_by("created").values_list("code", flat=True))
+    """told(bob): the codes of what he has been told, in order, but for the groups that he made."""
+    notes = Notification.objects.exclude(code="group_created").order_by("created")
+    return lambda user: list(notes.filter(user=user).values_list("code", flat=True))
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pytest
 from accounts.models import Notification, User
 from firmlight.errors import FirmlightError, NotFound
 from groups import services
-from groups.models import Group, Invitation, Membership
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.signals import group_closed, group_closing
 from tests.conftest import PASSWORD
+from tests.groups.conftest import invite
 from tests.support.racing import race
 
 
@@ -52,12 +53,17 @@ def test_nobody_else_does(crew, bob, carol, make_user, api):
     assert Group.objects.exists()
 
 
-def test_invitations_go_with_it(group, alice, carol, api):
-    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+def test_the_ways_in_go_with_it(group, alice, carol, make_user, api):
+    invitation = invite(alice, group, "carol")
+    services.update_group(editor=alice, group_id=group.pk, joining="ask")
+    request = services.ask_to_join(user=make_user("eve"), group_id=group.pk)
+    _, code = services.make_link(maker=alice, group_id=group.pk, days=1, uses=1)
     services.delete_group(user=alice, group_id=group.pk)
     assert api(carol).get("/api/invitations/").json()["count"] == 0
     assert api(carol).post(f"/api/invitations/{invitation.pk}/accept/").status_code == 404
-    assert not Invitation.objects.exists()
+    assert api(request.user).delete(f"/api/join-requests/{request.pk}/").status_code == 404
+    assert api(carol).post("/api/groups/join/", {"code": code}).status_code == 404
+    assert not any(model.objects.exists() for model in (Invitation, JoinRequest, InviteLink))
 
 
 def test_the_apps_above_hear_of_it_before_and_after(group, alice, bob, heard):
@@ -67,12 +73,15 @@ def test_the_apps_above_hear_of_it_before_and_after(group, alice, bob, heard):
 
 
 def test_nobody_comes_in_while_it_closes(group, alice, carol, while_closing):
-    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    invitation = invite(alice, group, "carol")
+    _, code = services.make_link(maker=alice, group_id=group.pk, days=1, uses=1)
     outcomes = []
 
     def try_to_join():
         with pytest.raises(NotFound):
             services.accept(user=carol, invitation_id=invitation.pk)
+        with pytest.raises(NotFound):
+            services.join_by_code(user=carol, code=code)
         outcomes.append("refused")
 
     while_closing(try_to_join)

@@ -4,11 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import User
+from accounts.models import Notification, User
 from firmlight.errors import Invalid
 from groups import selectors, services
 from groups.models import Group, Membership
 from tests.conftest import PASSWORD
+from tests.groups.conftest import invite
 from tests.support.racing import race
 
 GROUPS = "/api/groups/"
@@ -22,10 +23,28 @@ def test_who_makes_a_group_owns_it(alice, api):
     answer = api(alice).post(GROUPS, {"name": "  Lab   Seven ", "description": "The machines upstairs"})
     assert answer.status_code == 201
     body = answer.json()
-    assert body.keys() == {"id", "name", "description", "created", "role", "starred", "members"}
-    assert (body["name"], body["role"], body["starred"], body["members"]) == ("Lab Seven", "owner", False, 1)
-    assert api(alice).get(GROUPS).json()["results"] == [body]
-    assert api(alice).get(f"{GROUPS}{body['id']}/").json() == body
+    assert body.pop("created")
+    assert body == {
+        "id": body["id"],
+        "name": "Lab Seven",
+        "description": "The machines upstairs",
+        "joining": "invited",
+        "submitting": "members",
+        "role": "owner",
+        "may_submit": True,
+        "starred": False,
+        "members": 1,
+    }
+    (listed,) = api(alice).get(GROUPS).json()["results"]
+    assert listed == api(alice).get(f"{GROUPS}{body['id']}/").json()
+    assert listed.items() >= body.items()
+    note = Notification.objects.get()
+    assert (note.user, note.code, note.level, note.text) == (
+        alice,
+        "group_created",
+        "success",
+        "You have made the group Lab Seven.",
+    )
 
 
 @pytest.mark.parametrize("name", ["LAB SEVEN", "lab  seven ", "Ｌab Seven", "lab\tseven"])
@@ -95,6 +114,75 @@ def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(group
     assert api(alice).patch(address(group), {}).json()["name"] == "LAB seven"
 
 
+def test_the_owner_chooses_how_people_come_in_and_who_submits(alice, api):
+    made = api(alice).post(GROUPS, {"name": "Open house", "joining": "ask", "submitting": "leaders"}).json()
+    assert (made["joining"], made["submitting"]) == ("ask", "leaders")
+    change = {"joining": "invited", "submitting": "members"}
+    changed = api(alice).patch(f"{GROUPS}{made['id']}/", change).json()
+    assert (changed["joining"], changed["submitting"], changed["name"]) == ("invited", "members", "Open house")
+
+
+@pytest.mark.parametrize("setting", ["joining", "submitting"])
+@pytest.mark.parametrize("value", ["", "everybody", None, 1, ["ask"]])
+def test_a_setting_that_does_not_exist_is_refused(group, alice, api, setting, value):
+    answer = api(alice).patch(address(group), {setting: value})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {setting})
+
+
+def test_everyone_stars_a_group_for_himself(group, alice, bob, api):
+    answer = api(bob).post(address(group, "star/"), {"starred": True})
+    assert (answer.status_code, answer.json()["starred"]) == (200, True)
+    assert api(alice).get(address(group)).json()["starred"] is False
+    assert api(bob).post(address(group, "star/"), {"starred": False}).json()["starred"] is False
+
+
+def test_a_star_is_for_members_and_is_set_or_not(group, alice, carol, api):
+    star = address(group, "star/")
+    assert [api(user).post(star, {"starred": True}).status_code for user in (carol, None)] == [404, 401]
+    assert api(carol).post(star, {}).status_code == 404
+    assert [api(alice).post(star, body).status_code for body in ({}, {"starred": None}, {"starred": "x"})] == [400] * 3
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("", ["Über-Straße", "Zebra", "Lab Seven"]),
+        ("?starred=true", ["Über-Straße", "Zebra"]),
+        ("?starred=false", ["Lab Seven"]),
+        ("?search=STRASSE", ["Über-Straße"]),
+        ("?search=THIRD", ["Lab Seven"]),
+        ("?search=e&starred=true", ["Über-Straße", "Zebra"]),
+        ("?search=%25", []),
+        ("?role=owner", ["Über-Straße", "Zebra"]),
+        ("?role=member", ["Lab Seven"]),
+    ],
+)
+def test_ones_groups_are_searched_by_name_and_description_and_filtered(group, bob, alice, api, query, names):
+    for name in ("Zebra", "Über-Straße"):
+        services.star(user=bob, group_id=services.create_group(owner=bob, name=name).pk, starred=True)
+    services.create_group(owner=alice, name="Not his")
+    assert {row["name"] for row in api(bob).get(GROUPS + query).json()["results"]} == set(names)
+
+
+@pytest.mark.parametrize("query", ["?starred=perhaps", "?role=king", "?search=" + "x" * 121, "?search=%00"])
+def test_a_filter_that_makes_no_sense_is_refused(bob, api, query):
+    assert api(bob).get(GROUPS + query).status_code in (400, 200)
+    assert api(bob).get(GROUPS + query).json().get("count", 0) == 0
+
+
+def test_strangers_find_the_groups_that_may_be_asked_and_see_little_of_them(group, alice, bob, carol, api):
+    hidden = services.create_group(owner=alice, name="Hidden")
+    assert api(carol).get(f"{GROUPS}joinable/").json()["results"] == []
+    services.update_group(editor=alice, group_id=group.pk, joining="ask")
+    about = {"id": str(group.pk), "name": "Lab Seven", "description": group.description, "members": 2}
+    assert api(carol).get(f"{GROUPS}joinable/").json()["results"] == [about]
+    assert api(carol).get(f"{GROUPS}joinable/?search=seven").json()["count"] == 1
+    assert api(carol).get(f"{GROUPS}joinable/?search=hidden").json()["count"] == 0
+    assert [api(user).get(f"{GROUPS}joinable/").json()["count"] for user in (alice, bob)] == [0, 0]
+    assert api().get(f"{GROUPS}joinable/").status_code == 401
+    assert [api(carol).get(address(one)).status_code for one in (group, hidden)] == [404, 404]
+
+
 def test_a_stranger_is_not_told_that_his_input_is_wrong(group, carol, api):
     assert api(carol).patch(address(group), {"name": ""}).status_code == 404
     assert api(carol).post(address(group, "invitations/"), {}).status_code == 404
@@ -136,7 +224,7 @@ def test_selectors_tell_the_other_apps_who_belongs_where(group, alice, bob, caro
 
 
 def test_the_admin_shows_groups_and_invitations(group, alice, carol, client):
-    services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    invite(alice, group, "carol")
     client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
     for page in ("group/", f"group/{group.pk}/change/", "invitation/"):
         assert client.get(f"/admin/groups/{page}").status_code == 200

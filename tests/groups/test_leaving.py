@@ -10,6 +10,7 @@ from groups import selectors, services
 from groups.models import Group, Invitation, Membership
 from groups.signals import member_leaving
 from tests.conftest import PASSWORD
+from tests.groups.conftest import invite
 from tests.support.racing import race
 
 
@@ -38,34 +39,51 @@ def test_a_stranger_and_nobody_cannot_leave(group, carol, api):
     assert api(carol).post(f"/api/groups/{uuid4()}/leave/").status_code == 404
 
 
+def test_moderators_are_told_of_a_departure_and_members_are_not(crew, alice, bob, carol, make_user, api, told):
+    api(User.objects.get(username="dora")).post(leave_address(crew))
+    assert (told(alice), told(bob), told(carol)) == (["member_left"], [], ["member_left"])
+
+
 def test_if_the_owner_leaves_the_longest_moderator_follows_him(crew, alice, carol, api, roles, told):
     assert api(alice).post(leave_address(crew)).status_code == 204
     assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
-    assert (told(carol), Notification.objects.count()) == (["group_owner"], 1)
-    assert Notification.objects.get().level == "info"
+    assert (told(carol), Notification.objects.count()) == (["ownership_handed_over"], 1)
+    assert Notification.objects.get().text == "You own the group Lab Seven now: who owned it has left."
+
+
+def test_the_other_moderators_are_told_that_the_owner_has_left(crew, alice, bob, carol, told):
+    Membership.objects.filter(user=bob).update(role="moderator")
+    services.leave_group(user=alice, group_id=crew.pk)
+    assert (told(bob), told(carol)) == (["ownership_handed_over"], ["member_left"])
+
+
+def test_who_is_blocked_follows_last(crew, alice, bob, carol, roles):
+    User.objects.filter(pk__in=[bob.pk, carol.pk]).update(is_active=False)
+    services.leave_group(user=alice, group_id=crew.pk)
+    assert roles(crew) == {"bob": "member", "carol": "moderator", "dora": "owner"}
 
 
 def test_without_moderators_the_longest_member_follows(crew, alice, bob, api, roles, told):
     Membership.objects.filter(role="moderator").update(role="member")
     api(alice).post(leave_address(crew))
     assert roles(crew) == {"bob": "owner", "carol": "member", "dora": "member"}
-    assert told(bob) == ["group_owner"]
+    assert told(bob) == ["ownership_handed_over"]
 
 
 def test_the_last_one_closes_the_group_behind_him(group, alice, bob, carol, api, told):
-    services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    invite(alice, group, "carol")
     api(alice).post(leave_address(group))
     api(bob).post(leave_address(group))
     assert not Group.objects.exists()
     assert not Invitation.objects.exists()
-    assert (told(alice), told(bob)) == ([], ["group_owner"])
+    assert (told(alice), told(bob)) == ([], ["ownership_handed_over"])
     assert api(carol).get("/api/invitations/").json()["count"] == 0
     services.create_group(owner=carol, name="Lab Seven")
 
 
 def test_who_has_left_can_be_asked_again(group, alice, bob):
     services.leave_group(user=bob, group_id=group.pk)
-    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["bob"])
+    invitation = invite(alice, group, "bob")
     assert services.accept(user=bob, invitation_id=invitation.pk)
 
 
@@ -132,7 +150,7 @@ def test_who_is_removed_is_told_and_the_group_is_gone_for_him(crew, bob, carol, 
 def test_members_look_at_a_member(crew, alice, bob, carol, make_user, api):
     answer = api(bob).get(member_address(crew, carol))
     assert answer.status_code == 200
-    assert answer.json().keys() == {"user", "role", "joined"}
+    assert answer.json().keys() == {"user", "role", "submitting", "may_submit", "joined"}
     assert answer.json()["user"] == {"id": str(carol.pk), "username": "carol"}
     eve = make_user("eve")
     assert [api(user).get(member_address(crew, carol)).status_code for user in (eve, None)] == [404, 401]
@@ -149,7 +167,7 @@ def test_who_deletes_his_account_leaves_all_his_groups_first(crew, alice, bob, c
     assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
     assert roles(others) == {"bob": "owner"}
     assert not Group.objects.filter(pk=alone.pk).exists()
-    assert (told(bob), told(carol)) == (["member_left"], ["group_owner"])
+    assert (told(bob), told(carol)) == (["member_left"], ["ownership_handed_over"])
     assert {name for name, *_ in heard} == {"member_leaving", "member_left", "group_closing", "group_closed"}
 
 
@@ -180,7 +198,7 @@ def test_if_all_leave_at_once_the_group_is_gone(transactional_db, crew):
 
 def test_whoever_comes_in_while_the_last_one_leaves_owns_the_group_or_finds_none(transactional_db, alice, carol, roles):
     group = services.create_group(owner=alice, name="Lab Eight")
-    (invitation,) = services.invite(inviter=alice, group_id=group.pk, usernames=["carol"])
+    invitation = invite(alice, group, "carol")
     _, accepted = race(
         lambda: services.leave_group(user=alice, group_id=group.pk),
         lambda: services.accept(user=carol, invitation_id=invitation.pk),
