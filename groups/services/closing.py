@@ -11,7 +11,7 @@ from accounts.models import WARNING, User
 from firmlight.errors import Conflict
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.services.rights import require_owner
-from groups.services.telling import tell
+from groups.services.telling import note, tell
 from groups.signals import group_closed, group_closing
 
 TRIES = 3
@@ -31,6 +31,7 @@ def close_group(group: Group, *, by: User) -> None:
     group_closing.send(Group, **facts)
     if not _delete_rows(group):  # somebody else was faster, and tells
         return
+    note("group_deleted", group, by=by, members=len(members))
     group_closed.send_robust(Group, **facts)
     others = [user for user in members if user != by.pk]
     text = f"{by.username} has deleted the group {group.name}."

@@ -19,7 +19,7 @@ from groups import selectors, states
 from groups.models import Membership
 from groups.services.closing import close_group, shut_door
 from groups.services.roles import owner_of
-from groups.services.telling import tell, tell_leaders
+from groups.services.telling import note, tell, tell_leaders
 from groups.signals import member_leaving, member_left
 
 
@@ -63,6 +63,7 @@ def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
         raise Forbidden(f"As {mine.role} you may not remove the group's {his.role}.")
     if not _take_out(his, Membership.objects.filter(pk=his.pk, role=his.role)):
         raise Conflict
+    note("member_removed", mine.group, by=remover, whom=his.user)
     text = f"{remover.username} has removed you from the group {mine.group.name}."
     tell([user_id], mine.group, "member_removed", text, WARNING)
 

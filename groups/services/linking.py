@@ -15,7 +15,7 @@ from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
 from groups.models import Group, InviteLink, Membership
 from groups.services.entering import let_in
 from groups.services.rights import require_leader
-from groups.services.telling import tell_of_newcomer
+from groups.services.telling import note, tell_of_newcomer
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
@@ -34,6 +34,7 @@ def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[Inv
     if len(_open_ids(group)) > most:
         link.delete()
         raise TooManyLinks(f"This group has {most} links, which is the most there may be. Withdraw one first.")
+    note("link_made", group, by=maker, days=days, uses=uses)
     return link, code
 
 

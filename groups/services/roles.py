@@ -14,7 +14,7 @@ from firmlight.errors import Conflict, Invalid
 from groups import selectors, states
 from groups.models import Group, Membership
 from groups.services.rights import require_leader, require_owner
-from groups.services.telling import tell
+from groups.services.telling import note, tell
 
 TRIES = 20  # each fails only if somebody else left or became owner in a moment
 
@@ -34,6 +34,7 @@ def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
         return
     if not his.move(his.role, role):
         raise Conflict
+    note("role_changed", group, by=owner, whom=his.user, before=his.role, role=role)
     text = f"{owner.username} has made you {role} of the group {group.name}."
     tell([user_id], group, "role_changed", text)
 
@@ -71,6 +72,7 @@ def hand_over(*, owner: User, group_id: UUID, user_id: UUID) -> None:
         if not his.move(his.role, states.OWNER):
             mine.move(states.MODERATOR, states.OWNER)  # on MongoDB nothing is rolled back
             raise Conflict
+    note("ownership_handed_over", mine.group, by=owner, whom=his.user)
     text = f"{owner.username} has handed the group {mine.group.name} over to you. You own it now."
     tell([user_id], mine.group, "ownership_handed_over", text)
 
@@ -88,6 +90,7 @@ def owner_of(group: Group) -> Membership | None:
         if first.role == states.OWNER:
             return first
         if first.move(first.role, states.OWNER):
+            note("ownership_handed_over", group, by=None, whom=first.user)
             text = f"You own the group {group.name} now: who owned it has left."
             tell([first.user_id], group, "ownership_handed_over", text)
     raise Conflict("Too much is going on in this group just now. Try again.")

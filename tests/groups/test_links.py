@@ -212,3 +212,16 @@ def test_an_invitation_sent_while_he_joins_by_link_does_not_stay_open(
         assert selectors.membership(user, group.pk)
         assert not selectors.open_invitations_of(user).exists()
     assert User.objects.count() == 5
+
+
+# Throttles
+
+
+def test_codes_cannot_be_guessed_and_people_cannot_be_pestered(group, alice, carol, api, settings):
+    settings.JOIN_PER_HOUR_MAX = settings.INVITE_PER_HOUR_MAX = 2
+    guesser, pest = api(carol), api(alice)
+    assert [guesser.post(JOIN, {"code": codes.new_code()}).status_code for _ in range(3)] == [404, 404, 429]
+    assert guesser.post(f"/api/groups/{group.pk}/join-requests/").status_code == 429
+    invitations = f"/api/groups/{group.pk}/invitations/"
+    assert [pest.post(invitations, {"usernames": ["nobody"]}).status_code for _ in range(3)] == [200, 200, 429]
+    assert pest.post(links_address(group), {}).status_code == 429
