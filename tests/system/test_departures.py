@@ -46,7 +46,7 @@ def test_a_group_that_is_deleted_stops_its_workers(lab: Lab, peer: Connect) -> N
     assert worker.expect(protocol.Cancel).leases == [lease.lease]
     assert lab.api[1].get(f"tasks/{task}/").status_code == 404
     codes = {note["code"] for note in lab.api[1].get("notifications/").json()["results"]}
-    assert codes == {"group_deleted", "task_cancelled"}
+    assert codes == {"invited", "group_deleted", "task_cancelled"}
 
 
 def test_the_workers_of_a_deleted_account_are_turned_away(lab: Lab, peer: Connect) -> None:
