@@ -1,29 +1,38 @@
 """Below /api/."""
 
-from django.urls import include, path
+from django.urls import path
 
 from groups.api import entering, groups
 
-of_a_group = [
-    path("", groups.GroupView.as_view(), name="group"),
-    path("star/", groups.StarView.as_view(), name="star"),
-    path("leave/", groups.LeaveView.as_view(), name="leave"),
-    path("hand-over/", groups.HandOverView.as_view(), name="hand-over"),
-    path("members/", groups.MembersView.as_view(), name="members"),
-    path("members/<uuid:user>/", groups.MemberView.as_view(), name="member"),
-    path("invitations/", entering.GroupInvitationsView.as_view(), name="group-invitations"),
-    path("invitations/<uuid:invitation>/", entering.GroupInvitationView.as_view(), name="group-invitation"),
-    path("join-requests/", entering.GroupRequestsView.as_view(), name="group-requests"),
-    path("join-requests/<uuid:asked>/accept/", entering.AcceptRequestView.as_view(), name="accept-request"),
-    path("join-requests/<uuid:asked>/decline/", entering.DeclineRequestView.as_view(), name="decline-request"),
-    path("links/", entering.LinksView.as_view(), name="links"),
-    path("links/<uuid:link>/", entering.LinkView.as_view(), name="link"),
-]
 urlpatterns = [
     path("groups/", groups.GroupsView.as_view(), name="groups"),
     path("groups/joinable/", groups.JoinableView.as_view(), name="joinable"),
     path("groups/join/", entering.JoinView.as_view(), name="join"),
-    path("groups/<uuid:pk>/", include(of_a_group)),
+    path("groups/<uuid:pk>/", groups.GroupView.as_view(), name="group"),
+    path("groups/<uuid:pk>/star/", groups.StarView.as_view(), name="star"),
+    path("groups/<uuid:pk>/leave/", groups.LeaveView.as_view(), name="leave"),
+    path("groups/<uuid:pk>/hand-over/", groups.HandOverView.as_view(), name="hand-over"),
+    path("groups/<uuid:pk>/members/", groups.MembersView.as_view(), name="members"),
+    path("groups/<uuid:pk>/members/<uuid:user>/", groups.MemberView.as_view(), name="member"),
+    path("groups/<uuid:pk>/invitations/", entering.GroupInvitationsView.as_view(), name="group-invitations"),
+    path(
+        "groups/<uuid:pk>/invitations/<uuid:invitation>/",
+        entering.GroupInvitationView.as_view(),
+        name="group-invitation",
+    ),
+    path("groups/<uuid:pk>/join-requests/", entering.GroupRequestsView.as_view(), name="group-requests"),
+    path(
+        "groups/<uuid:pk>/join-requests/<uuid:asked>/accept/",
+        entering.AcceptRequestView.as_view(),
+        name="accept-request",
+    ),
+    path(
+        "groups/<uuid:pk>/join-requests/<uuid:asked>/decline/",
+        entering.DeclineRequestView.as_view(),
+        name="decline-request",
+    ),
+    path("groups/<uuid:pk>/links/", entering.LinksView.as_view(), name="links"),
+    path("groups/<uuid:pk>/links/<uuid:link>/", entering.LinkView.as_view(), name="link"),
     path("invitations/", entering.InvitationsView.as_view(), name="invitations"),
     path("invitations/accept-all/", entering.AcceptAllView.as_view(), name="accept-all"),
     path("invitations/decline-all/", entering.DeclineAllView.as_view(), name="decline-all"),
