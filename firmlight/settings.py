@@ -9,6 +9,7 @@ from math import ceil
 from pathlib import Path
 
 import environ
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
@@ -141,6 +142,10 @@ vars().update(env.email_url_config(EMAIL_URL))
 EMAIL_TIMEOUT = number("MAIL_SECONDS_MAX", 20, 0.1)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("MAIL_FROM", "Firmlight <firmlight@localhost>")
 
+# Pages
+
+PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
+
 # Django
 
 INSTALLED_APPS = [
@@ -150,6 +155,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",  # its widgets' templates, for our own field template
+    "django_htmx",
     "channels",
     "rest_framework",
     "django_filters",
@@ -174,6 +181,9 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "firmlight.policy.PolicyMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "firmlight.problems.ProblemPages",
 ]
 ROOT_URLCONF = "firmlight.urls"
 WEB_THREADS = whole("WEB_THREADS", 10, 1)  # requests that one web process works on at once
@@ -188,7 +198,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+                "firmlight.frame.of",
+            ],
+            "builtins": ["firmlight.tags"],
         },
     }
 ]
@@ -206,6 +218,9 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 PASSWORD_RESET_TIMEOUT = round(PASSWORD_RESET_MINUTES * 60)
 SESSION_COOKIE_AGE = round(BROWSER_SESSION_DAYS * 24 * 3600)
+LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "page:login", "page:groups", "page:home"
+CSRF_FAILURE_VIEW = "firmlight.problems.csrf_failure"
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # a page asks the database for other things
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -222,7 +237,7 @@ LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -242,6 +257,17 @@ SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = whole("HSTS_SECONDS", 31_536_000 if HTTPS else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE, CSRF_COOKIE_SAMESITE = True, "Lax", "Lax"
+CONTENT_SECURITY_POLICY = {  # of our own pages: nothing inline, nothing from elsewhere. firmlight/policy.py has the rest
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
 
 # State: database, Redis, channel layer, Celery
 

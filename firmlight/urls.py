@@ -2,21 +2,20 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from firmlight import errors, health
 
 handler404, handler500 = errors.page_not_found, errors.server_error
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="docs"), name="home"),
     path("api/", include("accounts.urls")),
     path("api/", include("groups.urls")),
     path("api/", include("tasks.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
+    path("", include("firmlight.urls_pages")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
 ]

@@ -8,6 +8,7 @@ from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
 from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
+from tasks.queue.presence import at_work, present
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
@@ -45,6 +46,7 @@ __all__ = [
     "Settled",
     "Work",
     "adopt",
+    "at_work",
     "beat",
     "close",
     "complete",
@@ -71,6 +73,7 @@ __all__ = [
     "open_task",
     "outcome",
     "pause",
+    "present",
     "progress",
     "push",
     "put_input",

@@ -1,0 +1,31 @@
+"""Pages; their names are in the namespace `page`."""
+
+from django.urls import path
+
+from accounts.views import devices, entering, profile, telling
+
+urlpatterns = [
+    path("register/", entering.register, name="register"),
+    path("login/", entering.log_in, name="login"),
+    path("logout/", entering.log_out, name="logout"),
+    path("password/forgotten/", entering.forgotten, name="forgotten"),
+    path("password/sent/", entering.password_sent, name="password-sent"),
+    path("password/reset/<str:uid>/<str:token>/", entering.reset_password, name="reset-password"),
+    path("email/confirm/<str:token>/", entering.confirm_email, name="confirm-email"),
+    path("theme/", profile.set_theme, name="theme"),
+    path("profile/", profile.profile, name="profile"),
+    path("profile/name/", profile.rename, name="rename"),
+    path("profile/email/", profile.change_email, name="change-email"),
+    path("profile/email/confirm/", profile.confirm_again, name="confirm-again"),
+    path("profile/password/", profile.change_password, name="change-password"),
+    path("profile/delete/", profile.delete_account, name="delete-account"),
+    path("profile/sessions/", devices.sessions, name="sessions"),
+    path("profile/sessions/end/", devices.end_all_sessions, name="end-all-sessions"),
+    path("profile/sessions/<uuid:pk>/end/", devices.end_session, name="end-session"),
+    path("profile/tokens/", devices.tokens, name="tokens"),
+    path("profile/tokens/<uuid:pk>/revoke/", devices.revoke_token, name="revoke-token"),
+    path("notifications/read/", telling.read_all, name="read-all"),
+    path("notifications/delete/", telling.delete_all, name="delete-all"),
+    path("notifications/<uuid:pk>/read/", telling.read, name="read"),
+    path("notifications/<uuid:pk>/delete/", telling.delete, name="delete-notification"),
+]

@@ -1,0 +1,74 @@
+"""Where one is logged in, and the tokens of one's machines."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts import selectors, services
+from accounts.forms import TokenForm
+from accounts.services.browser import browser_session
+from firmlight.errors import NotFound
+from firmlight.web import PageRequest, go, question, show, signed_in
+
+
+@signed_in
+@require_safe
+def sessions(request: PageRequest) -> HttpResponse:
+    found = services.sessions_of(request.user)
+    return show(request, "accounts/sessions.html", sessions=found, current=browser_session(request))
+
+
+@signed_in
+def end_session(request: PageRequest, pk: UUID) -> HttpResponse:
+    session = services.sessions_of(request.user).filter(pk=pk).first()
+    if session is None:
+        raise NotFound
+    if request.method == "POST":
+        services.end_session(request.user, pk)
+        messages.success(request, "That session has ended.")
+        return go(request, "page:sessions")
+    says = f"Whoever uses it ({session}) has to log in again."
+    asks = {"title": "End this session?", "says": says, "verb": "End the session", "keep": "Keep it"}
+    return question(request, **asks, leads_back="page:sessions")
+
+
+@signed_in
+def end_all_sessions(request: PageRequest) -> HttpResponse:
+    """Also the one that asks. Worker tokens go on."""
+    if request.method == "POST":
+        services.end_all_sessions(request.user)
+        services.close_browser_session(request)
+        messages.success(request, "You are logged out everywhere.")
+        return go(request, "page:login")
+    says = "Every browser and program of yours has to log in again, this one too. Worker tokens stay good."
+    asks = {"title": "Log out everywhere?", "says": says, "verb": "Log out everywhere", "keep": "Stay logged in"}
+    return question(request, **asks, leads_back="page:sessions")
+
+
+@signed_in
+def tokens(request: PageRequest) -> HttpResponse:
+    """A new token's text is on the answer to the form, once: it is kept nowhere, so there is nothing to go back to."""
+    form, fresh = TokenForm(request.POST or None), None
+    if form.does(services.create_worker_token, owner=request.user):
+        fresh, form = form.outcome, TokenForm()
+    found = selectors.worker_tokens_of(request.user)
+    return show(request, "accounts/tokens.html", form, tokens=found, fresh=fresh)
+
+
+@signed_in
+def revoke_token(request: PageRequest, pk: UUID) -> HttpResponse:
+    token = selectors.worker_tokens_of(request.user).filter(pk=pk).first()
+    if token is None:
+        raise NotFound
+    if request.method == "POST":
+        services.revoke_worker_token(owner=request.user, token_id=pk)
+        messages.success(request, f"The token of {token.name} is good for nothing now.")
+        return go(request, "page:tokens")
+    says = "Its connection is closed within seconds, and what it holds goes to other workers."
+    title = f"Revoke the token of {token.name}?"
+    asks = {"title": title, "says": says, "verb": "Revoke the token", "keep": "Keep it"}
+    return question(request, **asks, leads_back="page:tokens")

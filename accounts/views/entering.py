@@ -1,0 +1,91 @@
+"""Register, log in, log out, and the ways back in when a password or an address has to be shown anew."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import services
+from accounts.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
+from firmlight.client_address import address_of
+from firmlight.errors import FirmlightError
+from firmlight.web import PageRequest, go, limited, next_of, show
+
+open_to_all = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@open_to_all
+@never_cache
+@sensitive_post_parameters("password")
+def register(request: PageRequest) -> HttpResponse:
+    """An account, and logged in at once."""
+    form = RegisterForm(request.POST or None)
+    if form.does(limited("register", request, services.register)):
+        services.open_browser_session(request, form.outcome)
+        return go(request, next_of(request, "page:groups"))
+    return show(request, "accounts/register.html", form, next=next_of(request, "page:groups"))
+
+
+@open_to_all
+@never_cache
+@sensitive_post_parameters("password")
+def log_in(request: PageRequest) -> HttpResponse:
+    form = LoginForm(request.POST or None)
+    if request.user.is_authenticated:
+        return go(request, next_of(request, "page:groups"))
+    if form.does(limited("login", request, services.check_credentials), request=request):
+        services.open_browser_session(request, form.outcome)
+        return go(request, next_of(request, "page:groups"))
+    return show(request, "accounts/login.html", form, next=next_of(request, "page:groups"))
+
+
+@require_POST
+def log_out(request: HttpRequest) -> HttpResponse:
+    services.close_browser_session(request)
+    return go(request, "page:home")
+
+
+@open_to_all
+def forgotten(request: PageRequest) -> HttpResponse:
+    """The answer is the same whether or not there is such an account."""
+    form = ForgottenForm(request.POST or None)
+    if form.does(limited("mail", request, services.ask_password_reset), address=address_of(request)):
+        return go(request, "page:password-sent")
+    return show(request, "accounts/forgotten.html", form)
+
+
+def password_sent(request: HttpRequest) -> HttpResponse:
+    return show(request, "accounts/password_sent.html")
+
+
+@open_to_all
+@never_cache
+@sensitive_post_parameters("password")
+def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
+    """The link of a letter. Whether it is good is said when the new password is sent: nothing is lost by asking."""
+    form = NewPasswordForm(request.POST or None)
+    if form.is_valid() and form.tries(lambda: services.reset_password(uid, token, form.cleaned_data["password"])):
+        services.open_browser_session(request, form.outcome)
+        messages.success(request, "Your password is changed, and every other session has ended.")
+        return go(request, "page:groups")
+    return show(request, "accounts/reset_password.html", form)
+
+
+@open_to_all
+@never_cache
+def confirm_email(request: PageRequest, token: str) -> HttpResponse:
+    """The link of a letter opens a page with one button: programs that look at links in mail confirm nothing."""
+    trouble = ""
+    if request.method == "POST":
+        try:
+            user = services.confirm_email(token)
+        except FirmlightError as error:
+            trouble = " ".join(sentence for found in (error.fields or {}).values() for sentence in found)
+            trouble = trouble or error.message
+        else:
+            messages.success(request, f"{user.email} is confirmed.")
+            return go(request, "page:profile" if request.user.is_authenticated else "page:login")
+    return show(request, "accounts/confirm_email.html", trouble=trouble)

@@ -1,0 +1,110 @@
+"""One's own account: name, address, password, theme, and its end."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import services
+from accounts.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
+from accounts.models import User
+from firmlight import throttling
+from firmlight.web import PageForm, PageRequest, go, next_of, question, show, signed_in
+
+THEME_SECONDS = 365 * 86400
+
+
+def _page(request: PageRequest, **sent: PageForm) -> HttpResponse:
+    """The page with its three forms; the one that was sent shows what is wrong with it."""
+    user = User.objects.get(pk=request.user.pk)
+    forms: dict[str, PageForm] = {
+        "name_form": UsernameForm(initial={"username": user.username}, prefix="name"),
+        "email_form": EmailForm(initial={"email": user.email}, prefix="email"),
+        "password_form": PasswordForm(prefix="password"),
+        **sent,
+    }
+    return show(request, "accounts/profile.html", *forms.values(), **forms)
+
+
+@signed_in
+@require_safe
+def profile(request: PageRequest) -> HttpResponse:
+    return _page(request)
+
+
+@signed_in
+@require_POST
+def rename(request: PageRequest) -> HttpResponse:
+    form = UsernameForm(request.POST, prefix="name")
+    if not form.is_valid() or not form.tries(lambda: services.update_profile(request.user, **form.cleaned_data)):
+        return _page(request, name_form=form)
+    messages.success(request, f"You are {form.outcome.username} now.")
+    return go(request, "page:profile")
+
+
+@signed_in
+@require_POST
+@sensitive_post_parameters()
+def change_email(request: PageRequest) -> HttpResponse:
+    form = EmailForm(request.POST, prefix="email")
+    if not form.is_valid() or not form.tries(lambda: services.change_email(request.user, **form.cleaned_data)):
+        return _page(request, email_form=form)
+    changed = form.outcome.email == form.cleaned_data["email"].lower()
+    letter = "A letter with a link is on its way. The address changes when you follow it."
+    messages.success(request, "Your address is changed." if changed else letter)
+    return go(request, "page:profile")
+
+
+@signed_in
+@require_POST
+def confirm_again(request: PageRequest) -> HttpResponse:
+    throttling.check("mail", request)
+    services.send_confirmation(request.user)
+    messages.success(request, f"If {request.user.email} is not confirmed, a letter is on its way there.")
+    return go(request, "page:profile")
+
+
+@signed_in
+@require_POST
+@sensitive_post_parameters()
+def change_password(request: PageRequest) -> HttpResponse:
+    form = PasswordForm(request.POST, prefix="password")
+    if not form.is_valid() or not form.tries(lambda: _new_password(request, form)):
+        return _page(request, password_form=form)
+    messages.success(request, "Your password is changed, and your other sessions have ended.")
+    return go(request, "page:profile")
+
+
+def _new_password(request: PageRequest, form: PageForm) -> None:
+    old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
+    services.change_password(user=request.user, old=old, new=new, request=request)
+
+
+@signed_in
+@sensitive_post_parameters()
+def delete_account(request: PageRequest) -> HttpResponse:
+    form = DeletionForm(request.POST or None)
+    if form.does(services.delete_account, user=request.user):
+        services.close_browser_session(request)
+        messages.success(request, "Your account is deleted.")
+        return go(request, "page:home")
+    says = (
+        "This cannot be taken back. Groups you own go to their longest moderator or member. Your running tasks are "
+        "cancelled, your computers get no more work. Counts stay, without your name."
+    )
+    asks = {"title": "Delete your account?", "says": says, "verb": "Delete the account", "keep": "Keep my account"}
+    return question(request, **asks, leads_back="page:profile", form=form)
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    """A cookie of one word, for everybody; "" leaves it to the system."""
+    answer = go(request, next_of(request, "page:home"))
+    theme = request.POST.get("theme", "")
+    if theme in ("light", "dark"):
+        answer.set_cookie("theme", theme, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure())
+    else:
+        answer.delete_cookie("theme", samesite="Lax")
+    return answer

@@ -1,0 +1,52 @@
+"""What stands around every page: the theme, the groups beside, how many notifications wait.
+
+Everything is asked for when a template first uses it, and once: a page that does not show it does not pay for it.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts import selectors as account_selectors
+from accounts.models import User
+from firmlight import __version__
+from groups import selectors as group_selectors
+from groups.models import Membership
+from tasks import presence
+
+THEMES = ("light", "dark")
+
+
+class Frame:
+    """Of one request by somebody who is logged in."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    @cached_property
+    def groups(self) -> list[Membership]:
+        """His memberships, starred ones first, each with its group and head count."""
+        return list(group_selectors.group_cards(self.user))
+
+    @cached_property
+    def lights(self) -> dict[UUID, presence.Light]:
+        """How lit each of his groups is."""
+        return presence.lights([card.group_id for card in self.groups])
+
+    @cached_property
+    def unread(self) -> int:
+        return account_selectors.notifications_of(self.user).filter(read=None).count()
+
+
+def of(request: HttpRequest) -> dict[str, Any]:
+    """Context processor."""
+    theme = request.COOKIES.get("theme", "")
+    known: dict[str, Any] = {"theme": theme if theme in THEMES else "", "version": __version__}
+    user: Any = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {**known, "layout": "front.html"}
+    return {**known, "layout": "app.html", "frame": Frame(user)}

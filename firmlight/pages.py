@@ -1,0 +1,50 @@
+"""Pages of no app: the first one, the documentation, who runs this and on what terms."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from firmlight import documents
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """For those who do not know Firmlight; who is logged in goes to his groups."""
+    if request.user.is_authenticated:
+        return redirect("page:groups")
+    facts = {"lease_seconds": settings.LEASE_SECONDS, "result_hours": settings.RESULT_TTL_HOURS}
+    return render(request, "pages/landing.html", facts | {"address": settings.PUBLIC_URL})
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/docs.html", {"shelves": documents.shelves()})
+
+
+@require_safe
+def document(request: HttpRequest, slug: str) -> HttpResponse:
+    found = documents.library().get(slug)
+    if found is None:
+        raise Http404
+    facts = {"document": found, "text": documents.html(slug), "shelves": documents.shelves()}
+    return render(request, "pages/document.html", facts)
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/about.html")
+
+
+@require_safe
+def privacy(request: HttpRequest) -> HttpResponse:
+    """What is kept and for how long, in this server's own figures."""
+    names = ("RESULT_TTL_HOURS", "NOTIFICATION_DAYS", "REFRESH_TOKEN_DAYS", "AUDIT_DAYS", "BROWSER_SESSION_DAYS")
+    return render(request, "pages/privacy.html", {name.lower(): getattr(settings, name) for name in names})
+
+
+@require_safe
+def terms(request: HttpRequest) -> HttpResponse:
+    return render(request, "pages/terms.html")

@@ -1,0 +1,150 @@
+"""Template tags for all pages: icons, lamps, badges, people, and moments. Loaded everywhere without `{% load %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django import template
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince, timeuntil
+
+from accounts.models import Notification
+
+register = template.Library()
+
+HUES = 6
+RECENT_DAYS = 7  # older moments are dates
+
+
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    """A symbol of icons/_sprite.html, hidden from screen readers: a word stands beside it, or is its label."""
+    return format_html(
+        '<svg class="i{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>',
+        " i-sm" if size == "sm" else "",
+        name,
+    )
+
+
+@register.simple_tag
+def lamp(state: str, label: str = "") -> SafeString:
+    """lit, ready, off or lost; without `label` the word stands beside it."""
+    says = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    return format_html(
+        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>', state, says
+    )
+
+
+@register.simple_tag
+def badge(status: str) -> SafeString:
+    """A task's status: a shape and its word."""
+    return format_html(
+        '<span class="badge" data-status="{0}"><svg viewBox="0 0 12 12" aria-hidden="true">'
+        '<use href="#s-{0}"/></svg>{1}</span>',
+        status,
+        status.capitalize(),
+    )
+
+
+@register.simple_tag
+def avatar(name: str, key: UUID | None = None, size: str = "") -> SafeString:
+    """A round letter; its colour is the same wherever this person or group appears."""
+    return format_html(
+        '<span class="avatar{}" data-hue="{}" aria-hidden="true">{}</span>',
+        " avatar-lg" if size == "lg" else "",
+        1 + (key.int if key else 0) % HUES,
+        name[:1].upper(),
+    )
+
+
+@register.filter
+def when(moment: datetime | None) -> SafeString | str:
+    """<time> with words for what is near, a date for what is far; the exact moment is its title."""
+    if moment is None:
+        return "never"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        f"{moment:%Y-%m-%d %H:%M} UTC",
+        _words(moment, timezone.now()),
+    )
+
+
+def _words(moment: datetime, now: datetime) -> str:
+    away = abs((now - moment).total_seconds())
+    if away < 60:
+        return "a moment ago" if moment <= now else "in a moment"
+    if away > RECENT_DAYS * 86400 and moment < now:
+        return f"{moment:%-d %b}" if moment.year == now.year else f"{moment:%-d %b %Y}"
+    return f"{timesince(moment, now, depth=1)} ago" if moment < now else f"in {timeuntil(moment, now, depth=1)}"
+
+
+@register.simple_tag(takes_context=True)
+def here(context: template.Context, *names: str) -> SafeString:
+    """`aria-current="page"` if this page is one of these names."""
+    match = getattr(context.get("request"), "resolver_match", None)
+    return SafeString('aria-current="page"' if match and match.url_name in names else "")
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The query of this address with these changes; what is empty goes."""
+    asked = context["request"].GET.copy()
+    for name, value in changes.items():
+        asked.pop(name, None)
+        if value not in ("", None):
+            asked[name] = value
+    return f"?{asked.urlencode()}"
+
+
+@register.filter
+def at(table: dict[Any, Any], key: Any) -> Any:
+    """What a dict has for this key; None without."""
+    return table.get(key)
+
+
+@register.filter
+def tone(level: str) -> str:
+    """A notification's level as the style sheet calls it."""
+    return {"success": "good", "warning": "warn", "error": "bad"}.get(level, "info")
+
+
+@register.filter
+def tone_icon(level: str) -> str:
+    return {"success": "check", "warning": "alert", "error": "x"}.get(level, "bell")
+
+
+GONE = {"group_deleted", "member_removed", "invitation_withdrawn", "join_declined"}  # nothing is there to be opened
+
+
+@register.filter
+def way(note: Notification) -> str:
+    """Where a notification leads; "" if nowhere."""
+    if note.group_id is None or note.code in GONE:
+        return ""
+    return reverse("page:notifications") if note.code == "invited" else reverse("page:group", args=(note.group_id,))
+
+
+PROGRAMS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "firmlight", "python-httpx", "curl")  # the first that fits
+SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
+NAMES = {"Edg": "Edge", "OPR": "Opera", "python-httpx": "A Python program", "Mac OS X": "macOS"}
+
+
+@register.filter
+def device(user_agent: str) -> str:
+    """A User-Agent as a few words: "Firefox on Linux"."""
+    program = next((one for one in PROGRAMS if one in user_agent), "")
+    system = next((one for one in SYSTEMS if one in user_agent), "")
+    words = [NAMES.get(program, program) or "Some device", NAMES.get(system, system)]
+    return " on ".join(word for word in words if word)
+
+
+@register.filter
+def spaced(count: int) -> str:
+    """12,345"""
+    return f"{count:,}"

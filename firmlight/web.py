@@ -1,0 +1,177 @@
+"""What every page needs: forms that show a service's errors, the way on, and questions before something goes.
+
+Views translate: they read a form, call one service and say where to go. Nothing in here knows an app.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Protocol
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Page, Paginator
+from django.db.models import QuerySet
+from django.forms.renderers import TemplatesSetting
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+from firmlight import throttling
+from firmlight.errors import FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+UNPROCESSABLE = 422  # a form that has to be filled in again; htmx is told to show it
+
+
+class PageRequest(HttpRequest):
+    """What a page view gets: who asks is known, and whether htmx does."""
+
+    user: User  # type: ignore[assignment]
+    htmx: HtmxDetails
+
+
+class View(Protocol):
+    def __call__(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponse: ...
+
+
+def signed_in(view: View) -> View:
+    """Only for people who are logged in; others log in first and come back. Browsers keep no copy of the page."""
+
+    @wraps(view)
+    def checked(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            return view(request, *args, **kwargs)
+        if request.htmx:
+            return go(request, redirect_to_login(request.htmx.current_url_abs_path or "/").url)
+        return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+    return never_cache(checked)
+
+
+class PageRenderer(TemplatesSetting):
+    """Fields as our templates draw them: label, hint, input, errors beside it."""
+
+    field_template_name = "forms/field.html"
+
+
+class PageForm(forms.Form):
+    """A form behind which a service stands: what the service refuses appears beside the field it refused."""
+
+    default_renderer = PageRenderer
+    outcome: Any = None
+    status = UNPROCESSABLE  # of the answer if it is not right
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **kwargs})
+        for field in self.fields.values():
+            if not isinstance(field.widget, (forms.CheckboxInput, forms.RadioSelect)):
+                field.widget.attrs.setdefault("class", "input")
+
+    def does(self, deed: Callable[..., Any], **facts: Any) -> bool:
+        """Whether the form was sent, is right, and `deed(**facts, **its values)` went through; see `outcome`."""
+        return self.is_valid() and self.tries(lambda: deed(**facts, **self.cleaned_data))
+
+    def tries(self, deed: Callable[[], Any]) -> bool:
+        """Run `deed`; False if it refuses, and why is then among the errors. "There is no such thing" goes on up."""
+        try:
+            self.outcome = deed()
+        except (NotFound, Forbidden):
+            raise
+        except FirmlightError as error:
+            self.take(error)
+        return not self.errors
+
+    def take(self, error: FirmlightError) -> None:
+        """Errors of `usernames.0` belong to the field `usernames`; what belongs to no field of ours, to the form."""
+        self.status = error.status if isinstance(error, TooMany) else UNPROCESSABLE
+        if not error.fields:
+            self.add_error(None, error.message)
+        for name, sentences in (error.fields or {}).items():
+            field = name.partition(".")[0]
+            self.add_error(field if field in self.fields else None, sentences)
+
+    def first_wrong(self) -> str:
+        """The name of the field that gets the focus: the first wrong one; "" if none is."""
+        return next((name for name in self.fields if self.errors.get(name)), "")
+
+
+def limited(scope: str, request: HttpRequest, deed: Callable[..., Any]) -> Callable[..., Any]:
+    """`deed`, counted: it raises TooMany if this visitor has done so too often (firmlight/throttling.py)."""
+
+    def counted(**facts: Any) -> Any:
+        throttling.check(scope, request)
+        return deed(**facts)
+
+    return counted
+
+
+class Password(forms.PasswordInput):
+    """`now`: the browser offers what it knows; else it offers a new one."""
+
+    def __init__(self, *, now: bool = True) -> None:
+        super().__init__(attrs={"autocomplete": "current-password" if now else "new-password"})
+
+
+def password_field(label: str, *, now: bool = True, hint: str = "") -> forms.CharField:
+    """As long as the API takes them: hashing must not become a way to keep the server busy."""
+    return forms.CharField(label=label, max_length=1024, strip=False, widget=Password(now=now), help_text=hint)
+
+
+def show(request: HttpRequest, template: str, *forms_shown: PageForm, **context: Any) -> HttpResponse:
+    """The page; 422 if a form on it was sent and is not right. A single form is there as `form`."""
+    if forms_shown:
+        context.setdefault("form", forms_shown[0])
+    wrong = [form.status for form in forms_shown if form.is_bound and form.errors]
+    return render(request, template, context, status=wrong[0] if wrong else 200)
+
+
+def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    """On to another page; htmx is told to load it whole instead of putting it into a part of this one."""
+    url = resolve_url(to, *args, **kwargs)
+    return HttpResponseClientRedirect(url) if getattr(request, "htmx", False) else redirect(url)
+
+
+def own(request: HttpRequest, url: str | None) -> str:
+    """This address if it is one of ours, else "": nobody is sent elsewhere by a link that begins here."""
+    safe = url_has_allowed_host_and_scheme(url or "", {request.get_host()}, require_https=request.is_secure())
+    return url or "" if safe else ""
+
+
+def next_of(request: HttpRequest, otherwise: Any) -> str:
+    """Where `next` says to go, if that is a page of ours."""
+    asked = request.POST.get("next") or request.GET.get("next")
+    return own(request, asked) or resolve_url(otherwise)
+
+
+def back(request: HttpRequest) -> HttpResponse:
+    """To the page that the request came from, or to the first one."""
+    return go(request, own(request, request.headers.get("Referer")) or "/")
+
+
+def rows(request: HttpRequest, found: QuerySet[Any]) -> Page[Any]:
+    """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that does."""
+    return Paginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
+
+
+def question(
+    request: HttpRequest, *, title: str, says: str, verb: str, keep: str, leads_back: Any, form: PageForm | None = None
+) -> HttpResponse:
+    """Ask before something goes: a dialog where htmx asks for it, a page of its own without script.
+
+    `verb` is on the button that does it, `keep` on the way out, which leads to `leads_back`.
+    """
+    template = "parts/_question.html" if getattr(request, "htmx", False) else "pages/question.html"
+    facts = {"title": title, "says": says, "verb": verb, "keep": keep, "leads_back": resolve_url(leads_back)}
+    return show(request, template, *([form] if form else []), **facts)
+
+
+def login_first(request: HttpRequest, error: Unauthenticated) -> HttpResponse:
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")

@@ -1,0 +1,131 @@
+"""Forms of the group pages. Services decide; here stands what can be told before they are asked."""
+
+from __future__ import annotations
+
+import re
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from accounts.models import USERNAME_MAX
+from firmlight.web import PageForm
+from groups import states
+from groups.codes import CODE_MAX
+from groups.models import DESCRIPTION_MAX, NAME_MAX, NAME_MIN, tidy_name
+
+JOINING_WORDS = {
+    states.BY_INVITATION: "By invitation only",
+    states.BY_ASKING: "Everybody here may find the group and ask to join",
+}
+SUBMITTING_WORDS = {
+    states.MEMBERS_SUBMIT: "Every member",
+    states.LEADERS_SUBMIT: "The owner and moderators; the others only work",
+}
+EXCEPTION_WORDS = {
+    states.AS_GROUP: "As the group says",
+    states.ALWAYS: "May submit",
+    states.NEVER: "Only works",
+}
+
+
+class GroupForm(PageForm):
+    name = forms.CharField(
+        label="Name",
+        max_length=4 * NAME_MAX,
+        help_text=f"{NAME_MIN} to {NAME_MAX} characters; no other group has it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    description = forms.CharField(
+        label="Description",
+        max_length=DESCRIPTION_MAX,
+        required=False,
+        help_text=f"Up to {DESCRIPTION_MAX} characters.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    joining = forms.ChoiceField(
+        label="Who comes in", choices=list(JOINING_WORDS.items()), widget=forms.RadioSelect, initial=states.BY_INVITATION
+    )
+    submitting = forms.ChoiceField(
+        label="Who may submit tasks",
+        choices=list(SUBMITTING_WORDS.items()),
+        widget=forms.RadioSelect,
+        initial=states.MEMBERS_SUBMIT,
+    )
+
+    def clean_name(self) -> str:
+        """Counted as it is kept; every character can be seen."""
+        name = tidy_name(self.cleaned_data["name"])
+        if not NAME_MIN <= len(name) <= NAME_MAX:
+            raise ValidationError(f"A group's name has {NAME_MIN} to {NAME_MAX} characters.")
+        if not name.isprintable():
+            raise ValidationError("There is a character in this name that cannot be seen.")
+        return name
+
+    def clean_description(self) -> str:
+        return " ".join(self.cleaned_data["description"].split())
+
+
+class InviteForm(PageForm):
+    """Names with spaces, commas or lines between them."""
+
+    usernames = forms.CharField(
+        label="Usernames",
+        max_length=60 * USERNAME_MAX,
+        help_text="One or several, with spaces or commas between them.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+
+    def clean_usernames(self) -> list[str]:
+        names = [name for name in re.split(r"[\s,;]+", self.cleaned_data["usernames"]) if name]
+        if not names:
+            raise ValidationError("Give at least one username.")
+        if len(names) > settings.INVITED_AT_ONCE_MAX:
+            raise ValidationError(f"At most {settings.INVITED_AT_ONCE_MAX} at once.")
+        return names
+
+
+    def suggest(self, address: str) -> None:
+        """Have htmx fetch names that begin to be typed from here into the <datalist> `people`."""
+        asks = {"list": "people", "hx-get": address, "hx-target": "#people", "hx-sync": "this:replace"}
+        self.fields["usernames"].widget.attrs |= asks | {"hx-trigger": "input changed delay:200ms"}
+
+
+def last_word(typed: str) -> tuple[str, str]:
+    """(what stands before it, the name that is being typed), cut to the longest there can be."""
+    found = re.search(rf"[\w.-]{{1,{USERNAME_MAX}}}\Z", typed[-4 * USERNAME_MAX :], re.ASCII)
+    return (typed[: -len(found.group())], found.group()) if found else (typed, "")
+
+
+class LinkForm(PageForm):
+    days = forms.IntegerField(label="Good for (days)", min_value=1, initial=7)
+    uses = forms.IntegerField(label="For how many people", min_value=1, initial=5)
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        for name, most in (("days", settings.LINK_DAYS_MAX), ("uses", settings.LINK_USES_MAX)):
+            field = self.fields[name]
+            assert isinstance(field, forms.IntegerField)
+            field.max_value = most
+            field.widget.attrs["max"] = most
+            field.validators.append(forms.fields.validators.MaxValueValidator(most))
+
+
+class CodeForm(PageForm):
+    code = forms.CharField(
+        label="Code",
+        max_length=CODE_MAX,
+        help_text="The code that a member gave you.",
+        widget=forms.TextInput(
+            attrs={"class": "input input-mono", "autocomplete": "off", "placeholder": "7K3M-XQ0D-9VBT"}
+        ),
+    )
+
+
+class SearchForm(forms.Form):
+    """In the address: `?q=…`. What is too long is cut rather than refused."""
+
+    q = forms.CharField(required=False)
+
+    def words(self) -> str:
+        return self.cleaned_data.get("q", "")[:NAME_MAX].replace("\0", "") if self.is_valid() else ""

@@ -1,0 +1,108 @@
+"""The groups one is in, new ones, and the ways in."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import resolve_url
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts import selectors as account_selectors
+from firmlight import throttling
+from firmlight.web import PageRequest, back, go, limited, rows, show, signed_in
+from groups import selectors, services
+from groups.forms import CodeForm, GroupForm, SearchForm
+from groups.models import Membership
+
+SHOWN = {"starred": {"starred": True}, "mine": {"role": "owner"}}  # `?show=`
+LATEST = 6  # notifications beside the list
+
+
+@signed_in
+@require_safe
+def groups(request: PageRequest) -> HttpResponse:
+    """All, the starred or one's own ones, and a search. htmx asks for the list alone while somebody types."""
+    words, show_only = SearchForm(request.GET).words(), request.GET.get("show", "")
+    cards = selectors.group_cards(request.user, words).filter(**SHOWN.get(show_only, {}))
+    facts = {"cards": cards, "words": words, "show_only": show_only}
+    if request.htmx:
+        return show(request, "groups/_list.html", **facts)
+    facts["invitations"] = selectors.open_invitations_of(request.user)
+    facts["latest"] = account_selectors.notifications_of(request.user)[:LATEST]
+    return show(request, "groups/groups.html", **facts)
+
+
+@signed_in
+def new_group(request: PageRequest) -> HttpResponse:
+    form = GroupForm(request.POST or None)
+    if form.does(services.create_group, owner=request.user):
+        return go(request, "page:group", form.outcome.pk)
+    return show(request, "groups/new.html", form)
+
+
+@signed_in
+@require_POST
+def star(request: PageRequest, pk: UUID) -> HttpResponse:
+    """`starred` is what it is to be, so that two clicks in two windows do not undo each other."""
+    starred = request.POST.get("starred") == "true"
+    services.star(user=request.user, group_id=pk, starred=starred)
+    if not request.htmx:
+        return back(request)
+    return show(request, "groups/_star.html", card=selectors.membership_or_not_found(request.user, pk))
+
+
+@signed_in
+@require_safe
+def find(request: PageRequest) -> HttpResponse:
+    """Groups that may be asked to let one in."""
+    words = SearchForm(request.GET).words()
+    found = rows(request, selectors.joinable_groups(request.user, words))
+    if request.htmx:
+        return show(request, "groups/_found.html", page=found, words=words, asked=_asked(request))
+    return show(request, "groups/find.html", page=found, words=words, asked=_asked(request), form=CodeForm())
+
+
+def _asked(request: PageRequest) -> dict[UUID, UUID]:
+    """{group: the open request} of those that one waits for."""
+    return {ask.group_id: ask.pk for ask in selectors.open_requests_of(request.user)}
+
+
+@signed_in
+@require_POST
+def ask(request: PageRequest, pk: UUID) -> HttpResponse:
+    throttling.check("join", request)
+    asked = services.ask_to_join(user=request.user, group_id=pk)
+    if isinstance(asked, Membership):  # he was invited
+        return go(request, "page:group", pk)
+    messages.success(request, f"You have asked to join {asked.group.name}. You are told when somebody has answered.")
+    return go(request, "page:find-groups")
+
+
+@signed_in
+@require_POST
+def ask_no_more(request: PageRequest, pk: UUID) -> HttpResponse:
+    services.withdraw_request(user=request.user, request_id=pk)
+    messages.success(request, "You have taken your request back.")
+    return go(request, "page:find-groups")
+
+
+@signed_in
+@require_POST
+def enter_code(request: PageRequest) -> HttpResponse:
+    """What was typed leads to the page that shows the group before anything is joined."""
+    form = CodeForm(request.POST)
+    if form.does(limited("join", request, services.group_of_code)):
+        return go(request, resolve_url("page:join", form.cleaned_data["code"]))
+    page = rows(request, selectors.joinable_groups(request.user))
+    return show(request, "groups/find.html", form, page=page, words="", asked=_asked(request))
+
+
+@signed_in
+def join(request: PageRequest, code: str) -> HttpResponse:
+    """The address that a link has. It shows the group; joining is a second step, so that no look is a yes."""
+    if request.method == "POST":
+        membership = limited("join", request, services.join_by_code)(user=request.user, code=code)
+        return go(request, "page:group", membership.group_id)
+    return show(request, "groups/join.html", group=limited("join", request, services.group_of_code)(code=code), code=code)

@@ -1,0 +1,59 @@
+"""What a group is called and allows, and the ways out of it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from firmlight.web import PageRequest, go, question, show, signed_in
+from groups import selectors, services, states
+from groups.forms import GroupForm
+from groups.models import Group
+
+
+@signed_in
+def settings(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Everybody sees it, since everybody may leave; the owner may change it."""
+    membership = selectors.membership_or_not_found(request.user, pk)
+    form = GroupForm(request.POST or None, initial=_as_it_is(membership.group))
+    if form.does(services.update_group, editor=request.user, group_id=pk):
+        messages.success(request, "The group is changed.")
+        return go(request, "page:group-settings", pk)
+    return show(request, "groups/settings.html", form, membership=membership, owns=membership.role == states.OWNER)
+
+
+def _as_it_is(group: Group) -> dict[str, str]:
+    return {name: getattr(group, name) for name in ("name", "description", "joining", "submitting")}
+
+
+@signed_in
+def leave(request: PageRequest, pk: UUID) -> HttpResponse:
+    membership = selectors.membership_or_not_found(request.user, pk)
+    if request.method == "POST":
+        services.leave_group(user=request.user, group_id=pk)
+        messages.success(request, f"You have left {membership.group.name}.")
+        return go(request, "page:groups")
+    says = "Your running tasks in it are cancelled, and your computers get none of its work."
+    if membership.role == states.OWNER:
+        says += " The group goes to its longest moderator or member; with nobody else in it, it is deleted."
+    asks = {"title": f"Leave {membership.group.name}?", "says": says, "verb": "Leave the group", "keep": "Stay"}
+    return question(request, **asks, leads_back=_back(pk))
+
+
+@signed_in
+def delete(request: PageRequest, pk: UUID) -> HttpResponse:
+    group = services.require_owner(request.user, pk).group
+    if request.method == "POST":
+        services.delete_group(user=request.user, group_id=pk)
+        messages.success(request, f"{group.name} is deleted.")
+        return go(request, "page:groups")
+    says = "All that is in it goes: memberships, invitations, tasks, results. Its members are told."
+    asks = {"title": f"Delete {group.name}?", "says": says, "verb": "Delete the group", "keep": "Keep it"}
+    return question(request, **asks, leads_back=_back(pk))
+
+
+def _back(pk: UUID) -> str:
+    return reverse("page:group-settings", args=(pk,))

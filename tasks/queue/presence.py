@@ -1,0 +1,47 @@
+"""Who is here: workers heard of lately and the leases they hold, for people to look at. Nothing is decided by it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from firmlight import redis
+from tasks.queue.keys import Id, base_key, online_ms, texts
+
+LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
+
+
+def present(groups: Sequence[Id]) -> list[set[str]]:
+    """For each of these groups the workers heard of lately, whatever they take. Two round trips for all groups."""
+    kinds = _pipeline([("smembers", f"{base_key(group)}:kinds") for group in groups])
+    seconds, micros = redis.connect().time()  # type: ignore[misc]
+    oldest = seconds * 1000 + micros // 1000 - online_ms()
+    asks = [
+        ("zrangebyscore", f"{base_key(group)}:workers:{kind}", oldest, "+inf")
+        for group, names in zip(groups, kinds, strict=True)
+        for kind in texts(names)
+    ]
+    answers = iter(_pipeline(asks))
+    return [{_worker(member) for _ in names for member in texts(next(answers))} for names in kinds]
+
+
+def at_work(group: Id) -> Counter[str]:
+    """{worker: how many leases it holds now} of this group."""
+    leases = texts(redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1))  # type: ignore[arg-type]
+    holders = _pipeline([("hget", f"{base_key(group)}:l:{lease}", "worker") for lease in leases])
+    return Counter(texts(holder for holder in holders if holder))
+
+
+def _worker(member: str) -> str:
+    return member.partition(" ")[0]  # "<worker> <conn>"
+
+
+def _pipeline(asks: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The answers to these commands, in one round trip."""
+    if not asks:
+        return []
+    pipe = redis.connect().pipeline(transaction=False)
+    for name, *arguments in asks:
+        getattr(pipe, name)(*arguments)
+    return pipe.execute()
