@@ -259,7 +259,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE, CSRF_COOKIE_SAMESITE = True, "Lax", "Lax"
-CONTENT_SECURITY_POLICY = {  # of our own pages: nothing inline, nothing from elsewhere. firmlight/policy.py has the rest
+CONTENT_SECURITY_POLICY = {  # of our own pages; firmlight/policy.py has what others' pages may
     "DIRECTIVES": {
         "default-src": [SELF],
         "object-src": [NONE],

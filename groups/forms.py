@@ -44,7 +44,10 @@ class GroupForm(PageForm):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     joining = forms.ChoiceField(
-        label="Who comes in", choices=list(JOINING_WORDS.items()), widget=forms.RadioSelect, initial=states.BY_INVITATION
+        label="Who comes in",
+        choices=list(JOINING_WORDS.items()),
+        widget=forms.RadioSelect,
+        initial=states.BY_INVITATION,
     )
     submitting = forms.ChoiceField(
         label="Who may submit tasks",
@@ -83,7 +86,6 @@ class InviteForm(PageForm):
         if len(names) > settings.INVITED_AT_ONCE_MAX:
             raise ValidationError(f"At most {settings.INVITED_AT_ONCE_MAX} at once.")
         return names
-
 
     def suggest(self, address: str) -> None:
         """Have htmx fetch names that begin to be typed from here into the <datalist> `people`."""

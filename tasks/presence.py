@@ -60,4 +60,3 @@ def workers_here(group_id: UUID) -> list[Present]:
     (here,), busy = queue.present([group_id]), queue.at_work(group_id)
     workers = Worker.objects.filter(pk__in=here).select_related("owner")
     return [Present(worker, busy[str(worker.pk)]) for worker in workers]
-

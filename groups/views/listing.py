@@ -105,4 +105,6 @@ def join(request: PageRequest, code: str) -> HttpResponse:
     if request.method == "POST":
         membership = limited("join", request, services.join_by_code)(user=request.user, code=code)
         return go(request, "page:group", membership.group_id)
-    return show(request, "groups/join.html", group=limited("join", request, services.group_of_code)(code=code), code=code)
+    return show(
+        request, "groups/join.html", group=limited("join", request, services.group_of_code)(code=code), code=code
+    )
