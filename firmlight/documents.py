@@ -83,6 +83,19 @@ def _each(tokens: Sequence[Token], env: Any) -> None:
     for token in tokens:
         _fit(token, env["slug"])
         _each(token.children or (), env)
+    _unlink(tokens)
+
+
+def _unlink(tokens: Sequence[Token]) -> None:
+    """A link to a file that is no document (of the sources, say) is words only: the server does not show it."""
+    ends = []
+    for token in tokens:
+        if token.type == "link_open":
+            ends.append("a" if token.attrs.get("href") else "span")
+            token.attrs = token.attrs if token.attrs.get("href") else {}
+            token.tag = ends[-1]
+        elif token.type == "link_close":
+            token.tag = ends.pop()
 
 
 def _fit(token: Token, slug: str) -> None:
@@ -93,19 +106,19 @@ def _fit(token: Token, slug: str) -> None:
         token.attrSet("src", picture(str(token.attrGet("src"))))
     elif token.tag == "h1":
         token.tag = "h2"  # the page's one h1 is the title
-    elif token.type in ("th_open", "td_open") and token.attrs.pop("style", None):
+    elif token.type in ("th_open", "td_open") and token.attrs.pop("style", ""):
         token.attrSet("class", "n")
 
 
 def address(href: str, slug: str) -> str:
-    """Where a link of this document leads: to another page of ours, or where it says if that is an address."""
+    """Where a link of this document leads: to a page of ours, or where it says if that is an address; "" if nowhere."""
     target, _, part = href.partition("#")
     if "://" in href or not target:
         return href
     path = posixpath.normpath(posixpath.join(posixpath.dirname(slug), target)).removesuffix(".md")
     if path in library():
         return reverse("page:document", args=(path,)) + (f"#{part}" if part else "")
-    return reverse("page:docs")  # a file of the sources, which the server does not show
+    return reverse("page:docs") if path == "." else ""
 
 
 def picture(src: str) -> str:

@@ -132,7 +132,13 @@ def way(note: Notification) -> str:
 
 PROGRAMS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "firmlight", "python-httpx", "curl")  # the first that fits
 SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
-NAMES = {"Edg": "Edge", "OPR": "Opera", "python-httpx": "A Python program", "Mac OS X": "macOS"}
+NAMES = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "python-httpx": "A Python program",
+    "firmlight": "A Firmlight program",
+    "Mac OS X": "macOS",
+}
 
 
 @register.filter

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from django import forms
 from django.conf import settings
@@ -34,7 +34,7 @@ UNPROCESSABLE = 422  # a form that has to be filled in again; htmx is told to sh
 class PageRequest(HttpRequest):
     """What a page view gets: who asks is known, and whether htmx does."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 
@@ -161,16 +161,19 @@ def rows(request: HttpRequest, found: QuerySet[Any]) -> Page[Any]:
     return Paginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
 
 
-def question(
-    request: HttpRequest, *, title: str, says: str, verb: str, keep: str, leads_back: Any, form: PageForm | None = None
-) -> HttpResponse:
-    """Ask before something goes: a dialog where htmx asks for it, a page of its own without script.
+class Question(NamedTuple):
+    """Asked before something goes. `verb` is on the button that does it, `keep` on the way out."""
 
-    `verb` is on the button that does it, `keep` on the way out, which leads to `leads_back`.
-    """
+    title: str
+    says: str
+    verb: str
+    keep: str
+
+
+def question(request: HttpRequest, asks: Question, *, leads_back: Any, form: PageForm | None = None) -> HttpResponse:
+    """A dialog where htmx asks for it, a page of its own without script. The way out leads to `leads_back`."""
     template = "parts/_question.html" if getattr(request, "htmx", False) else "pages/question.html"
-    facts = {"title": title, "says": says, "verb": verb, "keep": keep, "leads_back": resolve_url(leads_back)}
-    return show(request, template, *([form] if form else []), **facts)
+    return show(request, template, *([form] if form else []), **asks._asdict(), leads_back=resolve_url(leads_back))
 
 
 def login_first(request: HttpRequest, error: Unauthenticated) -> HttpResponse:

@@ -7,6 +7,7 @@ import re
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 
 from accounts.models import USERNAME_MAX
 from firmlight.web import PageForm
@@ -110,7 +111,7 @@ class LinkForm(PageForm):
             assert isinstance(field, forms.IntegerField)
             field.max_value = most
             field.widget.attrs["max"] = most
-            field.validators.append(forms.fields.validators.MaxValueValidator(most))
+            field.validators.append(MaxValueValidator(most))
 
 
 class CodeForm(PageForm):

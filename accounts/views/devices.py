@@ -12,7 +12,7 @@ from accounts import selectors, services
 from accounts.forms import TokenForm
 from accounts.services.browser import browser_session
 from firmlight.errors import NotFound
-from firmlight.web import PageRequest, go, question, show, signed_in
+from firmlight.web import PageRequest, Question, go, question, show, signed_in
 
 
 @signed_in
@@ -32,8 +32,8 @@ def end_session(request: PageRequest, pk: UUID) -> HttpResponse:
         messages.success(request, "That session has ended.")
         return go(request, "page:sessions")
     says = f"Whoever uses it ({session}) has to log in again."
-    asks = {"title": "End this session?", "says": says, "verb": "End the session", "keep": "Keep it"}
-    return question(request, **asks, leads_back="page:sessions")
+    asks = Question(title="End this session?", says=says, verb="End the session", keep="Keep it")
+    return question(request, asks, leads_back="page:sessions")
 
 
 @signed_in
@@ -45,8 +45,8 @@ def end_all_sessions(request: PageRequest) -> HttpResponse:
         messages.success(request, "You are logged out everywhere.")
         return go(request, "page:login")
     says = "Every browser and program of yours has to log in again, this one too. Worker tokens stay good."
-    asks = {"title": "Log out everywhere?", "says": says, "verb": "Log out everywhere", "keep": "Stay logged in"}
-    return question(request, **asks, leads_back="page:sessions")
+    asks = Question(title="Log out everywhere?", says=says, verb="Log out everywhere", keep="Stay logged in")
+    return question(request, asks, leads_back="page:sessions")
 
 
 @signed_in
@@ -70,5 +70,5 @@ def revoke_token(request: PageRequest, pk: UUID) -> HttpResponse:
         return go(request, "page:tokens")
     says = "Its connection is closed within seconds, and what it holds goes to other workers."
     title = f"Revoke the token of {token.name}?"
-    asks = {"title": title, "says": says, "verb": "Revoke the token", "keep": "Keep it"}
-    return question(request, **asks, leads_back="page:tokens")
+    asks = Question(title=title, says=says, verb="Revoke the token", keep="Keep it")
+    return question(request, asks, leads_back="page:tokens")

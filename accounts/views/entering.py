@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
@@ -54,7 +55,7 @@ def forgotten(request: PageRequest) -> HttpResponse:
     form = ForgottenForm(request.POST or None)
     if form.does(limited("mail", request, services.ask_password_reset), address=address_of(request)):
         return go(request, "page:password-sent")
-    return show(request, "accounts/forgotten.html", form)
+    return show(request, "accounts/forgotten.html", form, mail=settings.MAIL_CONFIGURED)
 
 
 def password_sent(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_post_parameters
@@ -11,7 +12,7 @@ from accounts import services
 from accounts.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
 from accounts.models import User
 from firmlight import throttling
-from firmlight.web import PageForm, PageRequest, go, next_of, question, show, signed_in
+from firmlight.web import PageForm, PageRequest, Question, go, next_of, question, show, signed_in
 
 THEME_SECONDS = 365 * 86400
 
@@ -25,7 +26,7 @@ def _page(request: PageRequest, **sent: PageForm) -> HttpResponse:
         "password_form": PasswordForm(prefix="password"),
         **sent,
     }
-    return show(request, "accounts/profile.html", *forms.values(), **forms)
+    return show(request, "accounts/profile.html", *forms.values(), **forms, mail=settings.MAIL_CONFIGURED)
 
 
 @signed_in
@@ -94,8 +95,8 @@ def delete_account(request: PageRequest) -> HttpResponse:
         "This cannot be taken back. Groups you own go to their longest moderator or member. Your running tasks are "
         "cancelled, your computers get no more work. Counts stay, without your name."
     )
-    asks = {"title": "Delete your account?", "says": says, "verb": "Delete the account", "keep": "Keep my account"}
-    return question(request, **asks, leads_back="page:profile", form=form)
+    asks = Question(title="Delete your account?", says=says, verb="Delete the account", keep="Keep my account")
+    return question(request, asks, leads_back="page:profile", form=form)
 
 
 @require_POST

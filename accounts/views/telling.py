@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from accounts import notifications, selectors
-from firmlight.web import PageRequest, back, go, question, show, signed_in
+from firmlight.web import PageRequest, Question, back, go, question, show, signed_in
 
 
 @signed_in
@@ -41,8 +41,8 @@ def delete_all(request: PageRequest) -> HttpResponse:
         messages.success(request, "Your notifications are deleted.")
         return go(request, "page:notifications")
     says = "Read or not, they go. Invitations stay until you answer them."
-    asks = {"title": "Delete all notifications?", "says": says, "verb": "Delete them", "keep": "Keep them"}
-    return question(request, **asks, leads_back="page:notifications")
+    asks = Question(title="Delete all notifications?", says=says, verb="Delete them", keep="Keep them")
+    return question(request, asks, leads_back="page:notifications")
 
 
 def _row(request: PageRequest, pk: UUID) -> HttpResponse:

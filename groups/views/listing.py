@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -16,7 +17,7 @@ from groups import selectors, services
 from groups.forms import CodeForm, GroupForm, SearchForm
 from groups.models import Membership
 
-SHOWN = {"starred": {"starred": True}, "mine": {"role": "owner"}}  # `?show=`
+SHOWN: dict[str, dict[str, Any]] = {"starred": {"starred": True}, "mine": {"role": "owner"}}  # `?show=`
 LATEST = 6  # notifications beside the list
 
 

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from firmlight.web import PageRequest, go, question, rows, show, signed_in
+from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
 from groups import selectors, services, states
 from groups.forms import EXCEPTION_WORDS
 from groups.models import Membership
@@ -51,8 +51,8 @@ def remove(request: PageRequest, pk: UUID, user: UUID) -> HttpResponse:
         return go(request, "page:members", pk)
     says = "Their running tasks in this group are cancelled, and their computers get none of its work. They are told."
     title = f"Remove {his.user.username} from {mine.group.name}?"
-    asks = {"title": title, "says": says, "verb": f"Remove {his.user.username}", "keep": "Keep them"}
-    return question(request, **asks, leads_back=_members_url(pk))
+    asks = Question(title=title, says=says, verb=f"Remove {his.user.username}", keep="Keep them")
+    return question(request, asks, leads_back=_members_url(pk))
 
 
 @signed_in
@@ -65,8 +65,8 @@ def hand_over(request: PageRequest, pk: UUID, user: UUID) -> HttpResponse:
         return go(request, "page:members", pk)
     says = "You become a moderator, and only the new owner can give the group back to you."
     title = f"Hand {mine.group.name} over to {his.user.username}?"
-    asks = {"title": title, "says": says, "verb": "Hand it over", "keep": "Stay the owner"}
-    return question(request, **asks, leads_back=_members_url(pk))
+    asks = Question(title=title, says=says, verb="Hand it over", keep="Stay the owner")
+    return question(request, asks, leads_back=_members_url(pk))
 
 
 def _two(request: PageRequest, pk: UUID, user: UUID) -> tuple[Membership, Membership]:

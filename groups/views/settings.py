@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 
-from firmlight.web import PageRequest, go, question, show, signed_in
+from firmlight.web import PageRequest, Question, go, question, show, signed_in
 from groups import selectors, services, states
 from groups.forms import GroupForm
 from groups.models import Group
@@ -39,8 +39,8 @@ def leave(request: PageRequest, pk: UUID) -> HttpResponse:
     says = "Your running tasks in it are cancelled, and your computers get none of its work."
     if membership.role == states.OWNER:
         says += " The group goes to its longest moderator or member; with nobody else in it, it is deleted."
-    asks = {"title": f"Leave {membership.group.name}?", "says": says, "verb": "Leave the group", "keep": "Stay"}
-    return question(request, **asks, leads_back=_back(pk))
+    asks = Question(title=f"Leave {membership.group.name}?", says=says, verb="Leave the group", keep="Stay")
+    return question(request, asks, leads_back=_back(pk))
 
 
 @signed_in
@@ -51,8 +51,8 @@ def delete(request: PageRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"{group.name} is deleted.")
         return go(request, "page:groups")
     says = "All that is in it goes: memberships, invitations, tasks, results. Its members are told."
-    asks = {"title": f"Delete {group.name}?", "says": says, "verb": "Delete the group", "keep": "Keep it"}
-    return question(request, **asks, leads_back=_back(pk))
+    asks = Question(title=f"Delete {group.name}?", says=says, verb="Delete the group", keep="Keep it")
+    return question(request, asks, leads_back=_back(pk))
 
 
 def _back(pk: UUID) -> str:

@@ -15,7 +15,7 @@ LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 def present(groups: Sequence[Id]) -> list[set[str]]:
     """For each of these groups the workers heard of lately, whatever they take. Two round trips for all groups."""
     kinds = _pipeline([("smembers", f"{base_key(group)}:kinds") for group in groups])
-    seconds, micros = redis.connect().time()  # type: ignore[misc]
+    seconds, micros = redis.connect().time()
     oldest = seconds * 1000 + micros // 1000 - online_ms()
     asks = [
         ("zrangebyscore", f"{base_key(group)}:workers:{kind}", oldest, "+inf")

@@ -56,7 +56,9 @@ def test_every_page_comes_with_ten_queries_at_most_and_nothing_inline(busy, alic
     client = browser(alice)
     client.get("/groups/")  # the session is in the cache after that
     for address in addresses(busy):
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             answer = client.get(address)
         assert answer.status_code in (200, 302), address
         assert len(queries) <= QUERIES_MAX, (address, [query["sql"] for query in queries])
