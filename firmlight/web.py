@@ -98,9 +98,12 @@ class PageForm(forms.Form):
             field = name.partition(".")[0]
             self.add_error(field if field in self.fields else None, sentences)
 
-    def first_wrong(self) -> str:
-        """The name of the field that gets the focus: the first wrong one; "" if none is."""
-        return next((name for name in self.fields if self.errors.get(name)), "")
+    def focus(self) -> None:
+        """Have the first wrong field get the focus, also without script."""
+        for name in self.fields:
+            if self.errors.get(name):
+                self.fields[name].widget.attrs["autofocus"] = True
+                return
 
 
 def limited(scope: str, request: HttpRequest, deed: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,8 +132,10 @@ def show(request: HttpRequest, template: str, *forms_shown: PageForm, **context:
     """The page; 422 if a form on it was sent and is not right. A single form is there as `form`."""
     if forms_shown:
         context.setdefault("form", forms_shown[0])
-    wrong = [form.status for form in forms_shown if form.is_bound and form.errors]
-    return render(request, template, context, status=wrong[0] if wrong else 200)
+    wrong = [form for form in forms_shown if form.is_bound and form.errors]
+    for form in wrong[:1]:
+        form.focus()
+    return render(request, template, context, status=wrong[0].status if wrong else 200)
 
 
 def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from firmlight_client import kinds
 from tasks import queue, states
 from tasks.models import Task, Worker
 
@@ -35,8 +36,13 @@ def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
     """One query and three round trips to Redis, for as many groups as there are."""
     counted = Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
     running = dict(counted.annotate(Count("pk")))
-    online = queue.present(groups)
+    online = queue.present(groups, _kinds())
     return {group: Light(running.get(group, 0), len(here)) for group, here in zip(groups, online, strict=True)}
+
+
+def _kinds() -> list[str]:
+    """All that a worker of this server can take."""
+    return [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,6 @@ class Present:
 
 def workers_here(group_id: UUID) -> list[Present]:
     """The group's workers that were heard of lately, by name. One query."""
-    (here,), busy = queue.present([group_id]), queue.at_work(group_id)
+    (here,), busy = queue.present([group_id], _kinds()), queue.at_work(group_id)
     workers = Worker.objects.filter(pk__in=here).select_related("owner")
     return [Present(worker, busy[str(worker.pk)]) for worker in workers]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
 from firmlight import throttling
+from firmlight.errors import Invalid, NotFound
 from firmlight.web import PageRequest, back, go, limited, rows, show, signed_in
 from groups import selectors, services
 from groups.forms import CodeForm, GroupForm, SearchForm
@@ -94,10 +95,18 @@ def ask_no_more(request: PageRequest, pk: UUID) -> HttpResponse:
 def enter_code(request: PageRequest) -> HttpResponse:
     """What was typed leads to the page that shows the group before anything is joined."""
     form = CodeForm(request.POST)
-    if form.does(limited("join", request, services.group_of_code)):
+    if form.does(limited("join", request, _look)):
         return go(request, resolve_url("page:join", form.cleaned_data["code"]))
     page = rows(request, selectors.joinable_groups(request.user))
     return show(request, "groups/find.html", form, page=page, words="", asked=_asked(request))
+
+
+def _look(code: str) -> None:
+    """Raises Invalid for a code that leads nowhere: that belongs beside the field, the page itself is there."""
+    try:
+        services.group_of_code(code)
+    except NotFound as error:
+        raise Invalid(fields={"code": [error.message]}) from None
 
 
 @signed_in

@@ -12,18 +12,13 @@ from tasks.queue.keys import Id, base_key, online_ms, texts
 LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 
 
-def present(groups: Sequence[Id]) -> list[set[str]]:
-    """For each of these groups the workers heard of lately, whatever they take. Two round trips for all groups."""
-    kinds = _pipeline([("smembers", f"{base_key(group)}:kinds") for group in groups])
+def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
+    """For each of these groups the workers heard of lately that take any of these kinds. Two round trips for all."""
     seconds, micros = redis.connect().time()
     oldest = seconds * 1000 + micros // 1000 - online_ms()
-    asks = [
-        ("zrangebyscore", f"{base_key(group)}:workers:{kind}", oldest, "+inf")
-        for group, names in zip(groups, kinds, strict=True)
-        for kind in texts(names)
-    ]
-    answers = iter(_pipeline(asks))
-    return [{_worker(member) for _ in names for member in texts(next(answers))} for names in kinds]
+    keys = [f"{base_key(group)}:workers:{kind}" for group in groups for kind in kinds]
+    answers = iter(_pipeline([("zrangebyscore", name, oldest, "+inf") for name in keys]))
+    return [{_worker(member) for _ in kinds for member in texts(next(answers))} for _ in groups]
 
 
 def at_work(group: Id) -> Counter[str]:
