@@ -27,6 +27,11 @@ FOLDERS = {
     "": "How it works",
     "decisions": "Decisions",
 }
+SCROLLABLE = {  # what may be wider than the page can be scrolled by keyboard, too
+    "<pre>": '<pre tabindex="0">',
+    "<table>": '<div class="scroll" tabindex="0"><table>',
+    "</table>": "</table></div>",
+}
 IMAGES = "docs/images"  # where static files have docs/images; in firmlight/settings.py
 
 
@@ -69,7 +74,10 @@ def html(slug: str) -> SafeString:
     """The document as HTML without its first heading, which the page has already."""
     document = library()[slug]
     text = document.path.read_text().replace(f"# {document.title}\n", "", 1)
-    return SafeString(_markdown().render(text, {"slug": slug}))  # its own renderer escapes everything it is given
+    made = _markdown().render(text, {"slug": slug})  # escapes everything it is given, so the tags are all its own
+    for plain, scrollable in SCROLLABLE.items():
+        made = made.replace(plain, scrollable)
+    return SafeString(made)
 
 
 @cache

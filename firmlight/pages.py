@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from firmlight import documents
@@ -17,6 +18,12 @@ def landing(request: HttpRequest) -> HttpResponse:
         return redirect("page:groups")
     facts = {"lease_seconds": settings.LEASE_SECONDS, "result_hours": settings.RESULT_TTL_HOURS}
     return render(request, "pages/landing.html", facts | {"address": settings.PUBLIC_URL})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Where browsers look unasked, on the pages that are not ours."""
+    return redirect(static("firmlight/mark.svg"))
 
 
 @require_safe

@@ -10,6 +10,7 @@ from tasks.urls_pages import urlpatterns as tasks
 app_name = "page"
 urlpatterns = [
     path("", pages.landing, name="home"),
+    path("favicon.ico", pages.favicon, name="favicon"),
     path("docs/", pages.docs, name="docs"),
     path("docs/<path:slug>/", pages.document, name="document"),
     path("about/", pages.about, name="about"),
