@@ -11,9 +11,11 @@ from rest_framework.test import APIClient
 
 from accounts import services as accounts
 from accounts.models import Notification, User
+from firmlight.embedded.system import System
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
+from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
 
@@ -43,6 +45,16 @@ def _settings_for_tests() -> Iterator[None]:
 def static_root(tmp_path_factory: pytest.TempPathFactory) -> str:
     """One place for the static files of all systems of a test process: laying them out takes two seconds."""
     return str(tmp_path_factory.mktemp("static"))
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[System]:
+    """The whole system with short leases, one for all tests of a test process: its start takes ten seconds of work.
+
+    Whoever breaks something of it leaves it whole.
+    """
+    with System(tmp_path_factory.mktemp("system"), env=SHORT | {"STATIC_ROOT": static_root}) as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)

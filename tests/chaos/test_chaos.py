@@ -16,7 +16,7 @@ from tests.chaos.report import Report
 from tests.chaos.workload import Imagination
 from tests.kinds.site import Site, html
 from tests.support.patient import PatientLab
-from tests.system.conftest import SHORT
+from tests.support.systems import SHORT
 
 END_SECONDS_MAX = 60.0
 PAGES = {

@@ -18,6 +18,7 @@ import typer
 from firmlight_client.tokens import LoginFile
 from firmlight_client.typed import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
+from tests.support.cli import firmlight
 
 BIG = 10**40 + 1
 
@@ -28,7 +29,8 @@ def web() -> Iterator[WebPeer]:
         yield web
 
 
-def firmlight(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+def firmlight_process(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """As it starts from a shell. What `firmlight` proves in this process need not wait for that each time."""
     return subprocess.run(
         [sys.executable, "-m", "firmlight_client", *words],
         input=stdin,
@@ -51,11 +53,13 @@ def logged_in(web: WebPeer) -> WebPeer:
     return web
 
 
-def test_login_keeps_what_it_needs_for_its_owner_alone(logged_in: WebPeer) -> None:
+def test_login_keeps_what_it_needs_for_its_owner_alone(web: WebPeer) -> None:
+    done = firmlight_process("login", web.url, "--username", "alice", "--password-stdin", stdin="right\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"Logged in to {web.url} as alice.\n", "")
     login = home().load()
     assert (login.username, login.worker_token, login.refresh) == ("alice", "flw_secret", "refresh-0")
     assert home().path.stat().st_mode & 0o777 == 0o600
-    assert firmlight("whoami").stdout == f"alice at {logged_in.url}\n"
+    assert firmlight_process("whoami").stdout == f"alice at {web.url}\n"
 
 
 def test_logout_ends_it_at_the_server(logged_in: WebPeer) -> None:
@@ -135,7 +139,7 @@ def test_workers_are_listed_let_back_and_drained(logged_in: WebPeer) -> None:
     seen = "2030-01-31T12:00:00.123456Z"
     logged_in.workers["w0"] = {"id": "w0", "name": "attic", "slots": 2, "last_seen": seen, "suspended": ""}
     logged_in.workers["w1"] = {**logged_in.workers["w0"], "id": "w1", "name": "tower", "suspended": "It failed."}
-    listed = [line.split("  ") for line in firmlight("workers", TZ="UTC").stdout.splitlines()]
+    listed = [line.split("  ") for line in firmlight_process("workers", TZ="UTC").stdout.splitlines()]
     assert [[cell.strip() for cell in line if cell.strip()] for line in listed] == [
         ["NAME", "SLOTS", "LAST SEEN", "SUSPENDED"],
         ["attic", "2", "2030-01-31 12:00:00"],
@@ -183,7 +187,7 @@ def test_what_goes_wrong_is_one_clear_line(logged_in: WebPeer, words: list[str],
 
 
 def test_a_wrong_password_is_said_and_nothing_is_kept(web: WebPeer) -> None:
-    done = firmlight("login", web.url, "--username", "alice", "--password-stdin", stdin="wrong\n")
+    done = firmlight_process("login", web.url, "--username", "alice", "--password-stdin", stdin="wrong\n")
     assert (done.returncode, done.stderr) == (1, "firmlight: User name or password is wrong.\n")
     assert not home().path.exists()
 
@@ -200,7 +204,7 @@ def test_help_comes_at_once() -> None:
     )
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "\n"
     started = time.monotonic()
-    assert "submit" in firmlight("--help").stdout
+    assert "submit" in firmlight_process("--help").stdout
     assert time.monotonic() - started < 2  # 0.15 s on an idle machine
 
 

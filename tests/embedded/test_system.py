@@ -1,5 +1,6 @@
 """The embedded system as a whole, and what it does after a death of any of its parts."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import pytest
 import redis
 
 from firmlight.embedded import Problem, System, orphans
+from tests.support import faults
+from tests.support.patient import PatientLab
+from tests.support.worker import Worker
 
 PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
 STARTER = """
@@ -69,6 +73,23 @@ def test_a_killed_part_comes_back_where_it_was(system, name):
         eventually(lambda: system.pids().get(name, old) != old)
         eventually(lambda: answers(system.url))
         assert client.get("before") == name.encode()
+
+
+def test_workers_keep_their_leases_over_a_killed_web(system, tmp_path):
+    """The lease as it is by default is longer than the restart: nothing is computed twice."""
+    with PatientLab(system.url) as lab, contextlib.ExitStack() as stack:
+        workers = [Worker(lab.url, lab.worker_token(n), f"machine-{n}", tmp_path / f"machine-{n}") for n in (1, 2)]
+        for worker in workers:
+            stack.callback(worker.kill)
+            worker.hear("connected")
+        task = lab.submit("ECHO", count=2, seconds=4, collect=True)
+        first = [worker.hear("leased").at for worker in workers]
+        killed = time.monotonic()
+        faults.kill_part(system, "web")
+        for worker in workers:
+            worker.hear("connected", after=killed)
+        lab.is_exact(task, 2)
+        assert [len(worker.said("leased", after=min(first))) for worker in workers] == [1, 1]
 
 
 def test_a_start_after_a_sigkill_of_the_keepers_loses_nothing(tmp_path, static_root):

@@ -8,25 +8,22 @@ from pathlib import Path
 import pytest
 
 from firmlight.embedded.system import System
-from tests.support.patient import PatientLab
+from tests.support import faults
+from tests.support.patient import PatientLab, until
 from tests.support.proxy import Proxy
+from tests.support.systems import SHORT
 from tests.support.worker import Worker
-from tests.system.conftest import SHORT
 
 LEASE_SECONDS = float(SHORT["LEASE_SECONDS"])
 Start = Callable[..., Worker]
 
 
-@pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[System]:
-    with System(tmp_path_factory.mktemp("failover"), env=SHORT | {"STATIC_ROOT": static_root}) as running:
-        yield running
-
-
 @pytest.fixture
 def lab(system: System) -> Iterator[PatientLab]:
+    """What a test breaks is up again before the next one begins, which may be of those that break nothing."""
     with PatientLab(system.url) as made:
         yield made
+    until(lambda: faults.is_whole(system))
 
 
 @pytest.fixture

@@ -3,55 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
-
-import pytest
 
 from firmlight.embedded.system import System
 from tests.failover.conftest import Start
 from tests.support import faults
 from tests.support.patient import PatientLab, until
-from tests.support.worker import Worker
-from tests.system.conftest import SHORT
-
-MakeSystem = Callable[..., System]
-Crew = Callable[[PatientLab], AbstractContextManager[list[Worker]]]
-
-
-@pytest.fixture
-def make_system(tmp_path: Path, static_root: str) -> Iterator[MakeSystem]:
-    """make_system(LEASE_SECONDS="15"): one for this test alone, started."""
-    made: list[System] = []
-
-    def make(**env: str) -> System:
-        made.append(System(tmp_path / f"var-{len(made)}", env=SHORT | {"STATIC_ROOT": static_root} | env))
-        made[-1].start()
-        return made[-1]
-
-    yield make
-    for system in made:
-        system.stop()
-
-
-@pytest.fixture
-def crew(tmp_path: Path) -> Crew:
-    """crew(lab): two welcome workers of two people, while the block lasts."""
-
-    @contextmanager
-    def sign_on(lab: PatientLab) -> Iterator[list[Worker]]:
-        names = {1: "machine-1", 2: "machine-2"}
-        workers = [Worker(lab.url, lab.worker_token(n), name, tmp_path / name) for n, name in names.items()]
-        try:
-            for worker in workers:
-                worker.hear("connected")
-            yield workers
-        finally:
-            for worker in workers:
-                worker.kill()
-
-    return sign_on
 
 
 def test_a_task_goes_on_over_a_killed_web(system: System, lab: PatientLab, start: Start) -> None:
@@ -120,30 +76,17 @@ def test_a_locked_database_loses_nothing(system: System, lab: PatientLab, start:
     lab.is_exact(lab.submit("ECHO", count=5, collect=True), 5)
 
 
-def test_workers_keep_their_leases_over_a_killed_web(make_system: MakeSystem, crew: Crew) -> None:
-    """The lease is longer than the restart, as it is by default: nothing is computed twice."""
-    system = make_system(LEASE_SECONDS="15")
-    with PatientLab(system.url) as lab, crew(lab) as workers:
-        task = lab.submit("ECHO", count=2, seconds=4, collect=True)
-        first = [worker.hear("leased").at for worker in workers]
-        killed = time.monotonic()
-        faults.kill_part(system, "web")
-        for worker in workers:
-            worker.hear("connected", after=killed)
-        lab.is_exact(task, 2)
-        assert [len(worker.said("leased", after=min(first))) for worker in workers] == [1, 1]
-
-
-def test_a_machine_that_lost_its_power_goes_on_with_the_same_workers(make_system: MakeSystem, crew: Crew) -> None:
-    system = make_system()
-    with PatientLab(system.url) as lab, crew(lab) as workers:
-        task = lab.submit("ECHO", count=150, seconds=0.05, collect=True)
-        for worker in workers:
-            worker.hear("done")
-        killed = time.monotonic()
-        faults.kill_machine(system)
-        system.stop()  # lets go of what this process still holds of it: the lock, the pipe
-        system.start()
-        for worker in workers:
-            worker.hear("connected", after=killed, seconds=40)
-        lab.is_exact(task, 150)
+def test_a_machine_that_lost_its_power_goes_on_with_the_same_workers(
+    system: System, lab: PatientLab, start: Start
+) -> None:
+    workers = [start(1), start(2)]
+    task = lab.submit("ECHO", count=150, seconds=0.05, collect=True)
+    for worker in workers:
+        worker.hear("done")
+    killed = time.monotonic()
+    faults.kill_machine(system)
+    system.stop()  # lets go of what this process still holds of it: the lock, the pipe
+    system.start()
+    for worker in workers:
+        worker.hear("connected", after=killed, seconds=40)
+    lab.is_exact(task, 150)

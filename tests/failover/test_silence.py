@@ -14,12 +14,6 @@ from firmlight_client.worker import line as lines
 from tests.support.proxy import Proxy
 
 
-@pytest.fixture(autouse=True)
-def _twenty_times_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PING_SECONDS", "LOOK_SECONDS", "SILENCE_SECONDS_MAX"):
-        monkeypatch.setattr(lines, name, getattr(lines, name) / 20)
-
-
 async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float | None:
     """How long a line lives after `befall(proxy)`, while so many bytes go up and then down; None: 4 s at least."""
 
@@ -58,18 +52,36 @@ async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float
                     proxy.heal()
 
 
-def test_a_dead_line_is_noticed_within_the_silence_allowed():
-    seconds = asyncio.run(seconds_until_it_ends(Proxy.cut))
-    assert seconds is not None and 0.9 < seconds < 2.5
+@pytest.fixture(scope="module")
+def seconds() -> dict[str, float | None]:
+    """What becomes of four lines at the same time, twenty times faster than in life."""
+    befallen = {
+        "cut": seconds_until_it_ends(Proxy.cut),
+        "idle": seconds_until_it_ends(lambda proxy: None),
+        "slow down": seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=10, answer=500_000),
+        "slow up": seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=500_000, answer=1),
+    }
+
+    async def all_at_once() -> list[float | None]:
+        return await asyncio.gather(*befallen.values())
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("PING_SECONDS", "LOOK_SECONDS", "SILENCE_SECONDS_MAX"):
+            patch.setattr(lines, name, getattr(lines, name) / 20)
+        return dict(zip(befallen, asyncio.run(all_at_once()), strict=True))
 
 
-def test_an_idle_line_lives():
-    assert asyncio.run(seconds_until_it_ends(lambda proxy: None)) is None
+def test_a_dead_line_is_noticed_within_the_silence_allowed(seconds):
+    assert seconds["cut"] is not None and 0.9 < seconds["cut"] < 2.5
 
 
-def test_a_slow_line_lives_while_its_answer_waits_behind_a_large_lease():
-    assert asyncio.run(seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=10, answer=500_000)) is None
+def test_an_idle_line_lives(seconds):
+    assert seconds["idle"] is None
 
 
-def test_a_slow_line_lives_while_its_ping_waits_behind_a_large_partial():
-    assert asyncio.run(seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=500_000, answer=1)) is None
+def test_a_slow_line_lives_while_its_answer_waits_behind_a_large_lease(seconds):
+    assert seconds["slow down"] is None
+
+
+def test_a_slow_line_lives_while_its_ping_waits_behind_a_large_partial(seconds):
+    assert seconds["slow up"] is None

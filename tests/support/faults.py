@@ -10,11 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import redis
 
 from firmlight.embedded.system import System
 from tests.support.patient import until
+
+PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
 
 
 def kill_part(system: System, name: str) -> int:
@@ -27,6 +30,17 @@ def kill_part(system: System, name: str) -> int:
 def comes_back(system: System, name: str, old: int) -> int:
     """Wait until another process is there; returns its id."""
     return until(lambda: system.pids().get(name, old), lambda pid: pid != old)
+
+
+def is_whole(system: System) -> bool:
+    """Every part lives, web answers that it reaches the others, and both Celery workers wait for jobs."""
+    try:
+        ready = httpx.get(f"{system.url}/readyz", trust_env=False, timeout=5).status_code == 200
+        with redis.Redis.from_url(system.environment.get("BROKER_URL", system.redis_url)) as broker:
+            waiting = sum(client["cmd"] == "brpop" for client in broker.client_list())
+    except (httpx.TransportError, redis.RedisError):
+        return False
+    return ready and waiting >= 2 and set(system.pids()) == PARTS
 
 
 def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:

@@ -12,9 +12,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from firmlight_client import protocol
+from tests.support.cli import firmlight
 from tests.system.lab import PASSWORD, Lab
 from tests.system.peer import Peer
-from tests.system.test_main_job import cli
 
 Connect = Callable[..., Peer]
 
@@ -126,18 +126,24 @@ def test_a_revoked_token_closes_its_socket(lab: Lab, peer: Connect) -> None:
 
 
 def test_the_command_line_pauses_resumes_and_lets_back(lab: Lab, peer: Connect, tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    cli(lab, home, "login", lab.url, "--username", lab.names[1], "--password-stdin", text=PASSWORD)
-    task = json.loads(cli(lab, home, "submit", "ECHO", "--group", lab.group, "count=1", "--deadline", "1h", "--json"))
+    mine = {"FIRMLIGHT_HOME": str(tmp_path), "FIRMLIGHT_URL": lab.url, "FIRMLIGHT_TOKEN": ""}
+
+    def cli(*words: str, text: str = "") -> str:
+        done = firmlight(*words, stdin=text, **mine)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    cli("login", lab.url, "--username", lab.names[1], "--password-stdin", text=PASSWORD)
+    task = json.loads(cli("submit", "ECHO", "--group", lab.group, "count=1", "--deadline", "1h", "--json"))
     assert task["deadline"]
-    cli(lab, home, "pause", task["id"])
-    assert "It is paused." in cli(lab, home, "status", task["id"])
-    cli(lab, home, "resume", task["id"])
+    cli("pause", task["id"])
+    assert "It is paused." in cli("status", task["id"])
+    cli("resume", task["id"])
     assert lab.task(task["id"])["status"] == "running"
     worker = peer("anna's laptop", person=1)
-    assert "anna's laptop" in cli(lab, home, "workers")
-    cli(lab, home, "drain", "anna's laptop")
+    assert "anna's laptop" in cli("workers")
+    cli("drain", "anna's laptop")
     assert worker.expect(protocol.Drain)
-    cli(lab, home, "workers", "--let-back", "anna's laptop")
-    cli(lab, home, "cancel", task["id"])
+    cli("workers", "--let-back", "anna's laptop")
+    cli("cancel", task["id"])
     assert lab.task(task["id"])["status"] == "cancelled"
