@@ -26,7 +26,7 @@ demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)

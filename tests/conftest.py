@@ -20,6 +20,29 @@ from tests.support.systems import SHORT
 PASSWORD = "correct-horse-battery"
 
 
+# Whoever is dealt the longest file last keeps everybody waiting.
+LONGEST_FIRST = (
+    "tests/chaos/test_chaos",
+    "tests/failover/test_server",
+    "tests/failover/",
+    "tests/embedded/test_system",
+    "tests/embedded/test_demo",
+    "tests/system/",
+    "tests/embedded/",
+    "tests/client/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With --no-loadscope-reorder pytest-xdist deals the files out in this order."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
+
+    items.sort(key=rank)
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
     """SQLite in a file, as in production (WAL, threads that lock each other out): Django would take memory."""

@@ -10,7 +10,7 @@ import httpx
 
 from tests.system.lab import Lab
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS, LOOK_SECONDS = 60.0, 0.05
 
 
 class Impatient(AssertionError):
@@ -23,7 +23,7 @@ def until(look: Callable[[], Any], fine: Callable[[Any], Any] = bool, seconds: f
     while not fine(found := look()):
         if time.monotonic() > end:
             raise Impatient(f"after {seconds} s still {found}")
-        time.sleep(0.02)
+        time.sleep(LOOK_SECONDS)
     return found
 
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 
 PASSWORD = "correct horse battery"
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS, LOOK_SECONDS = 30.0, 0.05
 TLS = ssl.create_default_context()  # reading the world's certificates takes each client longer than its requests
 
 
@@ -75,7 +75,7 @@ class Lab:
         end = time.monotonic() + PATIENCE_SECONDS
         while not fine(found := look()):
             assert time.monotonic() < end, f"still {found}"
-            time.sleep(0.02)
+            time.sleep(LOOK_SECONDS)
         return found
 
     def result(self, task: str) -> Any:
