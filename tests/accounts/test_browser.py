@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.backends.cached_db import SessionStore
 from django.contrib.sessions.models import Session as DjangoSession
 from django.test import Client, RequestFactory
 from django.utils import timezone
