@@ -19,9 +19,10 @@ from rest_framework.views import APIView
 from accounts.authentication import user_of
 from accounts.serializers import validated
 from firmlight_client import kinds
-from tasks import selectors, states
+from tasks import selectors, states, story
 from tasks.models import Task, Worker
 from tasks.serializers import (
+    EventSerializer,
     KindSerializer,
     TaskBriefSerializer,
     TaskSerializer,
@@ -90,6 +91,13 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """Go on with a paused task."""
         control.resume(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=EventSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"])
+    def events(self, request: Request, pk: UUID) -> Response:
+        """What happened to it, the latest first: split, leased, done, lost, failed, and so on."""
+        page = self.paginate_queryset(story.events(self.get_object()))
+        return self.get_paginated_response(EventSerializer(page, many=True).data)
 
     @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
     @action(detail=True, methods=["get"])

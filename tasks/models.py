@@ -116,6 +116,15 @@ class Contribution(models.Model):
         constraints = (models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),)
 
 
+class TaskHistory(models.Model):
+    """What happened to a task that is over: its latest events and its leases as bars, thinned (`tasks/history.py`)."""
+
+    id = uuid_key()
+    task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="history")
+    entries = models.JSONField(default=list)
+    bars = models.JSONField(default=list)
+
+
 class SubtaskFailure(models.Model):
     """One failed attempt at a subtask, the latest of a task, kept when it ends: visible to the group's members.
 

@@ -149,6 +149,17 @@ def _error(task: Task) -> dict[str, str] | None:
     return {"code": task.error_code, "message": task.error_message} if task.error_code else None
 
 
+class EventSerializer(serializers.Serializer):
+    """One thing that happened to a task. `what` is a stable word, `text` a sentence."""
+
+    at = serializers.DateTimeField()
+    what = serializers.CharField()
+    text = serializers.CharField()
+    worker = NamedSerializer(allow_null=True)
+    member = PersonSerializer(allow_null=True)
+    subtasks = serializers.IntegerField()
+
+
 class ParamsField(serializers.JSONField):
     """The kind's params: an object, or (beside a file) its JSON text."""
 

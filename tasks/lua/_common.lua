@@ -7,7 +7,7 @@
 -- The keys of a group, behind its base:
 --   tasks                  set of tasks that have state here
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended split_at leased done failed
---                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time)
+--                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time) logged
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept of those that
@@ -17,6 +17,7 @@
 --                          "<subtask>:by:<worker who failed it>" -> when
 --   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
 --   t:<task>:missing       list of subtasks that failed for good
+--   t:<task>:log           list of what happened, the latest: each MessagePack [number at what worker lease n left detail]
 --   t:<task>:partials      list of accepted partials
 --   t:<task>:work          hash "<worker>:<n|s|f|first|last|speed|c|saved|w>", see standing.py
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
@@ -40,6 +41,7 @@ local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
 local SOME = 4  -- connections woken for work that not every worker may take
 local FAILURES_KEPT = 50  -- of a task, the latest
+local LOG_KEPT = 2000  -- of a task, the latest entries at least
 local REAP_SUBTASKS = 20000  -- given back by one script, about; some 0.1 s
 
 local function now_ms()
@@ -90,6 +92,15 @@ end
 
 local function del_many(name, fields)
   each_chunk(fields, function(...) redis.call('HDEL', name, ...) end)
+end
+
+-- One line of a task's history. `lease`: its id, "" if it is about none; `n` subtasks it is about, `left` what that lease
+-- owes then.
+local function record(task, what, worker, lease, n, left, detail)
+  local number = redis.call('HINCRBY', key('t', task), 'logged', 1)
+  local entry = {number, now, what, worker, string.sub(lease, -12), n, left, tostring(detail or '')}
+  local length = redis.call('RPUSH', key('t', task, 'log'), cmsgpack.pack(entry))
+  if length >= LOG_KEPT * 1.25 then redis.call('LTRIM', key('t', task, 'log'), -LOG_KEPT, -1) end
 end
 
 -- Fairness: who has been served how much

@@ -127,6 +127,7 @@ local function settle_others(t, others)
     local before = #rec.list
     owe_less(rec, settled)
     charge(t.creator, -tonumber(rec.charge) * (before - #rec.list))
+    record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
     if #rec.list == 0 then
       unwanted[#unwanted + 1] = {rec.conn, id}
       add_work(rec.task, rec.worker, 'w', elapsed(rec))
@@ -209,6 +210,7 @@ local function give_back(rec, t, list, why)
   local back = let_go(rec, t, list)
   unlease(rec.task, #back)
   charge(t.creator, -tonumber(rec.charge) * #list)
+  record(rec.task, why, rec.worker, rec.id, #back, #rec.list - #list)
   if why == 'lost' then put_behind(rec, t, back) else put_back(rec, back) end
   relist(rec.task, t)
   return #back

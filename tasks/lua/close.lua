@@ -19,7 +19,7 @@ if t.state then
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
 for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'failures', 'missing', 'partials', 'work', 'leases',
-  'input', 'asked'}) do
+  'log', 'input', 'asked'}) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name)

@@ -73,6 +73,8 @@ redis.call('HINCRBYFLOAT', work, a.worker .. ':s', seconds)
 redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', before == 0 and speed or (before + speed) / 2)
 
 owe_less(rec, gone, now)
+record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
+if a.decided == '1' then record(task, 'decided', a.worker, a.lease, 0, #rec.list) end
 if a.decided == '1' then
   redis.call('HSET', key('t', task), 'decided', '1')
   t.decided = '1'

@@ -31,6 +31,7 @@ charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
 -- what it did before this one comes later, in a result of its own, and took time too
 owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
 if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
+record(task, final and 'failed_for_good' or 'failed', a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. string.sub(a.error, 1, 80))
 
 -- The streak is counted once: who is let back starts anew.
 local function streak_is_full()

@@ -106,18 +106,19 @@ local function note_holder(task, taken, was_given_back)
   end
 end
 
--- The record of this lease. `t` is the task's state; returns the reply.
-local function grant(task, t, taken, copy)
+-- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns the reply.
+local function grant(task, t, taken, how)
   local seconds, done = tonumber(t.seconds), tonumber(t.done)
   local each = done > 0 and seconds / done or 0.1
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
   redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'conn', a.conn, 'task', task, 'granted', now, 'since', now,
-    'until', now + most, 'active', '1', 'copy', copy, 'charge', each, 'subtasks', cmsgpack.pack(taken))
+    'until', now + most, 'active', '1', 'copy', how == 'copied' and '1' or '0', 'charge', each, 'subtasks', cmsgpack.pack(taken))
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
   charge(t.creator, each * #taken)
+  record(task, how, a.worker, a.lease, #taken, #taken, taken[1])
   return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
 end
 
@@ -131,7 +132,7 @@ local function try_task(task)
   if #taken == 0 then return nil end
   redis.call('HINCRBY', key('t', task), 'leased', #taken)
   note_holder(task, taken, was_given_back)
-  return grant(task, t, taken, '0')
+  return grant(task, t, taken, was_given_back and 'again' or 'leased')
 end
 
 local function try_creator(kind, prio, creator)
@@ -229,7 +230,7 @@ local function try_copy(task)
     if #taken < math.min(count, budget) then taken[#taken + 1] = subtask end
   end
   note_copy(task, rec, taken)
-  return grant(task, t, taken, '1')
+  return grant(task, t, taken, 'copied')
 end
 
 local function copy()

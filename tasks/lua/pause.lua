@@ -7,6 +7,7 @@ local t, active = hash(name), {}
 if not t.state then return {} end
 redis.call('HSET', name, 'state', 'paused')
 t.state = 'paused'
+record(a.task, 'paused', '', '', 0, 0)
 relist(a.task, t)
 for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
   local rec = lease_of(id)

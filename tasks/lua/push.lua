@@ -17,5 +17,6 @@ set_many(key('t', a.task, 'payloads'), pairs_)
 each_chunk(indices, function(...) redis.call('RPUSH', key('t', a.task, 'wait'), ...) end)
 t.split, t.ended = a.first + #indices, a.last
 redis.call('HSET', name, 'split', t.split, 'ended', t.ended, 'split_at', now)
+if a.last == '1' then record(a.task, 'split', '', '', t.split, 0) end
 relist(a.task, t)
 return {'taken', t.split, is_complete(a.task, t) and '1' or '0', t.state == 'open' and wake(t.kind, #indices) or {}}

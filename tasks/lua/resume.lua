@@ -6,5 +6,6 @@ local t = hash(name)
 if not t.state then return {} end
 redis.call('HSET', name, 'state', 'open')
 t.state = 'open'
+record(a.task, 'resumed', '', '', 0, 0)
 relist(a.task, t)
 return t.decided ~= '1' and t.broken ~= '1' and wake(t.kind, waiting(a.task)) or {}

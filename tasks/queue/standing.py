@@ -110,6 +110,7 @@ class Progress:
     seconds: float  # computed so far
     complete: bool
     work: dict[str, Work]
+    logged: int = 0  # number of the last entry of its log
 
     @property
     def waiting(self) -> int:
@@ -119,7 +120,7 @@ class Progress:
 def read_progress(reply: Any) -> Progress | None:
     if not reply:
         return None
-    state, split, ended, quiet, open_, leased, done, failed, seconds, complete, work = reply
+    state, split, ended, quiet, open_, leased, done, failed, seconds, complete, work, logged = reply
     return Progress(
         state.decode(),
         split,
@@ -132,4 +133,5 @@ def read_progress(reply: Any) -> Progress | None:
         float(seconds),
         complete == b"1",
         _read_work(work),
+        logged,
     )

@@ -8,6 +8,7 @@ import msgspec
 from django.conf import settings
 
 from firmlight import redis
+from tasks.history import Entry
 from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
 from tasks.queue.standing import Blame
 
@@ -38,6 +39,19 @@ def failures(group: Id, task: Id) -> list[Blame]:
     """The latest failures of a task's subtasks, the oldest first."""
     rows: list[bytes] = redis.connect().lrange(task_key(group, task, "failures"), 0, -1)  # type: ignore[assignment]
     return [msgspec.msgpack.decode(row, type=Blame, strict=False) for row in rows]
+
+
+def log(group: Id, task: Id, *, after: int = 0) -> list[Entry]:
+    """What happened to a live task behind its entry number `after`, the oldest first; the latest thousands at most."""
+    name = task_key(group, task, "log")
+    newest: list[bytes] = redis.connect().lrange(name, -1, -1)  # type: ignore[assignment]
+    count = _entry(newest[0]).number - after if newest else 0
+    rows: list[bytes] = redis.connect().lrange(name, -count, -1) if count > 0 else []  # type: ignore[assignment]
+    return [_entry(row) for row in rows]
+
+
+def _entry(row: bytes) -> Entry:
+    return msgspec.msgpack.decode(row, type=Entry, strict=False)
 
 
 def put_result(group: Id, task: Id, data: bytes) -> None:

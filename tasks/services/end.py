@@ -6,12 +6,22 @@ import contextlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import ERROR
 from accounts.notifications import notify
-from tasks import events, queue, states
-from tasks.models import MESSAGE_MAX, TRACEBACK_MAX, Contribution, SubtaskFailure, Task, Worker
+from tasks import events, history, queue, states
+from tasks.models import (
+    MESSAGE_MAX,
+    TRACEBACK_MAX,
+    Contribution,
+    SubtaskFailure,
+    Task,
+    TaskHistory,
+    Worker,
+)
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
 
@@ -55,10 +65,11 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
 
 
 def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
-    """Contributions and failures as rows: a second run changes nothing, and one at the same time does no harm."""
+    """Contributions, failures and history as rows: a second run changes nothing, one at the same time does no harm."""
     failures = queue.failures(task.group_id, task.pk)
     workers = {*work, *(failure.worker for failure in failures)}
     known = {str(pk) for pk in Worker.objects.filter(pk__in=workers).values_list("pk", flat=True)}
+    _record_history(task)
     _record_contributions(task, {worker: _values(row, done) for worker, row in work.items() if worker in known})
     _record_failures(task, failures, known)
 
@@ -73,6 +84,14 @@ def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -
     except IntegrityError:  # some are there: another conclusion wrote them, or died after it had
         for worker, row in values.items():
             Contribution.objects.update_or_create(task=task, worker_id=worker, defaults=row)
+
+
+def _record_history(task: Task) -> None:
+    entries = queue.log(task.group_id, task.pk)
+    bars = history.thinned(history.bars(entries), settings.HISTORY_BARS_MAX)
+    latest = entries[-settings.HISTORY_EVENTS_MAX :] if settings.HISTORY_EVENTS_MAX else []
+    values = {"entries": msgspec.to_builtins(latest), "bars": msgspec.to_builtins(bars)}
+    TaskHistory.objects.update_or_create(task=task, defaults=values)
 
 
 def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -> None:

@@ -1,0 +1,106 @@
+"""What happened to a task, read from its log: a line for each event, and a bar for each lease. Pure.
+
+The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time), *again* (what another
+worker lost or failed) or *copied* (a second time, at the tail); what it owes becomes *done*, *failed*, *lost*,
+*released* or *overtaken* (another worker was faster).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+GRANTED = ("leased", "again", "copied")
+WHOLE = ("split", "decided", "paused", "resumed")  # about the task, not about a lease
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True):
+    """One event. `at` in ms since the epoch; `lease` is the end of its id, "" if it is about none."""
+
+    number: int
+    at: int
+    what: str
+    worker: str = ""
+    lease: str = ""
+    subtasks: int = 0
+    left: int = 0  # what the lease owes then
+    detail: str = ""
+
+
+class Bar(msgspec.Struct, frozen=True):
+    """One lease, or several of one worker that followed each other, in time. `end` is None while it runs; ms."""
+
+    worker: str
+    start: int
+    end: int | None
+    how: str  # leased, again, copied
+    outcome: str  # running, done, failed, lost, released, overtaken
+    subtasks: int  # granted
+    done: int = 0
+    leases: int = 1
+
+
+def bars(entries: Iterable[Entry]) -> list[Bar]:
+    """A bar for each lease, in the order they were granted. What was granted before the log begins is not there."""
+    found: dict[str, Bar] = {}
+    for entry in entries:
+        if entry.what in GRANTED:
+            found[entry.lease] = Bar(entry.worker, entry.at, None, entry.what, "running", entry.subtasks)
+        elif entry.lease in found and entry.what not in WHOLE:
+            found[entry.lease] = _after(found[entry.lease], entry)
+    return list(found.values())
+
+
+def _after(bar: Bar, entry: Entry) -> Bar:
+    """The bar after this event. It ends when nothing is owed; a result that comes later still counts for it."""
+    done = bar.done + (entry.subtasks if entry.what == "done" else 0)
+    over = entry.left == 0
+    outcome = "failed" if entry.what == "failed_for_good" or bar.outcome == "failed" else entry.what
+    return replace(
+        bar,
+        done=done,
+        end=entry.at if over else bar.end,
+        outcome=outcome if over or outcome == "failed" else bar.outcome,
+    )
+
+
+def thinned(row: Sequence[Bar], most: int) -> list[Bar]:
+    """At most about `most` bars: those of a worker that follow each other are joined, the closest first.
+
+    Only what went well is joined, so whatever was lost, failed or copied stays a bar of its own.
+    """
+    gap, kept = 1, list(row)
+    while len(kept) > most and gap < 2**45:
+        kept, gap = _joined(kept, gap), gap * 4
+    return kept
+
+
+def _joined(row: Sequence[Bar], gap: int) -> list[Bar]:
+    """Bars of one worker less than `gap` ms apart made one."""
+    last: dict[str, int] = {}
+    kept: list[Bar] = []
+    for bar in row:
+        at = last.get(bar.worker)
+        if at is not None and _fits(kept[at], bar, gap):
+            kept[at] = _sum(kept[at], bar)
+        else:
+            last[bar.worker] = len(kept)
+            kept.append(bar)
+    return kept
+
+
+def _fits(first: Bar, second: Bar, gap: int) -> bool:
+    plain = first.outcome == second.outcome == "done" and first.how == second.how == "leased"
+    return plain and first.end is not None and second.start - first.end < gap
+
+
+def _sum(first: Bar, second: Bar) -> Bar:
+    return replace(
+        first,
+        end=max(first.end or 0, second.end or 0),
+        subtasks=first.subtasks + second.subtasks,
+        done=first.done + second.done,
+        leases=first.leases + second.leases,
+    )
