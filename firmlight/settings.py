@@ -98,6 +98,7 @@ JSON_BODY_BYTES_MAX = whole("JSON_BODY_BYTES_MAX", 16 * 2**20, 1024)
 SPLIT_BACKLOG_MAX = whole("SPLIT_BACKLOG_MAX", 3)  # a submitter's further tasks are split when others' are not waiting
 FAILURES_SHOWN_MAX = whole("FAILURES_SHOWN_MAX", 10)  # of a task, the latest
 TRACEBACK_SHOWN_CHARS_MAX = whole("TRACEBACK_SHOWN_CHARS_MAX", 1500)  # its end
+PREVIEW_SECONDS_MAX = number("PREVIEW_SECONDS_MAX", 1, 0.01)  # spent on counting subtasks before a task is submitted
 HISTORY_EVENTS_MAX = whole("HISTORY_EVENTS_MAX", 200)  # of a task that is over, the latest are kept
 HISTORY_BARS_MAX = whole("HISTORY_BARS_MAX", 400, 1)  # its timeline's; about
 LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)

@@ -24,13 +24,16 @@ from tasks.models import Task, Worker
 from tasks.serializers import (
     EventSerializer,
     KindSerializer,
+    PreviewSerializer,
     TaskBriefSerializer,
+    TaskDraft,
     TaskSerializer,
     TaskSubmission,
     WorkerChange,
     WorkerSerializer,
 )
 from tasks.services import control, deliver, workers
+from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
 
 
@@ -70,6 +73,13 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """Submit a task to a group."""
         task = submit_task(author=user_of(request), **validated(TaskSubmission, request))
         return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=TaskDraft, responses=PreviewSerializer)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """What a task would come to: subtasks, who would take it, about how long. Nothing is stored."""
+        found = preview_task(author=user_of(request), **validated(TaskDraft, request))
+        return Response(PreviewSerializer(found).data)
 
     @extend_schema(request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import PersonSerializer
@@ -199,6 +200,46 @@ class TaskSubmission(serializers.Serializer):
         if file.size > settings.UPLOAD_BYTES_MAX:
             raise serializers.ValidationError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.")
         return file
+
+
+class TaskDraft(serializers.Serializer):
+    """What is asked about before it is submitted."""
+
+    group = serializers.CharField(max_length=64)
+    kind = serializers.CharField(max_length=64)
+    params = ParamsField(required=False, default=dict)
+    file = serializers.FileField(required=False, allow_empty_file=False)
+
+
+class TakerSerializer(serializers.ModelSerializer):
+    """A worker that is online and would take the task."""
+
+    member = PersonSerializer(source="owner")
+
+    class Meta:
+        model = Worker
+        fields = ("id", "name", "slots", "member")
+
+
+class RangeSerializer(serializers.Serializer):
+    low = serializers.FloatField()
+    high = serializers.FloatField()
+
+
+class PreviewSerializer(serializers.Serializer):
+    """What a task would come to."""
+
+    subtasks = serializers.IntegerField()
+    exact = serializers.BooleanField(help_text="False: there are at least so many, they were not counted to the end")
+    input_bytes = serializers.IntegerField()
+    payload_bytes = serializers.IntegerField(help_text="What travels to the workers in all, of the subtasks counted")
+    payload_bytes_max = serializers.IntegerField(help_text="The largest subtask's")
+    workers = TakerSerializer(many=True)
+    seconds = serializers.SerializerMethodField()
+
+    @extend_schema_field(RangeSerializer(allow_null=True))
+    def get_seconds(self, preview: Any) -> dict[str, float] | None:
+        return {"low": preview.seconds[0], "high": preview.seconds[1]} if preview.seconds else None
 
 
 class KindSerializer(serializers.Serializer):

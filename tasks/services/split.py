@@ -60,7 +60,7 @@ def _split(task: Task, data: bytes) -> None:
         order=task.created.timestamp(),
     ).now()
     if not opened.ended:
-        _push_all(task, batches(_payloads(kind, params)), opened.split)
+        _push_all(task, batches(payloads_of(kind, params)), opened.split)
 
 
 def _begin(task: Task) -> bool:
@@ -99,7 +99,7 @@ def _announce(task: Task, pushed: queue.Pushed) -> None:
         events.conclude(task.pk)
 
 
-def _payloads(kind: kinds.Kind, params: msgspec.Struct) -> Iterator[bytes]:
+def payloads_of(kind: kinds.Kind, params: msgspec.Struct) -> Iterator[bytes]:
     """The kind's payloads as MessagePack. Its exceptions become SplitFailed: it may be somebody else's code."""
     encode = msgspec.msgpack.Encoder().encode
     try:

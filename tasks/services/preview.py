@@ -1,0 +1,102 @@
+"""What a task would come to, before it is submitted: nothing is stored, nobody computes anything."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.db.models import Sum
+
+from accounts.models import User
+from firmlight.errors import Invalid
+from firmlight_client import kinds
+from groups import selectors as group_selectors
+from tasks import queue, states
+from tasks.estimates import Range, round_range
+from tasks.models import Contribution, Task, Worker
+from tasks.services.split import SplitFailed, batches, payloads_of
+from tasks.services.submit import encode_input, find_kind, read_params
+
+FASTER, SLOWER = 0.7, 1.6  # what other subtasks of a kind took tells no more than this
+TASKS_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`exact` is False if the split was not counted to its end; `payload_bytes` are those of what was counted.
+
+    `seconds` is None without anybody online, or without a finished task of this kind in the group to go by.
+    """
+
+    subtasks: int
+    exact: bool
+    input_bytes: int
+    payload_bytes: int
+    payload_bytes_max: int
+    workers: list[Worker]
+    seconds: Range | None
+
+
+def preview_task(
+    *, author: User, group: UUID | str, kind: str, params: Mapping[str, Any], file: UploadedFile | None = None
+) -> Preview:
+    """Count the split of this input and find who would take it. Raises Invalid as `submit_task` does."""
+    membership = group_selectors.find_membership(author, str(group))
+    if membership is None:
+        raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
+    chosen = find_kind(kind)
+    value = read_params(chosen, params, file)
+    size = len(encode_input(value))
+    counted = _count(chosen, value)
+    workers = _takers(membership.group_id, chosen)
+    seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
+    return Preview(counted.subtasks, counted.exact, size, counted.total, counted.largest, workers, seconds)
+
+
+@dataclass
+class _Counted:
+    subtasks: int = 0
+    total: int = 0
+    largest: int = 0
+    exact: bool = True
+
+
+def _count(kind: kinds.Kind, params: Any) -> _Counted:
+    """Split for at most PREVIEW_SECONDS_MAX."""
+    end, found = time.monotonic() + settings.PREVIEW_SECONDS_MAX, _Counted()
+    try:
+        for batch in batches(payloads_of(kind, params)):
+            sizes = [len(payload) for payload in batch.payloads]
+            found.subtasks, found.total = found.subtasks + len(sizes), found.total + sum(sizes)
+            found.largest, found.exact = max(found.largest, *sizes), batch.last
+            if time.monotonic() > end:
+                break
+    except SplitFailed as error:
+        raise Invalid(fields={"params": [str(error)]}) from None
+    return found
+
+
+def _takers(group: UUID, kind: kinds.Kind) -> list[Worker]:
+    online = queue.online_workers(group, f"{kind.name}@{kind.version}")
+    return list(Worker.objects.filter(pk__in=online).select_related("owner"))
+
+
+def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]) -> Range | None:
+    each, slots = seconds_each(group, kind), sum(worker.slots for worker in workers)
+    if each is None or not slots:
+        return None
+    ideal = max(subtasks * each / slots, each)
+    return round_range(ideal * FASTER, ideal * SLOWER)
+
+
+def seconds_each(group: UUID, kind: kinds.Kind) -> float | None:
+    """What one subtask of this kind took lately in this group, in core-seconds; None if there was none."""
+    finished = Task.objects.filter(group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED)
+    latest = list(finished.order_by("-created").values_list("pk", flat=True)[:TASKS_LOOKED_AT])
+    sums = Contribution.objects.filter(task__in=latest).aggregate(done=Sum("subtasks"), seconds=Sum("compute_seconds"))
+    return sums["seconds"] / sums["done"] if sums["done"] else None
