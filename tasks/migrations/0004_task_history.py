@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0002_failures_and_limits'),
+        ('tasks', '0003_workers_of_former_members'),
     ]
 
     operations = [
