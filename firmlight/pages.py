@@ -49,7 +49,9 @@ def about(request: HttpRequest) -> HttpResponse:
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept and for how long, in this server's own figures."""
     names = ("RESULT_TTL_HOURS", "NOTIFICATION_DAYS", "REFRESH_TOKEN_DAYS", "AUDIT_DAYS", "BROWSER_SESSION_DAYS")
-    return render(request, "pages/privacy.html", {name.lower(): getattr(settings, name) for name in names})
+    figures = {name.lower(): getattr(settings, name) for name in names}
+    figures["failed_input_hours"] = getattr(settings, "FAILED_INPUT_HOURS", 0)  # where failed tasks can be sent again
+    return render(request, "pages/privacy.html", figures)
 
 
 @require_safe
