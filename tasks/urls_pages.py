@@ -2,6 +2,9 @@
 
 from django.urls import path
 
-from tasks import views
+from tasks.views import group, task
 
-urlpatterns = [path("groups/<uuid:pk>/", views.group, name="group")]
+urlpatterns = [
+    path("groups/<uuid:pk>/", group.group, name="group"),
+    path("tasks/<uuid:pk>/", task.task, name="task"),
+]
