@@ -102,6 +102,9 @@ PREVIEW_SECONDS_MAX = number("PREVIEW_SECONDS_MAX", 1, 0.01)  # spent on countin
 HISTORY_EVENTS_MAX = whole("HISTORY_EVENTS_MAX", 200)  # of a task that is over, the latest are kept
 HISTORY_BARS_MAX = whole("HISTORY_BARS_MAX", 400, 1)  # its timeline's; about
 LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)
+LIVE_CPU_SHARE_MAX = number(
+    "LIVE_CPU_SHARE_MAX", 0.005, 0.0001
+)  # of a core, for each watched thing; then updates come less often
 LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)  # a result as small comes with the last news
 LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)  # new ones told in one message, the newest
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
@@ -203,7 +206,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "firmlight.frame.of",
             ],
-            "builtins": ["firmlight.tags"],
+            "builtins": ["firmlight.tags", "tasks.tags"],
         },
     }
 ]

@@ -5,7 +5,7 @@ Views translate: they read a form, call one service and say where to go. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -161,7 +161,7 @@ def back(request: HttpRequest) -> HttpResponse:
     return go(request, own(request, request.headers.get("Referer")) or "/")
 
 
-def rows(request: HttpRequest, found: QuerySet[Any]) -> Page[Any]:
+def rows(request: HttpRequest, found: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
     """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that does."""
     return Paginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
 

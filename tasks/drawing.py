@@ -55,14 +55,16 @@ def clock(ms: int) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """One bar. `look` is its class, `mark` what stands at its end or start: lost, took or nothing."""
+    """One bar. `look` is its class, `mark` what stands at its end or start: lost, took or nothing. `runs`: it grows."""
 
+    key: str
     x: float
     width: float
     y: int
     look: str
     title: str
     mark: str = ""
+    runs: bool = False
 
     @property
     def mark_x(self) -> float:
@@ -92,7 +94,7 @@ def _shape(bar: Bar, within: Scale, now: int, y: int) -> Shape:
     end = now if bar.end is None else bar.end
     x = within.at(bar.start)
     width = max(round(within.at(end) - x, 2), 0.2)  # a lease of milliseconds is seen, too
-    return Shape(x, width, y, _look(bar), title(bar, end), _mark(bar))
+    return Shape(bar.lease, x, width, y, _look(bar), title(bar, end), _mark(bar), bar.end is None)
 
 
 def _look(bar: Bar) -> str:

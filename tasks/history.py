@@ -32,6 +32,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 class Bar(msgspec.Struct, frozen=True):
     """One lease, or several of one worker that followed each other, in time. `end` is None while it runs; ms."""
 
+    lease: str  # the end of its id; of several, the first's
     worker: str
     start: int
     end: int | None
@@ -46,11 +47,16 @@ def bars(entries: Iterable[Entry]) -> list[Bar]:
     """A bar for each lease, in the order they were granted. What was granted before the log begins is not there."""
     found: dict[str, Bar] = {}
     for entry in entries:
-        if entry.what in GRANTED:
-            found[entry.lease] = Bar(entry.worker, entry.at, None, entry.what, "running", entry.subtasks)
-        elif entry.lease in found and entry.what not in WHOLE:
-            found[entry.lease] = _after(found[entry.lease], entry)
+        draw(found, entry)
     return list(found.values())
+
+
+def draw(found: dict[str, Bar], entry: Entry) -> None:
+    """Add what this entry says to the bars drawn so far, by lease."""
+    if entry.what in GRANTED:
+        found[entry.lease] = Bar(entry.lease, entry.worker, entry.at, None, entry.what, "running", entry.subtasks)
+    elif entry.lease in found and entry.what not in WHOLE:
+        found[entry.lease] = _after(found[entry.lease], entry)
 
 
 def _after(bar: Bar, entry: Entry) -> Bar:

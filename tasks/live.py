@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from django.conf import settings
-from django.db.models import QuerySet
 
 from accounts import selectors as account_selectors
 from accounts.models import User
@@ -17,6 +16,7 @@ from accounts.services.browser import SID
 from groups import selectors as group_selectors
 from tasks import queue, selectors, states
 from tasks.models import Task
+from tasks.panel import Panel
 from tasks.serializers import TaskSerializer
 
 
@@ -48,10 +48,9 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def snapshot(user: User, task_id: str) -> dict[str, Any] | None:
-    """The message that shows the task now; None if this user may not see it (any more), or it is gone."""
+def may_watch_task(user: User, task_id: str) -> bool:
     key = _uuid(task_id)
-    return _message(selectors.tasks_visible_to(user).filter(pk=key)) if key else None
+    return key is not None and selectors.tasks_visible_to(user).filter(pk=key).exists()
 
 
 def may_watch_group(user: User, group_id: str) -> bool:
@@ -59,9 +58,53 @@ def may_watch_group(user: User, group_id: str) -> bool:
     return key is not None and group_selectors.membership(user, key) is not None
 
 
-def _message(tasks: QuerySet[Task]) -> dict[str, Any] | None:
-    """`task` is what GET /api/tasks/{id}/ shows; `result` comes along once there is one, if it is small."""
-    task = tasks.first()
+class TaskView:
+    """A task as JSON, whole each time."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+
+    def whole(self) -> dict[str, Any] | None:
+        return snapshot(self.task_id)
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return snapshot(self.task_id)
+
+
+class GroupView:
+    """Each task of a group that changes, as JSON."""
+
+    def __init__(self, group_id: str) -> None:
+        self.group_id = group_id
+
+    def whole(self) -> dict[str, Any]:
+        return {"type": "group", "group": self.group_id}
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return snapshot(task)
+
+
+class PageView:
+    """A task's page: the parts that have changed."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id, self.panel = task_id, Panel(UUID(task_id))
+
+    def whole(self) -> dict[str, Any] | None:
+        return self._message(self.panel.whole())
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return self._message(self.panel.news())
+
+    def _message(self, found: dict[str, Any] | None) -> dict[str, Any] | None:
+        return found and {"type": "page", "task": self.task_id, **found}
+
+
+def snapshot(task_id: str) -> dict[str, Any] | None:
+    """The message that shows the task now, None if it is gone: `task` is what GET /api/tasks/{id}/ shows; `result`
+    comes along once there is one, if it is small.
+    """
+    task = Task.objects.filter(pk=task_id).select_related("creator").first()
     if task is None:
         return None
     message = {"type": "task", "task": TaskSerializer(task).data}

@@ -37,6 +37,7 @@ class Standing:
     progress: float = 0.0
     eta_seconds: float | None = None
     rate: float = 0.0  # subtasks a second since it started
+    is_split: bool = True  # to its end: `total` grows no more
     work: dict[str, queue.Work] | None = None  # None: see the task's contributions in the database
 
     @property
@@ -61,6 +62,7 @@ def standing(task: Task) -> Standing:
         progress=_share(settled, live.split) if live.ended else 0.0,
         eta_seconds=round(live.open / rate, 1) if live.ended and live.done else None,
         rate=round(rate, 3),
+        is_split=live.ended,
         work=live.work,
     )
 

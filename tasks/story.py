@@ -62,20 +62,24 @@ def _recorded(task: Task) -> tuple[list[Entry], list[Bar]]:
 def events(task: Task) -> list[dict[str, Any]]:
     """Everything that is known to have happened, the latest first: {at, what, text, worker, member, subtasks}."""
     told = story(task)
-    lines = [*_beginning(task), *(_line(entry, told.workers) for entry in told.entries), *_end(task)]
+    lines = [*beginning(task), *(_line(entry, told.workers) for entry in told.entries), *end(task)]
     return lines[::-1]  # not by time: the clocks of Redis and of this machine may differ
 
 
 def _line(entry: Entry, workers: Mapping[str, Worker]) -> dict[str, Any]:
     row = workers.get(entry.worker)
     return {
-        "at": datetime.fromtimestamp(entry.at / 1000, UTC),
+        "at": moment(entry.at),
         "what": entry.what,
         "text": sentence(entry, who(row)),
         "worker": {"id": str(row.pk), "name": row.name} if row else None,
         "member": {"id": str(row.owner.pk), "username": row.owner.username} if row and row.owner else None,
         "subtasks": entry.subtasks,
     }
+
+
+def moment(ms: int) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
 
 
 def who(worker: Worker | None) -> str:
@@ -94,13 +98,13 @@ def counted(subtasks: int) -> str:
     return "1 subtask" if subtasks == 1 else f"{subtasks:,} subtasks"
 
 
-def _beginning(task: Task) -> Iterable[dict[str, Any]]:
+def beginning(task: Task) -> Iterable[dict[str, Any]]:
     yield _plain(task.created, "submitted", f"{task.creator or 'A former member'} submitted it.")
     if task.started:
         yield _plain(task.started, "started", "Its split began.")
 
 
-def _end(task: Task) -> Iterable[dict[str, Any]]:
+def end(task: Task) -> Iterable[dict[str, Any]]:
     if not task.finished:
         return
     words = {

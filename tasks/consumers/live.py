@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -15,22 +15,30 @@ from django.conf import settings
 
 from tasks import events, live
 from tasks.consumers.visitor import Visitor
+from tasks.hub import View, hub
 
 MESSAGE_BYTES_MAX = 4096
-CLOSE_MALFORMED = 4400
-NOTICES = "notifications"  # among the tasks in `sent` and `due`; no task's id
+CLOSE_MALFORMED, CLOSE_TOO_SLOW = 4400, 1013
+OUTBOX_MAX = 100  # messages; who is further behind comes back and gets everything anew
+NOTICES = "notifications"
 
 
 class Ask(msgspec.Struct, tag_field="type"):
     task: str | None = None
     group: str | None = None
     notifications: bool = False
+    view: Literal["", "page"] = ""  # of a task: "" as JSON, "page" the parts of its page that change
 
     @property
     def topic(self) -> str:
         if self.notifications:
             return NOTICES
         return events.task_topic(self.task) if self.task else events.group_topic(self.group or "")
+
+    def make_view(self) -> View:
+        if self.group:
+            return live.GroupView(self.group)
+        return live.PageView(self.task or "") if self.view else live.TaskView(self.task or "")
 
 
 class Subscribe(Ask, tag="subscribe"):
@@ -45,21 +53,42 @@ _read = msgspec.json.Decoder(Subscribe | Unsubscribe)
 
 
 class LiveConsumer(Visitor):
-    """`sent` holds when the last snapshot of each task left; `due` the timer of the one that waits its turn; `told`
-    the notifications that this page knows of, None as long as it has not asked for any.
+    """`watched` holds what it has subscribed to; `told` the notifications that this page knows of, None as long as it
+    has not asked for any; `next_notices` the timer of those that wait for their turn.
     """
 
     told: set[UUID] | None = None
+    noticed = 0.0  # when notifications were sent last, monotonic seconds
+    next_notices: asyncio.Task[None] | None = None
+    writer: asyncio.Task[None] | None = None
 
     async def connect(self) -> None:
-        self.sent: dict[str, float] = {}
-        self.due: dict[str, asyncio.Task[None]] = {}
+        self.watched: dict[tuple[str, str], Ask] = {}
+        self.outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
+        self.writer = asyncio.create_task(self.write())
         await super().connect()
 
     async def disconnect(self, code: int) -> None:
-        for timer in self.due.values():
-            timer.cancel()
+        for ask in list(self.watched.values()):
+            self.leave(ask)
+        for task in (self.writer, self.next_notices):
+            if task:
+                task.cancel()
         await super().disconnect(code)
+
+    # What the hub says goes through a queue: who reads slowly must not hold up the others.
+
+    def hear(self, text: str) -> None:
+        try:
+            self.outbox.put_nowait(text)
+        except asyncio.QueueFull:
+            if self.writer:
+                self.writer.cancel()
+            self.writer = asyncio.create_task(self.close(CLOSE_TOO_SLOW))
+
+    async def write(self) -> None:
+        while True:
+            await self.send(text_data=await self.outbox.get())
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.user is None:
@@ -75,70 +104,52 @@ class LiveConsumer(Visitor):
         await (self.subscribe(ask) if isinstance(ask, Subscribe) else self.unsubscribe(ask))
 
     async def subscribe(self, ask: Ask) -> None:
-        """Join first, look then: what changes in between is told twice rather than never."""
         if ask.notifications:
-            return await self.send_snapshot(NOTICES)
-        if len(self.topics) > settings.LIVE_SUBSCRIPTIONS_MAX:  # one is the user's own
+            return await self.send_notices()
+        if len(self.watched) >= settings.LIVE_SUBSCRIPTIONS_MAX:
             return await self.complain("too_many", f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions.")
-        await self.join(ask.topic)
-        first = await database_sync_to_async(self.first_message)(ask)
-        if first is None:
-            await self.unsubscribe(ask)
-            return await self.complain("not_found", "There is nothing here.", task=ask.task, group=ask.group)
-        if ask.task:
-            self.sent[ask.task] = time.monotonic()
-        return await self.send_json(first)
+        self.leave(ask)  # asked twice: everything anew
+        if await self.may_watch(ask) and await hub().join(ask.topic, ask.view, ask.make_view, self):
+            self.watched[ask.topic, ask.view] = ask
+        else:
+            await self.say_nothing_here(ask)
 
-    def first_message(self, ask: Ask) -> dict[str, Any] | None:
-        """What answers a subscription; None if the user may not see it. Blocking."""
-        assert self.user
-        if ask.task:
-            return live.snapshot(self.user, ask.task)
-        return {"type": "group", "group": ask.group} if live.may_watch_group(self.user, ask.group or "") else None
+    async def may_watch(self, ask: Ask) -> bool:
+        allowed = live.may_watch_task if ask.task else live.may_watch_group
+        return await database_sync_to_async(allowed)(self.user, ask.task or ask.group)
+
+    async def say_nothing_here(self, ask: Ask) -> None:
+        await self.complain("not_found", "There is nothing here.", task=ask.task, group=ask.group)
 
     async def unsubscribe(self, ask: Ask) -> None:
         if ask.notifications:
             self.told = None
-            self.forget_timer(NOTICES)
         else:
-            await self.part(ask.topic)
+            self.leave(ask)
 
-    async def task_changed(self, message: dict[str, Any]) -> None:
-        task = message["task"]
-        if {events.task_topic(task), events.group_topic(message["group"])} & self.topics:
-            await self.show(task, final=message["final"])  # else it came while the subscription was refused, or ended
+    def leave(self, ask: Ask) -> None:
+        if self.watched.pop((ask.topic, ask.view), None):
+            hub().part(ask.topic, ask.view, self)
+
+    async def check(self) -> None:
+        """He may have left a group since he subscribed."""
+        await super().check()
+        for ask in list(self.watched.values()) if self.user else ():
+            if not await self.may_watch(ask):
+                self.leave(ask)
+                await self.say_nothing_here(ask)
+
+    # One's own notifications
 
     async def notifications_changed(self, message: dict[str, Any]) -> None:
-        if self.told is not None:
-            await self.show(NOTICES)
+        if self.told is not None and (self.next_notices is None or self.next_notices.done()):
+            wait = self.noticed + 1 / settings.LIVE_UPDATES_PER_SECOND - time.monotonic()
+            self.next_notices = asyncio.create_task(self.send_notices(max(wait, 0.0)))
 
-    async def show(self, what: str, *, final: bool = False) -> None:
-        """A snapshot now if the last is old enough or this is the end of the task; else when its time has come."""
-        wait = self.sent.get(what, 0.0) + 1 / settings.LIVE_UPDATES_PER_SECOND - time.monotonic()
-        if final or wait <= 0:
-            self.forget_timer(what)
-            await self.send_snapshot(what)
-        elif what not in self.due:
-            self.due[what] = asyncio.create_task(self.send_after(what, wait))
-
-    def forget_timer(self, what: str) -> None:
-        timer = self.due.pop(what, None)
-        if timer:
-            timer.cancel()
-
-    async def send_after(self, what: str, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        self.due.pop(what, None)
-        await self.send_snapshot(what)
-
-    async def send_snapshot(self, what: str) -> None:
-        """Who may see it is asked each time: he may have left the group since he subscribed."""
-        if self.user is None:
-            return
-        self.sent[what] = time.monotonic()
-        if what == NOTICES:
+    async def send_notices(self, after: float = 0.0) -> None:
+        await asyncio.sleep(after)
+        self.next_notices = None  # what comes from now on is not in what is read now
+        self.noticed = time.monotonic()
+        if self.user:
             message, self.told = await database_sync_to_async(live.notices)(self.user, self.told)
-        else:
-            message = await database_sync_to_async(live.snapshot)(self.user, what)
-        if message is not None:
             await self.send_json(message)

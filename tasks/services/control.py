@@ -51,9 +51,13 @@ def resume(*, user: User, task: Task) -> None:
     events.tell(events.task_changed(task.pk, task.group_id))
 
 
-def check_control(user: User, task: Task) -> None:
+def may_control(user: User, task: Task) -> bool:
     membership = group_selectors.membership(user, task.group_id)
-    if not (membership and membership.leads) and task.creator_id != user.pk:
+    return bool(membership and membership.leads) or task.creator_id == user.pk
+
+
+def check_control(user: User, task: Task) -> None:
+    if not may_control(user, task):
         raise Forbidden("Only who submitted it, the group's owner and its moderators may do this.")
 
 

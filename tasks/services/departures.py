@@ -31,7 +31,7 @@ def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 
 def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
     """On `member_left`. His workers stop serving the group; what he submitted while he left is cancelled too."""
-    _tell_workers_of([user_id])
+    _recheck([user_id])
     cancel_tasks_of_member(group_id=group_id, user_id=user_id)
 
 
@@ -62,7 +62,7 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
     for task in queue.tasks_with_state(group_id):
         held = queue.close(group_id, task).now()
         events.tell(events.cancel(held, "cancelled"))
-    _tell_workers_of(members)
+    _recheck(members)
 
 
 def dismiss_user(*, user: User, **_: Any) -> None:
@@ -95,6 +95,7 @@ def forget_machines() -> int:
     return Worker.objects.filter(pk__in=ids).delete()[0]
 
 
-def _tell_workers_of(users: Iterable[UUID]) -> None:
-    workers = Worker.objects.filter(owner__in=list(users)).order_by().values_list("pk", flat=True)
-    events.tell(events.workers_changed(list(workers)))
+def _recheck(users: Iterable[UUID]) -> None:
+    """Connections of these users look now what they may still do and see."""
+    for user in users:
+        recheck_user(user_id=user)

@@ -2,21 +2,71 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import resolve_url
+from django.views.decorators.http import require_POST, require_safe
 
 from firmlight.errors import NotFound
-from firmlight.web import PageRequest, show, signed_in
-from tasks import selectors
+from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
+from tasks import selectors, story
+from tasks.models import Task
+from tasks.panel import Panel
+from tasks.services import control
+
+
+def visible_task(request: PageRequest, pk: UUID) -> Task:
+    """The task if this user may see it. Raises NotFound."""
+    found = selectors.tasks_visible_to(request.user).filter(pk=pk).select_related("group", "creator").first()
+    if found is None:
+        raise NotFound
+    return found
 
 
 @signed_in
 @require_safe
 def task(request: PageRequest, pk: UUID) -> HttpResponse:
     """Where it stands, who works on it, what happened, and its result."""
-    found = selectors.tasks_visible_to(request.user).filter(pk=pk).select_related("group", "creator").first()
-    if found is None:
+    found = visible_task(request, pk)
+    look = Panel(pk).look()
+    if look is None:
         raise NotFound
-    return show(request, "tasks/task.html", task=found)
+    facts = {"task": found, "look": look, "may_control": control.may_control(request.user, found)}
+    return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))
+
+
+@signed_in
+@require_safe
+def events(request: PageRequest, pk: UUID) -> HttpResponse:
+    """All that is known to have happened to it."""
+    found = visible_task(request, pk)
+    return show(request, "tasks/events.html", task=found, page=rows(request, story.events(found)))
+
+
+@signed_in
+@require_POST
+def pause(request: PageRequest, pk: UUID) -> HttpResponse:
+    control.pause(user=request.user, task=visible_task(request, pk))
+    return go(request, "page:task", pk)
+
+
+@signed_in
+@require_POST
+def resume(request: PageRequest, pk: UUID) -> HttpResponse:
+    control.resume(user=request.user, task=visible_task(request, pk))
+    return go(request, "page:task", pk)
+
+
+@signed_in
+def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Asks first: what is computed goes."""
+    found = visible_task(request, pk)
+    if request.method == "POST":
+        control.cancel(user=request.user, task=found)
+        return go(request, "page:task", pk)
+    stands = selectors.standing(found)
+    says = f"{stands.done:,} of {stands.total:,} subtasks are done. What is computed goes, the statistics stay."
+    asks = Question(title="Cancel this task?", says=says, verb="Cancel the task", keep="Keep it running")
+    return question(request, asks, leads_back=resolve_url("page:task", pk))

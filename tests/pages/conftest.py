@@ -11,6 +11,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from tests.tasks.conftest import jobs_sent, laptop, lease, split, submit, work  # noqa: F401  fixtures of pages, too
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ TEN = Scale(0, 10_000, 2000)
 
 
 def bar(start: int, end: int | None, *, worker: str = "w", how: str = "leased", outcome: str = "done") -> Bar:
-    return Bar(worker, start, end, how, outcome, 2)
+    return Bar(f"{worker}{start}", worker, start, end, how, outcome, 2)
 
 
 def test_a_bar_lies_where_its_time_is() -> None:

@@ -16,7 +16,7 @@ def test_a_lease_is_a_bar_from_grant_to_its_last_result() -> None:
     (bar,) = bars(
         [entry(1, "leased", subtasks=5, left=5), entry(4, "done", subtasks=2, left=3), entry(9, "done", subtasks=3)]
     )
-    assert bar == Bar("w", 1, 9, "leased", "done", 5, done=5)
+    assert bar == Bar("a", "w", 1, 9, "leased", "done", 5, done=5)
 
 
 def test_what_still_runs_has_no_end() -> None:
@@ -41,8 +41,8 @@ def test_events_of_the_whole_task_and_of_leases_before_the_log_are_no_bars() -> 
 
 
 def test_leases_that_follow_each_other_are_joined_and_those_that_went_wrong_are_not() -> None:
-    row = [Bar("w", at, at + 9, "leased", "done", 2, done=2) for at in range(0, 1000, 10)]
-    row[50] = Bar("w", 500, 509, "leased", "lost", 2)
+    row = [Bar("a", "w", at, at + 9, "leased", "done", 2, done=2) for at in range(0, 1000, 10)]
+    row[50] = Bar("a", "w", 500, 509, "leased", "lost", 2)
     kept = thinned(row, 5)
     assert [(bar.start, bar.end, bar.outcome, bar.leases) for bar in kept] == [
         (0, 499, "done", 50),
@@ -57,7 +57,9 @@ outcomes = st.sampled_from(["done", "done", "done", "lost", "failed"])
 
 @given(times, outcomes, st.integers(1, 30))
 def test_thinning_loses_no_work_and_no_time(spans: list[tuple[int, int, str]], outcome: str, most: int) -> None:
-    row = [Bar(w, start, start + length, "leased", outcome, 3, done=3) for start, length, w in sorted(spans)]
+    row = [
+        Bar(f"{w}{start}", w, start, start + length, "leased", outcome, 3, done=3) for start, length, w in sorted(spans)
+    ]
     kept = thinned(row, most)
     for worker in "xyz":
         before, after = [b for b in row if b.worker == worker], [b for b in kept if b.worker == worker]

@@ -1,0 +1,68 @@
+"""Template filters for tasks. Loaded everywhere without `{% load %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from tasks import drawing
+from tasks.estimates import Range
+from tasks.parts import LABELS, TONES
+
+register = template.Library()
+SOON_SECONDS = 5
+
+
+@register.filter
+def span(ms: int) -> str:
+    """45 ms, 3.2 s, 4 min 5 s"""
+    return drawing.span(ms)
+
+
+@register.filter
+def clock(moment: str | datetime | None) -> SafeString | str:
+    """The time of day; the browser shows it in the reader's own zone."""
+    if not moment:
+        return "–"
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return format_html('<time datetime="{}" data-clock>{}</time>', at.isoformat(timespec="seconds"), f"{at:%H:%M:%S}")
+
+
+@register.filter
+def ready_in(eta: Range | None) -> str:
+    """A range of seconds in words: "40 to 70 s", "2 to 3 min", "a moment"."""
+    if eta is None:
+        return "not known yet"
+    low, high = eta
+    if high <= SOON_SECONDS:
+        return "a moment"
+    for seconds, unit in ((3600, "h"), (60, "min")):
+        if low >= seconds or high >= 5 * seconds:
+            return f"{_short(low / seconds)} to {_short(high / seconds)} {unit}"
+    return f"{low:.0f} to {high:.0f} s"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
+
+
+@register.filter
+def pace(rate: float) -> SafeString:
+    """Subtasks a second in the unit that suits it."""
+    for least, factor, unit in ((2, 1, "a second"), (2 / 60, 60, "a minute"), (0, 3600, "an hour")):
+        if rate >= least and rate > 0:
+            return format_html("{} <small>{}</small>", f"{rate * factor:,.0f}", unit)
+    return SafeString('<span class="faint">–</span>')
+
+
+@register.filter
+def event_label(what: str) -> str:
+    return LABELS.get(what, what.capitalize())
+
+
+@register.filter
+def event_tone(what: str) -> str:
+    return TONES.get(what, "")
