@@ -18,7 +18,7 @@ from django.conf import settings
 from tasks import drawing, history, queue, selectors, states, story
 from tasks.estimates import time_left
 from tasks.history import Bar, Entry
-from tasks.models import Task, TaskHistory, Worker
+from tasks.models import Task, Worker
 from tasks.parts import LABELS, TONES, Axis, Lane, Line, Look, Note, Part, Progress, Row, parts
 from tasks.selectors import Standing
 
@@ -39,11 +39,12 @@ class Panel:
     shown: dict[str, Part] = field(default_factory=dict)
     is_over: bool = False
 
-    def look(self) -> Look | None:
+    def look_now(self) -> Look | None:
         """How it looks now; None if the task is gone."""
         task = Task.objects.filter(pk=self.task_id).select_related("creator").first()
-        if task is None:
-            return None
+        return self.look(task) if task else None
+
+    def look(self, task: Task) -> Look:
         stands = selectors.standing(task)
         self._read_history(task)
         now = int(time.time() * 1000)
@@ -66,7 +67,7 @@ class Panel:
 
     def news(self) -> dict[str, Any] | None:
         """What has changed since it was last asked: {"parts": [[id, place, html], …], "gone": [ids]}."""
-        look = self.look()
+        look = self.look_now()
         if look is None:
             return None
         before, self.shown = self.shown, parts(look)
@@ -97,7 +98,7 @@ class Panel:
             return
         self.is_over = True
         told = story.story(task)
-        if TaskHistory.objects.filter(task=task).exists() or not self.entries:
+        if told.entries or told.bars:
             self.entries = deque(told.entries, maxlen=2500)
             self.bars = {bar.lease: bar for bar in told.bars}
         self._meet({entry.worker for entry in told.entries} | {bar.worker for bar in told.bars})

@@ -30,10 +30,7 @@ def visible_task(request: PageRequest, pk: UUID) -> Task:
 def task(request: PageRequest, pk: UUID) -> HttpResponse:
     """Where it stands, who works on it, what happened, and its result."""
     found = visible_task(request, pk)
-    look = Panel(pk).look()
-    if look is None:
-        raise NotFound
-    facts = {"task": found, "look": look, "may_control": control.may_control(request.user, found)}
+    facts = {"task": found, "look": Panel(pk).look(found), "may_control": control.may_control(request.user, found)}
     return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))
 
 

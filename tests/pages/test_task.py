@@ -142,7 +142,9 @@ def test_a_thousand_contributions_do_not_fill_the_page(
     machines = Worker.objects.bulk_create(Worker(owner=alice, name=f"machine {n}") for n in range(300))
     Contribution.objects.bulk_create(Contribution(task=task, worker=machine, subtasks=1) for machine in machines)
     Task.objects.filter(pk=task.pk).update(status="succeeded")
-    with django_assert_max_num_queries(14):
-        answer = browser(bob).get(page_of(task))
+    his = browser(bob)
+    his.get("/groups/")  # the session is in the cache after that
+    with django_assert_max_num_queries(10):
+        answer = his.get(page_of(task))
     assert answer.content.decode().count('id="row-') == 100
     assert "300 workers, the first 100" in words(answer)
