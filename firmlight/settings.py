@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from whitenoise.compress import Compressor
 
 from firmlight import __version__, logs, redis, secret_key
+from firmlight.moderation import look
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -93,6 +94,7 @@ PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)
 RESULT_BYTES_MAX = whole("RESULT_BYTES_MAX", 256 * 2**20, 1)
 RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)
 INPUT_TTL_HOURS = number("INPUT_TTL_HOURS", 7 * 24, 0.001)
+FAILED_INPUT_HOURS = number("FAILED_INPUT_HOURS", 24, 0.001)  # so long a failed task can be submitted again
 UPLOAD_BYTES_MAX = whole("UPLOAD_BYTES_MAX", 100 * 2**20, 1)
 JSON_BODY_BYTES_MAX = whole("JSON_BODY_BYTES_MAX", 16 * 2**20, 1024)
 SPLIT_BACKLOG_MAX = whole("SPLIT_BACKLOG_MAX", 3)  # a submitter's further tasks are split when others' are not waiting
@@ -155,7 +157,9 @@ PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
 # Django
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
+    "unfold.contrib.filters",
+    "firmlight.moderation.apps.SiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -173,6 +177,7 @@ INSTALLED_APPS = [
     "accounts",
     "groups",
     "tasks",
+    "firmlight.moderation.apps.ModerationConfig",
 ]
 MIGRATION_MODULES = {"axes": None}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
@@ -362,6 +367,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
+
+UNFOLD = look.UNFOLD  # the admin's name, colours and navigation
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 LOG_JSON = env.bool("LOG_JSON", False)

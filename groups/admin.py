@@ -1,41 +1,122 @@
+"""Groups, who is in them and who is asked, for moderators."""
+
+from __future__ import annotations
+
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
+from accounts.moderation import Facts, Rows, deed, links, who
 from groups import services
-from groups.models import Group, Invitation, Membership
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
+from groups.services import moderating
+
+ELSEWHERE = (
+    ("Invitations", "groups_invitation", "group__id__exact"),
+    ("Requests to join", "groups_joinrequest", "group__id__exact"),
+    ("Links", "groups_invitelink", "group__id__exact"),
+    ("Tasks", "tasks_task", "group__id__exact"),
+)
 
 
-class MembershipInline(admin.TabularInline):
+class Members(Rows):
     model = Membership
-    autocomplete_fields = ("user",)
-    extra = 0
-    can_delete = False  # a group must not lose its owner
+    fields = ("user", "role", "submitting", "joined")
+    verbose_name_plural = "members"
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("user", "group")
 
 
 @admin.register(Group)
-class GroupAdmin(admin.ModelAdmin):
-    list_display = ("name", "description", "created")
+class GroupAdmin(Facts):
+    deeds = ("clear_words", "close")
+    list_display = ("name", "description", "joining", "submitting", "created")
+    list_filter = ("joining", "submitting")
     search_fields = ("name_key",)
-    inlines = (MembershipInline,)
+    fields = ("name", "description", "joining", "submitting", "created", "elsewhere")
+    readonly_fields = ("elsewhere",)
+    inlines = (Members,)
 
-    def delete_model(self, request: Any, obj: Group) -> None:
-        services.close_group(obj, by=request.user)
+    @deed(
+        "Clear name and description",
+        word="group_words_cleared",
+        icon="ink_eraser",
+        asks=True,
+        says="The name becomes one without meaning. Its leaders are told, and its owner may choose others.",
+    )
+    def clear_words(self, request: HttpRequest, group: Group, reason: str) -> None:
+        moderating.clear_words(group)
 
-    def delete_queryset(self, request: Any, queryset: QuerySet[Group]) -> None:
-        for group in queryset:
-            services.close_group(group, by=request.user)
+    @admin.display(description="see also")
+    def elsewhere(self, group: Group) -> SafeString:
+        return links(ELSEWHERE, group.pk)
+
+    @deed(
+        "Delete the group",
+        icon="delete",
+        hurts=True,
+        asks=True,
+        says="It goes with all that is in it: memberships, invitations, tasks and results. Its members are told.",
+    )
+    def close(self, request: HttpRequest, group: Group, reason: str) -> None:
+        services.close_group(group, by=who(request))
+
+
+@admin.register(Membership)
+class MembershipAdmin(Facts):
+    list_display = ("user", "group", "role", "joined")
+    list_select_related = ("user", "group")
+    list_filter = ("role",)
+    search_fields = ("user__username_key", "group__name_key")
+    exclude = ("owner_key",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("user", "group")
 
 
 @admin.register(Invitation)
-class InvitationAdmin(admin.ModelAdmin):
+class InvitationAdmin(Facts):
+    deeds = ("withdraw",)
     list_display = ("group", "invitee", "inviter", "status", "created", "expires")
-    list_filter = ("status",)
     list_select_related = ("group", "invitee", "inviter")
+    list_filter = ("status",)
+    search_fields = ("group__name_key", "invitee__username_key")
+    exclude = ("pending_key",)
 
-    def has_add_permission(self, request: object) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("group", "invitee", "inviter")
 
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
+    @deed("Withdraw", word="invitation_withdrawn", icon="undo", hurts=True, says="It can no longer be accepted.")
+    def withdraw(self, request: HttpRequest, invitation: Invitation, reason: str) -> None:
+        moderating.withdraw_invitation(invitation)
+
+
+@admin.register(JoinRequest)
+class JoinRequestAdmin(Facts):
+    list_display = ("group", "user", "status", "created", "expires")
+    list_select_related = ("group", "user")
+    list_filter = ("status",)
+    search_fields = ("group__name_key", "user__username_key")
+    exclude = ("pending_key",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("group", "user")
+
+
+@admin.register(InviteLink)
+class InviteLinkAdmin(Facts):
+    deeds = ("withdraw",)
+    list_display = ("group", "creator", "uses_left", "created", "expires")
+    list_select_related = ("group", "creator")
+    search_fields = ("group__name_key", "creator__username_key")
+    exclude = ("digest",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("group", "creator")
+
+    @deed("Withdraw", word="link_withdrawn", icon="link_off", hurts=True, says="Its code lets nobody in any more.")
+    def withdraw(self, request: HttpRequest, link: InviteLink, reason: str) -> None:
+        moderating.withdraw_link(link)

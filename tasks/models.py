@@ -62,6 +62,9 @@ class Task(models.Model):
             models.Index(fields=["status", "-created"], name="task_status_created"),
         )
 
+    def __str__(self) -> str:
+        return self.title
+
     @property
     def is_final(self) -> bool:
         return self.status in states.FINAL
@@ -88,10 +91,14 @@ class Worker(models.Model):
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
     suspended_reason = models.CharField(max_length=300, blank=True)
+    blocked = models.BooleanField(default=False)  # suspended by a moderator: its owner cannot let it back
 
     class Meta:
         ordering = ("name", "id")
         constraints = (models.UniqueConstraint(fields=["owner", "name"], name="worker_owner_name"),)
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Contribution(models.Model):

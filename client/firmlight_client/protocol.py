@@ -23,7 +23,8 @@ CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+STORABLE = r"^[^\0]*\Z"  # no database keeps NUL in text
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -45,8 +46,8 @@ class Hello(Frame, tag="hello"):
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
     kinds: dict[Name, Name]
-    client_version: Annotated[str, msgspec.Meta(max_length=32)]
-    platform: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
+    platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
     groups: Annotated[list[Name], msgspec.Meta(max_length=256)] = []  # ids or names; empty: every group of its owner
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
 

@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from accounts.services import note_use
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events, queue, statistics
 from tasks.consumers import doors
 from tasks.consumers.presence import Presence
 from tasks.services import workers
@@ -131,7 +131,10 @@ class WorkerConsumer(Presence):
                 seconds=frame.seconds,
                 decided=frame.decided,
             )
-            await self.settle(frame.lease, frame.subtasks, await call)
+            settled = await call
+            if not settled.reason:
+                statistics.note_done(len(frame.subtasks))
+            await self.settle(frame.lease, frame.subtasks, settled)
         await self.refill(frame.ready, frame.received)
 
     async def on_failure(self, frame: protocol.Failure) -> None:
@@ -139,9 +142,9 @@ class WorkerConsumer(Presence):
             frame.lease,
             worker=self.me,
             subtask=frame.subtask,
-            error=frame.error,
-            message=frame.message,
-            traceback=frame.traceback,
+            error=_storable(frame.error),
+            message=_storable(frame.message),
+            traceback=_storable(frame.traceback),
             seconds=frame.seconds,
         )
         settled = await call
@@ -177,3 +180,8 @@ class WorkerConsumer(Presence):
     async def worker_drain(self, message: dict[str, Any]) -> None:
         self.free = 0
         await self.tell(protocol.Drain(reason="asked for by its owner"))
+
+
+def _storable(text: str) -> str:
+    """An error may say anything; PostgreSQL keeps no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -8,6 +8,7 @@ from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
 from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
+from tasks.queue.pace import add_done, done_in
 from tasks.queue.presence import at_work, present
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
@@ -21,6 +22,7 @@ from tasks.queue.storage import (
     get_input,
     get_result,
     groups,
+    keep_failed_input,
     keep_input,
     leases_of,
     log,
@@ -28,6 +30,7 @@ from tasks.queue.storage import (
     online_workers,
     put_input,
     put_result,
+    take_failed_input,
     tasks_with_state,
 )
 from tasks.queue.whole import close, mend, outcome, pause, progress, reap, resume, undecide
@@ -46,12 +49,14 @@ __all__ = [
     "Reaped",
     "Settled",
     "Work",
+    "add_done",
     "adopt",
     "at_work",
     "beat",
     "close",
     "complete",
     "count_connect",
+    "done_in",
     "drop_group",
     "drop_input",
     "drop_result",
@@ -62,6 +67,7 @@ __all__ = [
     "get_result",
     "group_of",
     "groups",
+    "keep_failed_input",
     "keep_input",
     "lease",
     "leases_of",
@@ -83,6 +89,7 @@ __all__ = [
     "reap",
     "release",
     "resume",
+    "take_failed_input",
     "tasks_with_state",
     "undecide",
     "wake_another",

@@ -21,6 +21,11 @@ def task_key(group: Id, task: Id, part: str) -> str:
     return f"{base_key(group)}:t:{task}:{part}"
 
 
+def done_key(hour: int) -> str:
+    """Subtasks done in the minutes of an hour since the epoch; of no group."""
+    return f"fl:done:{hour}"
+
+
 def new_lease_id(group: Id) -> str:
     """Random, and made by the caller: a counter would come back after Redis went back a second."""
     return f"{group}:{uuid4().hex}"

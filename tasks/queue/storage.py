@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from django.conf import settings
+from redis.exceptions import ResponseError
 
 from firmlight import redis
 from tasks.history import Entry
@@ -33,6 +34,30 @@ def keep_input(group: Id, task: Id) -> bool:
     if 0 < left < whole / 2:  # a write costs a look at the disk: not at each sweep
         redis.connect().pexpire(name, whole)
     return left != -2  # no such key
+
+
+def keep_failed_input(group: Id, task: Id) -> None:
+    """Set the input of a task that has failed aside for FAILED_INPUT_HOURS, so that it can be submitted again."""
+    aside = task_key(group, task, "failed-input")
+    _rename(task_key(group, task, "input"), aside)
+    redis.connect().pexpire(aside, ms(settings.FAILED_INPUT_HOURS * 3600))
+
+
+def take_failed_input(group: Id, failed: Id, task: Id) -> bool:
+    """Make the input of a failed task that of a new one; False if it is not held. Of two callers one gets it."""
+    mine = task_key(group, task, "input")
+    _rename(task_key(group, failed, "failed-input"), mine)
+    redis.connect().sadd(GROUPS, str(group))
+    return bool(redis.connect().pexpire(mine, ms(settings.INPUT_TTL_HOURS * 3600)))
+
+
+def _rename(old: str, new: str) -> None:
+    """Once: what is not there was renamed before, perhaps by this very call, sent twice over a line that broke."""
+    try:
+        redis.connect().rename(old, new)
+    except ResponseError as error:
+        if "no such key" not in str(error):
+            raise
 
 
 def failures(group: Id, task: Id) -> list[Blame]:

@@ -27,8 +27,13 @@ INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
 
 
 def close_task(task: Task, reason: str) -> None:
-    """Tell who watches that a task is over, drop what Redis holds of it, and stop its workers."""
+    """Tell who watches that a task is over, drop what Redis holds of it, and stop its workers.
+
+    The input of one that failed is set aside for a while: a moderator may submit it again.
+    """
     events.tell(events.task_changed(task.pk, task.group_id, final=True))
+    if reason == states.FAILED:
+        queue.keep_failed_input(task.group_id, task.pk)
     held = queue.close(task.group_id, task.pk).now()
     if held:
         events.tell(events.cancel(held, reason))

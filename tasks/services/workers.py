@@ -11,6 +11,7 @@ from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
+from firmlight.errors import Forbidden
 from firmlight_client import kinds, protocol
 from groups import selectors as group_selectors
 from tasks import events
@@ -79,8 +80,9 @@ def suspend(worker_id: str, last_error: str) -> str:
 
 
 def let_back(worker: Worker) -> None:
-    """Trust it again; its connections hear of it at once."""
-    Worker.objects.filter(pk=worker.pk).update(suspended=None, suspended_reason="")
+    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has blocked it."""
+    if not Worker.objects.filter(pk=worker.pk, blocked=False).update(suspended=None, suspended_reason=""):
+        raise Forbidden("A moderator has blocked this worker; only they can let it back.")
     events.tell(events.workers_changed([worker.pk]))
 
 

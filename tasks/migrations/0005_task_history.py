@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('tasks', '0003_workers_of_former_members'),
+        ('tasks', '0004_worker_blocked'),
     ]
 
     operations = [

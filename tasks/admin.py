@@ -1,0 +1,204 @@
+"""Tasks, workers and what they did, for moderators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from unfold.contrib.filters.admin import AutocompleteSelectFilter
+from unfold.decorators import display
+
+from accounts.moderation import Facts, Rows, deed
+from firmlight_client import kinds
+from tasks import selectors, statistics
+from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.services import moderating, workers
+
+COLOURS = {"succeeded": "success", "failed": "danger", "running": "warning", "aggregating": "warning", "queued": "info"}
+
+
+class KindFilter(admin.SimpleListFilter):
+    """The kinds installed here: what is in the table would cost a look at all of it."""
+
+    title, parameter_name = "kind", "kind"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(name, kind.title) for name, kind in kinds.installed().items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(kind=self.value()) if self.value() else queryset
+
+
+class Contributions(Rows):
+    model = Contribution
+    fields = ("worker", "status", "subtasks", "share", "compute_seconds", "failures", "started", "finished")
+    ordering = ("-subtasks", "id")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("worker")
+
+
+class Failures(Rows):
+    """Of a task the latest are kept, so they need no pages."""
+
+    model = SubtaskFailure
+    per_page = None
+    fields = ("number", "subtask", "worker", "error", "message", "at", "final")
+    ordering = ("-number",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("worker")
+
+
+@admin.register(Task)
+class TaskAdmin(Facts):
+    deeds = ("cancel", "submit_again")
+    list_display = ("title", "shown_status", "kind", "group", "creator", "priority", "created", "finished")
+    list_select_related = ("group", "creator")
+    list_filter = ("status", KindFilter, ("group", AutocompleteSelectFilter), "created")
+    list_filter_submit = True
+    search_fields = ("title", "description")
+    ordering = ("-created", "id")
+    inlines = (Contributions, Failures)
+    fieldsets = (
+        (None, {"fields": ("title", "description", "group", "creator", "kind", "kind_version")}),
+        ("Now", {"fields": ("status", "counts", "progress", "waiting", "error_code", "error_message")}),
+        ("Wishes", {"fields": ("priority", "allow_partial", "deadline", "subtask_seconds_max")}),
+        ("Times", {"fields": ("created", "started", "changed", "finished")}),
+    )
+    readonly_fields = ("counts", "progress", "waiting")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("group", "creator")
+
+    @display(description="status", label=COLOURS, ordering="status")
+    def shown_status(self, task: Task) -> str:
+        return task.status
+
+    @admin.display(description="subtasks")
+    def counts(self, task: Task) -> str:
+        """Live from Redis; one look for the whole page."""
+        return ", ".join(f"{number:,} {name}" for name, number in self._standing(task).counts.items())
+
+    @admin.display
+    def progress(self, task: Task) -> str:
+        stands = self._standing(task)
+        eta = f", about {stands.eta_seconds:g} s to go" if stands.eta_seconds is not None else ""
+        return f"{stands.progress:.1%}, {stands.rate:g} subtasks a second{eta}"
+
+    @admin.display(description="waits for")
+    def waiting(self, task: Task) -> str:
+        return selectors.waiting_reason(task, self._standing(task)) or "nothing"
+
+    def _standing(self, task: Task) -> selectors.Standing:
+        if not hasattr(task, "_standing"):
+            task._standing = selectors.standing(task)  # type: ignore[attr-defined]  # as long as the page
+        return task._standing  # type: ignore[attr-defined]
+
+    @deed(
+        "Cancel",
+        word="task_cancelled",
+        icon="cancel",
+        hurts=True,
+        asks=True,
+        says="It ends now; what is computed is lost.",
+    )
+    def cancel(self, request: HttpRequest, task: Task, reason: str) -> None:
+        moderating.cancel(task, reason)
+
+    @deed(
+        "Submit again",
+        word="task_submitted_again",
+        icon="replay",
+        says="A task that failed is submitted anew in its creator's name, as long as its input is held.",
+    )
+    def submit_again(self, request: HttpRequest, task: Task, reason: str) -> None:
+        moderating.submit_again(task)
+
+
+class OnlineFilter(admin.SimpleListFilter):
+    title, parameter_name = "online", "online"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Online"), ("no", "Away")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        since = statistics.seen_since(timezone.now())
+        if self.value() == "yes":
+            return queryset.filter(last_seen__gte=since)
+        return queryset.filter(last_seen__lt=since) if self.value() else queryset
+
+
+@admin.register(Worker)
+class WorkerAdmin(Facts):
+    deeds = ("block", "unblock", "let_back", "drain")
+    list_display = ("name", "owner", "online", "blocked", "suspended_reason", "slots", "platform", "last_seen")
+    list_select_related = ("owner",)
+    list_filter = (OnlineFilter, "blocked", ("suspended_reason", admin.EmptyFieldListFilter))
+    search_fields = ("name", "owner__username_key")
+    ordering = ("-last_seen", "id")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("owner")
+
+    @admin.display(boolean=True)
+    def online(self, worker: Worker) -> bool:
+        return worker.last_seen >= statistics.seen_since(timezone.now())
+
+    @deed(
+        "Block",
+        word="worker_blocked",
+        icon="block",
+        hurts=True,
+        asks=True,
+        says="It gets no more work until a moderator lets it back; its owner cannot. What it holds it may finish.",
+    )
+    def block(self, request: HttpRequest, worker: Worker, reason: str) -> None:
+        moderating.block_worker(worker, reason)
+
+    @deed("Unblock", word="worker_unblocked", icon="lock_open", says="It gets work again.")
+    def unblock(self, request: HttpRequest, worker: Worker, reason: str) -> None:
+        moderating.unblock_worker(worker)
+
+    @deed(
+        "Let back",
+        word="worker_let_back",
+        icon="undo",
+        says="It was suspended because its subtasks failed; it gets work again.",
+    )
+    def let_back(self, request: HttpRequest, worker: Worker, reason: str) -> None:
+        workers.let_back(worker)
+
+    @deed(
+        "Drain",
+        word="worker_drained",
+        icon="logout",
+        says="It finishes what it holds, and leaves. Its owner can start it again.",
+    )
+    def drain(self, request: HttpRequest, worker: Worker, reason: str) -> None:
+        workers.drain(worker)
+
+
+@admin.register(Contribution)
+class ContributionAdmin(Facts):
+    list_display = ("task", "worker", "status", "subtasks", "share", "compute_seconds", "failures", "finished")
+    list_select_related = ("task", "worker")
+    list_filter = ("status",)
+    search_fields = ("task__title", "worker__name")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("task", "worker")
+
+
+@admin.register(SubtaskFailure)
+class SubtaskFailureAdmin(Facts):
+    list_display = ("task", "subtask", "worker", "error", "message", "at", "final")
+    list_select_related = ("task", "worker")
+    list_filter = ("final", "at")
+    search_fields = ("task__title", "worker__name", "error")
+    ordering = ("-at", "id")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("task", "worker")

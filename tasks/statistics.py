@@ -1,0 +1,88 @@
+"""How fast the whole system works, for the moderators' overview.
+
+Connections of workers note here what they settled; once in a few seconds it goes to Redis in one write, because the way
+of a result is worth every tenth of a millisecond. What a crash takes along is a few seconds of a chart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
+
+import structlog
+from django.conf import settings
+from django.db.models import Count
+from redis.exceptions import RedisError
+
+from tasks import queue, states
+from tasks.models import SubtaskFailure, Task, Worker
+
+WRITE_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+_noted: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter[int]] = WeakKeyDictionary()
+_writes: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
+
+
+def note_done(subtasks: int) -> None:
+    """So many more subtasks are done now. From the event loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _noted:
+        _noted[loop] = Counter()
+        loop.call_later(WRITE_SECONDS, _start_writing, loop)
+    _noted[loop][this_minute()] += subtasks
+
+
+def _start_writing(loop: asyncio.AbstractEventLoop) -> None:
+    write = loop.create_task(write_noted())
+    _writes.add(write)
+    write.add_done_callback(_writes.discard)
+
+
+async def write_noted() -> None:
+    """Write what was noted on this event loop."""
+    counts = _noted.pop(asyncio.get_running_loop(), None)
+    try:
+        if counts:
+            await queue.add_done(counts)
+    except RedisError:
+        log.warning("pace_not_written", subtasks=counts and counts.total(), exc_info=True)
+
+
+def this_minute() -> int:
+    """Minutes since the epoch."""
+    return int(time.time() // 60)
+
+
+def pace(minutes: int) -> list[int]:
+    """Subtasks done in each of the last `minutes` minutes, the present one last."""
+    last = this_minute()
+    return queue.done_in(range(last - minutes + 1, last + 1))
+
+
+def tasks_since(moment: datetime) -> dict[str, int]:
+    """{status: how many} of the tasks submitted since then, every status named."""
+    rows = Task.objects.filter(created__gte=moment).order_by().values_list("status").annotate(Count("pk"))
+    return dict.fromkeys(states.STATES, 0) | dict(rows)
+
+
+def failures_since(moment: datetime) -> int:
+    """Failed attempts at subtasks of tasks that have ended; a task keeps its latest only."""
+    return SubtaskFailure.objects.filter(at__gte=moment).count()
+
+
+def failed_since(moment: datetime, most: int) -> list[Task]:
+    """The latest tasks that failed."""
+    return list(Task.objects.filter(status=states.FAILED, finished__gte=moment).order_by("-finished")[:most])
+
+
+def workers_online(now: datetime) -> int:
+    """Workers whose connection was checked lately: an open one is, every MEMBERSHIP_CHECK_SECONDS."""
+    return Worker.objects.filter(last_seen__gte=seen_since(now)).count()
+
+
+def seen_since(now: datetime) -> datetime:
+    """Who was seen since then counts as online."""
+    return now - timedelta(seconds=2 * settings.MEMBERSHIP_CHECK_SECONDS)
