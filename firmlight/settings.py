@@ -340,7 +340,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "firmlight.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_THROTTLE_CLASSES": ["firmlight.throttling.ScopedThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "firmlight.schema.Schema",
     "EXCEPTION_HANDLER": "firmlight.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "PAGE_SIZE": 50,
@@ -364,6 +364,7 @@ SPECTACULAR_SETTINGS = {
         "GroupSubmitting": "groups.states.SUBMITTING",
         "MemberSubmitting": "groups.states.EXCEPTIONS",
     },
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "firmlight.schema.add_errors"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -60,6 +60,7 @@ def resume(request: PageRequest, pk: UUID) -> HttpResponse:
 def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
     """Asks first: what is computed goes."""
     found = visible_task(request, pk)
+    control.check_control(request.user, found)
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)

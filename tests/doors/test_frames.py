@@ -100,9 +100,9 @@ SUBJECTS = {"task": lambda world: str(world.task.pk), "group": lambda world: str
 
 
 def rows_of_live() -> list[str]:
-    """ "subscribe task" and so on: every message x everything that it may be about."""
+    """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
     tags = [ask.__struct_config__.tag for ask in live.Ask.__subclasses__()]
-    return [f"{tag} {field}" for tag in tags for field in live.Ask.__struct_fields__]
+    return [f"{tag} {field}" for tag in tags for field in live.Ask.__struct_fields__ if field != "view"]
 
 
 async def live_answer(world: World, who: str, row: str) -> str:
