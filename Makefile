@@ -44,7 +44,7 @@ clean:  ## remove what was installed and cached; var/ stays
 
 # make check: everything that can be known without running the product, two things at a time.
 
-CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema
+CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema check-known-faults
 .PHONY: $(CHECKS)
 
 check: setup-dev  ## style, types, imports, deployment settings, migrations, API schema
@@ -79,6 +79,10 @@ check-migrations:
 
 check-schema:
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+# Faults that are known of the libraries we pin. Without an answer of the index there is nothing to fail on.
+check-known-faults:
+	@$(BIN)/python .ci/known_faults.py
 
 # A stamp says that everything is installed; a changed requirement file makes it stale.
 

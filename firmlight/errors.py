@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -87,6 +87,21 @@ class Unavailable(FirmlightError):
 
     code, status = "unavailable", 503
     message = "Part of the server does not answer just now: try again in a few seconds."
+
+
+class TooLarge(FirmlightError):
+    """More than is read."""
+
+    code, status = "too_large", 413
+    message = "This request is larger than the server takes."
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler400, for what is refused before a view sees it: our error body under /api/."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    error = TooLarge() if isinstance(exception, RequestDataTooBig) else Invalid("This request cannot be read.")
+    return JsonResponse(error.as_dict(), status=error.status)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

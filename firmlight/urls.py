@@ -6,7 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from firmlight import errors, health
 
-handler404, handler500 = errors.page_not_found, errors.server_error
+handler400, handler404, handler500 = errors.bad_request, errors.page_not_found, errors.server_error
 
 urlpatterns = [
     path("api/", include("accounts.urls")),

@@ -11,13 +11,14 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiTypes, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.parsers import JSONParser, MultiPartParser
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_of
 from accounts.serializers import validated
+from firmlight.parsers import JSONBody
 from firmlight_client import kinds
 from tasks import selectors, states, story
 from tasks.models import Task, Worker
@@ -58,7 +59,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     throttles = {"POST": ("submit", "upload")}
     serializer_class = TaskSerializer
     filterset_class = TaskFilter
-    parser_classes = (JSONParser, MultiPartParser)
+    parser_classes = (JSONBody, MultiPartParser)
     lookup_value_converter = "uuid"
     queryset = Task.objects.none()
 

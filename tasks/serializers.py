@@ -169,6 +169,8 @@ class ParamsField(serializers.JSONField):
             value = json.loads(data) if isinstance(data, str) else data
         except ValueError as error:
             raise serializers.ValidationError(f"This is not JSON: {error}.") from None
+        except RecursionError:
+            raise serializers.ValidationError("This JSON is nested too deeply.") from None
         if not isinstance(value, dict):
             raise serializers.ValidationError("Params are a JSON object.")
         return value

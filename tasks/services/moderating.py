@@ -76,7 +76,7 @@ def block_worker(worker: Worker, reason: str = "") -> None:
         raise Conflict("It is blocked already.")
     events.tell(events.workers_changed([worker.pk]))
     text = _with(f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason)
-    notify([worker.owner_id], code="worker_blocked", level=ERROR, text=text)
+    notify(filter(None, [worker.owner_id]), code="worker_blocked", level=ERROR, text=text)
 
 
 def unblock_worker(worker: Worker) -> None:
@@ -86,7 +86,7 @@ def unblock_worker(worker: Worker) -> None:
         raise Conflict("No moderator has blocked it.")
     events.tell(events.workers_changed([worker.pk]))
     text = f"Your worker {worker.name} gets work again: it is no longer blocked."
-    notify([worker.owner_id], code="worker_unblocked", level=INFO, text=text)
+    notify(filter(None, [worker.owner_id]), code="worker_unblocked", level=INFO, text=text)
 
 
 def _with(sentence: str, reason: str) -> str:
