@@ -73,11 +73,12 @@ def test_a_huge_robots_txt_is_read_to_a_limit(serve, private):
 
 def test_requests_to_one_host_keep_the_delay_it_asks_for(serve, private):
     site = serve(
-        {"/robots.txt": robots("User-agent: *\nCrawl-delay: 0.15"), "/": html("x", "/a", "/b"), "/a": html("a")}
+        {"/robots.txt": robots("User-agent: *\nCrawl-delay: 0.4"), "/": html("x", "/a", "/b"), "/a": html("a")}
     )
     crawl_one(site.url)
     times = [seen.at for seen in site.seen if seen.path != "/robots.txt"]
-    assert all(after - before >= 0.14 for before, after in itertools.pairwise(times))
+    # The site notes a request when it gets to it, on a busy machine a little late.
+    assert all(after - before >= 0.2 for before, after in itertools.pairwise(times))
     assert len(times) == 3
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from firmlight.embedded.system import System
 from firmlight_client import protocol
+from tests.support.systems import SHORT
 from tests.system.lab import PASSWORD, Lab
 from tests.system.peer import Peer
 from tests.system.test_live_socket import ask, closes_with, hear, watching
@@ -36,6 +37,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Path) -> Iterator[System]:
     """A system that looks by itself only every ten minutes: what ends a socket here is the message."""
     env = {
+        "DJANGO_SETTINGS_MODULE": SHORT["DJANGO_SETTINGS_MODULE"],
         "STATIC_ROOT": static_root,
         "MEMBERSHIP_CHECK_SECONDS": "600",
         "IDLE_ASK_SECONDS": "600",
