@@ -25,8 +25,9 @@ run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
+# Half of a test's time is waiting for leases to end and processes to start: three at a time keep two cores busy.
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses)
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)

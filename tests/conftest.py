@@ -28,6 +28,7 @@ LONGEST_FIRST = (
     "tests/embedded/test_system",
     "tests/embedded/test_demo",
     "tests/system/",
+    "tests/doors/",
     "tests/embedded/",
     "tests/client/",
 )
