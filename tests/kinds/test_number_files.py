@@ -163,29 +163,9 @@ def test_cells_of_a_sheet_that_hold_no_number_are_told_with_their_row():
 def test_a_formula_counts_with_its_cached_value():
     content = xlsx([1], ["=A1+1"])
     assert refusal(xlsx(["=1+1"]), "a.xlsx") == "there is no number in it"  # never computed
-    with_value = _edited(content, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v></v>", b"<f>A1+1</f><v>2</v>")
-    with_value = _edited(with_value, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v />", b"<f>A1+1</f><v>2</v>")
+    with_value = edited(content, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v></v>", b"<f>A1+1</f><v>2</v>")
+    with_value = edited(with_value, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v />", b"<f>A1+1</f><v>2</v>")
     assert read(with_value, "a.xlsx") == [1, 2]
-
-
-def test_an_unpacked_workbook_may_not_be_huge(monkeypatch):
-    monkeypatch.setattr(files, "XLSX_BYTES_MAX", 1000)
-    assert "unpacked" in refusal(xlsx([1]), "a.xlsx")
-
-
-def test_a_cell_in_the_last_column_of_every_row_does_not_take_for_ever(monkeypatch):
-    monkeypatch.setattr(files, "XLSX_CELLS_MAX", 100_000)
-    rows = b"".join(b'<row r="%d"><c r="XFD%d"><v>1</v></c></row>' % (i, i) for i in range(1, 101))
-    content = _edited(xlsx([1]), "xl/worksheets/sheet1.xml", None, b"<sheetData>" + rows + b"</sheetData>")
-    assert "cells" in refusal(content, "a.xlsx")
-
-
-def test_entities_in_a_workbook_do_not_multiply():
-    levels = "".join(f'<!ENTITY l{i} "{f"&l{i - 1};" * 10}">' for i in range(1, 10))
-    bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY l0 "9999999999">{levels}]>'.encode()
-    content = _edited(xlsx([1]), "xl/worksheets/sheet1.xml", b"<worksheet", bomb + b"<worksheet")
-    content = _edited(content, "xl/worksheets/sheet1.xml", b"<v>1</v>", b"<v>&l9;</v>")
-    assert refusal(content, "a.xlsx") == "it is not an XLSX workbook"
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"1,2,3"])
@@ -216,7 +196,7 @@ def test_numbers_and_a_file_together_are_refused():
     assert refused.value.field == "numbers"
 
 
-def _edited(content: bytes, member: str, old: bytes | None, new: bytes) -> bytes:
+def edited(content: bytes, member: str, old: bytes | None, new: bytes) -> bytes:
     """The workbook with one member's text replaced (None: the whole sheet data)."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(file, "w") as target:
