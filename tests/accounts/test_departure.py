@@ -83,14 +83,3 @@ def test_if_something_fails_on_the_way_he_logs_in_and_asks_again(alice, on_leavi
     fails.append(False)
     services.remove_user(alice)
     assert not User.objects.exists()
-
-
-def test_the_admin_lets_people_go_in_the_same_way(alice, bob, carol, client, on_leaving):
-    gone = []
-    on_leaving(lambda user: gone.append(user.username))
-    client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
-    assert client.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}).status_code == 302
-    chosen = {"action": "delete_selected", "_selected_action": [bob.pk, carol.pk], "post": "yes"}
-    assert client.post("/admin/accounts/user/", chosen).status_code == 302
-    assert gone == ["alice", "bob", "carol"]
-    assert [user.username for user in User.objects.all()] == ["root"]

@@ -4,12 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from accounts.models import Notification, User
+from accounts.models import Notification
 from firmlight.errors import FirmlightError, NotFound
 from groups import services
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.signals import group_closed, group_closing
-from tests.conftest import PASSWORD
 from tests.groups.conftest import invite
 from tests.support.racing import race
 
@@ -125,13 +124,3 @@ def test_members_may_leave_while_it_closes(transactional_db, crew, alice, bob, c
     )
     assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
     assert not Group.objects.exists()
-
-
-def test_the_admin_closes_groups_in_the_same_way(crew, carol, bob, client, told, heard):
-    other = services.create_group(owner=carol, name="Zebra")
-    client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
-    assert client.post(f"/admin/groups/group/{crew.pk}/delete/", {"post": "yes"}).status_code == 302
-    chosen = {"action": "delete_selected", "_selected_action": [other.pk], "post": "yes"}
-    assert client.post("/admin/groups/group/", chosen).status_code == 302
-    assert [name for name, *_ in heard] == ["group_closing", "group_closed"] * 2
-    assert (told(bob), told(carol)) == (["group_deleted"], ["group_deleted", "group_deleted"])
