@@ -39,6 +39,18 @@ class ChangeForm(UserChangeForm):
         fields = "__all__"
 
 
+def _refuse_untouchable(request: HttpRequest, user: User) -> None:
+    """Nobody does this to himself, and only superusers to other staff."""
+    if user.pk == request.user.pk:
+        raise Conflict("This is your own account.")
+    if not _is_touchable(request, user):
+        raise Forbidden("Only a superuser may do this to a member of the staff.")
+
+
+def _is_touchable(request: HttpRequest, user: User) -> bool:
+    return user.pk != request.user.pk and (request.user.is_superuser or not (user.is_staff or user.is_superuser))
+
+
 @admin.register(User)
 class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs take both for generic
     """Moderators look, block and end sessions; superusers also make accounts and give roles."""
@@ -98,11 +110,17 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
         hurts=True,
         asks=True,
         says="Sessions and worker tokens stop at once, and there is no logging in any more.",
+        when=lambda request, user: user.is_active and _is_touchable(request, user),
     )
     def block(self, request: HttpRequest, user: User, reason: str) -> None:
         services.block_user(user, by=who(request), reason=reason)
 
-    @deed("Unblock", icon="lock_open", says="Logging in works again.")
+    @deed(
+        "Unblock",
+        icon="lock_open",
+        says="Logging in works again.",
+        when=lambda request, user: not user.is_active and _is_touchable(request, user),
+    )
     def unblock(self, request: HttpRequest, user: User, reason: str) -> None:
         services.unblock_user(user, by=who(request))
 
@@ -111,6 +129,7 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
         icon="logout",
         hurts=True,
         says="Every browser and program of this user has to log in again. Workers with a token of their own go on.",
+        when=_is_touchable,
     )
     def end_sessions(self, request: HttpRequest, user: User, reason: str) -> None:
         _refuse_untouchable(request, user)
@@ -123,6 +142,7 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
         hurts=True,
         asks=True,
         says="It goes for good. Groups of this user pass to the next in line, running tasks are cancelled.",
+        when=lambda request, user: request.user.is_superuser and _is_touchable(request, user),
     )
     def delete_account(self, request: HttpRequest, user: User, reason: str) -> None:
         if not request.user.is_superuser:
@@ -131,12 +151,8 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
         services.remove_user(user)
 
 
-def _refuse_untouchable(request: HttpRequest, user: User) -> None:
-    """Nobody does this to himself, and only superusers to other staff."""
-    if user.pk == request.user.pk:
-        raise Conflict("This is your own account.")
-    if (user.is_staff or user.is_superuser) and not request.user.is_superuser:
-        raise Forbidden("Only a superuser may do this to a member of the staff.")
+def _is_alive(request: HttpRequest, row: Session | WorkerToken) -> bool:
+    return row.revoked is None
 
 
 @admin.register(Session)
@@ -151,7 +167,9 @@ class SessionAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user")
 
-    @deed("End", word="session_ended", icon="logout", hurts=True, says="Its tokens stop working at once.")
+    @deed(
+        "End", word="session_ended", icon="logout", hurts=True, says="Its tokens stop working at once.", when=_is_alive
+    )
     def revoke(self, request: HttpRequest, session: Session, reason: str) -> None:
         _refuse_untouchable(request, session.user)
         services.end_session(session.user, session.pk)
@@ -169,7 +187,14 @@ class WorkerTokenAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("owner")
 
-    @deed("Revoke", word="worker_token_revoked", icon="key_off", hurts=True, says="Workers that use it are closed.")
+    @deed(
+        "Revoke",
+        word="worker_token_revoked",
+        icon="key_off",
+        hurts=True,
+        says="Workers that use it are closed.",
+        when=_is_alive,
+    )
     def revoke(self, request: HttpRequest, token: WorkerToken, reason: str) -> None:
         _refuse_untouchable(request, token.owner)
         services.revoke_worker_token(owner=token.owner, token_id=token.pk)

@@ -22,7 +22,6 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
-from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import audit
@@ -32,6 +31,7 @@ from firmlight.errors import FirmlightError
 DEED_ROWS_MAX = 100  # at once: each calls a service
 REASON_MAX = 200
 Do = Callable[[Any, HttpRequest, Any, str], None]
+Fits = Callable[[HttpRequest, Any], bool]
 
 
 def who(request: HttpRequest) -> User:
@@ -43,7 +43,7 @@ def who(request: HttpRequest) -> User:
 def links(places: Iterable[tuple[str, str, str]], pk: UUID) -> SafeString:
     """Links to lists that belong to a row: (title, page, filter) of each."""
     found = ((reverse(f"admin:{page}_changelist"), name, pk, title) for title, page, name in places)
-    return format_html_join(" · ", '<a class="text-primary-600" href="{}?{}={}">{}</a>', found)
+    return format_html_join(" · ", '<a class="ov-link" href="{}?{}={}">{}</a>', found)
 
 
 class ReasonForm(forms.Form):
@@ -51,12 +51,20 @@ class ReasonForm(forms.Form):
 
 
 def deed(
-    title: str, *, word: str = "", icon: str, says: str, hurts: bool = False, asks: bool = False
+    title: str,
+    *,
+    word: str = "",
+    icon: str,
+    says: str,
+    hurts: bool = False,
+    asks: bool = False,
+    when: Fits = lambda request, row: True,
 ) -> Callable[[Do], Any]:
     """Make a method `do(self, request, row, reason)` a deed, on the list for the rows chosen and on a row's own page.
 
-    `word` goes to the audit log ("" where the service records it), `says` tells what follows, `asks` for a reason. Only
-    a POST that says so confirms it. What the method raises as FirmlightError is shown, and nothing is recorded.
+    `word` goes to the audit log ("" where the service records it), `says` tells what follows, `asks` for a reason; the
+    page of a row offers it `when` there is a point in it. Only a POST that says so confirms it. What the method raises
+    as FirmlightError is shown, and nothing is recorded.
     """
 
     def decorate(do: Do) -> Any:
@@ -76,8 +84,9 @@ def deed(
             return HttpResponseRedirect(admin.way_back(request, object_id))
 
         run.__name__ = do.__name__
-        variant = ActionVariant.DANGER if hurts else ActionVariant.DEFAULT
-        return action(run, description=title, permissions=["moderate"], icon=icon, variant=variant)
+        made = action(run, description=title, permissions=["moderate"], icon=icon)
+        made.fits = when
+        return made
 
     return decorate
 
@@ -142,7 +151,19 @@ class Facts(Shown, ModelAdmin):
     def _may(self, request: HttpRequest, verb: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}")
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Fetched once for a page: its buttons depend on it too."""
+        fetched: dict[Any, Any] = request.__dict__.setdefault("fetched", {})
+        key = (self.model, object_id, from_field)
+        if key not in fetched:
+            fetched[key] = super().get_object(request, object_id, from_field)
+        return fetched[key]
+
     # Deeds
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        row = self.get_object(request, str(object_id))
+        return [one for one in super().get_actions_detail(request, object_id) if row and one.method.fits(request, row)]
 
     def chosen(self, request: HttpRequest, queryset: QuerySet | None, object_id: str | None) -> list[Model]:
         """The rows that a deed is about. Raises Http404."""
@@ -177,7 +198,7 @@ class Facts(Shown, ModelAdmin):
     def way_back(self, request: HttpRequest, object_id: str | None) -> str:
         """The page of the row if it still has one, else the list as it was."""
         if object_id is not None:
-            there = self.get_object(request, object_id) is not None
+            there = self.get_queryset(request).filter(pk=object_id).exists()
             return self._address("change", object_id) if there else self._address("changelist")
         return request.get_full_path()
 

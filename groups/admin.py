@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.moderation import Facts, Rows, deed, links, who
-from groups import services
+from groups import services, states
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.services import moderating
 
@@ -77,6 +77,10 @@ class MembershipAdmin(Facts):
         return super().get_queryset(request).select_related("user", "group")
 
 
+def _is_open(request: HttpRequest, invitation: Invitation) -> bool:
+    return invitation.status == states.PENDING
+
+
 @admin.register(Invitation)
 class InvitationAdmin(Facts):
     deeds = ("withdraw",)
@@ -89,7 +93,14 @@ class InvitationAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("group", "invitee", "inviter")
 
-    @deed("Withdraw", word="invitation_withdrawn", icon="undo", hurts=True, says="It can no longer be accepted.")
+    @deed(
+        "Withdraw",
+        word="invitation_withdrawn",
+        icon="undo",
+        hurts=True,
+        says="It can no longer be accepted.",
+        when=_is_open,
+    )
     def withdraw(self, request: HttpRequest, invitation: Invitation, reason: str) -> None:
         moderating.withdraw_invitation(invitation)
 

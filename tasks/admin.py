@@ -10,9 +10,9 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from accounts.moderation import Facts, Rows, deed
+from accounts.moderation import Facts, Rows, deed, who
 from firmlight_client import kinds
-from tasks import selectors, statistics
+from tasks import selectors, states, statistics
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tasks.services import moderating, workers
 
@@ -104,6 +104,7 @@ class TaskAdmin(Facts):
         hurts=True,
         asks=True,
         says="It ends now; what is computed is lost.",
+        when=lambda request, task: not task.is_final,
     )
     def cancel(self, request: HttpRequest, task: Task, reason: str) -> None:
         moderating.cancel(task, reason)
@@ -113,6 +114,7 @@ class TaskAdmin(Facts):
         word="task_submitted_again",
         icon="replay",
         says="A task that failed is submitted anew in its creator's name, as long as its input is held.",
+        when=lambda request, task: task.status == states.FAILED,
     )
     def submit_again(self, request: HttpRequest, task: Task, reason: str) -> None:
         moderating.submit_again(task)
@@ -154,31 +156,37 @@ class WorkerAdmin(Facts):
         hurts=True,
         asks=True,
         says="It gets no more work until a moderator lets it back; its owner cannot. What it holds it may finish.",
+        when=lambda request, worker: not worker.blocked,
     )
     def block(self, request: HttpRequest, worker: Worker, reason: str) -> None:
         moderating.block_worker(worker, reason)
 
-    @deed("Unblock", word="worker_unblocked", icon="lock_open", says="It gets work again.")
+    @deed(
+        "Unblock",
+        word="worker_unblocked",
+        icon="lock_open",
+        says="It gets work again.",
+        when=lambda request, worker: worker.blocked,
+    )
     def unblock(self, request: HttpRequest, worker: Worker, reason: str) -> None:
         moderating.unblock_worker(worker)
 
     @deed(
         "Let back",
-        word="worker_let_back",
         icon="undo",
         says="It was suspended because its subtasks failed; it gets work again.",
+        when=lambda request, worker: worker.suspended and not worker.blocked,
     )
     def let_back(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        workers.let_back(worker)
+        workers.let_back(worker, by=who(request))
 
     @deed(
         "Drain",
-        word="worker_drained",
         icon="logout",
         says="It finishes what it holds, and leaves. Its owner can start it again.",
     )
     def drain(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        workers.drain(worker)
+        workers.drain(worker, by=who(request))
 
 
 @admin.register(Contribution)

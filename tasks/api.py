@@ -126,7 +126,7 @@ class KindList(APIView):
 
 
 class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
-    """Your own machines; of the staff, everybody's."""
+    """Your own machines; to moderators, everybody's."""
 
     serializer_class = WorkerSerializer
     lookup_value_converter = "uuid"
@@ -140,12 +140,12 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         """Let a suspended worker back: {"suspended": false}."""
         worker = self.get_object()
         validated(WorkerChange, request)
-        workers.let_back(worker)
+        workers.let_back(worker, by=user_of(request))
         return Response(WorkerSerializer(self.get_object()).data)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"])
     def drain(self, request: Request, pk: UUID) -> Response:
         """Ask it to finish what it holds, and leave."""
-        workers.drain(self.get_object())
+        workers.drain(self.get_object(), by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

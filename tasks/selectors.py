@@ -21,8 +21,9 @@ def tasks_visible_to(user: User) -> QuerySet[Task]:
 
 
 def workers_visible_to(user: User) -> QuerySet[Worker]:
-    """One's own machines; the staff sees all."""
-    return Worker.objects.all() if user.is_staff else Worker.objects.filter(owner=user)
+    """One's own machines; moderators see all."""
+    moderates = user.is_staff and user.has_perm("tasks.change_worker")
+    return Worker.objects.all() if moderates else Worker.objects.filter(owner=user)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig, apps
+from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
@@ -18,4 +19,5 @@ class ModerationConfig(AppConfig):
         from firmlight.moderation import schedules  # noqa: F401  takes the place of django-celery-beat's own admin
         from firmlight.moderation.roles import keep_moderators
 
+        admin.site.index_title = "Overview"
         post_migrate.connect(keep_moderators, sender=apps.get_app_config("tasks"))

@@ -40,8 +40,7 @@ def facts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failures": statistics.failures_since(midnight),
         "failed": statistics.failed_since(midnight, FAILED_SHOWN),
         "bars": bars(pace),
-        "pace_total": sum(pace),
-        "pace_most": max(pace),
+        "pace_words": f"{sum(pace):,} subtasks in the last hour, at most {max(pace):,} in a minute",
         "chart_height": CHART_HEIGHT,
     }
 

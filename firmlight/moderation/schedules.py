@@ -37,7 +37,13 @@ class PeriodicTaskAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
 
-    @deed("Enable", word="periodic_task_enabled", icon="play_arrow", says="It runs again at its times.")
+    @deed(
+        "Enable",
+        word="periodic_task_enabled",
+        icon="play_arrow",
+        says="It runs again at its times.",
+        when=lambda request, task: not task.enabled,
+    )
     def enable(self, request: HttpRequest, task: PeriodicTask, reason: str) -> None:
         _switch(task, on=True)
 
@@ -48,6 +54,7 @@ class PeriodicTaskAdmin(Facts):
         hurts=True,
         asks=True,
         says="It does not run any more. Without the sweep, lost work is never given to others.",
+        when=lambda request, task: task.enabled,
     )
     def disable(self, request: HttpRequest, task: PeriodicTask, reason: str) -> None:
         _switch(task, on=False)

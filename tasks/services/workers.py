@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import audit
 from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
@@ -79,16 +80,24 @@ def suspend(worker_id: str, last_error: str) -> str:
     return reason
 
 
-def let_back(worker: Worker) -> None:
+def let_back(worker: Worker, *, by: User) -> None:
     """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has blocked it."""
     if not Worker.objects.filter(pk=worker.pk, blocked=False).update(suspended=None, suspended_reason=""):
         raise Forbidden("A moderator has blocked this worker; only they can let it back.")
     events.tell(events.workers_changed([worker.pk]))
+    _record("worker_let_back", worker, by)
 
 
-def drain(worker: Worker) -> None:
+def drain(worker: Worker, *, by: User) -> None:
     """Let it finish what it holds, and leave."""
     events.tell(events.drain(worker.pk))
+    _record("worker_drained", worker, by)
+
+
+def _record(action: str, worker: Worker, by: User) -> None:
+    """What a moderator does; one's own machines are one's own business."""
+    if worker.owner_id != by.pk:
+        audit.record(action, actor=by, target=worker)
 
 
 def match_kinds(offered: dict[str, str]) -> tuple[list[str], dict[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from firmlight_client import protocol
-from tasks import queue
+from tasks import queue, statistics
 from tasks.consumers import live
 from tests.doors import matrix, sockets
 from tests.doors.sockets import LIVE, WORKER, Heard, line
@@ -150,3 +150,15 @@ def test_a_cookie_or_nothing_opens_no_worker_socket(world):
             return word(await door.hear())
 
     assert sockets.run(ask(*sockets.live_door(world, "owner"))) == "bad_token"
+
+
+def test_subtasks_that_are_accepted_count_for_the_pace_and_nothing_else_does(world):
+    async def ask() -> None:
+        await statistics.write_noted()  # of tests before
+        for tag, who in (("result", "owner"), ("result", "member"), ("release", "owner"), ("failure", "owner")):
+            await worker_answer(world, who, tag)
+        await statistics.write_noted()
+
+    before = sum(statistics.pace(2))
+    sockets.run(ask())
+    assert sum(statistics.pace(2)) - before == 1

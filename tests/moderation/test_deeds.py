@@ -276,3 +276,14 @@ def test_an_invitation_and_a_link_are_withdrawn(do, group, alice, carol, api, re
     assert api(carol).post("/api/groups/join/", {"code": code}).status_code == 404
     assert "answered already" in do(invitation, "withdraw") or "withdrawn" in do(invitation, "withdraw")
     assert [action for who, action, _ in records() if who == "mona"] == ["invitation_withdrawn", "link_withdrawn"]
+
+
+def test_the_page_of_a_row_offers_what_there_is_a_point_in(browser, moderator, superuser, bob, laptop, split):
+    def offered(row, by=moderator) -> set[str]:
+        text = browser(by).get(page(row._meta.label, "change", row.pk)).text
+        return {name for label, name in DEEDS if label == row._meta.label and address(row, name) in text}
+
+    assert offered(bob) == {"block", "end_sessions"}
+    assert offered(bob, superuser) == {"block", "end_sessions", "delete_account"}
+    assert offered(superuser) == offered(moderator) == set()
+    assert (offered(laptop), offered(split())) == ({"block", "drain"}, {"cancel"})

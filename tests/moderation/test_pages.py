@@ -10,8 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import User
-from tasks.models import Task
+from accounts.models import Notification, Session, User, WorkerToken
+from groups.models import Group
+from tasks.models import SubtaskFailure, Task, Worker
 
 QUERIES_MAX = 10
 MODELS = {model._meta.label: model for model in admin.site._registry}
@@ -95,6 +96,26 @@ def test_pages_load_nothing_from_elsewhere_and_have_no_inline_script_or_style(br
         text = client.get(address).text
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
         assert not re.findall(r"<style|<script(?![^>]*\b(?:src=|json))|\son\w+=|javascript:", text)
+
+
+def test_what_people_write_is_text_on_every_page(browser, crowd, moderator):
+    evil = "<script>alert(1)</script>"
+    for model in (Task, Worker, Group, SubtaskFailure, Notification, Session, WorkerToken):
+        texts = [f.name for f in model._meta.concrete_fields if f.get_internal_type() in ("CharField", "TextField")]
+        free = [name for name in texts if not model._meta.get_field(name).choices and not _is_unique(model, name)]
+        model.objects.update(**dict.fromkeys(free, evil))
+    client = browser(moderator)
+    for label in sorted(MODELS.keys() - SUPERUSERS_ONLY):
+        row = row_of(label, crowd)
+        for address in [page(label), *([page(label, "change", row.pk)] if row else []), reverse("admin:index")]:
+            text = client.get(address).text
+            assert "<script>alert" not in text, address
+
+
+def _is_unique(model, name):
+    return any(model._meta.get_field(name).name in one.fields for one in model._meta.constraints) or (
+        model._meta.get_field(name).unique
+    )
 
 
 def test_the_hash_of_a_password_is_on_no_page(browser, superuser, alice):

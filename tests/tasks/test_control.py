@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings as live_settings
+from django.contrib.auth.models import Permission
 from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts.models import Notification, User
+from accounts.models import AuditEntry, Notification, User
 from groups.models import Group
 from tasks import queue, states
 from tasks.models import SubtaskFailure, Task, Worker
@@ -223,7 +224,7 @@ def test_a_creator_finds_word_of_how_his_task_ended(
     assert (note["code"], note["level"], note["task"]) == ("task_finished", "success", str(task.pk))
 
 
-def test_a_suspended_worker_is_let_back_by_its_owner_or_the_staff_only(
+def test_a_suspended_worker_is_let_back_by_its_owner_or_a_moderator_only(
     api: Api, alice: User, bob: User, laptop: Worker
 ) -> None:
     workers.suspend(str(laptop.pk), "ValueError: no such thing")
@@ -236,6 +237,8 @@ def test_a_suspended_worker_is_let_back_by_its_owner_or_the_staff_only(
     assert api(alice).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).json()["suspended"] == ""
     workers.suspend(str(laptop.pk), "again")
     User.objects.filter(pk=bob.pk).update(is_staff=True)
-    bob.refresh_from_db()
+    assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 404, "staff is not enough"
+    bob.user_permissions.add(Permission.objects.get(codename="change_worker"))
     assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 200
+    assert [entry.action for entry in AuditEntry.objects.filter(actor_id=bob.pk)] == ["worker_let_back"]
     assert api(bob).put(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 405
