@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "tests/doors/",
     "tests/embedded/",
     "tests/client/",
+    "tests/moderation/",
 )
 
 

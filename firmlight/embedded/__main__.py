@@ -44,9 +44,9 @@ def run() -> int:
     system = System(var, port, host=host, env=environment.of_the_user())
     _say("Firmlight is starting …")
     with system:
-        _say(f"Firmlight is ready at {system.url} (API documentation: {system.url}/api/docs/)")
-        _say(f"Ctrl-C stops it. Its data and logs are in {system.home}")
         try:
+            _say(f"Firmlight is ready at {system.url} (API documentation: {system.url}/api/docs/)")
+            _say(f"Ctrl-C stops it. Its data and logs are in {system.home}")
             system.watch()
         except Stopped:
             _say("Firmlight is stopping …")
