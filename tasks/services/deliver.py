@@ -1,5 +1,7 @@
 """Hand the result to who asks, until it expires."""
 
+import json
+
 from firmlight.errors import FirmlightError
 from tasks import queue, states
 from tasks.models import Task
@@ -41,3 +43,19 @@ def result_of(task: Task) -> bytes:
     if result is None:
         raise ResultExpired
     return result
+
+
+TEXT_CHARS_MAX = 20_000
+
+
+def as_text(task: Task) -> str:
+    """The result for people to read, cut where it gets long; "" if there is none, or none any more."""
+    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
+    if result is None:
+        return ""
+    text = (
+        json.dumps(json.loads(result), indent=2, ensure_ascii=False)
+        if len(result) < TEXT_CHARS_MAX
+        else result.decode()
+    )
+    return text if len(text) <= TEXT_CHARS_MAX else f"{text[:TEXT_CHARS_MAX]} …"

@@ -14,7 +14,7 @@ from firmlight.web import PageRequest, Question, go, question, rows, show, signe
 from tasks import selectors, story
 from tasks.models import Task
 from tasks.panel import Panel
-from tasks.services import control
+from tasks.services import control, deliver
 
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
@@ -30,7 +30,12 @@ def visible_task(request: PageRequest, pk: UUID) -> Task:
 def task(request: PageRequest, pk: UUID) -> HttpResponse:
     """Where it stands, who works on it, what happened, and its result."""
     found = visible_task(request, pk)
-    facts = {"task": found, "look": Panel(pk).look(found), "may_control": control.may_control(request.user, found)}
+    facts = {
+        "task": found,
+        "look": Panel(pk).look(found),
+        "result_text": deliver.as_text(found),
+        "may_control": control.may_control(request.user, found),
+    }
     return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))
 
 
