@@ -56,10 +56,14 @@ def reference(values: list[float]) -> dict:
     }
 
 
+def without_histogram(result: dict) -> dict:
+    return {name: value for name, value in result.items() if name != "histogram"}
+
+
 @steady
 @given(lists)
 def test_mean_and_variance_are_the_exact_ones_rounded_once(values):
-    assert mean(values) == reference(values)
+    assert without_histogram(mean(values)) == reference(values)
 
 
 @steady
@@ -113,7 +117,7 @@ def test_a_variance_beyond_binary64_is_null_and_the_mean_still_exact():
 
 def test_minus_zero_shows_nowhere():
     assert math.copysign(1, mean([-0.0])["min"]) == 1
-    assert "-" not in json.dumps(mean([-0.0, 0.0]))
+    assert "-0" not in json.dumps(mean([-0.0, 0.0]))
 
 
 @steady

@@ -1,4 +1,4 @@
-"""MEAN: count, mean, variance, smallest and largest of many numbers, exact to the last bit."""
+"""MEAN: count, mean, variance, smallest, largest and a histogram of many numbers, exact to the last bit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._exact_sum import PACKED, exact_sums, from_bytes, mean_of, to_bytes, variance_of
+from firmlight_client.kinds._histogram import as_result, histogram, merged
 from firmlight_client.kinds._number_files import SUFFIXES, first_not_finite, read_numbers
 
 SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
@@ -48,9 +49,9 @@ def _checked(numbers: list[float] | bytes) -> bytes:
 
 
 class Mean(Kind):
-    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max]`, both sums exact integers as bytes."""
+    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max, histogram]`, both sums exact integers as bytes."""
 
-    name, title, version = "MEAN", "Mean and variance of many numbers", "1"
+    name, title, version = "MEAN", "Mean and variance of many numbers", "2"
     Params = MeanParams
     file_suffixes = SUFFIXES
 
@@ -76,14 +77,16 @@ class Mean(Kind):
         values = np.frombuffer(payload, PACKED).astype(np.float64, copy=False)
         total, squares = exact_sums(values)
         # + 0.0 makes -0.0 plain: which of the two comes first must not show
-        return [values.size, to_bytes(total), to_bytes(squares), float(values.min()) + 0.0, float(values.max()) + 0.0]
+        least, most = float(values.min()) + 0.0, float(values.max()) + 0.0
+        return [values.size, to_bytes(total), to_bytes(squares), least, most, histogram(values, least, most)]
 
     def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
         total, squares = (to_bytes(from_bytes(a[i]) + from_bytes(b[i])) for i in (1, 2))
-        return [a[0] + b[0], total, squares, min(a[3], b[3]), max(a[4], b[4])]
+        least, most = min(a[3], b[3]), max(a[4], b[4])
+        return [a[0] + b[0], total, squares, least, most, merged(a[5], b[5], least, most)]
 
     def finish(self, partial: list[Any], params: MeanParams) -> dict[str, Any]:
-        count, *sums, least, most = partial
+        count, *sums, least, most, bins = partial
         total, squares = map(from_bytes, sums)
         return {
             "count": count,
@@ -91,4 +94,5 @@ class Mean(Kind):
             "variance": variance_of(count, total, squares),
             "min": least,
             "max": most,
+            "histogram": as_result(*bins),
         }
