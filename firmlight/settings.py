@@ -92,6 +92,7 @@ TASK_SUBTASKS_MAX = whole("TASK_SUBTASKS_MAX", 1_000_000, 1)
 PAYLOAD_BYTES_MAX = whole("PAYLOAD_BYTES_MAX", 8 * 2**20, 1)
 PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)
 RESULT_BYTES_MAX = whole("RESULT_BYTES_MAX", 256 * 2**20, 1)
+RESULT_SHOWN_BYTES_MAX = whole("RESULT_SHOWN_BYTES_MAX", 64 * 2**20)  # a larger one is not drawn, only downloaded
 RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)
 INPUT_TTL_HOURS = number("INPUT_TTL_HOURS", 7 * 24, 0.001)
 FAILED_INPUT_HOURS = number("FAILED_INPUT_HOURS", 24, 0.001)  # so long a failed task can be submitted again

@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from tasks.views import group, task
+from tasks.views import group, result, task
 
 urlpatterns = [
     path("groups/<uuid:pk>/", group.group, name="group"),
     path("tasks/<uuid:pk>/", task.task, name="task"),
     path("tasks/<uuid:pk>/events/", task.events, name="task-events"),
+    path("tasks/<uuid:pk>/result/", result.result, name="result"),
+    path("tasks/<uuid:pk>/result.json", result.as_json, name="result-json"),
+    path("tasks/<uuid:pk>/result.csv", result.as_csv, name="result-csv"),
     path("tasks/<uuid:pk>/pause/", task.pause, name="pause-task"),
     path("tasks/<uuid:pk>/resume/", task.resume, name="resume-task"),
     path("tasks/<uuid:pk>/cancel/", task.cancel, name="cancel-task"),

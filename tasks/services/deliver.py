@@ -1,9 +1,12 @@
 """Hand the result to who asks, until it expires."""
 
-import json
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
 
 from firmlight.errors import FirmlightError
-from tasks import queue, states
+from tasks import queue, results, selectors, states
 from tasks.models import Task
 
 
@@ -45,17 +48,24 @@ def result_of(task: Task) -> bytes:
     return result
 
 
-TEXT_CHARS_MAX = 20_000
+@dataclass(frozen=True)
+class Look:
+    """A finished task's result on a page. `shown` is None if it is gone, or too large: then `size` says so (bytes)."""
+
+    shown: results.Shown | None
+    size: int
+    kept: str
 
 
-def as_text(task: Task) -> str:
-    """The result for people to read, cut where it gets long; "" if there is none, or none any more."""
-    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
-    if result is None:
-        return ""
-    text = (
-        json.dumps(json.loads(result), indent=2, ensure_ascii=False)
-        if len(result) < TEXT_CHARS_MAX
-        else result.decode()
-    )
-    return text if len(text) <= TEXT_CHARS_MAX else f"{text[:TEXT_CHARS_MAX]} …"
+def look(task: Task, ask: results.Ask) -> Look | None:
+    """What people see of the result; None as long as there is none, and where there will be none."""
+    expires = selectors.result_expires(task)
+    if expires is None:
+        return None
+    kept = results.kept_for(expires, timezone.now())
+    try:
+        raw = result_of(task)
+    except ResultExpired:
+        return Look(None, 0, kept)
+    small = len(raw) <= settings.RESULT_SHOWN_BYTES_MAX
+    return Look(results.shown(task.kind, raw, ask) if small else None, len(raw), kept)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from firmlight.errors import NotFound
 from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
-from tasks import selectors, story
+from tasks import results, selectors, story
 from tasks.models import Task
 from tasks.panel import Panel
 from tasks.services import control, deliver
@@ -33,7 +33,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
     facts = {
         "task": found,
         "look": Panel(pk).look(found),
-        "result_text": deliver.as_text(found),
+        "result": deliver.look(found, results.asked(request.GET)),
         "may_control": control.may_control(request.user, found),
     }
     return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))

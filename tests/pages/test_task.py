@@ -52,8 +52,8 @@ def test_a_finished_task_shows_contributions_timeline_and_events(
     assert "Succeeded" in seen
     assert "3 of 3 100.0 %" in seen
     assert "laptop alice Done" in seen
-    assert "&quot;sum&quot;: 3" in answer.content.decode()
-    assert f"/api/tasks/{task.pk}/result/" in answer.content.decode()
+    assert "sum 3" in seen
+    assert f"/tasks/{task.pk}/result.json" in answer.content.decode()
     assert "100.0 % 3" in seen
     bars = [attrs for tag, attrs, _ in read(answer).elements if tag == "rect" and attrs.get("class") == "tb"]
     assert len(bars) == 2 + 1, "two leases, and one in the legend"
