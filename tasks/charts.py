@@ -9,7 +9,7 @@ from itertools import zip_longest
 from math import ceil, floor, isfinite, log10
 
 MAX = sys.float_info.max
-TOP_PX, BASE_PX = 16, 156  # of the columns
+TOP_PX, BASE_PX = 36, 156  # of the columns; above them there is room for words
 TICKS_MAX = 5
 NARROW_PX = 250  # labels do not touch each other on a chart as narrow as this
 CHAR_PX = 6.5

@@ -12,7 +12,7 @@ import msgspec
 from tasks.results.shape import Ask, Incomplete, Shown
 
 TEMPLATE = "tasks/results/_anything.html"
-PAIRS_MAX, ROWS_MAX, COLUMNS_MAX, VALUES_MAX, SECTIONS_MAX = 100, 100, 12, 200, 20
+PAIRS_MAX, ROWS_MAX, COLUMNS_MAX, VALUES_MAX, SECTIONS_MAX = 100, 100, 12, 100, 20
 CELL_CHARS_MAX, TEXT_CHARS_MAX = 300, 20_000
 SCALARS = (str, int, float, bool, type(None))
 

@@ -14,7 +14,7 @@ from tasks.results.shape import Ask, Incomplete, Shown
 from tasks.results.tree import Leaf, Row
 
 TEMPLATE = "tasks/results/_crawl.html"
-ROWS_MAX = 200  # in all, before something is opened
+ROWS_MAX = 100  # in all, before something is opened
 OPEN_UP_TO = 50  # pages of a crawl of several sites that is shown open from the start
 HTTP = re.compile(r"HTTP ([0-9]{3})\b *(.*)", re.DOTALL)
 TAGS = (("robots.txt", "robots"), ("not a page", "no page"), ("the crawl ended", "ended"))
@@ -57,6 +57,11 @@ class SiteRow:
     problems: int
     rows: list[Row] | None
     more: int = 0
+
+
+    @property
+    def size(self) -> str:
+        return tree.counted(self.pages, self.problems)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tasks.results.shape import Ask, Incomplete, Shown
 
 TEMPLATE = "tasks/results/_numbers.html"
 BINS_LEAST = 8
-TOO_LARGE = "too large for binary64"
+TOO_LARGE = "beyond binary64"
 
 
 class Histogram(msgspec.Struct):

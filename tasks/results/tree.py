@@ -70,7 +70,18 @@ class Folder:
     more: int = 0
 
 
+    @property
+    def size(self) -> str:
+        return counted(self.pages, self.problems)
+
+
 Row = Leaf | Folder
+
+
+def counted(pages: int, problems: int) -> str:
+    """1,204 pages, 1 problem"""
+    named = ((pages, "page"), (problems, "problem"))
+    return ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in named if count) or "0 pages"
 
 
 def leaf(url: str, home: str, tag: str, text: str, is_problem: bool, page: Linked | None) -> Leaf:

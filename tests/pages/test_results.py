@@ -67,7 +67,7 @@ def test_factors_are_a_formula(browser: Browser, finished: Finished, bob: User) 
     assert "<sup>4</sup>" in html
     assert "6 digits" in words(answer)
     assert "Divisors 240" in words(answer)
-    assert "proved prime" in words(answer)
+    assert "Every factor proved" in words(answer)
 
 
 def test_statistics_come_with_a_histogram(browser: Browser, finished: Finished, bob: User) -> None:

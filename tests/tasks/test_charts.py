@@ -68,7 +68,7 @@ def test_fewer_bins_hold_as_many_numbers_in_the_right_places(values, most):
 
 def test_a_plain_histogram_is_drawn_as_one_expects():
     chart = charts.histogram(Bins(-2, 0.5, (1, 0, 4, 2)), 0.25, 0.5)
-    assert [column.height for column in chart.columns] == [35, 0, 140, 70]
+    assert [column.height for column in chart.columns] == [30, 0, 120, 60]
     assert chart.columns[2].title == "0 to 0.5: 4 numbers"
     assert chart.columns[0].title == "−1 to −0.5: 1 number"
     assert [(rule.x, rule.label.text) for rule in chart.rules] == [(62.5, "mean"), (37.5, "−1 sd"), (87.5, "+1 sd")]
