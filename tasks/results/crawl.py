@@ -58,7 +58,6 @@ class SiteRow:
     rows: list[Row] | None
     more: int = 0
 
-
     @property
     def size(self) -> str:
         return tree.counted(self.pages, self.problems)

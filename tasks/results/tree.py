@@ -69,7 +69,6 @@ class Folder:
     rows: list[Row] | None = None
     more: int = 0
 
-
     @property
     def size(self) -> str:
         return counted(self.pages, self.problems)

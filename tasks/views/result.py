@@ -59,9 +59,7 @@ def as_csv(request: PageRequest, pk: UUID) -> StreamingHttpResponse:
     """As a table, made while it is sent."""
     found = visible_task(request, pk)
     pieces = sheet.pieces(results.table(found.kind, deliver.result_of(found)))
-    return stream(
-        request, pieces, content_type="text/csv; charset=utf-8; header=present", headers=_headers(found, "csv")
-    )
+    return stream(request, pieces, content_type=CSV_TYPE, headers=_headers(found, "csv"))
 
 
 def _headers(task: Task, suffix: str) -> dict[str, str]:
