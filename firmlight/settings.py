@@ -252,7 +252,7 @@ STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "firmlight.static.HashedStaticFiles"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
 # Source maps are megabytes that only debuggers ask for: compressing them is half the time of `collectstatic`.

@@ -125,6 +125,8 @@ GONE = {"group_deleted", "member_removed", "invitation_withdrawn", "join_decline
 @register.filter
 def way(note: Notification) -> str:
     """Where a notification leads; "" if nowhere."""
+    if note.task_id:
+        return reverse("page:task", args=(note.task_id,))
     if note.group_id is None or note.code in GONE:
         return ""
     return reverse("page:notifications") if note.code == "invited" else reverse("page:group", args=(note.group_id,))

@@ -43,11 +43,12 @@ class TaskFilter(django_filters.FilterSet):
     creator = django_filters.UUIDFilter(field_name="creator_id")
     status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES])
     kind = django_filters.CharFilter()
+    member = django_filters.CharFilter(field_name="creator__username", lookup_expr="iexact", max_length=150)
     search = django_filters.CharFilter(method="by_words", max_length=100)
 
     class Meta:
         model = Task
-        fields = ("group", "creator", "status", "kind")
+        fields = ("group", "creator", "member", "status", "kind")
 
     def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))

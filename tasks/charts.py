@@ -92,14 +92,22 @@ def histogram(bins: Bins, mean: float, deviation: float | None) -> Histogram:
     )
 
 
-def columns(counts: Sequence[int], titles: Sequence[str]) -> list[Column]:
-    """One for each count; what is not nothing is at least two pixels high."""
-    each, most = 100 / len(counts), max([*counts, 1])
+def columns(
+    counts: Sequence[float], titles: Sequence[str], *, top_px: int = TOP_PX, base_px: int = BASE_PX, most: float = 0
+) -> list[Column]:
+    """One for each count; what is not nothing is at least two pixels high, and `most` (or the highest) fills it."""
+    each, most = 100 / len(counts), most or max(counts) or 1
     found = []
     for i, (count, title) in enumerate(zip(counts, titles, strict=True)):
-        height = max(2, round((BASE_PX - TOP_PX) * count / most)) if count else 0
-        found.append(Column(round(i * each + 0.05 * each, 2), round(0.9 * each, 2), BASE_PX - height, height, title))
+        height = max(2, round((base_px - top_px) * count / most)) if count else 0
+        found.append(Column(round(i * each + 0.05 * each, 2), round(0.9 * each, 2), base_px - height, height, title))
     return found
+
+
+def minutes(pace: Sequence[int]) -> list[str]:
+    """What to say of the subtasks done in each minute, the present one last."""
+    last = len(pace) - 1
+    return [f"{done:,} subtasks, {f'{last - i} min ago' if i < last else 'this minute'}" for i, done in enumerate(pace)]
 
 
 def _rules(bins: Bins, mean: float, deviation: float | None) -> list[Rule]:

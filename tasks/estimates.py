@@ -7,6 +7,7 @@ import math
 Range = tuple[float, float]
 STEPS = ((60.0, 5.0), (300.0, 10.0), (3600.0, 60.0), (36_000.0, 600.0))  # below so many seconds, so many a step
 LONG_STEP_SECONDS = 3600.0
+SOON_SECONDS = 5
 
 
 def round_range(low: float, high: float) -> Range:
@@ -22,3 +23,27 @@ def time_left(subtasks: float, rates: list[float], margin: float = 0.15) -> Rang
     if not known:
         return None
     return round_range(subtasks / max(known) * (1 - margin), subtasks / min(known) * (1 + margin))
+
+
+def in_words(eta: Range | None) -> str:
+    """A range of seconds: "40 to 70 s", "2 to 3 min", "a moment"."""
+    if eta is None:
+        return "not known yet"
+    low, high = eta
+    if high <= SOON_SECONDS:
+        return "a moment"
+    for seconds, unit in ((3600, "h"), (60, "min")):
+        if low >= seconds or high >= 5 * seconds:
+            return f"{_short(low / seconds)} to {_short(high / seconds)} {unit}"
+    return f"{low:.0f} to {high:.0f} s"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def hours(seconds: float) -> str:
+    """1.4 h, 12 min, 8 s"""
+    if seconds >= 3600:
+        return f"{seconds / 3600:,.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"

@@ -111,6 +111,13 @@ async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
     await layer.group_send(group_topic(group), message)
 
 
+async def group_changed(group: Id) -> None:
+    """Tell everybody who watches the group that its workers came or went."""
+    await get_channel_layer().group_send(
+        group_topic(group), {"type": "task.changed", "task": "", "group": str(group), "final": False}
+    )
+
+
 async def _send(conn: str, message: dict[str, Any]) -> None:
     await get_channel_layer().send(conn, message)
 

@@ -24,11 +24,21 @@ log = structlog.get_logger(__name__)
 Message = dict[str, Any]
 
 
-class View(Protocol):
-    """What a watched thing looks like. None: it is gone, or there is nothing to say."""
+class View:
+    """What a watched thing looks like. None: it is gone, or there is nothing to say.
 
-    def whole(self) -> Message | None: ...
-    def news(self, task: str) -> Message | None: ...
+    `by_task`: news of each task have a pace of their own. `every_seconds`: it is looked at anew without any news, too;
+    0 if not.
+    """
+
+    by_task = False
+    every_seconds = 0.0
+
+    def whole(self) -> Message | None:
+        raise NotImplementedError
+
+    def news(self, task: str) -> Message | None:
+        raise NotImplementedError
 
 
 class Observer(Protocol):
@@ -48,6 +58,7 @@ class Watch:
         self.cost_seconds = 0.0  # of one look, lately
         self.looking = asyncio.Lock()
         self.reader = asyncio.create_task(self.read())
+        self.clock = asyncio.create_task(self.tick()) if view.every_seconds else None
 
     async def read(self) -> None:
         layer = get_channel_layer()
@@ -57,13 +68,19 @@ class Watch:
         try:
             while True:
                 message = await layer.receive(channel)
-                self.changed(message["task"], final=message["final"])
+                self.changed(message["task"] if self.view.by_task else "", final=message["final"])
         finally:
             await layer.group_discard(self.topic, channel)
 
+    async def tick(self) -> None:
+        while True:
+            await asyncio.sleep(self.view.every_seconds)
+            self.changed("", final=False)
+
     def close(self) -> None:
-        for task in [self.reader, *self.due.values()]:
-            task.cancel()
+        for task in [self.reader, self.clock, *self.due.values()]:
+            if task:
+                task.cancel()
 
     def changed(self, task: str, *, final: bool) -> None:
         """News now if the last are old enough or this is the end; else when their time has come."""

@@ -15,8 +15,11 @@ from accounts.serializers import NotificationSerializer
 from accounts.services.browser import SID
 from groups import selectors as group_selectors
 from tasks import queue, selectors, states
+from tasks.hub import View
 from tasks.models import Task
-from tasks.panel import Panel
+from tasks.panels.changes import Changes
+from tasks.panels.group import GroupPanel
+from tasks.panels.task import TaskPanel
 from tasks.serializers import TaskSerializer
 
 
@@ -58,7 +61,7 @@ def may_watch_group(user: User, group_id: str) -> bool:
     return key is not None and group_selectors.membership(user, key) is not None
 
 
-class TaskView:
+class TaskView(View):
     """A task as JSON, whole each time."""
 
     def __init__(self, task_id: str) -> None:
@@ -71,8 +74,10 @@ class TaskView:
         return snapshot(self.task_id)
 
 
-class GroupView:
+class GroupView(View):
     """Each task of a group that changes, as JSON."""
+
+    by_task = True
 
     def __init__(self, group_id: str) -> None:
         self.group_id = group_id
@@ -81,23 +86,37 @@ class GroupView:
         return {"type": "group", "group": self.group_id}
 
     def news(self, task: str) -> dict[str, Any] | None:
-        return snapshot(task)
+        return snapshot(task) if task else None  # "": a worker came or went
 
 
-class PageView:
-    """A task's page: the parts that have changed."""
+class PageView(View):
+    """A page: the parts that have changed. `about` says whose it is."""
 
-    def __init__(self, task_id: str) -> None:
-        self.task_id, self.panel = task_id, Panel(UUID(task_id))
+    def __init__(self, changes: Changes, **about: str) -> None:
+        self.changes, self.about = changes, about
 
     def whole(self) -> dict[str, Any] | None:
-        return self._message(self.panel.whole())
+        return self._message(self.changes.whole())
 
     def news(self, task: str) -> dict[str, Any] | None:
-        return self._message(self.panel.news())
+        return self._message(self.changes.news())
 
     def _message(self, found: dict[str, Any] | None) -> dict[str, Any] | None:
-        return found and {"type": "page", "task": self.task_id, **found}
+        return found and {"type": "page", **self.about, **found}
+
+
+class GroupPageView(PageView):
+    """Of a group: how long ago something was changes by itself."""
+
+    every_seconds = 10.0
+
+
+def task_page(task_id: str) -> PageView:
+    return PageView(Changes(TaskPanel(UUID(task_id)).parts), task=task_id)
+
+
+def group_page(group_id: str) -> PageView:
+    return GroupPageView(Changes(GroupPanel(UUID(group_id)).parts), group=group_id)
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:

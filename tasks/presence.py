@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -45,12 +45,21 @@ def _kinds() -> list[str]:
     return [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
 
 
+TASKS_NAMED_MAX = 3
+
+
 @dataclass(frozen=True)
 class Present:
-    """A worker that is here. `busy` counts its leases in this group."""
+    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks."""
 
     worker: Worker
     busy: int
+    runs: str = ""
+
+    @property
+    def cells(self) -> list[bool]:
+        """Whether each slot is lit."""
+        return [slot < self.busy for slot in range(self.worker.slots)]
 
     @property
     def state(self) -> str:
@@ -62,7 +71,18 @@ class Present:
 
 
 def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name. One query."""
-    (here,), busy = queue.present([group_id], _kinds()), queue.at_work(group_id)
+    """The group's workers that were heard of lately, by name. Two queries."""
+    (here,), held = queue.present([group_id], _kinds()), queue.at_work(group_id)
     workers = Worker.objects.filter(pk__in=here).select_related("owner")
-    return [Present(worker, busy[str(worker.pk)]) for worker in workers]
+    titles = {str(pk): title for pk, title in _titles({task for tasks in held.values() for task in tasks})}
+    return [_present(worker, held.get(str(worker.pk), []), titles) for worker in workers]
+
+
+def _titles(tasks: set[str]) -> Iterable[tuple[UUID, str]]:
+    return Task.objects.filter(pk__in=tasks).values_list("pk", "title") if tasks else ()
+
+
+def _present(worker: Worker, tasks: Sequence[str], titles: Mapping[str, str]) -> Present:
+    runs = sorted({titles[task] for task in tasks if task in titles})
+    more = [f"{len(runs) - TASKS_NAMED_MAX} more"] if len(runs) > TASKS_NAMED_MAX else []
+    return Present(worker, len(tasks), ", ".join(runs[:TASKS_NAMED_MAX] + more))

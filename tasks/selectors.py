@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -14,10 +16,18 @@ from accounts.models import User
 from tasks import queue, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 
+MEMBERS_NAMED_MAX = 100
+
 
 def tasks_visible_to(user: User) -> QuerySet[Task]:
     """Every task of the groups this user is in, with its creator. One query."""
     return Task.objects.filter(group__memberships__user=user).select_related("creator")
+
+
+def members_named(group: UUID) -> list[str]:
+    """The names of members to choose from, by name; of a large group the first MEMBERS_NAMED_MAX."""
+    members = User.objects.filter(memberships__group=group).order_by("username")
+    return list(members.values_list("username", flat=True)[:MEMBERS_NAMED_MAX])
 
 
 def workers_visible_to(user: User) -> QuerySet[Worker]:
@@ -48,7 +58,18 @@ class Standing:
 
 def standing(task: Task) -> Standing:
     """From Redis while the task lives, from its row afterwards."""
-    live = None if task.is_final or task.status == states.QUEUED else queue.progress(task.group_id, task.pk).now()
+    return standings([task])[task.pk]
+
+
+def standings(tasks: Sequence[Task]) -> dict[UUID, Standing]:
+    """Of each of these tasks; one round trip for all."""
+    alive = [task for task in tasks if not (task.is_final or task.status == states.QUEUED)]
+    found = queue.run_all([queue.progress(task.group_id, task.pk) for task in alive]) if alive else []
+    live = dict(zip((task.pk for task in alive), found, strict=True))
+    return {task.pk: _standing(task, live.get(task.pk)) for task in tasks}
+
+
+def _standing(task: Task, live: queue.Progress | None) -> Standing:
     if live is None:
         progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
         return Standing(task.subtasks, task.done, 0, 0, task.failed, progress)
@@ -74,6 +95,11 @@ def _share(part: int, whole: int) -> float:
 
 def _elapsed(task: Task) -> float:
     return (timezone.now() - (task.started or task.created)).total_seconds()
+
+
+def percent(stands: Standing) -> float:
+    """Of its subtasks, how many per cent are settled."""
+    return round(100 * (stands.done + stands.failed) / max(stands.total, 1), 1)
 
 
 def contributions(task: Task, stands: Standing) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""How fast the whole system works, for the moderators' overview.
+"""How fast groups and the whole system work, for people to look at.
 
 Connections of workers note here what they settled; once in a few seconds it goes to Redis in one write, because the way
 of a result is worth every tenth of a millisecond. What a crash takes along is a few seconds of a chart.
@@ -9,30 +9,32 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from uuid import UUID
 from weakref import WeakKeyDictionary
 
 import structlog
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncDate
 from redis.exceptions import RedisError
 
 from tasks import queue, states
-from tasks.models import SubtaskFailure, Task, Worker
+from tasks.models import Contribution, SubtaskFailure, Task, Worker
 
 WRITE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
-_noted: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter[int]] = WeakKeyDictionary()
+_noted: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter[tuple[str, int]]] = WeakKeyDictionary()
 _writes: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
 
 
-def note_done(subtasks: int) -> None:
-    """So many more subtasks are done now. From the event loop."""
+def note_done(group: str, subtasks: int) -> None:
+    """So many more subtasks of this group are done now. From the event loop."""
     loop = asyncio.get_running_loop()
     if loop not in _noted:
         _noted[loop] = Counter()
         loop.call_later(WRITE_SECONDS, _start_writing, loop)
-    _noted[loop][this_minute()] += subtasks
+    _noted[loop][group, this_minute()] += subtasks
 
 
 def _start_writing(loop: asyncio.AbstractEventLoop) -> None:
@@ -56,10 +58,10 @@ def this_minute() -> int:
     return int(time.time() // 60)
 
 
-def pace(minutes: int) -> list[int]:
-    """Subtasks done in each of the last `minutes` minutes, the present one last."""
+def pace(minutes: int, group: UUID | None = None) -> list[int]:
+    """Subtasks done in each of the last `minutes` minutes, the present one last; in this group, or in all."""
     last = this_minute()
-    return queue.done_in(range(last - minutes + 1, last + 1))
+    return queue.done_in(range(last - minutes + 1, last + 1), group)
 
 
 def tasks_since(moment: datetime) -> dict[str, int]:
@@ -86,3 +88,16 @@ def workers_online(now: datetime) -> int:
 def seen_since(now: datetime) -> datetime:
     """Who was seen since then counts as online."""
     return now - timedelta(seconds=2 * settings.MEMBERSHIP_CHECK_SECONDS)
+
+
+def computed(group: UUID, since: datetime) -> dict[UUID, dict[date, float]]:
+    """{member: {day, UTC: seconds of computing}} of the group's tasks that ended since then. One query.
+
+    What former members computed is left out; a contribution counts on the day on which its task ended.
+    """
+    rows = Contribution.objects.filter(task__group=group, task__finished__gte=since, worker__owner__isnull=False)
+    by_day = rows.order_by().annotate(day=TruncDate("task__finished")).values_list("worker__owner", "day")
+    found: dict[UUID, dict[date, float]] = {}
+    for member, day, seconds in by_day.annotate(Sum("compute_seconds")):
+        found.setdefault(member, {})[day] = seconds
+    return found

@@ -8,12 +8,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tasks import drawing
+from tasks import drawing, estimates
 from tasks.estimates import Range
-from tasks.parts import LABELS, TONES
+from tasks.panels.parts import LABELS, TONES
 
 register = template.Library()
-SOON_SECONDS = 5
 
 
 @register.filter
@@ -34,19 +33,7 @@ def clock(moment: str | datetime | None) -> SafeString | str:
 @register.filter
 def ready_in(eta: Range | None) -> str:
     """A range of seconds in words: "40 to 70 s", "2 to 3 min", "a moment"."""
-    if eta is None:
-        return "not known yet"
-    low, high = eta
-    if high <= SOON_SECONDS:
-        return "a moment"
-    for seconds, unit in ((3600, "h"), (60, "min")):
-        if low >= seconds or high >= 5 * seconds:
-            return f"{_short(low / seconds)} to {_short(high / seconds)} {unit}"
-    return f"{low:.0f} to {high:.0f} s"
-
-
-def _short(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+    return estimates.in_words(eta)
 
 
 @register.filter
@@ -66,3 +53,9 @@ def event_label(what: str) -> str:
 @register.filter
 def event_tone(what: str) -> str:
     return TONES.get(what, "")
+
+
+@register.filter
+def hours(seconds: float) -> str:
+    """1.4 h, 12 min, 8 s"""
+    return estimates.hours(seconds)

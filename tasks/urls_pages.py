@@ -6,6 +6,7 @@ from tasks.views import group, result, task
 
 urlpatterns = [
     path("groups/<uuid:pk>/", group.group, name="group"),
+    path("tasks/", group.mine, name="my-tasks"),
     path("tasks/<uuid:pk>/", task.task, name="task"),
     path("tasks/<uuid:pk>/events/", task.events, name="task-events"),
     path("tasks/<uuid:pk>/result/", result.result, name="result"),

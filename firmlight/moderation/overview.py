@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tasks import statistics
+from tasks import charts, statistics
 
 MINUTES = 60
 CHART_HEIGHT = 120  # px
 FAILED_SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One minute. `x` and `width` in per cent of the chart, `y` and `height` in px from its top."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    label: str
 
 
 def facts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -39,21 +27,7 @@ def facts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "online": statistics.workers_online(now),
         "failures": statistics.failures_since(midnight),
         "failed": statistics.failed_since(midnight, FAILED_SHOWN),
-        "bars": bars(pace),
+        "bars": charts.columns(pace, charts.minutes(pace), top_px=0, base_px=CHART_HEIGHT),
         "pace_words": f"{sum(pace):,} subtasks in the last hour, at most {max(pace):,} in a minute",
         "chart_height": CHART_HEIGHT,
     }
-
-
-def bars(pace: list[int]) -> list[Bar]:
-    """One bar a minute, the present one last; the highest fills the chart."""
-    width, most = 100 / len(pace), max(*pace, 1)
-    heights = [round(CHART_HEIGHT * done / most, 1) for done in pace]
-    return [
-        Bar(round(i * width, 3), round(width * 0.8, 3), CHART_HEIGHT - height, height, _label(len(pace) - 1 - i, done))
-        for i, (height, done) in enumerate(zip(heights, pace, strict=True))
-    ]
-
-
-def _label(ago: int, done: int) -> str:
-    return f"{done:,} subtasks, {f'{ago} min ago' if ago else 'this minute'}"

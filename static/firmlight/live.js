@@ -1,77 +1,47 @@
-// The bell: how many notifications are unread, and a toast for each that comes while the page is open.
-// Messages of /ws/live/ are whole snapshots, so one that is lost does not matter. docs/protocol.md has them.
+// One connection to /ws/live/ for all that a page watches. Messages are whole snapshots, so one that is lost does not
+// matter: after a loss everything is asked for anew. docs/protocol.md has the messages.
 
-const SHOWN_MS = 6000;
-const TOASTS_MAX = 3;
-const RETRY_MS = [1000, 30000]; // first, longest
+const RETRY_MS = [500, 15000]; // first, longest
+const SILENT_MS = 2000; // before a lost connection is said
 const NOT_LOGGED_IN = 4401;
-const TONES = { success: "good", warning: "warn", error: "bad" };
-const ICONS = { success: "check", warning: "alert", error: "x" };
 
-const bell = document.getElementById("bell");
-const toasts = document.getElementById("toasts");
+const offline = document.getElementById("offline");
+const asks = [];
+const hearers = [];
+let socket;
 let wait = RETRY_MS[0];
+let saying = 0;
+
+// Subscribe to this, and hear every message that comes.
+export function watch(ask, hear) {
+  asks.push({ type: "subscribe", ...ask });
+  hearers.push(hear);
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(asks.at(-1)));
+}
 
 function connect() {
-  const socket = new WebSocket(new URL("/ws/live/", location.href.replace(/^http/, "ws")));
+  socket = new WebSocket(new URL("/ws/live/", location.href.replace(/^http/, "ws")));
   socket.onopen = () => {
-    wait = RETRY_MS[0];
-    socket.send(JSON.stringify({ type: "subscribe", notifications: true }));
+    for (const ask of asks) socket.send(JSON.stringify(ask));
   };
   socket.onmessage = ({ data }) => {
+    wait = RETRY_MS[0];
+    heal();
     const message = JSON.parse(data);
-    if (message.type === "notifications") show(message);
+    for (const hear of hearers) hear(message);
   };
   socket.onclose = ({ code }) => {
-    if (code === NOT_LOGGED_IN) return;
-    setTimeout(connect, wait);
+    if (code === NOT_LOGGED_IN) return location.reload();
+    saying ||= setTimeout(() => { offline.hidden = false; }, SILENT_MS);
+    setTimeout(connect, wait * (0.5 + Math.random() / 2));
     wait = Math.min(2 * wait, RETRY_MS[1]);
   };
 }
 
-function show({ unread, new: fresh }) {
-  const dot = bell.querySelector(".dot");
-  dot.hidden = !unread;
-  dot.textContent = unread > 99 ? "99" : unread;
-  bell.setAttribute("aria-label", unread ? `Notifications, ${unread} unread` : "Notifications");
-  for (const count of document.querySelectorAll("[data-unread-count]")) {
-    count.hidden = !unread;
-    count.textContent = unread;
-  }
-  for (const note of [...fresh].reverse().slice(-TOASTS_MAX)) toast(note);
-}
-
-function toast({ level, text }) {
-  const box = document.createElement("div");
-  box.className = "toast";
-  box.dataset.tone = TONES[level] || "info";
-  const words = document.createElement("p");
-  words.textContent = text;
-  const close = document.createElement("button");
-  close.className = "btn btn-ghost btn-sm btn-icon";
-  close.setAttribute("aria-label", "Close");
-  close.append(icon("x"));
-  close.onclick = () => box.remove();
-  box.append(icon(ICONS[level] || "bell"), words, close);
-  toasts.append(box);
-  while (toasts.children.length > TOASTS_MAX) toasts.firstElementChild.remove();
-  leave(box);
-}
-
-// It stays under the pointer and while it has the focus.
-function leave(box) {
-  setTimeout(() => (box.matches(":hover, :focus-within") ? leave(box) : box.remove()), SHOWN_MS);
-}
-
-function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("class", "i");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-  use.setAttribute("href", `#i-${name}`);
-  svg.append(use);
-  return svg;
+function heal() {
+  clearTimeout(saying);
+  saying = 0;
+  offline.hidden = true;
 }
 
 connect();

@@ -27,7 +27,7 @@ class Ask(msgspec.Struct, tag_field="type"):
     task: str | None = None
     group: str | None = None
     notifications: bool = False
-    view: Literal["", "page"] = ""  # of a task: "" as JSON, "page" the parts of its page that change
+    view: Literal["", "page"] = ""  # "" as JSON, "page": the parts of the page that change
 
     @property
     def topic(self) -> str:
@@ -36,9 +36,10 @@ class Ask(msgspec.Struct, tag_field="type"):
         return events.task_topic(self.task) if self.task else events.group_topic(self.group or "")
 
     def make_view(self) -> View:
-        if self.group:
-            return live.GroupView(self.group)
-        return live.PageView(self.task or "") if self.view else live.TaskView(self.task or "")
+        if self.task:
+            return live.task_page(self.task) if self.view else live.TaskView(self.task)
+        group = self.group or ""
+        return live.group_page(group) if self.view else live.GroupView(group)
 
 
 class Subscribe(Ask, tag="subscribe"):

@@ -33,6 +33,8 @@ class Presence(Leasing):
         self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
         kept = await self.adopt(frame.leases)
         await self.note_presence([])
+        for group in self.groups:
+            await events.group_changed(group)
         return kept
 
     async def adopt(self, leases: list[str]) -> list[str]:
@@ -63,6 +65,7 @@ class Presence(Leasing):
             group, worker=self.me, conn=self.channel_name, kinds=self.kinds, slots=self.worker.slots, how=how
         )
         await self.pass_on(group, left.wake, left.complete)
+        await events.group_changed(group)
 
     async def keep_checking(self) -> None:
         """Who never says hello is closed; later token and membership are asked for again, and work too."""

@@ -133,7 +133,7 @@ class WorkerConsumer(Presence):
             )
             settled = await call
             if not settled.reason:
-                statistics.note_done(len(frame.subtasks))
+                statistics.note_done(queue.group_of(frame.lease), len(frame.subtasks))
             await self.settle(frame.lease, frame.subtasks, settled)
         await self.refill(frame.ready, frame.received)
 

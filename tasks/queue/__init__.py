@@ -10,6 +10,7 @@ from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.pace import add_done, done_in
 from tasks.queue.presence import at_work, present
+from tasks.queue.scripts import run_all
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
@@ -89,6 +90,7 @@ __all__ = [
     "reap",
     "release",
     "resume",
+    "run_all",
     "take_failed_input",
     "tasks_with_state",
     "undecide",

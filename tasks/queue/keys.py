@@ -21,9 +21,9 @@ def task_key(group: Id, task: Id, part: str) -> str:
     return f"{base_key(group)}:t:{task}:{part}"
 
 
-def done_key(hour: int) -> str:
-    """Subtasks done in the minutes of an hour since the epoch; of no group."""
-    return f"fl:done:{hour}"
+def done_key(hour: int, group: Id | None = None) -> str:
+    """Subtasks done in the minutes of an hour since the epoch: in this group, or in all."""
+    return f"{base_key(group)}:done:{hour}" if group else f"fl:done:{hour}"
 
 
 def new_lease_id(group: Id) -> str:

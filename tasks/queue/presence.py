@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,11 +20,15 @@ def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
     return [{_worker(member) for _ in kinds for member in texts(next(answers))} for _ in groups]
 
 
-def at_work(group: Id) -> Counter[str]:
-    """{worker: how many leases it holds now} of this group."""
+def at_work(group: Id) -> dict[str, list[str]]:
+    """{worker: the task of each lease that it holds now} of this group."""
     leases = texts(redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1))  # type: ignore[arg-type]
-    holders = _pipeline([("hget", f"{base_key(group)}:l:{lease}", "worker") for lease in leases])
-    return Counter(texts(holder for holder in holders if holder))
+    held = _pipeline([("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"]) for lease in leases])
+    found: dict[str, list[str]] = {}
+    for worker, task in held:
+        if worker and task:
+            found.setdefault(worker.decode(), []).append(task.decode())
+    return found
 
 
 def _worker(member: str) -> str:

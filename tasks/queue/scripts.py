@@ -61,3 +61,21 @@ class Call(Generic[T]):
             return self.read(await client.evalsha(script.sha, *self._parts()))
         except NoScriptError:
             return self.read(await client.eval(script.text, *self._parts()))
+
+
+def run_all(calls: Sequence[Call[T]]) -> list[T]:
+    """Run all of these from blocking code, in one round trip."""
+    try:
+        replies = _pipelined(calls)
+    except NoScriptError:
+        for name in {call.name for call in calls}:
+            redis.connect().script_load(load(name).text)
+        replies = _pipelined(calls)
+    return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+
+def _pipelined(calls: Sequence[Call[T]]) -> list[Any]:
+    pipe = redis.connect().pipeline(transaction=False)
+    for call in calls:
+        pipe.evalsha(load(call.name).sha, *call._parts())
+    return pipe.execute()

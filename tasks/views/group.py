@@ -1,27 +1,59 @@
-"""Pages of tasks: they translate, services decide."""
+"""Pages that list tasks: they translate, services decide."""
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from firmlight.web import PageRequest, rows, show, signed_in
+from firmlight_client import kinds
 from groups.selectors import membership_or_not_found
-from tasks import presence, selectors, states
+from tasks import selectors, states
 from tasks.api import TaskFilter
+from tasks.models import Task
+from tasks.panels.group import GroupPanel
+from tasks.panels.rows import task_rows
+
+FILTERS = ("search", "status", "kind", "member")
 
 
 @signed_in
 @require_safe
 def group(request: PageRequest, pk: UUID) -> HttpResponse:
-    """A group: its tasks, newest first, and the workers that are here."""
+    """A group: its tasks, newest first, the workers that are here, and what they computed."""
     membership = membership_or_not_found(request.user, pk)
-    tasks = TaskFilter(request.GET, selectors.tasks_visible_to(request.user).filter(group=pk)).qs
-    facts = {"membership": membership, "page": rows(request, tasks), "statuses": states.STATES}
+    facts = _tasks(request, selectors.tasks_visible_to(request.user).filter(group=pk))
+    facts |= {"membership": membership, "look": GroupPanel(pk).look(), "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
-    workers = presence.workers_here(pk)
-    slots = sum(one.worker.slots for one in workers)
-    return show(request, "tasks/group.html", **facts, workers=workers, slots=slots)
+    return show(request, "tasks/group.html", **facts, members=selectors.members_named(pk))
+
+
+@signed_in
+@require_safe
+def mine(request: PageRequest) -> HttpResponse:
+    """What I submitted, to whichever group."""
+    facts = _tasks(request, selectors.tasks_visible_to(request.user).filter(creator=request.user))
+    facts |= {"nothing": "tasks/_none_of_mine.html"}
+    if request.htmx:
+        return show(request, "tasks/_list.html", **facts)
+    watched = {str(task.group_id) for task in facts["page"] if not task.is_final}
+    groups = sorted(watched)[: settings.LIVE_SUBSCRIPTIONS_MAX]
+    return show(request, "tasks/mine.html", **facts, groups=" ".join(groups))
+
+
+def _tasks(request: PageRequest, tasks: QuerySet[Task]) -> dict[str, Any]:
+    """Those that fit what is asked for, and what can be asked for."""
+    page = rows(request, TaskFilter(request.GET, tasks.select_related("group", "creator")).qs)
+    return {
+        "page": page,
+        "tasks": task_rows(list(page)),
+        "filtered": any(request.GET.get(name) for name in FILTERS),
+        "statuses": states.STATES,
+        "kinds": sorted(kinds.installed()),
+    }

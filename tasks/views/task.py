@@ -13,7 +13,7 @@ from firmlight.errors import NotFound
 from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
 from tasks import results, selectors, story
 from tasks.models import Task
-from tasks.panel import Panel
+from tasks.panels.task import TaskPanel
 from tasks.services import control, deliver
 
 
@@ -32,7 +32,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
     found = visible_task(request, pk)
     facts = {
         "task": found,
-        "look": Panel(pk).look(found),
+        "look": TaskPanel(pk).look(found),
         "result": deliver.look(found, results.asked(request.GET)),
         "may_control": control.may_control(request.user, found),
     }

@@ -137,6 +137,7 @@ PAGES = {
     "GET tasks/<uuid:pk>/result.csv": "login 404 404 409 409 409 login 404",
     "GET tasks/<uuid:pk>/result.json": "login 404 404 409 409 409 login 404",
     "GET tasks/<uuid:pk>/result/": "login 404 404 409 409 409 login 404",
+    "GET tasks/": "login 200 200 200 200 200 login 200",
     "POST healthz": "200 200 200 200 200 200 200 200",
     "POST invitations/<uuid:pk>/accept/": "login 404 302 404 404 404 login 404",
     "POST invitations/<uuid:pk>/decline/": "login 404 302 404 404 404 login 404",

@@ -95,7 +95,7 @@ def test_the_page_of_a_group_shows_workers_that_are_here(group, bob, at, browser
     assert "Tasks wait until a member starts one" in words(browser(bob).get(at()))
     beat(Worker.objects.create(owner=bob, name="old desk", slots=3))
     text = words(browser(bob).get(at()))
-    assert "old desk" in text and "3 slots, ready" in text
+    assert "old desk" in text and "0 of 3 slots lit" in text
     assert "1 online" in words(browser(bob).get("/groups/"))
 
 

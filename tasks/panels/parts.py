@@ -147,20 +147,20 @@ class Look:
 def parts(look: Look) -> dict[str, Part]:
     """Every part by its id, each behind the one it lies in."""
     found = {
-        "progress": Part("progress-place", _html("tasks/_progress.html", look.progress)),
-        "note": Part("note-place", _html("tasks/_note.html", look.note)),
-        "axis": Part("axis-place", _html("tasks/_axis.html", look.axis)),
+        "progress": Part("progress-place", html("tasks/_progress.html", look.progress)),
+        "note": Part("note-place", html("tasks/_note.html", look.note)),
+        "axis": Part("axis-place", html("tasks/_axis.html", look.axis)),
     }
     for lane in look.lanes:
         found[f"lane-{lane.worker}"] = Part(
-            "lanes", _html("tasks/_lane.html", Lane(lane.worker, lane.name, lane.member, ""))
+            "lanes", html("tasks/_lane.html", Lane(lane.worker, lane.name, lane.member, ""))
         )
-        found[f"lamp-{lane.worker}"] = Part(f"lamp-place-{lane.worker}", _html("tasks/_lamp.html", lane))
+        found[f"lamp-{lane.worker}"] = Part(f"lamp-place-{lane.worker}", html("tasks/_lamp.html", lane))
         for shape in look.shapes[lane.worker]:
-            found[f"bar-{shape.key}"] = Part(f"bars-{lane.worker}", _html("tasks/_bar.html", _still(shape)))
-    found |= {f"row-{row.worker}": Part("contributions", _html("tasks/_contribution.html", row)) for row in look.rows}
+            found[f"bar-{shape.key}"] = Part(f"bars-{lane.worker}", html("tasks/_bar.html", _still(shape)))
+    found |= {f"row-{row.worker}": Part("contributions", html("tasks/_contribution.html", row)) for row in look.rows}
     for line in reversed(look.lines):
-        found[f"event-{line.number}"] = Part("events", _html("tasks/_event.html", line))
+        found[f"event-{line.number}"] = Part("events", html("tasks/_event.html", line))
     return found
 
 
@@ -169,7 +169,10 @@ def _still(shape: Shape) -> Shape:
     return replace(shape, width=0.2, title=shape.title.split(", ")[0] + ", at work") if shape.runs else shape
 
 
-@lru_cache(maxsize=8192)
-def _html(template: str, it: Any) -> str:
-    """What shows a value of ours; the same value is drawn once."""
+def drawn(template: str, it: Any) -> str:
+    """What shows a value of ours."""
     return render_to_string(template, {"it": it}).strip()
+
+
+# The same value is drawn once. Not for what shows how long ago something was.
+html = lru_cache(maxsize=8192)(drawn)

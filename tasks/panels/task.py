@@ -1,7 +1,4 @@
-"""The page of one task, live: what it shows now, and what has changed since it was last asked.
-
-First paint and updates show the same parts (`tasks/parts.py`). A panel is used by one thread at a time.
-"""
+"""The page of one task, live. A panel is used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +16,8 @@ from tasks import drawing, history, queue, selectors, states, story
 from tasks.estimates import time_left
 from tasks.history import Bar, Entry
 from tasks.models import Task, Worker
-from tasks.parts import LABELS, TONES, Axis, Lane, Line, Look, Note, Part, Progress, Row, parts
+from tasks.panels.changes import Parts
+from tasks.panels.parts import LABELS, TONES, Axis, Lane, Line, Look, Note, Progress, Row, parts
 from tasks.selectors import Standing
 
 LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50  # a page shows no more, and says how many more there are
@@ -28,7 +26,7 @@ COMMON = {"leased", "done", "overtaken", "released"}  # too common to be told on
 
 
 @dataclass
-class Panel:
+class TaskPanel:
     """Of one task, for all who watch it here."""
 
     task_id: UUID
@@ -36,7 +34,6 @@ class Panel:
     bars: dict[str, Bar] = field(default_factory=dict)
     workers: dict[str, Worker | None] = field(default_factory=dict)
     samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=200))
-    shown: dict[str, Part] = field(default_factory=dict)
     is_over: bool = False
 
     def look_now(self) -> Look | None:
@@ -65,20 +62,10 @@ class Panel:
             workers=len(rows),
         )
 
-    def news(self) -> dict[str, Any] | None:
-        """What has changed since it was last asked: {"parts": [[id, place, html], …], "gone": [ids]}."""
+    def parts(self) -> Parts | None:
+        """All that may change, as it is now; None if the task is gone."""
         look = self.look_now()
-        if look is None:
-            return None
-        before, self.shown = self.shown, parts(look)
-        changed = [[key, *part] for key, part in self.shown.items() if before.get(key) != part]
-        return {"parts": changed, "gone": [key for key in before if key not in self.shown]}
-
-    def whole(self) -> dict[str, Any] | None:
-        """Everything as it was last shown, for who comes later."""
-        if not self.shown and self.news() is None:
-            return None
-        return {"parts": [[key, *part] for key, part in self.shown.items()], "gone": []}
+        return parts(look) if look else None
 
     # Reading
 
@@ -116,11 +103,10 @@ class Panel:
     def _progress(self, task: Task, stands: Standing, working: int) -> Progress:
         settled = stands.done + stands.failed
         lost = sum(entry.subtasks for entry in self.entries if entry.what == "lost")
-        whole = max(stands.total, 1)
         return Progress(
             status=task.status,
             **stands.counts,
-            percent=100.0 if task.status == states.SUCCEEDED else round(100 * settled / whole, 1),
+            percent=100.0 if task.status == states.SUCCEEDED else selectors.percent(stands),
             rate=stands.rate,
             eta=None if task.is_final else time_left(stands.total - settled, self._rates(stands)),
             started=task.started,
