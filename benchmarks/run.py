@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import measure
+from benchmarks import measure, watching
 from benchmarks.lab import lab
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
@@ -54,7 +54,22 @@ def collect() -> list[Row]:
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
         rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))
         rows += idle_rows(measure.idle(running))
-    return rows + failure_rows()
+    return rows + page_rows() + failure_rows()
+
+
+def page_rows() -> list[Row]:
+    """What open pages cost."""
+    with lab() as running:
+        running.start_worker()
+        rows = time_rows("First paint of a task's page, 1,000 contributions", watching.first_paint(running))
+        costs: dict[int, list[float]] = {0: [], 1: [], watching.WATCHERS: []}
+        for _ in range(3):
+            for watchers, row in costs.items():
+                row.append(1000 * watching.watched(running, watchers)[0])
+    for watchers, row in costs.items():
+        spread = f"{min(row):.0f} to {max(row):.0f}, n = {len(row)}"
+        rows.append((f"`web`, a running task that {watchers} pages watch", f"{measure.median(row):.0f} ms/s", spread))
+    return rows
 
 
 def failure_rows() -> list[Row]:

@@ -72,8 +72,8 @@ def standings(tasks: Sequence[Task]) -> dict[UUID, Standing]:
 def _standing(task: Task, live: queue.Progress | None) -> Standing:
     if live is None:
         progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
-        return Standing(task.subtasks, task.done, 0, 0, task.failed, progress)
-    rate = live.done / max(_elapsed(task), 0.001)
+        return Standing(task.subtasks, task.done, 0, 0, task.failed, progress, rate=_rate(task, task.done))
+    rate = _rate(task, live.done)
     settled = live.done + live.failed
     return Standing(
         total=live.split,
@@ -83,7 +83,7 @@ def _standing(task: Task, live: queue.Progress | None) -> Standing:
         failed=live.failed,
         progress=_share(settled, live.split) if live.ended else 0.0,
         eta_seconds=round(live.open / rate, 1) if live.ended and live.done else None,
-        rate=round(rate, 3),
+        rate=rate,
         is_split=live.ended,
         work=live.work,
     )
@@ -93,8 +93,12 @@ def _share(part: int, whole: int) -> float:
     return round(part / whole, 4) if whole else 0.0
 
 
-def _elapsed(task: Task) -> float:
-    return (timezone.now() - (task.started or task.created)).total_seconds()
+def _rate(task: Task, done: int) -> float:
+    """Subtasks a second since it started, until it ended."""
+    if task.started is None:
+        return 0.0
+    elapsed = ((task.finished or timezone.now()) - task.started).total_seconds()
+    return round(done / max(elapsed, 0.001), 3)
 
 
 def percent(stands: Standing) -> float:
@@ -102,14 +106,19 @@ def percent(stands: Standing) -> float:
     return round(100 * (stands.done + stands.failed) / max(stands.total, 1), 1)
 
 
-def contributions(task: Task, stands: Standing) -> list[dict[str, Any]]:
-    """What each worker did, most first; live from Redis while the task runs."""
+def contributions(task: Task, stands: Standing, most: int | None = None) -> list[dict[str, Any]]:
+    """What each worker did, most first, all or so many; live from Redis while the task runs."""
     if stands.work is None:
         rows = Contribution.objects.filter(task=task).select_related("worker__owner")
-        return [_recorded(row) for row in rows]
-    workers = Worker.objects.filter(pk__in=list(stands.work)).select_related("owner")
-    rows_live = [_live(worker, stands.work[str(worker.pk)], stands.done) for worker in workers]
-    return sorted(rows_live, key=lambda row: -row["subtasks"])
+        return [_recorded(row) for row in rows[:most]]
+    leading = sorted(stands.work, key=lambda worker: (-stands.work[worker].subtasks, worker))[:most]
+    workers = {str(row.pk): row for row in Worker.objects.filter(pk__in=leading).select_related("owner")}
+    return [_live(workers[worker], stands.work[worker], stands.done) for worker in leading if worker in workers]
+
+
+def contributors(task: Task, stands: Standing) -> int:
+    """How many workers have a part in it."""
+    return len(stands.work) if stands.work is not None else Contribution.objects.filter(task=task).count()
 
 
 def _names(worker: Worker) -> dict[str, Any]:

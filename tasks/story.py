@@ -41,7 +41,7 @@ class Story:
 
 def story(task: Task) -> Story:
     """From Redis while the task lives, from its history afterwards. Two queries."""
-    entries, bars = _recorded(task) if task.is_final else _live(task)
+    entries, bars = recorded(task) if task.is_final else _live(task)
     ids = {entry.worker for entry in entries} | {bar.worker for bar in bars}
     rows = Worker.objects.filter(pk__in=ids - {""}).select_related("owner")
     return Story(entries, bars, {str(row.pk): row for row in rows})
@@ -52,7 +52,7 @@ def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
     return entries, history.bars(entries)
 
 
-def _recorded(task: Task) -> tuple[list[Entry], list[Bar]]:
+def recorded(task: Task) -> tuple[list[Entry], list[Bar]]:
     row = TaskHistory.objects.filter(task=task).first()
     if row is None:
         return [], []

@@ -141,7 +141,8 @@ class Look:
     rows: list[Row]
     lines: list[Line]
     failures: list[dict[str, Any]]
-    workers: int = 0
+    workers: int = 0  # that contributed
+    on_timeline: int = 0
 
 
 def parts(look: Look) -> dict[str, Part]:

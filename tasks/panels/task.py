@@ -47,19 +47,24 @@ class TaskPanel:
         now = int(time.time() * 1000)
         bars = history.thinned(list(self.bars.values()), settings.HISTORY_BARS_MAX)
         running = {bar.worker for bar in bars if bar.end is None}
-        rows = self._rows(task, stands, running, {bar.worker: bar.outcome for bar in bars})
         within = _scale(task, bars, now)
-        shapes = dict(list(drawing.lanes(bars, within, now).items())[:LANES_MAX])
+        everybody = list(dict.fromkeys(bar.worker for bar in bars))
+        shown = set(everybody[:LANES_MAX])
+        shapes = drawing.lanes([bar for bar in bars if bar.worker in shown], within, now)
+        told = [entry for entry in self.entries if entry.what not in COMMON][-EVENTS_MAX:]
+        self._meet(shown | {entry.worker for entry in told})
+        rows = self._rows(task, stands, running, {bar.worker: bar.outcome for bar in bars})
         return Look(
             progress=self._progress(task, stands, len(running)),
             note=note(task, stands),
             axis=Axis(tuple(within.ticks), within.start, within.end, runs=not task.is_final),
             lanes=[self._lane(worker, worker in running) for worker in shapes],
             shapes=shapes,
-            rows=rows[:ROWS_MAX],
-            lines=self._lines(task),
+            rows=rows,
+            lines=self._lines(task, told),
             failures=selectors.failures(task, stands)[::-1],
-            workers=len(rows),
+            workers=len(rows) if len(rows) < ROWS_MAX else selectors.contributors(task, stands),
+            on_timeline=len(everybody),
         )
 
     def parts(self) -> Parts | None:
@@ -77,18 +82,16 @@ class TaskPanel:
         for entry in queue.log(task.group_id, task.pk, after=after):
             self.entries.append(entry)
             history.draw(self.bars, entry)
-        self._meet({entry.worker for entry in self.entries})
 
     def _read_recorded(self, task: Task) -> None:
         """What is over changes no more."""
         if self.is_over:
             return
         self.is_over = True
-        told = story.story(task)
-        if told.entries or told.bars:
-            self.entries = deque(told.entries, maxlen=2500)
-            self.bars = {bar.lease: bar for bar in told.bars}
-        self._meet({entry.worker for entry in told.entries} | {bar.worker for bar in told.bars})
+        entries, bars = story.recorded(task)
+        if entries or bars:
+            self.entries = deque(entries, maxlen=2500)
+            self.bars = {bar.lease: bar for bar in bars}
 
     def _meet(self, ids: set[str]) -> None:
         """Look up the workers that are not known yet."""
@@ -128,7 +131,7 @@ class TaskPanel:
     def _rows(self, task: Task, stands: Standing, running: set[str], last: dict[str, str]) -> list[Row]:
         """`last`: what became of each worker's latest lease."""
         rows = []
-        for what in selectors.contributions(task, stands):
+        for what in selectors.contributions(task, stands, most=ROWS_MAX):
             worker = what["worker"]["id"]
             status = what["status"] if task.is_final else "working" if worker in running else last.get(worker, "ready")
             rows.append(_row(what, status))
@@ -139,8 +142,7 @@ class TaskPanel:
         owner = row.owner.username if row and row.owner else "a former member"
         return Lane(worker, row.name if row else "a former worker", owner, "lit" if runs else "off")
 
-    def _lines(self, task: Task) -> list[Line]:
-        told = [entry for entry in self.entries if entry.what not in COMMON][-EVENTS_MAX:]
+    def _lines(self, task: Task, told: Sequence[Entry]) -> list[Line]:
         lines = [
             _line(
                 entry.number,
