@@ -8,7 +8,7 @@ from uuid import UUID
 import django_filters
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -18,6 +18,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import user_of
 from accounts.serializers import validated
+from firmlight.errors import Invalid
 from firmlight.parsers import JSONBody
 from firmlight_client import kinds
 from tasks import selectors, states, story
@@ -54,6 +55,23 @@ class TaskFilter(django_filters.FilterSet):
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))
 
 
+KEY_CHARS_MAX = 200
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description=f"Names this submission, 1 to {KEY_CHARS_MAX} characters: sent again with it, it makes no second task",
+)
+
+
+def key_of(request: Request) -> str:
+    """What names this submission; "" without. Raises Invalid."""
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > KEY_CHARS_MAX:
+        raise Invalid(f"Idempotency-Key has at most {KEY_CHARS_MAX} characters.")
+    return key
+
+
 class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Tasks of the groups you are in, newest first."""
 
@@ -70,10 +88,10 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
 
-    @extend_schema(request=TaskSubmission, responses={201: TaskSerializer})
+    @extend_schema(request=TaskSubmission, responses={201: TaskSerializer}, parameters=[IDEMPOTENCY_KEY])
     def create(self, request: Request) -> Response:
         """Submit a task to a group."""
-        task = submit_task(author=user_of(request), **validated(TaskSubmission, request))
+        task = submit_task(author=user_of(request), **validated(TaskSubmission, request), key=key_of(request))
         return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=TaskDraft, responses=PreviewSerializer)

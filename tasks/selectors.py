@@ -111,9 +111,9 @@ def contributions(task: Task, stands: Standing, most: int | None = None) -> list
     if stands.work is None:
         rows = Contribution.objects.filter(task=task).select_related("worker__owner")
         return [_recorded(row) for row in rows[:most]]
-    leading = sorted(stands.work, key=lambda worker: (-stands.work[worker].subtasks, worker))[:most]
-    workers = {str(row.pk): row for row in Worker.objects.filter(pk__in=leading).select_related("owner")}
-    return [_live(workers[worker], stands.work[worker], stands.done) for worker in leading if worker in workers]
+    leading = dict(sorted(stands.work.items(), key=lambda item: (-item[1].subtasks, item[0]))[:most])
+    workers = {str(row.pk): row for row in Worker.objects.filter(pk__in=list(leading)).select_related("owner")}
+    return [_live(workers[name], work, stands.done) for name, work in leading.items() if name in workers]
 
 
 def contributors(task: Task, stands: Standing) -> int:

@@ -238,6 +238,14 @@ class PreviewSerializer(serializers.Serializer):
     payload_bytes_max = serializers.IntegerField(help_text="The largest subtask's")
     workers = TakerSerializer(many=True)
     seconds = serializers.SerializerMethodField()
+    summary = serializers.SerializerMethodField(help_text="What was understood of the input")
+    skipped = serializers.ListField(
+        child=serializers.CharField(), help_text="What was left out of the file, and why; the first of it"
+    )
+
+    @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
+    def get_summary(self, preview: Any) -> dict[str, str]:
+        return dict(preview.summary)
 
     @extend_schema_field(RangeSerializer(allow_null=True))
     def get_seconds(self, preview: Any) -> dict[str, float] | None:

@@ -59,3 +59,9 @@ def event_tone(what: str) -> str:
 def hours(seconds: float) -> str:
     """1.4 h, 12 min, 8 s"""
     return estimates.hours(seconds)
+
+
+@register.filter
+def capfirst_word(name: str) -> str:
+    """MEAN: Mean"""
+    return name.capitalize()

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from tasks.views import group, result, task
+from tasks.views import group, new, result, task
 
 urlpatterns = [
     path("groups/<uuid:pk>/", group.group, name="group"),
+    path("groups/<uuid:pk>/tasks/new/", new.new, name="new-task"),
+    path("groups/<uuid:pk>/tasks/new/preview/", new.preview, name="preview-task"),
     path("tasks/", group.mine, name="my-tasks"),
     path("tasks/<uuid:pk>/", task.task, name="task"),
     path("tasks/<uuid:pk>/events/", task.events, name="task-events"),

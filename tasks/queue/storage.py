@@ -15,7 +15,8 @@ from tasks.queue.standing import Blame
 
 
 def put_input(group: Id, task: Id, data: bytes) -> None:
-    redis.connect().set(task_key(group, task, "input"), data, px=ms(settings.INPUT_TTL_HOURS * 3600))
+    """Once: who submits the same task again must not change what the first one may be split from already."""
+    redis.connect().set(task_key(group, task, "input"), data, px=ms(settings.INPUT_TTL_HOURS * 3600), nx=True)
     redis.connect().sadd(GROUPS, str(group))
 
 
@@ -41,6 +42,10 @@ def keep_failed_input(group: Id, task: Id) -> None:
     aside = task_key(group, task, "failed-input")
     _rename(task_key(group, task, "input"), aside)
     redis.connect().pexpire(aside, ms(settings.FAILED_INPUT_HOURS * 3600))
+
+
+def get_failed_input(group: Id, task: Id) -> bytes | None:
+    return redis.connect().get(task_key(group, task, "failed-input"))  # type: ignore[return-value]
 
 
 def take_failed_input(group: Id, failed: Id, task: Id) -> bool:

@@ -5,6 +5,7 @@ from django.utils import timezone
 from accounts.models import WARNING, User
 from firmlight.errors import Conflict, Forbidden
 from groups import selectors as group_selectors
+from groups.models import Membership
 from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.end import cancel_task, tell_creator
@@ -51,13 +52,13 @@ def resume(*, user: User, task: Task) -> None:
     events.tell(events.task_changed(task.pk, task.group_id))
 
 
-def may_control(user: User, task: Task) -> bool:
-    membership = group_selectors.membership(user, task.group_id)
+def may_control(user: User, task: Task, membership: Membership | None) -> bool:
+    """`membership` is his in the task's group."""
     return bool(membership and membership.leads) or task.creator_id == user.pk
 
 
 def check_control(user: User, task: Task) -> None:
-    if not may_control(user, task):
+    if not may_control(user, task, group_selectors.membership(user, task.group_id)):
         raise Forbidden("Only who submitted it, the group's owner and its moderators may do this.")
 
 

@@ -40,6 +40,8 @@ class Preview:
     payload_bytes_max: int
     workers: list[Worker]
     seconds: Range | None
+    summary: list[tuple[str, str]]  # what was understood of the input
+    skipped: list[str]  # what was left out of the file, and why
 
 
 def preview_task(
@@ -50,12 +52,23 @@ def preview_task(
     if membership is None:
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     chosen = find_kind(kind)
-    value = read_params(chosen, params, file)
+    skipped: list[str] = []
+    value = read_params(chosen, params, file, skipped)
     size = len(encode_input(value))
     counted = _count(chosen, value)
     workers = _takers(membership.group_id, chosen)
     seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
-    return Preview(counted.subtasks, counted.exact, size, counted.total, counted.largest, workers, seconds)
+    return Preview(
+        subtasks=counted.subtasks,
+        exact=counted.exact,
+        input_bytes=size,
+        payload_bytes=counted.total,
+        payload_bytes_max=counted.largest,
+        workers=workers,
+        seconds=seconds,
+        summary=chosen.summary(value),
+        skipped=skipped,
+    )
 
 
 @dataclass

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, BinaryIO, cast
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import msgspec
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from firmlight.errors import Forbidden, Invalid
+from firmlight.errors import Conflict, Forbidden, Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
 from tasks import events, queue, states
 from tasks.models import Task
+
+
+class KeyUsed(Conflict):
+    """A key names one submission, and this is another one."""
+
+    code, message = "key_used", "You have used this key for another submission."
 
 
 def submit_task(
@@ -35,10 +42,12 @@ def submit_task(
     allow_partial: bool = False,
     deadline: datetime | None = None,
     subtask_seconds_max: float | None = None,
+    key: str = "",
 ) -> Task:
     """Accept a task: input into Redis, then the row, then the job; a row without input would be a lost task.
 
-    Raises Invalid with the field that is wrong (before anything is stored), MayNotSubmit and Forbidden.
+    `key` names this submission among the author's: whoever comes again with it gets the task of the first time.
+    Raises Invalid with the field that is wrong (before anything is stored), MayNotSubmit, Forbidden and KeyUsed.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
@@ -47,10 +56,13 @@ def submit_task(
         raise MayNotSubmit
     check_priority(membership, priority)
     chosen = find_kind(kind)
+    pk = task_id(author, key)
+    if key and (found := Task.objects.filter(pk=pk).first()):
+        return same(found, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
     data = encode_input(read_params(chosen, params, file))
     task = Task(
-        id=uuid4(),
+        id=pk,
         group_id=membership.group_id,
         creator=author,
         kind=chosen.name,
@@ -63,18 +75,36 @@ def submit_task(
         subtask_seconds_max=subtask_seconds_max,
     )
     patient = has_backlog(author)
-    store(task, data)
+    if not store(task, data):
+        return same(Task.objects.get(pk=pk), membership, chosen)
     events.split(task.pk, patient=patient)
     return task
 
 
-def store(task: Task, data: bytes) -> None:
+def task_id(author: User, key: str) -> UUID:
+    """Random, or told by the key: then the database itself sees to it that there is one task only."""
+    return uuid5(author.pk, key) if key else uuid4()
+
+
+def same(task: Task, membership: Membership, kind: kinds.Kind) -> Task:
+    """The task that this key made before, if this is the same submission. Raises KeyUsed."""
+    if (task.group_id, task.kind) != (membership.group_id, kind.name):
+        raise KeyUsed
+    return task
+
+
+def store(task: Task, data: bytes) -> bool:
+    """Input and row; False if the same submission has made the row meanwhile. It needs the input then: it stays."""
     queue.put_input(task.group_id, task.pk, data)
     try:
-        task.save(force_insert=True)
+        with transaction.atomic():
+            task.save(force_insert=True)
     except Exception:
+        if Task.objects.filter(pk=task.pk).exists():
+            return False
         queue.drop_input(task.group_id, task.pk)
         raise
+    return True
 
 
 def check_priority(membership: Membership, priority: str) -> None:
@@ -105,14 +135,19 @@ def find_kind(name: str) -> kinds.Kind:
         raise Invalid(fields={"kind": [f"There is no kind {name!r} here; there are {known}."]}) from None
 
 
-def read_params(kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile | None) -> msgspec.Struct:
-    """The kind's own Params. Raises Invalid with `params.<name>`, `params` or `file` as the field."""
+def read_params(
+    kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile | None, skipped: list[str] | None = None
+) -> msgspec.Struct:
+    """The kind's own Params; what is left out of a file is added to `skipped`.
+
+    Raises Invalid with `params.<name>`, `params` or `file` as the field.
+    """
     try:
         if file is None:
             return kind.load(params)
         if (file.size or 0) > settings.UPLOAD_BYTES_MAX:
             raise kinds.ParamsError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.", "file")
-        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params)
+        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params, skipped)
     except kinds.ParamsError as error:
         field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
         raise Invalid(fields={field: [error.message]}) from None

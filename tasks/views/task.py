@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from firmlight.errors import NotFound
 from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
+from groups import selectors as group_selectors
 from tasks import results, selectors, story
 from tasks.models import Task
 from tasks.panels.task import TaskPanel
@@ -30,11 +31,13 @@ def visible_task(request: PageRequest, pk: UUID) -> Task:
 def task(request: PageRequest, pk: UUID) -> HttpResponse:
     """Where it stands, who works on it, what happened, and its result."""
     found = visible_task(request, pk)
+    membership = group_selectors.membership(request.user, found.group_id)
     facts = {
         "task": found,
         "look": TaskPanel(pk).look(found),
         "result": deliver.look(found, results.asked(request.GET)),
-        "may_control": control.may_control(request.user, found),
+        "may_control": control.may_control(request.user, found, membership),
+        "may_submit": found.is_final and membership is not None and membership.may_submit,
     }
     return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))
 

@@ -207,3 +207,47 @@ def edited(content: bytes, member: str, old: bytes | None, new: bytes) -> bytes:
                 data = data.replace(old, new)
             target.writestr(name, data)
     return file.getvalue()
+
+
+# What is left out, and why
+
+
+MANY = [*[f"line {n} says 'na'" for n in range(2, 22)], "5 more cells say that there is no number"]
+
+
+def left_out(content: bytes, name: str) -> list[str]:
+    skipped: list[str] = []
+    kind.load_file(io.BytesIO(content), name, {}, skipped)
+    return skipped
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentences"),
+    [
+        ("a.csv", b"1\n2\n", []),
+        ("a.csv", b"1\n2", []),
+        ("a.csv", b"x;y\n1;2\n", ["line 1 is a heading"]),
+        ("a.csv", b"\n\nx\n1\n", ["line 3 is a heading"]),
+        ("a.csv", b"1,,2\n\n3\n", ["2 cells are empty"]),
+        ("a.csv", b'1\nNA\n"n/a"\n2\n', ["line 2 says 'NA'", "line 3 says '\"n/a\"'"]),
+        ("a.txt", b"1 2\n - 3", ["line 2 says '-'"]),
+        ("a.npy", npy(np.array([1.0])), []),
+        ("a.xlsx", xlsx(["x"], [1], ["N/A"], [2]), ["row 1 is a heading", "row 3 says 'N/A'"]),
+        (
+            "a.csv",
+            b"1\n" + b"na\n" * 25,
+            [*[f"line {n} says 'na'" for n in range(2, 22)], "5 more cells say that there is no number"],
+        ),
+    ],
+)
+def test_what_is_left_out_of_a_file_is_told(name, content, sentences):
+    assert left_out(content, name) == sentences
+
+
+def test_a_heading_in_a_later_piece_keeps_its_line(monkeypatch):
+    monkeypatch.setattr(files, "PIECE_BYTES", 4)
+    assert left_out(b"heading\n1\nna\n2\n", "a.csv") == ["line 1 is a heading", "line 3 says 'na'"]
+
+
+def test_a_file_of_nothing_but_gaps_has_no_number():
+    assert "there is no number in it" in refusal(b"na\nna\n", "a.csv")

@@ -19,7 +19,7 @@ from groups.models import Group
 from tasks import queue, states
 from tasks.models import Task
 from tasks.services import submit as submitting
-from tasks.services.submit import submit_task
+from tasks.services.submit import KeyUsed, submit_task
 
 
 def fields_of(**arguments: Any) -> dict[str, list[str]]:
@@ -114,3 +114,39 @@ def test_a_database_that_refuses_leaves_no_input_behind(
     with pytest.raises(DatabaseError):
         submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
     assert queue.get_input(group.pk, stored[0].pk) is None
+
+
+# Submitted twice
+
+
+def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(group: Group, bob: User) -> None:
+    first, second = (
+        submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": count}, key="k1") for count in (3, 4)
+    )
+    assert first.pk == second.pk == Task.objects.get().pk
+    assert msgspec.msgpack.decode(queue.get_input(group.pk, first.pk) or b"")["count"] == 3
+
+
+def test_two_who_submit_with_one_key_at_once_make_one_task_and_lose_no_input(
+    group: Group, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes when the first has looked for an older one, and has not written its own row yet."""
+    ask: dict[str, Any] = {"author": bob, "group": group.pk, "kind": "ECHO", "params": {"count": 3}, "key": "k1"}
+    made: list[Task] = []
+
+    def meanwhile(author: User) -> bool:
+        monkeypatch.undo()
+        made.append(submit_task(**ask))
+        return False
+
+    monkeypatch.setattr(submitting, "has_backlog", meanwhile)
+    made.append(submit_task(**ask))
+    assert {task.pk for task in made} == {Task.objects.get().pk}
+    assert queue.get_input(group.pk, made[0].pk)
+
+
+def test_a_key_is_its_authors_own_and_names_one_submission(group: Group, alice: User, bob: User) -> None:
+    first = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 3}, key="k1")
+    assert submit_task(author=alice, group=group.pk, kind="ECHO", params={"count": 3}, key="k1").pk != first.pk
+    with pytest.raises(KeyUsed):
+        submit_task(author=bob, group=group.pk, kind="MEAN", params={"numbers": [1]}, key="k1")

@@ -74,9 +74,16 @@ class Kind(ABC):
         except msgspec.ValidationError as error:
             raise _params_error(error) from None
 
-    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any]) -> Any:
-        """Read an uploaded file called `name` beside the other params. Raises ParamsError."""
+    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None) -> Any:
+        """Read an uploaded file called `name` beside the other params. Raises ParamsError.
+
+        What is left out of it, and why, is added to `skipped`, a sentence each, for people to see beforehand.
+        """
         raise ParamsError(f"{self.name} takes no file", "file")
+
+    def summary(self, params: Any) -> list[tuple[str, str]]:
+        """What was understood of the input, for people to check: [("Numbers", "4,821,048"), …]."""
+        return []
 
 
 def _params_error(error: msgspec.ValidationError) -> ParamsError:

@@ -1,5 +1,8 @@
 """Numbers out of uploaded files: plain text, CSV, TSV, NPY and XLSX become packed binary64.
 
+What is no number is refused with its place. Left out are a heading, empty cells, and cells that say that there is no
+number (MISSING); `Skipped` tells of all of them.
+
 It runs in a thread beside an event loop, so every reader works in bounded pieces and lets go of the interpreter
 between them. Every number is taken as the nearest binary64, integers beyond 2^53 too.
 """
@@ -23,16 +26,41 @@ NUMBERS_MAX = 2**25  # 256 MiB packed; 100 MB of text can hold more, and a Redis
 PIECE_BYTES = 2**18
 CELL_CHARS_MAX = 1000  # no sane number is longer
 _SEPARATORS = b",;\t \r\n\v\f"
+MISSING = {"na", "n/a", "#n/a", "null", "none", "-", "--"}  # in upper case, too
+SKIPPED_NAMED_MAX = 20
 _TO_CELLS = bytes.maketrans(_SEPARATORS, b" " * len(_SEPARATORS))
 
 
-def read_numbers(file: BinaryIO, name: str) -> bytes:
+class Skipped:
+    """What was left out of a file, as sentences."""
+
+    def __init__(self) -> None:
+        self.named: list[str] = []
+        self.missing = 0
+        self.empty = 0
+
+    def note_heading(self, place: str) -> None:
+        self.named.append(f"{place} is a heading")
+
+    def note_missing(self, place: str, cell: str) -> None:
+        self.missing += 1
+        if self.missing <= SKIPPED_NAMED_MAX:
+            self.named.append(f"{place} says {_shown(cell)}")
+
+    def sentences(self) -> list[str]:
+        more = self.missing - SKIPPED_NAMED_MAX
+        beyond = [f"{more:,} more cells say that there is no number"] if more > 0 else []
+        gaps = [f"{self.empty:,} cell{'s are' if self.empty > 1 else ' is'} empty"] if self.empty > 0 else []
+        return self.named + beyond + gaps
+
+
+def read_numbers(file: BinaryIO, name: str, skipped: Skipped | None = None) -> bytes:
     """All numbers of a file called `name`, in order, packed. Raises ParamsError (field `file`)."""
     reader = _READERS.get(PurePath(name).suffix.lower())
     if reader is None:
         raise _bad(f"the name must end with one of {', '.join(SUFFIXES)}")
     pieces, count = [], 0
-    for piece in reader(file):
+    for piece in reader(file, skipped or Skipped()):
         pieces.append(piece.tobytes())
         count += piece.size
         if count > NUMBERS_MAX:
@@ -55,23 +83,28 @@ def _bad(message: str) -> ParamsError:
 # Text: numbers with a decimal point, separated by commas, semicolons or white space; empty cells are skipped
 
 
-def _read_text(file: BinaryIO) -> Iterator[NDArray]:
+def _read_text(file: BinaryIO, skipped: Skipped) -> Iterator[NDArray]:
     line = 1
     for piece in _whole_cells(file):
-        yield _cells(piece, line)
+        yield _cells(piece, line, skipped)
         line += piece.count(b"\n")
 
 
-def _read_table(file: BinaryIO) -> Iterator[NDArray]:
+def _read_table(file: BinaryIO, skipped: Skipped) -> Iterator[NDArray]:
     """Text whose first line with anything in it may be a header: none of its cells is a number."""
-    line, header = 1, True
+    line, header, cells = 1, True, 0
     for piece in _whole_cells(file):
         body = piece
         if header and piece.translate(_TO_CELLS).strip():
             body, header = _without_header(piece), False
-        skipped = piece[: len(piece) - len(body)].count(b"\n")
-        yield _cells(body, line + skipped)
+        above = piece[: len(piece) - len(body)].count(b"\n")
+        if len(body) < len(piece):
+            skipped.note_heading(f"line {line + above - 1 if above else line}")
+        values = _cells(body, line + above, skipped)
+        cells += sum(map(body.count, (b"\n", b",", b";", b"\t"))) - values.size
+        yield values
         line += piece.count(b"\n")
+    skipped.empty = max(0, cells - skipped.missing)
 
 
 def _whole_cells(file: BinaryIO) -> Iterator[bytes]:
@@ -95,24 +128,27 @@ def _without_header(piece: bytes) -> bytes:
     return piece if any(_number(cell) is not None for cell in cells) else piece[end:]
 
 
-def _cells(piece: bytes, line: int) -> NDArray:
+def _cells(piece: bytes, line: int, skipped: Skipped) -> NDArray:
     """Every number of the piece, which starts in line `line`."""
     if b";" in piece and b"," in piece:
         raise _bad("it has both commas and semicolons; use one of them, and a point for decimals")
     try:
         values = np.array(list(map(float, piece.translate(_TO_CELLS).split())), PACKED)
     except ValueError:
-        return _cells_slowly(piece, line)
+        return _cells_slowly(piece, line, skipped)
     good = b"_" not in piece and first_not_finite(values) is None  # float() takes 1_000
-    return values if good else _cells_slowly(piece, line)
+    return values if good else _cells_slowly(piece, line, skipped)
 
 
-def _cells_slowly(piece: bytes, line: int) -> NDArray:
-    """The same cell by cell: quoted numbers, or the first cell that is none."""
+def _cells_slowly(piece: bytes, line: int, skipped: Skipped) -> NDArray:
+    """The same cell by cell: quoted numbers, what says that there is none, or the first cell that is neither."""
     values = []
     for number, row in enumerate(piece.split(b"\n"), line):
         for cell in row.translate(_TO_CELLS).split():
             value = _number(cell)
+            if value is None and _is_missing(cell):
+                skipped.note_missing(f"line {number}", cell.decode())
+                continue
             if value is None or not math.isfinite(value):
                 raise _bad(f"line {number}: {_shown(cell)} is not a {'finite ' if value is not None else ''}number")
             values.append(value)
@@ -128,6 +164,10 @@ def _number(cell: bytes) -> float | None:
         return None
 
 
+def _is_missing(cell: bytes) -> bool:
+    return cell.strip(b'"').lower().decode("ascii", "replace") in MISSING
+
+
 def _shown(cell: bytes | str) -> str:
     text = cell.decode("utf-8", "replace") if isinstance(cell, bytes) else cell
     return repr(text if len(text) <= 40 else text[:40] + "…")
@@ -136,7 +176,7 @@ def _shown(cell: bytes | str) -> str:
 # NPY (numpy.lib.format, versions 1 and 2): integers or floats of any size and shape
 
 
-def _read_npy(file: BinaryIO) -> Iterator[NDArray]:
+def _read_npy(file: BinaryIO, skipped: Skipped) -> Iterator[NDArray]:
     dtype, count = _npy_header(file)
     wanted = count * dtype.itemsize
     each = PIECE_BYTES // dtype.itemsize * dtype.itemsize
@@ -173,25 +213,30 @@ def _as_binary64(values: NDArray) -> NDArray:
 # XLSX: the first sheet; formulas count with the value last computed; a first row without numbers is a header
 
 
-def _read_xlsx(file: BinaryIO) -> Iterator[NDArray]:
+def _read_xlsx(file: BinaryIO, skipped: Skipped) -> Iterator[NDArray]:
     from firmlight_client.kinds import _workbook  # openpyxl takes 0.2 s to import, and few uploads need it
 
     try:
-        yield from _in_pieces(_sheet_numbers(_workbook.Workbook(file).rows()))
+        yield from _in_pieces(_sheet_numbers(_workbook.Workbook(file).rows(), skipped))
     except _workbook.TooLarge as error:
         raise _bad(str(error)) from None
     except _workbook.FAULTS as error:
         raise error if isinstance(error, ParamsError) else _bad("it is not an XLSX workbook") from None
 
 
-def _sheet_numbers(rows: Iterable[tuple[int, list]]) -> Iterator[float]:
+def _sheet_numbers(rows: Iterable[tuple[int, list]], skipped: Skipped) -> Iterator[float]:
     started = False
     for number, row in rows:
         if not started and row and not any(isinstance(cell, int | float) for cell in row):
             started = True
+            skipped.note_heading(f"row {number}")
             continue
         started = started or bool(row)
-        yield from (_sheet_number(cell, number) for cell in row)
+        for cell in row:
+            if isinstance(cell, str) and cell.strip().lower() in MISSING:
+                skipped.note_missing(f"row {number}", cell)
+            else:
+                yield _sheet_number(cell, number)
 
 
 def _sheet_number(cell: Any, row: int) -> float:
@@ -209,7 +254,7 @@ def _in_pieces(numbers: Iterator[float]) -> Iterator[NDArray]:
         yield np.fromiter(chain([first], islice(numbers, PIECE_BYTES // PACKED.itemsize)), PACKED)
 
 
-_READERS: dict[str, Callable[[BinaryIO], Iterator[NDArray]]] = {
+_READERS: dict[str, Callable[[BinaryIO, Skipped], Iterator[NDArray]]] = {
     ".csv": _read_table,
     ".npy": _read_npy,
     ".tsv": _read_table,

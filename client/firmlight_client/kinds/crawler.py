@@ -28,14 +28,17 @@ SITES_BYTES_MAX = 200 * 2**20  # … and the result of all sites has one too
 _pace = Pace()
 
 
+ADDRESS = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://\S+\s*$"
+
+
 class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
     """Where to start, how far to go."""
 
     urls: Annotated[
-        list[str],
+        list[Annotated[str, msgspec.Meta(extra_json_schema={"pattern": ADDRESS})]],
         msgspec.Meta(
             title="Addresses",
-            description="Where to start: http or https, 1 to 100 of them",
+            description="Where to start: http or https, 1 to 100 of them.",
             examples=[["https://www.example.com/"]],
             extra_json_schema={"minItems": 1, "maxItems": URLS_MAX},
         ),
@@ -44,13 +47,13 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
         int,
         msgspec.Meta(
             title="Pages",
-            description="How many pages from each address at most, 1 to 2,000",
+            description="How many pages from each address at most, 1 to 2,000.",
             examples=[20],
             extra_json_schema={"minimum": 1, "maximum": PAGES_MAX},
         ),
     ] = 20
     same_host: Annotated[
-        bool, msgspec.Meta(title="Same host", description="Stay on the host of each address", examples=[True])
+        bool, msgspec.Meta(title="Same host", description="Stay on the host of each address.", examples=[True])
     ] = True
 
     def __post_init__(self) -> None:
@@ -75,6 +78,9 @@ class Crawler(Kind):
     Params = CrawlerParams
     network = "public"
     subtask_seconds_max = CRAWL_SECONDS_MAX + 60
+
+    def summary(self, params: CrawlerParams) -> list[tuple[str, str]]:
+        return [("Addresses", str(len(params.urls))), ("Pages at most", f"{len(params.urls) * params.limit:,}")]
 
     def split(self, params: CrawlerParams) -> Iterator[list[Any]]:
         bytes_max = min(SITE_BYTES_MAX, SITES_BYTES_MAX // len(params.urls))

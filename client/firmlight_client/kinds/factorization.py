@@ -52,8 +52,9 @@ class FactorizationParams(msgspec.Struct, forbid_unknown_fields=True):
         int | str,
         msgspec.Meta(
             title="Number",
-            description="An integer from 2 to 10^40; as a string its decimal digits",
+            description="An integer from 2 to 10^40, in decimal digits.",
             examples=["1000000000000000009", 91],
+            extra_json_schema={"pattern": r"^\s*\+?[0-9]{1,100}\s*$"},
         ),
     ]
 
@@ -65,11 +66,18 @@ def _checked(number: int | str) -> int:
     """The number as an integer. Raises ParamsError."""
     if isinstance(number, str):
         if not (digits := _DIGITS.fullmatch(number)):
-            raise ParamsError("the number must be a positive integer in decimal digits", "number")
+            raise ParamsError(_what_is_wrong(number), "number")
         number = int(digits[1])
     if not 2 <= number <= NUMBER_MAX:
         raise ParamsError("the number must be at least 2 and at most 10^40", "number")
     return number
+
+
+def _what_is_wrong(text: str) -> str:
+    wrong = next((i for i, letter in enumerate(text.strip()) if letter not in "0123456789"), None)
+    if wrong is None or len(text) > 1000:
+        return "the number must be a positive integer of 1 to 100 decimal digits"
+    return f"the number must be a positive integer in decimal digits; place {wrong + 1} is {text.strip()[wrong]!r}"
 
 
 class Factorization(Kind):
@@ -77,6 +85,9 @@ class Factorization(Kind):
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
     Params = FactorizationParams
+
+    def summary(self, params: FactorizationParams) -> list[tuple[str, str]]:
+        return [("Digits", str(len(str(params.number))))]
 
     def split(self, params: FactorizationParams) -> Iterator[list[Any]]:
         number = int(params.number)

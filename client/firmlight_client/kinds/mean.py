@@ -11,9 +11,10 @@ import numpy as np
 from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._exact_sum import PACKED, exact_sums, from_bytes, mean_of, to_bytes, variance_of
 from firmlight_client.kinds._histogram import as_result, histogram, merged
-from firmlight_client.kinds._number_files import SUFFIXES, first_not_finite, read_numbers
+from firmlight_client.kinds._number_files import SUFFIXES, Skipped, first_not_finite, read_numbers
 
 SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
+FIRST_SHOWN = 10
 SUBTASKS_WANTED = 16  # of a small input, so that several workers share it
 
 
@@ -21,10 +22,11 @@ class MeanParams(msgspec.Struct, forbid_unknown_fields=True):
     """Many numbers. Whatever they came as, `numbers` is packed binary64 (little-endian bytes) afterwards."""
 
     numbers: Annotated[
-        Annotated[list[float], msgspec.Meta(min_length=1)] | bytes,
+        Annotated[list[float], msgspec.Meta(min_length=1)]
+        | Annotated[bytes, msgspec.Meta(description="The same as binary64, little-endian, in base64")],
         msgspec.Meta(
             title="Numbers",
-            description="The numbers, each taken as the nearest binary64; or binary64, little-endian, in base64",
+            description="With a decimal point; each is taken as the nearest binary64.",
             examples=[[1, 2.5, -4e3]],
         ),
     ]
@@ -55,15 +57,25 @@ class Mean(Kind):
     Params = MeanParams
     file_suffixes = SUFFIXES
 
-    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any]) -> MeanParams:
+    def load_file(
+        self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None
+    ) -> MeanParams:
         """Read CSV, TSV, text, NPY or XLSX; `_number_files` says how. Raises ParamsError (field `file`)."""
         if data:
             raise ParamsError("give numbers or a file, not both", next(iter(data)))
-        packed = read_numbers(file, name)
+        left_out = Skipped()
+        packed = read_numbers(file, name, left_out)
+        if skipped is not None:
+            skipped += left_out.sentences()
         try:
             return MeanParams(numbers=packed)
         except ParamsError as error:
             raise ParamsError(error.message, "file") from None
+
+    def summary(self, params: MeanParams) -> list[tuple[str, str]]:
+        values = np.frombuffer(params.numbers, PACKED)  # type: ignore[arg-type]  # bytes since __post_init__
+        first = ", ".join(f"{value:.15g}" for value in values[:FIRST_SHOWN])
+        return [("Numbers", f"{values.size:,}"), ("The first", first + (", …" if values.size > FIRST_SHOWN else ""))]
 
     def split(self, params: MeanParams) -> Iterator[bytes]:
         packed = params.numbers

@@ -1,0 +1,262 @@
+"""The form of a new task, made from the kind's schema; what it would come to; and that it makes one task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from accounts.models import User
+from firmlight_client import kinds
+from groups.models import Group, Membership
+from tasks import queue
+from tasks.forms import Json, Lines, Numbers, TaskForm, field_of
+from tasks.models import Task, Worker
+from tasks.services.end import fail_task
+from tests.pages.conftest import beside, read, words
+
+Browser = Callable[..., Client]
+PLAIN = {"title": "", "description": "", "priority": "normal", "hours": "", "subtask_seconds_max": ""}
+
+
+@pytest.fixture
+def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
+    """send("MEAN", numbers="1 2"): what Bob's browser gets for it."""
+
+    def post(kind: str, where: str = "", *, user: User | None = None, htmx: bool = False, **fields: Any) -> Any:
+        own = {name: fields.pop(name) for name in (*PLAIN, "allow_partial", "file", "key") if name in fields}
+        params = {f"param-{name}": value for name, value in fields.items()}
+        data = {"kind": kind, "key": str(uuid4()), **PLAIN, **params, **own}
+        return browser(user or bob, htmx=htmx).post(f"/groups/{group.pk}/tasks/new/{where}", data)
+
+    return post
+
+
+def input_of(task: Task) -> dict[str, Any]:
+    return msgspec.msgpack.decode(queue.get_input(task.group_id, task.pk) or b"")
+
+
+# Fields from a schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "value"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 5}, "3", 3),
+        ({"type": "number"}, "2.5", 2.5),
+        ({"type": "boolean"}, "on", True),
+        ({"type": "string"}, " so ", "so"),
+        ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "3", 3),
+        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "9" * 40, "9" * 40),
+        ({"enum": ["a", 2]}, "2", 2),
+        ({"type": "array", "items": {"type": "string"}}, "a\n\n b ", ["a", "b"]),
+        ({"type": "array", "items": {"type": "number"}}, "1; 2.5\n-3e2", [1.0, 2.5, -300.0]),
+        ({"anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]}, "1", [1.0]),
+        ({"type": "object"}, '{"a": 1}', {"a": 1}),
+        ({"$ref": "#/$defs/Deep"}, "[1]", [1]),
+    ],
+)
+def test_a_property_gets_the_field_that_suits_it(schema: dict[str, Any], given: str, value: Any) -> None:
+    assert field_of("some_name", schema, required=True).clean(given) == value
+
+
+def test_a_field_takes_label_help_bounds_and_example_from_the_schema() -> None:
+    schema = {"type": "integer", "title": "Pages", "description": "How many.", "minimum": 1, "examples": [20]}
+    field = field_of("limit", schema, required=False)
+    assert (field.label, field.help_text, field.required) == ("Pages", "How many.", False)
+    assert (field.widget.attrs["min"], field.widget.attrs["placeholder"]) == (1, "20")
+    assert field_of("some_name", {"type": "string"}, required=True).label == "Some name"
+    assert isinstance(field_of("x", {"type": "array"}, required=True), Json)
+    assert isinstance(field_of("x", {"type": "array", "items": {"type": "string"}}, required=True), Lines)
+    assert isinstance(field_of("x", {"type": "array", "items": {"type": "integer"}}, required=True), Numbers)
+
+
+def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=ECHO")
+    fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
+    assert fields["param-count"]["type"] == "number"
+    assert (fields["param-count"]["min"], fields["param-count"]["max"]) == ("1", "10000000")
+    assert fields["param-collect"]["type"] == "checkbox"
+    assert "How long each of them sleeps, in seconds" in words(answer)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.installed()))
+def test_every_kind_has_a_form_and_a_picture(kind: str, group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind={kind}")
+    assert answer.status_code == 200
+    assert answer.content.decode().count('class="glyph"') == len(kinds.installed())
+
+
+# Sending
+
+
+def test_what_is_typed_becomes_the_kinds_params(send: Callable[..., Any]) -> None:
+    answer = send("CRAWLER", urls="https://a.example/\n\nhttps://b.example/ ", limit="7", title="Two sites")
+    task = Task.objects.get()
+    assert answer.url == f"/tasks/{task.pk}/"
+    assert (task.title, task.kind) == ("Two sites", "CRAWLER")
+    assert input_of(task) == {"urls": ["https://a.example/", "https://b.example/"], "limit": 7, "same_host": False}
+
+
+def test_what_is_left_empty_is_the_kinds_own_default(send: Callable[..., Any]) -> None:
+    send("ECHO", count="5")
+    assert input_of(Task.objects.get()) == {"count": 5, "seconds": 0.0, "collect": False}
+
+
+def test_numbers_come_as_text_or_as_a_file(send: Callable[..., Any]) -> None:
+    send("MEAN", numbers="1, 2\n3")
+    send("MEAN", file=SimpleUploadedFile("a.csv", b"x\n1\n2\n3\n"))
+    first, second = (input_of(task)["numbers"] for task in Task.objects.all())
+    assert first == second
+
+
+def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
+    send("ECHO", count="5", priority="low", allow_partial="on", hours="2", subtask_seconds_max="9", description="why")
+    task = Task.objects.get()
+    assert (task.priority, task.allow_partial, task.subtask_seconds_max, task.description) == ("low", True, 9.0, "why")
+    assert task.deadline and 7190 < (task.deadline - task.created).total_seconds() < 7210
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "field", "sentence"),
+    [
+        ("FACTORIZATION", {"number": "13a"}, "param-number", "the number must be a positive integer in decimal digits"),
+        ("FACTORIZATION", {"number": ""}, "param-number", "This field is required."),
+        ("CRAWLER", {"urls": "https://a.example/\nftp://b"}, "param-urls", "Line 2, “ftp://b”, does not look"),
+        ("CRAWLER", {"urls": "https://a.example/", "limit": "5000"}, "param-limit", "less than or equal to 2000"),
+        ("MEAN", {"numbers": "1 two"}, "param-numbers", "“two” is not a number."),
+        ("MEAN", {"numbers": "1 inf"}, "param-numbers", "number 2 is not finite"),
+        (
+            "MEAN",
+            {"file": SimpleUploadedFile("a.csv", b"x\n1\nwhat\n")},
+            "file",
+            "line 3: &#x27;what&#x27; is not a number",
+        ),
+        ("MEAN", {}, "param-numbers", "required field `numbers`"),
+        ("ECHO", {"count": "5", "subtask_seconds_max": "1e9"}, "subtask_seconds_max", "allows 3605 s at most"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_made(
+    send: Callable[..., Any], kind: str, fields: dict[str, Any], field: str, sentence: str
+) -> None:
+    answer = send(kind, title="kept", **fields)
+    assert answer.status_code == 422
+    assert sentence in beside(answer, field)
+    assert 'value="kept"' in answer.content.decode()
+    assert not Task.objects.exists()
+    assert queue.groups() == []
+
+
+def test_a_form_that_is_sent_twice_makes_one_task(send: Callable[..., Any]) -> None:
+    key = str(uuid4())
+    first, second = (send("ECHO", count="5", key=key) for _ in range(2))
+    assert first.url == second.url == f"/tasks/{Task.objects.get().pk}/"
+
+
+def test_each_form_has_a_key_of_its_own(group: Group, bob: User, browser: Browser) -> None:
+    found = set()
+    for _ in range(2):
+        elements = read(browser(bob).get(f"/groups/{group.pk}/tasks/new/")).elements
+        found |= {attrs["value"] for _, attrs, _ in elements if attrs.get("name") == "key"}
+    assert len(found) == 2
+
+
+def test_high_priority_is_offered_to_those_who_may(group: Group, alice: User, bob: User, browser: Browser) -> None:
+    page = f"/groups/{group.pk}/tasks/new/"
+    assert "High" in words(browser(alice).get(page))
+    assert "High" not in words(browser(bob).get(page))
+
+
+def test_who_only_works_has_no_button_and_no_form(
+    send: Callable[..., Any], group: Group, bob: User, browser: Browser
+) -> None:
+    assert "/tasks/new/" in browser(bob).get(f"/groups/{group.pk}/").content.decode()
+    Group.objects.filter(pk=group.pk).update(submitting="leaders")
+    assert "/tasks/new/" not in browser(bob).get(f"/groups/{group.pk}/").content.decode()
+    assert browser(bob).get(f"/groups/{group.pk}/tasks/new/").status_code == 403
+    assert send("ECHO", count="5").status_code == 403
+    assert send("ECHO", "preview/", count="5").status_code == 403
+    assert not Task.objects.exists()
+
+
+def test_a_kind_that_is_not_there_is_named(group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=%3Cb%3E")
+    assert answer.status_code == 400
+    assert "<b>" not in answer.content.decode()
+
+
+# Before it is sent
+
+
+def test_the_preview_tells_what_it_comes_to_and_stores_nothing(
+    send: Callable[..., Any], group: Group, laptop: Worker
+) -> None:
+    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
+    seen = words(send("ECHO", "preview/", htmx=True, count="12"))
+    assert "Subtasks 12" in seen
+    assert "laptop alice" in seen
+    assert "not known: no task of this kind was finished here lately" in seen
+    assert not Task.objects.exists()
+
+
+def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(send: Callable[..., Any]) -> None:
+    content = b"temp\n" + b"1.5\n2.5\nn/a\n\n" + b"3.5\n"
+    seen = words(send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", content)))
+    assert "Numbers 3" in seen
+    assert "The first 1.5, 2.5, 3.5" in seen
+    assert "Left out of the file: 3 things" in seen
+    for sentence in ("line 1 is a heading", "line 4 says &#x27;n/a&#x27;", "1 cell is empty"):
+        assert sentence in seen
+
+
+def test_the_preview_of_what_is_wrong_says_what(send: Callable[..., Any]) -> None:
+    answer = send("FACTORIZATION", "preview/", htmx=True, number="x")
+    assert answer.status_code == 422
+    assert "Number: the number must be" in words(answer)
+
+
+def test_without_script_the_preview_is_the_page_with_all_that_was_typed(send: Callable[..., Any]) -> None:
+    answer = send("ECHO", "preview/", count="12", title="Twelve")
+    assert answer.status_code == 200
+    assert "Subtasks 12" in words(answer)
+    assert 'value="Twelve"' in answer.content.decode()
+
+
+# Again
+
+
+def test_submit_again_fills_in_settings_and_the_input_that_is_held(
+    split: Callable[..., Task], group: Group, bob: User, browser: Browser
+) -> None:
+    task = split(count=7, priority="low")
+    fail_task(task, "subtask_failed", "It did not work.")
+    page = browser(bob).get(f"/tasks/{task.pk}/").content.decode()
+    assert f"/groups/{group.pk}/tasks/new/?again={task.pk}" in page
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
+    fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
+    assert fields["param-count"]["value"] == "7"
+    assert fields["title"]["value"] == task.title
+    assert "So is its input, which is still held." in words(answer)
+    queue.drop_group(group.pk)
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
+    assert "Its input is no longer held: give it again." in words(answer)
+
+
+def test_a_task_of_another_group_fills_in_nothing(split: Callable[..., Task], carol: User, browser: Browser) -> None:
+    task = split(count=7)
+    hers = Group.objects.create(name="Hers", name_key="hers")
+    Membership.objects.create(group=hers, user=carol, role="owner")
+    answer = browser(carol).get(f"/groups/{hers.pk}/tasks/new/?again={task.pk}")
+    assert "are filled in" not in words(answer)
+
+
+def test_a_form_needs_no_more_than_the_kinds_say(bob: User) -> None:
+    for kind in kinds.installed().values():
+        form = TaskForm(kind, {**PLAIN, "key": "k"}, leads=False)
+        needed = kinds.params_schema(kind).get("required", []) if not kind.file_suffixes else []
+        assert not form.is_valid() if needed else form.is_valid()
