@@ -1,0 +1,51 @@
+"""`firmlight`: log in, lend this machine, submit tasks, collect results. A module for each group of commands.
+
+Exit code 0 done, 1 failed, 2 wrong use. Tokens and passwords never go on a command line: other users of the
+machine can read those. Heavy modules are imported by the commands that need them.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from firmlight_client import __version__
+from firmlight_client.addresses import BadAddress
+from firmlight_client.cli import groups, login, tasks, work, workers
+from firmlight_client.errors import FirmlightClientError
+
+app = typer.Typer(
+    help="Pool a group's computers: lend yours, use theirs.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+COMMANDS = (  # in the order of `firmlight --help`
+    *(login.login, login.logout, login.whoami, groups.groups, work.work),
+    *(tasks.submit, tasks.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
+    *(workers.workers, workers.drain),
+)
+for command in COMMANDS:
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def about(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script. What a user can understand is one line, without a traceback."""
+    try:
+        app()
+    except (FirmlightClientError, BadAddress, OSError) as error:
+        message = " ".join(str(error).split()) or type(error).__name__
+        typer.echo(f"firmlight: {message}", err=True)
+        sys.exit(1)

@@ -1,0 +1,35 @@
+"""Your machines, as the server sees them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from firmlight_client.cli.words import AsJson
+
+
+def workers(
+    let_back: Annotated[
+        str, typer.Option(metavar="NAME_OR_ID", help="End the suspension of this worker: it gets work again.")
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """List your workers, or let a suspended one back."""
+    from firmlight_client import session
+    from firmlight_client.reports import worker_lines
+
+    with session.client() as user:
+        rows = [user.let_back(let_back)] if let_back else user.workers()
+        for line in map(json.dumps, rows) if as_json else worker_lines(rows):
+            typer.echo(line)
+
+
+def drain(worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")]) -> None:
+    """Have a worker finish what it holds, and leave."""
+    from firmlight_client import session
+
+    with session.client() as user:
+        user.drain(worker)
+        typer.echo(f"{worker} finishes what it holds, and leaves.")
