@@ -49,3 +49,36 @@ class WrongPassword(Invalid):
 
     def __init__(self, field: str = "password") -> None:
         super().__init__(fields={field: ["This is not your password."]})
+
+
+# What a program hears that waits to be let in (RFC 8628, 3.5); the codes are the standard's
+
+
+class AuthorizationPending(FirmlightError):
+    """Nobody has answered yet: ask again after `interval`."""
+
+    code, message = "authorization_pending", "Nobody has confirmed the code yet."
+
+
+class SlowDown(FirmlightError):
+    """It asks more often than `interval` says: five seconds more from now on."""
+
+    code, message = "slow_down", "Ask less often."
+
+
+class DeviceDenied(FirmlightError):
+    """Somebody has looked at it and said no."""
+
+    code, message = "access_denied", "The code was denied in the browser."
+
+
+class DeviceExpired(FirmlightError):
+    """Too late, taken already, or never asked."""
+
+    code, message = "expired_token", "The code is not good any more. Start anew."
+
+
+class NoSuchCode(FirmlightError):
+    """What was typed is no code that waits for an answer."""
+
+    code, message = "no_such_code", "No machine waits with this code now. It may have expired: start it anew there."

@@ -71,3 +71,19 @@ class TokenForm(PageForm):
 
 class DeletionForm(PageForm):
     password = forms.CharField(label="Your password", max_length=1024, strip=False, widget=Password())
+
+
+class CodeForm(PageForm):
+    code = forms.CharField(
+        label="Code",
+        max_length=20,
+        help_text="Eight letters; the terminal shows them.",
+        widget=forms.TextInput(
+            attrs={
+                "class": "input input-mono",
+                "autocomplete": "off",
+                "autocapitalize": "characters",
+                "spellcheck": "false",
+            }
+        ),
+    )

@@ -139,6 +139,42 @@ class Session(models.Model):
         return f"{self.device or 'unknown device'}, since {self.created:%Y-%m-%d %H:%M}"
 
 
+USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels: no words come about (RFC 8628, 6.1)
+USER_CODE_LENGTH = 8
+PENDING, CONFIRMED, DENIED, TAKEN = "pending", "confirmed", "denied", "taken"
+WORKER, USER = "worker", "user"
+
+
+class DeviceRequest(models.Model):
+    """A program without a browser asks to be let in (RFC 8628). It knows the device code, kept as its digest; people
+    type the user code. It moves once: pending to confirmed or denied, confirmed to taken.
+    """
+
+    id = uuid_key()
+    digest = models.CharField(max_length=64, unique=True)
+    user_code = models.CharField(max_length=USER_CODE_LENGTH, unique=True)
+    scope = models.CharField(max_length=6, choices=[(s, s) for s in (WORKER, USER)])
+    name = models.CharField(max_length=64)
+    agent = models.CharField(max_length=DEVICE_MAX, blank=True)
+    address = models.CharField(max_length=45, blank=True)
+    status = models.CharField(max_length=9, default=PENDING)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="device_requests")
+    created = models.DateTimeField(default=timezone.now)
+    expires = models.DateTimeField(db_index=True)
+
+    class Meta:
+        ordering = ("-created", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def shown_code(self) -> str:
+        """As people compare it: BCDF-GHJK."""
+        half = USER_CODE_LENGTH // 2
+        return f"{self.user_code[:half]}-{self.user_code[half:]}"
+
+
 class WorkerTokenQuerySet(models.QuerySet["WorkerToken"]):
     def live(self) -> WorkerTokenQuerySet:
         return self.filter(revoked=None)

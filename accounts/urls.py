@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts import api
+from accounts import api, device_api
 
 urlpatterns = [
     path("auth/register/", api.RegisterView.as_view(), name="register"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("auth/password-reset/", api.PasswordResetView.as_view(), name="password-reset"),
     path("auth/password-reset/confirm/", api.PasswordResetConfirmView.as_view(), name="password-reset-confirm"),
     path("auth/email/confirm/", api.EmailConfirmView.as_view(), name="email-confirm"),
+    path("auth/device/", device_api.DeviceView.as_view(), name="device-ask"),
+    path("auth/device/token/", device_api.DeviceTokenView.as_view(), name="device-token"),
     path("sessions/", api.SessionsView.as_view(), name="sessions"),
     path("sessions/<uuid:pk>/", api.SessionView.as_view(), name="session"),
     path("users/", api.PeopleView.as_view(), name="people"),

@@ -24,6 +24,7 @@ urlpatterns = [
     path("profile/sessions/<uuid:pk>/end/", devices.end_session, name="end-session"),
     path("profile/tokens/", devices.tokens, name="tokens"),
     path("profile/tokens/<uuid:pk>/revoke/", devices.revoke_token, name="revoke-token"),
+    path("device/", devices.device, name="device"),
     path("notifications/read/", telling.read_all, name="read-all"),
     path("notifications/delete/", telling.delete_all, name="delete-all"),
     path("notifications/<uuid:pk>/read/", telling.read, name="read"),

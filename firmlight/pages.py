@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
-from firmlight import documents
+from firmlight import client_wheel, documents
 
 
 @require_safe
@@ -57,3 +57,19 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
     return render(request, "pages/terms.html")
+
+
+@require_safe
+def downloads(request: HttpRequest) -> HttpResponse:
+    """What the server hands out: the client, with its fingerprint. pip reads it, too (PEP 503)."""
+    return render(request, "pages/downloads.html", {"wheel": client_wheel.find()})
+
+
+@require_safe
+def download(request: HttpRequest, name: str) -> FileResponse:
+    """The wheel of this name."""
+    wheel = client_wheel.find()
+    if wheel is None or name != wheel.name:
+        raise Http404
+    headers = {"ETag": f'"{wheel.sha256}"'}
+    return FileResponse(wheel.path.open("rb"), content_type="application/octet-stream", headers=headers)

@@ -140,6 +140,10 @@ MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)  # letters asked for: forg
 SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
 UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
 INVITE_PER_HOUR_MAX = whole("INVITE_PER_HOUR_MAX", 600, 1)
+DEVICE_MINUTES = number("DEVICE_MINUTES", 10, 0.1)  # so long a code waits for its answer
+DEVICE_POLL_SECONDS = number("DEVICE_POLL_SECONDS", 2, 0.1)  # a program that waits asks no more often
+DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask to be let in
+DEVICE_CODE_PER_MINUTE_MAX = whole("DEVICE_CODE_PER_MINUTE_MAX", 30, 1)  # codes that one user types
 JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
 SEARCH_PER_MINUTE_MAX = whole("SEARCH_PER_MINUTE_MAX", 300, 1)
 
@@ -249,6 +253,7 @@ LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
+CLIENT_ROOT = Path(env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client")))  # the wheel that is handed out
 STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

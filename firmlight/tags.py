@@ -153,6 +153,12 @@ def device(user_agent: str) -> str:
 
 
 @register.filter
+def spelled(code: str) -> str:
+    """B C D F: for who listens"""
+    return " ".join(code)
+
+
+@register.filter
 def spaced(count: int) -> str:
     """12,345"""
     return f"{count:,}"

@@ -25,6 +25,8 @@ SCOPES = {
     "register": ("REGISTER_PER_HOUR_MAX", HOUR),
     "refresh": ("REFRESH_PER_MINUTE_MAX", MINUTE),
     "mail": ("MAIL_PER_HOUR_MAX", HOUR),
+    "device": ("DEVICE_PER_HOUR_MAX", HOUR),
+    "device_code": ("DEVICE_CODE_PER_MINUTE_MAX", MINUTE),
     "submit": ("SUBMIT_PER_MINUTE_MAX", MINUTE),
     "upload": ("UPLOAD_PER_MINUTE_MAX", MINUTE),
     "invite": ("INVITE_PER_HOUR_MAX", HOUR),

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
-from accounts.services import purge_sessions
+from accounts.services import purge_device_requests, purge_sessions
 from tasks.services import conclude as concluding
 from tasks.services import split as splitting
 from tasks.services import sweep as sweeping
@@ -39,6 +39,7 @@ def purge() -> None:
     """Hourly: forget what is over."""
     sweeping.purge()
     purge_sessions()
+    purge_device_requests()
     purge_notifications()
     purge_entries()
     forget_machines()

@@ -2,12 +2,17 @@
 
 from django.urls import path
 
-from tasks.views import group, new, result, task
+from tasks.views import group, new, result, task, workers
 
 urlpatterns = [
     path("groups/<uuid:pk>/", group.group, name="group"),
     path("groups/<uuid:pk>/tasks/new/", new.new, name="new-task"),
     path("groups/<uuid:pk>/tasks/new/preview/", new.preview, name="preview-task"),
+    path("workers/", workers.mine, name="workers"),
+    path("workers/get/", workers.get_worker, name="get-worker"),
+    path("workers/get/appeared/", workers.appeared, name="appeared"),
+    path("workers/<uuid:pk>/drain/", workers.drain, name="drain-worker"),
+    path("workers/<uuid:pk>/let-back/", workers.let_back, name="let-back"),
     path("tasks/", group.mine, name="my-tasks"),
     path("tasks/<uuid:pk>/", task.task, name="task"),
     path("tasks/<uuid:pk>/events/", task.events, name="task-events"),

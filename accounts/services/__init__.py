@@ -3,6 +3,7 @@
 from accounts.services.addresses import change_email, confirm_email, send_confirmation
 from accounts.services.blocking import block_user, unblock_user
 from accounts.services.browser import close_browser_session, open_browser_session
+from accounts.services.devices import ask_to_be_let_in, let_in, purge_device_requests, take, turn_away, waiting
 from accounts.services.leaving import delete_account, remove_user
 from accounts.services.logging_in import check_credentials
 from accounts.services.passwords import ask_password_reset, change_password, reset_password
@@ -22,6 +23,7 @@ from accounts.services.worker_tokens import create_worker_token, revoke_worker_t
 
 __all__ = [
     "ask_password_reset",
+    "ask_to_be_let_in",
     "block_user",
     "change_email",
     "change_password",
@@ -32,10 +34,12 @@ __all__ = [
     "delete_account",
     "end_all_sessions",
     "end_session",
+    "let_in",
     "log_out",
     "note_use",
     "open_browser_session",
     "open_session",
+    "purge_device_requests",
     "purge_sessions",
     "refresh_session",
     "register",
@@ -44,6 +48,9 @@ __all__ = [
     "revoke_worker_token",
     "send_confirmation",
     "sessions_of",
+    "take",
+    "turn_away",
     "unblock_user",
     "update_profile",
+    "waiting",
 ]

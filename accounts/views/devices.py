@@ -6,13 +6,15 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import selectors, services
-from accounts.forms import TokenForm
+from accounts.forms import CodeForm, TokenForm
+from accounts.models import DeviceRequest
 from accounts.services.browser import browser_session
 from firmlight.errors import NotFound
-from firmlight.web import PageRequest, Question, go, question, show, signed_in
+from firmlight.web import PageRequest, Question, go, limited, question, show, signed_in
 
 
 @signed_in
@@ -72,3 +74,30 @@ def revoke_token(request: PageRequest, pk: UUID) -> HttpResponse:
     title = f"Revoke the token of {token.name}?"
     asks = Question(title=title, says=says, verb="Revoke the token", keep="Keep it")
     return question(request, asks, leads_back="page:tokens")
+
+
+@signed_in
+def device(request: PageRequest) -> HttpResponse:
+    """A program waits with a code: who asks, and yes or no. Looking at it alone lets nobody in."""
+    typed = request.POST.get("code") or request.GET.get("code")
+    form = CodeForm({"code": typed} if typed else None)
+    if not form.does(limited("device_code", request, services.waiting)):
+        return show(request, "accounts/device.html", form)
+    found = form.outcome
+    if request.method == "POST" and "answer" in request.POST:
+        return _answered(request, found)
+    return show(request, "accounts/device_asks.html", asked=found, minutes=minutes_left(found))
+
+
+def _answered(request: PageRequest, asked: DeviceRequest) -> HttpResponse:
+    if request.POST["answer"] == "yes":
+        services.let_in(user=request.user, code=asked.user_code)
+        messages.success(request, f"{asked.name} is let in: go on in its terminal.")
+        return go(request, "page:get-worker")
+    services.turn_away(user=request.user, code=asked.user_code)
+    messages.success(request, f"{asked.name} is turned away.")
+    return go(request, "page:workers")
+
+
+def minutes_left(asked: DeviceRequest) -> int:
+    return max(1, int((asked.expires - timezone.now()).total_seconds() // 60))

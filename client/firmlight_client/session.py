@@ -13,7 +13,10 @@ from firmlight_client.errors import FirmlightClientError
 from firmlight_client.tokens import FileTokens, Login, LoginFile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firmlight_client.api import Client
+    from firmlight_client.device import Code
 
 LOG_IN_FIRST = "Nobody is logged in here: run `firmlight login URL`, or set FIRMLIGHT_URL and FIRMLIGHT_TOKEN."
 
@@ -51,7 +54,7 @@ def client() -> Client:
         return Client(url, token)
     if not login.access:
         if login.worker_token:
-            raise FirmlightClientError("Only a worker token is kept here; log in with user name and password for this.")
+            raise FirmlightClientError("What is kept here can work and nothing else. For more: firmlight login URL")
         _nobody()
     return Client(url, tokens=FileTokens(login_file()))
 
@@ -67,12 +70,26 @@ def log_in(url: str, username: str, password: str) -> Login:
     from firmlight_client.api import Client
 
     with Client.login(url, username, password) as user:
-        worker = user.create_worker_token(socket.gethostname()[:64] or "worker")
+        worker = user.create_worker_token(machine_name())
         login = Login(url=user.transport.url, username=user.me()["username"])
         login.worker_token, login.worker_token_id = worker["token"], str(worker["id"])
         pair = user.pair
         login.access, login.refresh = pair.access, pair.refresh
     return keep(login)
+
+
+def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -> Login:
+    """Log in with a code that somebody confirms in a browser. Raises ApiError, FirmlightClientError."""
+    from firmlight_client import device
+
+    found = device.let_in(url, machine_name(), "worker" if only_work else "user", show)
+    login = Login(url=url, username=found.username, access=found.access or "", refresh=found.refresh or "")
+    login.worker_token, login.worker_token_id = found.worker_token, found.worker_token_id
+    return keep(login)
+
+
+def machine_name() -> str:
+    return socket.gethostname()[:64] or "worker"
 
 
 def keep(login: Login) -> Login:

@@ -34,6 +34,7 @@ def _prepare() -> None:
     _reach_database()
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
     _collect_static()
+    _build_client()
 
 
 def _reach_database() -> None:
@@ -57,6 +58,12 @@ def _collect_static() -> None:
         return
     call_command("collectstatic", interactive=False, verbosity=0, skip_checks=True)
     stamp.write_text(found)
+
+
+def _build_client() -> None:
+    from firmlight import client_wheel
+
+    client_wheel.build()
 
 
 def _fingerprint() -> str:

@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
+from firmlight_client import device
 from firmlight_client.tokens import LoginFile
 from firmlight_client.typed import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
@@ -192,10 +194,57 @@ def test_a_wrong_password_is_said_and_nothing_is_kept(web: WebPeer) -> None:
     assert not home().path.exists()
 
 
+PENDING: tuple[int, Any] = 400, {"code": "authorization_pending", "message": "Nobody has confirmed the code yet."}
+GRANTED = {"user": {"id": "u1", "username": "alice"}, "worker_token": "flw_1", "worker_token_id": "wt1"}
+
+
+def test_a_code_is_shown_and_confirmed_elsewhere(web: WebPeer) -> None:
+    web.device_answers = [PENDING, (200, {**GRANTED, "access": web.access, "refresh": web.refresh})]
+    done = firmlight("login", web.url)
+    assert f"{web.url}/device/?code=BCDF-GHJK" in done.stdout
+    assert "BCDF-GHJK" in done.stdout.splitlines()[3]
+    assert done.stdout.endswith(f"Logged in to {web.url} as alice.\n")
+    assert web.asked[0][2]["scope"] == "user"
+    assert home().load().worker_token == "flw_1"
+    assert home().path.stat().st_mode & 0o77 == 0
+    assert firmlight("whoami").stdout == f"alice at {web.url}\n"
+
+
+def test_a_machine_may_ask_to_work_and_nothing_else(web: WebPeer) -> None:
+    web.device_answers = [(200, {**GRANTED, "access": None, "refresh": None})]
+    done = firmlight("login", web.url, "--worker", "--json")
+    shown, told = map(json.loads, done.stdout.splitlines())
+    assert (shown["event"], shown["user_code"]) == ("confirm", "BCDF-GHJK")
+    assert told == {"event": "logged_in", "url": web.url, "username": "alice"}
+    assert web.asked[0][2]["scope"] == "worker"
+    kept = home().load()
+    assert (kept.worker_token, kept.access) == ("flw_1", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [("access_denied", "The code was denied."), ("expired_token", "The code is not good any more.")],
+)
+def test_what_ends_the_wait_is_said_and_nothing_is_kept(web: WebPeer, code: str, said: str) -> None:
+    web.device_answers = [PENDING, (400, {"code": code, "message": said})]
+    done = firmlight("login", web.url)
+    assert (done.returncode, done.stderr) == (1, f"firmlight: {said}\n")
+    assert not home().path.exists()
+
+
+def test_who_is_told_to_slow_down_does(web: WebPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(device.time, "sleep", pauses.append)
+    slow: tuple[int, Any] = 400, {"code": "slow_down", "message": "Ask less often."}
+    web.device_answers = [PENDING, slow, PENDING, (200, {**GRANTED, "access": None, "refresh": None})]
+    assert firmlight("login", web.url, "--worker").returncode == 0
+    assert pauses == [0, 0, 5, 5]
+
+
 def test_a_worker_token_may_be_kept_alone(web: WebPeer) -> None:
     assert firmlight("login", web.url, "--token-stdin", stdin="flw_other\n").returncode == 0
     assert home().load().worker_token == "flw_other"
-    assert "Only a worker token" in firmlight("whoami").stderr
+    assert "can work and nothing else" in firmlight("whoami").stderr
 
 
 def test_help_comes_at_once() -> None:

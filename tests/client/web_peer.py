@@ -20,6 +20,7 @@ AFTER = {"cancel": "cancelled", "pause": "paused", "resume": "running"}
 class WebPeer:
     """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it takes now.
 
+    `device_answers`: what a program that waits to be let in hears, one after the other.
     `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
 
@@ -29,6 +30,7 @@ class WebPeer:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.results: dict[str, Answer] = {}
         self.workers: dict[str, dict[str, Any]] = {}
+        self.device_answers: list[Answer] = []
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
         self.lines: list[asyncio.Event] = []
         config = uvicorn.Config(
@@ -108,6 +110,13 @@ class WebPeer:
             if body["password"] != "right":
                 return 401, {"code": "bad_credentials", "message": "User name or password is wrong."}
             return 200, {"user": {"username": "alice"}, "access": self.access, "refresh": self.refresh}
+        if path == "auth/device/":
+            return 200, {
+                **{"device_code": "d1", "user_code": "BCDF-GHJK", "verification_uri": f"{self.url}/device/"},
+                **{"verification_uri_complete": f"{self.url}/device/?code=BCDF-GHJK", "expires_in": 30, "interval": 0},
+            }
+        if path == "auth/device/token/":
+            return self.device_answers.pop(0)
         if not knows:
             return 401, {"code": "not_authenticated", "message": "Log in first."}
         return self._known(method, path, body)

@@ -75,6 +75,7 @@ class World:
             "slug": "protocol",
             "uid": "nobody",
             "token": "none",
+            "name": "none",
             "code": self.code,
             "user": self.people["other"].pk,
         }

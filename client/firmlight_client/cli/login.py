@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from firmlight_client.addresses import server_url
 from firmlight_client.cli.words import AsJson
 
+if TYPE_CHECKING:
+    from firmlight_client.device import Code
+    from firmlight_client.tokens import Login
+
 
 def login(
     url: Annotated[str, typer.Argument(help="Address of the server: https://example.org")],
-    username: Annotated[str, typer.Option(help="User name or e-mail address; asked for if missing.")] = "",
+    username: Annotated[
+        str, typer.Option(help="Log in with a password instead of a code: user name or e-mail address.")
+    ] = "",
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Keep a worker token read from stdin.")] = False,
+    worker: Annotated[bool, typer.Option("--worker", help="Let this machine work, and nothing else.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Log in, and let this machine work for you."""
+    """Log in, and let this machine work for you: a code is shown here, and confirmed in a browser."""
     from firmlight_client import session
     from firmlight_client.tokens import Login
 
@@ -27,10 +35,32 @@ def login(
         session.keep(Login(url=address, worker_token=_first_line("a worker token")))
         typer.echo(f"This machine may now work for {address}: firmlight work")
         return
-    username = username or typer.prompt("User name or e-mail")
-    password = _first_line("a password") if password_stdin else typer.prompt("Password", hide_input=True)
-    kept = session.log_in(address, username, password)
-    typer.echo(f"Logged in to {kept.url} as {kept.username}.")
+    if username or password_stdin:
+        username = username or typer.prompt("User name or e-mail")
+        password = _first_line("a password") if password_stdin else typer.prompt("Password", hide_input=True)
+        kept = session.log_in(address, username, password)
+    else:
+        kept = session.log_in_by_code(address, _show_as_json if as_json else _show, only_work=worker)
+    _tell(kept, as_json=as_json)
+
+
+def _show(code: Code) -> None:
+    typer.echo(f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n")
+    typer.echo(f"It is good for {code.expires_in / 60:.0f} minutes. Waiting …")
+
+
+def _show_as_json(code: Code) -> None:
+    shown = {name: getattr(code, name) for name in ("user_code", "verification_uri", "verification_uri_complete")}
+    typer.echo(json.dumps({"event": "confirm", **shown, "expires_in": code.expires_in}))
+
+
+def _tell(kept: Login, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"event": "logged_in", "url": kept.url, "username": kept.username}))
+    elif kept.access:
+        typer.echo(f"Logged in to {kept.url} as {kept.username}.")
+    else:
+        typer.echo(f"This machine may now work for {kept.username} at {kept.url}: firmlight work")
 
 
 def _first_line(what: str) -> str:

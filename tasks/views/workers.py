@@ -1,0 +1,82 @@
+"""One's own machines: how to get one to work, and what they do."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_POST, require_safe
+
+from firmlight import client_wheel
+from firmlight.errors import NotFound
+from firmlight.web import PageRequest, Question, go, question, show, signed_in
+from tasks import presence
+from tasks.models import Worker
+from tasks.services import workers as services
+
+
+@signed_in
+@require_safe
+def mine(request: PageRequest) -> HttpResponse:
+    """My workers; htmx gets the rows."""
+    template = "tasks/workers/_rows.html" if request.htmx else "tasks/workers/page.html"
+    return show(request, template, workers=presence.mine(request.user))
+
+
+@signed_in
+@require_safe
+def get_worker(request: PageRequest) -> HttpResponse:
+    """Step by step; the last step is that it appears."""
+    wheel = client_wheel.find()
+    facts = {"server": server_of(request), "wheel": wheel, "since": int(time.time())}
+    return show(request, "tasks/workers/get.html", **facts, appeared=[])
+
+
+@signed_in
+@require_safe
+def appeared(request: PageRequest) -> HttpResponse:
+    """The workers that came since that page was opened."""
+    since = _moment(request.GET.get("since", ""))
+    here = [one for one in presence.mine(request.user) if one.here and one.worker.last_seen >= since]
+    return show(request, "tasks/workers/_appeared.html", appeared=here, since=int(since.timestamp()))
+
+
+def _moment(text: str) -> datetime:
+    seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else int(time.time())
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def server_of(request: HttpRequest) -> str:
+    """The address under which the reader has reached this server; his machines can, too."""
+    return f"{request.scheme}://{request.get_host()}"
+
+
+def _own(request: PageRequest, pk: UUID) -> Worker:
+    found = Worker.objects.filter(pk=pk, owner=request.user).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+@signed_in
+def drain(request: PageRequest, pk: UUID) -> HttpResponse:
+    worker = _own(request, pk)
+    if request.method == "POST":
+        services.drain(worker, by=request.user)
+        messages.success(request, f"{worker.name} finishes what it holds, and leaves.")
+        return go(request, "page:workers")
+    says = "It finishes what it holds, takes nothing more, and its program ends."
+    asks = Question(title=f"Let {worker.name} leave?", says=says, verb="Let it leave", keep="Keep it")
+    return question(request, asks, leads_back="page:workers")
+
+
+@signed_in
+@require_POST
+def let_back(request: PageRequest, pk: UUID) -> HttpResponse:
+    worker = _own(request, pk)
+    services.let_back(worker, by=request.user)
+    messages.success(request, f"{worker.name} gets work again.")
+    return go(request, "page:workers")

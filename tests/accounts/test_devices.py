@@ -1,0 +1,212 @@
+"""The device flow: a program without a browser is let in by somebody who has one, once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+from rest_framework.test import APIClient
+
+from accounts import services
+from accounts.errors import NoSuchCode, TooManyTokens
+from accounts.models import AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
+from firmlight.errors import FirmlightError
+from tests.pages.conftest import words
+
+Ask = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def impatient(settings: Settings) -> None:
+    settings.DEVICE_POLL_SECONDS = 0
+
+
+@pytest.fixture
+def ask(db: None) -> Ask:
+    def post(name: str = "pi", scope: str = "worker", status: int = 200) -> dict[str, Any]:
+        answer = APIClient().post("/api/auth/device/", {"name": name, "scope": scope}, headers={"User-Agent": "fl/1"})
+        assert answer.status_code == status, answer.content
+        return answer.json()
+
+    return post
+
+
+def take(device_code: str, status: int = 200) -> dict[str, Any]:
+    answer = APIClient().post("/api/auth/device/token/", {"device_code": device_code})
+    assert answer.status_code == status, answer.content
+    return answer.json()
+
+
+@pytest.fixture
+def browser(db: None) -> Callable[[User], Client]:
+    def open_one(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="accounts.backends.LoginBackend")
+        return client
+
+    return open_one
+
+
+def test_who_asks_gets_a_code_for_people_and_one_for_itself(ask: Ask) -> None:
+    found = ask()
+    assert len(found["user_code"]) == 9 and found["user_code"][4] == "-"
+    assert not set(found["user_code"]) & set("AEIOU0123456789")
+    assert found["verification_uri_complete"] == f"{found['verification_uri']}?code={found['user_code']}"
+    assert found["verification_uri"].startswith("http://testserver/device/"), "the address under which it was asked"
+    assert found["expires_in"] == 600
+    row = DeviceRequest.objects.get()
+    assert found["device_code"] not in (row.digest, row.user_code), "kept nowhere"
+
+
+def test_until_somebody_answers_it_waits(ask: Ask) -> None:
+    assert take(ask()["device_code"], 400)["code"] == "authorization_pending"
+
+
+def test_a_machine_that_may_only_work_gets_a_worker_token_once(ask: Ask, bob: User) -> None:
+    code = ask()["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    found = take(code)
+    assert found["user"]["username"] == "bob"
+    assert (found["access"], found["refresh"]) == (None, None)
+    assert WorkerToken.objects.get().name == "pi"
+    assert APIClient().get(
+        "/api/users/me/", headers={"Authorization": f"Bearer {found['worker_token']}"}
+    ).status_code in (401, 403)
+    assert take(code, 400)["code"] == "expired_token"
+    assert not Session.objects.exists()
+
+
+def test_a_program_that_may_act_gets_a_session_too(ask: Ask, bob: User) -> None:
+    code = ask(scope="user")["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    found = take(code)
+    me = APIClient().get("/api/users/me/", headers={"Authorization": f"Bearer {found['access']}"})
+    assert me.json()["username"] == "bob"
+    assert Session.objects.get().device == "fl/1"
+    assert WorkerToken.objects.get().id.hex == found["worker_token_id"].replace("-", "")
+
+
+def test_who_is_turned_away_hears_so(ask: Ask, bob: User) -> None:
+    code = ask()["device_code"]
+    services.turn_away(user=bob, code=DeviceRequest.objects.get().user_code)
+    assert take(code, 400)["code"] == "access_denied"
+    assert not WorkerToken.objects.exists()
+
+
+def test_a_code_is_answered_once(ask: Ask, alice: User, bob: User) -> None:
+    ask()
+    code = DeviceRequest.objects.get().user_code
+    services.let_in(user=bob, code=code)
+    for answer in (services.let_in, services.turn_away):
+        with pytest.raises(NoSuchCode):
+            answer(user=alice, code=code)
+    assert DeviceRequest.objects.get().user == bob
+
+
+def test_of_two_answers_at_the_same_moment_one_counts(
+    ask: Ask, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked, and found it waiting."""
+    ask()
+    found = DeviceRequest.objects.get()
+    monkeypatch.setattr(services.devices, "waiting", lambda code: found)
+    services.turn_away(user=bob, code="")
+    with pytest.raises(NoSuchCode):
+        services.let_in(user=alice, code="")
+    assert DeviceRequest.objects.get().status == "denied"
+
+
+def test_what_has_expired_is_good_for_nothing_and_is_purged(ask: Ask, bob: User) -> None:
+    code = ask()["device_code"]
+    DeviceRequest.objects.update(expires=timezone.now() - timedelta(seconds=1))
+    assert take(code, 400)["code"] == "expired_token"
+    with pytest.raises(NoSuchCode):
+        services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    assert services.purge_device_requests() == 1
+    assert take("never asked", 400)["code"] == "expired_token"
+
+
+def test_who_asks_too_often_is_told_to_slow_down(ask: Ask, settings: Settings) -> None:
+    settings.DEVICE_POLL_SECONDS = 60
+    code = ask()["device_code"]
+    assert take(code, 400)["code"] == "authorization_pending"
+    assert take(code, 400)["code"] == "slow_down"
+
+
+def test_a_blocked_user_lets_nobody_in(ask: Ask, bob: User) -> None:
+    code = ask()["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert take(code, 400)["code"] == "access_denied"
+
+
+def test_with_as_many_tokens_as_there_may_be_it_says_so(ask: Ask, bob: User, settings: Settings) -> None:
+    settings.WORKER_TOKENS_PER_USER_MAX = 0
+    code = ask()["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    assert take(code, 409)["code"] == TooManyTokens.code
+
+
+def test_programs_that_ask_are_counted(ask: Ask, settings: Settings) -> None:
+    settings.DEVICE_PER_HOUR_MAX = 1
+    ask()
+    assert ask(status=429)["code"] == "throttled"
+
+
+@pytest.mark.parametrize("scope", ["admin", ""])
+def test_a_scope_that_is_none_is_refused(ask: Ask, scope: str) -> None:
+    assert "scope" in ask(scope=scope, status=400)["fields"]
+
+
+# In the browser
+
+
+def test_looking_lets_nobody_in_and_a_yes_does(ask: Ask, bob: User, browser: Callable[[User], Client]) -> None:
+    found, his = ask(name="<b>pi</b>"), browser(bob)
+    seen = his.get(f"/device/?code={found['user_code'].lower()}")
+    assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
+    assert found["user_code"] in words(seen)
+    assert "it cannot read your groups" in words(seen)
+    assert DeviceRequest.objects.get().status == "pending"
+    answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
+    assert answer.url == "/workers/get/"
+    assert take(found["device_code"])["user"]["username"] == "bob"
+    assert Notification.objects.get().text == "<b>pi</b> may now work for you."
+    assert AuditEntry.objects.get(action="device_confirmed").actor_name == "bob"
+
+
+def test_a_no_turns_it_away(ask: Ask, bob: User, browser: Callable[[User], Client]) -> None:
+    found = ask(scope="user")
+    assert "act in your name" in words(browser(bob).get(f"/device/?code={found['user_code']}"))
+    browser(bob).post("/device/", {"code": found["user_code"], "answer": "no"})
+    assert take(found["device_code"], 400)["code"] == "access_denied"
+
+
+def test_a_code_that_nobody_waits_with_is_said_to_be_none(bob: User, browser: Callable[[User], Client]) -> None:
+    answer = browser(bob).post("/device/", {"code": "BCDF-GHJK"})
+    assert answer.status_code == 422
+    assert "No machine waits with this code now." in words(answer)
+
+
+def test_codes_cannot_be_tried_for_ever(bob: User, browser: Callable[[User], Client], settings: Settings) -> None:
+    settings.DEVICE_CODE_PER_MINUTE_MAX = 2
+    his = browser(bob)
+    assert [his.post("/device/", {"code": "BCDF-GHJK"}).status_code for _ in range(3)] == [422, 422, 429]
+
+
+def test_who_is_not_logged_in_logs_in_first_and_comes_back(ask: Ask) -> None:
+    code = ask()["user_code"]
+    assert Client().get(f"/device/?code={code}").url == f"/login/?next=/device/%3Fcode%3D{code}"
+
+
+def test_errors_of_the_flow_carry_the_standards_codes() -> None:
+    from accounts import errors
+
+    names = {"authorization_pending", "slow_down", "access_denied", "expired_token"}
+    found = {one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, FirmlightError)}
+    assert names <= found
