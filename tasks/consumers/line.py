@@ -6,18 +6,18 @@ import asyncio
 from typing import Any
 
 import structlog
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from accounts.selectors import Bearer
 from firmlight_client import protocol
+from tasks.consumers.socket import Socket
 from tasks.services import workers
 
 log = structlog.get_logger(__name__)
 
 
-class Line(AsyncWebsocketConsumer):
+class Line(Socket):
     """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; those
     `under_way` have not arrived as far as it said; `kinds` are those of equal version here and there; `suspended` says
     why it gets nothing.

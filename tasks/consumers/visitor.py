@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
 
@@ -19,12 +18,13 @@ from accounts.models import User
 from accounts.selectors import Bearer
 from tasks import events, live
 from tasks.consumers import doors
+from tasks.consumers.socket import Socket
 
 CLOSE_NOT_LOGGED_IN, CLOSE_FOREIGN_ORIGIN = 4401, 4403
 log = structlog.get_logger(__name__)
 
 
-class Visitor(AsyncWebsocketConsumer):
+class Visitor(Socket):
     """One connection of a user: by the cookie of his browser, or by an access token."""
 
     user: User | None = None

@@ -328,3 +328,13 @@ def test_a_lease_under_way_takes_one_of_the_slots_that_were_free(lab: Lab, peer:
     worker.send(protocol.Ready(slots=2, received=2))
     assert worker.expect(protocol.Lease)
     assert worker.hears_nothing()
+
+
+def test_who_says_goodbye_and_hangs_up_at_once_is_not_shown_as_here(lab: Lab, peer: Connect) -> None:
+    """The server's own goodbye finds nobody any more."""
+    for number in range(5):
+        leaver = peer(name=f"hasty {number}")
+        leaver.send(protocol.Bye())
+        leaver.socket.socket.close()
+    asks = {"group": lab.group, "kind": "ECHO", "params": {"count": 1}}
+    lab.until(lambda: lab.api[0].post("tasks/preview/", json=asks).json()["workers"], lambda here: not here)

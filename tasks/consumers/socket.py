@@ -1,0 +1,24 @@
+"""What all our sockets share: whoever is gone is heard of once, and in the right order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+
+class Socket(AsyncWebsocketConsumer):
+    """To say something to who is gone already is no fault: the news that he is gone is on its way.
+
+    The server raises an OSError then. If it went through, the consumer would end without `disconnect`, and what has to
+    be given back would wait for its deadline.
+    """
+
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> Any:
+        async def send_while_there(message: Any) -> None:
+            with contextlib.suppress(OSError):
+                await send(message)
+
+        return await super().__call__(scope, receive, send_while_there)

@@ -1,0 +1,39 @@
+"""Whoever is gone is heard of, whatever is being said to him just then."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from tasks.consumers.socket import Socket
+
+
+class Telling(Socket):
+    """It answers, and hangs up, to who may be gone."""
+
+    heard: list[str] = []
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self.send(text_data="an answer")
+        await self.close()
+
+    async def disconnect(self, code: int) -> None:
+        self.heard.append(f"gone {code}")
+
+
+def test_a_connection_that_is_lost_while_something_is_said_is_still_taken_leave_of() -> None:
+    coming: list[dict[str, Any]] = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": "a question"},
+        {"type": "websocket.disconnect", "code": 1006},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return coming.pop(0) if coming else await asyncio.get_running_loop().create_future()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] != "websocket.accept":
+            raise ConnectionResetError  # as the server does when the other side is gone
+
+    asyncio.run(asyncio.wait_for(Telling.as_asgi()({"type": "websocket"}, receive, send), 5))
+    assert Telling.heard == ["gone 1006"]
