@@ -9,11 +9,11 @@ REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe
 SERVER := firmlight accounts groups tasks benchmarks
 
-.PHONY: help setup setup-dev run demo check test chaos bench lock clean
+.PHONY: help setup setup-dev run demo check test chaos bench screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
 
@@ -34,6 +34,9 @@ chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
+
+screenshots: setup-dev  ## take the pictures of docs/images anew
+	@$(BIN)/python -m tests.e2e.screenshots
 
 lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the newest versions)
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml

@@ -24,6 +24,7 @@ PASSWORD = "correct-horse-battery"
 LONGEST_FIRST = (
     "tests/chaos/test_chaos",
     "tests/failover/test_server",
+    "tests/e2e/",
     "tests/failover/",
     "tests/embedded/test_system",
     "tests/embedded/test_demo",

@@ -17,12 +17,13 @@ from tasks.models import Task
 from tests.pages.conftest import read
 
 QUERIES_MAX = 10
-FOR_ALL = ("home", "login", "register", "forgotten", "password-sent", "docs", "about", "privacy", "terms")
+FOR_ALL = ("downloads", "home", "login", "register", "forgotten", "password-sent", "docs", "about", "privacy", "terms")
 FOR_MEMBERS = (
+    "device", "get-worker", "my-tasks", "workers",
     "groups", "new-group", "find-groups", "notifications", "delete-all",
     "profile", "sessions", "end-all-sessions", "tokens", "delete-account",
 )  # fmt: skip
-OF_A_GROUP = ("group", "members", "group-settings", "leave")
+OF_A_GROUP = ("new-task", "group", "members", "group-settings", "leave")
 OF_ITS_LEADERS = ("invitations",)
 OF_ITS_OWNER = ("delete-group",)
 
