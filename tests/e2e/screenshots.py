@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from contextlib import ExitStack
@@ -38,9 +39,8 @@ def main() -> None:
 
 
 def take(browser: Browser, lab: Lab, workers: list[Worker]) -> None:
-    mean = submit(
-        lab, "MEAN", "Dice, thrown ten thousand times", numbers=[n * 7919 % 6 + n * 104729 % 6 for n in range(10_000)]
-    )
+    dice = [n * 7919 % 6 + n * 104729 % 6 for n in range(10_000)]
+    mean = submit(lab, "MEAN", "Dice, thrown ten thousand times", numbers=dice)
     factors = submit(lab, "FACTORIZATION", "The number on the whiteboard", number="1329095289402840267782509689")
     for task in (mean, factors):
         lab.wait(task)
@@ -90,7 +90,7 @@ def shoot(page: Page, name: str) -> None:
     time.sleep(0.5)  # fonts and shadows
     page.evaluate("document.getElementById('toasts').replaceChildren()")
     page.screenshot(path=IMAGES / f"{name}.png")
-    print(f"docs/images/{name}.png")
+    sys.stdout.write(f"docs/images/{name}.png\n")
 
 
 if __name__ == "__main__":
