@@ -6,8 +6,15 @@ const drop = document.getElementById("drop");
 const words = document.getElementById("drop-words");
 const unasked = words?.innerHTML;
 const without = document.getElementById("no-file");
+const firstLines = document.getElementById("first-lines");
+const before = document.getElementById("before");
+const previewButton = document.getElementById("preview-button");
+const SENT_UNASKED_BYTES = 8e6; // a larger file travels for a preview only when that is asked for
+const FIRST_BYTES = 4096;
+const FIRST_LINES = 8;
+let previewed = ""; // what the preview that is shown, or on its way, is of
 
-document.getElementById("preview-button").hidden = true; // it is asked for by itself
+previewButton.hidden = true; // it is asked for by itself
 
 // What is wrong with a field, in a sentence; "" for nothing.
 function wrong(field) {
@@ -17,20 +24,42 @@ function wrong(field) {
   if (validity.rangeOverflow) return `At most ${Number(field.max).toLocaleString("en")}.`;
   if (validity.rangeUnderflow) return `At least ${Number(field.min).toLocaleString("en")}.`;
   if (!validity.valid) return field.validationMessage;
+  if (value.trim() === "" && field !== file) return "";
+  return wrongValue(field, value);
+}
+
+function wrongValue(field, value) {
+  const { above, below, pattern, textMax } = field.dataset;
+  if (above && Number(value) <= above) return `More than ${Number(above).toLocaleString("en")}.`;
+  if (below && Number(value) >= below) return `Less than ${Number(below).toLocaleString("en")}.`;
+  if (pattern && !new RegExp(pattern).test(value)) return "This does not look as it must.";
+  if (value.length > Number(textMax)) return `This is ${size(value.length)} of text; at most ${size(textMax)}.`;
   if ("digits" in field.dataset) return wrongDigit(value.trim());
-  if ("numbers" in field.dataset) return wrongNumber(value);
+  if ("numbers" in field.dataset) return wrongNumber(value, field.dataset.numbers);
+  if ("json" in field.dataset) return wrongJson(value);
   if ("lines" in field.dataset) return wrongLine(value, field.dataset);
   return field === file ? wrongFile() : "";
 }
 
 function wrongDigit(text) {
-  const at = [...text].findIndex((letter) => !/[0-9]/.test(letter));
-  return at < 0 ? "" : `Place ${at + 1} is “${[...text][at]}”. Only the digits 0 to 9 can stand here.`;
+  const digits = text.replace(/^\+/, "");
+  const at = [...digits].findIndex((letter) => !/[0-9]/.test(letter));
+  return at < 0 ? "" : `Place ${at + 1 + text.length - digits.length} is “${[...digits][at]}”. Only the digits 0 to 9 can stand here.`;
 }
 
-function wrongNumber(text) {
-  const word = text.split(/[\s,;]+/).find((one) => one && !Number.isFinite(Number(one)));
-  return word ? `“${word.slice(0, 40)}” is not a number.` : "";
+function wrongNumber(text, whole) {
+  const form = whole ? /^[+-]?\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const word = text.split(/[\s,;]+/).find((one) => one && !form.test(one));
+  return word ? `“${word.slice(0, 80)}” is not a ${whole ? "whole " : ""}number.` : "";
+}
+
+function wrongJson(text) {
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    return `This is not JSON: ${error.message}.`;
+  }
 }
 
 function wrongLine(text, { lines, linesMax }) {
@@ -90,20 +119,66 @@ form.addEventListener("submit", (event) => {
   first.focus();
 });
 
-// Nothing is asked of the server as long as it is known to be wrong, or nothing is there.
+// The preview: nothing is asked of the server as long as it is known to be wrong, or nothing is there, or it was asked
+// already. `change` and `input` of all fields come here; only what the kind computes with makes a difference.
+
+const counts = (name) => name === "file" || name.startsWith("param-");
+const known = (value) => (value instanceof File ? [value.name, value.size, value.lastModified] : value);
+const input = () => JSON.stringify([...new FormData(form)].filter(([name]) => counts(name)).map(([name, value]) => [name, known(value)]));
+const isEmpty = () => !(file?.files.length || [...form.querySelectorAll("[name^='param-']:not([type=checkbox])")].some((field) => field.value.trim()));
+const isLarge = () => file?.files[0]?.size > SENT_UNASKED_BYTES;
+
 form.addEventListener("htmx:confirm", (event) => {
-  const lacks = [...form.elements].some((field) => field.willValidate && wrong(field));
-  const texts = [...form.querySelectorAll("[name^='param-']:not([type=checkbox])")];
-  if (lacks || !(file?.files.length || texts.some((field) => field.value.trim()))) event.preventDefault();
+  const asked = event.detail.triggeringEvent?.type === "preview";
+  const wanted = input();
+  if (wanted === previewed && !asked) return event.preventDefault();
+  if ([...form.elements].some((field) => field.willValidate && wrong(field))) return notYet(event, "Something in the form is not right yet.");
+  if (isEmpty()) return notYet(event, "Nothing is given yet.");
+  if (isLarge() && !asked) return notYet(event, "The file is large: it is sent for a preview only if you ask for it.");
+  previewed = wanted;
+  before.dataset.stale = "";
+});
+
+function notYet(event, sentence) {
+  event.preventDefault();
+  htmx.trigger(form, "htmx:abort"); // an answer on its way is of what is there no longer
+  previewed = "";
+  delete before.dataset.stale;
+  const said = Object.assign(document.createElement("p"), { className: "card-body small muted", textContent: sentence });
+  before.replaceChildren(said);
+}
+
+form.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (detail.successful || detail.xhr.status === 422) delete before.dataset.stale;
+  else if (detail.xhr.status) previewed = ""; // asked again with the next change
+});
+
+previewButton.addEventListener("click", (event) => {
+  event.preventDefault();
+  htmx.trigger(form, "preview");
 });
 
 // Files
 
-function showFile() {
+async function showFile() {
   const [chosen] = file.files;
   if (chosen) words.textContent = `${chosen.name}, ${size(chosen.size)}`;
   else words.innerHTML = unasked;
   without.hidden = !chosen;
+  previewButton.hidden = !isLarge();
+  document.getElementById("lost-file")?.remove();
+  const text = chosen && /\.(csv|tsv|txt)$/i.test(chosen.name) ? await chosen.slice(0, FIRST_BYTES).text() : "";
+  if (chosen !== file.files[0]) return; // another one was chosen meanwhile
+  firstLines.hidden = !text.trim();
+  firstLines.textContent = beginning(text, chosen?.size > FIRST_BYTES);
+}
+
+// The first lines; of a piece of a file the last one is cut off somewhere.
+function beginning(text, isPiece) {
+  const lines = text.split(/\r?\n/);
+  const whole = isPiece && lines.length > 1 ? lines.slice(0, -1) : lines;
+  const shown = whole.slice(0, FIRST_LINES).map((line) => (line.length > 200 ? `${line.slice(0, 200)} …` : line));
+  return shown.concat(isPiece || whole.filter(Boolean).length > FIRST_LINES ? ["…"] : []).join("\n").trimEnd();
 }
 
 if (file) {

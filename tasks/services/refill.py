@@ -13,13 +13,18 @@ from tasks.models import Task
 REFILLED_BYTES_MAX = 2**16  # what people look at in a form
 
 
-def params_of(task: Task) -> dict[str, Any]:
-    """Its params by name, those that are text, numbers or lists; {} if the input is gone, or too large for a form."""
-    raw = queue.get_input(task.group_id, task.pk) or queue.get_failed_input(task.group_id, task.pk)
-    if raw is None or len(raw) > REFILLED_BYTES_MAX or task.kind not in kinds.installed():
-        return {}
+class Refill:
+    """`params` by name, {} if there are none to fill in; `held`: the input is there, and no matter for a form."""
+
+    def __init__(self, task: Task) -> None:
+        raw = queue.get_input(task.group_id, task.pk) or queue.get_failed_input(task.group_id, task.pk)
+        self.params = _typed(task.kind, raw) if raw and len(raw) <= REFILLED_BYTES_MAX else {}
+        self.held = raw is not None and not self.params
+
+
+def _typed(name: str, raw: bytes) -> dict[str, Any]:
+    kind = kinds.installed().get(name)
     try:
-        params = msgspec.msgpack.decode(raw)
-    except msgspec.DecodeError:
+        return kind.typed(msgspec.msgpack.decode(raw, type=kind.Params)) if kind else {}
+    except msgspec.MsgspecError:  # of an older version of the kind
         return {}
-    return {name: value for name, value in params.items() if not isinstance(value, bytes)}

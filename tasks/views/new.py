@@ -18,8 +18,8 @@ from groups.selectors import membership_or_not_found
 from tasks import presence, selectors
 from tasks.forms import PARAM, TaskForm
 from tasks.models import Task
-from tasks.services import refill
 from tasks.services.preview import Preview, preview_task
+from tasks.services.refill import Refill
 from tasks.services.submit import find_kind, submit_task
 
 AGAIN = ("title", "description", "priority", "allow_partial", "subtask_seconds_max")
@@ -30,10 +30,11 @@ def new(request: PageRequest, pk: UUID) -> HttpResponse:
     """The form of one kind. Sent, it makes the task, once for each form."""
     membership = _submitter(request, pk)
     before = _again(request, pk)
-    form = _form(request, membership, before)
+    refilled = Refill(before) if before else None
+    form = _form(request, membership, before, refilled)
     if form.is_bound and _submits(request, form, membership):
         return go(request, "page:task", form.outcome.pk)
-    return _page(request, membership, form, again=before)
+    return _page(request, membership, form, again=before, refilled=refilled)
 
 
 @signed_in
@@ -41,8 +42,8 @@ def new(request: PageRequest, pk: UUID) -> HttpResponse:
 def preview(request: PageRequest, pk: UUID) -> HttpResponse:
     """What the task would come to; htmx gets this part alone."""
     membership = _submitter(request, pk)
-    form = _form(request, membership, None)
-    deed = limited("submit", request, preview_task)
+    form = _form(request, membership)
+    deed = _counted(request, preview_task)
     found = form.outcome if form.is_valid() and form.tries(lambda: _look(deed, request, form, membership)) else None
     if request.htmx:
         facts = {"preview": found, "hours": settings.RESULT_TTL_HOURS}
@@ -66,12 +67,14 @@ def _again(request: PageRequest, pk: UUID) -> Task | None:
     return selectors.tasks_visible_to(request.user).filter(pk=asked, group=pk).first()
 
 
-def _form(request: PageRequest, membership: Membership, before: Task | None) -> TaskForm:
+def _form(
+    request: PageRequest, membership: Membership, before: Task | None = None, refilled: Refill | None = None
+) -> TaskForm:
     kind = _kind(request, before)
     initial: dict[str, Any] = {"key": str(uuid4())}
-    if before and before.kind == kind.name:
+    if before and refilled and before.kind == kind.name:
         initial |= {name: getattr(before, name) for name in AGAIN}
-        initial |= {PARAM + name: value for name, value in refill.params_of(before).items()}
+        initial |= {PARAM + name: value for name, value in refilled.params.items()}
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     return TaskForm(kind, data, files, leads=membership.leads, initial=initial)
 
@@ -84,10 +87,16 @@ def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:
 
 
 def _submits(request: PageRequest, form: TaskForm, membership: Membership) -> bool:
-    deed = limited("submit", request, submit_task)
+    deed = _counted(request, submit_task)
     return form.is_valid() and form.tries(
         lambda: deed(author=request.user, group=membership.group_id, **form.submission)
     )
+
+
+def _counted(request: PageRequest, deed: Any) -> Any:
+    """As the API counts: with a file it is an upload, too."""
+    deed = limited("submit", request, deed)
+    return limited("upload", request, deed) if request.FILES else deed
 
 
 def _look(deed: Any, request: PageRequest, form: TaskForm, membership: Membership) -> Preview:

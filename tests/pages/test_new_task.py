@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -15,9 +16,11 @@ from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group, Membership
 from tasks import queue
-from tasks.forms import Json, Lines, Numbers, TaskForm, field_of
+from tasks.fields import Json, Lines, Numbers, field_of
+from tasks.forms import TaskForm
 from tasks.models import Task, Worker
 from tasks.services.end import fail_task
+from tasks.services.submit import submit_task
 from tests.pages.conftest import beside, read, words
 
 Browser = Callable[..., Client]
@@ -57,6 +60,13 @@ def input_of(task: Task) -> dict[str, Any]:
         ({"type": "array", "items": {"type": "string"}}, "a\n\n b ", ["a", "b"]),
         ({"type": "array", "items": {"type": "number"}}, "1; 2.5\n-3e2", [1.0, 2.5, -300.0]),
         ({"anyOf": [{"type": "array", "items": {"type": "number"}}, {"type": "string"}]}, "1", [1.0]),
+        ({"type": "array", "items": {"type": "integer"}}, f"1, {2**60 + 1}", [1, 2**60 + 1]),
+        ({"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "number"}]}}, "1 2.5", [1.0, 2.5]),
+        ({"type": "array", "items": {"enum": ["a", 2, "c"]}}, ["a", "2"], ["a", 2]),
+        ({"anyOf": [{"type": "integer"}, {"type": "number"}]}, "2.5", 2.5),
+        ({"anyOf": [{"enum": ["a", "b"]}, {"type": "null"}]}, "b", "b"),
+        ({"anyOf": [{"type": "boolean"}, {"type": "number"}]}, "true", True),
+        ({"type": "array", "prefixItems": [{"type": "integer"}], "items": False}, "[1]", [1]),
         ({"type": "object"}, '{"a": 1}', {"a": 1}),
         ({"$ref": "#/$defs/Deep"}, "[1]", [1]),
     ],
@@ -74,6 +84,39 @@ def test_a_field_takes_label_help_bounds_and_example_from_the_schema() -> None:
     assert isinstance(field_of("x", {"type": "array"}, required=True), Json)
     assert isinstance(field_of("x", {"type": "array", "items": {"type": "string"}}, required=True), Lines)
     assert isinstance(field_of("x", {"type": "array", "items": {"type": "integer"}}, required=True), Numbers)
+
+
+@pytest.mark.parametrize(
+    ("schema", "given", "sentence"),
+    [
+        ({"type": "integer", "minimum": 1}, "0", "greater than or equal to 1"),
+        ({"type": "integer", "exclusiveMinimum": 0}, "0", "greater than or equal to 1"),
+        ({"type": "integer", "exclusiveMaximum": 5}, "5", "less than or equal to 4"),
+        ({"type": "number", "exclusiveMinimum": 0}, "0", "More than 0."),
+        ({"type": "number", "exclusiveMaximum": 1000}, "1000", "Less than 1,000."),
+        ({"type": "string", "pattern": "^a"}, "b", "does not look as it must"),
+        ({"type": "string", "maxLength": 2}, "abc", "at most 2 characters"),
+        ({"enum": ["a", "b"]}, "c", "c is not one of the available choices"),
+        ({"type": "array", "maxItems": 1, "items": {"type": "string"}}, "a\nb", "At most 1 lines; there are 2."),
+        ({"type": "array", "minItems": 2, "items": {"type": "number"}}, "1", "At least 2 numbers; there is one."),
+        ({"type": "array", "items": {"type": "integer"}}, "1 2.5", "“2.5” is not a whole number."),
+        ({"type": "array", "items": {"type": "number"}}, "1_000", "“1_000” is not a number."),
+        ({"type": "array", "items": {"type": "integer", "minimum": 3}}, "4 2", "Number 2: At least 3."),
+        ({"type": "object"}, "{", "This is not JSON"),
+        ({"type": "object"}, "[" * 100_000, "This is not JSON"),
+    ],
+)
+def test_a_field_refuses_what_the_schema_does(schema: dict[str, Any], given: str, sentence: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        field_of("x", schema, required=True).clean(given)
+    assert sentence in " ".join(refused.value.messages)
+
+
+def test_an_optional_choice_can_be_left_open() -> None:
+    field = field_of("x", {"anyOf": [{"enum": ["a"]}, {"type": "null"}], "default": None}, required=False)
+    assert field.choices[0] == ("", "–")  # type: ignore[attr-defined]
+    assert field.clean("") is None
+    assert field_of("x", {"enum": ["a"], "default": "a"}, required=False).choices == [("a", "a")]  # type: ignore[attr-defined]
 
 
 def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User, browser: Browser) -> None:
@@ -158,6 +201,25 @@ def test_a_form_that_is_sent_twice_makes_one_task(send: Callable[..., Any]) -> N
     assert first.url == second.url == f"/tasks/{Task.objects.get().pk}/"
 
 
+def test_a_form_that_is_sent_again_with_something_else_in_it_makes_another_task(send: Callable[..., Any]) -> None:
+    """Browsers bring a page back with its key, for example with the button Back."""
+    key = str(uuid4())
+    sent = [
+        send("ECHO", count="5", key=key),
+        send("ECHO", count="6", key=key),
+        send("ECHO", count="6", title="Six", key=key),
+        *(send("MEAN", file=SimpleUploadedFile("a.txt", content), key=key) for content in (b"1 2", b"1 3")),
+    ]
+    assert len({answer.url for answer in sent}) == Task.objects.count() == 5
+
+
+def test_a_file_that_is_sent_twice_makes_one_task_with_all_its_numbers(send: Callable[..., Any]) -> None:
+    key = str(uuid4())
+    urls = {send("MEAN", file=SimpleUploadedFile("a.txt", b"1 2 3"), key=key).url for _ in range(2)}
+    assert urls == {f"/tasks/{Task.objects.get().pk}/"}
+    assert len(input_of(Task.objects.get())["numbers"]) == 24
+
+
 def test_each_form_has_a_key_of_its_own(group: Group, bob: User, browser: Browser) -> None:
     found = set()
     for _ in range(2):
@@ -227,6 +289,50 @@ def test_without_script_the_preview_is_the_page_with_all_that_was_typed(send: Ca
     assert 'value="Twelve"' in answer.content.decode()
 
 
+@pytest.mark.parametrize("where", ["", "preview/"])
+def test_a_file_that_came_with_the_form_is_named_since_it_has_to_be_chosen_again(
+    send: Callable[..., Any], where: str
+) -> None:
+    answer = send("MEAN", where, hours="x", file=SimpleUploadedFile("year.csv", b"1\n2\n"))
+    assert "year.csv has to be chosen again: a page cannot keep a file." in words(answer)
+    assert "has to be chosen again" not in words(send("MEAN", "preview/", numbers="1"))
+
+
+def test_a_file_beyond_the_limit_is_refused_and_the_browser_is_told_the_limit(
+    send: Callable[..., Any], settings: Any, group: Group, bob: User, browser: Browser
+) -> None:
+    settings.UPLOAD_BYTES_MAX = 5
+    answer = send("MEAN", file=SimpleUploadedFile("a.csv", b"1\n2\n3\n"))
+    assert "At most 5 bytes." in beside(answer, "file")
+    elements = read(browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=MEAN")).elements
+    (chooser,) = [attrs for _, attrs, _ in elements if attrs.get("name") == "file"]
+    assert chooser["data-bytes-max"] == "5"
+    assert chooser["accept"] == ".csv,.npy,.tsv,.txt,.xlsx"
+
+
+def test_files_and_submissions_are_counted_as_over_the_api(send: Callable[..., Any], settings: Any) -> None:
+    settings.UPLOAD_PER_MINUTE_MAX = 1
+    assert send("MEAN", file=SimpleUploadedFile("a.txt", b"1")).status_code == 302
+    assert send("MEAN", file=SimpleUploadedFile("b.txt", b"1")).status_code == 429
+    assert send("MEAN", numbers="1").status_code == 302
+
+
+def test_the_page_asks_the_database_little_however_many_workers_there_are(
+    group: Group, alice: User, bob: User, browser: Browser, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        worker = Worker.objects.create(owner=alice, name=f"w{number}", slots=1)
+        queue.beat(group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]).now()
+    his = browser(bob)
+    his.get("/groups/")  # the session is in the cache after that
+    with django_assert_max_num_queries(8):
+        assert "30 online" in words(his.get(f"/groups/{group.pk}/tasks/new/?kind=ECHO"))
+    data = {"kind": "ECHO", "key": "k", **PLAIN, "param-count": "5"}
+    with django_assert_max_num_queries(9):
+        answer = his.post(f"/groups/{group.pk}/tasks/new/preview/", data, headers={"HX-Request": "true"})
+    assert "and 18 more" in words(answer)
+
+
 # Again
 
 
@@ -245,6 +351,28 @@ def test_submit_again_fills_in_settings_and_the_input_that_is_held(
     queue.drop_group(group.pk)
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
     assert "Its input is no longer held: give it again." in words(answer)
+
+
+def test_submit_again_fills_in_numbers_unless_they_are_more_than_a_form_shows(
+    group: Group, bob: User, browser: Browser
+) -> None:
+    few, many = (
+        submit_task(author=bob, group=group.pk, kind="MEAN", params={"numbers": numbers})
+        for numbers in ([0.1, -3e10], [1.5] * 10_000)
+    )
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={few.pk}")
+    assert "0.1\n-30000000000.0</textarea>" in answer.content.decode()
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={many.pk}")
+    assert "Its input is more than a form shows: give it again." in words(answer)
+
+
+def test_who_may_not_raise_the_priority_submits_again_with_the_normal_one(
+    split: Callable[..., Task], group: Group, bob: User, browser: Browser
+) -> None:
+    task = split(count=7)
+    Task.objects.filter(pk=task.pk).update(priority="high")
+    page = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}").content.decode()
+    assert '<option value="normal" selected>' in page
 
 
 def test_a_task_of_another_group_fills_in_nothing(split: Callable[..., Task], carol: User, browser: Browser) -> None:

@@ -85,6 +85,11 @@ class Kind(ABC):
         """What was understood of the input, for people to check: [("Numbers", "4,821,048"), …]."""
         return []
 
+    def typed(self, params: Any) -> dict[str, Any]:
+        """Params as people type them, to be filled into a form again; what nobody types is left out."""
+        given = msgspec.to_builtins(params, builtin_types=(bytes,))
+        return {name: value for name, value in given.items() if not isinstance(value, bytes)}
+
 
 def _params_error(error: msgspec.ValidationError) -> ParamsError:
     """msgspec says "Expected `int`, got `str` - at `$.limit`" (or, for names, "missing required field `urls`").

@@ -77,6 +77,9 @@ class Mean(Kind):
         first = ", ".join(f"{value:.15g}" for value in values[:FIRST_SHOWN])
         return [("Numbers", f"{values.size:,}"), ("The first", first + (", …" if values.size > FIRST_SHOWN else ""))]
 
+    def typed(self, params: MeanParams) -> dict[str, Any]:
+        return {"numbers": np.frombuffer(params.numbers, PACKED).tolist()}  # type: ignore[arg-type]  # bytes, as above
+
     def split(self, params: MeanParams) -> Iterator[bytes]:
         packed = params.numbers
         assert isinstance(packed, bytes)  # since __post_init__
