@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.utils import timezone
+from django.utils.text import capfirst
 
 from firmlight.errors import FirmlightError
 from firmlight.web import PageForm
@@ -123,7 +124,7 @@ class TaskForm(PageForm):
     def take(self, error: FirmlightError) -> None:
         """A service says `params.limit`; here the field is called otherwise."""
         if error.fields:
-            error.fields = {self._own(name): sentences for name, sentences in error.fields.items()}
+            error.fields = {self._own(name): [*map(capfirst, said)] for name, said in error.fields.items()}
         super().take(error)
 
     def _own(self, name: str) -> str:

@@ -11,7 +11,7 @@ const before = document.getElementById("before");
 const previewButton = document.getElementById("preview-button");
 const SENT_UNASKED_BYTES = 8e6; // a larger file travels for a preview only when that is asked for
 const FIRST_BYTES = 4096;
-const FIRST_LINES = 8;
+const FIRST_LINES = 6;
 let previewed = ""; // what the preview that is shown, or on its way, is of
 
 previewButton.hidden = true; // it is asked for by itself

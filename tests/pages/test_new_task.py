@@ -168,17 +168,17 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
 @pytest.mark.parametrize(
     ("kind", "fields", "field", "sentence"),
     [
-        ("FACTORIZATION", {"number": "13a"}, "param-number", "the number must be a positive integer in decimal digits"),
+        ("FACTORIZATION", {"number": "13a"}, "param-number", "The number must be a positive integer in decimal digits"),
         ("FACTORIZATION", {"number": ""}, "param-number", "This field is required."),
         ("CRAWLER", {"urls": "https://a.example/\nftp://b"}, "param-urls", "Line 2, “ftp://b”, does not look"),
         ("CRAWLER", {"urls": "https://a.example/", "limit": "5000"}, "param-limit", "less than or equal to 2000"),
         ("MEAN", {"numbers": "1 two"}, "param-numbers", "“two” is not a number."),
-        ("MEAN", {"numbers": "1 inf"}, "param-numbers", "number 2 is not finite"),
+        ("MEAN", {"numbers": "1 inf"}, "param-numbers", "Number 2 is not finite"),
         (
             "MEAN",
             {"file": SimpleUploadedFile("a.csv", b"x\n1\nwhat\n")},
             "file",
-            "line 3: &#x27;what&#x27; is not a number",
+            "Line 3: &#x27;what&#x27; is not a number",
         ),
         ("MEAN", {}, "param-numbers", "required field `numbers`"),
         ("ECHO", {"count": "5", "subtask_seconds_max": "1e9"}, "subtask_seconds_max", "allows 3605 s at most"),
@@ -279,7 +279,7 @@ def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(se
 def test_the_preview_of_what_is_wrong_says_what(send: Callable[..., Any]) -> None:
     answer = send("FACTORIZATION", "preview/", htmx=True, number="x")
     assert answer.status_code == 422
-    assert "Number: the number must be" in words(answer)
+    assert "Number: The number must be" in words(answer)
 
 
 def test_without_script_the_preview_is_the_page_with_all_that_was_typed(send: Callable[..., Any]) -> None:
