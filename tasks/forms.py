@@ -89,7 +89,7 @@ class TaskForm(PageForm):
     @property
     def lost_file(self) -> str:
         """The name of a file that came with the form: a page cannot give it back to the browser."""
-        return self.files["file"].name if "file" in self.files else ""
+        return str(getattr(self.files.get("file"), "name", ""))
 
     @property
     def params(self) -> dict[str, Any]:
