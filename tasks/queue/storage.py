@@ -73,10 +73,19 @@ def failures(group: Id, task: Id) -> list[Blame]:
 
 def log(group: Id, task: Id, *, after: int = 0) -> list[Entry]:
     """What happened to a live task behind its entry number `after`, the oldest first; the latest thousands at most."""
-    name = task_key(group, task, "log")
-    newest: list[bytes] = redis.connect().lrange(name, -1, -1)  # type: ignore[assignment]
-    count = _entry(newest[0]).number - after if newest else 0
-    rows: list[bytes] = redis.connect().lrange(name, -count, -1) if count > 0 else []  # type: ignore[assignment]
+    newest = _latest(group, task, 1)
+    count = newest[0].number - after if newest else 0
+    while count > 0:
+        rows = _latest(group, task, count)
+        missed = rows[0].number - after - 1 if rows else 0  # written since the length was asked for
+        if missed <= 0 or len(rows) < count:
+            return [row for row in rows if row.number > after]
+        count += missed
+    return []
+
+
+def _latest(group: Id, task: Id, count: int) -> list[Entry]:
+    rows: list[bytes] = redis.connect().lrange(task_key(group, task, "log"), -count, -1)  # type: ignore[assignment]
     return [_entry(row) for row in rows]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 from pytest_django import Settings
@@ -10,7 +11,9 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks import queue
+from tasks.history import Entry
 from tasks.models import Task, TaskHistory, Worker
+from tasks.queue import storage
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel, pause, resume
 from tasks.story import events, story
@@ -98,6 +101,26 @@ def test_the_log_is_read_from_where_the_reader_stands(split: Callable[..., Task]
     rest = queue.log(task.group_id, task.pk, after=first[-1].number)
     assert [entry.number for entry in [*first, *rest]] == [entry.number for entry in queue.log(task.group_id, task.pk)]
     assert queue.log(task.group_id, task.pk, after=rest[-1].number) == []
+
+
+def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
+    split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at its length and the look at its end more is written."""
+    task, latest = split(count=6), storage._latest
+    start = queue.log(task.group_id, task.pk)[-1].number
+
+    def meanwhile(group: UUID, task_id: UUID, count: int) -> list[Entry]:
+        found = latest(group, task_id, count)
+        if count == 1:
+            work(laptop)
+        return found
+
+    queue.lease(task.group_id, worker=laptop.pk, owner=laptop.pk, conn="c", kinds=["ECHO@1"]).now()
+    monkeypatch.setattr(storage, "_latest", meanwhile)
+    numbers = [entry.number for entry in queue.log(task.group_id, task.pk, after=start)]
+    assert len(numbers) > 2
+    assert numbers == list(range(start + 1, start + 1 + len(numbers)))
 
 
 @pytest.mark.parametrize("person", ["alice", "bob"])
