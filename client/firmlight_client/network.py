@@ -1,9 +1,14 @@
-"""Whether this machine's owner lets kinds reach addresses that are not public.
+"""What this machine's owner lets kinds reach: public addresses only, or private ones too, or only the hosts he names.
 
-One flag for one process: a worker's slot sets it at its start, from `firmlight work --allow-private-networks`.
+It holds for one process: a worker's slot sets it at its start.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 _private_allowed = False
+_hosts: tuple[str, ...] = ()
 
 
 def allow_private() -> None:
@@ -14,3 +19,14 @@ def allow_private() -> None:
 
 def private_allowed() -> bool:
     return _private_allowed
+
+
+def allow_only(hosts: Iterable[str]) -> None:
+    """Let kinds of this process reach these hosts and what lies below them; none named: any."""
+    global _hosts  # noqa: PLW0603  one switch a process, thrown once
+    _hosts = tuple(host.lower().strip().strip(".") for host in hosts)
+
+
+def host_allowed(host: str) -> bool:
+    name = host.lower().strip(".")
+    return not _hosts or any(name == each or name.endswith(f".{each}") for each in _hosts)

@@ -6,7 +6,7 @@ in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so fie
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -37,6 +37,26 @@ class Frame(msgspec.Struct, tag_field="type", kw_only=True):
     """What all frames share."""
 
 
+ALL_GROUPS = "*"  # where groups are keys: all that have no key of their own
+
+
+class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a worker's owner lets it do for a group. None, or nothing in a list, is no restriction."""
+
+    kinds: Annotated[list[Name], msgspec.Meta(max_length=256)] | None = None
+    slots: Slots | None = None
+    memory_mib: Count | None = None  # of a slot; 0: no limit
+    subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
+    hours: Annotated[list[Name], msgspec.Meta(max_length=32)] = []  # for people: the worker says when it rests
+    network: Literal["none", "public", "private"] = "public"
+    hosts: Annotated[list[Annotated[str, msgspec.Meta(max_length=253)]], msgspec.Meta(max_length=256)] = []
+    on_battery: bool = False  # works then, too
+    idle_only: bool = False  # works only while nobody uses the machine
+
+
+Resting = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)]
+
+
 # From the worker
 
 
@@ -50,6 +70,7 @@ class Hello(Frame, tag="hello"):
     platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
     groups: Annotated[list[Name], msgspec.Meta(max_length=256)] = []  # ids or names; empty: every group of its owner
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
+    consent: Annotated[dict[Name, Consent], msgspec.Meta(max_length=257)] = {}  # group's id or name, or ALL_GROUPS
 
 
 class Ready(Frame, tag="ready"):
@@ -61,6 +82,7 @@ class Ready(Frame, tag="ready"):
 
     slots: Slots
     received: Count | None = None
+    resting: Resting | None = None  # group's id or name, or ALL_GROUPS -> why it takes nothing now; None: as before
 
 
 class Heartbeat(Frame, tag="heartbeat"):
@@ -134,6 +156,7 @@ class Lease(Frame, tag="lease"):
     subtasks: list[int]
     payloads: list[bytes]
     subtask_seconds_max: float
+    group_name: str = ""
 
 
 class Accepted(Frame, tag="accepted"):

@@ -50,7 +50,7 @@ def parse_deadline(text: str) -> str:
         raise typer.BadParameter(f"{text!r} is no time: say 90s, 10m, 2h, 1d, or 2030-01-31T18:00") from None
 
 
-def parse_memory(mib: int) -> int:
+def parse_memory(mib: int | None) -> int | None:
     """MiB for a slot, or 0."""
     from firmlight_client.worker.memory import MEMORY_MIB_MIN
 

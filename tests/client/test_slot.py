@@ -37,9 +37,10 @@ class Driver:
         assert isinstance(event, kind), event
         return event
 
-    def start(self, *payloads: Any, kind: str = "ODD", before: Any = (), seconds_max: float = 20.0) -> None:
+    def start(self, *payloads: Any, kind: str = "ODD", before: Any = (), seconds_max: float = 20.0, **how: Any) -> None:
         encoded = [msgspec.msgpack.encode(payload) for payload in payloads]
-        self.slot.start(wire.Run(1, kind, encoded, [msgspec.msgpack.encode(b) for b in before], ROOM), seconds_max)
+        run = wire.Run(1, kind, encoded, [msgspec.msgpack.encode(b) for b in before], ROOM)
+        self.slot.start(run, seconds_max, **how)
 
     async def run(self, *payloads: Any, **options: Any) -> tuple[list[SlotEvent], Any]:
         """All that a run reports, and what it folded its partials into."""

@@ -9,7 +9,6 @@ import typer
 
 from firmlight_client.cli.words import AsJson
 from firmlight_client.typed import parse_memory
-from firmlight_client.worker.memory import MEMORY_MIB
 
 
 def work(
@@ -20,14 +19,14 @@ def work(
     name: Annotated[str, typer.Option(help="What this machine is called; its host name if missing.")] = "",
     plain: Annotated[bool, typer.Option("--plain", help="Plain lines, no terminal needed.")] = False,
     memory: Annotated[
-        int,
+        int | None,
         typer.Option(
             metavar="MIB",
             min=0,
             callback=parse_memory,
-            help="Memory that a slot may take, in MiB; 0: no limit. Kept on Linux only.",
+            help="Memory that a slot may take, in MiB (1024); 0: no limit. Kept on Linux only.",
         ),
-    ] = MEMORY_MIB,
+    ] = None,
     as_json: AsJson = False,
     allow_private_networks: Annotated[
         bool, typer.Option("--allow-private-networks", help="Let tasks reach your own network, too.")
@@ -35,10 +34,12 @@ def work(
 ) -> None:
     """Work for your groups until Ctrl-C; a second Ctrl-C stops at once."""
     from firmlight_client import session
-    from firmlight_client.worker import shell, terminal
+    from firmlight_client.worker import consent, shell, terminal
 
     url, token = session.worker_access()
-    settings = shell.Settings(url, token, slots, group or [], name, allow_private_networks, memory)
+    network = "private" if allow_private_networks else None
+    rules = consent.load(session.home(), memory_mib=memory, network=network)
+    settings = shell.Settings(url, token, slots, group or [], name, rules, session.home())
     with terminal.observer(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import httpcore
 import httpx
 
-from firmlight_client import __version__
+from firmlight_client import __version__, network
 
 ROBOT = "Firmlight"  # the name that robots.txt may use
 USER_AGENT = f"{ROBOT}/{__version__} (crawler of a Firmlight group)"
@@ -70,6 +70,8 @@ def is_public(address: str) -> bool:
 
 def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
     """The addresses of a host, all of them public unless `private`. Raises Refused or Unreachable."""
+    if not network.host_allowed(host):
+        raise Refused(f"{host} is none of the hosts that the owner of this worker lets tasks reach")
     if not private and port not in PUBLIC_PORTS:
         raise Refused(f"port {port} is not allowed, only 80 and 443")
     try:

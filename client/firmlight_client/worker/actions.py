@@ -7,6 +7,7 @@ from typing import Any
 
 from firmlight_client import protocol
 from firmlight_client.worker import wire
+from firmlight_client.worker.mode import Mode
 
 SUSPENDED = "suspended"  # code of an error: stay connected, nothing comes until the owner lets this worker back
 
@@ -23,6 +24,7 @@ class RunSlot:
     slot: int
     run: wire.Run
     seconds_max: float
+    mode: Mode = field(default_factory=Mode)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from firmlight_client import protocol
 from firmlight_client.backoff import wait_seconds_after
 from firmlight_client.worker import wire
 from firmlight_client.worker.actions import SUSPENDED, Action, QuitSlot, Reconnect, RunSlot, Send, Stop
+from firmlight_client.worker.consent import Consent, Rules
 from firmlight_client.worker.held import Held, Job
 from firmlight_client.worker.ledger import BUSY, IDLE, QUITTING, STARTING, Ledger, Seat, about
 from firmlight_client.worker.processes import Broken, Death, SlotEvent
@@ -32,6 +33,7 @@ class Config:
     groups: list[str]
     client_version: str
     platform: str
+    consent: Consent = field(default_factory=Consent)
 
 
 class Brain(Ledger):
@@ -41,6 +43,7 @@ class Brain(Ledger):
         super().__init__(config.slots)
         self.config, self.chance = config, chance or random.Random()  # noqa: S311  only spreads reconnects
         self.kinds: dict[str, str] = {}
+        self.public: list[str] = []  # kinds that need the network
         self.stopped = False
         self.attempt = 0
         self.next_beat = 0.0
@@ -100,8 +103,22 @@ class Brain(Ledger):
         for number, seat in self.seats.items():
             if seat.state == IDLE and self.backlog:
                 seat.state, seat.job = BUSY, self.backlog.popleft()
-                seconds_max = seat.job.held.lease.subtask_seconds_max
-                self.do(RunSlot(number, seat.job.run(self.partial_bytes_max), seconds_max))
+                lease = seat.job.held.lease
+                mode = self._rules(lease).mode(public=lease.kind in self.public)
+                self.do(RunSlot(number, seat.job.run(self.partial_bytes_max), lease.subtask_seconds_max, mode))
+
+    def _rules(self, lease: protocol.Lease) -> Rules:
+        return self.config.consent.of(lease.group, lease.group_name)
+
+    def _may_run(self, lease: protocol.Lease) -> bool:
+        """Whether the owner lets it, here and now. The server knows, too; it may be late."""
+        rules = self._rules(lease)
+        beside = sum(held.lease.group == lease.group for held in self.held.values())
+        return (
+            lease.kind in self.kinds
+            and rules.allows(lease.kind, public=lease.kind in self.public, seconds_max=lease.subtask_seconds_max)
+            and (rules.slots is None or beside < rules.slots)
+        )
 
     def _leave(self, code: int, why: str) -> None:
         if self.welcome:
@@ -128,6 +145,7 @@ class Brain(Ledger):
             platform=self.config.platform,
             groups=self.config.groups,
             leases=self._leases(),
+            consent=self.config.consent.told(),
         )
         self.do(Send(hello))
 
@@ -155,8 +173,9 @@ class Brain(Ledger):
             self.tell("let_back")
         if frame.lease in self.held:
             return
+        welcome_here = not self.draining and self._may_run(frame)
         held = self.held[frame.lease] = Held(frame)
-        if self.draining or frame.kind not in self.kinds:
+        if not welcome_here:
             self.give_back(held, frame.subtasks)
             return
         self.counts.leases += 1
@@ -251,7 +270,7 @@ class Brain(Ledger):
         if isinstance(event, Broken):
             self._leave(1, f"Slots cannot be started here: {event.message}")
         elif isinstance(event, wire.Started):
-            seat.state, self.kinds = IDLE, event.kinds
+            seat.state, self.kinds, self.public = IDLE, event.kinds, event.public
         elif isinstance(event, Death):
             job, seat.state, seat.job = seat.job, STARTING, None
             if job:

@@ -8,6 +8,7 @@ import mmap
 import os
 import shutil
 import signal
+import site
 import subprocess
 import sys
 import tempfile
@@ -17,21 +18,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
+import msgspec
+
 from firmlight_client.worker import wire
-from firmlight_client.worker.memory import MEMORY_MIB
+from firmlight_client.worker.mode import Mode
+from firmlight_client.worker.mode import encode as encode_mode
 
 QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
 CLOSE_SECONDS = 0.5
 START_FAILURES_MAX = 3
 BUFFER_BYTES = 4 * 2**20
 TRACEBACK_LINES = 20
+USUAL = Mode()
+CPU_SIGNAL = getattr(signal, "SIGXCPU", 0)
 OWN_GROUP = 0
 if sys.platform == "win32":  # Ctrl-C in the terminal is for the parent alone; elsewhere a session of its own does it
-    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP
-KEPT_VARIABLES = (
-    *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", "PYTHONUSERBASE", "VIRTUAL_ENV"),
-    *("LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "FIRMLIGHT_EMBEDDED_VAR"),
-    *("SYSTEMROOT", "SYSTEMDRIVE", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "COMSPEC", "PATHEXT"),
+    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+KEPT_VARIABLES = (  # where programs, modules and certificates lie; nothing else of the worker's environment
+    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "FIRMLIGHT_EMBEDDED_VAR"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT"),
 )
 
 
@@ -60,16 +65,14 @@ class SlotProcess:
     """One slot for the life of the worker: when its process dies, the next is started at once."""
 
     def __init__(
-        self,
-        number: int,
-        tell: Callable[[int, SlotEvent], None],
-        *,
-        allow_private: bool = False,
-        memory_mib: int = MEMORY_MIB,
+        self, number: int, tell: Callable[[int, SlotEvent], None], *, mode: Mode = USUAL, hidden: Path | None = None
     ) -> None:
-        self.number, self.tell, self.allow_private, self.memory_mib = number, tell, allow_private, memory_mib
+        self.number, self.tell, self.mode, self.hidden = number, tell, mode, hidden
         self.process: Process | None = None
         self.closing = False
+        self.moving = False  # to another mode: the next process is not the last one's successor by accident
+        self.given: tuple[wire.Run, float] | None = None  # a job for the process that is being started
+        self.unfenced = ""
         self.overran = 0  # start of the subtask that took too long
         self.timer: asyncio.TimerHandle | None = None
 
@@ -100,27 +103,37 @@ class SlotProcess:
             try:
                 async for word in self._words(self.process):
                     started = True
-                    self.tell(self.number, word)
+                    self._heard(word)
             finally:
                 self._unwatch()
                 await self._bury(self.process)
-            if started and not self.closing:
+            if started and not self.closing and not self.moving:
                 self.tell(self.number, self._death(self.process.returncode or 0, folder))
         return started
 
+    def _heard(self, word: wire.FromSlot) -> None:
+        if isinstance(word, wire.Started):
+            self.unfenced = word.unfenced
+            self.moving, given, self.given = False, self.given, None
+            if given:  # nobody needs to know that it is another process
+                self._hand_over(*given)
+                return
+        self.tell(self.number, word)
+
     async def _spawn(self, folder: Path) -> Process:
         """Nothing is inherited but three pipes and a few variables: no socket, no token, no terminal."""
-        more = ["--allow-private-networks"] if self.allow_private else []
+        scratch = folder / wire.SCRATCH
+        scratch.mkdir()
         with (folder / wire.ERRORS_FILE).open("wb") as errors:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", "firmlight_client.worker.slot", str(folder), str(self.memory_mib), *more),
+                *("-m", "firmlight_client.worker.slot", str(folder), encode_mode(self.mode), str(self.hidden or "")),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 limit=BUFFER_BYTES,
-                cwd=folder,
-                env=_environment(folder),
+                cwd=scratch,
+                env=_environment(scratch),
                 start_new_session=True,
                 creationflags=OWN_GROUP,
             )
@@ -150,15 +163,29 @@ class SlotProcess:
             error = "timed_out" if self.overran == since else ""  # it went on just before we killed it
             self.overran = 0
             return Death(error, f"it took more than {seconds:.3g} s" if error else "", "", position, seconds)
+        if CPU_SIGNAL and code == -CPU_SIGNAL:
+            return Death("timed_out", "several processors computed for longer than it may take", "", position, seconds)
         return Death("crashed", how_it_ended(code), _last_lines(folder), position, seconds)
 
     # Orders
 
-    def start(self, run: wire.Run, seconds_max: float) -> None:
-        """Hand over a job; each of its subtasks may take `seconds_max`."""
+    def start(self, run: wire.Run, seconds_max: float, mode: Mode | None = None) -> None:
+        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh process takes over."""
+        wanted = self._possible(mode or self.mode)
+        if wanted == self._possible(self.mode):
+            self._hand_over(run, seconds_max)
+        else:
+            self.mode, self.moving, self.given = wanted, True, (run, seconds_max)
+            self._kill()
+
+    def _possible(self, mode: Mode) -> Mode:
+        """Without a fence a process for kinds that need no network would be no other one."""
+        return msgspec.structs.replace(mode, network=True) if self.unfenced else mode
+
+    def _hand_over(self, run: wire.Run, seconds_max: float) -> None:
         self.current[0], self.current[1] = wire.IDLE, perf_counter_ns()
+        run.seconds_max = self.seconds_max = seconds_max
         self._write(run)
-        self.seconds_max = seconds_max
         self._watch(seconds_max)
 
     def quit(self, job: int) -> None:
@@ -167,6 +194,9 @@ class SlotProcess:
         A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much again.
         """
         self._unwatch()
+        if self.moving:
+            self.given = None
+            return
         self._write(wire.Quit(job))
         patience = 0.0 if self._seconds_at_it() > QUIT_SECONDS else QUIT_SECONDS
         self.timer = asyncio.get_running_loop().call_later(patience, self._kill)
@@ -227,11 +257,13 @@ def how_it_ended(code: int) -> str:
         return f"killed by signal {-code}"
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _environment(scratch: Path) -> dict[str, str]:
+    """What a slot's process finds: no secrets of the worker's, and no way to its owner's home."""
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    places = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
+    places = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(scratch))
+    own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
     # A slot is one core: libraries that would start a thread for every core get in each other's way.
-    return {**kept, **places, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    return {**kept, **places, **own, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
 
 
 def _last_lines(folder: Path) -> str:

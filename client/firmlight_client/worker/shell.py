@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import platform
 import signal
 import socket
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from websockets.asyncio.client import connect
@@ -22,8 +24,9 @@ from firmlight_client import __version__, protocol
 from firmlight_client.addresses import proxy_for, websocket_url
 from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.consent import Consent
+from firmlight_client.worker.fence import keep_secrets, may_hide
 from firmlight_client.worker.line import Line
-from firmlight_client.worker.memory import MEMORY_MIB
 from firmlight_client.worker.processes import SlotEvent, SlotProcess
 
 ABNORMAL_CLOSE = 1006
@@ -44,8 +47,8 @@ class Settings:
     slots: int = 1
     groups: list[str] = field(default_factory=list)
     name: str = ""
-    allow_private: bool = False
-    memory_mib: int = MEMORY_MIB  # a slot's; 0: no limit
+    consent: Consent = field(default_factory=Consent)
+    home: Path | None = None  # where tokens and spool lie; no task may look there
 
 
 class Worker:
@@ -60,12 +63,11 @@ class Worker:
                 groups=settings.groups,
                 client_version=__version__,
                 platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"[:128],
+                consent=settings.consent,
             )
         )
-        self.slots = [
-            SlotProcess(number, self._heard, allow_private=settings.allow_private, memory_mib=settings.memory_mib)
-            for number in range(settings.slots)
-        ]
+        mode, hidden = settings.consent.plain.mode(public=False), settings.home and may_hide(settings.home)
+        self.slots = [SlotProcess(number, self._heard, mode=mode, hidden=hidden) for number in range(settings.slots)]
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.may_connect = asyncio.Event()
         self.stopping: asyncio.Future[Stop] | None = None
@@ -104,8 +106,8 @@ class Worker:
             match action:
                 case Send(frame):
                     self.outbox.put_nowait(protocol.encode(frame))
-                case RunSlot(slot, run, seconds_max):
-                    self.slots[slot].start(run, seconds_max)
+                case RunSlot(slot, run, seconds_max, mode):
+                    self.slots[slot].start(run, seconds_max, mode)
                 case QuitSlot(slot, job):
                     self.slots[slot].quit(job)
                 case Reconnect(seconds):
@@ -234,4 +236,6 @@ class Worker:
 
 def run(settings: Settings, observe: Observer) -> int:
     """Work until stopped; returns the exit code."""
+    if "FIRMLIGHT_EMBEDDED_VAR" not in os.environ:  # by which a system of one machine finds its processes again
+        keep_secrets()
     return asyncio.run(Worker(settings, observe).run())

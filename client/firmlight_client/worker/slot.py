@@ -1,8 +1,8 @@
-"""One slot: `python -m firmlight_client.worker.slot FOLDER MEMORY_MIB`, a process that computes one lease at a time.
+"""One slot: `python -m firmlight_client.worker.slot FOLDER MODE HIDDEN`, a process that computes one lease at a time.
 
 It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints goes
 nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is gone then,
-however that died, and nobody wants the work any more.
+however that died, and nobody wants the work any more. Kinds work in FOLDER/scratch; they never see the folder HIDDEN.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ from typing import Any, BinaryIO
 import msgspec
 
 from firmlight_client import kinds, network
-from firmlight_client.worker import wire
+from firmlight_client.worker import fence, limits, wire
 from firmlight_client.worker.memory import Memory
+from firmlight_client.worker.mode import Mode
+from firmlight_client.worker.mode import decode as decode_mode
 
 FLUSH_NS = 20_000_000
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
@@ -43,8 +45,8 @@ class TooLarge(Exception):
 class Slot:
     """Runs jobs one after another. `current` is two int64 shared with the parent: position and its start."""
 
-    def __init__(self, out: int, current: memoryview, memory: Memory) -> None:
-        self.out, self.current, self.memory = out, current, memory
+    def __init__(self, out: int, current: memoryview, memory: Memory, scratch: Path) -> None:
+        self.out, self.current, self.memory, self.scratch = out, current, memory, scratch
         self.jobs: SimpleQueue[wire.Run] = SimpleQueue()
         self.unwanted = -1  # a job to stop; the reader thread sets it
         self.flushed = 0
@@ -56,7 +58,11 @@ class Slot:
 
     def serve(self) -> None:
         while True:
-            self.work(self.jobs.get())
+            run = self.jobs.get()
+            if run.seconds_max:
+                limits.limit_cpu(run.seconds_max * (len(run.payloads) + 1))  # folding may take as long as one
+            self.work(run)
+            limits.clear(self.scratch)
             self.retire_if_worn()
 
     def retire_if_worn(self) -> None:
@@ -212,19 +218,30 @@ def mute() -> None:
     os.dup2(0, 2)
 
 
+def confine(mode: Mode, hidden: Path | None) -> str:
+    """Limits, priority and fence, while there is one thread; returns why there is no fence."""
+    limits.be_modest(mode.nice)
+    limits.limit_files()
+    network.allow_only(mode.hosts)
+    if mode.private:
+        network.allow_private()
+    return fence.raise_fence(network=mode.network, hidden=hidden)
+
+
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, mode = Path(sys.argv[1]), decode_mode(sys.argv[2])
     pipe, out = take_pipes()
     for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent drains and we work on
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
         current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
-    slot = Slot(out, current, Memory(int(sys.argv[2])))
+    unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
+    slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
     die_with_parent()
-    if "--allow-private-networks" in sys.argv:
-        network.allow_private()
-    slot.send(wire.Started({name: kind.version for name, kind in kinds.installed().items()}))
+    found = kinds.installed()
+    public = [name for name, kind in found.items() if kind.network == "public"]
+    slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))
     mute()
     slot.serve()
 

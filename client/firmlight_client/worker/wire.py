@@ -12,6 +12,7 @@ import msgspec
 
 LENGTH_BYTES = 4
 CURRENT_FILE, ERRORS_FILE = "current", "errors.txt"
+SCRATCH = "scratch"  # the folder that kinds work in; emptied after every job
 CURRENT_BYTES = 16  # two int64: position, and when it was started in ns of time.perf_counter_ns (system-wide)
 IDLE, COMBINING = -1, -2  # positions that are no subtask's
 
@@ -30,6 +31,7 @@ class Run(Word):
     payloads: list[bytes]
     before: list[bytes]
     partial_bytes_max: int
+    seconds_max: float = 0.0  # of each subtask; 0: no limit of processor time
 
 
 class Quit(Word):
@@ -39,9 +41,14 @@ class Quit(Word):
 
 
 class Started(Word):
-    """The slot can compute these kinds (name to version)."""
+    """The slot can compute these kinds (name to version); those of `public` need the network.
+
+    `unfenced` says why this system does not let a slot be fenced in; "" if it is.
+    """
 
     kinds: dict[str, str]
+    public: list[str] = []
+    unfenced: str = ""
 
 
 class Batch(Word):

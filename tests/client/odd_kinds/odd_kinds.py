@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -82,6 +85,54 @@ class Odd(Kind):
     def unsendable(self, _: Any) -> object:
         return object()
 
+    def descriptors(self, _: Any) -> list[str]:
+        """What is open here, but for the folder that is being read for it."""
+        names = (Path("/proc/self/fd") / name for name in os.listdir("/proc/self/fd"))
+        return sorted(os.readlink(name) for name in names if name.is_symlink())
+
+    def connect(self, port: int) -> str:
+        """Whether a server of this machine can be reached, in the words of the error."""
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5):
+                return "reached"
+        except OSError as error:
+            return type(error).__name__ + ": " + str(error.strerror)
+
+    def listing(self, folder: str) -> list[str]:
+        return sorted(os.listdir(folder))
+
+    def write_file(self, words: list[Any]) -> list[str]:
+        """Leave a file of this name and size here; what lay here before."""
+        before, (name, size) = sorted(os.listdir(".")), words
+        with open(name, "wb") as file:
+            file.truncate(0)
+            file.seek(max(0, size - 1))
+            file.write(b"x")
+        return before
+
+    def open_many(self, count: int) -> int:
+        return len([open(os.devnull) for _ in range(count)])
+
+    def niceness(self, _: Any) -> int:
+        return os.getpriority(os.PRIO_PROCESS, 0)
+
+    def rights(self, _: Any) -> list[str]:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return [line.split()[1] for line in lines if line.startswith(("CapEff", "CapBnd", "NoNewPrivs"))]
+
+    def burn(self, processor_seconds: int) -> Any:
+        """Compute on, as if nobody watched the clock."""
+        resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        while True:
+            pass
+
+    def cpu_limit(self, _: Any) -> int:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return resource.getrlimit(resource.RLIMIT_CPU)[0] - int(used.ru_utime + used.ru_stime)
+
+    def process(self, _: Any) -> int:
+        return os.getpid()
+
     def environment(self, _: Any) -> dict[str, str]:
         return dict(os.environ)
 
@@ -149,3 +200,9 @@ class Broken(Odd):
 
     def combine(self, a: Any, b: Any) -> Any:
         raise ArithmeticError
+
+
+class Roaming(Odd):
+    """Says that it needs the network."""
+
+    name, network = "ROAMING", "public"

@@ -1,0 +1,59 @@
+"""Limits of a slot's process besides memory: processor time, files, priority. Windows has none of them but priority."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from firmlight_client.worker.mode import FILE_MIB, OPEN_FILES
+
+if sys.platform != "win32":
+    import resource
+
+CPU_SLACK_SECONDS = 10  # for what comes before and after the subtasks
+
+
+def be_modest(nice: int) -> None:
+    """Step back behind what people run themselves. (On Windows the parent chooses the priority.)"""
+    if sys.platform != "win32":
+        os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
+
+
+def limit_files() -> None:
+    """No file larger than FILE_MIB, no more than OPEN_FILES open, no core dump."""
+    if sys.platform != "win32":
+        _lower(resource.RLIMIT_CORE, 0)
+        _lower(resource.RLIMIT_FSIZE, FILE_MIB * 2**20)
+        _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+
+
+def limit_cpu(seconds: float) -> None:
+    """So much processor time from now on, however many threads take it; then SIGXCPU ends the process.
+
+    Who watches the clock is the parent; this holds also while the parent is stopped.
+    """
+    if sys.platform != "win32":
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+        soft = int(usage.ru_utime + usage.ru_stime + seconds) + CPU_SLACK_SECONDS
+        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _lower(what: int, most: int) -> None:
+    """Both limits, for good, unless they are lower already."""
+    if sys.platform != "win32":
+        hard = resource.getrlimit(what)[1]
+        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (value, value))
+
+
+def clear(folder: Path) -> None:
+    """Remove everything in it, however it was left."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            else:
+                Path(entry.path).unlink(missing_ok=True)
