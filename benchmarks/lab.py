@@ -88,6 +88,7 @@ class Lab:
             "-m",
             "firmlight_client.cli",
             "work",
+            "--always",
             "--json",
             "--slots",
             str(slots),

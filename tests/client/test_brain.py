@@ -12,6 +12,9 @@ from firmlight_client.backoff import CAP_SECONDS, TOO_MANY_SECONDS_MIN, wait_sec
 from firmlight_client.worker import wire
 from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.consent import Consent
+from firmlight_client.worker.mode import Mode
+from firmlight_client.worker.neighbour import Verdict
 from firmlight_client.worker.processes import Broken, Death
 
 
@@ -193,3 +196,88 @@ def test_slots_that_cannot_start_end_the_worker(brain: Brain) -> None:
 def test_a_refused_kind_is_told(brain: Brain) -> None:
     actions = brain.received(welcome([], refused_kinds={"K": "2"}), 0.0)
     assert Tell("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
+
+
+GROUP = {"hours": ["22:00-06:00"], "kinds": ["K"], "slots": 1, "subtask_seconds_max": 60, "network": "none"}
+
+
+def consenting(**rules: object) -> Brain:
+    """One slot, welcomed; the group "Lab" has these rules."""
+    brain = Brain(Config("w", 1, [], "0", "", Consent(groups={"Lab": rules})), random.Random(0))
+    brain.heard(0, wire.Started({"K": "1", "CRAWL": "1"}, public=["CRAWL"]))
+    (hello,) = sent(brain.connected())
+    assert isinstance(hello, protocol.Hello)
+    assert hello.consent.keys() == {protocol.ALL_GROUPS, "Lab"}
+    brain.received(welcome([]), 0.0)
+    return brain
+
+
+@pytest.mark.parametrize(
+    ("rules", "kind", "taken"),
+    [
+        (GROUP, "K", True),
+        ({"kinds": ["CRAWL"]}, "K", False),
+        ({"kinds": []}, "K", False),
+        ({"network": "none"}, "CRAWL", False),
+        ({"network": "public"}, "CRAWL", True),
+        ({"subtask_seconds_max": 59.0}, "K", False),
+        ({"slots": 0}, "K", False),
+    ],
+)
+@pytest.mark.parametrize("group", ["lab", "Other"])
+def test_what_the_owner_has_not_agreed_to_is_given_back(
+    rules: dict[str, object], kind: str, taken: bool, group: str
+) -> None:
+    brain = consenting(**rules)
+    frame = msgspec.structs.replace(lease(), kind=kind, group_name=group)
+    actions = brain.received(frame, 0.0)
+    assert any(isinstance(action, RunSlot) for action in actions) is (taken or group == "Other")
+    assert any(isinstance(frame, protocol.Release) for frame in sent(actions)) is not (taken or group == "Other")
+
+
+def test_a_slot_is_started_as_the_group_wants_it() -> None:
+    brain = consenting(memory_mib=512, nice=19, hosts=["example.org"])
+    (run,) = [
+        action
+        for action in brain.received(msgspec.structs.replace(lease(), kind="CRAWL", group_name="Lab"), 0.0)
+        if isinstance(action, RunSlot)
+    ]
+    assert run.mode == Mode(512, 19, True, ("example.org",))
+
+
+def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(brain: Brain) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    rests = Verdict(1, {"*": "on battery"})
+    assert sent(brain.rest(rests)) == [protocol.Ready(slots=0, received=1, resting={"*": "on battery"})]
+    assert sent(brain.rest(rests)) == []
+    brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
+    (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
+    assert isinstance(result, protocol.Result)
+    assert result.ready == 0
+    crossed = sent(brain.received(lease("L2"), 0.0))
+    assert crossed == [protocol.Release(lease="L2", subtasks=[10, 11, 12])]
+    assert sent(brain.rest(Verdict(1, {}))) == [protocol.Ready(slots=1, received=2, resting={})]
+
+
+def test_why_it_rests_is_said_again_on_a_new_connection(brain: Brain) -> None:
+    brain.rest(Verdict(1, {"*": "on battery"}))
+    brain.disconnected(1006, "")
+    brain.connected()
+    assert sent(brain.received(welcome([]), 0.0)) == [protocol.Ready(slots=0, received=0, resting={"*": "on battery"})]
+
+
+def test_with_fewer_slots_allowed_what_runs_goes_on() -> None:
+    brain = Brain(Config("w", 2, [], "0", ""), random.Random(0))
+    for slot in range(2):
+        brain.heard(slot, wire.Started({"K": "1"}))
+    brain.connected()
+    brain.received(welcome([]), 0.0)
+    brain.received(lease("L1"), 0.0)
+    brain.received(lease("L2"), 0.0)
+    assert brain.free == 0
+    actions = brain.rest(Verdict(1, {}, "other programs need the processors (1.4 of 2)"))
+    assert [action.event for action in actions if isinstance(action, Tell)] == ["resting"]
+    brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
+    brain.heard(0, wire.Started({"K": "1"}))
+    assert brain.free == 0
+    assert sent(brain.rest(Verdict(2, {}))) == [protocol.Ready(slots=1, received=2)]

@@ -19,6 +19,7 @@ from firmlight_client.worker.actions import SUSPENDED, Action, QuitSlot, Reconne
 from firmlight_client.worker.consent import Consent, Rules
 from firmlight_client.worker.held import Held, Job
 from firmlight_client.worker.ledger import BUSY, IDLE, QUITTING, STARTING, Ledger, Seat, about
+from firmlight_client.worker.neighbour import Verdict
 from firmlight_client.worker.processes import Broken, Death, SlotEvent
 
 STUMBLES_MAX = 3
@@ -50,6 +51,7 @@ class Brain(Ledger):
         self.partial_bytes_max = protocol.FRAME_MAX_BYTES // 2  # until the server says
         self.last_error = ""
         self.suspended = ""  # what the server said on this connection
+        self.resting_told: dict[str, str] = {}  # the same connection was told
 
     # Doors
 
@@ -74,6 +76,10 @@ class Brain(Ledger):
         """Time passed. Due at `next_beat` while connected."""
         return self._after(partial(self._on_tick, now))
 
+    def rest(self, verdict: Verdict) -> list[Action]:
+        """The machine was looked at."""
+        return self._after(partial(self._rest, verdict))
+
     def drain(self, why: str) -> list[Action]:
         """Finish what runs, send it, then leave."""
         return self._after(partial(self._drain, why))
@@ -93,11 +99,24 @@ class Brain(Ledger):
                 del self.held[lease]
             if self.draining and not self.held:
                 self._leave(0, self.draining)
-            elif self.welcome and self.free != self.offered:
-                self.offered = self.free
-                self.do(Send(protocol.Ready(slots=self.free, received=self.leases_received)))
+            elif self.welcome and (self.free != self.offered or self.resting_told != self.verdict.resting):
+                self._say_ready()
         actions, self.actions = self.actions, []
         return actions
+
+    def _say_ready(self) -> None:
+        ready = protocol.Ready(slots=self.free, received=self.leases_received)
+        if self.resting_told != self.verdict.resting:
+            self.resting_told = ready.resting = dict(self.verdict.resting)
+        self.offered = self.free
+        self.do(Send(ready))
+
+    def _rest(self, verdict: Verdict) -> None:
+        """Finish what runs, ask for nothing new where the owner's rules or the machine say so."""
+        before, self.verdict = self.verdict, verdict
+        self.rests = all(name in verdict.resting for name, _ in self.config.consent.rows())
+        if (before.slots, before.resting) != (verdict.slots, verdict.resting):
+            self.tell("resting", resting=dict(verdict.resting), all=self.rests, slots=verdict.slots, why=verdict.why)
 
     def _fill_slots(self) -> None:
         for number, seat in self.seats.items():
@@ -118,6 +137,7 @@ class Brain(Ledger):
             lease.kind in self.kinds
             and rules.allows(lease.kind, public=lease.kind in self.public, seconds_max=lease.subtask_seconds_max)
             and (rules.slots is None or beside < rules.slots)
+            and self.config.consent.key(lease.group, lease.group_name) not in self.verdict.resting
         )
 
     def _leave(self, code: int, why: str) -> None:
@@ -154,6 +174,7 @@ class Brain(Ledger):
 
     def _on_welcome(self, frame: protocol.Welcome, now: float) -> None:
         self.welcome, self.offered, self.leases_received, self.last_error = frame, 0, 0, ""
+        self.resting_told = {}
         self.next_beat = now + frame.heartbeat_seconds
         self.partial_bytes_max = frame.partial_bytes_max
         self.tell("connected", name=frame.name, groups=frame.groups, server=frame.server_version)

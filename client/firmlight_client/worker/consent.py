@@ -14,7 +14,7 @@ import msgspec
 
 from firmlight_client import protocol
 from firmlight_client.errors import FirmlightClientError
-from firmlight_client.protocol import ALL_GROUPS as ALL
+from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.worker.hours import parse_span
 from firmlight_client.worker.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.worker.mode import NICE, Mode
@@ -28,7 +28,7 @@ class BadConsent(FirmlightClientError):
     """The file, or a value of it, cannot be meant."""
 
 
-class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of one group. None, or nothing in a list, is no restriction."""
 
     kinds: Annotated[list[str], msgspec.Meta(max_length=256)] | None = None
@@ -77,15 +77,23 @@ class Consent:
         }
         self.names = {name.casefold(): name for name in groups or {}}
 
+    def key(self, group: str, name: str = "") -> str:
+        """Under which of `rows` the group of this id and name falls."""
+        found = (each for each in (group.casefold(), name.casefold()) if each in self.groups)
+        return self.names[key] if (key := next(found, "")) else ALL_GROUPS
+
     def of(self, group: str, name: str = "") -> Rules:
         """The rules for the group of this id and name."""
-        found = self.groups.get(group.casefold()) or self.groups.get(name.casefold())
-        return found or self.plain
+        return self.groups.get(self.key(group, name).casefold(), self.plain)
+
+    def rows(self) -> list[tuple[str, Rules]]:
+        """(group as it is named here, its rules); ALL_GROUPS for all others comes first."""
+        return [(ALL_GROUPS, self.plain), *((self.names[key], rules) for key, rules in self.groups.items())]
 
     def told(self) -> dict[str, protocol.Consent]:
-        """As the server is told: {group as it is named here, "*" for all others: its rules}."""
-        rows = {ALL: self.plain, **{self.names[key]: rules for key, rules in self.groups.items()}}
-        return {name: msgspec.convert(msgspec.to_builtins(rules), protocol.Consent) for name, rules in rows.items()}
+        """As the server is told."""
+        plain = {name: msgspec.to_builtins(rules) for name, rules in self.rows()}
+        return {name: msgspec.convert(rules, protocol.Consent) for name, rules in plain.items()}
 
 
 def _rules(table: dict[str, Any], where: str) -> Rules:
@@ -114,3 +122,8 @@ def load(home: Path, **said: Any) -> Consent:
         raise BadConsent(f'{FILE}: rules of a group are a table: [groups."Its name"]')
     own = {name: value for name, value in table.items() if name not in MACHINE}
     return Consent({**own, **{name: value for name, value in said.items() if value is not None}}, groups)
+
+
+def name(home: Path) -> str:
+    """What the file calls this machine; "" if it does not. Raises BadConsent."""
+    return str(read(home).get("name", ""))

@@ -11,6 +11,7 @@ from firmlight_client import protocol
 from firmlight_client.worker import wire
 from firmlight_client.worker.actions import Action, Send, Tell
 from firmlight_client.worker.held import Held, Job, Settleable
+from firmlight_client.worker.neighbour import Verdict
 
 STARTING, IDLE, BUSY, QUITTING = "starting", "idle", "busy", "quitting"
 
@@ -43,6 +44,8 @@ class Ledger:
         self.counts = Counts()
         self.welcome: protocol.Welcome | None = None
         self.draining = ""  # why
+        self.verdict = Verdict(slots, {})  # how much may be done now
+        self.rests = False  # no group gets anything
         self.offered = 0  # how many more leases the server may think it can send
         self.leases_received = 0  # leases that came on this connection
         self.actions: list[Action] = []
@@ -52,7 +55,9 @@ class Ledger:
     def free(self) -> int:
         """How many leases could start now."""
         idle = sum(seat.state == IDLE for seat in self.seats.values())
-        return 0 if self.draining else max(0, idle - len(self.backlog))
+        busy = sum(seat.state in (BUSY, QUITTING) for seat in self.seats.values())
+        room = min(idle, self.verdict.slots - busy) - len(self.backlog)
+        return 0 if self.draining or self.rests else max(0, room)
 
     def do(self, action: Action) -> None:
         self.actions.append(action)

@@ -27,11 +27,14 @@ from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.consent import Consent
 from firmlight_client.worker.fence import keep_secrets, may_hide
 from firmlight_client.worker.line import Line
+from firmlight_client.worker.neighbour import Neighbour
 from firmlight_client.worker.processes import SlotEvent, SlotProcess
+from firmlight_client.worker.surroundings import Lookout
 
 ABNORMAL_CLOSE = 1006
 LAST_WORDS_SECONDS = 2.0
 OPEN_SECONDS_MAX = 10.0
+LOOK_SECONDS = 5.0  # at the machine
 TOO_MANY_STATUS = 429
 HOPELESS_STATUSES = {400, 401, 403, 404, 405, 410}
 
@@ -69,7 +72,7 @@ class Worker:
         mode, hidden = settings.consent.plain.mode(public=False), settings.home and may_hide(settings.home)
         self.slots = [SlotProcess(number, self._heard, mode=mode, hidden=hidden) for number in range(settings.slots)]
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
-        self.may_connect = asyncio.Event()
+        self.may_connect, self.looked = asyncio.Event(), asyncio.Event()
         self.stopping: asyncio.Future[Stop] | None = None
         self.delay = 0.0
         self.was_welcome = False
@@ -82,8 +85,9 @@ class Worker:
         self._mind_signals(loop)
         self.observe("starting", {"url": self.settings.url, "slots": self.settings.slots})
         slots = [asyncio.create_task(slot.run()) for slot in self.slots]
-        line = asyncio.create_task(self._stay_connected())
-        line.add_done_callback(self._line_ended)
+        line, lookout = asyncio.create_task(self._stay_connected()), asyncio.create_task(self._look_around())
+        for mine in (line, lookout):
+            mine.add_done_callback(self._task_ended)
         stop = await self.stopping
         self.observe("stopped", {"why": stop.message, "code": stop.code})
         for slot in self.slots:
@@ -91,12 +95,13 @@ class Worker:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.outbox.join(), LAST_WORDS_SECONDS)
         line.cancel()
-        await asyncio.gather(line, *slots, return_exceptions=True)
+        lookout.cancel()
+        await asyncio.gather(line, lookout, *slots, return_exceptions=True)
         return stop.code
 
-    def _line_ended(self, line: asyncio.Task[None]) -> None:
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
         """A fault of ours must end the worker, not leave it mute."""
-        if not line.cancelled() and (error := line.exception()):
+        if not task.cancelled() and (error := task.exception()):
             self._stop(Stop(1, f"internal error: {type(error).__name__}: {error}"))
 
     # Actions
@@ -125,10 +130,25 @@ class Worker:
         self.carry_out(self.brain.heard(slot, event))
         self.may_connect.set()  # the kinds for hello are known
 
+    # The machine
+
+    async def _look_around(self) -> None:
+        """Make room for what the machine is really for."""
+        consent = self.settings.consent
+        lookout = Lookout(mind_idle=any(rules.idle_only for _, rules in consent.rows()))
+        neighbour = Neighbour(consent, self.settings.slots)
+        while True:
+            processes = [slot.process.pid for slot in self.slots if slot.process]
+            around = await asyncio.to_thread(lookout.look, processes) if lookout.mind_idle else lookout.look(processes)
+            self.carry_out(self.brain.rest(neighbour.look(around)))
+            self.looked.set()
+            await asyncio.sleep(LOOK_SECONDS)
+
     # The line to the server
 
     async def _stay_connected(self) -> None:
         await self.may_connect.wait()
+        await self.looked.wait()
         while not self.brain.stopped:
             await asyncio.sleep(self.delay)
             code, reason = await self._one_connection()

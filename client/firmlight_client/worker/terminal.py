@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TextIO
 
+from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.words import count, one_line
 from firmlight_client.worker.actions import SUSPENDED
 
@@ -34,6 +35,16 @@ def _connected(facts: Facts) -> str:
     return f"connected as {facts['name']}, working for {groups}"
 
 
+def _resting(facts: Facts) -> str:
+    """Why this machine takes less than it could, or that it takes all again."""
+    if facts["all"]:
+        return f"resting: {'; '.join(dict.fromkeys(facts['resting'].values()))}"
+    parts = [f"{count(facts['slots'], 'slot')} at work: {facts['why']}"] if facts["why"] else []
+    for name, why in facts["resting"].items():
+        parts.append(f"nothing for {'other groups' if name == ALL_GROUPS else name}: {why}")
+    return "; ".join(parts) or "working with all slots"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "starting": lambda f: f"starting {count(f['slots'], 'slot')} for {f['url']}",
     "connected": _connected,
@@ -43,6 +54,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "refused": lambda f: f"a result of {f['kind']} was not needed: {f['reason']}",
     "dropped": lambda f: f"{f['kind']} is no longer wanted here: {f['reason']}",
     "error": lambda f: f"the server says: {f['message']}",
+    "resting": _resting,
     "let_back": lambda f: "let back: work comes again",
     "disconnected": lambda f: f"{f['why'].rstrip('.')}; trying again in {f['seconds']:.2g} s",
     "draining": lambda f: f"finishing {count(f['leases'], 'lease')}: {f['why']}",

@@ -25,7 +25,7 @@ class Computer:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 # The crawled site is on this machine: its owner allows what workers refuse otherwise.
-                [*_command(), "work", "--plain", "--slots", "1", "--name", self.name, "--allow-private-networks"],
+                [*_command(), "work", "--plain", "--always", "--slots=1", f"--name={self.name}", "--allow-private-networks"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

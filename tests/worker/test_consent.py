@@ -1,0 +1,102 @@
+"""What the file says, and what becomes of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from firmlight_client import network, protocol
+from firmlight_client.kinds import _public_http
+from firmlight_client.worker import consent
+from firmlight_client.worker.consent import BadConsent, Consent
+from firmlight_client.worker.mode import Mode
+
+FILE = """
+name = "attic"
+slots = 3
+nice = 15
+
+[groups."Lab Seven"]
+kinds = ["MEAN"]
+slots = 1
+
+[groups.Friends]
+network = "none"
+hours = ["22:00-07:00", "sat-sun"]
+nice = 5
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "worker.toml").write_text(FILE)
+    return tmp_path
+
+
+def test_a_group_has_what_the_file_says_of_it_and_of_all(home: Path) -> None:
+    loaded = consent.load(home)
+    assert (loaded.plain.slots, loaded.plain.nice, loaded.plain.kinds) == (3, 15, None)
+    lab = loaded.of("some-id", "lab seven")
+    assert (lab.slots, lab.nice, lab.kinds) == (1, 15, ["MEAN"])
+    assert loaded.of("FRIENDS").hours == ["22:00-07:00", "sat-sun"]
+    assert loaded.of("some-id", "Others") == loaded.plain
+    assert consent.name(home) == "attic"
+
+
+def test_the_command_line_comes_before_the_file_but_not_before_a_groups_own(home: Path) -> None:
+    loaded = consent.load(home, nice=19, memory_mib=None, network="private")
+    assert (loaded.plain.nice, loaded.plain.network) == (19, "private")
+    assert (loaded.of("Friends").nice, loaded.of("Friends").network) == (5, "none")
+
+
+def test_without_a_file_everything_goes(tmp_path: Path) -> None:
+    assert consent.load(tmp_path).told() == {"*": protocol.Consent(memory_mib=1024)}
+
+
+def test_the_server_is_told_in_its_own_words(home: Path) -> None:
+    told = consent.load(home).told()
+    assert told["Lab Seven"] == protocol.Consent(kinds=["MEAN"], slots=1, memory_mib=1024)
+    assert told["Friends"].network == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("slots = 'many'", "slots"),
+        ("colour = 'red'", "colour"),
+        ("hours = ['noon']", "no span of hours"),
+        ("memory_mib = 10", "256 MiB at least"),
+        ("[groups.Lab]\nnetwork = 'all'", "groups.Lab: Invalid enum value 'all'"),
+        ("groups = 3", "are a table"),
+        ("slots = ", "worker.toml: Invalid value"),
+    ],
+)
+def test_what_cannot_be_meant_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "worker.toml").write_text(text)
+    with pytest.raises(BadConsent, match=re.escape(consent.FILE)) as error:
+        consent.load(tmp_path)
+    assert said in str(error.value)
+
+
+def test_what_needs_no_network_is_started_without_and_alike_for_all_groups() -> None:
+    rules = Consent(groups={"Lab": {"hosts": ["example.org"], "network": "private"}}).of("Lab")
+    assert rules.mode(public=False) == Mode()
+    assert rules.mode(public=True) == Mode(network=True, hosts=("example.org",), private=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "allowed"),
+    [("example.org", True), ("www.Example.org.", True), ("notexample.org", False), ("example.com", False)],
+)
+def test_named_hosts_are_the_only_ones_that_can_be_reached(
+    host: str, allowed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "_hosts", ())
+    assert network.host_allowed(host)
+    network.allow_only(["example.org"])
+    assert network.host_allowed(host) is allowed
+    if not allowed:
+        with pytest.raises(_public_http.Refused, match="none of the hosts"):
+            _public_http.checked_addresses(host, 443, private=True)
