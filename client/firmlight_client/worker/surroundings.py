@@ -113,7 +113,7 @@ def _idle_seat() -> float | None:
     if facts.get("IdleHint") == "no":
         return 0.0
     since = int(facts.get("IdleSinceHintMonotonic") or 0)
-    return time.clock_gettime(time.CLOCK_MONOTONIC) - since / 1e6 if since else None
+    return time.monotonic() - since / 1e6 if since else None
 
 
 def _idle_on_macos() -> float | None:

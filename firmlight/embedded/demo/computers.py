@@ -14,6 +14,9 @@ from firmlight.embedded.system import System
 STOP_SECONDS_MAX = 10.0
 
 
+MANNERS = ("--plain", "--always", "--allow-private-networks")
+
+
 class Computer:
     """One worker process of one user, with one slot; it ends with the `with` block."""
 
@@ -25,7 +28,7 @@ class Computer:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 # The crawled site is on this machine: its owner allows what workers refuse otherwise.
-                [*_command(), "work", "--plain", "--always", "--slots=1", f"--name={self.name}", "--allow-private-networks"],
+                [*_command(), "work", *MANNERS, "--slots=1", "--name", self.name],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
