@@ -154,13 +154,18 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     def get_queryset(self) -> QuerySet[Worker]:
         return selectors.workers_visible_to(user_of(self.request))
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        real = not getattr(self, "swagger_fake_view", False)  # and not drf-spectacular's, which has nobody logged in
+        resting = selectors.resting_of(user_of(self.request)) if real else {}
+        return {**super().get_serializer_context(), "resting": resting}
+
     @extend_schema(request=WorkerChange, responses=WorkerSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Let a suspended worker back: {"suspended": false}."""
         worker = self.get_object()
         validated(WorkerChange, request)
         workers.let_back(worker, by=user_of(request))
-        return Response(WorkerSerializer(self.get_object()).data)
+        return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=True, methods=["post"])

@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import uuid_key
+from firmlight_client.protocol import Consent
 from groups.models import Group
 from tasks import states
 
@@ -91,7 +92,11 @@ class Worker(models.Model):
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
     suspended_reason = models.CharField(max_length=300, blank=True)
+    consent = models.JSONField(default=dict, blank=True)  # {group's id or name, or "*": protocol.Consent as a map}
     blocked = models.BooleanField(default=False)  # suspended by a moderator: its owner cannot let it back
+
+    agreed: Consent  # what its owner agreed to in the group that is being looked at
+    resting: str  # why it takes nothing there now
 
     class Meta:
         ordering = ("name", "id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db.models import Count
@@ -11,7 +11,8 @@ from django.db.models import Count
 from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import queue, states
+from groups.models import Group
+from tasks import agreement, queue, states
 from tasks.models import Task, Worker
 
 
@@ -48,7 +49,7 @@ def _kinds() -> list[str]:
 
 
 def mine(user: User) -> list[Present]:
-    """This user's workers by name, those that are away, too. Two round trips for all groups, two for each with one."""
+    """This user's workers by name, those that are away, too. Three round trips for all groups, two for each with one."""
     groups = [group.pk for group in group_selectors.groups_of(user)]
     here = dict(zip(groups, queue.present(groups, _kinds()), strict=True))
     workers = {str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")}
@@ -57,8 +58,23 @@ def mine(user: User) -> list[Present]:
         for name, tasks in queue.at_work(group).items():
             held.setdefault(name, []).extend(tasks)
     titles = {str(pk): title for pk, title in _titles({task for name in workers for task in held[name]})}
-    present = set().union(*here.values())
-    return [_present(row, held[name], titles, here=name in present) for name, row in workers.items()]
+    present, resting = set().union(*here.values()), _resting(groups)
+    return [
+        replace(
+            _present(row, held[name], titles, here=name in present or name in resting),
+            resting="" if name in present else "; ".join(sorted(resting.get(name, ()))),
+        )
+        for name, row in workers.items()
+    ]
+
+
+def _resting(groups: Sequence[UUID]) -> dict[str, set[str]]:
+    """{worker: why it takes nothing now}, of these groups."""
+    found: dict[str, set[str]] = {}
+    for row in queue.resting(groups):
+        for name, why in row.items():
+            found.setdefault(name, set()).add(why)
+    return found
 
 
 TASKS_NAMED_MAX = 3
@@ -66,12 +82,16 @@ TASKS_NAMED_MAX = 3
 
 @dataclass(frozen=True)
 class Present:
-    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks."""
+    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks, `resting` says why it
+    takes nothing new of it now.
+    """
 
     worker: Worker
     busy: int
     runs: str = ""
     here: bool = True
+    resting: str = ""
+    limits: tuple[str, ...] = ()  # what its owner does not agree to in this group, in words
 
     @property
     def cells(self) -> list[bool]:
@@ -80,21 +100,37 @@ class Present:
 
     @property
     def state(self) -> str:
-        return ("lit" if self.busy else "ready") if self.here else "off"
+        if self.busy:
+            return "lit"
+        return "ready" if self.here and not self.resting else "off"
 
     @property
     def word(self) -> str:
+        """What it does, and what it does not do here."""
         if self.worker.suspended:
             return "suspended"
-        return ("working" if self.busy else "ready") if self.here else "away"
+        if not self.here:
+            return "away"
+        if self.resting:
+            return f"resting: {self.resting}"
+        return ", ".join(["working" if self.busy else "ready", *self.limits])
 
 
 def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name. Two queries."""
-    (here,), held = queue.present([group_id], _kinds()), queue.at_work(group_id)
-    workers = Worker.objects.filter(pk__in=here).select_related("owner")
+    """The group's workers that were heard of lately, by name; those that rest come last. Three queries."""
+    (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
+    held, name = queue.at_work(group_id), Group.objects.filter(pk=group_id).values_list("name", flat=True).first()
+    workers = Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
     titles = {str(pk): title for pk, title in _titles({task for tasks in held.values() for task in tasks})}
-    return [_present(worker, held.get(str(worker.pk), []), titles) for worker in workers]
+    found = [
+        replace(
+            _present(worker, held.get(str(worker.pk), []), titles),
+            resting=resting.get(str(worker.pk), ""),
+            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id), name or ""))),
+        )
+        for worker in workers
+    ]
+    return sorted(found, key=lambda one: bool(one.resting))
 
 
 def _titles(tasks: set[str]) -> Iterable[tuple[UUID, str]]:

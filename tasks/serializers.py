@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from accounts.serializers import PersonSerializer
 from firmlight_client import kinds
-from tasks import selectors, states
+from tasks import agreement, selectors, states
 from tasks.models import Task, Worker
 
 
@@ -217,10 +217,16 @@ class TakerSerializer(serializers.ModelSerializer):
     """A worker that is online and would take the task."""
 
     member = PersonSerializer(source="owner")
+    resting = serializers.CharField(help_text="Why it takes nothing now; empty if it does")
+    limits = serializers.SerializerMethodField(help_text="What its owner does not agree to in this group, in words")
 
     class Meta:
         model = Worker
-        fields = ("id", "name", "slots", "member")
+        fields = ("id", "name", "slots", "member", "resting", "limits")
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_limits(self, worker: Worker) -> list[str]:
+        return agreement.words(worker.agreed)
 
 
 class RangeSerializer(serializers.Serializer):
@@ -237,6 +243,7 @@ class PreviewSerializer(serializers.Serializer):
     payload_bytes = serializers.IntegerField(help_text="What travels to the workers in all, of the subtasks counted")
     payload_bytes_max = serializers.IntegerField(help_text="The largest subtask's")
     workers = TakerSerializer(many=True)
+    resting = TakerSerializer(many=True, help_text="Who would take it, and rests now")
     seconds = serializers.SerializerMethodField()
     summary = serializers.SerializerMethodField(help_text="What was understood of the input")
     skipped = serializers.ListField(
@@ -272,10 +279,17 @@ class KindSerializer(serializers.Serializer):
 class WorkerSerializer(serializers.ModelSerializer):
     class Meta:
         model = Worker
-        fields = ("id", "name", "slots", "platform", "client_version", "created", "last_seen", "suspended")
+        plain = ("id", "name", "slots", "platform", "client_version", "created", "last_seen", "suspended")
+        fields = (*plain, "consent", "resting")
         read_only_fields = fields
 
     suspended = serializers.CharField(source="suspended_reason", help_text="Why it gets no work; empty if it does")
+    consent = serializers.JSONField(help_text='What its owner lets it do: {group, or "*" for all others: limits}')
+    resting = serializers.SerializerMethodField(help_text="{name of a group: why it takes nothing of it now}")
+
+    @extend_schema_field(serializers.DictField(child=serializers.CharField()))
+    def get_resting(self, worker: Worker) -> dict[str, str]:
+        return self.context.get("resting", {}).get(str(worker.pk), {})
 
 
 class WorkerChange(serializers.Serializer):

@@ -25,6 +25,7 @@ FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
 STORABLE = r"^[^\0]*\Z"  # no database keeps NUL in text
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE)]
+Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=STORABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -49,7 +50,7 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
     hours: Annotated[list[Name], msgspec.Meta(max_length=32)] = []  # for people: the worker says when it rests
     network: Literal["none", "public", "private"] = "public"
-    hosts: Annotated[list[Annotated[str, msgspec.Meta(max_length=253)]], msgspec.Meta(max_length=256)] = []
+    hosts: Annotated[list[Host], msgspec.Meta(max_length=256)] = []
     on_battery: bool = False  # works then, too
     idle_only: bool = False  # works only while nobody uses the machine
 

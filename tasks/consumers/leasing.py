@@ -40,7 +40,17 @@ class Leasing(Line):
 
     async def lease_one(self, group: str) -> bool:
         assert self.worker
-        call = queue.lease(group, worker=self.me, owner=self.worker.owner, conn=self.channel_name, kinds=self.kinds)
+        kinds, agreed = self.kinds_of(group), self.agreed.of(group, self.groups.get(group, ""))
+        if not kinds or await self.has_enough(group, agreed.slots):
+            return False
+        call = queue.lease(
+            group,
+            worker=self.me,
+            owner=self.worker.owner,
+            conn=self.channel_name,
+            kinds=kinds,
+            longest_seconds=agreed.subtask_seconds_max,
+        )
         leased = await call
         await self.pass_on(group, leased.wake, leased.complete)
         if leased.granted is None:
@@ -51,6 +61,10 @@ class Leasing(Line):
         await self.send_lease(group, leased.granted)
         return True
 
+    async def has_enough(self, group: str, slots: int | None) -> bool:
+        """Whether it works on as much of this group as its owner agreed to."""
+        return slots is not None and len(await queue.leases_of(group, self.channel_name)) >= slots
+
     async def send_lease(self, group: str, work: queue.Granted) -> None:
         lease = protocol.Lease(
             lease=work.lease,
@@ -60,6 +74,7 @@ class Leasing(Line):
             subtasks=work.subtasks,
             payloads=work.payloads,
             subtask_seconds_max=work.seconds_max,
+            group_name=self.groups.get(group, ""),
         )
         await self.tell(lease)
 
@@ -89,7 +104,7 @@ class Leasing(Line):
             self.late = None
 
     async def ask_for_another(self, group: str) -> None:
-        conns = await queue.wake_another(group, kinds=self.kinds)
+        conns = await queue.wake_another(group, kinds=self.agreed.kinds)
         await events.wake(conns, group)
 
     async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from accounts.selectors import Bearer
 from firmlight_client import protocol
+from tasks.agreement import Agreement
 from tasks.consumers.socket import Socket
 from tasks.services import workers
 
@@ -19,8 +20,8 @@ log = structlog.get_logger(__name__)
 
 class Line(Socket):
     """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; those
-    `under_way` have not arrived as far as it said; `kinds` are those of equal version here and there; `suspended` says
-    why it gets nothing.
+    `under_way` have not arrived as far as it said; `agreed` is what its owner lets it do in each group; `suspended`
+    says why it gets nothing.
     """
 
     bearer: Bearer | None = None
@@ -35,9 +36,14 @@ class Line(Socket):
         super().__init__(*args, **kwargs)
         self.leasing = asyncio.Lock()
         self.groups: dict[str, str] = {}
-        self.kinds: list[str] = []
+        self.agreed = Agreement()
         self.under_way: list[str] = []
         self.errands: set[asyncio.Task[None]] = set()
+
+    def kinds_of(self, group: str) -> list[str]:
+        """["NAME@version"] that it takes of this group now."""
+        name = self.groups.get(group, "")
+        return [] if self.agreed.why_resting(group, name) else self.agreed.kinds_for(group, name)
 
     @property
     def me(self) -> str:

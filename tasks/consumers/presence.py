@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Mapping
 
 import structlog
 from channels.db import database_sync_to_async
@@ -52,18 +53,36 @@ class Presence(Leasing):
         """
         assert self.worker
         unwanted = [lease for lease in leases if queue.group_of(lease) not in self.groups]
-        kinds, slots = ([], 0) if self.suspended else (self.kinds, self.worker.slots)
-        for group in self.groups:
+        for group, name in self.groups.items():
+            kinds = [] if self.suspended else self.kinds_of(group)
+            slots = self.agreed.slots_for(group, name, self.worker.slots) if kinds else 0
             mine = [lease for lease in leases if queue.group_of(lease) == group]
             call = queue.beat(group, worker=self.me, conn=self.channel_name, kinds=kinds, slots=slots, leases=mine)
             unwanted += await call
+            if why := self.agreed.why_resting(group, name):
+                await queue.note_resting(group, self.me, why)
         return unwanted
+
+    async def note_resting(self, resting: Mapping[str, str]) -> None:
+        """Where it rests nobody must wait for it to take anything; people see why."""
+        before, self.agreed.resting = self.agreed.resting, resting
+        for group, name in list(self.groups.items()):
+            was, now = before.get(self.agreed.key(group, name), ""), self.agreed.why_resting(group, name)
+            if was == now:
+                continue
+            await queue.note_resting(group, self.me, now)
+            if not was:
+                await self.leave_group(group, queue.KEPT)
+            await events.group_changed(group)
+        await self.note_presence([])
 
     async def leave_group(self, group: str, how: str) -> None:
         assert self.worker
         left = await queue.leave(
-            group, worker=self.me, conn=self.channel_name, kinds=self.kinds, slots=self.worker.slots, how=how
+            group, worker=self.me, conn=self.channel_name, kinds=self.agreed.kinds, slots=self.worker.slots, how=how
         )
+        if how != queue.KEPT:
+            await queue.note_resting(group, self.me, "")
         await self.pass_on(group, left.wake, left.complete)
         await events.group_changed(group)
 

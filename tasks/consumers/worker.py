@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from accounts.services import note_use
 from firmlight_client import protocol
 from tasks import events, queue, statistics
+from tasks.agreement import Agreement
 from tasks.consumers import doors
 from tasks.consumers.presence import Presence
 from tasks.services import workers
@@ -92,7 +93,10 @@ class WorkerConsumer(Presence):
     # One method a frame
 
     async def on_hello(self, frame: protocol.Hello) -> None:
-        self.kinds, refused = workers.match_kinds(frame.kinds)
+        if update := workers.update_of(frame.client_version):
+            return await self.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
+        same, refused = workers.match_kinds(frame.kinds)
+        self.agreed = Agreement(frame.consent, same)
         kept = await self.arrive(frame)
         assert self.worker
         welcome = protocol.Welcome(
@@ -109,8 +113,11 @@ class WorkerConsumer(Presence):
         )
         await self.tell(welcome)
         await self.tell_suspension()
+        return None
 
     async def on_ready(self, frame: protocol.Ready) -> None:
+        if frame.resting is not None:
+            await self.note_resting(frame.resting)
         await self.refill(frame.slots, frame.received)
 
     async def on_heartbeat(self, frame: protocol.Heartbeat) -> None:

@@ -6,6 +6,7 @@
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks, or none.
 -- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
 --       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
+--       longest_ms (of a subtask that its owner agrees to; 0: any)
 -- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
 --   matter when)}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
@@ -122,9 +123,17 @@ local function grant(task, t, taken, how)
   return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
 end
 
+-- Whether its owner does not agree to subtasks that may take as long. Who may not take what waits is not woken for it.
+local found_too_long = false
+local function is_too_long(t)
+  local long = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms
+  found_too_long = found_too_long or long
+  return long
+end
+
 local function try_task(task)
   local t = hash(key('t', task))
-  if not t.state then return nil end
+  if not t.state or is_too_long(t) then return nil end
   local taken = take_again(task, t)
   local was_given_back = #taken > 0
   if not was_given_back then taken = take_run(task, size(task, t)) end
@@ -220,6 +229,7 @@ end
 
 local function try_copy(task)
   local t = hash(key('t', task))
+  if t.state and is_too_long(t) then return nil end
   local budget = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share)) - tonumber(t.copied or 0)
   local each = t.state and seconds_each(task, t, a.worker)
   if a.copies_share == 0 or budget < 1 or not each then return nil end
@@ -242,9 +252,15 @@ local function copy()
   end
 end
 
-local reply = choose() or copy()
+local reply, instead = choose() or copy(), {}
+local waits = not reply and not found_too_long
 for _, kind in ipairs(a.kinds) do
-  if reply then redis.call('ZREM', key('idle', kind), a.conn) else redis.call('ZADD', key('idle', kind), now, a.conn) end
+  if waits then redis.call('ZADD', key('idle', kind), now, a.conn) else redis.call('ZREM', key('idle', kind), a.conn) end
+  if not reply and not waits and has_work(kind) then
+    for _, conn in ipairs(wake(kind, 1)) do instead[#instead + 1] = conn end
+  end
 end
+local woken = wake_all(reaped)
+for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return {reply or {}, wake_all(reaped), complete, ask_again}
+return {reply or {}, woken, complete, ask_again}

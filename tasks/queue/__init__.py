@@ -9,7 +9,7 @@ from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wa
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.pace import add_done, done_in
-from tasks.queue.presence import at_work, present
+from tasks.queue.presence import at_work, note_resting, present, resting
 from tasks.queue.scripts import run_all
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
@@ -79,6 +79,7 @@ __all__ = [
     "may_ask",
     "mend",
     "new_lease_id",
+    "note_resting",
     "online_seconds",
     "online_workers",
     "open_task",
@@ -91,6 +92,7 @@ __all__ = [
     "put_result",
     "reap",
     "release",
+    "resting",
     "resume",
     "run_all",
     "take_failed_input",

@@ -11,10 +11,13 @@ from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
 
-def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) -> Call[Leased]:
+def lease(
+    group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str], longest_seconds: float | None = None
+) -> Call[Leased]:
     """Lease a run of subtasks to one slot, at the tail of a task a second time what another is late with.
 
-    Without work the connection is noted as waiting for it.
+    Without work the connection is noted as waiting for it. Subtasks that may take longer than `longest_seconds` are
+    not leased.
     """
     lease_id = new_lease_id(group)
     args = {
@@ -30,6 +33,7 @@ def lease(group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str]) 
         "lease_ms": ms(settings.LEASE_SECONDS),
         "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
         "copies_share": settings.COPIES_SHARE_MAX,
+        "longest_ms": max(1, ms(longest_seconds)) if longest_seconds is not None else 0,
         **limits(),
     }
     return Call("lease", base_key(group), args, lambda reply: read_leased(lease_id, reply))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -29,6 +30,35 @@ def at_work(group: Id) -> dict[str, list[str]]:
         if worker and task:
             found.setdefault(worker.decode(), []).append(task.decode())
     return found
+
+
+async def note_resting(group: Id, worker: Id, reason: str) -> None:
+    """It is here and takes nothing of this group now; "" if it does. It holds as long as a heartbeat does."""
+    name, client = _resting_key(group), redis.connect_async()
+    if reason:
+        until = int(time.time() * 1000) + online_ms()
+        pipe = client.pipeline(transaction=False)
+        pipe.hset(name, str(worker), f"{until} {reason}")
+        pipe.pexpire(name, online_ms())
+        await pipe.execute()
+    else:
+        await client.hdel(name, str(worker))
+
+
+def resting(groups: Sequence[Id]) -> list[dict[str, str]]:
+    """For each of these groups {worker that is here and takes nothing now: why}."""
+    now = int(time.time() * 1000)
+    found = _pipeline([("hgetall", _resting_key(group)) for group in groups])
+    return [{worker.decode(): why for worker, text in row.items() if (why := _still(text, now))} for row in found]
+
+
+def _resting_key(group: Id) -> str:
+    return f"{base_key(group)}:resting"
+
+
+def _still(text: bytes, now: int) -> str:
+    until, _, reason = text.decode().partition(" ")
+    return reason if int(until) > now else ""
 
 
 def _worker(member: str) -> str:

@@ -16,7 +16,8 @@ from accounts.models import User
 from firmlight.errors import Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import queue, states
+from groups.models import Group
+from tasks import agreement, queue, states
 from tasks.estimates import Range, round_range
 from tasks.models import Contribution, Task, Worker
 from tasks.services.split import SplitFailed, batches, payloads_of
@@ -39,6 +40,7 @@ class Preview:
     payload_bytes: int
     payload_bytes_max: int
     workers: list[Worker]
+    resting: list[Worker]
     seconds: Range | None
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
@@ -56,7 +58,7 @@ def preview_task(
     value = read_params(chosen, params, file, skipped)
     size = len(encode_input(value))
     counted = _count(chosen, value)
-    workers = _takers(membership.group_id, chosen)
+    workers, resting = _takers(membership.group, chosen)
     seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
     return Preview(
         subtasks=counted.subtasks,
@@ -65,6 +67,7 @@ def preview_task(
         payload_bytes=counted.total,
         payload_bytes_max=counted.largest,
         workers=workers,
+        resting=resting,
         seconds=seconds,
         summary=chosen.summary(value),
         skipped=skipped,
@@ -94,9 +97,20 @@ def _count(kind: kinds.Kind, params: Any) -> _Counted:
     return found
 
 
-def _takers(group: UUID, kind: kinds.Kind) -> list[Worker]:
-    online = queue.online_workers(group, f"{kind.name}@{kind.version}")
-    return list(Worker.objects.filter(pk__in=online).select_related("owner"))
+def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]:
+    """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what its owner agreed
+    to, and `resting` why it rests.
+    """
+    online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
+    (resting,) = queue.resting([group.pk])
+    found: tuple[list[Worker], list[Worker]] = [], []
+    for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
+        worker.agreed = agreement.of_worker(worker, str(group.pk), group.name)
+        worker.resting = resting.get(str(worker.pk), "")
+        longest = worker.agreed.subtask_seconds_max
+        if agreement.allows(worker.agreed, kind.name) and (longest is None or kind.subtask_seconds_max <= longest):
+            found[bool(worker.resting)].append(worker)
+    return found
 
 
 def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]) -> Range | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from firmlight.errors import Forbidden
 from firmlight_client import kinds, protocol
 from groups import selectors as group_selectors
 from tasks import events
+from tasks.agreement import stored
 from tasks.models import Worker
 
 
@@ -41,15 +43,34 @@ class Enrolled:
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     """Find or make the worker of this owner and name. One that is known is only read: the database may be locked."""
-    facts = {"slots": hello.slots, "platform": hello.platform, "client_version": hello.client_version}
-    worker = Worker.objects.filter(owner=user, name=hello.name, **facts).first()
-    if worker is None:
+    facts = {
+        "slots": hello.slots,
+        "platform": hello.platform,
+        "client_version": hello.client_version,
+        "consent": stored(hello.consent),
+    }
+    worker = Worker.objects.filter(owner=user, name=hello.name).first()
+    if worker is None or any(getattr(worker, name) != value for name, value in facts.items()):
         worker, _ = Worker.objects.update_or_create(
             owner=user, name=hello.name, defaults={**facts, "last_seen": timezone.now()}
         )
     wanted = tuple(hello.groups)
     duty = Duty(served_groups(user, wanted), worker.suspended_reason)
     return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty)
+
+
+def update_of(version: str) -> str:
+    """What to say to a client that is too old for this server: why, and the command that updates. "" if it is not."""
+    least = settings.CLIENT_VERSION_MIN
+    if _numbers(version) >= _numbers(least):
+        return ""
+    return f"This client is {version}; the server needs {least} or newer. Update: {settings.CLIENT_UPDATE_COMMAND}"
+
+
+def _numbers(version: str) -> list[int]:
+    """[0, 1, 2] of "0.1.2.dev3"; what is no number ends it."""
+    found = re.match(r"\d+(\.\d+)*", version)
+    return [int(number) for number in found[0].split(".")] if found else []
 
 
 def served_groups(user: User, wanted: tuple[str, ...]) -> dict[str, str]:

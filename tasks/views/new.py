@@ -105,7 +105,7 @@ def _look(deed: Any, request: PageRequest, form: TaskForm, membership: Membershi
 
 
 def _page(request: PageRequest, membership: Membership, form: TaskForm, **more: Any) -> HttpResponse:
-    here = presence.workers_here(membership.group_id)
+    here = [one for one in presence.workers_here(membership.group_id) if not one.resting]
     facts = {
         "membership": membership,
         "kind": form.kind,

@@ -32,6 +32,8 @@ class Peer:
         offered: dict[str, str] | None = None,
         leases: list[str] | None = None,
         subprotocol: str | None = protocol.SUBPROTOCOL,
+        consent: dict[str, protocol.Consent] | None = None,
+        version: str = "0.1.0",
     ) -> None:
         self.stack = contextlib.ExitStack()
         opening = connect(
@@ -46,7 +48,12 @@ class Peer:
         if hello:
             self.send(
                 protocol.Hello(
-                    name=name, slots=slots, kinds=offered or ECHO, client_version="0.1.0", leases=leases or []
+                    name=name,
+                    slots=slots,
+                    kinds=offered or ECHO,
+                    client_version=version,
+                    leases=leases or [],
+                    consent=consent or {},
                 )
             )
             self.welcome = self.expect(protocol.Welcome)
