@@ -125,7 +125,7 @@ def test_a_cancelled_job_is_quit_and_its_late_reports_are_ignored(brain: Brain) 
 
 def test_fatal_closes_stop_with_what_the_server_said(brain: Brain) -> None:
     brain.received(protocol.Error(code="bad_token", message="This token is no longer valid."), 0.0)
-    assert brain.disconnected(protocol.CLOSE_BAD_TOKEN, "")[-1] == Stop(1, "This token is no longer valid.")
+    assert brain.disconnected(protocol.CLOSE_BAD_TOKEN, "")[-1] == Stop(3, "This token is no longer valid.")
     assert brain.connected() == []
 
 

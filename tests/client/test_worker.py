@@ -265,7 +265,7 @@ def test_a_second_signal_stops_at_once(peer: Peer, start_worker: Start) -> None:
 
 def test_a_bad_token_ends_it_with_one_clear_line(start_worker: Start) -> None:
     worker = start_worker(token="wrong")
-    assert worker.exit_code() == 1
+    assert worker.exit_code() == 3
     words = worker.words()
     assert "stopped: This token is not known here." in words
     assert "Traceback" not in words

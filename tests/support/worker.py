@@ -36,7 +36,7 @@ class Worker:
         self.url, self.name = url, name
         home.mkdir(parents=True, exist_ok=True)
         clean = {key: value for key, value in os.environ.items() if not key.startswith("FIRMLIGHT_")}
-        mine = {"FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": url, "FIRMLIGHT_TOKEN": token}
+        mine = {"FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": url, "FIRMLIGHT_TOKEN": token, "FIRMLIGHT_ALWAYS": "1"}
         words = ["work", "--json", "--slots", str(slots), "--name", name, *options]
         self.events: list[Event] = []
         self.news = threading.Condition()

@@ -36,6 +36,21 @@ class QuitSlot:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Put this result on disk until it is settled."""
+
+    lease: protocol.Lease
+    result: protocol.Result
+
+
+@dataclass(frozen=True)
+class Forget:
+    """It is settled."""
+
+    result: protocol.Result
+
+
+@dataclass(frozen=True)
 class Reconnect:
     seconds: float
 
@@ -56,4 +71,4 @@ class Tell:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-Action = Send | RunSlot | QuitSlot | Reconnect | Stop | Tell
+Action = Send | RunSlot | QuitSlot | Keep | Forget | Reconnect | Stop | Tell

@@ -58,6 +58,7 @@ class Held:
     unsettled: list[Settleable] = field(default_factory=list)  # in the order sent
     jobs: set[Job] = field(default_factory=set)
     stumbles: int = 0  # deaths of slots that no subtask is to blame for
+    restored: bool = False  # of an earlier life: only whole results are left of it
 
     @property
     def is_over(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from firmlight_client import protocol
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, Send, Tell
+from firmlight_client.worker.actions import Action, Forget, Keep, Send, Tell
 from firmlight_client.worker.held import Held, Job, Settleable
 from firmlight_client.worker.neighbour import Verdict
 
@@ -86,8 +86,15 @@ class Ledger:
     def post(self, held: Held, frame: Settleable) -> None:
         """Send it, and keep it until it is settled."""
         held.unsettled.append(frame)
+        if isinstance(frame, protocol.Result):
+            self.do(Keep(held.lease, frame))
         if self.welcome:
             self.send(frame)
+
+    def settled(self, frame: Settleable | None) -> None:
+        """Nothing more will be asked about it."""
+        if isinstance(frame, protocol.Result):
+            self.do(Forget(frame))
 
     def send(self, frame: Settleable) -> None:
         if not isinstance(frame, protocol.Release):

@@ -22,13 +22,16 @@ from websockets.typing import Subprotocol
 
 from firmlight_client import __version__, protocol
 from firmlight_client.addresses import proxy_for, websocket_url
-from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
+from firmlight_client.errors import FirmlightClientError
+from firmlight_client.worker.access import another_token
+from firmlight_client.worker.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.consent import Consent
 from firmlight_client.worker.fence import keep_secrets, may_hide
 from firmlight_client.worker.line import Line
 from firmlight_client.worker.neighbour import Neighbour
 from firmlight_client.worker.processes import SlotEvent, SlotProcess
+from firmlight_client.worker.spool import Keeper
 from firmlight_client.worker.surroundings import Lookout
 
 ABNORMAL_CLOSE = 1006
@@ -74,6 +77,8 @@ class Worker:
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.may_connect, self.looked = asyncio.Event(), asyncio.Event()
         self.stopping: asyncio.Future[Stop] | None = None
+        self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
+        self.token = settings.token
         self.delay = 0.0
         self.was_welcome = False
         self.interrupts = 0
@@ -84,6 +89,7 @@ class Worker:
         self.stopping = loop.create_future()
         self._mind_signals(loop)
         self.observe("starting", {"url": self.settings.url, "slots": self.settings.slots})
+        self.carry_out(self.brain.restore(self.spool.restore()))
         slots = [asyncio.create_task(slot.run()) for slot in self.slots]
         line, lookout = asyncio.create_task(self._stay_connected()), asyncio.create_task(self._look_around())
         for mine in (line, lookout):
@@ -97,6 +103,7 @@ class Worker:
         line.cancel()
         lookout.cancel()
         await asyncio.gather(line, lookout, *slots, return_exceptions=True)
+        self.spool.close()
         return stop.code
 
     def _task_ended(self, task: asyncio.Task[None]) -> None:
@@ -115,6 +122,8 @@ class Worker:
                     self.slots[slot].start(run, seconds_max, mode)
                 case QuitSlot(slot, job):
                     self.slots[slot].quit(job)
+                case Keep() | Forget():
+                    self.spool.carry_out(action)
                 case Reconnect(seconds):
                     self.delay = seconds
                 case Stop():
@@ -152,6 +161,8 @@ class Worker:
         while not self.brain.stopped:
             await asyncio.sleep(self.delay)
             code, reason = await self._one_connection()
+            if code == protocol.CLOSE_BAD_TOKEN:
+                code, reason = await self._renew_token(reason)
             self._forget_unsent()
             self.carry_out(self.brain.disconnected(code, reason))
 
@@ -168,12 +179,23 @@ class Worker:
         except (OSError, TimeoutError, InvalidHandshake, WebSocketException, EOFError) as error:
             return ABNORMAL_CLOSE, f"{self.settings.url} cannot be reached: {error or type(error).__name__}"
 
+    async def _renew_token(self, reason: str) -> tuple[int, str]:
+        """What the close becomes: none to worry about if there is another token by now."""
+        try:
+            fresh = await asyncio.to_thread(another_token, self.settings.url, self.token)
+        except FirmlightClientError as error:
+            return ABNORMAL_CLOSE, str(error)
+        if not fresh:
+            return protocol.CLOSE_BAD_TOKEN, reason
+        self.token, self.brain.last_error = fresh, ""
+        return ABNORMAL_CLOSE, "this machine has another token by now"
+
     def _connect(self) -> connect:
         url = websocket_url(self.settings.url, "/ws/worker/")
         return connect(
             url,
             subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
-            additional_headers={"Authorization": f"Bearer {self.settings.token}"},
+            additional_headers={"Authorization": f"Bearer {self.token}"},
             user_agent_header=f"firmlight-client/{__version__}",
             compression=None,
             max_size=protocol.FRAME_MAX_BYTES,

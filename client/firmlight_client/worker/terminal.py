@@ -55,6 +55,8 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "dropped": lambda f: f"{f['kind']} is no longer wanted here: {f['reason']}",
     "error": lambda f: f"the server says: {f['message']}",
     "resting": _resting,
+    "restored": lambda f: f"{count(f['results'], 'result')} of an earlier run to deliver",
+    "spool_failed": lambda f: f"results cannot be put on disk, and are kept in memory only: {f['why']}",
     "let_back": lambda f: "let back: work comes again",
     "disconnected": lambda f: f"{f['why'].rstrip('.')}; trying again in {f['seconds']:.2g} s",
     "draining": lambda f: f"finishing {count(f['leases'], 'lease')}: {f['why']}",
