@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ def start_worker(peer: Peer, tmp_path: Path) -> Iterator[Callable[..., WorkerPro
     """start_worker("--slots", "2"): a real `firmlight work` that talks to the peer."""
     started: list[WorkerProcess] = []
 
-    def start(*options: str, token: str = "right") -> WorkerProcess:
-        worker = WorkerProcess(peer.url, token, tmp_path / "slots", options)
+    def start(*options: str, token: str = "right", **more: Any) -> WorkerProcess:
+        worker = WorkerProcess(peer.url, token, tmp_path / "slots", options, **more)
         started.append(worker)
         return worker
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from firmlight_client import protocol
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, RunSlot, Send, Stop
+from firmlight_client.worker.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop
 from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.processes import Death
 
@@ -54,6 +54,7 @@ class Surroundings(RuleBasedStateMachine):
         self.brain = Brain(Config("w", SLOTS, [], "0", ""), random.Random(0))
         self.line, self.inbox = DOWN, list[Sent]()
         self.leases: dict[str, Granted] = {}
+        self.kept: list[protocol.Result] = []
         self.slots = [Slot() for _ in range(SLOTS)]
         self.now, self.number, self.left = 0.0, 0, False
         self.a_slot_starts()
@@ -80,6 +81,10 @@ class Surroundings(RuleBasedStateMachine):
                 assert run.job == action.job
             elif isinstance(action, Reconnect):
                 assert 0 <= action.seconds <= 60
+            elif isinstance(action, Keep):
+                self.kept.append(action.result)
+            elif isinstance(action, Forget):
+                self.kept.remove(action.result)
             elif isinstance(action, Stop):
                 self.left = True
 
@@ -283,6 +288,12 @@ class Surroundings(RuleBasedStateMachine):
     def work_never_waits_for_an_idle_slot(self) -> None:
         idle = any(slot.alive and slot.run is None for slot in self.slots)
         assert not (idle and self.brain.backlog)
+
+    @invariant()
+    def what_is_unsettled_lies_on_disk(self) -> None:
+        unsettled = [frame for held in self.brain.held.values() for frame in held.unsettled]
+        results = [frame for frame in unsettled if isinstance(frame, protocol.Result)]
+        assert sorted(map(id, self.kept)) == sorted(map(id, results))
 
     def teardown(self) -> None:
         """Asked to drain, with nothing going wrong any more, it settles everything and leaves."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -103,7 +103,9 @@ class Line:
 
 
 class Peer:
-    """`lines` brings every new connection; a token other than "right" is turned away as the contract says."""
+    """`lines` brings every new connection; a token other than `token` is turned away as the contract says."""
+
+    token = "right"
 
     def __init__(self, port: int = 0) -> None:
         self.lines: queue.Queue[Line] = queue.Queue()
@@ -135,7 +137,7 @@ class Peer:
 
     def _handle(self, connection: ServerConnection) -> None:
         assert connection.request
-        if connection.request.headers["Authorization"] != "Bearer right":
+        if connection.request.headers["Authorization"] != f"Bearer {self.token}":
             connection.send(protocol.encode(protocol.Error(code="bad_token", message="This token is not known here.")))
             connection.close(protocol.CLOSE_BAD_TOKEN)
             return
@@ -160,16 +162,26 @@ class Peer:
 class WorkerProcess:
     """`firmlight work --plain` as a user starts it. `slots_folder` is where its slots put their folders."""
 
-    def __init__(self, url: str, token: str, slots_folder: Path, options: Sequence[str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        slots_folder: Path,
+        options: Sequence[str],
+        env: Mapping[str, str] = {},
+        before: Callable[[], None] | None = None,
+    ) -> None:
         slots_folder.mkdir(exist_ok=True)
         self.slots_folder = slots_folder
+        known = {"FIRMLIGHT_URL": url, **({"FIRMLIGHT_TOKEN": token} if token else {})}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "firmlight_client", "work", "--plain", *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "FIRMLIGHT_URL": url, "FIRMLIGHT_TOKEN": token, "TMPDIR": str(slots_folder)},
+            env={**os.environ, **known, "TMPDIR": str(slots_folder), **env},
+            preexec_fn=before,
         )
 
     def signal(self, number: signal.Signals) -> None:

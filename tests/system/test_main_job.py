@@ -25,7 +25,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 def environment(lab: Lab, home: Path, token: str = "") -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FIRMLIGHT_")}
-    return {**clean, "FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": lab.url} | (
+    return {**clean, "FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": lab.url, "FIRMLIGHT_ALWAYS": "1"} | (
         {"FIRMLIGHT_TOKEN": token} if token else {}
     )
 
