@@ -49,7 +49,7 @@ def _kinds() -> list[str]:
 
 
 def mine(user: User) -> list[Present]:
-    """This user's workers by name, those that are away, too. Three round trips for all groups, two for each with one."""
+    """This user's workers by name, those that are away, too. Three round trips, and two for each group with one."""
     groups = [group.pk for group in group_selectors.groups_of(user)]
     here = dict(zip(groups, queue.present(groups, _kinds()), strict=True))
     workers = {str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")}
