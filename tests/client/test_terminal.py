@@ -5,12 +5,21 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import random
+from datetime import date, datetime
 from typing import Any
 from unittest.mock import ANY
 
+import msgspec
+import pytest
 from rich.console import Console
 
-from firmlight_client.worker.terminal import RECENT, REDRAW_SECONDS, Lines, Live, Picture
+from firmlight_client import protocol
+from firmlight_client.worker import wire
+from firmlight_client.worker.brain import Brain, Config
+from firmlight_client.worker.screen import RECENT, REDRAW_SECONDS, Live, Picture
+from firmlight_client.worker.terminal import Lines
+from tests.client.test_brain import lease, welcome
 
 ABOUT = {"lease": "L1", "task": "T1", "kind": "MEAN"}
 STORY: list[tuple[str, dict[str, Any]]] = [
@@ -54,8 +63,8 @@ def test_the_table_shows_the_last_state_even_if_many_events_come_at_once() -> No
                 view(event, facts)
             await asyncio.sleep(2 * REDRAW_SECONDS)
             drawn = out.getvalue()
-            assert "working for Lab Seven" in drawn
-            assert "11 subtasks done in 0.2 s of computing, 1 failed" in drawn
+            assert "Lab Seven" in drawn
+            assert "11 subtasks in 0.25 s of computing, 1 failed" in drawn
 
     asyncio.run(scenario())
 
@@ -110,3 +119,72 @@ def test_words_of_strangers_stay_on_their_line() -> None:
     (line,) = out.getvalue().splitlines()
     assert "ValueError: two lines [2J and a long tail!" in line
     assert len(line) < 300
+
+
+def book_of(slots: int, *leases: protocol.Lease) -> Brain:
+    """A connected brain whose first slots work on these."""
+    brain = Brain(Config("w", slots, [], "0", ""), random.Random(0))
+    for slot in range(slots):
+        brain.heard(slot, wire.Started({"K": "1"}))
+    brain.connected()
+    brain.received(welcome([]), 0.0)
+    for each in leases:
+        brain.received(each, 0.0)
+    return brain
+
+
+def test_each_slot_is_shown_with_what_it_does_and_since_when() -> None:
+    picture = Picture(book=book_of(3, msgspec.structs.replace(lease("L1", 1234), group_name="Lab\x1b[2J Seven")))
+    one, two, three = picture.slots()
+    assert one[:3] == ("1", "K for Lab [2J Seven", "1,234")
+    assert datetime.strptime(one[3], "%H:%M:%S")
+    assert (two, three) == (("2", "idle", "", ""), ("3", "idle", "", ""))
+    assert picture.slots()[0] == one  # since then, not since now
+
+
+def test_many_slots_are_counted_together() -> None:
+    picture = Picture(book=book_of(SLOTS_SHOWN + 4, lease("L1"), lease("L2")))
+    rows = picture.slots()
+    assert len(rows) == SLOTS_SHOWN + 1
+    assert rows[-1][1] == f"2 of {SLOTS_SHOWN + 4} slots at work"
+
+
+def test_nothing_is_drawn_while_nothing_happens() -> None:
+    out = io.StringIO()
+
+    async def scenario() -> None:
+        with Live(Console(file=out, force_terminal=True, width=80)) as view:
+            view.watch(book_of(1))
+            view(*STORY[1])
+            await asyncio.sleep(2 * REDRAW_SECONDS)
+            drawn = out.getvalue()
+            view._draw()
+            view._draw()
+            assert out.getvalue() == drawn
+
+    asyncio.run(scenario())
+
+
+def test_the_day_ends_at_midnight() -> None:
+    picture = picture_of(*STORY)
+    assert picture.today.done == 11
+    picture.today.day = date(2000, 1, 1)
+    picture.note(*STORY[-1])
+    assert (picture.today.done, picture.today.failed) == (11, 0)
+
+
+def test_why_it_rests_stays_in_sight_until_it_works_again() -> None:
+    rests = ("resting", {"resting": {"*": "on battery"}, "all": True, "slots": 2, "why": ""})
+    fewer = (
+        "resting",
+        {"resting": {}, "all": False, "slots": 1, "why": "other programs need the processors (1.2 of 2)"},
+    )
+    again = ("resting", {"resting": {}, "all": False, "slots": 2, "why": ""})
+    assert picture_of(rests).resting == "resting: on battery"
+    assert picture_of(rests, fewer).resting == "1 slot at work: other programs need the processors (1.2 of 2)"
+    assert picture_of(rests, again).resting == ""
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.25, "0.25 s"), (119, "119 s"), (180, "3 min"), (36000, "10.0 h")])
+def test_spans(seconds: float, words: str) -> None:
+    assert span_of(seconds) == words

@@ -202,7 +202,7 @@ def test_a_worker_that_is_drained_finishes_what_it_holds_first(peer: Peer, start
         line.accept(result)
     line.expect(protocol.Bye)
     assert worker.exit_code() == 0
-    assert "finishing 2 leases: its owner asked for it" in worker.words()
+    assert "finishing 2 leases (ODD; ODD): its owner asked for it" in worker.words()
 
 
 def test_a_suspended_worker_stays_connected_and_says_why(peer: Peer, start_worker: Start) -> None:

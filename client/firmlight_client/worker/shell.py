@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
@@ -28,6 +28,7 @@ from firmlight_client.worker.actions import Action, Forget, Keep, QuitSlot, Reco
 from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.consent import Consent
 from firmlight_client.worker.fence import keep_secrets, may_hide
+from firmlight_client.worker.ledger import Ledger
 from firmlight_client.worker.line import Line
 from firmlight_client.worker.neighbour import Neighbour
 from firmlight_client.worker.processes import SlotEvent, SlotProcess
@@ -42,6 +43,13 @@ TOO_MANY_STATUS = 429
 HOPELESS_STATUSES = {400, 401, 403, 404, 405, 410}
 
 Observer = Callable[[str, dict[str, Any]], None]
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """An observer that looks into the brain's book itself."""
+
+    def watch(self, book: Ledger) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class Worker:
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.may_connect, self.looked = asyncio.Event(), asyncio.Event()
         self.stopping: asyncio.Future[Stop] | None = None
+        if isinstance(observe, Watching):
+            observe.watch(self.brain)
         self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
         self.token = settings.token
         self.delay = 0.0
@@ -273,7 +283,7 @@ class Worker:
         if self.interrupts == 1:
             self.carry_out(self.brain.drain("asked to stop; once more stops at once"))
         else:
-            self.carry_out(self.brain.stop("stopped at once"))
+            self.carry_out(self.brain.stop("asked twice"))
 
 
 def run(settings: Settings, observe: Observer) -> int:

@@ -14,6 +14,7 @@ from firmlight_client.worker.held import Held
 from firmlight_client.worker.ledger import QUITTING, Ledger, about
 from firmlight_client.worker.spool import Kept
 
+WAITS_TOLD = 5
 EXITS = {protocol.CLOSE_BAD_TOKEN: 3, protocol.CLOSE_BAD_VERSION: 4}  # what starting again does not mend
 
 
@@ -68,7 +69,8 @@ class Talk(Ledger):
     def _drain(self, why: str) -> None:
         """Jobs that no slot has begun are given back, but never what is computed already."""
         self.draining = self.draining or why
-        self.tell("draining", why=why, leases=len(self.held))
+        waits = sorted(held.lease.kind for held in self.held.values() if held.jobs)
+        self.tell("draining", why=why, leases=len(self.held), waits=waits[:WAITS_TOLD])
         for job in [job for job in self.backlog if job.order and not job.before]:
             self.give_back(job.held, [job.held.lease.subtasks[position] for position in job.order])
             self.end(job)
