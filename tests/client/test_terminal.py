@@ -17,7 +17,7 @@ from rich.console import Console
 from firmlight_client import protocol
 from firmlight_client.worker import wire
 from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.screen import RECENT, REDRAW_SECONDS, Live, Picture
+from firmlight_client.worker.screen import RECENT, REDRAW_SECONDS, SLOTS_SHOWN, Live, Picture, span_of
 from firmlight_client.worker.terminal import Lines
 from tests.client.test_brain import lease, welcome
 
@@ -177,11 +177,11 @@ def test_why_it_rests_stays_in_sight_until_it_works_again() -> None:
     rests = ("resting", {"resting": {"*": "on battery"}, "all": True, "slots": 2, "why": ""})
     fewer = (
         "resting",
-        {"resting": {}, "all": False, "slots": 1, "why": "other programs need the processors (1.2 of 2)"},
+        {"resting": {}, "all": False, "slots": 1, "why": "others need it (1.2 of 2)"},
     )
     again = ("resting", {"resting": {}, "all": False, "slots": 2, "why": ""})
     assert picture_of(rests).resting == "resting: on battery"
-    assert picture_of(rests, fewer).resting == "1 slot at work: other programs need the processors (1.2 of 2)"
+    assert picture_of(rests, fewer).resting == "1 slot at work: others need it (1.2 of 2)"
     assert picture_of(rests, again).resting == ""
 
 
