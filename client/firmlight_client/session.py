@@ -65,6 +65,12 @@ def worker_access() -> tuple[str, str]:
     return url, token or login.worker_token or login.access or _nobody()
 
 
+def kept_worker_access() -> tuple[str, str]:
+    """The same of the kept log-in alone, for what runs without this environment. Raises FirmlightClientError."""
+    login = login_file().load()
+    return login.url or _nobody(), login.worker_token or login.access or _nobody()
+
+
 def log_in(url: str, username: str, password: str) -> Login:
     """Log in, make a token for this machine's worker, keep both. Raises ApiError, ConnectionFailed."""
     from firmlight_client.api import Client

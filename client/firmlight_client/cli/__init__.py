@@ -13,7 +13,7 @@ import typer
 
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
-from firmlight_client.cli import groups, login, tasks, work, workers
+from firmlight_client.cli import config, doctor, groups, login, service, tasks, work, workers
 from firmlight_client.errors import FirmlightClientError
 
 app = typer.Typer(
@@ -28,10 +28,12 @@ app = typer.Typer(
 COMMANDS = (  # in the order of `firmlight --help`
     *(login.login, login.logout, login.whoami, groups.groups, work.work),
     *(tasks.submit, tasks.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
-    *(workers.workers, workers.drain),
+    *(workers.workers, workers.drain, doctor.doctor),
 )
 for command in COMMANDS:
     app.command()(command)
+app.add_typer(config.config, name="config")
+app.add_typer(service.service, name="service")
 
 
 @app.callback(invoke_without_command=True)

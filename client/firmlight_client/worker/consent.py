@@ -116,11 +116,15 @@ def read(home: Path) -> dict[str, Any]:
 
 def load(home: Path, **said: Any) -> Consent:
     """What the file says, under what the command line says (None: nothing). Raises BadConsent."""
-    table = read(home)
-    groups = table.pop("groups", {})
+    return check(read(home), **said)
+
+
+def check(table: dict[str, Any], **said: Any) -> Consent:
+    """The same, of what a file holds. Raises BadConsent."""
+    groups = table.get("groups", {})
     if not isinstance(groups, dict) or not all(isinstance(group, dict) for group in groups.values()):
         raise BadConsent(f'{FILE}: rules of a group are a table: [groups."Its name"]')
-    own = {name: value for name, value in table.items() if name not in MACHINE}
+    own = {name: value for name, value in table.items() if name not in (*MACHINE, "groups")}
     return Consent({**own, **{name: value for name, value in said.items() if value is not None}}, groups)
 
 

@@ -1,0 +1,27 @@
+"""What may keep this machine from working."""
+
+from __future__ import annotations
+
+import json
+
+import typer
+
+from firmlight_client.cli.words import AsJson
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Check server, token, clock, proxy, WebSocket, slots and the speed of each kind, and say what to do.
+
+    Exit code 1 if something keeps this machine from working.
+    """
+    from firmlight_client import doctor as examination
+
+    fine = True
+    for finding in examination.findings():
+        fine = fine and finding.state != examination.BAD
+        if as_json:
+            typer.echo(json.dumps({"check": finding.check, "state": finding.state, "words": finding.words}))
+        else:
+            typer.echo(f"{finding.state:<5} {finding.check:<10} {finding.words}")
+    if not fine:
+        raise typer.Exit(1)

@@ -1,0 +1,47 @@
+"""The worker as a service of this system."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import typer
+
+from firmlight_client.cli.words import AsJson
+
+service = typer.Typer(
+    help="Have this machine work whenever you are logged in. Example: firmlight service install",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@service.command()
+def install() -> None:
+    """Start `firmlight work` now and at every log-in; what it may do stands in `firmlight config`."""
+    from firmlight_client import service as system
+    from firmlight_client import session
+
+    session.kept_worker_access()
+    if os.environ.get("FIRMLIGHT_TOKEN"):
+        typer.echo("FIRMLIGHT_TOKEN is not written down: the service uses the log-in that is kept.", err=True)
+    typer.echo(system.install())
+
+
+@service.command()
+def uninstall() -> None:
+    """Let it finish what it runs, and take it away."""
+    from firmlight_client import service as system
+
+    typer.echo(system.uninstall())
+
+
+@service.command()
+def status(as_json: AsJson = False) -> None:
+    """Say whether it is installed and runs; exit code 1 if it does not run."""
+    from firmlight_client import service as system
+
+    found = system.status()
+    typer.echo(json.dumps({"installed": found.installed, "running": found.running}) if as_json else found.words)
+    if not found.running:
+        raise typer.Exit(1)
