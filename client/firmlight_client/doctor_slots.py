@@ -94,7 +94,8 @@ def _fence(started: wire.Started, seconds: float) -> list[Finding]:
     if started.unfenced:
         why = f"none: {started.unfenced}. Tasks run with your rights; run the worker as a user of its own."
         return [slots, Finding("fence", NOTE, why)]
-    hidden = "your tokens are out of sight" if may_hide(session.home()) else f"tasks could read {session.home()}"
+    home = session.home()
+    hidden = f"tasks could read {home}" if home.is_dir() and not may_hide(home) else "your tokens are out of sight"
     return [slots, Finding("fence", FINE, f"who needs no network has none; {hidden}")]
 
 

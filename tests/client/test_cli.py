@@ -252,9 +252,9 @@ def test_help_comes_at_once() -> None:
         "import sys, firmlight_client.cli; print(*{'httpx', 'numpy', 'rich', 'asyncio', 'websockets'} & {*sys.modules})"
     )
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "\n"
-    started = time.monotonic()
+    before = sum(os.times()[2:4])
     assert "submit" in firmlight_process("--help").stdout
-    assert time.monotonic() - started < 2  # 0.15 s on an idle machine
+    assert sum(os.times()[2:4]) - before < 0.3  # of a processor: other tests may keep it busy
 
 
 def test_values_are_json_where_they_are_json_and_integers_stay_exact() -> None:

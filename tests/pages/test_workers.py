@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_my_workers_say_what_they_do_and_are_mine_alone(
     seen = words(browser(alice, htmx=True).get("/workers/"))
     assert f"laptop Working {task.title}" in seen
     assert "No worker yet" in words(browser(bob).get("/workers/"))
+
+
+def test_who_rests_is_shown_with_the_reason_on_both_pages(
+    group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
+) -> None:
+    asyncio.run(queue.note_resting(group.pk, laptop.pk, "on battery"))
+    assert "laptop Resting: on battery" in words(browser(alice).get("/workers/"))
+    assert "resting: on battery" in words(browser(bob).get(f"/groups/{group.pk}/"))
+    here(group, laptop)
+    asyncio.run(queue.note_resting(group.pk, laptop.pk, ""))
+    assert "laptop Ready" in words(browser(alice).get("/workers/"))
+
+
+def test_a_group_sees_what_a_worker_does_not_do(group: Group, laptop: Worker, bob: User, browser: Browser) -> None:
+    Worker.objects.update(consent={"*": {"kinds": []}, group.name.upper(): {"kinds": ["ECHO"], "network": "none"}})
+    here(group, laptop)
+    assert "ready, only ECHO, no network" in words(browser(bob).get(f"/groups/{group.pk}/"))
 
 
 def test_a_suspended_worker_says_why_and_is_let_back(laptop: Worker, alice: User, bob: User, browser: Browser) -> None:

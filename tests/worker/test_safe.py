@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
+from firmlight_client import protocol
 from firmlight_client.worker import wire
 from firmlight_client.worker.fence import may_hide
 from firmlight_client.worker.limits import CPU_SLACK_SECONDS
@@ -161,6 +163,16 @@ def test_a_home_that_python_lies_in_is_not_hidden(tmp_path: Path) -> None:
     assert may_hide(tmp_path) == tmp_path
     assert may_hide(Path(sys.prefix)) is None
     assert may_hide(tmp_path / "nowhere") is None
+
+
+def test_a_home_that_the_worker_makes_is_hidden_too(start_worker: Any, peer: Any) -> None:
+    start_worker()
+    line = peer.line()
+    line.welcome()
+    line.expect(protocol.Ready)
+    line.lease(["listing", os.environ["FIRMLIGHT_HOME"]])
+    assert Path(os.environ["FIRMLIGHT_HOME"], "spool").is_dir()
+    assert msgspec.msgpack.decode(line.expect(protocol.Result).partial) == ([[]] if fenced() else [["spool"]])
 
 
 def test_the_token_is_out_of_reach_of_other_processes(start_worker: Any, peer: Any) -> None:

@@ -80,6 +80,7 @@ class Worker:
                 consent=settings.consent,
             )
         )
+        self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
         mode, hidden = settings.consent.plain.mode(public=False), settings.home and may_hide(settings.home)
         self.slots = [SlotProcess(number, self._heard, mode=mode, hidden=hidden) for number in range(settings.slots)]
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
@@ -87,7 +88,6 @@ class Worker:
         self.stopping: asyncio.Future[Stop] | None = None
         if isinstance(observe, Watching):
             observe.watch(self.brain)
-        self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
         self.token = settings.token
         self.delay = 0.0
         self.was_welcome = False
