@@ -8,9 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+import pytest
 
 from tasks import events
 from tasks.hub import Hub, View
+
+pytestmark = pytest.mark.django_db  # Channels looks after the connections of its threads
 
 
 class Counting(View):

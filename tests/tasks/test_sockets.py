@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from tasks.consumers.socket import Socket
+
+pytestmark = pytest.mark.django_db  # Channels looks after the connections of its threads
 
 
 class Telling(Socket):
