@@ -64,9 +64,12 @@ class RefreshView(PublicView):
 
 
 class LogoutView(PublicView):
-    @extend_schema(request=serializers.Refresh, responses={204: None})
+    @extend_schema(request=serializers.LogOut, responses={204: None})
     def post(self, request: Request) -> Response:
-        services.log_out(**validated(serializers.Refresh, request))
+        """The session ends with its access tokens. A worker token ends, too, where it is named: nothing else can
+        be done with it here. One that is no token, or none any more, is passed over.
+        """
+        services.log_out(**validated(serializers.LogOut, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
 

@@ -19,10 +19,16 @@ from accounts.models import USER, WORKER
 from accounts.serializers import UserSerializer, validated
 
 
+def printable(name: str) -> None:
+    """A stranger chooses it, and people decide by it: nothing in it may turn or hide letters."""
+    if not name.isprintable():
+        raise serializers.ValidationError("It has characters that cannot be seen.")
+
+
 class DeviceAsk(serializers.Serializer):
     """`name`: what the machine is called. `scope`: `worker` may only work, `user` may do what its user may."""
 
-    name = serializers.CharField(max_length=64)
+    name = serializers.CharField(max_length=64, validators=[printable])
     scope = serializers.ChoiceField([WORKER, USER], default=WORKER)
 
 

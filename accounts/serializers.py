@@ -110,6 +110,18 @@ class Refresh(serializers.Serializer):
     refresh = serializers.CharField(max_length=4096)
 
 
+class LogOut(serializers.Serializer):
+    """What a log-in holds: its refresh token, the worker token of its machine, or both."""
+
+    refresh = serializers.CharField(max_length=4096, required=False)
+    worker_token = serializers.CharField(max_length=128, required=False)
+
+    def validate(self, attrs: dict[str, str]) -> dict[str, str]:
+        if not attrs:
+            raise serializers.ValidationError("Name the refresh token, the worker token, or both.")
+        return attrs
+
+
 class TokenPairSerializer(serializers.Serializer):
     access = serializers.CharField()
     refresh = serializers.CharField()

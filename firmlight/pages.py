@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import etag, require_safe
 
 from firmlight import client_wheel, documents
 
@@ -66,10 +66,25 @@ def downloads(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def latest(request: HttpRequest) -> HttpResponse:
+    """An address that stays when the version does not."""
+    wheel = client_wheel.find()
+    if wheel is None:
+        raise Http404
+    return redirect("page:download", wheel.name)
+
+
+def _fingerprint(request: HttpRequest, name: str) -> str | None:
+    wheel = client_wheel.find()
+    return f'"{wheel.sha256}"' if wheel and name == wheel.name else None
+
+
+@require_safe
+@etag(_fingerprint)
 def download(request: HttpRequest, name: str) -> FileResponse:
-    """The wheel of this name."""
+    """The wheel of this name. It may be built anew under the same name: whoever keeps a copy asks before using it."""
     wheel = client_wheel.find()
     if wheel is None or name != wheel.name:
         raise Http404
-    headers = {"ETag": f'"{wheel.sha256}"'}
+    headers = {"Cache-Control": "no-cache"}
     return FileResponse(wheel.path.open("rb"), content_type="application/octet-stream", headers=headers)

@@ -14,6 +14,7 @@ urlpatterns = [
     path("docs/", pages.docs, name="docs"),
     path("docs/<path:slug>/", pages.document, name="document"),
     path("download/", pages.downloads, name="downloads"),
+    path("download/latest", pages.latest, name="latest-download"),
     path("download/<str:name>", pages.download, name="download"),
     path("about/", pages.about, name="about"),
     path("privacy/", pages.privacy, name="privacy"),

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import audit, selectors, tokens
 from accounts.errors import BadToken, TokenReused
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
+from accounts.services.worker_tokens import end_worker_token
 from accounts.signals import access_ended
 from firmlight.errors import NotFound
 
@@ -51,8 +52,15 @@ def refresh_session(refresh: str) -> tokens.Pair:
     return pair
 
 
-def log_out(refresh: str) -> None:
-    """End the session of this refresh token, and its access tokens with it. Raises BadToken."""
+def log_out(refresh: str = "", worker_token: str = "") -> None:
+    """End the session of this refresh token, its access tokens with it, and this worker token. Raises BadToken.
+
+    The worker token first: it lives on when the refresh token has run out.
+    """
+    if worker_token:
+        end_worker_token(worker_token)
+    if not refresh:
+        return
     session_id, _ = tokens.read_refresh(refresh)
     row = Session.objects.filter(pk=session_id).first()
     if row is not None:

@@ -27,6 +27,13 @@ def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
     return row, text
 
 
+def end_worker_token(text: str) -> None:
+    """Its holder gives it back; nothing happens if it has ended already."""
+    row = WorkerToken.objects.filter(digest=tokens.digest(text)).first()
+    if row is not None and WorkerToken.objects.filter(pk=row.pk).revoke():
+        access_ended.send_robust(User, user_id=row.owner_id)
+
+
 def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
     """End it; open sockets close at once. Raises NotFound unless it is his and alive."""
     if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():

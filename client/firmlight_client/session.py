@@ -108,18 +108,17 @@ def keep(login: Login) -> Login:
 
 
 def end(login: Login) -> None:
-    """Revoke what a log-in holds at its server. What cannot be reached runs out by itself."""
-    from firmlight_client.api import Client
+    """Revoke what a log-in holds at its server, as far as that can be reached."""
     from firmlight_client.tokens import MemoryTokens, Pair
+    from firmlight_client.transport import Transport
 
-    if not login.refresh:
+    ours = login.worker_token if login.worker_token_id else ""  # one of --token-stdin was made elsewhere, and stays
+    held = {name: text for name, text in (("refresh", login.refresh), ("worker_token", ours)) if text}
+    if not held:
         return
-    tokens = MemoryTokens(Pair(login.access, login.refresh))
-    with contextlib.suppress(FirmlightClientError), Client(login.url, tokens=tokens) as user:
-        if login.worker_token_id:
-            with contextlib.suppress(FirmlightClientError):
-                user.revoke_worker_token(login.worker_token_id)
-        user.logout(tokens.pair.refresh)
+    transport = Transport(login.url, MemoryTokens(Pair()))
+    with contextlib.suppress(FirmlightClientError), contextlib.closing(transport):
+        transport.post("auth/logout/", json=held)
 
 
 def log_out() -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from firmlight import client_wheel
 from firmlight.errors import NotFound
 from firmlight.web import PageRequest, Question, go, question, show, signed_in
+from groups import selectors as group_selectors
 from tasks import presence
 from tasks.models import Worker
 from tasks.services import workers as services
@@ -30,23 +30,33 @@ def mine(request: PageRequest) -> HttpResponse:
 @require_safe
 def get_worker(request: PageRequest) -> HttpResponse:
     """Step by step; the last step is that it appears."""
-    wheel = client_wheel.find()
-    facts = {"server": server_of(request), "wheel": wheel, "since": int(time.time())}
-    return show(request, "tasks/workers/get.html", **facts, appeared=[])
+    facts = {"server": server_of(request), "wheel": client_wheel.find()}
+    return show(request, "tasks/workers/get.html", **facts, **_appeared(request))
 
 
 @signed_in
 @require_safe
 def appeared(request: PageRequest) -> HttpResponse:
     """The workers that came since that page was opened."""
-    since = _moment(request.GET.get("since", ""))
-    here = [one for one in presence.mine(request.user) if one.here and one.worker.last_seen >= since]
-    return show(request, "tasks/workers/_appeared.html", appeared=here, since=int(since.timestamp()))
+    facts = _appeared(request)
+    if facts["shown"] == request.GET.get("shown"):  # nothing is swapped: who listens is not told the same again
+        return HttpResponse(status=204)
+    return show(request, "tasks/workers/_appeared.html", **facts)
 
 
-def _moment(text: str) -> datetime:
-    seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else int(time.time())
-    return datetime.fromtimestamp(seconds, UTC)
+def _appeared(request: PageRequest) -> dict[str, Any]:
+    """Who is here and was not `before`, the workers that were here as the page was opened: {short id},{short id}."""
+    here = [one for one in presence.mine(request.user) if one.here]
+    known = request.GET.get("before", ",".join(_short(one) for one in here))
+    new = [one for one in here if _short(one) not in known.split(",")]
+    grouped = group_selectors.groups_of(request.user).exists()
+    shown = ",".join([str(grouped), *(f"{_short(one)} {one.word}" for one in new)])
+    return {"before": known, "appeared": new, "grouped": grouped, "shown": shown}
+
+
+def _short(one: presence.Present) -> str:
+    """Enough to tell one's own workers apart, in an address that may name many."""
+    return one.worker.pk.hex[:8]
 
 
 def server_of(request: HttpRequest) -> str:

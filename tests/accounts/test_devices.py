@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -12,9 +13,10 @@ from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from accounts import services
-from accounts.errors import NoSuchCode, TooManyTokens
-from accounts.models import AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
+from accounts import selectors, services
+from accounts.errors import DeviceExpired, NoSuchCode, TooManyTokens
+from accounts.models import DEVICE_MAX, AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
+from accounts.signals import access_ended
 from firmlight.errors import FirmlightError
 from tests.pages.conftest import words
 
@@ -121,6 +123,25 @@ def test_of_two_answers_at_the_same_moment_one_counts(
     assert DeviceRequest.objects.get().status == "denied"
 
 
+def test_of_two_that_take_it_at_the_same_moment_one_gets_it(
+    ask: Ask, bob: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked, and found it confirmed."""
+    code = ask()["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    check, got = services.devices._check, []
+
+    def meanwhile(found: DeviceRequest | None) -> None:
+        check(found)
+        monkeypatch.setattr(services.devices, "_check", check)
+        got.append(services.take(code))
+
+    monkeypatch.setattr(services.devices, "_check", meanwhile)
+    with pytest.raises(DeviceExpired):
+        services.take(code)
+    assert WorkerToken.objects.get() == got[0].worker
+
+
 def test_what_has_expired_is_good_for_nothing_and_is_purged(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
     DeviceRequest.objects.update(expires=timezone.now() - timedelta(seconds=1))
@@ -163,6 +184,54 @@ def test_a_scope_that_is_none_is_refused(ask: Ask, scope: str) -> None:
     assert "scope" in ask(scope=scope, status=400)["fields"]
 
 
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, "pi\n", "my\u202elaptop", "pi\u200b", "pi\x1b[2J", "pi\x00"])
+def test_a_name_that_could_deceive_is_refused(ask: Ask, name: str) -> None:
+    if name == "pi\n":  # what stands around it is cut off, as everywhere
+        assert ask(name=name) and DeviceRequest.objects.get().name == "pi"
+        return
+    assert "name" in ask(name=name, status=400)["fields"]
+
+
+def test_what_the_program_calls_itself_is_shown_printable_and_short(db: None) -> None:
+    agent = "fl\x1b[2J<script>" + "x" * 500
+    APIClient().post("/api/auth/device/", {"name": "pi"}, headers={"User-Agent": agent})
+    assert DeviceRequest.objects.get().agent == ("fl[2J<script>" + "x" * 500)[:DEVICE_MAX]
+
+
+# It ends
+
+
+def test_a_machine_that_may_only_work_gives_its_token_back(ask: Ask, bob: User) -> None:
+    code = ask()["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    token = take(code)["worker_token"]
+    assert selectors.bearer(token)
+    ended: list[object] = []
+
+    def listener(user_id: object, **_: object) -> None:
+        ended.append(user_id)
+
+    access_ended.connect(listener)
+    for _ in range(2):
+        assert APIClient().post("/api/auth/logout/", {"worker_token": token}).status_code == 204
+    assert selectors.bearer(token) is None
+    assert ended == [bob.pk], "open sockets are told, once"
+
+
+def test_the_token_ends_even_where_the_session_has_run_out(ask: Ask, bob: User) -> None:
+    code = ask(scope="user")["device_code"]
+    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    token = take(code)["worker_token"]
+    answer = APIClient().post("/api/auth/logout/", {"worker_token": token, "refresh": "run out"})
+    assert answer.status_code == 401
+    assert selectors.bearer(token) is None
+
+
+def test_who_names_nothing_to_end_is_told(db: None) -> None:
+    assert APIClient().post("/api/auth/logout/", {}).status_code == 400
+    assert APIClient().post("/api/auth/logout/", {"worker_token": "flw_none"}).status_code == 204
+
+
 # In the browser
 
 
@@ -171,6 +240,7 @@ def test_looking_lets_nobody_in_and_a_yes_does(ask: Ask, bob: User, browser: Cal
     seen = his.get(f"/device/?code={found['user_code'].lower()}")
     assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
     assert found["user_code"] in words(seen)
+    assert re.search(r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for \d+ min", words(seen))
     assert "it cannot read your groups" in words(seen)
     assert DeviceRequest.objects.get().status == "pending"
     answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
@@ -189,6 +259,25 @@ def test_a_no_turns_it_away(ask: Ask, bob: User, browser: Callable[[User], Clien
 
 def test_a_code_that_nobody_waits_with_is_said_to_be_none(bob: User, browser: Callable[[User], Client]) -> None:
     answer = browser(bob).post("/device/", {"code": "BCDF-GHJK"})
+    assert answer.status_code == 422
+    assert "No machine waits with this code now." in words(answer)
+
+
+def test_no_other_site_says_yes_for_him(ask: Ask, bob: User) -> None:
+    found, his = ask(), Client(enforce_csrf_checks=True)
+    his.force_login(bob, backend="accounts.backends.LoginBackend")
+    answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
+    assert answer.status_code == 403
+    assert his.get(f"/device/?code={found['user_code']}&answer=yes").status_code == 200
+    assert DeviceRequest.objects.get().status == "pending"
+
+
+def test_who_says_yes_after_somebody_said_no_reads_so(
+    ask: Ask, alice: User, bob: User, browser: Callable[[User], Client]
+) -> None:
+    found = ask()
+    browser(alice).post("/device/", {"code": found["user_code"], "answer": "no"})
+    answer = browser(bob).post("/device/", {"code": found["user_code"], "answer": "yes"})
     assert answer.status_code == 422
     assert "No machine waits with this code now." in words(answer)
 

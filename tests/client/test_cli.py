@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,8 +67,7 @@ def test_login_keeps_what_it_needs_for_its_owner_alone(web: WebPeer) -> None:
 
 def test_logout_ends_it_at_the_server(logged_in: WebPeer) -> None:
     assert firmlight("logout").stdout == "Logged out alice.\n"
-    ends = [(method, path) for method, path, _ in logged_in.asked[-2:]]
-    assert ends == [("DELETE", "worker-tokens/wt1/"), ("POST", "auth/logout/")]
+    assert logged_in.asked[-1] == ("POST", "auth/logout/", {"refresh": "refresh-0", "worker_token": "flw_secret"})
     assert not home().path.exists()
     assert firmlight("whoami").returncode == 1
 
@@ -219,6 +219,24 @@ def test_a_machine_may_ask_to_work_and_nothing_else(web: WebPeer) -> None:
     assert web.asked[0][2]["scope"] == "worker"
     kept = home().load()
     assert (kept.worker_token, kept.access) == ("flw_1", "")
+
+
+def test_logging_in_again_ends_what_the_machine_had_before(web: WebPeer) -> None:
+    for text in ("flw_1", "flw_2"):
+        web.device_answers = [(200, {**GRANTED, "worker_token": text, "access": None, "refresh": None})]
+        assert firmlight("login", web.url, "--worker").returncode == 0
+    assert [body for _, path, body in web.asked if path == "auth/logout/"] == [{"worker_token": "flw_1"}]
+    assert firmlight("logout").returncode == 0
+    assert web.asked[-1] == ("POST", "auth/logout/", {"worker_token": "flw_2"})
+
+
+def test_a_browser_is_opened_only_where_it_is_wanted(web: WebPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    for options in ([], ["--browser"]):
+        web.device_answers = [(200, {**GRANTED, "access": None, "refresh": None})]
+        assert firmlight("login", web.url, "--worker", *options).returncode == 0
+    assert opened == [f"{web.url}/device/?code=BCDF-GHJK"]
 
 
 @pytest.mark.parametrize(

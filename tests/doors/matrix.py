@@ -145,6 +145,7 @@ PAGES = {
     "GET device/": "login 200 200 200 200 200 login 200",
     "POST device/": "login 200 200 200 200 200 login 200",
     "GET download/": "200 200 200 200 200 200 200 200",
+    "GET download/latest": "404 404 404 404 404 404 404 404",
     "GET download/<str:name>": "404 404 404 404 404 404 404 404",
     "GET workers/": "login 200 200 200 200 200 login 200",
     "GET workers/<uuid:pk>/drain/": "login 404 404 404 404 200 login 404",

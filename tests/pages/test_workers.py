@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -81,17 +84,60 @@ def test_letting_a_worker_leave_asks_first(
     assert browser(bob).get(way).status_code == 404
 
 
+APPEARED = "/workers/get/appeared/"
+
+
 def test_a_new_worker_appears_on_the_page_that_tells_how_to_get_one(
+    group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
+) -> None:
+    page = browser(alice).get("/workers/get/")
+    assert "Waiting for the first sign of it" in words(page)
+    asks = asks_again(page)
+    assert browser(alice).get(asks).status_code == 204, "nothing new: who listens is not told again"
+    here(group, laptop)
+    seen = browser(alice).get(asks)
+    assert "laptop is ready" in words(seen)
+    assert browser(alice).get(asks_again(seen)).status_code == 204
+    assert "laptop" not in words(browser(bob).get(f"{APPEARED}?before="))
+
+
+def test_a_worker_that_was_here_already_is_not_taken_for_the_new_one(
     group: Group, laptop: Worker, alice: User, browser: Browser
 ) -> None:
-    waits = words(browser(alice).get("/workers/get/appeared/?since=1"))
-    assert "Waiting for the first sign of it" in waits
     here(group, laptop)
-    assert "laptop is ready" in words(browser(alice).get("/workers/get/appeared/?since=1"))
-    later = int(laptop.last_seen.timestamp()) + 100
-    assert "Waiting" in words(browser(alice).get(f"/workers/get/appeared/?since={later}"))
-    for odd in ("", "x", "9" * 30, "-5"):
-        assert browser(alice).get(f"/workers/get/appeared/?since={odd}").status_code == 200
+    page = browser(alice).get("/workers/get/")
+    assert "Waiting for the first sign of it" in words(page)
+    tower = Worker.objects.create(owner=alice, name="tower", slots=4)
+    here(group, tower)
+    seen = words(browser(alice).get(asks_again(page)))
+    assert "tower is ready" in seen
+    assert "laptop" not in seen
+
+
+def test_without_script_the_page_itself_is_looked_at_again(
+    group: Group, laptop: Worker, alice: User, browser: Browser
+) -> None:
+    page = browser(alice).get("/workers/get/").content.decode()
+    (again,) = re.findall(r'<noscript><p><a class="btn" href="([^"]+)">', page)
+    here(group, laptop)
+    assert "laptop is ready" in words(browser(alice).get(unescape(again)))
+
+
+def test_who_is_in_no_group_reads_that_a_worker_needs_one(make_user: Callable[[str], User], browser: Browser) -> None:
+    assert "You are in no group yet" in words(browser(make_user("dora")).get("/workers/get/"))
+
+
+@pytest.mark.parametrize("odd", ["", ",", "x" * 3000, "%00", '"><b>'])
+def test_whatever_it_is_asked_with_it_answers(alice: User, browser: Browser, odd: str) -> None:
+    answer = browser(alice).get(APPEARED, {"before": odd})
+    assert answer.status_code == 200
+    assert '"><b>' not in answer.content.decode()
+
+
+def asks_again(answer: Any) -> str:
+    """What the page asks next, every few seconds."""
+    (found,) = re.findall(r'hx-get="(/workers/get/appeared/[^"]*)"', answer.content.decode())
+    return unescape(found)
 
 
 # What is handed out
@@ -120,6 +166,18 @@ def test_the_wheel_is_built_once_and_handed_out(built: client_wheel.Wheel, bob: 
     assert f"{built.name}#sha256={built.sha256}" in Client().get("/download/").content.decode()
 
 
+def test_who_has_the_wheel_is_told_so_and_who_wants_the_newest_is_led_to_it(built: client_wheel.Wheel) -> None:
+    address = f"/download/{built.name}"
+    head = Client().head(address)
+    assert head.status_code == 200
+    assert int(head["Content-Length"]) == built.path.stat().st_size
+    assert head["Cache-Control"] == "no-cache", "it may be built anew under its name"
+    assert Client().get(address, headers={"If-None-Match": head["ETag"]}).status_code == 304
+    assert Client().get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert Client().get("/download/latest").url == address
+    assert Client().post(address).status_code == 405
+
+
 def test_a_changed_client_is_built_anew_and_the_old_one_goes(
     built: client_wheel.Wheel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,5 +195,6 @@ def test_nothing_else_is_handed_out(settings: Settings, tmp_path: Path, bob: Use
     (tmp_path / "secret").write_text("no")
     for name in ("secret", "..%2Fsecret", "x.whl"):
         assert Client().get(f"/download/{name}").status_code == 404
+    assert Client().get("/download/latest").status_code == 404
     assert "There is nothing to download here now." in words(Client().get("/download/"))
     assert "This server has no client to hand out." in words(browser(bob).get("/workers/get/"))

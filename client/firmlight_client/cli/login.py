@@ -12,6 +12,8 @@ from firmlight_client.addresses import server_url
 from firmlight_client.cli.words import AsJson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from firmlight_client.device import Code
     from firmlight_client.tokens import Login
 
@@ -24,6 +26,7 @@ def login(
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Keep a worker token read from stdin.")] = False,
     worker: Annotated[bool, typer.Option("--worker", help="Let this machine work, and nothing else.")] = False,
+    browser: Annotated[bool, typer.Option("--browser", help="Open the page on this machine, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Log in, and let this machine work for you: a code is shown here, and confirmed in a browser."""
@@ -40,8 +43,19 @@ def login(
         password = _first_line("a password") if password_stdin else typer.prompt("Password", hide_input=True)
         kept = session.log_in(address, username, password)
     else:
-        kept = session.log_in_by_code(address, _show_as_json if as_json else _show, only_work=worker)
+        kept = session.log_in_by_code(address, _shower(as_json=as_json, browser=browser), only_work=worker)
     _tell(kept, as_json=as_json)
+
+
+def _shower(*, as_json: bool, browser: bool) -> Callable[[Code], None]:
+    def show(code: Code) -> None:
+        (_show_as_json if as_json else _show)(code)
+        if browser:
+            import webbrowser
+
+            webbrowser.open(code.verification_uri_complete)
+
+    return show
 
 
 def _show(code: Code) -> None:
