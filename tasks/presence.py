@@ -102,7 +102,7 @@ class Present:
     def state(self) -> str:
         if self.busy:
             return "lit"
-        return "ready" if self.here and not self.resting else "off"
+        return "ready" if self.here and not self.resting and not self.worker.suspended else "off"
 
     @property
     def word(self) -> str:

@@ -100,4 +100,4 @@ def _answered(request: PageRequest, asked: DeviceRequest) -> HttpResponse:
 
 
 def minutes_left(asked: DeviceRequest) -> int:
-    return max(1, int((asked.expires - timezone.now()).total_seconds() // 60))
+    return max(1, round((asked.expires - timezone.now()).total_seconds() / 60))

@@ -240,7 +240,7 @@ def test_looking_lets_nobody_in_and_a_yes_does(ask: Ask, bob: User, browser: Cal
     seen = his.get(f"/device/?code={found['user_code'].lower()}")
     assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
     assert found["user_code"] in words(seen)
-    assert re.search(r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for \d+ min", words(seen))
+    assert re.search(r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for 10 min", words(seen))
     assert "it cannot read your groups" in words(seen)
     assert DeviceRequest.objects.get().status == "pending"
     answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from html import unescape
@@ -64,10 +65,14 @@ def test_a_group_sees_what_a_worker_does_not_do(group: Group, laptop: Worker, bo
     assert "ready, only ECHO, no network" in words(browser(bob).get(f"/groups/{group.pk}/"))
 
 
-def test_a_suspended_worker_says_why_and_is_let_back(laptop: Worker, alice: User, bob: User, browser: Browser) -> None:
+def test_a_suspended_worker_says_why_and_is_let_back(
+    group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
+) -> None:
     Worker.objects.update(suspended="2026-01-01T00:00Z", suspended_reason="It failed.")
-    seen = words(browser(alice).get("/workers/"))
-    assert "Suspended It failed." in seen
+    here(group, laptop)
+    page = browser(alice, htmx=True).get("/workers/")
+    assert "Suspended It failed." in words(page)
+    assert 'data-state="ready"' not in page.content.decode()
     assert browser(bob).post(f"/workers/{laptop.pk}/let-back/").status_code == 404
     assert browser(alice).post(f"/workers/{laptop.pk}/let-back/").url == "/workers/"
     assert Worker.objects.get().suspended is None
@@ -166,14 +171,18 @@ def test_the_wheel_is_built_once_and_handed_out(built: client_wheel.Wheel, bob: 
     assert f"{built.name}#sha256={built.sha256}" in Client().get("/download/").content.decode()
 
 
-def test_who_has_the_wheel_is_told_so_and_who_wants_the_newest_is_led_to_it(built: client_wheel.Wheel) -> None:
+def test_who_has_the_wheel_is_told_so_and_who_wants_the_newest_is_led_to_it(
+    db: None, built: client_wheel.Wheel
+) -> None:
     address = f"/download/{built.name}"
     head = Client().head(address)
+    head.close()
     assert head.status_code == 200
     assert int(head["Content-Length"]) == built.path.stat().st_size
     assert head["Cache-Control"] == "no-cache", "it may be built anew under its name"
     assert Client().get(address, headers={"If-None-Match": head["ETag"]}).status_code == 304
-    assert Client().get(address, headers={"If-None-Match": '"other"'}).status_code == 200
+    with contextlib.closing(Client().get(address, headers={"If-None-Match": '"other"'})) as other:
+        assert other.status_code == 200
     assert Client().get("/download/latest").url == address
     assert Client().post(address).status_code == 405
 
