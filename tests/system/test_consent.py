@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from firmlight_client import protocol
+from tests.support.worker import Worker
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 
@@ -129,3 +131,33 @@ def test_a_worker_that_is_too_old_is_told_how_to_update(lab: Lab, peer: Connect)
         worker.receive()
     assert closed.value.rcvd
     assert closed.value.rcvd.code == protocol.CLOSE_BAD_VERSION
+
+
+def test_a_real_worker_keeps_to_its_file_and_the_server_knows(lab: Lab, tmp_path: Path) -> None:
+    name = lab.api[0].get(f"groups/{lab.group}/").json()["name"]
+    (tmp_path / "worker.toml").write_text(f'kinds = []\n[groups."{name}"]\nkinds = ["ECHO"]\nslots = 1\n')
+    worker = Worker(lab.url, lab.worker_token(1), "attic", tmp_path, slots=2)
+    try:
+        worker.hear("connected")
+        task = lab.submit(count=5)
+        assert lab.wait(task)["status"] == "succeeded"
+        (row,) = preview(lab)["workers"]
+        assert (row["name"], row["limits"]) == ("attic", ["only ECHO", "at most 1 at a time"])
+    finally:
+        worker.stop()
+
+
+def test_a_real_worker_outside_its_hours_rests_for_all_to_see(lab: Lab, tmp_path: Path) -> None:
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(time.localtime().tm_wday + 3) % 7]
+    (tmp_path / "worker.toml").write_text(f'hours = ["{day}"]\n')
+    worker = Worker(lab.url, lab.worker_token(1), "attic", tmp_path)
+    try:
+        worker.hear("resting", all=True)
+        worker.hear("connected")
+        deadline = time.monotonic() + 10
+        while not (seen := preview(lab))["resting"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        assert (seen["workers"], seen["resting"][0]["resting"]) == ([], f"works at {day} only")
+    finally:
+        worker.stop()
