@@ -82,9 +82,7 @@ AGGREGATING_SECONDS_MAX = number("AGGREGATING_SECONDS_MAX", 60, 0.1)
 SPLIT_QUIET_SECONDS_MAX = number("SPLIT_QUIET_SECONDS_MAX", 30, 0.1)  # then the sweep splits again
 HELLO_SECONDS_MAX = number("HELLO_SECONDS_MAX", 10, 0.1)
 CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers are told to update
-CLIENT_UPDATE_COMMAND = env.str(
-    "CLIENT_UPDATE_COMMAND", f"pip install --upgrade firmlight-client --find-links {PUBLIC_URL}/download/"
-)
+CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")  # "": pip install of the wheel that the server hands out
 WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1)  # of one token
 
 # Tasks

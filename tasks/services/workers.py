@@ -13,6 +13,7 @@ from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
+from firmlight import client_wheel
 from firmlight.errors import Forbidden
 from firmlight_client import kinds, protocol
 from groups import selectors as group_selectors
@@ -64,7 +65,17 @@ def update_of(version: str) -> str:
     least = settings.CLIENT_VERSION_MIN
     if _numbers(version) >= _numbers(least):
         return ""
-    return f"This client is {version}; the server needs {least} or newer. Update: {settings.CLIENT_UPDATE_COMMAND}"
+    return f"This client is {version}; the server needs {least} or newer. Update: {_update_command()}"
+
+
+def _update_command() -> str:
+    wheel = client_wheel.find()
+    ours = (
+        f"pip install {settings.PUBLIC_URL}/download/{wheel.name}"
+        if wheel
+        else "pip install --upgrade firmlight-client"
+    )
+    return settings.CLIENT_UPDATE_COMMAND or ours
 
 
 def _numbers(version: str) -> list[int]:
