@@ -8,7 +8,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from tasks import drawing, estimates
+from firmlight_client.protocol import Consent
+from tasks import agreement, drawing, estimates
 from tasks.estimates import Range
 from tasks.panels.parts import LABELS, TONES
 
@@ -65,3 +66,9 @@ def hours(seconds: float) -> str:
 def capfirst_word(name: str) -> str:
     """MEAN: Mean"""
     return name.capitalize()
+
+
+@register.filter
+def limits(consent: Consent) -> list[str]:
+    """What a worker's owner does not agree to, in words."""
+    return agreement.words(consent)

@@ -23,6 +23,8 @@ from tests.pages.conftest import words
 
 Browser = Callable[..., Client]
 
+pytestmark = pytest.mark.django_db
+
 
 def here(group: Group, worker: Worker) -> None:
     queue.beat(group.pk, worker=worker.pk, conn="c", kinds=["ECHO@1"], slots=worker.slots, leases=[]).now()
