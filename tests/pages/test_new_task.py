@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
@@ -264,6 +265,18 @@ def test_the_preview_tells_what_it_comes_to_and_stores_nothing(
     assert "laptop alice" in seen
     assert "not known: no task of this kind was finished here lately" in seen
     assert not Task.objects.exists()
+
+
+def test_the_preview_says_what_owners_do_not_agree_to_and_who_rests(
+    send: Callable[..., Any], group: Group, alice: User, laptop: Worker
+) -> None:
+    Worker.objects.filter(pk=laptop.pk).update(consent={"*": {"slots": 1, "network": "none"}})
+    tired = Worker.objects.create(owner=alice, name="tired")
+    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
+    asyncio.run(queue.note_resting(group.pk, tired.pk, "on battery"))
+    seen = words(send("ECHO", "preview/", htmx=True, count="12"))
+    assert "laptop alice at most 1 at a time no network" in seen
+    assert "Would take it, and rests now tired alice on battery" in seen
 
 
 def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(send: Callable[..., Any]) -> None:
