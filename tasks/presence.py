@@ -116,17 +116,21 @@ class Present:
         return ", ".join(["working" if self.busy else "ready", *self.limits])
 
 
+def _name(group_id: UUID) -> str:
+    return Group.objects.filter(pk=group_id).values_list("name", flat=True).first() or ""
+
+
 def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name; those that rest come last. Three queries."""
+    """The group's workers that were heard of lately, by name; those that rest come last. Three queries at most."""
     (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
-    held, name = queue.at_work(group_id), Group.objects.filter(pk=group_id).values_list("name", flat=True).first()
-    workers = Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
+    held, workers = queue.at_work(group_id), Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
+    name = _name(group_id) if any(worker.consent for worker in workers) else ""
     titles = {str(pk): title for pk, title in _titles({task for tasks in held.values() for task in tasks})}
     found = [
         replace(
             _present(worker, held.get(str(worker.pk), []), titles),
             resting=resting.get(str(worker.pk), ""),
-            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id), name or ""))),
+            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id), name))),
         )
         for worker in workers
     ]

@@ -1,5 +1,7 @@
 // What a page does beyond links and forms. Everything in here is a comfort: without it the page works.
 
+import { toast } from "./toast.js";
+
 const dialog = document.getElementById("question");
 
 // A question comes as a page of its own; htmx puts it into the one <dialog>.
@@ -17,6 +19,16 @@ document.addEventListener("click", (event) => {
   const copy = event.target.closest("[data-copy]");
   if (copy) copyText(copy);
 });
+
+// What a click asked for and did not get must not pass in silence. What is asked for unasked tries again by itself.
+function failed({ detail }) {
+  if (detail.requestConfig?.triggeringEvent?.type === "every" || !detail.requestConfig?.triggeringEvent) return;
+  const code = detail.xhr?.status;
+  const text = code ? `The server could not do that (${code}). Try again.` : "The server cannot be reached. Try again.";
+  toast({ level: "error", text });
+}
+document.addEventListener("htmx:responseError", failed);
+document.addEventListener("htmx:sendError", failed);
 
 dialog.addEventListener("close", () => dialog.replaceChildren());
 

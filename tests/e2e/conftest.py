@@ -60,7 +60,8 @@ def open_page(browser: Browser, system: System) -> Iterator[OpenPage]:
 
 def _is_fault(said: Any) -> bool:
     """Answers with an error's status are no fault of the page."""
-    return said.type == "error" and "Failed to load resource" not in said.text and "WebSocket" not in said.text
+    known = ("Failed to load resource", "WebSocket", "htmx:sendError", "htmx:afterRequest", "htmx:responseError")
+    return said.type == "error" and not any(word in said.text for word in known)
 
 
 @pytest.fixture

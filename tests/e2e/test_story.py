@@ -293,6 +293,8 @@ def test_a_lost_connection_shows_and_heals(log_in: OpenPage, lab: Lab, system: S
     system.stop_part("web")
     expect(page.locator("#offline")).to_be_visible()
     head_says(page, "Running")  # the last values stay
+    page.get_by_role("link", name="Cancel").click()
+    expect(page.locator("#toasts")).to_contain_text("The server cannot be reached. Try again.")
     system.start_part("web")
     expect(page.locator("#offline")).to_be_hidden()
     lab.until(lambda: answers(lab, task), bool)
