@@ -44,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
+    for item in items:
+        if not item.nodeid.endswith(item.name):  # schemathesis gives all its tests one id, and xdist runs one of an id
+            item._nodeid = f"{item.nodeid.rpartition('::')[0]}::{item.name}"
 
 
 @pytest.fixture(scope="session")

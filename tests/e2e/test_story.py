@@ -290,6 +290,7 @@ def test_a_lost_connection_shows_and_heals(log_in: OpenPage, lab: Lab, system: S
     task = lab.submit(count=1)
     page.goto(f"/tasks/{task}/")
     expect(page.locator("#note-place")).to_contain_text("No worker of this group")
+    head_says(page, "Running")
     system.stop_part("web")
     expect(page.locator("#offline")).to_be_visible()
     head_says(page, "Running")  # the last values stay
