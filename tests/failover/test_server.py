@@ -29,7 +29,7 @@ def test_after_a_killed_web_idle_workers_begin_at_once(system: System, lab: Pati
     worker.hear("connected", after=killed)
     began = time.monotonic()
     lab.is_exact(lab.submit("ECHO", count=1, collect=True), 1)
-    assert time.monotonic() - began < 4, "nobody was woken by connections that are gone"  # idle ones ask every 5 s
+    assert time.monotonic() - began < 2, "nobody was woken by connections that are gone"
 
 
 def test_a_split_that_was_killed_is_split_to_its_end(system: System, lab: PatientLab, start: Start) -> None:
