@@ -69,6 +69,8 @@ def new_worker_token() -> str:
     return WORKER_PREFIX + secrets.token_urlsafe(32)
 
 
-def digest(worker_token: str) -> str:
-    """How a worker token is stored. Unsalted and fast is enough for 256 random bits: there is nothing to guess."""
-    return hashlib.sha256(worker_token.encode()).hexdigest()
+def digest(secret: str) -> str:
+    """How a worker token or a device code is stored. Unsalted and fast is enough for 256 random bits: there is nothing
+    to guess.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()

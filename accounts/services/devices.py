@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -52,16 +51,12 @@ def ask_to_be_let_in(*, name: str, scope: str, agent: str = "", address: str = "
         try:
             with transaction.atomic():
                 made = DeviceRequest.objects.create(
-                    digest=_digest(code), user_code=_new_user_code(), expires=expires, **facts
+                    digest=tokens.digest(code), user_code=_new_user_code(), expires=expires, **facts
                 )
         except IntegrityError:  # somebody waits with this user code
             continue
         return made, code
     raise RuntimeError("no user code is free")
-
-
-def _digest(code: str) -> str:
-    return hashlib.sha256(code.encode()).hexdigest()
 
 
 def _new_user_code() -> str:
@@ -104,7 +99,7 @@ def take(device_code: str) -> LetIn:
 
     Raises AuthorizationPending and SlowDown (ask again), DeviceDenied and DeviceExpired (do not), TooManyTokens.
     """
-    digest = _digest(device_code)
+    digest = tokens.digest(device_code)
     if not cache.add(f"device-{digest}", 1, timeout=settings.DEVICE_POLL_SECONDS * 0.8):  # clocks and lines vary
         raise SlowDown
     found = DeviceRequest.objects.filter(digest=digest, expires__gt=timezone.now()).select_related("user").first()
