@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,6 +19,8 @@ from playwright.sync_api import Page, expect
 
 from firmlight.embedded.system import System
 from tests.e2e.conftest import OpenPage
+from tests.support import program
+from tests.support.program import read_until
 from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab
 
@@ -85,7 +87,7 @@ def test_two_people_meet_and_one_lends_a_machine_by_a_code(open_page: OpenPage, 
     emil.goto("/workers/get/")
     line = emil.locator("#line-1").inner_text()
     assert re.fullmatch(rf"pip install {system.url}/download/\S+\.whl && firmlight login {system.url} --worker", line)
-    with program(tmp_path, "login", system.url, "--worker") as login:
+    with firmlight(tmp_path, "login", system.url, "--worker") as login:
         said = read_until(login, "Waiting")
         (code,) = re.findall(r"^ {4}([A-Z]{4}-[A-Z]{4})$", said, re.MULTILINE)
         emil.get_by_label("Code").fill(code.lower())
@@ -93,41 +95,20 @@ def test_two_people_meet_and_one_lends_a_machine_by_a_code(open_page: OpenPage, 
         expect(emil.locator(".code-big")).to_have_text(code)
         emil.get_by_role("button", name="Yes, let it work for me").click()
         assert f"may now work for emil-{mark}" in read_until(login, "firmlight work")
-    with program(tmp_path, "work", "--slots", "1", "--plain", "--name", "emils-desk"):
+    with firmlight(tmp_path, "work", "--slots", "1", "--plain", "--name", "emils-desk"):
         expect(emil.locator("#appeared")).to_contain_text("emils-desk is ready")
         dora.get_by_role("link", name="Tasks", exact=True).click()
         expect(dora.locator("#workers")).to_contain_text("emils-desk")
 
 
-class program:
+@contextlib.contextmanager
+def firmlight(home: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """`firmlight …` as a process of its own."""
-
-    def __init__(self, home: Path, *words: str) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("FIRMLIGHT_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "firmlight_client", *words],
-            env={**clean, "FIRMLIGHT_HOME": str(home)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    def __enter__(self) -> subprocess.Popen[str]:
-        return self.process
-
-    def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        self.process.communicate(timeout=20)
-
-
-def read_until(process: subprocess.Popen[str], word: str) -> str:
-    said = ""
-    assert process.stdout
-    while word not in said:
-        line = process.stdout.readline()
-        assert line, f"it ended: {said}"
-        said += line
-    return said
+    process = program.start([sys.executable, "-m", "firmlight_client", *words], home)
+    try:
+        yield process
+    finally:
+        program.end(process)
 
 
 # They compute

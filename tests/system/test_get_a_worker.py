@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import program as programs
+from tests.support.program import read_until
 from tests.system.lab import PASSWORD, Lab
 
 Program = Callable[..., "subprocess.Popen[str]"]
@@ -33,36 +34,16 @@ def machine(tmp_path: Path) -> Path:
 @pytest.fixture
 def program(machine: Path, tmp_path: Path) -> Iterator[Program]:
     """program("login", …): the installed `firmlight`, at home in an empty folder."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("FIRMLIGHT_", "PYTHON"))}
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> subprocess.Popen[str]:
-        started.append(
-            subprocess.Popen(
-                [machine / "bin" / "firmlight", *words],
-                env={**clean, "FIRMLIGHT_HOME": str(tmp_path / "home")},
-                cwd=tmp_path,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
+        command, without = [machine / "bin" / "firmlight", *words], ("FIRMLIGHT_", "PYTHON")
+        started.append(programs.start(command, tmp_path / "home", cwd=tmp_path, without=without))
         return started[-1]
 
     yield start
     for one in started:
-        one.terminate()
-        one.communicate(timeout=20)
-
-
-def read_until(process: subprocess.Popen[str], word: str) -> str:
-    said = ""
-    assert process.stdout
-    while word not in said:
-        line = process.stdout.readline()
-        assert line, f"it ended: {said}"
-        said += line
-    return said
+        programs.end(one)
 
 
 def install(machine: Path, lab: Lab) -> None:

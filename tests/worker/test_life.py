@@ -52,13 +52,19 @@ def values(result: protocol.Result) -> list[object]:
     return sorted(msgspec.msgpack.decode(result.partial))
 
 
-def test_a_result_survives_the_death_of_its_worker(peer: Peer, start_worker: Start) -> None:
-    first = start_worker(*NAME)
+def die_with_a_result(peer: Peer, start_worker: Start) -> protocol.Result:
+    """A worker computes two subtasks, sends what they gave, and is killed before anybody has taken it."""
+    worker = start_worker(*NAME)
     line = idle(peer)
     line.lease(["give", 1], ["give", 2])
     sent = line.expect(protocol.Result)
-    first.signal(signal.SIGKILL)
-    first.exit_code()
+    worker.signal(signal.SIGKILL)
+    worker.exit_code()
+    return sent
+
+
+def test_a_result_survives_the_death_of_its_worker(peer: Peer, start_worker: Start) -> None:
+    sent = die_with_a_result(peer, start_worker)
     assert len(spooled()) == 1
     assert spooled()[0].stat().st_mode & 0o077 == 0 or spooled()[0].parent.stat().st_mode & 0o077 == 0
 
@@ -76,12 +82,7 @@ def test_a_result_survives_the_death_of_its_worker(peer: Peer, start_worker: Sta
 
 
 def test_what_the_server_took_meanwhile_is_forgotten(peer: Peer, start_worker: Start) -> None:
-    first = start_worker(*NAME)
-    line = idle(peer)
-    line.lease(["give", 1], ["give", 2])
-    line.expect(protocol.Result)
-    first.signal(signal.SIGKILL)
-    first.exit_code()
+    die_with_a_result(peer, start_worker)
     second = start_worker(*NAME)
     ready(peer).expect(protocol.Ready)
     second.signal(signal.SIGTERM)
@@ -90,12 +91,7 @@ def test_what_the_server_took_meanwhile_is_forgotten(peer: Peer, start_worker: S
 
 
 def test_of_what_others_did_in_part_the_rest_is_given_back(peer: Peer, start_worker: Start) -> None:
-    first = start_worker(*NAME)
-    line = idle(peer)
-    line.lease(["give", 1], ["give", 2])
-    line.expect(protocol.Result)
-    first.signal(signal.SIGKILL)
-    first.exit_code()
+    die_with_a_result(peer, start_worker)
     start_worker(*NAME)
     line = ready(peer, leases=("L1",))
     line.expect(protocol.Result)
