@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psutil
@@ -178,15 +178,16 @@ def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
     families = {
         name: [root, *(root.children(recursive=True) if name != "supervisord" else [])] for name, root in roots.items()
     }
-    before = {name: _cpu(family) for name, family in families.items()}
+    before = {name: cpu(family) for name, family in families.items()}
     time.sleep(seconds)
     return {
-        name: (100 * (_cpu(family) - before[name]) / seconds, sum(p.memory_info().rss for p in family) / 2**20)
+        name: (100 * (cpu(family) - before[name]) / seconds, sum(p.memory_info().rss for p in family) / 2**20)
         for name, family in families.items()
     }
 
 
-def _cpu(family: list[psutil.Process]) -> float:
+def cpu(family: Sequence[psutil.Process]) -> float:
+    """Seconds of processor that these processes have taken."""
     return sum(sum(process.cpu_times()[:2]) for process in family)
 
 

@@ -15,9 +15,10 @@ from playwright.sync_api import Page, sync_playwright
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.lab import PASSWORD, Lab
+from benchmarks.measure import cpu
 from firmlight_client.api import Task
+from tests.support import chromium
 
-CHROMIUM = ["--no-sandbox", "--disable-background-networking"]
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 CONTRIBUTORS, WATCHERS = 1000, 500
 
@@ -44,15 +45,15 @@ def crowded_task(lab: Lab) -> Task:
 def browser(lab: Lab) -> Iterator[Page]:
     """A page of somebody who is logged in."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        page = chromium.new_page()
+        started = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.FLAGS)
+        page = started.new_page()
         page.goto(f"{lab.system.url}/login/")
         page.fill("[name=login]", lab.client.me()["username"])
         page.fill("[name=password]", PASSWORD)
         page.press("[name=password]", "Enter")
         page.wait_for_url("**/groups/")
         yield page
-        chromium.close()
+        started.close()
 
 
 def _paint(page: Page, address: str) -> float:
@@ -75,9 +76,9 @@ def watched(lab: Lab, watchers: int, seconds: float = 15.0) -> tuple[float, floa
         for reader in readers:
             reader.start()
         time.sleep(3)
-        before, already = _cpu(web), sum(heard)
+        before, already = cpu([web]), sum(heard)
         time.sleep(seconds)
-        spent, updates = _cpu(web) - before, sum(heard) - already
+        spent, updates = cpu([web]) - before, sum(heard) - already
         for reader in readers:
             reader.join()
         task.cancel()
@@ -98,7 +99,3 @@ def _read(page: ClientConnection, heard: list[int], i: int, ends: float) -> None
         except TimeoutError:
             return
         heard[i] += 1
-
-
-def _cpu(process: psutil.Process) -> float:
-    return sum(process.cpu_times()[:2])
