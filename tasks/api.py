@@ -21,6 +21,7 @@ from accounts.serializers import validated
 from firmlight.errors import Invalid
 from firmlight.parsers import JSONBody
 from firmlight_client import kinds
+from groups import selectors as group_selectors
 from tasks import selectors, states, story
 from tasks.models import Task, Worker
 from tasks.serializers import (
@@ -156,8 +157,8 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     def get_serializer_context(self) -> dict[str, Any]:
         real = not getattr(self, "swagger_fake_view", False)  # and not drf-spectacular's, which has nobody logged in
-        resting = selectors.resting_of(user_of(self.request)) if real else {}
-        return {**super().get_serializer_context(), "resting": resting}
+        groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
+        return {**super().get_serializer_context(), "resting": selectors.resting_in(groups)}
 
     @extend_schema(request=WorkerChange, responses=WorkerSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Count
@@ -12,7 +12,7 @@ from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import agreement, queue, states
+from tasks import agreement, queue, selectors, states
 from tasks.models import Task, Worker
 
 
@@ -50,31 +50,25 @@ def _kinds() -> list[str]:
 
 def mine(user: User) -> list[Present]:
     """This user's workers by name, those that are away, too. Three round trips, and two for each group with one."""
-    groups = [group.pk for group in group_selectors.groups_of(user)]
-    here = dict(zip(groups, queue.present(groups, _kinds()), strict=True))
+    groups = list(group_selectors.groups_of(user))
+    here = dict(zip(groups, queue.present([group.pk for group in groups], _kinds()), strict=True))
     workers = {str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")}
     held: dict[str, list[str]] = {name: [] for name in workers}
     for group in (group for group in groups if here[group] & workers.keys()):
-        for name, tasks in queue.at_work(group).items():
+        for name, tasks in queue.at_work(group.pk).items():
             held.setdefault(name, []).extend(tasks)
-    titles = {str(pk): title for pk, title in _titles({task for name in workers for task in held[name]})}
-    present, resting = set().union(*here.values()), _resting(groups)
+    titles = _titles({task for name in workers for task in held[name]})
+    present, resting = set().union(*here.values()), selectors.resting_in(groups)
     return [
-        replace(
-            _present(row, held[name], titles, here=name in present or name in resting),
-            resting="" if name in present else "; ".join(sorted(resting.get(name, ()))),
+        Present(
+            row,
+            busy=len(held[name]),
+            runs=_named(held[name], titles),
+            here=name in present or name in resting,
+            resting="" if name in present else "; ".join(sorted(set(resting.get(name, {}).values()))),
         )
         for name, row in workers.items()
     ]
-
-
-def _resting(groups: Sequence[UUID]) -> dict[str, set[str]]:
-    """{worker: why it takes nothing now}, of these groups."""
-    found: dict[str, set[str]] = {}
-    for row in queue.resting(groups):
-        for name, why in row.items():
-            found.setdefault(name, set()).add(why)
-    return found
 
 
 TASKS_NAMED_MAX = 3
@@ -125,10 +119,12 @@ def workers_here(group_id: UUID) -> list[Present]:
     (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
     held, workers = queue.at_work(group_id), Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
     name = _name(group_id) if any(worker.consent for worker in workers) else ""
-    titles = {str(pk): title for pk, title in _titles({task for tasks in held.values() for task in tasks})}
+    titles = _titles({task for tasks in held.values() for task in tasks})
     found = [
-        replace(
-            _present(worker, held.get(str(worker.pk), []), titles),
+        Present(
+            worker,
+            busy=len(held.get(str(worker.pk), ())),
+            runs=_named(held.get(str(worker.pk), ()), titles),
             resting=resting.get(str(worker.pk), ""),
             limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id), name))),
         )
@@ -137,11 +133,14 @@ def workers_here(group_id: UUID) -> list[Present]:
     return sorted(found, key=lambda one: bool(one.resting))
 
 
-def _titles(tasks: set[str]) -> Iterable[tuple[UUID, str]]:
-    return Task.objects.filter(pk__in=tasks).values_list("pk", "title") if tasks else ()
+def _titles(tasks: set[str]) -> dict[str, str]:
+    """{task: its title}."""
+    rows = Task.objects.filter(pk__in=tasks).values_list("pk", "title") if tasks else ()
+    return {str(pk): title for pk, title in rows}
 
 
-def _present(worker: Worker, tasks: Sequence[str], titles: Mapping[str, str], *, here: bool = True) -> Present:
+def _named(tasks: Sequence[str], titles: Mapping[str, str]) -> str:
+    """The titles of these tasks, at most TASKS_NAMED_MAX of them."""
     runs = sorted({titles[task] for task in tasks if task in titles})
     more = [f"{len(runs) - TASKS_NAMED_MAX} more"] if len(runs) > TASKS_NAMED_MAX else []
-    return Present(worker, len(tasks), ", ".join(runs[:TASKS_NAMED_MAX] + more), here)
+    return ", ".join(runs[:TASKS_NAMED_MAX] + more)

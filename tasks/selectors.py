@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from groups import selectors as group_selectors
+from groups.models import Group
 from tasks import queue, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 
@@ -37,9 +37,9 @@ def workers_visible_to(user: User) -> QuerySet[Worker]:
     return Worker.objects.all() if moderates else Worker.objects.filter(owner=user)
 
 
-def resting_of(user: User) -> dict[str, dict[str, str]]:
-    """{worker: {name of a group of the user's: why it takes nothing of it now}}."""
-    groups, found = list(group_selectors.groups_of(user)), dict[str, dict[str, str]]()
+def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """{worker: {name of a group: why it takes nothing of it now}}."""
+    found: dict[str, dict[str, str]] = {}
     for group, resting in zip(groups, queue.resting([group.pk for group in groups]), strict=True):
         for worker, why in resting.items():
             found.setdefault(worker, {})[group.name] = why
