@@ -56,9 +56,8 @@ class TaskForm(PageForm):
         limit = f"At most {kind.subtask_seconds_max:g}, which is this kind's own limit."
         self.fields["subtask_seconds_max"].help_text = limit
         if not leads:
-            self.fields["priority"].choices = [  # type: ignore[attr-defined]
-                (one, one.capitalize()) for one in states.PRIORITIES if one != states.HIGH
-            ]
+            offered: Any = self.fields["priority"]
+            offered.choices = [choice for choice in offered.choices if choice[0] != states.HIGH]
             if self.initial.get("priority") == states.HIGH:
                 self.initial["priority"] = states.NORMAL
         self._add_params()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 Message = dict[str, Any]
 
 
-class View:
+class View(ABC):
     """What a watched thing looks like. None: it is gone, or there is nothing to say.
 
     `by_task`: news of each task have a pace of their own. `every_seconds`: it is looked at anew without any news, too;
@@ -34,11 +35,13 @@ class View:
     by_task = False
     every_seconds = 0.0
 
+    @abstractmethod
     def whole(self) -> Message | None:
-        raise NotImplementedError
+        """Everything, for who has just come."""
 
+    @abstractmethod
     def news(self, task: str) -> Message | None:
-        raise NotImplementedError
+        """What is new since it was last asked."""
 
 
 class Observer(Protocol):

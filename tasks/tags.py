@@ -63,12 +63,6 @@ def hours(seconds: float) -> str:
 
 
 @register.filter
-def capfirst_word(name: str) -> str:
-    """MEAN: Mean"""
-    return name.capitalize()
-
-
-@register.filter
 def limits(consent: Consent) -> list[str]:
     """What a worker's owner does not agree to, in words."""
     return agreement.words(consent)

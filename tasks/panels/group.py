@@ -109,7 +109,8 @@ class GroupPanel:
 
     def _news(self) -> list[Task]:
         """Tasks that run, and those that changed since the last look."""
-        now, since = timezone.now(), (self.looked or timezone.now()) - OVERLAP
+        now = timezone.now()
+        since = (self.looked or now) - OVERLAP
         news = Q(status__in=states.LIVE) | Q(changed__gte=since) | Q(pk__in=self.active)
         tasks = list(Task.objects.filter(news, group=self.group).select_related("group", "creator")[:ROWS_MAX])
         self.active, self.looked = {task.pk for task in tasks if not task.is_final}, now

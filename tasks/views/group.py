@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from firmlight.web import PageRequest, rows, show, signed_in
@@ -28,7 +29,8 @@ def group(request: PageRequest, pk: UUID) -> HttpResponse:
     """A group: its tasks, newest first, the workers that are here, and what they computed."""
     membership = membership_or_not_found(request.user, pk)
     facts = _tasks(request, selectors.tasks_visible_to(request.user).filter(group=pk))
-    facts |= {"membership": membership, "look": GroupPanel(pk).look(), "nothing": "tasks/_none_in_group.html"}
+    look = SimpleLazyObject(GroupPanel(pk).look)  # most of the lists that htmx asks for show nothing of it
+    facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
     return show(request, "tasks/group.html", **facts, members=selectors.members_named(pk))
