@@ -6,6 +6,7 @@ import contextlib
 import os
 import random
 import time
+import traceback
 from collections.abc import Callable
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from firmlight_client import protocol
 from tests.support.patient import PatientLab
 from tests.system.peer import Peer
 
+ABNORMAL_CLOSE = 1006  # nobody said goodbye (RFC 6455, section 7.4.1)
 Guest = Callable[[PatientLab, random.Random], None]
 
 
@@ -40,6 +42,14 @@ def _refusal(peer: Peer) -> protocol.Refused:
         frame = peer.receive()
     assert isinstance(frame, protocol.Refused), frame
     return frame
+
+
+def _close_code(peer: Peer) -> int:
+    """Raises ConnectionError if the line ended because the server was killed or is without Redis or database."""
+    code, frames = peer.closed_with()
+    if code in (ABNORMAL_CLOSE, protocol.CLOSE_RESTARTING):
+        raise ConnectionError(f"the server went away: {code} after {frames}")
+    return code
 
 
 def claims_leases_it_never_got(lab: PatientLab, chance: random.Random) -> None:
@@ -91,7 +101,7 @@ def talks_nonsense(lab: PatientLab, chance: random.Random) -> None:
     for data in (b"", os.urandom(100), b"\x81\xa4type\xa4what", "words"):
         with contextlib.closing(_connect(lab, chance)) as peer:
             peer.socket.send(data)
-            assert peer.closed_with()[0] == protocol.CLOSE_MALFORMED
+            assert _close_code(peer) == protocol.CLOSE_MALFORMED
 
 
 def comes_and_goes(lab: PatientLab, chance: random.Random) -> None:
@@ -120,7 +130,7 @@ def visit(guest: Guest, lab: PatientLab, chance: random.Random) -> str:
     try:
         guest(lab, chance)
     except AssertionError as error:
-        return f"{guest.__name__}: {error}"
+        return f"{guest.__name__}: {traceback.format_exception(error)[-2:]}"
     except (OSError, TimeoutError, WebSocketException, InvalidHandshake, protocol.MalformedFrame):
         return ""
     return ""
