@@ -3,29 +3,25 @@
     client = Client.login("https://example.org", "alice", "her password")
     client.submit("FACTORIZATION", group="friends", number=2**61 - 1).result(timeout=60)
 
-Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`).
+Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`). `firmlight_client.aio` has the same
+for asyncio.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, Self
 
 from firmlight_client import errors
 from firmlight_client.live import Live
-from firmlight_client.sending import Moment, instant, is_array, npy, plain
+from firmlight_client.sending import Moment
+from firmlight_client.submission import File, Options, submission
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
+from firmlight_client.told import Group, Patience, Told, group_called, worker_called
 from firmlight_client.transport import Transport
 
-FINAL = {"succeeded", "failed", "cancelled"}
-POLL_SECONDS_SILENT, POLL_SECONDS_PUSHED = 2.0, 5.0  # without and with a live connection
-FOREVER = float("inf")
-
-File = str | Path | BinaryIO
+__all__ = ["Client", "File", "Group", "Moment", "Task"]
 
 
 class Client:
@@ -34,6 +30,17 @@ class Client:
     def __init__(self, url: str, token: str | None = None, *, tokens: Tokens | None = None) -> None:
         self.transport = Transport(url, tokens or MemoryTokens(Pair(token or "")))
         self.live = Live(self.transport)
+
+    @classmethod
+    def from_login(cls) -> Self:
+        """A client of whoever `firmlight login` let in on this machine; FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first.
+
+        Raises FirmlightClientError if there is nobody.
+        """
+        from firmlight_client import session
+
+        url, tokens = session.access()
+        return cls(url, tokens=tokens)
 
     @classmethod
     def login(cls, url: str, login: str, password: str) -> Self:
@@ -94,35 +101,20 @@ class Client:
         A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded. `file` is
         a path or an open binary file. `deadline` is a datetime, an ISO time, or how many seconds from now;
         `subtask_seconds_max` is what one subtask may take on a worker before it counts as failed.
+        A connection that breaks meanwhile never makes two tasks of one.
         Raises ApiError; its `fields` say what is wrong with which param.
         """
-        body: dict[str, Any] = {"group": group, "kind": kind, "params": {**(params or {}), **more}}
-        optional = {
-            "title": title,
-            "priority": priority,
-            "allow_partial": allow_partial or None,
-            "deadline": None if deadline is None else instant(deadline),
-            "subtask_seconds_max": subtask_seconds_max,
-        }
-        body |= {name: value for name, value in optional.items() if value is not None}
-        array = body["params"].get("numbers") if kind == "MEAN" and file is None else None
-        if is_array(array):
-            file = npy(body["params"].pop("numbers"))
-        answer = self._submit_json(body) if file is None else self._submit_file(body, file)
+        options = Options(
+            title=title,
+            priority=priority,
+            allow_partial=allow_partial,
+            deadline=deadline,
+            subtask_seconds_max=subtask_seconds_max,
+        )
+        with submission(kind, group, {**(params or {}), **more}, file, options) as call:
+            answer = self.transport.call(call)
         self.live.start()  # it will be there when somebody waits
         return Task(self, answer)
-
-    def _submit_json(self, body: dict[str, Any]) -> dict[str, Any]:
-        return self.transport.post("tasks/", content=json.dumps(body, default=plain).encode())
-
-    def _submit_file(self, body: dict[str, Any], file: File) -> dict[str, Any]:
-        form = {**body, "params": json.dumps(body["params"], default=plain)}
-        form = {name: str(value).lower() if isinstance(value, bool) else value for name, value in form.items()}
-        if isinstance(file, str | Path):
-            with Path(file).open("rb") as opened:
-                return self._submit_file(body, opened)
-        name = Path(str(getattr(file, "name", "numbers.npy"))).name
-        return self.transport.post("tasks/", data=form, files={"file": (name, file, "application/octet-stream")})
 
     def task(self, task: str) -> Task:
         """The task of this id. Raises NotFound."""
@@ -132,6 +124,14 @@ class Client:
         """Tasks you may see, newest first; filters: group, status, kind, creator, search."""
         return [Task(self, row) for row in self._pages("tasks/", **filters)]
 
+    def latest(self) -> list[Task]:
+        """The first page of them."""
+        return [Task(self, row) for row in self.transport.get("tasks/")["results"]]
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """The kinds of this server: name, title, and the JSON Schema of their params."""
+        return self.transport.get("kinds/")
+
     # Your workers
 
     def workers(self) -> list[dict[str, Any]]:
@@ -140,34 +140,30 @@ class Client:
 
     def let_back(self, worker: str) -> dict[str, Any]:
         """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
-        return self.transport.ask("PATCH", f"workers/{self._worker_id(worker)}/", json={"suspended": False})
+        called = worker_called(self.workers(), worker)
+        return self.transport.ask("PATCH", f"workers/{called}/", json={"suspended": False})
 
     def drain(self, worker: str) -> None:
         """Have a worker (id or name) finish what it holds, and leave. Raises NotFound."""
-        self.transport.post(f"workers/{self._worker_id(worker)}/drain/")
-
-    def _worker_id(self, worker: str) -> str:
-        """A name is unique among the workers of one owner; an id comes first."""
-        known = {row["name"]: str(row["id"]) for row in self.workers()}
-        if worker in known.values():
-            return worker
-        if worker not in known:
-            raise errors.NotFound("not_found", f"You have no worker called {worker!r}.", status=404)
-        return known[worker]
+        self.transport.post(f"workers/{worker_called(self.workers(), worker)}/drain/")
 
     # Groups and people
 
     def me(self) -> dict[str, Any]:
         return self.transport.get("users/me/")
 
-    def groups(self) -> list[dict[str, Any]]:
-        return list(self._pages("groups/"))
+    def groups(self) -> list[Group]:
+        return [Group(row) for row in self._pages("groups/")]
 
-    def create_group(self, name: str, **more: Any) -> dict[str, Any]:
-        return self.transport.post("groups/", json={"name": name, **more})
+    def group(self, called: str) -> Group:
+        """Your group of this id or name. Raises NotFound."""
+        return group_called(self.groups(), called)
+
+    def create_group(self, name: str, **more: Any) -> Group:
+        return Group(self.transport.post("groups/", json={"name": name, **more}))
 
     def invite(self, group: str, *usernames: str) -> Any:
-        """Invite people to a group, given by its id."""
+        """Invite people to a group, given by its id; what became of it, for each name."""
         return self.transport.post(f"groups/{group}/invitations/", json={"usernames": list(usernames)})
 
     def invitations(self) -> list[dict[str, Any]]:
@@ -198,21 +194,12 @@ class Client:
             page += 1
 
 
-class Task:
-    """A submitted task. `info` is the server's last word on it: what `GET /api/tasks/{id}/` shows."""
+class Task(Told):
+    """A submitted task."""
 
     def __init__(self, client: Client, info: dict[str, Any]) -> None:
-        self.client, self.info = client, info
-        self.id: str = info["id"]
-        self._outcome: list[Any] = []  # the result, if it came with the last news
-
-    def __repr__(self) -> str:
-        return f"<Task {self.id} {self.info.get('kind', '')} {self.status}>"
-
-    @property
-    def status(self) -> str:
-        """As of the last word; `refresh` asks again."""
-        return self.info["status"]
+        super().__init__(info)
+        self.client = client
 
     def refresh(self) -> Self:
         self.info = self.client.transport.get(f"tasks/{self.id}/")
@@ -236,46 +223,35 @@ class Task:
 
     def watch(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """Snapshots as they change, the last one with a final status. Raises ResultTimeout."""
-        deadline = FOREVER if timeout is None else time.monotonic() + timeout
-        if self.status in FINAL:
+        patience = Patience(timeout)
+        if self.is_over:
             yield self.info
             return
         with self.client.live.watching(self.id) as watch:
             seen = 0
             while True:
-                seen, snapshot = watch.wait(seen, self._patience(deadline))
+                seen, snapshot = watch.wait(seen, patience.next_look(pushed=self.client.live.is_up))
                 self.info = self.refresh().info if snapshot is None else snapshot
-                self._outcome = watch.outcome
+                self.outcome = watch.outcome
                 yield self.info
-                if self.status in FINAL:
+                if self.is_over:
                     return
-                if time.monotonic() >= deadline:
-                    raise errors.ResultTimeout(f"task {self.id} is {self.status} after {timeout:g} s")
+                patience.check(self)
 
-    def _patience(self, deadline: float) -> float:
-        """How long to wait for news before asking."""
-        usual = POLL_SECONDS_PUSHED if self.client.live.is_up else POLL_SECONDS_SILENT
-        return max(0.0, min(usual, deadline - time.monotonic()))
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
+        """Return when the task is over, however it ended; `progress` shows a bar meanwhile. Raises ResultTimeout."""
+        from firmlight_client.progress import bar
 
-    def wait(self, timeout: float | None = None) -> Self:
-        """Return when the task is over, however it ended. Raises ResultTimeout."""
-        for _ in self.watch(timeout):
-            pass
+        with bar(self.info, shown=progress) as show:
+            for snapshot in self.watch(timeout):
+                show(snapshot)
         return self
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
         """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired."""
-        self.wait(timeout)
+        self.wait(timeout, progress=progress)
         if self.status != "succeeded":
-            raise self._ended()
-        if not self._outcome:
-            self._outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
-        return self._outcome.pop()  # once: who asks again gets one of his own
-
-    def _ended(self) -> errors.TaskEnded:
-        known = errors.TaskCancelled if self.status == "cancelled" else errors.TaskFailed
-        error = self.info.get("error") or {}
-        return known(self.id, error.get("code") or f"task_{self.status}", error.get("message") or f"it {self._was()}")
-
-    def _was(self) -> str:
-        return "was cancelled" if self.status == "cancelled" else "failed"
+            raise self.without_result()
+        if not self.outcome:
+            self.outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
+        return self.outcome.pop()  # once: who asks again gets one of his own

@@ -1,5 +1,6 @@
-"""News of tasks, pushed by the server: one `/ws/live/` connection of a client, kept up by a thread of its own.
+"""News of tasks, pushed by the server: one `/ws/live/` connection of a client, kept up in the background.
 
+`Live` does it in a thread of its own, `AsyncLive` in the event loop of those who use it; the rest is common to both.
 Nothing depends on it: who waits asks over HTTP too when nothing was heard for a while, so a proxy that
 knows no WebSockets costs seconds, not the result.
 """
@@ -11,9 +12,10 @@ import contextlib
 import json
 import random
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -22,7 +24,8 @@ from firmlight_client import protocol
 from firmlight_client.addresses import proxy_for, websocket_url
 from firmlight_client.backoff import wait_seconds
 from firmlight_client.errors import FirmlightClientError
-from firmlight_client.transport import Transport
+from firmlight_client.tokens import Tokens
+from firmlight_client.transport import AsyncTransport, Transport
 
 MESSAGE_BYTES_MAX = 4 * 2**20
 CLOSE_SECONDS_MAX = 1.0
@@ -53,15 +56,43 @@ class Watch:
             return seen, None
 
 
-class Live:
-    """Thread-safe. The thread starts with the first subscription and ends with `close` or the process."""
+class AsyncWatch:
+    """The same in one event loop."""
 
-    def __init__(self, transport: Transport) -> None:
-        self.transport, self.url = transport, websocket_url(transport.url, "/ws/live/")
-        self.watches: dict[str, Watch] = {}
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()  # another one after each change
+        self.snapshot: Snapshot | None = None
+        self.outcome: list[Any] = []
+        self.changes = 0
+
+    def put(self, snapshot: Snapshot, outcome: list[Any]) -> None:
+        self.snapshot, self.outcome = snapshot, outcome
+        self.changes += 1
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+    async def wait(self, seen: int, seconds: float) -> tuple[int, Snapshot | None]:
+        if self.changes == seen:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), seconds)
+        return (self.changes, self.snapshot) if self.changes > seen else (seen, None)
+
+
+class Listener(Protocol):
+    def put(self, snapshot: Snapshot, outcome: list[Any]) -> None: ...
+
+
+W = TypeVar("W", bound=Listener)
+
+
+class _Line(ABC, Generic[W]):
+    """Subscriptions, and the connection that serves them for as long as it is wanted."""
+
+    def __init__(self, url: str) -> None:
+        self.url = websocket_url(url, "/ws/live/")
+        self.watches: dict[str, W] = {}
         self.wanted: Counter[str] = Counter()
         self.lock = threading.Lock()
-        self.loop: asyncio.AbstractEventLoop | None = None
         self.line: ClientConnection | None = None
         self.ended = asyncio.Event()
         self.given_up = False
@@ -71,16 +102,34 @@ class Live:
     def is_up(self) -> bool:
         return self.line is not None
 
+    @abstractmethod
+    def start(self) -> None:
+        """Open the connection, if it is not; who submits does so ahead of the first use."""
+
+    @abstractmethod
+    def new_watch(self) -> W: ...
+
+    @abstractmethod
+    def tokens(self) -> Tokens: ...
+
+    @abstractmethod
+    async def renewed(self, stale: str) -> str:
+        """An access token other than `stale`, or ""."""
+
+    @abstractmethod
+    def say(self, text: str) -> None:
+        """Have `send` send it in the loop of the connection."""
+
     @contextlib.contextmanager
-    def watching(self, task: str) -> Iterator[Watch]:
+    def watching(self, task: str) -> Iterator[W]:
         """Snapshots of this task while the block lasts."""
         with self.lock:
-            watch = self.watches.setdefault(task, Watch())
+            watch = self.watches.setdefault(task, self.new_watch())
             self.wanted[task] += 1
             first = self.wanted[task] == 1
         self.start()
-        if first:
-            self._say("subscribe", task)
+        if first and self.line:
+            self.say(json.dumps({"type": "subscribe", "task": task}))
         try:
             yield watch
         finally:
@@ -92,34 +141,15 @@ class Live:
             if self.wanted[task]:
                 return
             del self.wanted[task], self.watches[task]
-        self._say("unsubscribe", task)
+        if self.line:
+            self.say(json.dumps({"type": "unsubscribe", "task": task}))
 
-    def start(self) -> None:
-        """Open the connection, if it is not; who submits does so ahead of the first use."""
-        with self.lock:
-            if self.loop is None and not self.closed:
-                self.loop = asyncio.new_event_loop()
-                self.thread = threading.Thread(target=self._run, args=(self.loop,), name="firmlight-live", daemon=True)
-                self.thread.start()
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(self._stay_connected())
-        finally:
-            loop.close()
-
-    def _say(self, verb: str, task: str) -> None:
-        if self.loop and self.line:
-            with contextlib.suppress(RuntimeError):  # the loop has just ended
-                self.loop.call_soon_threadsafe(self._send, json.dumps({"type": verb, "task": task}))
-
-    def _send(self, text: str) -> None:
+    def send(self, text: str) -> None:
         if self.line:
             sending = asyncio.ensure_future(self.line.send(text))
             sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # the reader sees it too
 
-    async def _stay_connected(self) -> None:
+    async def stay_connected(self) -> None:
         attempt = 0
         while not self.ended.is_set() and not self.given_up:
             welcome = await self._one_connection()
@@ -129,7 +159,7 @@ class Live:
 
     async def _one_connection(self) -> bool:
         """Returns whether trying again at once is worth it: the server spoke to us, or there is a new token."""
-        token, heard = self.transport.tokens.access(), False
+        token, heard = self.tokens().access(), False
         try:
             async with self._connect(token) as line:
                 ending = asyncio.create_task(self._close_with(line))
@@ -142,7 +172,7 @@ class Live:
                 finally:
                     self.line = None
                     ending.cancel()
-                heard = await self._renewed(line, token) or heard
+                heard = await self._let_in_again(line, token) or heard
         except (OSError, EOFError, ValueError, WebSocketException, FirmlightClientError):
             pass  # HTTP will tell those who wait what is wrong
         return heard
@@ -174,18 +204,54 @@ class Live:
             watch.put(task, [message["result"]] if "result" in message else [])
         return True
 
-    async def _renewed(self, line: ClientConnection, token: str) -> bool:
+    async def _let_in_again(self, line: ClientConnection, token: str) -> bool:
         """Whether there is a new token for one that ran out. Without one there is no use in trying again."""
         if line.close_code != protocol.CLOSE_BAD_TOKEN:
             return False
-        renewed = await asyncio.to_thread(self.transport.renew, token)
-        self.given_up = renewed in ("", token)
+        self.given_up = await self.renewed(token) in ("", token)
         return not self.given_up
 
     async def _close_with(self, line: ClientConnection) -> None:
         await self.ended.wait()
         with contextlib.suppress(ConnectionClosed):
             await line.close()
+
+
+class Live(_Line[Watch]):
+    """Thread-safe. The thread starts with the first subscription and ends with `close` or the process."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport.url)
+        self.transport = transport
+        self.loop: asyncio.AbstractEventLoop | None = None
+
+    def new_watch(self) -> Watch:
+        return Watch()
+
+    def tokens(self) -> Tokens:
+        return self.transport.tokens
+
+    async def renewed(self, stale: str) -> str:
+        return await asyncio.to_thread(self.transport.renew, stale)
+
+    def start(self) -> None:
+        with self.lock:
+            if self.loop is None and not self.closed:
+                self.loop = asyncio.new_event_loop()
+                self.thread = threading.Thread(target=self._run, args=(self.loop,), name="firmlight-live", daemon=True)
+                self.thread.start()
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        asyncio.set_event_loop(loop)
+        try:
+            loop.run_until_complete(self.stay_connected())
+        finally:
+            loop.close()
+
+    def say(self, text: str) -> None:
+        if self.loop:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
+                self.loop.call_soon_threadsafe(self.send, text)
 
     def close(self) -> None:
         with self.lock:
@@ -194,3 +260,35 @@ class Live:
             with contextlib.suppress(RuntimeError):
                 self.loop.call_soon_threadsafe(self.ended.set)
             self.thread.join(CLOSE_SECONDS_MAX)
+
+
+class AsyncLive(_Line[AsyncWatch]):
+    """Of one event loop: that of the first subscription."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        super().__init__(transport.url)
+        self.transport = transport
+        self.keeping: asyncio.Task[None] | None = None
+
+    def new_watch(self) -> AsyncWatch:
+        return AsyncWatch()
+
+    def tokens(self) -> Tokens:
+        return self.transport.tokens
+
+    async def renewed(self, stale: str) -> str:
+        return await self.transport.renew(stale)
+
+    def start(self) -> None:
+        if self.keeping is None and not self.closed:
+            self.keeping = asyncio.create_task(self.stay_connected(), name="firmlight-live")
+
+    def say(self, text: str) -> None:
+        self.send(text)
+
+    async def close(self) -> None:
+        self.closed = True
+        self.ended.set()
+        if self.keeping:
+            await asyncio.wait([self.keeping], timeout=CLOSE_SECONDS_MAX)
+            self.keeping.cancel()

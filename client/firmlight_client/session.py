@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from firmlight_client.addresses import server_url
 from firmlight_client.errors import FirmlightClientError
-from firmlight_client.tokens import FileTokens, Login, LoginFile
+from firmlight_client.tokens import FileTokens, Login, LoginFile, MemoryTokens, Pair, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,18 +45,23 @@ def _nobody() -> str:
     raise FirmlightClientError(LOG_IN_FIRST)
 
 
-def client() -> Client:
-    """A client of the user. Raises FirmlightClientError if there is none."""
-    from firmlight_client.api import Client
-
+def access() -> tuple[str, Tokens]:
+    """Address and tokens of the user. Raises FirmlightClientError if there is none."""
     url, token, login = _known()
     if token:
-        return Client(url, token)
+        return url, MemoryTokens(Pair(token))
     if not login.access:
         if login.worker_token:
             raise FirmlightClientError("What is kept here can work and nothing else. For more: firmlight login URL")
         _nobody()
-    return Client(url, tokens=FileTokens(login_file()))
+    return url, FileTokens(login_file())
+
+
+def client() -> Client:
+    """A client of the user. Raises FirmlightClientError if there is none."""
+    from firmlight_client.api import Client
+
+    return Client.from_login()
 
 
 def worker_access() -> tuple[str, str]:
@@ -109,7 +114,6 @@ def keep(login: Login) -> Login:
 
 def end(login: Login) -> None:
     """Revoke what a log-in holds at its server, as far as that can be reached."""
-    from firmlight_client.tokens import MemoryTokens, Pair
     from firmlight_client.transport import Transport
 
     ours = login.worker_token if login.worker_token_id else ""  # one of --token-stdin was made elsewhere, and stays

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmlight_client import api, errors
+from firmlight_client import api, errors, told
 from firmlight_client.api import Client
 from firmlight_client.tokens import FileTokens, Login, LoginFile
 from tests.client.web_peer import WebPeer
@@ -36,8 +36,8 @@ def client(web: WebPeer) -> Iterator[Client]:
 @pytest.fixture
 def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
     """No asking in between: what comes was pushed."""
-    monkeypatch.setattr(api, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(api, "POLL_SECONDS_PUSHED", 60.0)
+    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
+    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 def later(seconds: float, deed: object, *args: object) -> None:

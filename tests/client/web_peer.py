@@ -21,6 +21,9 @@ class WebPeer:
     """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it takes now.
 
     `device_answers`: what a program that waits to be let in hears, one after the other.
+    `troubles`: what happens to the next requests but log-ins: "lost" does what is asked and breaks the connection
+    before it answers, a number is the status of the answer, and nothing is done.
+    `keys`: the task that each Idempotency-Key has made.
     `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
 
@@ -31,6 +34,10 @@ class WebPeer:
         self.results: dict[str, Answer] = {}
         self.workers: dict[str, dict[str, Any]] = {}
         self.device_answers: list[Answer] = []
+        self.troubles: list[str | int] = []
+        self.keys: dict[str, str] = {}
+        self.invitations: list[dict[str, Any]] = []
+        self.groups: list[dict[str, Any]] = [{"id": "g1", "name": "Lab Seven", "description": ""}]
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
         self.lines: list[asyncio.Event] = []
         config = uvicorn.Config(
@@ -97,10 +104,20 @@ class WebPeer:
             body = json.loads(body)
         path = scope["path"].removeprefix("/api/")
         self.asked.append((scope["method"], path, body))
-        status, answer = self._answer(scope["method"], path, body, knows=knows)
-        await send(
-            {"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]}
-        )
+        trouble = self.troubles.pop(0) if self.troubles and not path.startswith("auth/") else ""
+        self.key = headers.get("idempotency-key", "")
+        if isinstance(trouble, int):
+            status, answer = trouble, {"code": "passing", "message": "Come again."}
+        else:
+            status, answer = self._answer(scope["method"], path, body, knows=knows)
+        json_type = [(b"content-type", b"application/json"), (b"retry-after", b"0")]
+        if trouble == "lost":
+            await send(
+                {"type": "http.response.start", "status": 200, "headers": [*json_type, (b"content-length", b"99")]}
+            )
+            await send({"type": "http.response.body", "body": b"{", "more_body": True})
+            return
+        await send({"type": "http.response.start", "status": status, "headers": json_type})
         await send({"type": "http.response.body", "body": b"" if answer is None else json.dumps(answer).encode()})
 
     def _answer(self, method: str, path: str, body: Any, *, knows: bool) -> Answer:
@@ -125,15 +142,15 @@ class WebPeer:
         parts = path.strip("/").split("/")
         if method == "POST" and path == "tasks/":
             return self._submit(body)
-        if parts[0] == "tasks" and len(parts) == 1:
-            return 200, {"results": list(self.tasks.values()), "next": None}
-        if parts[0] == "tasks" and parts[1] not in self.tasks:
-            return 404, {"code": "not_found", "message": "There is nothing here."}
-        if parts[0] == "tasks" and parts[-1] == "result":
-            return self.results.get(parts[1], (409, {"code": "result_not_ready", "message": "It still runs."}))
         if parts[0] == "tasks":
-            self.tasks[parts[1]].update(status=AFTER.get(parts[-1], self.tasks[parts[1]]["status"]))
-            return 200, self.tasks[parts[1]]
+            return self._task(parts[1:])
+        if parts[0] == "groups":
+            return self._group(method, parts[1:], body)
+        if parts[0] == "invitations" and len(parts) == 1:
+            return 200, {"results": self.invitations, "next": None}
+        if parts[0] == "invitations":
+            self.invitations = [row for row in self.invitations if row["id"] != parts[1]]
+            return 200, {"detail": "joined"}
         if parts[0] == "workers":
             return self._worker(method, parts[1:], body)
         if path == "users/me/":
@@ -141,6 +158,16 @@ class WebPeer:
         if path == "worker-tokens/":
             return 201, {"id": "wt1", "name": body["name"], "token": "flw_secret"}
         return (204, None) if method == "DELETE" or path == "auth/logout/" else (404, {"code": "not_found"})
+
+    def _task(self, parts: list[str]) -> Answer:
+        if not parts:
+            return 200, {"results": list(self.tasks.values()), "next": None}
+        if parts[0] not in self.tasks:
+            return 404, {"code": "not_found", "message": "There is nothing here."}
+        if parts[-1] == "result":
+            return self.results.get(parts[0], (409, {"code": "result_not_ready", "message": "It still runs."}))
+        self.tasks[parts[0]].update(status=AFTER.get(parts[-1], self.tasks[parts[0]]["status"]))
+        return 200, self.tasks[parts[0]]
 
     def _worker(self, method: str, parts: list[str], body: Any) -> Answer:
         if not parts:
@@ -153,10 +180,17 @@ class WebPeer:
             self.workers[parts[0]]["suspended"] = ""
         return 200, self.workers[parts[0]]
 
+    def _group(self, method: str, parts: list[str], body: Any) -> Answer:
+        if method == "POST" and parts[1:] == ["invitations"]:
+            return 201, [{"username": name, "outcome": "invited", "invitation": "i1"} for name in body["usernames"]]
+        return 200, {"results": self.groups, "next": None}
+
     def _submit(self, body: Any) -> Answer:
         if isinstance(body, dict) and body["kind"] == "NOTHING":
             return 400, {"code": "invalid", "message": "Some fields are not right.", "fields": {"kind": ["unknown"]}}
-        task = f"t{len(self.tasks)}"
+        if self.key in self.keys:
+            return 201, self.tasks[self.keys[self.key]]
+        task = self.keys[self.key or f"none {len(self.tasks)}"] = f"t{len(self.tasks)}"
         self.tasks[task] = {"id": task, "kind": "K", "status": "queued", "progress": 0.0, "error": None, "title": ""}
         return 201, self.tasks[task]
 

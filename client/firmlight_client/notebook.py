@@ -1,0 +1,35 @@
+"""How tasks and groups look in a notebook. All words of other people are escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def task_html(task: Row) -> str:
+    """Title, status, a bar and the counts. The bar is a <progress>: it has the notebook's own colours."""
+    share, counts = float(task.get("progress") or 0.0), task.get("counts") or {}
+    error = task.get("error") or {}
+    lines = [
+        f"<strong>{_text(task.get('title') or task.get('kind'))}</strong> {_text(task.get('status'))}",
+        f'<progress max="1" value="{share:.4f}">{share:.0%}</progress> {share:.0%}',
+        ", ".join(f"{_text(number)} {_text(what)}" for what, number in counts.items()),
+        _text(": ".join(filter(None, (error.get("code"), error.get("message"))))),
+        f"<small>{_text(task.get('kind'))} <code>{_text(task.get('id'))}</code></small>",
+    ]
+    return "<div>" + "<br>".join(filter(None, lines)) + "</div>"
+
+
+def group_html(group: Row) -> str:
+    lines = [
+        f"<strong>{_text(group.get('name'))}</strong>",
+        _text(group.get("description") or ""),
+        f"<small><code>{_text(group.get('id'))}</code></small>",
+    ]
+    return "<div>" + "<br>".join(filter(None, lines)) + "</div>"
+
+
+def _text(value: object) -> str:
+    return escape(str(value)) if value is not None else ""
