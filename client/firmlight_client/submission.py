@@ -39,9 +39,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def submission(
-    kind: str, group: str, params: Mapping[str, Any], file: File | None, options: Options
-) -> Iterator[Call]:
+def submission(kind: str, group: str, params: Mapping[str, Any], file: File | None, options: Options) -> Iterator[Call]:
     """The request, good while the block lasts. It carries a key of its own: sent again, it makes no second task."""
     body = {"group": group, "kind": kind, "params": dict(params), **options.body()}
     if kind == "MEAN" and file is None and is_array(body["params"].get("numbers")):
@@ -66,7 +64,7 @@ def _opened(file: File) -> Iterator[BinaryIO]:
 
 def _in_memory(file: BinaryIO) -> BinaryIO:
     copy = io.BytesIO(file.read())
-    copy.name = getattr(file, "name", "")  # type: ignore[attr-defined]
+    copy.name = getattr(file, "name", "")
     return copy
 
 

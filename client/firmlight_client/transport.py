@@ -20,6 +20,7 @@ from firmlight_client.errors import ConnectionFailed, NotLoggedIn, api_error
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=60.0)
+LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
 TRIES = 4
 FIRST_WAIT_SECONDS = 0.2
 PASSING_STATUSES = {502, 503, 504}
@@ -145,6 +146,7 @@ def _options(url: str) -> dict[str, Any]:
     return {
         "base_url": f"{url}/api/",
         "timeout": TIMEOUT,
+        "limits": LIMITS,
         "trust_env": not is_loopback(url),
         "headers": {"User-Agent": f"firmlight-client/{__version__}", "Accept": "application/json"},
     }

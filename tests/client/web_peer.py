@@ -24,6 +24,8 @@ class WebPeer:
     `troubles`: what happens to the next requests but log-ins: "lost" does what is asked and breaks the connection
     before it answers, a number is the status of the answer, and nothing is done.
     `keys`: the task that each Idempotency-Key has made.
+    `compute`: makes the result of each new task at once; a ValueError fails it.
+    `takers`: workers by kind, one if not said.
     `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
 
@@ -36,6 +38,8 @@ class WebPeer:
         self.device_answers: list[Answer] = []
         self.troubles: list[str | int] = []
         self.keys: dict[str, str] = {}
+        self.compute: Callable[[str, Any], Any] | None = None
+        self.takers: dict[str, list[Any]] = {}
         self.invitations: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = [{"id": "g1", "name": "Lab Seven", "description": ""}]
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
@@ -142,6 +146,8 @@ class WebPeer:
         parts = path.strip("/").split("/")
         if method == "POST" and path == "tasks/":
             return self._submit(body)
+        if path == "tasks/preview/":
+            return 200, {"workers": self.takers.get(body["kind"], [{"name": "tower"}]), "resting": []}
         if parts[0] == "tasks":
             return self._task(parts[1:])
         if parts[0] == "groups":
@@ -188,11 +194,20 @@ class WebPeer:
     def _submit(self, body: Any) -> Answer:
         if isinstance(body, dict) and body["kind"] == "NOTHING":
             return 400, {"code": "invalid", "message": "Some fields are not right.", "fields": {"kind": ["unknown"]}}
-        if self.key in self.keys:
+        if self.key in self.keys:  # sent again
             return 201, self.tasks[self.keys[self.key]]
         task = self.keys[self.key or f"none {len(self.tasks)}"] = f"t{len(self.tasks)}"
         self.tasks[task] = {"id": task, "kind": "K", "status": "queued", "progress": 0.0, "error": None, "title": ""}
+        if self.compute and isinstance(body, dict):
+            self._end_at_once(task, body)
         return 201, self.tasks[task]
+
+    def _end_at_once(self, task: str, body: Any) -> None:
+        try:
+            self.results[task] = 200, self.compute(body["kind"], body["params"])  # type: ignore[misc]
+            self.tasks[task]["status"] = "succeeded"
+        except ValueError as error:
+            self.tasks[task].update(status="failed", error={"code": "subtask_failed", "message": str(error)})
 
     def _renew(self, refresh: str) -> Answer:
         """A refresh token is good once; the second use of one would end the log-in."""

@@ -46,6 +46,7 @@ class Kind(ABC):
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
     file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
+    many: ClassVar[str] = ""  # the kind that does many calls of this one in one task, see `pack`
 
     @abstractmethod
     def split(self, params: Any) -> Iterable[Any]:
@@ -80,6 +81,14 @@ class Kind(ABC):
         What is left out of it, and why, is added to `skipped`, a sentence each, for people to see beforehand.
         """
         raise ParamsError(f"{self.name} takes no file", "file")
+
+    def pack(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Many calls of this kind, all with good params, as the params of one task of the kind `many`."""
+        raise NotImplementedError
+
+    def unpack(self, result: Any) -> list[Any]:
+        """The result of that task as those of the calls, in their order."""
+        raise NotImplementedError
 
     def summary(self, params: Any) -> list[tuple[str, str]]:
         """What was understood of the input, for people to check: [("Numbers", "4,821,048"), …]."""
