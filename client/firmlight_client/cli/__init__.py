@@ -13,7 +13,7 @@ import typer
 
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
-from firmlight_client.cli import config, doctor, groups, login, service, tasks, work, workers
+from firmlight_client.cli import config, doctor, groups, kinds, login, service, tasks, work, workers
 from firmlight_client.errors import FirmlightClientError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in COMMANDS:
     app.command()(command)
 app.add_typer(config.config, name="config")
 app.add_typer(service.service, name="service")
+app.add_typer(kinds.kinds, name="kinds")
 
 
 @app.callback(invoke_without_command=True)
