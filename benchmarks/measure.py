@@ -16,6 +16,7 @@ from benchmarks import celery_peer
 from benchmarks.hand import HandWorker
 from benchmarks.lab import Lab, WorkerProcess
 from firmlight_client.api import Task
+from firmlight_client.executor import FirmlightExecutor
 
 ROUNDS = 5
 
@@ -61,6 +62,32 @@ def latency(lab: Lab, tasks: int = 200) -> list[float]:
     for _ in range(10):
         echo(lab, 1)
     return [seconds_of(lambda: echo(lab, 1)) for _ in range(tasks)]
+
+
+def sdk_overhead(lab: Lab, calls: int = 1000) -> list[float]:
+    """Core-seconds of this process that one call of FirmlightExecutor costs, results checked. Each call is a
+    task of its own, a hundred of them under way at a time.
+    """
+    own = psutil.Process()
+    found = []
+    with FirmlightExecutor(lab.group, lab.client) as pool:
+        for _ in range(ROUNDS):
+            before = _cpu([own])
+            results = list(pool.map("ECHO", [1] * calls, timeout=300))
+            found.append((_cpu([own]) - before) / calls)
+            assert all(row["count"] == 1 for row in results)
+    return found
+
+
+def packed_calls(lab: Lab, calls: int = 1000) -> list[float]:
+    """Seconds from the first of so many calls of FACTORIZATION to the last result; they travel packed."""
+    numbers = range(10**15, 10**15 + calls)
+
+    def run() -> None:
+        with FirmlightExecutor(lab.group, lab.client) as pool:
+            assert len(list(pool.map("FACTORIZATION", numbers, timeout=300))) == calls
+
+    return [seconds_of(run) for _ in range(ROUNDS)]
 
 
 def mean_of_ten_million(lab: Lab, rounds: int = 3) -> list[float]:

@@ -50,6 +50,8 @@ def collect() -> list[Row]:
             running.start_worker()
         rows = throughput_rows(measure.throughput(running))
         rows += time_rows("One ECHO task, submit to result", measure.latency(running))
+        rows += time_rows("Python client: its processor time for a call, a task each", measure.sdk_overhead(running))
+        rows += time_rows("Python client: 1,000 FACTORIZATION calls, packed", measure.packed_calls(running))
         rows += time_rows("MEAN of 10,000,000 numbers (80 MB NPY file)", measure.mean_of_ten_million(running))
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
         rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))

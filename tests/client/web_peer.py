@@ -26,6 +26,7 @@ class WebPeer:
     `keys`: the task that each Idempotency-Key has made.
     `compute`: makes the result of each new task at once; a ValueError fails it.
     `takers`: workers by kind, one if not said.
+    `outcomes`: what becomes of the names that are invited.
     `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
 
@@ -39,6 +40,7 @@ class WebPeer:
         self.troubles: list[str | int] = []
         self.keys: dict[str, str] = {}
         self.compute: Callable[[str, Any], Any] | None = None
+        self.outcomes: dict[str, str] = {}
         self.takers: dict[str, list[Any]] = {}
         self.invitations: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = [{"id": "g1", "name": "Lab Seven", "description": ""}]
@@ -188,7 +190,8 @@ class WebPeer:
 
     def _group(self, method: str, parts: list[str], body: Any) -> Answer:
         if method == "POST" and parts[1:] == ["invitations"]:
-            return 201, [{"username": name, "outcome": "invited", "invitation": "i1"} for name in body["usernames"]]
+            became = [(name, self.outcomes.get(name, "invited")) for name in body["usernames"]]
+            return 201, [{"username": name, "outcome": outcome, "invitation": "i1"} for name, outcome in became]
         return 200, {"results": self.groups, "next": None}
 
     def _submit(self, body: Any) -> Answer:

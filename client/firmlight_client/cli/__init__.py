@@ -13,12 +13,15 @@ import typer
 
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
-from firmlight_client.cli import config, doctor, groups, kinds, login, service, tasks, work, workers
+from firmlight_client.cli import config, doctor, groups, kinds, login, service, status, tasks, work, workers
 from firmlight_client.errors import FirmlightClientError
 
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",
-    add_completion=False,
+    epilog=(
+        "Exit codes: 0 done, 1 failed, 2 wrong use; of work also 3 not let in, 4 too old. "
+        "Example: firmlight login https://example.org"
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -26,8 +29,8 @@ app = typer.Typer(
 )
 
 COMMANDS = (  # in the order of `firmlight --help`
-    *(login.login, login.logout, login.whoami, groups.groups, work.work),
-    *(tasks.submit, tasks.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
+    *(login.login, login.logout, login.whoami, groups.groups, groups.invite, groups.accept, work.work),
+    *(tasks.submit, status.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
     *(workers.workers, workers.drain, doctor.doctor),
 )
 for command in COMMANDS:

@@ -12,7 +12,7 @@ from firmlight_client.cli.words import AsJson
 def doctor(as_json: AsJson = False) -> None:
     """Check server, token, clock, proxy, WebSocket, slots and the speed of each kind, and say what to do.
 
-    Exit code 1 if something keeps this machine from working.
+    Exit code 1 if something keeps this machine from working. Example: firmlight doctor
     """
     from firmlight_client import doctor as examination
 

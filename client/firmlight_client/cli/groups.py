@@ -1,18 +1,78 @@
-"""Your groups."""
+"""Your groups, and ways into them."""
 
 from __future__ import annotations
 
 import json
+from typing import Annotated, Any
 
 import typer
 
 from firmlight_client.cli.words import AsJson
 
+MISTAKES = {"unknown", "yourself"}  # of what can become of a name
+
 
 def groups(as_json: AsJson = False) -> None:
-    """List your groups."""
+    """List your groups. Example: firmlight groups --json"""
     from firmlight_client import session
 
     with session.client() as user:
         for group in user.groups():
             typer.echo(json.dumps(group) if as_json else f"{group['id']}  {group['name']}")
+
+
+def invite(
+    group: Annotated[str, typer.Argument(help="Id or name of one of your groups.")],
+    usernames: Annotated[list[str], typer.Argument(help="User names.")],
+    as_json: AsJson = False,
+) -> None:
+    """Invite people to a group; say what became of each name. Exit code 1 if there is nobody of a name.
+
+    Example: firmlight invite "Lab Seven" ben cleo
+    """
+    from firmlight_client import session
+    from firmlight_client.words import one_line
+
+    with session.client() as user:
+        answers = user.invite(str(user.group(group)["id"]), *usernames)
+    for answer in answers:
+        words = f"{one_line(answer['username'])}: {answer['outcome'].replace('_', ' ')}"
+        typer.echo(json.dumps(answer) if as_json else words)
+    if any(answer["outcome"] in MISTAKES for answer in answers):
+        raise typer.Exit(1)
+
+
+def accept(
+    invitation: Annotated[
+        str, typer.Argument(help="The group's name, or the invitation's id; without it, list what waits for you.")
+    ] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Accept every invitation.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accept an invitation, or list those that wait for you. Example: firmlight accept "Lab Seven" """
+    from firmlight_client import session
+    from firmlight_client.errors import NotFound
+
+    with session.client() as user:
+        rows = user.invitations()
+        chosen = rows if everything else [row for row in rows if _is_called(row, invitation)]
+        if invitation and not chosen:
+            raise NotFound("not_found", f"No invitation to {invitation!r} waits for you.", status=404)
+        if everything or invitation:
+            for row in chosen:
+                user.accept(str(row["id"]))
+        for row in chosen if everything or invitation else rows:
+            typer.echo(json.dumps(row) if as_json else _words(row, accepted=everything or bool(invitation)))
+
+
+def _is_called(row: dict[str, Any], called: str) -> bool:
+    return called == str(row["id"]) or called.casefold() == str(row["group"]["name"]).casefold()
+
+
+def _words(row: dict[str, Any], *, accepted: bool) -> str:
+    from firmlight_client.words import one_line
+
+    group, inviter = one_line(row["group"]["name"]), row.get("inviter") or {}
+    if accepted:
+        return f"You are in {group} now."
+    return f"{row['id']}  {group}  from {one_line(inviter.get('username') or 'a former member')}"

@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.words import AsJson, kind_names
 from firmlight_client.typed import parse_params
 
 if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
 
-kinds = typer.Typer(help="List kinds of work, try one on this machine, write a new one.", no_args_is_help=True)
-Name = Annotated[str, typer.Argument(help="FACTORIZATION, MEAN, …: see `firmlight kinds list`")]
+kinds = typer.Typer(
+    help="List kinds of work, try one on this machine, write a new one. Example: firmlight kinds list",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+Name = Annotated[
+    str, typer.Argument(help="FACTORIZATION, MEAN, …: see `firmlight kinds list`", autocompletion=kind_names)
+]
 
 
 @kinds.command("list")
@@ -90,4 +96,4 @@ def new(
     from firmlight_client import new_kind
 
     made = new_kind.write(name, folder)
-    typer.echo(f"{made} is ready. Next: cd {made} && pip install -e . && pytest")
+    typer.echo(f"{made} is ready. Next: cd {made} && pip install -e . && python -m pytest")

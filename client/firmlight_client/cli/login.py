@@ -29,7 +29,10 @@ def login(
     browser: Annotated[bool, typer.Option("--browser", help="Open the page on this machine, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Log in, and let this machine work for you: a code is shown here, and confirmed in a browser."""
+    """Log in, and let this machine work for you: a code is shown here, and confirmed in a browser.
+
+    Example: firmlight login https://example.org
+    """
     from firmlight_client import session
     from firmlight_client.tokens import Login
 
@@ -85,7 +88,7 @@ def _first_line(what: str) -> str:
 
 
 def logout() -> None:
-    """Forget the log-in of this machine and end it at the server."""
+    """Forget the log-in of this machine and end it at the server. Example: firmlight logout"""
     from firmlight_client import session
 
     name = session.log_out()
@@ -93,7 +96,7 @@ def logout() -> None:
 
 
 def whoami(as_json: AsJson = False) -> None:
-    """Show who is logged in, and where."""
+    """Show who is logged in, and where. Example: firmlight whoami --json"""
     from firmlight_client import session
 
     with session.client() as user:

@@ -18,7 +18,10 @@ service = typer.Typer(
 
 @service.command()
 def install() -> None:
-    """Start `firmlight work` now and at every log-in; what it may do stands in `firmlight config`."""
+    """Start `firmlight work` now and at every log-in; what it may do stands in `firmlight config`.
+
+    Example: firmlight service install
+    """
     from firmlight_client import service as system
     from firmlight_client import session
 
@@ -30,7 +33,7 @@ def install() -> None:
 
 @service.command()
 def uninstall() -> None:
-    """Let it finish what it runs, and take it away."""
+    """Let it finish what it runs, and take it away. Example: firmlight service uninstall"""
     from firmlight_client import service as system
 
     typer.echo(system.uninstall())
@@ -38,7 +41,7 @@ def uninstall() -> None:
 
 @service.command()
 def status(as_json: AsJson = False) -> None:
-    """Say whether it is installed and runs; exit code 1 if it does not run."""
+    """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight service status"""
     from firmlight_client import service as system
 
     found = system.status()

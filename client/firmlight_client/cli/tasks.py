@@ -1,28 +1,32 @@
-"""Submit tasks, see where they stand, end them, collect results."""
+"""Submit tasks, end them, collect results."""
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from firmlight_client.cli.words import AsJson, TaskId
+from firmlight_client.cli.words import AsJson, TaskId, kind_names
 from firmlight_client.typed import parse_deadline, parse_params
 
-if TYPE_CHECKING:
-    from firmlight_client.api import Task
+STDIN = "-"
 
 
 def submit(
-    kind: Annotated[str, typer.Argument(help="FACTORIZATION, MEAN, CRAWLER, …")],
-    params: Annotated[list[str] | None, typer.Argument(help="key=value; the value as JSON or as plain text")] = None,
-    group: Annotated[str, typer.Option(help="Id or name of the group.")] = ...,  # type: ignore[assignment]
-    file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Input from this file.")
+    kind: Annotated[str, typer.Argument(help="FACTORIZATION, MEAN, CRAWLER, …", autocompletion=kind_names)],
+    params: Annotated[
+        list[str] | None,
+        typer.Argument(help="key=value, the value as JSON or as plain text; - takes a JSON object from stdin"),
     ] = None,
+    group: Annotated[str, typer.Option(help="Id or name of the group.")] = ...,  # type: ignore[assignment]
+    file: Annotated[Path | None, typer.Option(help="Input from this file; - is stdin.")] = None,
+    stdin_name: Annotated[
+        str, typer.Option(metavar="NAME", help="What a file on stdin is called: its ending says how it is read.")
+    ] = "stdin.txt",
     title: Annotated[str | None, typer.Option(help="What others read.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high")] = None,
     allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Go on without subtasks that fail.")] = False,
@@ -35,16 +39,21 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a task to a group; print its id."""
+    """Submit a task to a group; print its id, or with --wait its result (exit code 1 if there is none).
+
+    Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
+    """
     from firmlight_client import session
 
-    given, until = parse_params(params or []), parse_deadline(deadline) if deadline else None
+    words, given = _from_stdin(params or [])
+    given |= parse_params(words)
+    until = parse_deadline(deadline) if deadline else None
     with session.client() as user:
         task = user.submit(
             kind,
             group=group,
             title=title,
-            file=file,
+            file=_input(file, stdin_name),
             priority=priority,
             allow_partial=allow_partial,
             deadline=until,
@@ -54,49 +63,48 @@ def submit(
         if as_json or not wait:
             typer.echo(json.dumps(task.info) if as_json else task.id)
         if wait:
-            result = _result_with_progress(task)
+            result = task.result(progress=sys.stderr.isatty())
             show = {"id": task.id, "status": task.status, "result": result}
             typer.echo(json.dumps(show) if as_json else json.dumps(result, indent=2))
 
 
-def _result_with_progress(task: Task) -> Any:
-    """The result; how far it is goes to stderr while somebody looks."""
-    if sys.stderr.isatty():
-        for snapshot in task.watch():
-            typer.echo(f"\r{snapshot['status']:<12} {snapshot.get('progress', 0):4.0%} ", err=True, nl=False)
-        typer.echo("\r" + " " * 24 + "\r", err=True, nl=False)
-    return task.result()
+def _from_stdin(words: list[str]) -> tuple[list[str], dict[str, Any]]:
+    """The other words, and the params that the word `-` stands for."""
+    if STDIN not in words:
+        return words, {}
+    try:
+        given = json.load(sys.stdin)
+    except ValueError as error:
+        raise typer.BadParameter(f"what came on stdin is no JSON: {error}") from None
+    if not isinstance(given, dict):
+        raise typer.BadParameter('stdin must bring one JSON object: {"number": 91}')
+    return [word for word in words if word != STDIN], given
 
 
-def status(
-    task: Annotated[str, typer.Argument(help="Id of a task; without it, your latest tasks.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Show where a task stands, or list the latest."""
-    from firmlight_client import session
-    from firmlight_client.reports import task_line, task_report
-
-    with session.client() as user:
-        if task:
-            info = user.task(task).info
-            typer.echo(json.dumps(info) if as_json else task_report(info))
-            return
-        for row in user.transport.get("tasks/")["results"]:
-            typer.echo(json.dumps(row) if as_json else task_line(row))
+def _input(file: Path | None, stdin_name: str) -> Path | BinaryIO | None:
+    if file is None:
+        return None
+    if str(file) != STDIN:
+        if not file.is_file():
+            raise typer.BadParameter(f"{file} is no file", param_hint="--file")
+        return file
+    content = io.BytesIO(sys.stdin.buffer.read())
+    content.name = stdin_name
+    return content
 
 
 def cancel(task: TaskId, as_json: AsJson = False) -> None:
-    """End a task; there will be no result."""
+    """End a task; there will be no result. Example: firmlight cancel 6e0c1f0a-…"""
     _tell(task, "cancel", as_json=as_json)
 
 
 def pause(task: TaskId, as_json: AsJson = False) -> None:
-    """Give out no more of a task until it is resumed."""
+    """Give out no more of a task until it is resumed. Example: firmlight pause 6e0c1f0a-…"""
     _tell(task, "pause", as_json=as_json)
 
 
 def resume(task: TaskId, as_json: AsJson = False) -> None:
-    """Go on with a paused task."""
+    """Go on with a paused task. Example: firmlight resume 6e0c1f0a-…"""
     _tell(task, "resume", as_json=as_json)
 
 
@@ -113,7 +121,7 @@ def result(
     task: TaskId,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a task that is over."""
+    """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json > result.json"""
     from firmlight_client import session
 
     with session.client() as user:

@@ -16,7 +16,7 @@ def workers(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List your workers, or let a suspended one back."""
+    """List your workers, or let a suspended one back. Example: firmlight workers --let-back tower"""
     from firmlight_client import session
     from firmlight_client.reports import worker_lines
 
@@ -27,7 +27,7 @@ def workers(
 
 
 def drain(worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")]) -> None:
-    """Have a worker finish what it holds, and leave."""
+    """Have a worker finish what it holds, and leave. Example: firmlight drain tower"""
     from firmlight_client import session
 
     with session.client() as user:
