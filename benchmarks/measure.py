@@ -64,7 +64,7 @@ def latency(lab: Lab, tasks: int = 200) -> list[float]:
     return [seconds_of(lambda: echo(lab, 1)) for _ in range(tasks)]
 
 
-def sdk_overhead(lab: Lab, calls: int = 1000) -> list[float]:
+def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:
     """Core-seconds of this process that one call of FirmlightExecutor costs, results checked. Each call is a
     task of its own, a hundred of them under way at a time.
     """
