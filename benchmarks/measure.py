@@ -72,9 +72,9 @@ def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:
     found = []
     with FirmlightExecutor(lab.group, lab.client) as pool:
         for _ in range(ROUNDS):
-            before = _cpu([own])
+            before = cpu([own])
             results = list(pool.map("ECHO", [1] * calls, timeout=300))
-            found.append((_cpu([own]) - before) / calls)
+            found.append((cpu([own]) - before) / calls)
             assert all(row["count"] == 1 for row in results)
     return found
 

@@ -50,8 +50,9 @@ class Agreement:
 def allows(consent: Consent, kind: str) -> bool:
     """Whether work of this kind is agreed to."""
     known = kinds.installed().get(kind)
-    needs_network = known is not None and known.network == "public"
-    return (consent.kinds is None or kind in consent.kinds) and not (needs_network and consent.network == "none")
+    if known and known.network == "public" and consent.network == "none":
+        return False
+    return consent.kinds is None or kinds.agreed_as(kind) in consent.kinds
 
 
 def stored(consent: Mapping[str, Consent]) -> dict[str, Any]:

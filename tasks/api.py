@@ -44,13 +44,17 @@ class TaskFilter(django_filters.FilterSet):
     group = django_filters.UUIDFilter(field_name="group_id")
     creator = django_filters.UUIDFilter(field_name="creator_id")
     status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES])
-    kind = django_filters.CharFilter()
+    kind = django_filters.CharFilter(method="of_kind", max_length=64)
     member = django_filters.CharFilter(field_name="creator__username", lookup_expr="iexact", max_length=150)
     search = django_filters.CharFilter(method="by_words", max_length=100)
 
     class Meta:
         model = Task
         fields = ("group", "creator", "member", "status", "kind")
+
+    def of_kind(self, tasks: QuerySet[Task], name: str, kind: str) -> QuerySet[Task]:
+        """Many calls of a kind are of that kind, too."""
+        return tasks.filter(kind__in=[kind, kind + kinds.CALLS])
 
     def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))
@@ -142,7 +146,7 @@ class KindList(APIView):
 
     @extend_schema(responses=KindSerializer(many=True), operation_id="kinds_list")
     def get(self, request: Request) -> Response:
-        return Response(KindSerializer(list(kinds.installed().values()), many=True).data)
+        return Response(KindSerializer(list(kinds.listed().values()), many=True).data)
 
 
 class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):

@@ -235,8 +235,6 @@ def _json(schema: JsonSchema, facts: Facts) -> forms.Field:
 
 def _list(schema: JsonSchema, facts: Facts) -> forms.Field:
     item = schema.get("items") or {}
-    if {way.get("type") for way in item.get("anyOf", ())} == {"integer", "string"}:
-        item = {"type": "string"}  # whole numbers of any size
     limits = {"least": schema.get("minItems", 0), "most": schema.get("maxItems")}
     types = _types(_ways(item))
     if "enum" in item:

@@ -71,7 +71,7 @@ async def look() -> list[Finding]:
         first = await sample.next(SLOT_SECONDS_MAX)
         if isinstance(first, wire.Started):
             found += _fence(first, time.monotonic() - started)
-            found += [await _speed(sample, kind, kind.name in first.public) for kind in kinds.installed().values()]
+            found += [await _speed(sample, kind, kind.name in first.public) for kind in kinds.listed().values()]
         else:
             found.append(Finding("slots", BAD, first.message if isinstance(first, Broken) else "a slot ends at once"))
     except TimeoutError:

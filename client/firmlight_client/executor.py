@@ -5,8 +5,8 @@
             print(found["factors"])
 
 One thread with an event loop serves all calls of an executor: it submits, and the server pushes the results over one
-connection. Calls of a kind that can be packed (`Kind.pack`) wait for each other for some milliseconds, and travel
-as one task; the others are a task each, at most `tasks_max` of them at a time.
+connection. Calls of a kind that is `small` wait for each other for some milliseconds, and travel as one task; the
+others are a task each, at most `tasks_max` of them at a time.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from typing import Any
 
 from firmlight_client.aio import AsyncClient, AsyncTask
 from firmlight_client.api import Client
-from firmlight_client.errors import ApiError, FirmlightClientError, TaskFailed
-from firmlight_client.kinds import Kind, installed
-from firmlight_client.sending import plain
+from firmlight_client.errors import ApiError, TaskFailed
+from firmlight_client.kinds import CALLS, Kind, installed
+from firmlight_client.sending import is_array, plain
 
 TASKS_MAX = 100  # at a time; fewer than the server's LIVE_SUBSCRIPTIONS_MAX, so that all results are pushed
 PACK_MAX = 500  # calls in one task
+CALL_BYTES_MAX = 2**14  # of JSON; a larger call is a task of its own
 PACK_SECONDS = 0.02  # that a call waits for others to travel with
 BAD_REQUEST = 400
 
@@ -66,7 +67,6 @@ class FirmlightExecutor(Executor):
         self.lock, self.closed = threading.Lock(), False
         self.pending: set[Future[Any]] = set()
         self.waiting: dict[str, list[_Call]] = {}  # by kind: calls that will travel together
-        self.taken: dict[str, asyncio.Task[bool]] = {}  # by kind: whether many of it are taken at once
         self.room = asyncio.Semaphore(tasks_max)
         self.running: set[asyncio.Task[None]] = set()
         self.ended = asyncio.Event()
@@ -139,7 +139,7 @@ class FirmlightExecutor(Executor):
 
     def _take(self, call: _Call) -> None:
         """Calls that can be packed wait for others; the rest go at once."""
-        if not can_pack(call.kind):
+        if not can_pack(call.kind, call.params):
             self._begin(self._alone(call))
             return
         calls = self.waiting.setdefault(call.kind, [])
@@ -151,7 +151,7 @@ class FirmlightExecutor(Executor):
 
     def _together(self, kind: str) -> None:
         if calls := self.waiting.pop(kind, []):
-            self._begin(self._packed(installed()[kind], calls))
+            self._begin(self._packed(kind, calls))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -167,50 +167,29 @@ class FirmlightExecutor(Executor):
             except Exception as error:  # noqa: BLE001  whatever it is, it is the caller's
                 _fail([call], error)
 
-    async def _packed(self, kind: Kind, calls: list[_Call]) -> None:
-        """Many calls in one task. If it fails, each of them goes alone: one bad call must not spoil the others'."""
-        good = [call for call in calls if not call.future.cancelled() and _is_fine(kind, call)]
-        results = await self._many(kind, good) if len(good) > 1 and await self._is_taken(kind, good) else []
-        if len(results) == len(good):
-            for call, result in zip(good, results, strict=True):
-                _resolve(call.future, result)
-        else:
-            await asyncio.gather(*(self._alone(call) for call in good))
+    async def _packed(self, kind: str, calls: list[_Call]) -> None:
+        """Many calls in one task. What it has no result of goes alone: one bad call must not spoil the others'."""
+        good = [call for call in calls if not call.future.cancelled() and _is_fine(call)]
+        results = await self._many(kind, good) if len(good) > 1 else {}
+        for place, result in results.items():
+            _resolve(good[place].future, result)
+        await asyncio.gather(*(self._alone(call) for call in good if not call.future.done()))
 
-    async def _many(self, kind: Kind, calls: list[_Call]) -> list[Any]:
-        """The results of all of them, or none: they have to go alone, or have been answered already."""
+    async def _many(self, kind: str, calls: list[_Call]) -> dict[int, Any]:
+        """Results by place. Without one a call has to go alone, or has been answered already."""
         async with self.room:
             try:
-                params = kind.pack([call.params for call in calls])
-                return kind.unpack(await self._result(kind.many, params, calls))
+                params = {"calls": [call.params for call in calls]}
+                found = await self._result(kind + CALLS, params, calls, allow_partial=True)
+                return dict(found["results"])
             except Exception as error:  # noqa: BLE001  whatever it is, it is the callers'
                 if not _may_be_of_one(error):
                     _fail(calls, error)
-                return []
+                return {}
 
-    async def _is_taken(self, kind: Kind, calls: list[_Call]) -> bool:
-        """Whether the server knows how to do many of this kind at once, and workers take it. Asked once a kind."""
-        if kind.name not in self.taken:
-            self.taken[kind.name] = asyncio.create_task(self._ask_who_takes(kind, [call.params for call in calls[:2]]))
-        return await asyncio.shield(self.taken[kind.name])
-
-    async def _ask_who_takes(self, kind: Kind, calls: list[Params]) -> bool:
-        """Workers of the group may be too old for it, or their owners may not have agreed to it."""
-        try:
-            many = await self._takers(kind.many, kind.pack(calls))
-            return bool(many) or not await self._takers(kind.name, calls[0])
-        except FirmlightClientError:
-            return False  # what is wrong will show when a call is submitted
-
-    async def _takers(self, kind: str, params: Params) -> list[Any]:
-        asked = {"group": self.group, "kind": kind, "params": params}
-        content = json.dumps(asked, default=plain).encode()
-        found = await self.client.transport.post("tasks/preview/", content=content)
-        return [*found["workers"], *found["resting"]]
-
-    async def _result(self, kind: str, params: Params, calls: list[_Call]) -> Any:
+    async def _result(self, kind: str, params: Params, calls: list[_Call], **options: Any) -> Any:
         """The result of one task. It is cancelled when nobody wants it any more."""
-        task = await self.client.submit(kind, group=self.group, params=params, **self.options)
+        task = await self.client.submit(kind, group=self.group, params=params, **{**self.options, **options})
         unwanted = asyncio.Event()
 
         def look(_: Future[Any]) -> None:
@@ -251,20 +230,25 @@ def _may_be_of_one(error: Exception) -> bool:
     return isinstance(error, TaskFailed) or (isinstance(error, ApiError) and error.status == BAD_REQUEST)
 
 
-def _is_fine(kind: Kind, call: _Call) -> bool:
+def _is_fine(call: _Call) -> bool:
     """Params that the kind does not take fail here, so that they do not travel with others."""
     try:
-        kind.load(call.params)
+        installed()[call.kind].load(call.params)
     except Exception as error:  # noqa: BLE001  a ParamsError, or what a strange value makes of it
         _fail([call], error)
         return False
     return True
 
 
-def can_pack(kind: str) -> bool:
-    """Whether it is installed here, and says how many calls become one task."""
+def can_pack(kind: str, params: Params) -> bool:
+    """Whether its calls are small, as a kind that is installed here says, and this one is."""
     found = installed().get(kind)
-    return found is not None and bool(found.many)
+    if found is None or not found.small or any(is_array(value) for value in params.values()):
+        return False
+    try:
+        return len(json.dumps(params, default=plain)) <= CALL_BYTES_MAX
+    except (TypeError, ValueError):
+        return False  # what is wrong will show when it is submitted
 
 
 def first_param(kind: str) -> str:

@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from firmlight_client.kinds import Kind, combine_all, params_schema
-from firmlight_client.local import carried, run_here
+from firmlight_client.kinds.calls import carried
+from firmlight_client.local import run_here
 
 __all__ = ("KindFault", "check_kind", "run_here")
 

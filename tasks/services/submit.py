@@ -131,7 +131,7 @@ def find_kind(name: str) -> kinds.Kind:
     try:
         return kinds.get(name)
     except kinds.UnknownKind:
-        known = ", ".join(kinds.installed())
+        known = ", ".join(kinds.listed())
         raise Invalid(fields={"kind": [f"There is no kind {name!r} here; there are {known}."]}) from None
 
 

@@ -57,5 +57,5 @@ def _tasks(request: PageRequest, tasks: QuerySet[Task]) -> dict[str, Any]:
         "tasks": task_rows(list(page)),
         "filtered": any(request.GET.get(name) for name in FILTERS),
         "statuses": states.STATES,
-        "kinds": sorted(kinds.installed()),
+        "kinds": sorted(kinds.listed()),
     }

@@ -82,8 +82,8 @@ def _form(
 def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:
     """The one that is asked for; else the first."""
     asked = request.POST.get("kind") or request.GET.get("kind") or (before.kind if before else "")
-    installed = kinds.installed()
-    return find_kind(asked) if asked else installed.get("FACTORIZATION") or next(iter(installed.values()))
+    listed = kinds.listed()
+    return find_kind(asked) if asked else listed.get("FACTORIZATION") or next(iter(listed.values()))
 
 
 def _submits(request: PageRequest, form: TaskForm, membership: Membership) -> bool:
@@ -109,7 +109,7 @@ def _page(request: PageRequest, membership: Membership, form: TaskForm, **more: 
     facts = {
         "membership": membership,
         "kind": form.kind,
-        "kinds": [(one, _glyph(one)) for one in kinds.installed().values()],
+        "kinds": [(one, _glyph(one)) for one in kinds.listed().values()],
         "online": len(here),
         "slots": sum(one.worker.slots for one in here),
         "bytes_max": settings.UPLOAD_BYTES_MAX,

@@ -157,4 +157,4 @@ def test_shells_complete_commands_and_kinds() -> None:
         return done.stdout
 
     assert completed("firmlight sub").split() == ["submit"]
-    assert completed("firmlight submit FACT").split() == ["FACTORIZATION", "FACTORIZATIONS"]
+    assert completed("firmlight submit FACT").split() == ["FACTORIZATION"]

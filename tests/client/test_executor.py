@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, as_completed, wait
 from typing import Any
 
+import numpy as np
 import pytest
 
 from firmlight_client import Client, FirmlightExecutor, ParamsError, errors, kinds, told
+from firmlight_client.executor import can_pack
+from firmlight_client.local import run_here
 from tests.client.web_peer import WebPeer
 
 
@@ -45,11 +48,11 @@ def until(look: Callable[[], bool]) -> None:
 
 def factored(kind: str, params: Any) -> Any:
     """What a server with workers would make of it; 13 brings bad luck."""
-    if 13 in (params.get("numbers") or [params["number"]]):
+    if params.get("number") == 13:
         raise ValueError("bad luck")
-    kind_ = kinds.get(kind)
-    loaded = kind_.load(params)
-    return kind_.finish(kinds.combine_all(kind_, [kind_.run(payload) for payload in kind_.split(loaded)]), loaded)
+    found = run_here(kinds.get(kind), kinds.get(kind).load(params))
+    lucky = [row for row in found.get("results", []) if row[1]["number"] != "13"]
+    return {"results": lucky} if "results" in found else found
 
 
 @pytest.fixture
@@ -89,17 +92,18 @@ def test_a_thousand_calls_travel_in_few_tasks(web: WebPeer, pool: FirmlightExecu
     numbers = range(10**6, 10**6 + 1000)
     found = list(pool.map("FACTORIZATION", numbers, timeout=60))
     assert [row["number"] for row in found] == [str(number) for number in numbers]
-    sizes = [len(body["params"]["numbers"]) for body in submitted(web)]
+    sizes = [len(body["params"]["calls"]) for body in submitted(web)]
     assert sum(sizes) == 1000
     assert len(sizes) <= 5  # 2 on an idle machine
-    assert {body["kind"] for body in submitted(web)} == {"FACTORIZATIONS"}
-    assert sum(path == "tasks/preview/" for _, path, _ in web.asked) == 1
+    assert {body["kind"] for body in submitted(web)} == {"FACTORIZATION[]"}
 
 
-def test_nothing_is_packed_that_no_worker_takes_packed(web: WebPeer, pool: FirmlightExecutor) -> None:
-    web.compute, web.takers = factored, {"FACTORIZATIONS": []}
-    assert [row["number"] for row in pool.map("FACTORIZATION", [12, 15], timeout=20)] == ["12", "15"]
-    assert {body["kind"] for body in submitted(web)} == {"FACTORIZATION"}
+def test_a_large_call_goes_alone(web: WebPeer, pool: FirmlightExecutor) -> None:
+    inputs = [{"numbers": [1.5] * 10_000}, {"numbers": [1, 2]}, {"numbers": [3]}]
+    many = {"results": [[0, "packed"], [1, "packed"]]}
+    web.compute = lambda kind, params: many if kind == "MEAN[]" else "alone"
+    assert list(pool.map("MEAN", inputs, timeout=20)) == ["alone", "packed", "packed"]
+    assert not can_pack("MEAN", {"numbers": np.ones(3)})
 
 
 def test_one_call_that_fails_does_not_spoil_those_it_travels_with(web: WebPeer, pool: FirmlightExecutor) -> None:

@@ -25,7 +25,6 @@ class WebPeer:
     before it answers, a number is the status of the answer, and nothing is done.
     `keys`: the task that each Idempotency-Key has made.
     `compute`: makes the result of each new task at once; a ValueError fails it.
-    `takers`: workers by kind, one if not said.
     `outcomes`: what becomes of the names that are invited.
     `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
     """
@@ -41,7 +40,6 @@ class WebPeer:
         self.keys: dict[str, str] = {}
         self.compute: Callable[[str, Any], Any] | None = None
         self.outcomes: dict[str, str] = {}
-        self.takers: dict[str, list[Any]] = {}
         self.invitations: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = [{"id": "g1", "name": "Lab Seven", "description": ""}]
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
@@ -148,8 +146,6 @@ class WebPeer:
         parts = path.strip("/").split("/")
         if method == "POST" and path == "tasks/":
             return self._submit(body)
-        if path == "tasks/preview/":
-            return 200, {"workers": self.takers.get(body["kind"], [{"name": "tower"}]), "resting": []}
         if parts[0] == "tasks":
             return self._task(parts[1:])
         if parts[0] == "groups":

@@ -23,8 +23,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     ],
     "ECHO": [{"count": 3}, {"count": 1, "seconds": 0.5, "collect": True}],
     "FACTORIZATION": [{"number": "1000000000000000009"}, {"number": 91}, {"number": 10**30}],
-    "FACTORIZATIONS": [{"numbers": ["1000000000000000009", 91]}, {"numbers": [10**30] * 50}],
+    "FACTORIZATION[]": [{"calls": [{"number": "1000000000000000009"}, {"number": 91}]}],
     "MEAN": [{"numbers": [1, 2.5, -4e3]}, {"numbers": "AAAAAAAA8D8="}],
+    "MEAN[]": [{"calls": [{"numbers": [1, 2.5]}, {"numbers": "AAAAAAAA8D8="}]}],
 }
 each_kind = pytest.mark.parametrize("kind", INSTALLED.values(), ids=list(INSTALLED))
 each_example = pytest.mark.parametrize(("name", "params"), [(n, p) for n, all_ in EXAMPLES.items() for p in all_])

@@ -133,7 +133,7 @@ def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User,
 def test_every_kind_has_a_form_and_a_picture(kind: str, group: Group, bob: User, browser: Browser) -> None:
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind={kind}")
     assert answer.status_code == 200
-    assert answer.content.decode().count('class="glyph"') == len(kinds.installed())
+    assert answer.content.decode().count('class="glyph"') == len(kinds.listed())
 
 
 # Sending

@@ -29,9 +29,9 @@ Name = Annotated[
 @kinds.command("list")
 def list_kinds(as_json: AsJson = False) -> None:
     """List the kinds that are installed here. Example: firmlight kinds list --json"""
-    from firmlight_client.kinds import installed
+    from firmlight_client.kinds import listed
 
-    for kind in installed().values():
+    for kind in listed().values():
         facts = {"name": kind.name, "version": kind.version, "title": kind.title, "network": kind.network}
         typer.echo(json.dumps(facts) if as_json else f"{kind.name:<16} {kind.version:<8} {kind.title}")
 

@@ -12,6 +12,6 @@ TaskId = Annotated[str, typer.Argument(help="Id of a task.")]
 
 def kind_names(incomplete: str) -> list[str]:
     """For shells that complete words: the kinds installed here."""
-    from firmlight_client.kinds import installed
+    from firmlight_client.kinds import listed
 
-    return [name for name in installed() if name.startswith(incomplete.upper())]
+    return [name for name in listed() if name.startswith(incomplete.upper())]

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 import msgspec
 
 GROUP = "firmlight.kinds"
+CALLS = "[]"  # what the name of a kind ends with if a task of it is many calls: "FACTORIZATION[]"
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +47,7 @@ class Kind(ABC):
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
     file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
-    many: ClassVar[str] = ""  # the kind that does many calls of this one in one task, see `pack`
+    small: ClassVar[bool] = False  # one worker does a call in a moment: thousands may travel as one task, see `calls`
 
     @abstractmethod
     def split(self, params: Any) -> Iterable[Any]:
@@ -82,14 +83,6 @@ class Kind(ABC):
         """
         raise ParamsError(f"{self.name} takes no file", "file")
 
-    def pack(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Many calls of this kind, all with good params, as the params of one task of the kind `many`."""
-        raise NotImplementedError
-
-    def unpack(self, result: Any) -> list[Any]:
-        """The result of that task as those of the calls, in their order."""
-        raise NotImplementedError
-
     def summary(self, params: Any) -> list[tuple[str, str]]:
         """What was understood of the input, for people to check: [("Numbers", "4,821,048"), …]."""
         return []
@@ -116,16 +109,32 @@ def _params_error(error: msgspec.ValidationError) -> ParamsError:
 
 @cache
 def installed() -> dict[str, Kind]:
-    """Every kind that an installed package announces, by name. A broken package costs only its own kinds."""
+    """Every kind that an installed package announces, and calls of the small ones, by name.
+
+    A broken package costs only its own kinds.
+    """
+    from firmlight_client.kinds.calls import calls_of
+
     found: dict[str, Kind] = {}
     for entry in entry_points(group=GROUP):
         try:
             kind = entry.load()()
+            many = [calls_of(kind)] if kind.small else []
         except Exception:  # somebody else's code: its fault must not take the other kinds along
             log.exception("kind %s cannot be loaded from %s", entry.name, entry.value)
             continue
-        found[kind.name] = kind
+        found |= {one.name: one for one in (kind, *many)}
     return dict(sorted(found.items()))
+
+
+def listed() -> dict[str, Kind]:
+    """Those that people choose from: the calls of a kind go with it."""
+    return {name: kind for name, kind in installed().items() if not name.endswith(CALLS)}
+
+
+def agreed_as(name: str) -> str:
+    """The kind that an owner agrees to: who computes it takes many calls of it, too."""
+    return name.removesuffix(CALLS)
 
 
 def get(name: str) -> Kind:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from math import gcd, prod
 from typing import Annotated, Any, NamedTuple
 
@@ -59,10 +59,10 @@ class FactorizationParams(msgspec.Struct, forbid_unknown_fields=True):
     ]
 
     def __post_init__(self) -> None:
-        self.number = str(checked(self.number))
+        self.number = str(_checked(self.number))
 
 
-def checked(number: int | str) -> int:
+def _checked(number: int | str) -> int:
     """The number as an integer. Raises ParamsError."""
     if isinstance(number, str):
         if not (digits := _DIGITS.fullmatch(number)):
@@ -85,13 +85,7 @@ class Factorization(Kind):
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
     Params = FactorizationParams
-    many = "FACTORIZATIONS"
-
-    def pack(self, calls: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        return {"numbers": [call["number"] for call in calls]}
-
-    def unpack(self, result: Any) -> list[Any]:
-        return list(result["results"])
+    small = True
 
     def summary(self, params: FactorizationParams) -> list[tuple[str, str]]:
         return [("Digits", str(len(str(params.number))))]
@@ -107,7 +101,7 @@ class Factorization(Kind):
         divisor = _WAYS[way](int(number), *rest)
         if divisor is None:
             return [[number, 1]]
-        return sorted_base(prime_factors(divisor) + prime_factors(int(number) // divisor))
+        return _sorted(_prime_factors(divisor) + _prime_factors(int(number) // divisor))
 
     def combine(self, a: Base, b: Base) -> Base:
         return a if a == b else _refined(_number(a), [int(divisor) for divisor, _ in a + b])
@@ -119,16 +113,15 @@ class Factorization(Kind):
         """What is still composite (the complete method failed everywhere) is factored here: some 50 ms at most."""
         number = int(params.number)
         base = _refined(number, [int(divisor) for divisor, _ in partial])
-        factors = sorted_base(sum((_times(prime_factors(int(d)), e) for d, e in base), Counter[int]()))
-        return as_result(number, factors)
-
-
-def as_result(number: int, factors: Base) -> dict[str, Any]:
-    """What people get, checked. Raises ArithmeticError."""
-    if prod(int(p) ** e for p, e in factors) != number or not all(_is_prime(int(p)) for p, _ in factors):
-        raise ArithmeticError(f"{factors} is not the factorization of {number}")
-    divisors = prod(exponent + 1 for _, exponent in factors)
-    return {"number": str(number), "factors": factors, "divisors": divisors, "proved": True}
+        factors = _sorted(sum((_times(_prime_factors(int(d)), e) for d, e in base), Counter[int]()))
+        if prod(int(p) ** e for p, e in factors) != number or not all(_is_prime(int(p)) for p, _ in factors):
+            raise ArithmeticError(f"{factors} is not the factorization of {number}")
+        return {
+            "number": params.number,
+            "factors": factors,
+            "divisors": prod(exponent + 1 for _, exponent in factors),
+            "proved": True,
+        }
 
 
 # The ways to search
@@ -172,7 +165,7 @@ def _is_prime(number: int) -> bool:
     return fmpz(number).is_prime() == 1
 
 
-def prime_factors(number: int) -> Counter[int]:
+def _prime_factors(number: int) -> Counter[int]:
     """Prime -> exponent, by FLINT's complete method."""
     return Counter({int(prime): int(exponent) for prime, exponent in fmpz(number).factor()})
 
@@ -181,7 +174,7 @@ def _times(factors: Counter[int], exponent: int) -> Counter[int]:
     return Counter({prime: power * exponent for prime, power in factors.items()})
 
 
-def sorted_base(factors: Counter[int]) -> Base:
+def _sorted(factors: Counter[int]) -> Base:
     return [[str(prime), exponent] for prime, exponent in sorted(factors.items())]
 
 
@@ -207,7 +200,7 @@ def _refined(number: int, divisors: Iterable[int]) -> Base:
         coprime.remove(clash)
         common = gcd(clash, new)
         waiting += [clash // common, common, new // common]
-    return sorted_base(Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))}))
+    return _sorted(Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))}))
 
 
 def _valuation(number: int, divisor: int) -> int:

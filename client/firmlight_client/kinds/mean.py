@@ -56,6 +56,7 @@ class Mean(Kind):
     name, title, version = "MEAN", "Mean and variance of many numbers", "2"
     Params = MeanParams
     file_suffixes = SUFFIXES
+    small = True  # a call with many numbers goes alone: see `firmlight_client.executor`
 
     def load_file(
         self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None

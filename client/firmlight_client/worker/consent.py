@@ -14,6 +14,7 @@ import msgspec
 
 from firmlight_client import protocol
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.kinds import agreed_as
 from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.worker.hours import parse_span
 from firmlight_client.worker.memory import MEMORY_MIB, MEMORY_MIB_MIN
@@ -52,7 +53,7 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def allows(self, kind: str, *, public: bool, seconds_max: float) -> bool:
         """Whether work of this kind may run here; `public`: it needs the network."""
         return (
-            (self.kinds is None or kind in self.kinds)
+            (self.kinds is None or agreed_as(kind) in self.kinds)
             and not (public and self.network == "none")
             and (self.subtask_seconds_max is None or seconds_max <= self.subtask_seconds_max)
             and self.slots != 0

@@ -1,0 +1,94 @@
+"""Thousands of small calls of one kind as one task: each subtask is a whole call, so leases fit them to each worker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+
+from firmlight_client.kinds import CALLS, Kind, ParamsError, combine_all
+
+CALLS_MAX = 10_000
+FAN = 64  # partials of a call that are kept before they are combined
+
+
+class Calls(Kind):
+    """Payload: `[place of the call, its params]`; partial: `[[place, the call's own partial], …]` in no order.
+
+    Result: `{"results": [[place, result of the call], …]}` by place; of an incomplete task, those that are there.
+    """
+
+    kind: ClassVar[Kind]
+
+    def load(self, data: Mapping[str, Any]) -> Any:
+        """As the kind takes each call. Raises ParamsError, which says where."""
+        try:
+            return super().load(data)
+        except ParamsError as error:
+            raise _of_call(error) from None
+
+    def split(self, params: Any) -> Iterator[list[Any]]:
+        for place, call in enumerate(params.calls):
+            yield [place, msgspec.to_builtins(call, builtin_types=(bytes,))]
+
+    def run(self, payload: list[Any]) -> list[Any]:
+        place, call = payload
+        return [[place, whole_partial(self.kind, msgspec.convert(call, self.kind.Params))]]
+
+    def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
+        return [*a, *b]
+
+    def finish(self, partial: list[Any], params: Any) -> dict[str, Any]:
+        ordered = sorted(partial, key=lambda row: row[0])
+        return {"results": [[place, self.kind.finish(own, params.calls[place])] for place, own in ordered]}
+
+    def summary(self, params: Any) -> list[tuple[str, str]]:
+        return [("Calls", f"{len(params.calls):,}")]
+
+
+def calls_of(kind: Kind) -> Kind:
+    """The kind that does many calls of this one."""
+    described = msgspec.Meta(
+        title="Calls",
+        description=f"The params of each call of {kind.name}.",
+        min_length=1,
+        max_length=CALLS_MAX,
+        examples=[[_example(kind)]],
+    )
+    row = list[kind.Params]  # type: ignore[name-defined]  # known when it runs
+    params = msgspec.defstruct("CallsParams", [("calls", Annotated[row, described])], forbid_unknown_fields=True)
+    facts = {"kind": kind, "name": kind.name + CALLS, "title": f"{kind.title}, many calls", "version": kind.version}
+    limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}
+    made: Kind = type(f"{type(kind).__name__}Calls", (Calls,), {**facts, **limits, "Params": params})()
+    return made
+
+
+def _example(kind: Kind) -> dict[str, Any]:
+    fields = msgspec.json.schema(kind.Params)["$defs"][kind.Params.__name__]["properties"]
+    return {name: field["examples"][0] for name, field in fields.items() if field.get("examples")}
+
+
+def _of_call(error: ParamsError) -> ParamsError:
+    """msgspec names the call in its path, but not where the kind itself says what is wrong."""
+    found = re.search(r"\$\.calls\[(\d+)\]", str(error.__context__))
+    return ParamsError(f"call {int(found[1]) + 1}: {error.message}", "calls") if found else error
+
+
+def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
+    """The partial of all subtasks, one after the other, here. `told` hears how many are done."""
+    partials = list[Any]()
+    for done, payload in enumerate(kind.split(params), 1):
+        partials.append(carried(kind.run(carried(payload))))
+        told(done)
+        if kind.is_decided(partials[-1]):
+            break
+        if len(partials) == FAN:
+            partials = [carried(combine_all(kind, partials))]
+    return carried(combine_all(kind, partials))
+
+
+def carried(value: Any) -> Any:
+    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for what cannot travel."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
