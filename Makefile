@@ -26,7 +26,7 @@ demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
 # Half of a test's time is waiting for leases to end and processes to start: three at a time keep two cores busy.
-test: setup-dev  ## run the tests (PYTEST="-k lease" chooses)
+test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
