@@ -63,13 +63,29 @@ class FailureSerializer(serializers.Serializer):
     final = serializers.BooleanField()
 
 
+class TaskRows(serializers.ListSerializer):
+    """Where they all stand is one look into Redis."""
+
+    def to_representation(self, data: Any) -> Any:
+        tasks = list(data)
+        self.stands = selectors.standings(tasks)
+        return super().to_representation(tasks)
+
+
 class TaskBriefSerializer(serializers.ModelSerializer):
-    """A task in a list: its row, without a look into Redis."""
+    """A task in a list."""
 
     creator = PersonSerializer(allow_null=True, read_only=True)
+    progress = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.FloatField(min_value=0, max_value=1))
+    def get_progress(self, task: Task) -> float:
+        rows: Any = self.parent
+        return float(rows.stands[task.pk].progress)
 
     class Meta:
         model = Task
+        list_serializer_class = TaskRows
         fields = (
             "id",
             "group",
@@ -78,6 +94,7 @@ class TaskBriefSerializer(serializers.ModelSerializer):
             "description",
             "status",
             "priority",
+            "progress",
             "creator",
             "created",
             "started",

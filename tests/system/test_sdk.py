@@ -35,7 +35,9 @@ def test_calls_come_back_packed_or_one_by_one(lab: Lab, client: Client, start_wo
         assert {future.result()["count"] for future in as_completed(counts, timeout=60)} == set(range(1, 21))
     assert [row["number"] for row in found] == [str(number) for number in numbers]
     assert found[0]["factors"] == [["2", 20], ["5", 20]]
-    kinds = [task.info["kind"] for task in client.tasks(group=lab.group)]
+    tasks = client.tasks(group=lab.group)
+    assert {task.info["progress"] for task in tasks} == {1.0}
+    kinds = [task.info["kind"] for task in tasks]
     assert kinds.count("ECHO") == 20
     assert 1 <= kinds.count("FACTORIZATION[]") <= 3
     assert "FACTORIZATION" not in kinds

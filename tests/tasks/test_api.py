@@ -121,6 +121,21 @@ def test_a_list_holds_the_tasks_of_ones_groups_only(api: Api, alice: User, carol
     assert api(carol).get("/api/tasks/").json()["results"] == []
 
 
+def test_a_list_says_how_far_each_task_is(api: Api, alice: User, submit: Make) -> None:
+    new, ended = submit(), submit()
+    Task.objects.filter(pk=ended.pk).update(status=states.SUCCEEDED)
+    found = {row["id"]: row["progress"] for row in api(alice).get("/api/tasks/").json()["results"]}
+    assert found == {str(new.pk): 0.0, str(ended.pk): 1.0}
+
+
+def test_many_calls_of_a_kind_are_listed_with_it(api: Api, alice: User, submit: Make) -> None:
+    submit(kind="MEAN", numbers=[1])
+    many = submit(kind="MEAN[]", calls=[{"numbers": [1]}, {"numbers": [2]}])
+    submit(kind="FACTORIZATION", number=6)
+    assert api(alice).get("/api/tasks/?kind=MEAN").json()["count"] == 2
+    assert [row["id"] for row in api(alice).get("/api/tasks/?kind=MEAN[]").json()["results"]] == [str(many.pk)]
+
+
 def test_lists_filter_by_status_kind_creator_and_words(api: Api, alice: User, bob: User, submit: Make) -> None:
     echo, factors = submit(), submit(author=alice, kind="FACTORIZATION", number="91")
     fail_task(echo, "split_failed", "no")

@@ -10,7 +10,9 @@ from firmlight_client.cli.words import AsJson
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check server, token, clock, proxy, WebSocket, slots and the speed of each kind, and say what to do.
+    """Find out why this machine gets no work, and what to do.
+
+    It checks server, token, clock, proxy, WebSocket, slots and the speed of each kind.
 
     Exit code 1 if something keeps this machine from working. Example: firmlight doctor
     """

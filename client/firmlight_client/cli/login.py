@@ -29,7 +29,7 @@ def login(
     browser: Annotated[bool, typer.Option("--browser", help="Open the page on this machine, too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Log in, and let this machine work for you: a code is shown here, and confirmed in a browser.
+    """Log in with a code that you confirm in a browser.
 
     Example: firmlight login https://example.org
     """

@@ -39,8 +39,9 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a task to a group; print its id, or with --wait its result (exit code 1 if there is none).
+    """Submit a task to a group.
 
+    It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """
     from firmlight_client import session
