@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from firmlight_client.kinds import Kind
-from firmlight_client.kinds.calls import whole_partial
+from firmlight_client.kinds import Kind, whole_partial
 
 
 def run_here(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:

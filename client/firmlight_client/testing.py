@@ -16,8 +16,7 @@ from typing import Any
 
 import msgspec
 
-from firmlight_client.kinds import Kind, combine_all, params_schema
-from firmlight_client.kinds.calls import carried
+from firmlight_client.kinds import Kind, carried, combine_all, params_schema
 from firmlight_client.local import run_here
 
 __all__ = ("KindFault", "check_kind", "run_here")

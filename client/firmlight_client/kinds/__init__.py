@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, BinaryIO, ClassVar, Literal
@@ -18,6 +18,7 @@ import msgspec
 
 GROUP = "firmlight.kinds"
 CALLS = "[]"  # what the name of a kind ends with if a task of it is many calls: "FACTORIZATION[]"
+FAN = 64  # partials of a whole call that are kept before they are combined
 log = logging.getLogger(__name__)
 
 
@@ -68,6 +69,10 @@ class Kind(ABC):
     def is_decided(self, partial: Any) -> bool:
         """Whether this partial already settles the task, so that the rest may be cancelled."""
         return False
+
+    def whole(self, params: Any) -> Any:
+        """The partial of a whole call. A `small` kind may have a shorter way than piece by piece."""
+        return whole_partial(self, params)
 
     def load(self, data: Mapping[str, Any]) -> Any:
         """Check input as it came from JSON and return it as Params. Raises ParamsError."""
@@ -154,6 +159,24 @@ def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
         pairs = [kind.combine(a, b) for a, b in zip(row[::2], row[1::2], strict=False)]
         row = pairs + row[len(pairs) * 2 :]
     return row[0]
+
+
+def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
+    """The partial of all subtasks, one after the other, here. `told` hears how many are done."""
+    partials = list[Any]()
+    for done, payload in enumerate(kind.split(params), 1):
+        partials.append(carried(kind.run(carried(payload))))
+        told(done)
+        if kind.is_decided(partials[-1]):
+            break
+        if len(partials) == FAN:
+            partials = [carried(combine_all(kind, partials))]
+    return carried(combine_all(kind, partials))
+
+
+def carried(value: Any) -> Any:
+    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for what cannot travel."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 def params_schema(kind: Kind) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from firmlight_client.kinds import CALLS, Kind, ParamsError, combine_all
+from firmlight_client.kinds import CALLS, Kind, ParamsError
 
 CALLS_MAX = 10_000
-FAN = 64  # partials of a call that are kept before they are combined
 
 
 class Calls(Kind):
@@ -35,7 +34,7 @@ class Calls(Kind):
 
     def run(self, payload: list[Any]) -> list[Any]:
         place, call = payload
-        return [[place, whole_partial(self.kind, msgspec.convert(call, self.kind.Params))]]
+        return [[place, self.kind.whole(msgspec.convert(call, self.kind.Params))]]
 
     def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
         return [*a, *b]
@@ -74,21 +73,3 @@ def _of_call(error: ParamsError) -> ParamsError:
     """msgspec names the call in its path, but not where the kind itself says what is wrong."""
     found = re.search(r"\$\.calls\[(\d+)\]", str(error.__context__))
     return ParamsError(f"call {int(found[1]) + 1}: {error.message}", "calls") if found else error
-
-
-def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
-    """The partial of all subtasks, one after the other, here. `told` hears how many are done."""
-    partials = list[Any]()
-    for done, payload in enumerate(kind.split(params), 1):
-        partials.append(carried(kind.run(carried(payload))))
-        told(done)
-        if kind.is_decided(partials[-1]):
-            break
-        if len(partials) == FAN:
-            partials = [carried(combine_all(kind, partials))]
-    return carried(combine_all(kind, partials))
-
-
-def carried(value: Any) -> Any:
-    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for what cannot travel."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(value))

@@ -103,6 +103,9 @@ class Factorization(Kind):
             return [[number, 1]]
         return _sorted(_prime_factors(divisor) + _prime_factors(int(number) // divisor))
 
+    def whole(self, params: FactorizationParams) -> Base:
+        return self.run([params.number, "complete"])
+
     def combine(self, a: Base, b: Base) -> Base:
         return a if a == b else _refined(_number(a), [int(divisor) for divisor, _ in a + b])
 
