@@ -32,7 +32,7 @@ SCROLLABLE = {  # what may be wider than the page can be scrolled by keyboard, t
     "<table>": '<div class="scroll" tabindex="0"><table>',
     "</table>": "</table></div>",
 }
-IMAGES = "docs/images"  # where static files have docs/images; in firmlight/settings.py
+IMAGES = "docs/images"  # where static files have docs/images; in firmlight/settings/site.py
 
 
 @dataclass(frozen=True)

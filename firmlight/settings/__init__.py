@@ -1,0 +1,13 @@
+"""Every tunable of Firmlight, read from the environment. Limits carry their unit in their name.
+
+A missing or bad value stops the start with its name (`ImproperlyConfigured`). `docs/reference/settings.md`
+lists them for operators.
+"""
+
+from firmlight.settings.api import *  # noqa: F403
+from firmlight.settings.doors import *  # noqa: F403
+from firmlight.settings.essentials import *  # noqa: F403
+from firmlight.settings.people import *  # noqa: F403
+from firmlight.settings.site import *  # noqa: F403
+from firmlight.settings.state import *  # noqa: F403
+from firmlight.settings.work import *  # noqa: F403

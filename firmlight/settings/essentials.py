@@ -1,0 +1,29 @@
+"""What nothing starts without, how the server is reached, and its log."""
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+from firmlight import __version__, logs, secret_key
+from firmlight.settings.read import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+SERVER_VERSION = __version__
+DEBUG = env.bool("DEBUG", False)
+SECRET_KEY = env.str("SECRET_KEY")
+if fault := secret_key.fault(SECRET_KEY, debug=DEBUG):
+    raise ImproperlyConfigured(f"SECRET_KEY {fault}")
+DATABASE_URL = env.str("DATABASE_URL")
+REDIS_URL = env.str("REDIS_URL")
+BROKER_URL = env.str("BROKER_URL", f"{REDIS_URL.rstrip('/')}/1")
+CHANNEL_LAYER_URL = env.str("CHANNEL_LAYER_URL", f"{REDIS_URL.rstrip('/')}/2")
+CACHE_URL = env.str("CACHE_URL", f"{REDIS_URL.rstrip('/')}/3")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+HTTPS = PUBLIC_URL.startswith("https://")
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)  # ours: its word for the scheme and the client's address counts
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
+LOG_JSON = env.bool("LOG_JSON", False)
+LOGGING = logs.config(LOG_LEVEL, as_json=LOG_JSON)

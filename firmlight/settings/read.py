@@ -1,0 +1,29 @@
+"""How settings are read: from the environment, and a bad one is named."""
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+
+
+def number(name: str, default: float, least: float = 0) -> float:
+    """A decimal number of at least `least`; environ's own cast would take "0.5s" for 0.5."""
+    text = env.str(name, str(default))
+    try:
+        value = float(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a number, not {text!r}") from None
+    if not least <= value < float("inf"):
+        raise ImproperlyConfigured(f"{name} must be at least {least}, not {text}")
+    return value
+
+
+def whole(name: str, default: int, least: int = 0) -> int:
+    text = env.str(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}") from None
+    if value < least:
+        raise ImproperlyConfigured(f"{name} must be at least {least}, not {value}")
+    return value

@@ -1,0 +1,92 @@
+"""Django: what the site is made of, and its pages."""
+
+from pathlib import Path
+
+from whitenoise.compress import Compressor
+
+from firmlight.moderation import look
+from firmlight.settings.essentials import BASE_DIR, DEBUG
+from firmlight.settings.read import env, whole
+from firmlight.settings.work import JSON_BODY_BYTES_MAX
+
+# Pages
+
+PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
+    "unfold.contrib.filters",
+    "firmlight.moderation.apps.SiteConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",  # its widgets' templates, for our own field template
+    "django_htmx",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # Swagger UI from our own server: no page loads from elsewhere
+    "django_celery_beat",
+    "accounts.apps.LoginLimitsConfig",
+    "accounts",
+    "groups",
+    "tasks",
+    "firmlight.moderation.apps.ModerationConfig",
+]
+MIGRATION_MODULES = {"axes": None}  # its counters lie in the cache, see LoginLimitsConfig
+MIDDLEWARE = [
+    "accounts.middleware.AddressMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.BrowserSessionMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+    "firmlight.policy.PolicyMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "firmlight.problems.ProblemPages",
+]
+ROOT_URLCONF = "firmlight.urls"
+WEB_THREADS = whole("WEB_THREADS", 10, 1)  # requests that one web process works on at once
+ASGI_APPLICATION = "firmlight.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "firmlight.frame.of",
+            ],
+            "builtins": ["firmlight.tags", "tasks.tags"],
+        },
+    }
+]
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
+CLIENT_ROOT = Path(env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client")))  # the wheel that is handed out
+STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "firmlight.static.HashedStaticFiles"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+# Source maps are megabytes that only debuggers ask for: compressing them is half the time of `collectstatic`.
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
+DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_BODY_BYTES_MAX
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+UNFOLD = look.UNFOLD  # the admin's name, colours and navigation

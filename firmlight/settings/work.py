@@ -1,0 +1,56 @@
+"""Leases and tasks: how work is shared out, and how large it may be."""
+
+from firmlight.settings.read import env, number, whole
+
+# Leases (tasks/queue.py)
+
+HEARTBEAT_SECONDS = number("HEARTBEAT_SECONDS", 5, 0.05)
+LEASE_SECONDS = number("LEASE_SECONDS", 20, 0.1)
+LEASE_TARGET_SECONDS = number("LEASE_TARGET_SECONDS", 2, 0.01)  # how much work one lease should be
+LEASE_SECONDS_MIN = number("LEASE_SECONDS_MIN", 0.1)  # less is not worth a round trip
+LEASE_SUBTASKS_MAX = whole("LEASE_SUBTASKS_MAX", 5000, 1)
+LEASE_BYTES_MAX = whole("LEASE_BYTES_MAX", 4 * 2**20, 1)  # at least one subtask goes, whatever its size
+LEASE_MEMORY_SECONDS = whole("LEASE_MEMORY_SECONDS", 24 * 3600, 60)  # how long a lost lease's result is still taken
+MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
+MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
+RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)  # then who failed or lost it may take it again
+SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)  # a worker failed on tasks of so many, in a row
+COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)  # of a task's subtasks, run a second time at its tail; 0: none
+IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
+MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
+SWEEP_SECONDS = number("SWEEP_SECONDS", 1, 0.1)  # how soon an overdue lease or a passed deadline is noticed
+RECONCILE_SECONDS = number("RECONCILE_SECONDS", 10, 0.1)  # how soon a lost job is asked for again
+SWEEP_LEASES_MAX = whole("SWEEP_LEASES_MAX", 1000, 1)  # expired leases requeued by one script call
+AGGREGATING_SECONDS_MAX = number("AGGREGATING_SECONDS_MAX", 60, 0.1)
+SPLIT_QUIET_SECONDS_MAX = number("SPLIT_QUIET_SECONDS_MAX", 30, 0.1)  # then the sweep splits again
+HELLO_SECONDS_MAX = number("HELLO_SECONDS_MAX", 10, 0.1)
+WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1)  # of one token
+CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers are told to update
+CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")  # "": pip install of the wheel that the server hands out
+
+# Tasks
+
+SPLIT_BATCH_FIRST = whole("SPLIT_BATCH_FIRST", 64, 1)  # workers start on this one
+SPLIT_BATCH_SUBTASKS_MAX = whole("SPLIT_BATCH_SUBTASKS_MAX", 2000, 1)
+SPLIT_BATCH_BYTES_MAX = whole("SPLIT_BATCH_BYTES_MAX", 4 * 2**20, 1)
+TASK_SUBTASKS_MAX = whole("TASK_SUBTASKS_MAX", 1_000_000, 1)
+PAYLOAD_BYTES_MAX = whole("PAYLOAD_BYTES_MAX", 8 * 2**20, 1)
+PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)
+RESULT_BYTES_MAX = whole("RESULT_BYTES_MAX", 256 * 2**20, 1)
+RESULT_SHOWN_BYTES_MAX = whole("RESULT_SHOWN_BYTES_MAX", 64 * 2**20)  # a larger one is not drawn, only downloaded
+RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)
+INPUT_TTL_HOURS = number("INPUT_TTL_HOURS", 7 * 24, 0.001)
+FAILED_INPUT_HOURS = number("FAILED_INPUT_HOURS", 24, 0.001)  # so long a failed task can be submitted again
+UPLOAD_BYTES_MAX = whole("UPLOAD_BYTES_MAX", 100 * 2**20, 1)
+JSON_BODY_BYTES_MAX = whole("JSON_BODY_BYTES_MAX", 16 * 2**20, 1024)
+SPLIT_BACKLOG_MAX = whole("SPLIT_BACKLOG_MAX", 3)  # a submitter's further tasks are split when others' are not waiting
+FAILURES_SHOWN_MAX = whole("FAILURES_SHOWN_MAX", 10)  # of a task, the latest
+TRACEBACK_SHOWN_CHARS_MAX = whole("TRACEBACK_SHOWN_CHARS_MAX", 1500)  # its end
+PREVIEW_SECONDS_MAX = number("PREVIEW_SECONDS_MAX", 1, 0.01)  # spent on counting subtasks before a task is submitted
+HISTORY_EVENTS_MAX = whole("HISTORY_EVENTS_MAX", 200)  # of a task that is over, the latest are kept
+HISTORY_BARS_MAX = whole("HISTORY_BARS_MAX", 400, 1)  # its timeline's; about
+LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)
+LIVE_CPU_SHARE_MAX = number("LIVE_CPU_SHARE_MAX", 0.005, 0.0001)  # of a core, for each watched thing; then less often
+LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)  # a result as small comes with the last news
+LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)  # new ones told in one message, the newest
+LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
