@@ -6,14 +6,15 @@ FITS := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 	$$name -c "$(FITS)" 2>/dev/null && echo $$name && break; done)
 REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
-LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe
+LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe \
+	--generate-hashes
 SERVER := firmlight accounts groups tasks benchmarks
 
-.PHONY: help setup setup-dev run demo check test chaos bench screenshots lock clean
+.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
 
@@ -25,9 +26,17 @@ run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
+TEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+
 # Half of a test's time is waiting for leases to end and processes to start: three at a time keep two cores busy.
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@$(TEST)
+
+test-postgres: setup-dev  ## the same on a private PostgreSQL that lives as long as they run
+	@$(BIN)/python -m tests.support.databases postgres $(TEST)
+
+test-mongo: setup-dev  ## the same on a MongoDB-compatible server (needs root and Debian, or a mongod)
+	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
@@ -40,7 +49,9 @@ screenshots: setup-dev  ## take the pictures of docs/images anew
 
 lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the newest versions)
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
-	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra dev -c requirements.txt -o requirements-dev.txt \
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
+	  -o requirements-databases.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-databases.txt -o requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
 
 clean:  ## remove what was installed and cached; var/ stays

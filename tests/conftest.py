@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from django.db import connections
@@ -15,6 +16,7 @@ from firmlight.embedded.system import System
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
+from tests.support.databases import fresh
 from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
@@ -51,10 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """SQLite in a file, as in production (WAL, threads that lock each other out): Django would take memory."""
+    """One for each test process. SQLite in a file, as in production (WAL, threads that lock each other out): Django
+    would take memory.
+    """
     settings = connections["default"].settings_dict
-    if settings["ENGINE"] == "django.db.backends.sqlite3":
-        settings["TEST"]["NAME"] = str(plugin.folder / "test.sqlite3")
+    on_sqlite = settings["ENGINE"] == "django.db.backends.sqlite3"
+    settings["TEST"]["NAME"] = str(plugin.folder / "test.sqlite3") if on_sqlite else f"test_{uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -82,7 +86,8 @@ def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterat
 
     Whoever breaks something of it leaves it whole.
     """
-    with System(tmp_path_factory.mktemp("system"), env=SHORT | {"STATIC_ROOT": static_root}) as running:
+    folder = tmp_path_factory.mktemp("system")
+    with fresh() as database, System(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
         yield running
 
 

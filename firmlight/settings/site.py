@@ -4,8 +4,9 @@ from pathlib import Path
 
 from whitenoise.compress import Compressor
 
+from firmlight import databases
 from firmlight.moderation import look
-from firmlight.settings.essentials import BASE_DIR, DEBUG
+from firmlight.settings.essentials import BASE_DIR, DATABASE_URL, DEBUG
 from firmlight.settings.read import env, whole
 from firmlight.settings.work import JSON_BODY_BYTES_MAX
 
@@ -13,30 +14,33 @@ from firmlight.settings.work import JSON_BODY_BYTES_MAX
 
 PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
 
-INSTALLED_APPS = [
-    "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
-    "unfold.contrib.filters",
-    "firmlight.moderation.apps.SiteConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "django.forms",  # its widgets' templates, for our own field template
-    "django_htmx",
-    "channels",
-    "rest_framework",
-    "django_filters",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",  # Swagger UI from our own server: no page loads from elsewhere
-    "django_celery_beat",
-    "accounts.apps.LoginLimitsConfig",
-    "accounts",
-    "groups",
-    "tasks",
-    "firmlight.moderation.apps.ModerationConfig",
-]
-MIGRATION_MODULES = {"axes": None}  # its counters lie in the cache, see LoginLimitsConfig
+DATABASE = databases.family(DATABASE_URL)
+INSTALLED_APPS = DATABASE.apps_for(
+    [
+        "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
+        "unfold.contrib.filters",
+        "firmlight.moderation.apps.SiteConfig",
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "django.contrib.messages",
+        "django.contrib.staticfiles",
+        "django.forms",  # its widgets' templates, for our own field template
+        "django_htmx",
+        "channels",
+        "rest_framework",
+        "django_filters",
+        "drf_spectacular",
+        "drf_spectacular_sidecar",  # Swagger UI from our own server: no page loads from elsewhere
+        "django_celery_beat",
+        "accounts.apps.LoginLimitsConfig",
+        "accounts",
+        "groups",
+        "tasks",
+        "firmlight.moderation.apps.ModerationConfig",
+    ]
+)
+MIGRATION_MODULES = {"axes": None, **DATABASE.migrations}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
     "accounts.middleware.AddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -75,7 +79,6 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
 CLIENT_ROOT = Path(env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client")))  # the wheel that is handed out

@@ -2,19 +2,20 @@
 
 from math import ceil
 
-from firmlight import redis
+from firmlight import databases, redis
 from firmlight.settings.essentials import BROKER_URL, CACHE_URL, CHANNEL_LAYER_URL, DATABASE_URL
-from firmlight.settings.read import env, number
+from firmlight.settings.read import number, whole
 from firmlight.settings.work import RECONCILE_SECONDS, SWEEP_SECONDS
 
-DATABASES = {"default": env.db_url_config(DATABASE_URL)}
-if DATABASES["default"].get("ENGINE") == "django.db.backends.sqlite3":
-    DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": number("SQLITE_BUSY_SECONDS", 20, 0.1),
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
-    }
+DATABASES = {
+    "default": databases.config(
+        DATABASE_URL,
+        busy_seconds=number("SQLITE_BUSY_SECONDS", 20, 0.1),
+        connections_max=whole("DATABASE_CONNECTIONS_MAX", 20, 1),  # of one process; SQLite has no server to spare
+    )
+}
+DATABASE_ROUTERS = databases.family(DATABASE_URL).routers
+DEFAULT_AUTO_FIELD = databases.family(DATABASE_URL).auto_field
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

@@ -15,6 +15,7 @@ from tests.chaos.people import Memory, Person
 from tests.chaos.report import Report
 from tests.chaos.workload import Imagination
 from tests.kinds.site import Site, html
+from tests.support.databases import fresh
 from tests.support.patient import PatientLab
 from tests.support.systems import SHORT
 
@@ -40,13 +41,14 @@ SETTINGS = SHORT | {
 def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path, static_root: str) -> None:
     options = asked.read()
     Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g}")
-    system = System(tmp_path / "var", env=SETTINGS | {"STATIC_ROOT": static_root})
-    with Site("127.0.0.1", PAGES).running() as site, system, PatientLab(system.url) as lab:
-        fleet = Fleet(system, lab, tmp_path)
-        try:
-            report = run(options, system, lab, fleet, site.url)
-        finally:
-            fleet.close()
+    with fresh() as database, Site("127.0.0.1", PAGES).running() as site:
+        system = System(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
+        with system, PatientLab(system.url) as lab:
+            fleet = Fleet(system, lab, tmp_path)
+            try:
+                report = run(options, system, lab, fleet, site.url)
+            finally:
+                fleet.close()
     report.show()
     assert not report.bad
     assert not report.controller.complaints

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import psutil
 import redis
 
 from firmlight.embedded.system import System
+from tests.support import databases
 from tests.support.patient import until
 
 PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
@@ -76,13 +76,8 @@ def flush_redis(system: System) -> None:
 @contextlib.contextmanager
 def database_locked(system: System) -> Iterator[None]:
     """Nobody else can write (nor begin to) while this lasts."""
-    lock = sqlite3.connect(system.home.database, timeout=30, isolation_level=None)
-    lock.execute("BEGIN EXCLUSIVE")
-    try:
+    with databases.locked(system.environment["DATABASE_URL"]):
         yield
-    finally:
-        lock.rollback()
-        lock.close()
 
 
 def lock_database(system: System, seconds: float) -> None:

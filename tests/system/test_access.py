@@ -17,6 +17,7 @@ import pytest
 
 from firmlight.embedded.system import System
 from firmlight_client import protocol
+from tests.support.databases import fresh
 from tests.support.systems import SHORT
 from tests.system.lab import PASSWORD, Lab
 from tests.system.peer import Peer
@@ -43,7 +44,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Pa
         "IDLE_ASK_SECONDS": "600",
         "LOG_LEVEL": "WARNING",
     }
-    with System(tmp_path_factory.mktemp("slow"), env={"EMAIL_URL": f"filemail:///{letters}"} | env) as running:
+    env["EMAIL_URL"] = f"filemail:///{letters}"
+    with fresh() as database, System(tmp_path_factory.mktemp("slow"), env=env | database) as running:
         yield running
 
 

@@ -1,0 +1,1 @@
+"""What other people's apps need to live on MongoDB: keys that it can make, and migrations with such keys."""

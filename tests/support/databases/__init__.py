@@ -1,0 +1,93 @@
+"""Databases for tests: the tests' own is named by DATABASE_URL, and every system that a test starts gets a new one.
+
+`python -m tests.support.databases postgres COMMAND …` starts a server of that kind, runs the command with its
+DATABASE_URL, and stops it (`make test-postgres`, `make test-mongo`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+from django.conf import settings
+
+
+@contextlib.contextmanager
+def fresh() -> Iterator[dict[str, str]]:
+    """The environment of a system of its own: an empty database beside that of the tests, gone afterwards.
+
+    On SQLite it is empty: a system makes its file in its folder by itself.
+    """
+    url, name = settings.DATABASE_URL, f"firmlight_{uuid4().hex[:12]}"
+    if url.startswith("sqlite:"):
+        yield {}
+        return
+    beside = url_of(url, name)
+    with _on_postgres(url, name) if url.startswith("postgres") else _on_mongo(beside, name):
+        yield {"DATABASE_URL": beside}
+
+
+def url_of(url: str, name: str) -> str:
+    """The address of the database `name` on the server of this one."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"{parts.path.rpartition('/')[0]}/{name}"))
+
+
+@contextlib.contextmanager
+def _on_postgres(url: str, name: str) -> Iterator[None]:
+    with connect(url_of(url, "postgres")) as server:
+        server.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield
+    finally:
+        with connect(url_of(url, "postgres")) as server:
+            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def _on_mongo(url: str, name: str) -> Iterator[None]:
+    """It comes with the first thing that is written."""
+    from pymongo import MongoClient
+
+    try:
+        yield
+    finally:
+        with MongoClient(url) as client:
+            client.drop_database(name)
+
+
+def connect(url: str) -> Any:
+    """A connection to PostgreSQL in which each statement stands alone."""
+    import psycopg
+
+    parts = urlsplit(url)
+    folder, _, name = parts.path[1:].rpartition("/")  # a socket's folder stands in the path
+    return psycopg.connect(
+        dbname=name,
+        host=folder or parts.hostname,
+        port=parts.port,
+        user=parts.username,
+        password=parts.password,
+        autocommit=True,
+    )
+
+
+@contextlib.contextmanager
+def locked(url: str) -> Iterator[None]:
+    """Nobody else can write, nor begin to, while this lasts. MongoDB has no such lock: there nothing happens."""
+    if url.startswith("sqlite:"):
+        lock = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None)
+        lock.execute("BEGIN EXCLUSIVE")
+        with contextlib.closing(lock):
+            yield
+    elif url.startswith("postgres"):
+        with connect(url) as lock, lock.transaction():
+            tables = lock.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            lock.execute(f"LOCK TABLE {', '.join(name for (name,) in tables)} IN EXCLUSIVE MODE")
+            yield
+    else:
+        yield

@@ -1,0 +1,6 @@
+import contextlib
+
+
+@contextlib.contextmanager
+def server():
+    yield ""

@@ -1,0 +1,88 @@
+"""A private PostgreSQL: the machine's programs, a folder that goes away, a socket in it, and nothing is synced."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+START_SECONDS = 60.0
+INSTALLED = Path("/usr/lib/postgresql")  # where Debian keeps them, a folder for each version
+UNPRIVILEGED = ("postgres", "nobody")
+OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",  # each test process and each part of a system has a pool
+    "listen_addresses": "",
+}
+
+# It ends with whoever started it, even if he is killed: then his end of the shell's input closes.
+WATCHED = '"$@" </dev/null & server=$!; read _; kill -QUIT $server; wait $server'
+
+
+class NoServer(Exception):
+    """The machine has no such database server; the message says what to install."""
+
+
+def program(name: str) -> str:
+    """Its path, of the newest version that there is. Raises NoServer."""
+    found = sorted(INSTALLED.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    path = shutil.which(name) or (str(found[-1]) if found else None)
+    if path is None:
+        raise NoServer("PostgreSQL is not installed; on Debian and Ubuntu: apt install postgresql")
+    return path
+
+
+@contextlib.contextmanager
+def server() -> Iterator[str]:
+    """Start it and give its URL. It does not run as root; root hands the folder to somebody else."""
+    user = _somebody() if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="firmlight-pg-", dir="/tmp"))  # a socket's path has 107 bytes at most
+    try:
+        if user:
+            os.chown(folder, user.pw_uid, user.pw_gid)
+        who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+        init = [program("initdb"), "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync"]
+        subprocess.run(
+            [*init, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **who
+        )
+        with _running(folder, who):
+            yield f"postgres://postgres@/{folder}/postgres"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _running(folder: Path, who: dict[str, object]) -> Iterator[None]:
+    options = OPTIONS | {"unix_socket_directories": str(folder)}
+    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+    command = ["sh", "-c", WATCHED, "sh", program("postgres"), "-D", str(folder / "data"), *words]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=folder, **who)
+    try:
+        _wait(folder, process)
+        yield
+    finally:
+        process.communicate()  # closes its input, and waits
+
+
+def _wait(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while subprocess.run([program("pg_isready"), "-q", "-h", str(folder)], check=False).returncode:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"PostgreSQL does not start: {(folder / 'log').read_text()[-2000:]}")
+        time.sleep(0.05)
+
+
+def _somebody() -> pwd.struct_passwd:
+    for name in UNPRIVILEGED:
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise NoServer(f"PostgreSQL does not run as root, and there is no user {' or '.join(UNPRIVILEGED)}")
