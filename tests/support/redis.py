@@ -10,11 +10,9 @@ from pathlib import Path
 import redis
 
 from firmlight.embedded import redis_server
+from tests.support import watched
 
 START_SECONDS = 10.0
-
-# Redis ends with whoever started it, even if he is killed: then his end of the shell's input closes.
-WATCHED = 'exec 2>/dev/null; "$@" </dev/null >/dev/null & server=$!; read _; kill -9 $server; wait $server'
 
 
 class RedisServer:
@@ -24,7 +22,7 @@ class RedisServer:
         program = redis_server.find().path
         self.folder = folder.resolve()
         for _ in range(5):  # another process may take the free port between our look and Redis's
-            self.port = _free_port()
+            self.port = free_port()
             self._process = _spawn(program, self.port, self.folder)
             self._client = redis.Redis(port=self.port)
             if self._answers():
@@ -42,7 +40,7 @@ class RedisServer:
 
     def stop(self) -> None:
         self._client.close()
-        self._process.communicate()  # closes its input, and waits
+        watched.end(self._process)
 
     def _answers(self) -> bool:
         """Wait until a server answers at the port; whether it is this one."""
@@ -55,7 +53,7 @@ class RedisServer:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -64,4 +62,4 @@ def _free_port() -> int:
 def _spawn(program: str, port: int, folder: Path) -> subprocess.Popen[bytes]:
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no"}
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    return subprocess.Popen(["sh", "-c", WATCHED, "sh", program, *words], stdin=subprocess.PIPE)
+    return watched.spawn([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from tests.support.databases import mongo, postgres
+from tests.support.databases.serving import NoServer
 
 SERVERS = {"postgres": postgres.server, "mongo": mongo.server}
 
@@ -17,7 +18,7 @@ def main(kind: str, *command: str) -> int:
     try:
         with SERVERS[kind]() as url:
             return subprocess.run(command, env=os.environ | {"DATABASE_URL": url}, check=False).returncode
-    except postgres.NoServer as problem:
+    except NoServer as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
 

@@ -8,11 +8,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-START_SECONDS = 60.0
+from tests.support.databases.serving import NoServer, running
+
 INSTALLED = Path("/usr/lib/postgresql")  # where Debian keeps them, a folder for each version
 UNPRIVILEGED = ("postgres", "nobody")
 OPTIONS = {
@@ -22,13 +22,6 @@ OPTIONS = {
     "max_connections": "300",  # each test process and each part of a system has a pool
     "listen_addresses": "",
 }
-
-# It ends with whoever started it, even if he is killed: then his end of the shell's input closes.
-WATCHED = '"$@" </dev/null & server=$!; read _; kill -QUIT $server; wait $server'
-
-
-class NoServer(Exception):
-    """The machine has no such database server; the message says what to install."""
 
 
 def program(name: str) -> str:
@@ -53,32 +46,18 @@ def server() -> Iterator[str]:
         subprocess.run(
             [*init, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **who
         )
-        with _running(folder, who):
+        asked = [program("pg_isready"), "-q", "-h", str(folder)]
+        command = [program("postgres"), "-D", str(folder / "data"), *words(OPTIONS, folder)]
+        with running(command, folder / "log", lambda: not subprocess.run(asked, check=False).returncode, "QUIT", **who):
             yield f"postgres://postgres@/{folder}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextlib.contextmanager
-def _running(folder: Path, who: dict[str, object]) -> Iterator[None]:
-    options = OPTIONS | {"unix_socket_directories": str(folder)}
-    words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    command = ["sh", "-c", WATCHED, "sh", program("postgres"), "-D", str(folder / "data"), *words]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=folder, **who)
-    try:
-        _wait(folder, process)
-        yield
-    finally:
-        process.communicate()  # closes its input, and waits
-
-
-def _wait(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while subprocess.run([program("pg_isready"), "-q", "-h", str(folder)], check=False).returncode:
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"PostgreSQL does not start: {(folder / 'log').read_text()[-2000:]}")
-        time.sleep(0.05)
+def words(options: dict[str, str], folder: Path) -> list[str]:
+    """For its command line; its socket is in the folder."""
+    options = options | {"unix_socket_directories": str(folder)}
+    return [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
 
 
 def _somebody() -> pwd.struct_passwd:
