@@ -12,7 +12,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, OperationalError
+
+PATIENCE_SECONDS = 10  # with a server that does not answer
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def _sqlite(busy_seconds: float) -> dict[str, Any]:
 
 def _postgresql(options: dict[str, Any], connections_max: int) -> dict[str, Any]:
     """A pool keeps the connections, so Django must not (CONN_MAX_AGE 0 gives them back). It opens none until asked."""
-    pool = {"min_size": 0, "max_size": connections_max, "max_idle": 60}
+    pool = {"min_size": 0, "max_size": connections_max, "max_idle": 60, "timeout": PATIENCE_SECONDS}
     return {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": {**options, "pool": pool}}
 
 
@@ -92,4 +96,23 @@ def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
     """pymongo pools by itself. It reads the rest of the address: who logs in where, TLS, the replica set."""
     if not urlsplit(url).path.strip("/"):
         raise ImproperlyConfigured("DATABASE_URL must name the database: mongodb://host/NAME")
-    return {"ENGINE": "django_mongodb_backend", "HOST": url, "OPTIONS": {"maxPoolSize": connections_max}}
+    options = {"maxPoolSize": connections_max, "serverSelectionTimeoutMS": PATIENCE_SECONDS * 1000}
+    return {"ENGINE": "django_mongodb_backend", "HOST": url, "OPTIONS": options}
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """Whatever the database may raise. pymongo's own errors come through Django as they are."""
+    if not _is_mongodb(settings.DATABASE_URL):
+        return (DatabaseError,)
+    from pymongo.errors import PyMongoError
+
+    return (DatabaseError, PyMongoError)
+
+
+def lost() -> tuple[type[Exception], ...]:
+    """What it raises when it does not answer, or not now: later the same may succeed."""
+    if not _is_mongodb(settings.DATABASE_URL):
+        return (OperationalError,)
+    from pymongo.errors import ConnectionFailure, ExecutionTimeout
+
+    return (OperationalError, ConnectionFailure, ExecutionTimeout)

@@ -10,12 +10,13 @@ from typing import Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from redis.exceptions import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
+
+from firmlight import databases
 
 log = structlog.get_logger(__name__)
 Fields = dict[str, list[str]]
@@ -123,7 +124,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     # Not at the top: DRF's views load the authentication class from its settings, and that one loads this module.
     from rest_framework.views import exception_handler as rest_exception_handler
 
-    if isinstance(error, (OperationalError, RedisError)):
+    if isinstance(error, (*databases.lost(), RedisError)):
         log.error("unavailable", exc_info=error)
         error = Unavailable()
     if isinstance(error, FirmlightError):

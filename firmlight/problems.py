@@ -9,13 +9,12 @@ from collections.abc import Callable
 
 import structlog
 from django.contrib import messages
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
-from firmlight import web
+from firmlight import databases, web
 from firmlight.errors import FirmlightError, Forbidden, NotFound, Unauthenticated, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -34,7 +33,7 @@ class ProblemPages:
         """None, which is Django's 500, for what nobody foresaw."""
         if request.path.startswith("/api/"):
             return None
-        if isinstance(error, (OperationalError, RedisError)):
+        if isinstance(error, (*databases.lost(), RedisError)):
             log.error("unavailable", exc_info=error)
             return unavailable()
         return refusal(request, error) if isinstance(error, FirmlightError) else None

@@ -18,8 +18,9 @@ import structlog
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import DatabaseError
 from redis.exceptions import RedisError
+
+from firmlight import databases
 
 log = structlog.get_logger(__name__)
 Message = dict[str, Any]
@@ -125,7 +126,7 @@ class Watch:
         """What the view says, as JSON; "" for nothing, also while database or Redis do not answer."""
         try:
             text, seconds = await database_sync_to_async(_timed)(ask)
-        except (DatabaseError, RedisError):
+        except (*databases.failures(), RedisError):
             log.warning("not_looked_at", topic=self.topic, exc_info=True)  # the next change tries again
             return ""
         self.cost_seconds = (self.cost_seconds + seconds) / 2

@@ -39,11 +39,13 @@ def _prepare() -> None:
 
 def _reach_database() -> None:
     from django.core.exceptions import ImproperlyConfigured
-    from django.db import DatabaseError, connection
+    from django.db import connection
+
+    from firmlight import databases
 
     try:
-        connection.ensure_connection()
-    except (ImproperlyConfigured, DatabaseError) as error:
+        connection.introspection.table_names()
+    except (ImproperlyConfigured, *databases.failures()) as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be used: {error}") from None
 
 

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import structlog
-from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from accounts.selectors import Bearer
+from firmlight import databases
 from firmlight_client import protocol
 from tasks.agreement import Agreement
 from tasks.consumers.socket import Socket
@@ -57,7 +57,7 @@ class Line(Socket):
         """
         try:
             await super().dispatch(message)
-        except (RedisError, DatabaseError):
+        except (RedisError, *databases.failures()):
             log.exception("line_broken", worker=self.worker and self.worker.id, message=message.get("type"))
             await self.hang_up(protocol.CLOSE_RESTARTING)
 

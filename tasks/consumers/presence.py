@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
 from redis.exceptions import RedisError
 
+from firmlight import databases
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers.leasing import Leasing
@@ -97,7 +97,7 @@ class Presence(Leasing):
             await asyncio.sleep(every * random.uniform(0.8, 1.0))  # noqa: S311  spreads thousands of checks
             try:
                 await self.check()
-            except (RedisError, DatabaseError):
+            except (RedisError, *databases.failures()):
                 log.warning("check_failed", worker=self.me, exc_info=True)  # the next round tries again
 
     async def check(self) -> None:

@@ -11,11 +11,11 @@ import msgspec
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
 
 from accounts import selectors as account_selectors
 from accounts.models import User
 from accounts.selectors import Bearer
+from firmlight import databases
 from tasks import events, live
 from tasks.consumers import doors
 from tasks.consumers.socket import Socket
@@ -75,7 +75,7 @@ class Visitor(Socket):
             await asyncio.sleep(settings.MEMBERSHIP_CHECK_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311  spreads them
             try:
                 await self.check()
-            except DatabaseError:
+            except databases.failures():
                 log.warning("check_failed", exc_info=True)  # the next round tries again
 
     async def access_changed(self, message: dict[str, Any]) -> None:

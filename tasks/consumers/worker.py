@@ -14,10 +14,10 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from django.conf import settings
-from django.db import DatabaseError
 from redis.exceptions import RedisError
 
 from accounts.services import note_use
+from firmlight import databases
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.agreement import Agreement
@@ -54,7 +54,7 @@ class WorkerConsumer(Presence):
     async def note_use(self) -> None:
         """Beside the rest: while the database is locked workers must still get in."""
         assert self.bearer
-        with contextlib.suppress(DatabaseError):
+        with contextlib.suppress(*databases.failures()):
             await database_sync_to_async(note_use)(self.bearer)
 
     async def comes_too_often(self) -> bool:

@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts import selectors, services
 from accounts.errors import TooManyTokens
 from accounts.models import Session, User, WorkerToken
+from tests.support.moments import stored
 from tests.support.racing import race
 
 TOKENS = "/api/worker-tokens/"
@@ -29,7 +30,9 @@ def test_a_token_is_shown_once_and_stored_as_a_digest(alice, api):
     (row,) = WorkerToken.objects.values()
     assert body["token"] not in str(row)
     listed = api(alice).get(TOKENS).json()
-    assert listed["results"] == [{"id": body["id"], "name": "attic", "created": body["created"], "last_used": None}]
+    assert listed["results"] == [
+        {"id": body["id"], "name": "attic", **stored({"created": body["created"]}), "last_used": None}
+    ]
 
 
 def test_tokens_differ_even_if_their_names_do_not(alice):

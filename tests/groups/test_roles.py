@@ -119,7 +119,7 @@ def test_without_transactions_too_the_owner_takes_it_back(crew, alice, bob, role
 
     from groups.services import roles as module
 
-    monkeypatch.setattr(module.transaction, "atomic", nullcontext)
+    monkeypatch.setattr(module.transaction, "atomic", lambda *_, **__: nullcontext())
     move = Membership.move
     monkeypatch.setattr(Membership, "move", lambda self, *way: self.user_id != bob.pk and move(self, *way))
     with pytest.raises(Conflict):

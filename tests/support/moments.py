@@ -1,0 +1,17 @@
+"""Moments as the database gives them back: MongoDB keeps milliseconds, the others microseconds."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.db import connection
+
+MICROSECONDS = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\d{3}(?=Z$)")
+
+
+def stored(row: dict[str, Any]) -> dict[str, Any]:
+    """The API's answer to a request that made this row, as it answers later, when the row is read."""
+    if connection.features.supports_microsecond_precision:
+        return row
+    return {name: MICROSECONDS.sub("000", value) if isinstance(value, str) else value for name, value in row.items()}
