@@ -21,7 +21,7 @@ class NoServer(Exception):
 def running(
     command: Sequence[str], log: Path, answers: Callable[[], bool], signal: str, **options: Any
 ) -> Iterator[None]:
-    """Start it, wait until it answers, end it by this signal. Raises RuntimeError with the end of its log if it does not."""
+    """Start it, wait until it answers, end it by this signal. Raises RuntimeError with the log."""
     with log.open("wb") as written:
         process = watched.spawn(command, signal=signal, stdout=written, stderr=written, **options)
     try:
