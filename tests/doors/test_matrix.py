@@ -6,13 +6,13 @@ import re
 
 import pytest
 from django.conf import settings
-from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
 from tests.doors import addresses, matrix
 from tests.doors.world import PEOPLE, WHO, World
+from tests.support.undone import undone
 
 ADDRESSES = re.compile(r"[\w.-]+@example\.org")
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
@@ -41,10 +41,9 @@ def knock(world, client, row, who):
     address = addresses.fill(route, lambda name: world.key(route, name))
     body = matrix.BODIES[row](world, who) if row in matrix.BODIES else None
     json = {} if isinstance(client, APIClient) or not route.startswith("api/") else {"content_type": "application/json"}
-    with transaction.atomic():
+    with undone():
         answer = getattr(client, method.lower())(address, body, **json)
         text = answer.getvalue().decode(errors="replace")
-        transaction.set_rollback(True)
     leads_to_login = answer.status_code == 302 and answer.url.startswith(reverse("page:login"))
     return "login" if leads_to_login else answer.status_code, text
 
