@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import NOTIFICATION_TEXT_MAX, Notification, User
 from accounts.signals import notified
+from firmlight.bites import delete as delete_in_bites
 from firmlight.errors import NotFound
 
 
@@ -63,4 +64,4 @@ def delete_all(user: User) -> None:
 def purge_notifications() -> int:
     """Delete those older than NOTIFICATION_DAYS, read or not. Return how many."""
     oldest = timezone.now() - timedelta(days=settings.NOTIFICATION_DAYS)
-    return Notification.objects.filter(created__lt=oldest).delete()[0]
+    return delete_in_bites(Notification.objects.filter(created__lt=oldest))

@@ -100,19 +100,19 @@ def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
     return {"ENGINE": "django_mongodb_backend", "HOST": url, "OPTIONS": options}
 
 
-def failures() -> tuple[type[Exception], ...]:
-    """Whatever the database may raise. pymongo's own errors come through Django as they are."""
+def failures(*also: type[Exception]) -> tuple[type[Exception], ...]:
+    """Whatever the database may raise, and these. pymongo's own errors come through Django as they are."""
     if not _is_mongodb(settings.DATABASE_URL):
-        return (DatabaseError,)
+        return (*also, DatabaseError)
     from pymongo.errors import PyMongoError
 
-    return (DatabaseError, PyMongoError)
+    return (*also, DatabaseError, PyMongoError)
 
 
-def lost() -> tuple[type[Exception], ...]:
-    """What it raises when it does not answer, or not now: later the same may succeed."""
+def lost(*also: type[Exception]) -> tuple[type[Exception], ...]:
+    """What it raises when it does not answer, or not now, and these: later the same may succeed."""
     if not _is_mongodb(settings.DATABASE_URL):
-        return (OperationalError,)
+        return (*also, OperationalError)
     from pymongo.errors import ConnectionFailure, ExecutionTimeout
 
-    return (OperationalError, ConnectionFailure, ExecutionTimeout)
+    return (*also, OperationalError, ConnectionFailure, ExecutionTimeout)

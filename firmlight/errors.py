@@ -124,7 +124,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     # Not at the top: DRF's views load the authentication class from its settings, and that one loads this module.
     from rest_framework.views import exception_handler as rest_exception_handler
 
-    if isinstance(error, (*databases.lost(), RedisError)):
+    if isinstance(error, databases.lost(RedisError)):
         log.error("unavailable", exc_info=error)
         error = Unavailable()
     if isinstance(error, FirmlightError):

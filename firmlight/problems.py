@@ -33,7 +33,7 @@ class ProblemPages:
         """None, which is Django's 500, for what nobody foresaw."""
         if request.path.startswith("/api/"):
             return None
-        if isinstance(error, (*databases.lost(), RedisError)):
+        if isinstance(error, databases.lost(RedisError)):
             log.error("unavailable", exc_info=error)
             return unavailable()
         return refusal(request, error) if isinstance(error, FirmlightError) else None

@@ -13,7 +13,7 @@ from unfold.decorators import display
 from accounts.moderation import Facts, Rows, deed, who
 from firmlight_client import kinds
 from tasks import selectors, states, statistics
-from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
 from tasks.services import moderating, workers
 
 COLOURS = {"succeeded": "success", "failed": "danger", "running": "warning", "aggregating": "warning", "queued": "info"}
@@ -210,3 +210,16 @@ class SubtaskFailureAdmin(Facts):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("task", "worker")
+
+
+@admin.register(Tally)
+class TallyAdmin(Facts):
+    """What is left of who did what, after RETENTION_DAYS."""
+
+    list_display = ("day", "group", "member", "kind", "tasks", "subtasks", "compute_seconds", "failures")
+    list_select_related = ("group", "member")
+    list_filter = (KindFilter, ("group", AutocompleteSelectFilter), "day")
+    list_filter_submit = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("group", "member")

@@ -126,7 +126,7 @@ class Watch:
         """What the view says, as JSON; "" for nothing, also while database or Redis do not answer."""
         try:
             text, seconds = await database_sync_to_async(_timed)(ask)
-        except (*databases.failures(), RedisError):
+        except databases.failures(RedisError):
             log.warning("not_looked_at", topic=self.topic, exc_info=True)  # the next change tries again
             return ""
         self.cost_seconds = (self.cost_seconds + seconds) / 2

@@ -6,6 +6,7 @@ from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
 from accounts.services import purge_device_requests, purge_sessions
 from tasks.services import conclude as concluding
+from tasks.services import retention
 from tasks.services import split as splitting
 from tasks.services import sweep as sweeping
 from tasks.services.departures import forget_machines
@@ -43,3 +44,9 @@ def purge() -> None:
     purge_notifications()
     purge_entries()
     forget_machines()
+
+
+@shared_task(name="tasks.fold", acks_late=True, ignore_result=True)
+def fold() -> None:
+    """Every ten minutes: what is older than RETENTION_DAYS becomes tallies, some at a time."""
+    retention.fold()

@@ -61,6 +61,7 @@ class Task(models.Model):
             models.Index(fields=["group", "-created"], name="task_group_created"),
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
             models.Index(fields=["status", "-created"], name="task_status_created"),
+            models.Index(fields=["finished"], name="task_finished"),
         )
 
     def __str__(self) -> str:
@@ -157,3 +158,44 @@ class SubtaskFailure(models.Model):
     class Meta:
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=["task", "number"], name="failure_task_number"),)
+
+
+class FoldedDay(models.Model):
+    """A day (UTC) of which the tallies are written. What they were made from goes afterwards, until it is `emptied`."""
+
+    id = uuid_key()
+    day = models.DateField(unique=True)
+    emptied = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("-day",)
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class Tally(models.Model):
+    """What a member did for a group's tasks of one kind that ended on one day (UTC), after RETENTION_DAYS.
+
+    `key` makes it unique; the member is None where the work was a former member's.
+    """
+
+    id = uuid_key()
+    key = models.CharField(max_length=160, unique=True, editable=False)
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tallies")
+    member = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tallies")
+    kind = models.CharField(max_length=64)
+    day = models.DateField()
+    tasks = models.PositiveIntegerField()
+    subtasks = models.PositiveBigIntegerField()
+    compute_seconds = models.FloatField()
+    failures = models.PositiveIntegerField()
+    wasted_seconds = models.FloatField()
+
+    class Meta:
+        ordering = ("-day", "id")
+        indexes = (models.Index(fields=["group", "-day"], name="tally_group_day"),)
+        verbose_name_plural = "tallies"
+
+    def __str__(self) -> str:
+        return f"{self.day}, {self.kind}"

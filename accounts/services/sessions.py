@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib import import_module
 from uuid import UUID, uuid4
 
-from django.conf import settings
+from django.contrib.sessions.models import Session as Cookie
 from django.db.models import Q
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from accounts.errors import BadToken, TokenReused
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.services.worker_tokens import end_worker_token
 from accounts.signals import access_ended
+from firmlight import bites
 from firmlight.errors import NotFound
 
 LAST_USED_SECONDS = 60  # how stale `last_used` may be: it must not cost a write at every request
@@ -115,5 +115,5 @@ def note_use(bearer: selectors.Bearer) -> None:
 
 def purge_sessions() -> int:
     """Delete the sessions whose refresh token or cookie has expired: nothing can come of them. Return how many."""
-    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
-    return Session.objects.filter(expires__lt=timezone.now()).delete()[0]
+    bites.delete(Cookie.objects.filter(expire_date__lt=timezone.now()))
+    return bites.delete(Session.objects.filter(expires__lt=timezone.now()))

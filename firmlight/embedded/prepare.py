@@ -45,7 +45,7 @@ def _reach_database() -> None:
 
     try:
         connection.introspection.table_names()
-    except (ImproperlyConfigured, *databases.failures()) as error:
+    except databases.failures(ImproperlyConfigured) as error:
         raise ImproperlyConfigured(f"DATABASE_URL cannot be used: {error}") from None
 
 

@@ -55,6 +55,7 @@ NAVIGATION = [
             _page("Workers", "computer", "tasks", "worker"),
             _page("Contributions", "volunteer_activism", "tasks", "contribution"),
             _page("Failures", "error", "tasks", "subtaskfailure"),
+            _page("Tallies", "bar_chart", "tasks", "tally"),
         ],
     },
     {

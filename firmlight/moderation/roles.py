@@ -16,7 +16,7 @@ MODERATORS = "Moderators"
 SEEN = {  # app label -> models; they are looked at
     "accounts": ("user", "session", "workertoken", "notification", "auditentry"),
     "groups": ("group", "membership", "invitation", "joinrequest", "invitelink"),
-    "tasks": ("task", "worker", "contribution", "subtaskfailure"),
+    "tasks": ("task", "worker", "contribution", "subtaskfailure", "tally"),
     "django_celery_beat": ("periodictask", "intervalschedule", "crontabschedule"),
 }
 MODERATED = {  # and the deeds of these may be done: Django's "change", although no form edits them

@@ -32,7 +32,7 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "short"
-CELERY_TASK_ROUTES = {"tasks.split": {"queue": "long"}, "tasks.purge": {"queue": "long"}}
+CELERY_TASK_ROUTES = {f"tasks.{name}": {"queue": "long"} for name in ("split", "purge", "fold")}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -53,4 +53,5 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": ceil(RECONCILE_SECONDS)},
     },
     "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
+    "fold": {"task": "tasks.fold", "schedule": 600.0, "options": {"expires": 600}},
 }

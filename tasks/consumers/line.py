@@ -57,7 +57,7 @@ class Line(Socket):
         """
         try:
             await super().dispatch(message)
-        except (RedisError, *databases.failures()):
+        except databases.failures(RedisError):
             log.exception("line_broken", worker=self.worker and self.worker.id, message=message.get("type"))
             await self.hang_up(protocol.CLOSE_RESTARTING)
 

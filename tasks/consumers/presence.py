@@ -97,7 +97,7 @@ class Presence(Leasing):
             await asyncio.sleep(every * random.uniform(0.8, 1.0))  # noqa: S311  spreads thousands of checks
             try:
                 await self.check()
-            except (RedisError, *databases.failures()):
+            except databases.failures(RedisError):
                 log.warning("check_failed", worker=self.me, exc_info=True)  # the next round tries again
 
     async def check(self) -> None:

@@ -12,6 +12,6 @@ MICROSECONDS = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\d{3}(?=Z$)")
 
 def stored(row: dict[str, Any]) -> dict[str, Any]:
     """The API's answer to a request that made this row, as it answers later, when the row is read."""
-    if connection.features.supports_microsecond_precision:
+    if getattr(connection.features, "supports_microsecond_precision", True):
         return row
     return {name: MICROSECONDS.sub("000", value) if isinstance(value, str) else value for name, value in row.items()}
