@@ -72,7 +72,7 @@ class Seed:
         while batch:
             made += len(kind._default_manager.bulk_create(batch))
             batch = list(islice(rows, BATCH_ROWS))
-        self.say(f"{made:>9,} {kind._meta.verbose_name_plural}")
+        self.say(f"{made:>9,} {kind.__name__}")
 
     def _members(self, number: int) -> list[UUID]:
         """Of group `number`, its owner first: fewer the higher the number. The first user is in the first groups."""

@@ -1,0 +1,198 @@
+"""`python -m benchmarks.pages`: how long each page and list takes with a million tasks (`make bench-pages`).
+
+Asks the database that DATABASE_URL names, fills it first if it is empty, and writes docs/benchmarks-pages.md. Requests
+go through everything but the network: middleware, views, templates, database, Redis.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from tests.support.redis import RedisServer
+
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-pages.md"
+LIMIT_MS = 100.0
+WARM_UP = 3
+PREFACE = """# Pages and lists with a million tasks
+
+Written by `make bench-pages` on an installation that `manage.py seed_demo --size {size}` made: {rows}. Who asks is a
+superuser and a member of the twenty largest groups; the largest group of all has {members:,} members and {tasks:,}
+tasks. Requests go through everything but the network, one after the other, {rounds} of each after {warm} to warm up.
+
+{made}
+"""
+
+
+class Row(NamedTuple):
+    address: str
+    median_ms: float
+    p95_ms: float
+
+
+def set_up(folder: str) -> RedisServer:
+    redis = RedisServer(Path(folder))
+    os.environ |= {"REDIS_URL": redis.url, "STATIC_ROOT": folder, "LOG_LEVEL": "WARNING"}
+    os.environ["SECRET_KEY"] = "for-measuring-only-" + "0123456789" * 3
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.ALLOWED_HOSTS.append("testserver")
+    return redis
+
+
+def fill(size: str) -> None:
+    from django.core.management import call_command
+
+    from tasks import seeding
+
+    call_command("migrate", verbosity=0)
+    if not seeding.is_seeded():
+        call_command("seed_demo", size=size)
+        analyze()
+
+
+def analyze() -> None:
+    """PostgreSQL counts by itself after a while; MongoDB has nothing to count."""
+    from django.db import connection
+
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("VACUUM ANALYZE")
+
+
+def addresses() -> Iterator[str]:
+    """Each page and list, as somebody with much to see asks for it."""
+    from accounts.models import User
+    from groups.models import Group
+    from tasks.models import Task
+    from tasks.seeding import FIRST_USER
+
+    me = User.objects.get(username=FIRST_USER)
+    group = Group.objects.get(name_key__endswith=" 0").pk
+    task = Task.objects.filter(group=group).latest("created").pk
+    yield from ("/groups/", "/groups/?search=genome", "/groups/find/", "/groups/find/?search=prime+99")
+    asked = ("", "page=2", "page=100", "status=failed", "kind=MEAN", "member=demo_000007", "search=genome", "search=qq")
+    yield from (f"/groups/{group}/{'?' * bool(query)}{query}" for query in asked)
+    yield from (f"/groups/{group}/{part}/" for part in ("members", "invitations", "settings", "tasks/new"))
+    yield f"/groups/{group}/members/?page=50"
+    yield from (
+        "/tasks/",
+        "/tasks/?status=failed",
+        "/tasks/?search=genome",
+        f"/tasks/{task}/",
+        f"/tasks/{task}/events/",
+    )
+    yield from ("/workers/", "/notifications/", "/profile/", "/profile/sessions/", "/profile/tokens/")
+    yield from ("/api/groups/", "/api/groups/joinable/", "/api/groups/joinable/?search=orbit")
+    yield from (f"/api/groups/{group}/{part}" for part in ("", "members/", "invitations/", "join-requests/"))
+    yield from ("/api/tasks/", "/api/tasks/?page=20", "/api/tasks/?status=failed", "/api/tasks/?search=genome")
+    yield from (f"/api/tasks/?group={group}", f"/api/tasks/?creator={me.pk}", f"/api/tasks/{task}/")
+    yield from ("/api/users/?search=demo_0999", "/api/users/?search=99", "/api/users/", "/api/notifications/")
+    yield from ("/api/workers/", "/api/sessions/", "/api/worker-tokens/", "/api/invitations/", "/api/join-requests/")
+    yield "/admin/"
+    yield from (f"/admin/accounts/{name}/" for name in ("user", "session", "notification", "auditentry"))
+    yield from (f"/admin/groups/{name}/" for name in ("group", "membership", "invitation"))
+    yield from (f"/admin/tasks/{name}/" for name in ("task", "worker", "contribution", "subtaskfailure", "tally"))
+    yield from ("/admin/accounts/user/?q=demo_0999", "/admin/tasks/task/?q=genome+77", "/admin/groups/group/?q=prime")
+    yield from (
+        f"/admin/tasks/task/?status__exact=failed&group__id__exact={group}",
+        f"/admin/tasks/task/{task}/change/",
+    )
+    yield from (f"/admin/accounts/user/{me.pk}/change/", f"/admin/groups/group/{group}/change/")
+
+
+def measure(rounds: int, say: Callable[[Row], object], only: str) -> list[Row]:
+    from django.test import Client
+
+    from accounts.models import User
+    from tasks.seeding import FIRST_USER
+
+    User.objects.filter(username=FIRST_USER).update(is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(User.objects.get(username=FIRST_USER))
+    rows = []
+    for address in addresses():
+        if only in address:
+            rows.append(_row(client.get, address, rounds))
+            say(rows[-1])
+    return rows
+
+
+def _row(get: Callable[[str], object], address: str, rounds: int) -> Row:
+    times = []
+    for _ in range(WARM_UP + rounds):
+        began = time.perf_counter()
+        answer = get(address)
+        times.append(1000 * (time.perf_counter() - began))
+        assert getattr(answer, "status_code", 0) == 200, (address, answer)
+    times = sorted(times[WARM_UP:])
+    return Row(_plain(address), times[len(times) // 2], times[int(0.95 * (len(times) - 1) + 0.5)])
+
+
+def _plain(address: str) -> str:
+    """Without the ids that change each time."""
+    parts = (part if len(part) != 36 else "…" for part in address.replace("=", "/=/").split("/"))
+    return "/".join(parts).replace("/=/", "=")
+
+
+def page(rows: list[Row], size: str, rounds: int) -> str:
+    from django.db import connection
+
+    from groups.models import Group, Membership
+    from tasks.models import Task
+    from tasks.seeding import SIZES
+
+    largest = Group.objects.get(name_key__endswith=" 0")
+    counts = ", ".join(f"{number:,} {name}" for name, number in SIZES[size]._asdict().items())
+    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+    version = ".".join(map(str, connection.get_database_version()))
+    made = f"{datetime.now(UTC):%Y-%m-%d}, {connection.display_name} {version}, {machine}."
+    over = [row for row in rows if row.p95_ms > LIMIT_MS]
+    head = PREFACE.format(
+        size=size,
+        rows=counts,
+        members=Membership.objects.filter(group=largest).count(),
+        tasks=Task.objects.filter(group=largest).count(),
+        rounds=rounds,
+        warm=WARM_UP,
+        made=f"{made} {len(rows) - len(over)} of {len(rows)} have a p95 of at most {LIMIT_MS:.0f} ms.",
+    )
+    lines = [f"| `{row.address}` | {row.median_ms:,.1f} | {row.p95_ms:,.1f} |" for row in rows]
+    return "\n".join([head, "| Address | median, ms | p95, ms |", "| --- | ---: | ---: |", *lines, ""])
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    asked.add_argument("--size", choices=("small", "large"), default="large")
+    asked.add_argument("--rounds", type=int, default=40)
+    asked.add_argument("--only", default="", help="addresses that contain this, and write nothing")
+    options = asked.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        redis = set_up(folder)
+        try:
+            fill(options.size)
+            rows = measure(
+                options.rounds, lambda row: print(f"{row.p95_ms:8.1f} {row.address}", flush=True), options.only
+            )
+            if not options.only:
+                DOCS.write_text(page(rows, options.size, options.rounds))
+        finally:
+            redis.stop()
+
+
+if __name__ == "__main__":
+    main()
