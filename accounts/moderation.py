@@ -26,6 +26,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import audit
 from accounts.models import User
+from firmlight.counting import CappedPaginator
 from firmlight.errors import FirmlightError
 
 DEED_ROWS_MAX = 100  # at once: each calls a service
@@ -125,6 +126,7 @@ class Facts(Shown, ModelAdmin):
     deeds: tuple[str, ...] = ()
     list_per_page = 50
     show_full_result_count = False
+    paginator = CappedPaginator
     list_disable_select_all = True
 
     def __init__(self, *args: Any) -> None:

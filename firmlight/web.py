@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from django import forms
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Page
 from django.db.models import QuerySet
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest, HttpResponse
@@ -24,6 +24,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from firmlight import throttling
+from firmlight.counting import CappedPaginator
 from firmlight.errors import FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ def back(request: HttpRequest) -> HttpResponse:
 
 def rows(request: HttpRequest, found: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
     """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that does."""
-    return Paginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
+    return CappedPaginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
 
 
 class Question(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from firmlight.errors import NotFound
@@ -65,7 +66,7 @@ def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
     With `search` as in `matching`.
     """
     mine = matching(Membership.objects.filter(user=user).select_related("group"), search)
-    return mine.annotate(members=Count("group__memberships")).order_by("-starred", "group__name_key")
+    return mine.annotate(members=_head_count("group_id")).order_by("-starred", "group__name_key")
 
 
 def joinable_groups(user: User, search: str = "") -> QuerySet[Group]:
@@ -84,7 +85,13 @@ def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
 
 
 def with_head_count(groups: QuerySet[Group]) -> QuerySet[Group]:
-    return groups.annotate(members=Count("memberships"))
+    return groups.annotate(members=_head_count("pk"))
+
+
+def _head_count(group: str) -> Coalesce:
+    """Of the group whose id is in this field: counted for the rows that are shown, not for all that there are."""
+    others = Membership.objects.filter(group=OuterRef(group)).order_by().values("group")
+    return Coalesce(Subquery(others.annotate(heads=Count("pk")).values("heads")), 0)
 
 
 def members_of(group_id: UUID) -> QuerySet[Membership]:
@@ -120,8 +127,7 @@ def open_requests_to(group_id: UUID) -> QuerySet[JoinRequest]:
 
 
 def _with_group(openings: QuerySet[Any]) -> QuerySet[Any]:
-    # Counting drops the model's own order.
-    return openings.annotate(members=Count("group__memberships")).order_by("-created", "id")
+    return openings.annotate(members=_head_count("group_id")).order_by("-created", "id")
 
 
 def links_of(group_id: UUID) -> QuerySet[InviteLink]:

@@ -13,6 +13,7 @@ from firmlight.settings.work import JSON_BODY_BYTES_MAX
 # Pages
 
 PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
+COUNT_ROWS_MAX = whole("COUNT_ROWS_MAX", 10_000, 1)  # of a longer list it is not known how long it is
 
 DATABASE = databases.family(DATABASE_URL)
 INSTALLED_APPS = DATABASE.apps_for(
