@@ -138,6 +138,7 @@ class Session(models.Model):
 
     class Meta:
         ordering = ("-last_used", "id")
+        indexes = (models.Index(fields=["-last_used"], name="session_last_used"),)
 
     def __str__(self) -> str:
         return f"{self.device or 'unknown device'}, since {self.created:%Y-%m-%d %H:%M}"

@@ -80,6 +80,7 @@ class Membership(models.Model):
     class Meta:
         ordering = ("joined", "id")
         constraints = (models.UniqueConstraint(fields=["group", "user"], name="membership_group_user"),)
+        indexes = (models.Index(fields=["joined"], name="membership_joined"),)
 
     def __str__(self) -> str:
         return f"{self.user} in {self.group}"

@@ -195,6 +195,7 @@ class ContributionAdmin(Facts):
     list_select_related = ("task", "worker")
     list_filter = ("status",)
     search_fields = ("task__title", "worker__name")
+    ordering = ("-finished", "id")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("task", "worker")

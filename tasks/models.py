@@ -62,6 +62,7 @@ class Task(models.Model):
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
             models.Index(fields=["status", "-created"], name="task_status_created"),
             models.Index(fields=["finished"], name="task_finished"),
+            models.Index(fields=["-created"], name="task_created"),
         )
 
     def __str__(self) -> str:
@@ -102,6 +103,7 @@ class Worker(models.Model):
     class Meta:
         ordering = ("name", "id")
         constraints = (models.UniqueConstraint(fields=["owner", "name"], name="worker_owner_name"),)
+        indexes = (models.Index(fields=["-last_seen"], name="worker_last_seen"),)
 
     def __str__(self) -> str:
         return self.name
@@ -127,6 +129,7 @@ class Contribution(models.Model):
     class Meta:
         ordering = ("-subtasks", "id")
         constraints = (models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),)
+        indexes = (models.Index(fields=["-finished"], name="contribution_finished"),)
 
 
 class TaskHistory(models.Model):
@@ -158,6 +161,7 @@ class SubtaskFailure(models.Model):
     class Meta:
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=["task", "number"], name="failure_task_number"),)
+        indexes = (models.Index(fields=["-at"], name="failure_at"),)
 
 
 class FoldedDay(models.Model):
