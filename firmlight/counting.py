@@ -46,4 +46,4 @@ class CappedPaginator(Paginator):
             raise EmptyPage(self.error_messages["no_results"])
         self.count, self.ended = bottom + len(rows), len(rows) <= self.per_page
         self.__dict__.pop("num_pages", None)
-        return self._get_page(rows[: self.per_page], number, self)
+        return Page(rows[: self.per_page], number, self)

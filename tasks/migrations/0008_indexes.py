@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0003_indexes'),
-        ('tasks', '0006_retention'),
+        ('tasks', '0007_retention'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0002_ways_in_and_settings'),
-        ('tasks', '0005_task_history'),
+        ('tasks', '0006_worker_consent'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
