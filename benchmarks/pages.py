@@ -107,7 +107,7 @@ def addresses() -> Iterator[str]:
     yield from (f"/admin/accounts/{name}/" for name in ("user", "session", "notification", "auditentry"))
     yield from (f"/admin/groups/{name}/" for name in ("group", "membership", "invitation"))
     yield from (f"/admin/tasks/{name}/" for name in ("task", "worker", "contribution", "subtaskfailure", "tally"))
-    yield from ("/admin/accounts/user/?q=demo_0999", "/admin/tasks/task/?q=genome+77", "/admin/groups/group/?q=prime")
+    yield from ("/admin/accounts/user/?q=demo_0999", "/admin/tasks/task/?q=genome+7777", "/admin/groups/group/?q=prime")
     yield from (
         f"/admin/tasks/task/?status__exact=failed&group__id__exact={group}",
         f"/admin/tasks/task/{task}/change/",

@@ -31,6 +31,18 @@ class KindFilter(admin.SimpleListFilter):
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
+class OutcomeFilter(admin.SimpleListFilter):
+    """As `tasks.services.end` writes it; to look what there is would take a look at all of the table."""
+
+    title, parameter_name = "status", "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(status, status) for status in ("done", "failed", "lost")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(status=self.value()) if self.value() else queryset
+
+
 class Contributions(Rows):
     model = Contribution
     fields = ("worker", "status", "subtasks", "share", "compute_seconds", "failures", "started", "finished")
@@ -193,7 +205,7 @@ class WorkerAdmin(Facts):
 class ContributionAdmin(Facts):
     list_display = ("task", "worker", "status", "subtasks", "share", "compute_seconds", "failures", "finished")
     list_select_related = ("task", "worker")
-    list_filter = ("status",)
+    list_filter = (OutcomeFilter,)
     search_fields = ("task__title", "worker__name")
     ordering = ("-finished", "id")
 

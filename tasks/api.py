@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import user_of
+from accounts.models import name_key
 from accounts.serializers import validated
 from firmlight.errors import Invalid
 from firmlight.parsers import JSONBody
@@ -43,9 +44,9 @@ from tasks.services.submit import submit_task
 class TaskFilter(django_filters.FilterSet):
     group = django_filters.UUIDFilter(field_name="group_id")
     creator = django_filters.UUIDFilter(field_name="creator_id")
-    status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES])
+    status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES], distinct=False)
     kind = django_filters.CharFilter(method="of_kind", max_length=64)
-    member = django_filters.CharFilter(field_name="creator__username", lookup_expr="iexact", max_length=150)
+    member = django_filters.CharFilter(method="by_name", max_length=150)
     search = django_filters.CharFilter(method="by_words", max_length=100)
 
     class Meta:
@@ -55,6 +56,9 @@ class TaskFilter(django_filters.FilterSet):
     def of_kind(self, tasks: QuerySet[Task], name: str, kind: str) -> QuerySet[Task]:
         """Many calls of a kind are of that kind, too."""
         return tasks.filter(kind__in=[kind, kind + kinds.CALLS])
+
+    def by_name(self, tasks: QuerySet[Task], name: str, username: str) -> QuerySet[Task]:
+        return tasks.filter(creator__username_key=name_key(username))
 
     def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))
@@ -88,7 +92,8 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     queryset = Task.objects.none()
 
     def get_queryset(self) -> QuerySet[Task]:
-        return selectors.tasks_visible_to(user_of(self.request))
+        user = user_of(self.request)
+        return selectors.task_list_of(user) if self.action == "list" else selectors.tasks_visible_to(user)
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer

@@ -107,8 +107,8 @@ class Seed:
                 yield row
 
     def _workers(self) -> Iterator[Model]:
-        seen = self._moment(0.99)
         for user, machine in self.machines.items():
+            seen = self._moment(self.chance.uniform(0.9, 0.99))
             yield Worker(pk=machine, owner_id=user, name="laptop", slots=4, platform="Linux", last_seen=seen)
 
     def _tasks(self) -> Iterator[Model]:

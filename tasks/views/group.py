@@ -28,7 +28,7 @@ FILTERS = ("search", "status", "kind", "member")
 def group(request: PageRequest, pk: UUID) -> HttpResponse:
     """A group: its tasks, newest first, the workers that are here, and what they computed."""
     membership = membership_or_not_found(request.user, pk)
-    facts = _tasks(request, selectors.tasks_visible_to(request.user).filter(group=pk))
+    facts = _tasks(request, selectors.tasks_of(pk))
     look = SimpleLazyObject(GroupPanel(pk).look)  # most of the lists that htmx asks for show nothing of it
     facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
@@ -40,7 +40,7 @@ def group(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_safe
 def mine(request: PageRequest) -> HttpResponse:
     """What I submitted, to whichever group."""
-    facts = _tasks(request, selectors.tasks_visible_to(request.user).filter(creator=request.user))
+    facts = _tasks(request, selectors.task_list_of(request.user).filter(creator=request.user))
     facts |= {"nothing": "tasks/_none_of_mine.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
