@@ -1,8 +1,11 @@
-"""The one way to Redis: one pooled client a process for blocking code, one for the event loop."""
+"""The one way to Redis: one pooled client a process for blocking code, one for the event loop.
+
+REDIS_URL may name a node of a Redis Cluster (`redis+cluster://`): all keys of a group lie in one slot of it.
+"""
 
 import asyncio
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 import redis
@@ -17,6 +20,7 @@ from redis.retry import Retry
 RETRIES = 9
 LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.BusyLoadingError)
 REPLY_SECONDS_MAX = 30.0
+CLUSTER = "+cluster"  # in the scheme of an address
 
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, redis.asyncio.Redis] = WeakKeyDictionary()
 
@@ -43,15 +47,36 @@ def patience_async() -> dict[str, Any]:
     }
 
 
+def is_cluster(url: str) -> bool:
+    return url.partition("://")[0].endswith(CLUSTER)
+
+
 @cache
 def connect() -> redis.Redis:
     """The client of this process for blocking code; thread-safe. Replies are bytes."""
-    return redis.Redis.from_url(settings.REDIS_URL, **patience())
+    url = settings.REDIS_URL
+    if is_cluster(url):  # the commands we use are the same
+        return cast(redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience()))
+    return redis.Redis.from_url(url, **patience())
 
 
 def connect_async() -> redis.asyncio.Redis:
     """The client of the running event loop (a connection belongs to the loop that opened it)."""
     loop = asyncio.get_running_loop()
     if loop not in _by_loop:
-        _by_loop[loop] = redis.asyncio.Redis.from_url(settings.REDIS_URL, **patience_async())
+        _by_loop[loop] = _new_async(settings.REDIS_URL)
     return _by_loop[loop]
+
+
+def _new_async(url: str) -> redis.asyncio.Redis:
+    if is_cluster(url):
+        cluster = redis.asyncio.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience_async())
+        return cast(redis.asyncio.Redis, cluster)
+    return redis.asyncio.Redis.from_url(url, **patience_async())
+
+
+def now_ms() -> int:
+    """By the clock of the server, ms since the epoch; of a cluster by that of one of its nodes."""
+    answer: Any = connect().time()
+    seconds, micros = answer
+    return seconds * 1000 + micros // 1000

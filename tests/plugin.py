@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.redis import RedisServer
+from tests.support.redis import RedisCluster, RedisServer
+
+ON_CLUSTER = "FIRMLIGHT_TESTS_ON_CLUSTER"  # in the environment: the queue lies on a Redis Cluster
 
 # Tests do in a minute what people do in a week, all from one address; those of the limits set their own.
 UNLIMITED = (
@@ -23,7 +25,7 @@ UNLIMITED = (
     "SEARCH_PER_MINUTE_MAX",
 )
 folder = Path(tempfile.mkdtemp(prefix="firmlight-tests-"))
-redis: RedisServer | None = None
+redis: RedisServer | RedisCluster | None = None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,8 +33,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     """A wrapper comes before pytest-django's own hook of this name, which loads the settings."""
     global redis
     if not _only_distributes(early_config):
-        redis = RedisServer(folder)
+        redis = RedisCluster(folder) if os.environ.get(ON_CLUSTER) else RedisServer(folder)
     os.environ["REDIS_URL"] = redis.url if redis else "redis://127.0.0.1:1"
+    if isinstance(redis, RedisCluster):
+        os.environ |= dict.fromkeys(("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"), redis.other.url)
     os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789" * 5
     os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/unused.sqlite3")  # conftest.py names the test database
     os.environ.setdefault("LOG_LEVEL", "WARNING")

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from firmlight import __version__, logs, secret_key
-from firmlight.settings.read import env
+from firmlight.settings.read import beside, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 SERVER_VERSION = __version__
@@ -15,9 +15,9 @@ if fault := secret_key.fault(SECRET_KEY, debug=DEBUG):
     raise ImproperlyConfigured(f"SECRET_KEY {fault}")
 DATABASE_URL = env.str("DATABASE_URL")
 REDIS_URL = env.str("REDIS_URL")
-BROKER_URL = env.str("BROKER_URL", f"{REDIS_URL.rstrip('/')}/1")
-CHANNEL_LAYER_URL = env.str("CHANNEL_LAYER_URL", f"{REDIS_URL.rstrip('/')}/2")
-CACHE_URL = env.str("CACHE_URL", f"{REDIS_URL.rstrip('/')}/3")
+BROKER_URL = beside("BROKER_URL", REDIS_URL, 1)
+CHANNEL_LAYER_URL = beside("CHANNEL_LAYER_URL", REDIS_URL, 2)
+CACHE_URL = beside("CACHE_URL", REDIS_URL, 3)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")

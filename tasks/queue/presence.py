@@ -14,8 +14,7 @@ LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 
 def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
     """For each of these groups the workers heard of lately that take any of these kinds. Two round trips for all."""
-    seconds, micros = redis.connect().time()
-    oldest = seconds * 1000 + micros // 1000 - online_ms()
+    oldest = redis.now_ms() - online_ms()
     keys = [f"{base_key(group)}:workers:{kind}" for group in groups for kind in kinds]
     answers = iter(_pipeline([("zrangebyscore", name, oldest, "+inf") for name in keys]))
     return [{_worker(member) for _ in kinds for member in texts(next(answers))} for _ in groups]

@@ -77,5 +77,5 @@ def run_all(calls: Sequence[Call[T]]) -> list[T]:
 def _pipelined(calls: Sequence[Call[T]]) -> list[Any]:
     pipe = redis.connect().pipeline(transaction=False)
     for call in calls:
-        pipe.evalsha(load(call.name).sha, *call._parts())
+        pipe.execute_command("EVALSHA", load(call.name).sha, *call._parts())  # that of a cluster has no `evalsha`
     return pipe.execute()

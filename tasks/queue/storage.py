@@ -120,9 +120,8 @@ def tasks_with_state(group: Id) -> list[str]:
 
 def online_workers(group: Id, kind: str) -> list[str]:
     """Workers of the group that take this kind and were heard of lately."""
-    oldest = redis.connect().time()
-    now_ms = oldest[0] * 1000 + oldest[1] // 1000
-    members = redis.connect().zrangebyscore(f"{base_key(group)}:workers:{kind}", now_ms - online_ms(), "+inf")
+    oldest = redis.now_ms() - online_ms()
+    members = redis.connect().zrangebyscore(f"{base_key(group)}:workers:{kind}", oldest, "+inf")
     return sorted({member.partition(" ")[0] for member in texts(members)})  # type: ignore[arg-type]  # "<worker> <conn>"
 
 
