@@ -38,7 +38,7 @@ test-postgres: setup-dev  ## the same on a private PostgreSQL that lives as long
 test-mongo: setup-dev  ## the same on a MongoDB-compatible server (needs root and Debian, or a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
-chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1)
+chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: of each process)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md

@@ -218,11 +218,13 @@ class System:
 
     def _jobs_listen(self) -> bool:
         """Each of the two Celery workers waits in a BRPOP of its own when it is ready."""
+        assert self._supervisor is not None
         broker = self.environment.get("BROKER_URL", self.redis_url)
         if not broker.startswith("redis"):
             return True
         with _client(broker) as client:
-            return sum(entry["cmd"] == "brpop" for entry in client.client_list()) >= 2
+            waiting = sum(entry["cmd"] == "brpop" for entry in client.client_list())
+        return waiting >= sum(part.name.startswith("jobs") for part in self._supervisor.parts)
 
 
 def _python(name: str, module: list[str], signal: str = "TERM") -> Part:

@@ -20,7 +20,6 @@ from tests.support.patient import PatientLab
 
 PAUSE_SECONDS = 1.8  # between two faults, on average
 OUTAGE_SECONDS = 0.5, 5.0
-PARTS = "web", "jobs-short", "jobs-long", "beat", "redis"
 LOCKED_SECONDS_MAX = 10.0  # of a long run; 4 in a short one
 
 
@@ -33,6 +32,7 @@ class Controller:
         self.recovery = Recovery(system)
         self.counts: Counter[str] = Counter()
         self.complaints: list[str] = []
+        self.parts = sorted(system.pids().keys() - {"supervisord"})
         self.later: list[threading.Thread] = []
         self.deck: list[Callable[[], None]] = []
         self.at_server = threading.Lock()  # one at a time: two at once prove no more, and take longer to come back
@@ -53,7 +53,7 @@ class Controller:
                 self.cut_line,
                 self.slow_line,
                 self.reset_line,
-                *(partial(self.kill_part, part) for part in PARTS),
+                *(partial(self.kill_part, part) for part in self.parts),
                 self.forget_tail,
                 self.lock_database,
                 self.let_in_hostile,

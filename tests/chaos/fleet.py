@@ -8,6 +8,7 @@ from pathlib import Path
 from firmlight.embedded.system import System
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy
+from tests.support.scaled import ScaledOut
 from tests.support.worker import Event, Worker
 
 POISON = Path(__file__).parent / "poison_kinds"
@@ -15,12 +16,17 @@ PATH = os.pathsep.join(filter(None, [str(POISON), os.environ.get("PYTHONPATH")])
 SIZE = 4
 
 
+def ports_of(system: System) -> tuple[int, ...]:
+    """Of all its web servers."""
+    return system.ports if isinstance(system, ScaledOut) else (system.port,)
+
+
 class Berth:
     """A place in the fleet: a line, and the worker that uses it now."""
 
     def __init__(self, number: int, system: System, lab: PatientLab, folder: Path) -> None:
         self.number, self.lab, self.folder = number, lab, folder
-        self.proxy = Proxy(system.port)
+        self.proxy = Proxy(*ports_of(system))
         self.busy = False  # a fault is at it
         self.past: list[Worker] = []
         self.worker = self._start()

@@ -1,4 +1,6 @@
-"""What a run is asked for, by the environment: CHAOS_MINUTES, CHAOS_SEED, CHAOS_FLUSH=1 (Redis may be emptied too)."""
+"""What a run is asked for, by the environment: CHAOS_MINUTES, CHAOS_SEED, CHAOS_FLUSH=1 (Redis may be emptied too),
+CHAOS_COPIES=1 (one process of each sort; else two).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ class Options:
     minutes: float
     seed: int
     flush: bool
+    copies: int
 
     @property
     def seconds(self) -> float:
@@ -28,4 +31,5 @@ def read() -> Options:
         minutes=float(asked or MINUTES_IN_SUITE),
         seed=int(os.environ.get("CHAOS_SEED") or chosen),
         flush=os.environ.get("CHAOS_FLUSH") == "1",
+        copies=int(os.environ.get("CHAOS_COPIES") or 2),
     )

@@ -10,13 +10,15 @@ from rich.console import Console
 from firmlight.embedded.system import System
 from tests.chaos import options as asked
 from tests.chaos.controller import Controller
-from tests.chaos.fleet import PATH, Fleet
+from tests.chaos.fleet import PATH, Fleet, ports_of
 from tests.chaos.people import Memory, Person
 from tests.chaos.report import Report
 from tests.chaos.workload import Imagination
 from tests.kinds.site import Site, html
 from tests.support.databases import fresh
 from tests.support.patient import PatientLab
+from tests.support.proxy import Proxy
+from tests.support.scaled import ScaledOut
 from tests.support.systems import SHORT
 
 END_SECONDS_MAX = 60.0
@@ -40,10 +42,11 @@ SETTINGS = SHORT | {
 
 def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path, static_root: str) -> None:
     options = asked.read()
-    Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g}")
+    Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}")
     with fresh() as database, Site("127.0.0.1", PAGES).running() as site:
-        system = System(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
-        with system, PatientLab(system.url) as lab:
+        made = System if options.copies == 1 else ScaledOut
+        system = made(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
+        with system, Proxy(*ports_of(system)) as door, PatientLab(door.url) as lab:
             fleet = Fleet(system, lab, tmp_path)
             try:
                 report = run(options, system, lab, fleet, site.url)

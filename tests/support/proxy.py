@@ -1,4 +1,4 @@
-"""A TCP proxy between a worker and web, to be the bad network: cut, slow, broken."""
+"""A TCP proxy between a worker and web, to be the bad network: cut, slow, broken; or one in front of several webs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import socket
 import struct
 import threading
+from collections import deque
 from typing import Any, Self
 
 CHUNK_BYTES = 16 * 1024
@@ -32,14 +33,16 @@ class Line:
 
 
 class Proxy:
-    """Listens on `port` and forwards to `target_port`, both on loopback; has a thread and an event loop of its own.
+    """Listens on `port` and forwards to `target_ports`, all on loopback; has a thread and an event loop of its own.
+
+    Connections go to the targets in turn, past one that does not listen.
 
     `cut()` is a pulled cable: nothing passes and nobody is told. The kernel still accepts new connections, on which
     nothing passes either; with `refuse` it turns them away. After `heal()` what waited goes on, unless an end gave up.
     """
 
-    def __init__(self, target_port: int) -> None:
-        self.target_port = target_port
+    def __init__(self, *target_ports: int) -> None:
+        self.target_ports = deque(target_ports)
         self.up, self.down = Line(), Line()
         self.connections: set[Any] = set()
         self.refusing = False
@@ -119,21 +122,48 @@ class Proxy:
                 self.connections.add(asyncio.create_task(self._forward(near)))
 
     async def _forward(self, near: socket.socket) -> None:
-        with near, socket.socket() as far:
-            far.setblocking(False)
+        with near:
             try:
                 await self.flowing.wait()
-                far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-                await self.loop.sock_connect(far, ("127.0.0.1", self.target_port))
-                for end in (near, far):
-                    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
-                async with asyncio.TaskGroup() as both:
-                    both.create_task(self._pump(near, far, self.up))
-                    both.create_task(self._pump(far, near, self.down))
-            except (asyncio.CancelledError, OSError, ExceptionGroup):
-                _break_off(near, far)
+                with await self._reach() as far:
+                    await self._join(near, far)
+            except (asyncio.CancelledError, OSError):
+                _break_off(near)
             finally:
                 self.connections.discard(asyncio.current_task())
+
+    async def _reach(self) -> socket.socket:
+        """A connection to the next target that listens. Raises OSError if none does."""
+        for left in reversed(range(len(self.target_ports))):
+            port = self.target_ports[0]
+            self.target_ports.rotate(-1)
+            try:
+                return await self._connected(port)
+            except OSError:
+                if not left:
+                    raise
+        raise OSError("no targets")
+
+    async def _connected(self, port: int) -> socket.socket:
+        far = socket.socket()
+        try:
+            far.setblocking(False)
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+            await self.loop.sock_connect(far, ("127.0.0.1", port))
+        except BaseException:
+            far.close()
+            raise
+        return far
+
+    async def _join(self, near: socket.socket, far: socket.socket) -> None:
+        for end in (near, far):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._pump(near, far, self.up))
+                both.create_task(self._pump(far, near, self.down))
+        except (asyncio.CancelledError, OSError, ExceptionGroup):
+            _break_off(near, far)
 
     async def _pump(self, source: socket.socket, sink: socket.socket, line: Line) -> None:
         while data := await self.loop.sock_recv(source, CHUNK_BYTES):
