@@ -57,7 +57,7 @@ def connect() -> redis.Redis:
     url = settings.REDIS_URL
     if is_cluster(url):  # the commands we use are the same
         return cast(redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience()))
-    return redis.Redis.from_url(url, **patience())
+    return redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(url, **_room(), **patience()))
 
 
 def connect_async() -> redis.asyncio.Redis:
@@ -72,7 +72,15 @@ def _new_async(url: str) -> redis.asyncio.Redis:
     if is_cluster(url):
         cluster = redis.asyncio.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience_async())
         return cast(redis.asyncio.Redis, cluster)
-    return redis.asyncio.Redis.from_url(url, **patience_async())
+    pool = redis.asyncio.BlockingConnectionPool.from_url(url, **_room(), **patience_async())
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+def _room() -> dict[str, Any]:
+    """Of a pool in which one who finds no connection free waits for one. The default pool fails him: thousands of
+    workers whose heartbeats fell together would all be thrown out.
+    """
+    return {"max_connections": settings.REDIS_CONNECTIONS_MAX, "timeout": REPLY_SECONDS_MAX}
 
 
 def now_ms() -> int:

@@ -23,10 +23,17 @@ CACHES = {
         "OPTIONS": redis.patience(),
     }
 }
+REDIS_CONNECTIONS_MAX = whole("REDIS_CONNECTIONS_MAX", 50, 2)  # of one process; who finds none free waits
+LAYER_CONNECTIONS_MAX = 5000  # its pool knows no waiting: one more would throw out whoever has something to tell
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [{"address": CHANNEL_LAYER_URL, **redis.patience_async()}], "prefix": "fl-layer"},
+        "CONFIG": {
+            "hosts": [
+                {"address": CHANNEL_LAYER_URL, "max_connections": LAYER_CONNECTIONS_MAX, **redis.patience_async()}
+            ],
+            "prefix": "fl-layer",
+        },
     }
 }
 CELERY_BROKER_URL = BROKER_URL

@@ -58,8 +58,12 @@ class Line(Socket):
         try:
             await super().dispatch(message)
         except databases.failures(RedisError):
-            log.exception("line_broken", worker=self.worker and self.worker.id, message=message.get("type"))
-            await self.hang_up(protocol.CLOSE_RESTARTING)
+            await self.broken(str(message.get("type")))
+
+    async def broken(self, at: str) -> None:
+        """Within the handling of the error that says why."""
+        log.exception("line_broken", worker=self.worker and self.worker.id, message=at)
+        await self.hang_up(protocol.CLOSE_RESTARTING)
 
     async def tell(self, frame: protocol.Frame) -> None:
         if not self.stopped:

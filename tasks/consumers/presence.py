@@ -16,6 +16,7 @@ from firmlight import databases
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers.leasing import Leasing
+from tasks.consumers.pulse import pulse
 from tasks.services import workers
 
 log = structlog.get_logger(__name__)
@@ -33,7 +34,7 @@ class Presence(Leasing):
         await self.channel_layer.group_add(events.worker_topic(self.me), self.channel_name)
         self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
         kept = await self.adopt(frame.leases)
-        await self.note_presence([])
+        await self.note_presence()
         for group in self.groups:
             await events.group_changed(group)
         return kept
@@ -46,22 +47,39 @@ class Presence(Leasing):
                 kept += await queue.adopt(group, worker=self.me, conn=self.channel_name, leases=mine)
         return kept
 
-    async def note_presence(self, leases: list[str]) -> list[str]:
-        """Beat in every group; returns the leases of which nothing is wanted, those of foreign groups included.
+    async def note_presence(self) -> None:
+        """It is here, in every group, from now on and not from the next heartbeat."""
+        for call in self.beats([]):
+            await call
+        await self.keep_resting()
+
+    def foreign(self, leases: list[str]) -> list[str]:
+        return [lease for lease in leases if queue.group_of(lease) not in self.groups]
+
+    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+        """For each group: it is here, and holds those of these leases that are the group's.
 
         Who is suspended only renews what it holds: nobody must wait for it to take anything.
         """
         assert self.worker
-        unwanted = [lease for lease in leases if queue.group_of(lease) not in self.groups]
+        calls = []
         for group, name in self.groups.items():
             kinds = [] if self.suspended else self.kinds_of(group)
             slots = self.agreed.slots_for(group, name, self.worker.slots) if kinds else 0
             mine = [lease for lease in leases if queue.group_of(lease) == group]
-            call = queue.beat(group, worker=self.me, conn=self.channel_name, kinds=kinds, slots=slots, leases=mine)
-            unwanted += await call
+            calls.append(
+                queue.beat(group, worker=self.me, conn=self.channel_name, kinds=kinds, slots=slots, leases=mine)
+            )
+        return calls
+
+    async def keep_resting(self) -> None:
+        """People see why it rests for as long as it says so."""
+        for group, name in list(self.groups.items()) if self.agreed.resting else ():
             if why := self.agreed.why_resting(group, name):
                 await queue.note_resting(group, self.me, why)
-        return unwanted
+
+    async def unwanted(self, leases: list[str]) -> None:
+        await self.tell(protocol.Cancel(leases=leases, reason="not_wanted"))
 
     async def note_resting(self, resting: Mapping[str, str]) -> None:
         """Where it rests nobody must wait for it to take anything; people see why."""
@@ -74,10 +92,11 @@ class Presence(Leasing):
             if not was:
                 await self.leave_group(group, queue.KEPT)
             await events.group_changed(group)
-        await self.note_presence([])
+        await self.note_presence()
 
     async def leave_group(self, group: str, how: str) -> None:
         assert self.worker
+        await pulse().settled()
         left = await queue.leave(
             group, worker=self.me, conn=self.channel_name, kinds=self.agreed.kinds, slots=self.worker.slots, how=how
         )
@@ -130,7 +149,7 @@ class Presence(Leasing):
                 await self.leave_group(group, queue.KEPT)
             await self.tell_suspension()
         else:
-            await self.note_presence([])
+            await self.note_presence()
 
     async def tell_suspension(self) -> None:
         if self.suspended:

@@ -23,6 +23,7 @@ from tasks import events, queue, statistics
 from tasks.agreement import Agreement
 from tasks.consumers import doors
 from tasks.consumers.presence import Presence
+from tasks.consumers.pulse import pulse
 from tasks.services import workers
 
 
@@ -122,9 +123,11 @@ class WorkerConsumer(Presence):
 
     async def on_heartbeat(self, frame: protocol.Heartbeat) -> None:
         self.note_received(frame.received)
-        unwanted = await self.note_presence([*frame.leases, *self.under_way])
-        if unwanted:
-            await self.tell(protocol.Cancel(leases=unwanted, reason="not_wanted"))
+        held = [*frame.leases, *self.under_way]
+        pulse().add(self, held)
+        await self.keep_resting()
+        if foreign := self.foreign(held):
+            await self.unwanted(foreign)
 
     async def on_result(self, frame: protocol.Result) -> None:
         if len(frame.partial) > settings.PARTIAL_BYTES_MAX:

@@ -10,7 +10,7 @@ from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.pace import add_done, done_in
 from tasks.queue.presence import at_work, note_resting, present, resting
-from tasks.queue.scripts import run_all
+from tasks.queue.scripts import Call, run_all, run_all_later
 from tasks.queue.splitting import open_task, push
 from tasks.queue.standing import Blame, Outcome, Progress, Work
 from tasks.queue.storage import (
@@ -42,6 +42,7 @@ __all__ = [
     "LOST",
     "RELEASED",
     "Blame",
+    "Call",
     "Granted",
     "Leased",
     "Opened",
@@ -95,6 +96,7 @@ __all__ = [
     "resting",
     "resume",
     "run_all",
+    "run_all_later",
     "take_failed_input",
     "tasks_with_state",
     "undecide",

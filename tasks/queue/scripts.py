@@ -74,8 +74,24 @@ def run_all(calls: Sequence[Call[T]]) -> list[T]:
     return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
 
 
+async def run_all_later(calls: Sequence[Call[T]]) -> list[T]:
+    """The same from the event loop."""
+    client = redis.connect_async()
+    try:
+        replies = await _filled(client.pipeline(transaction=False), calls).execute()
+    except NoScriptError:
+        for name in {call.name for call in calls}:
+            await client.script_load(load(name).text)
+        replies = await _filled(client.pipeline(transaction=False), calls).execute()
+    return [call.read(reply) for call, reply in zip(calls, replies, strict=True)]
+
+
 def _pipelined(calls: Sequence[Call[T]]) -> list[Any]:
-    pipe = redis.connect().pipeline(transaction=False)
+    replies: list[Any] = _filled(redis.connect().pipeline(transaction=False), calls).execute()
+    return replies
+
+
+def _filled(pipe: Any, calls: Sequence[Call[T]]) -> Any:
     for call in calls:
         pipe.execute_command("EVALSHA", load(call.name).sha, *call._parts())  # that of a cluster has no `evalsha`
-    return pipe.execute()
+    return pipe
