@@ -59,11 +59,15 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
     deeds = ("block", "unblock", "end_sessions", "delete_account")
     list_display = ("username", "email", "is_active", "is_staff", "created", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "created")
-    search_fields = ("username_key", "=email")
+    search_fields = ("username_key__contains", "email__exact")
     ordering = ("username_key",)
     filter_horizontal = ("groups", "user_permissions")
     readonly_fields = ("is_active", "last_login", "created", "elsewhere")
     add_fieldsets = ((None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        """Both are kept in lower case, so that an index can answer."""
+        return super().get_search_results(request, queryset, search_term.lower())
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Without the password's hash, for anybody: a superuser sets a new one on a page of its own."""

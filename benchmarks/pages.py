@@ -1,7 +1,8 @@
-"""`python -m benchmarks.pages`: how long each page and list takes with a million tasks (`make bench-pages`).
+"""`python -m benchmarks.pages`: how long each page and list takes with much in the database (`make bench-pages`).
 
-Asks the database that DATABASE_URL names, fills it first if it is empty, and writes docs/benchmarks-pages.md. Requests
-go through everything but the network: middleware, views, templates, database, Redis.
+Asks the database that DATABASE_URL names, fills it first if it is empty, and writes that database's part of
+docs/benchmarks-pages.md; those of others stay. Requests go through everything but the network: middleware, views,
+templates, database, Redis.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -23,14 +25,31 @@ from tests.support.redis import RedisServer
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-pages.md"
 LIMIT_MS = 100.0
 WARM_UP = 3
-PREFACE = """# Pages and lists with a million tasks
+PREFACE = """# Pages and lists with much in them
 
-Written by `make bench-pages` on an installation that `manage.py seed_demo --size {size}` made: {rows}. Who asks is a
-superuser and a member of the twenty largest groups; the largest group of all has {members:,} members and {tasks:,}
-tasks. Requests go through everything but the network, one after the other, {rounds} of each after {warm} to warm up.
+How long the server takes for each page, list and search when there is much to see: a p95 of at most {limit:.0f} ms is
+the aim.
+`make bench-pages` fills a private PostgreSQL by `manage.py seed_demo --size large`, asks for each address and writes
+its part of this page. `python -m benchmarks.pages` does the same on the database that DATABASE_URL names, which must
+be empty or filled so before.
 
-{made}
+Who asks is a superuser and a member of the twenty largest groups. Requests go through everything but the network, one
+after the other.
 """
+PART = """## {database}
+
+`seed_demo --size {size}`: {rows}; the largest group has {members:,} members and {tasks:,} tasks.
+{date}, {machine}, {rounds} requests of each after {warm} to warm up.
+**{within} of {all} have a p95 of at most {limit:.0f} ms.**{note}
+
+| Address | median, ms | p95, ms |
+| --- | ---: | ---: |
+"""
+COMPATIBLE = """
+
+The server was not MongoDB itself but the one of the tests, which is compatible with it: PostgreSQL's extension
+DocumentDB behind a gateway in Python (`tests/support/databases`). So compare addresses with each other, not these
+figures with those of another database."""
 
 
 class Row(NamedTuple):
@@ -149,7 +168,8 @@ def _plain(address: str) -> str:
     return "/".join(parts).replace("/=/", "=")
 
 
-def page(rows: list[Row], size: str, rounds: int) -> str:
+def part(rows: list[Row], size: str, rounds: int) -> str:
+    """This database's part of the page."""
     from django.db import connection
 
     from groups.models import Group, Membership
@@ -157,27 +177,43 @@ def page(rows: list[Row], size: str, rounds: int) -> str:
     from tasks.seeding import SIZES
 
     largest = Group.objects.get(name_key__endswith=" 0")
-    counts = ", ".join(f"{number:,} {name}" for name, number in SIZES[size]._asdict().items())
-    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
-    version = ".".join(map(str, connection.get_database_version()))
-    made = f"{datetime.now(UTC):%Y-%m-%d}, {connection.display_name} {version}, {machine}."
-    over = [row for row in rows if row.p95_ms > LIMIT_MS]
-    head = PREFACE.format(
+    lines = [f"| `{row.address}` | {row.median_ms:,.1f} | {row.p95_ms:,.1f} |" for row in rows]
+    head = PART.format(
+        database=_database(),
         size=size,
-        rows=counts,
+        rows=", ".join(f"{number:,} {name}" for name, number in SIZES[size]._asdict().items()),
         members=Membership.objects.filter(group=largest).count(),
         tasks=Task.objects.filter(group=largest).count(),
+        date=f"{datetime.now(UTC):%Y-%m-%d}",
+        machine=f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
         rounds=rounds,
         warm=WARM_UP,
-        made=f"{made} {len(rows) - len(over)} of {len(rows)} have a p95 of at most {LIMIT_MS:.0f} ms.",
+        within=sum(row.p95_ms <= LIMIT_MS for row in rows),
+        all=len(rows),
+        limit=LIMIT_MS,
+        note=COMPATIBLE if connection.vendor == "mongodb" and not shutil.which("mongod") else "",
     )
-    lines = [f"| `{row.address}` | {row.median_ms:,.1f} | {row.p95_ms:,.1f} |" for row in rows]
-    return "\n".join([head, "| Address | median, ms | p95, ms |", "| --- | ---: | ---: |", *lines, ""])
+    return head + "\n".join([*lines, ""])
+
+
+def _database() -> str:
+    """Its name and version."""
+    from django.db import connection
+
+    version = connection.get_database_version()
+    return f"{connection.display_name} {'.'.join(map(str, version))}"
+
+
+def with_part(page: str, mine: str) -> str:
+    """The page with this part instead of the one of the same database, of whichever version; parts by name."""
+    _, *parts = page.split("\n## ")
+    others = [f"## {text.rstrip()}\n" for text in parts if f"## {text}".split()[1] != mine.split()[1]]
+    return "\n".join([PREFACE.format(limit=LIMIT_MS), *sorted([*others, mine], reverse=True)])
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    asked.add_argument("--size", choices=("small", "large"), default="large")
+    asked.add_argument("--size", choices=("small", "medium", "large"), default="large")
     asked.add_argument("--rounds", type=int, default=40)
     asked.add_argument("--only", default="", help="addresses that contain this, and write nothing")
     options = asked.parse_args()
@@ -189,7 +225,7 @@ def main() -> None:
                 options.rounds, lambda row: print(f"{row.p95_ms:8.1f} {row.address}", flush=True), options.only
             )
             if not options.only:
-                DOCS.write_text(page(rows, options.size, options.rounds))
+                DOCS.write_text(with_part(DOCS.read_text(), part(rows, options.size, options.rounds)))
         finally:
             redis.stop()
 

@@ -18,6 +18,8 @@ Written by `make bench`: everything in one run on one machine, ours and the peer
 this one may have been busy, so read ratios and medians, not single times. The path is the real one: HTTP submit,
 Celery split, WebSocket leases to {workers}, aggregation, and the result in the client's hands.
 Redis writes with `appendfsync always` for all of them.
+
+How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md).
 """
 
 Row = tuple[str, str, str]

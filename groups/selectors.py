@@ -99,6 +99,11 @@ def members_of(group_id: UUID) -> QuerySet[Membership]:
     return Membership.objects.filter(group=group_id).select_related("user", "group")
 
 
+def user_ids_of(group_id: UUID) -> set[UUID]:
+    """Of everyone in the group. Whether the caller may know is for him to check."""
+    return set(Membership.objects.filter(group=group_id).order_by().values_list("user_id", flat=True))
+
+
 def leader_ids(group_id: UUID) -> list[UUID]:
     """The user ids of the group's owner and moderators."""
     leaders = Membership.objects.filter(group=group_id, role__in=states.LEADERS).order_by()

@@ -59,6 +59,8 @@ class Task(models.Model):
         ordering = ("-created", "id")
         indexes = (
             models.Index(fields=["group", "-created"], name="task_group_created"),
+            models.Index(fields=["group", "status", "-created"], name="task_group_status"),
+            models.Index(fields=["group", "-finished"], name="task_group_finished"),
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
             models.Index(fields=["status", "-created"], name="task_status_created"),
             models.Index(fields=["finished"], name="task_finished"),

@@ -39,7 +39,11 @@ class Size(NamedTuple):
     tasks: int
 
 
-SIZES = {"small": Size(50, 8, 500), "large": Size(100_000, 10_000, 1_000_000)}
+SIZES = {
+    "small": Size(50, 8, 500),
+    "medium": Size(5_000, 500, 50_000),
+    "large": Size(100_000, 10_000, 1_000_000),
+}
 Say = Callable[[str], object]
 
 

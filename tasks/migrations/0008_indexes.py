@@ -28,6 +28,14 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['-created'], name='task_created'),
         ),
         migrations.AddIndex(
+            model_name='task',
+            index=models.Index(fields=['group', 'status', '-created'], name='task_group_status'),
+        ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(fields=['group', '-finished'], name='task_group_finished'),
+        ),
+        migrations.AddIndex(
             model_name='worker',
             index=models.Index(fields=['-last_seen'], name='worker_last_seen'),
         ),

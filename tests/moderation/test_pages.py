@@ -131,7 +131,14 @@ def test_users_are_found_by_a_part_of_the_name_but_only_by_the_whole_address(bro
         text = client.get(page("accounts.User"), {"q": words}).text
         return [user.username for user in (alice, bob) if page("accounts.User", "change", user.pk) in text]
 
-    assert [found(words) for words in ("LIC", "bob@example.org", "example.org")] == [["alice"], ["bob"], []]
+    assert [found(words) for words in ("LIC", "Bob@example.org", "example.org")] == [["alice"], ["bob"], []]
+
+
+def test_groups_are_found_by_a_part_of_the_name_in_any_case(browser, group, moderator):
+    client = browser(moderator)
+    shown = [page("groups.Group", "change", group.pk) in client.get(page("groups.Group"), {"q": words}).text
+             for words in ("b SEV", "seventh")]  # fmt: skip
+    assert shown == [True, False]
 
 
 def test_a_running_tasks_counts_are_live(browser, moderator, split, lease, laptop):

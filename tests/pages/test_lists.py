@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -14,7 +15,7 @@ from groups.models import Group, Membership
 from tasks import queue
 from tasks.models import Contribution, Task, Worker
 from tasks.panels.changes import Changes
-from tasks.panels.group import ROWS_MAX, GroupPanel
+from tasks.panels.group import MEMBERS_SHOWN, ROWS_MAX, GroupPanel, _week
 from tasks.panels.rows import task_rows
 from tasks.services.conclude import conclude_task
 from tests.pages.conftest import read, words
@@ -179,6 +180,24 @@ def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(group: Gr
     assert [column.height for column in week.members[0].columns] == [0, 0, 0, 0, 6, 0, 22]
     assert week.members[1].says == "bob: 2 min of computing in seven days"
     assert week.seconds == 9090
+
+
+def test_of_many_members_those_who_computed_most_are_drawn_and_all_are_counted(
+    group: Group, bob: User, django_assert_max_num_queries: Any
+) -> None:
+    task = Task.objects.create(group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now())
+    people = User.objects.bulk_create(
+        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org") for i in range(2 * MEMBERS_SHOWN)
+    )
+    Membership.objects.bulk_create(Membership(group=group, user=user, owner_key=str(user.pk)) for user in people)
+    workers = Worker.objects.bulk_create(Worker(owner=user, name="w") for user in people)
+    Contribution.objects.bulk_create(
+        Contribution(task=task, worker=worker, compute_seconds=i + 1) for i, worker in enumerate(workers)
+    )
+    with django_assert_max_num_queries(3):
+        week = _week(group.pk)
+    assert [row.name for row in week.members] == [f"p{i}" for i in reversed(range(MEMBERS_SHOWN, 2 * MEMBERS_SHOWN))]
+    assert week.seconds == sum(range(1, 2 * MEMBERS_SHOWN + 1))
 
 
 def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None:

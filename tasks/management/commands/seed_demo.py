@@ -1,4 +1,4 @@
-"""`manage.py seed_demo --size small|large`: fill an installation with people, groups and finished tasks."""
+"""`manage.py seed_demo --size small|medium|large`: fill an installation with people, groups and finished tasks."""
 
 from __future__ import annotations
 
