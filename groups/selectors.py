@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -99,9 +100,10 @@ def members_of(group_id: UUID) -> QuerySet[Membership]:
     return Membership.objects.filter(group=group_id).select_related("user", "group")
 
 
-def user_ids_of(group_id: UUID) -> set[UUID]:
-    """Of everyone in the group. Whether the caller may know is for him to check."""
-    return set(Membership.objects.filter(group=group_id).order_by().values_list("user_id", flat=True))
+def names_of(group_id: UUID, users: Iterable[UUID]) -> dict[UUID, str]:
+    """{user: name} of those of them who are in the group. Whether the caller may know is for him to check."""
+    members = Membership.objects.filter(group=group_id, user__in=list(users)).order_by()
+    return dict(members.values_list("user_id", "user__username"))
 
 
 def leader_ids(group_id: UUID) -> list[UUID]:

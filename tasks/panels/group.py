@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import User
 from groups import selectors as group_selectors
 from tasks import charts, presence, states, statistics
 from tasks.estimates import hours
@@ -147,22 +146,22 @@ def _pace(group: UUID) -> Pace:
 
 
 def _week(group: UUID) -> Week:
-    """Who computed how much in each of the last seven days (UTC), most first. Three queries."""
+    """Who computed how much in each of the last seven days (UTC), most first. Two queries."""
     today = timezone.now().date()
     days = [today - timedelta(days=DAYS - 1 - i) for i in range(DAYS)]
     computed = statistics.computed(group, datetime.combine(days[0], datetime.min.time(), UTC))
-    sums = {member: sum(computed[member].values()) for member in group_selectors.user_ids_of(group) & computed.keys()}
-    most = max((seconds for member in sums for seconds in computed[member].values()), default=0.0)
-    leading = sorted(sums, key=lambda member: (-sums[member], member))[:MEMBERS_SHOWN]
-    users = User.objects.in_bulk(leading)
-    rows = [_member(users[member], computed[member], days, most) for member in leading if member in users]
+    names = group_selectors.names_of(group, computed) if computed else {}
+    sums = {member: sum(computed[member].values()) for member in names}
+    most = max((seconds for member in names for seconds in computed[member].values()), default=0.0)
+    leading = sorted(sums, key=lambda member: (-sums[member], names[member]))[:MEMBERS_SHOWN]
+    rows = tuple(_member(member, names[member], computed[member], days, most) for member in leading)
     letters = tuple((round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days))
-    return Week(letters, tuple(rows), sum(sums.values()))
+    return Week(letters, rows, sum(sums.values()))
 
 
-def _member(user: User, by_day: dict[date, float], days: list[date], most: float) -> MemberWeek:
+def _member(member: UUID, name: str, by_day: dict[date, float], days: list[date], most: float) -> MemberWeek:
     seconds = [by_day.get(day, 0.0) for day in days]
     titles = [f"{day:%A}: {hours(spent)}" for day, spent in zip(days, seconds, strict=True)]
     columns = charts.columns(seconds, titles, top_px=0, base_px=WEEK_PX, most=most)
-    says = f"{user.username}: {hours(sum(seconds))} of computing in seven days"
-    return MemberWeek(user.pk, user.username, tuple(columns), sum(seconds), says)
+    says = f"{name}: {hours(sum(seconds))} of computing in seven days"
+    return MemberWeek(member, name, tuple(columns), sum(seconds), says)
