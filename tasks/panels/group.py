@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Q
 from django.utils import timezone
 
@@ -19,10 +19,10 @@ from tasks.panels.parts import Part, drawn, html
 from tasks.panels.rows import TaskRow, task_rows
 
 MINUTES, PACE_TOP_PX, PACE_BASE_PX = 60, 2, 72
-DAYS, WEEK_PX, MEMBERS_SHOWN = 7, 22, 10
+DAYS, WEEK_PX, MEMBERS_SHOWN, RANKED_AT_ONCE = 7, 22, 10, 50
 WORKERS_SHOWN = 50
 ROWS_MAX = 50  # tasks that are told of at once: those that run, and those that have just ended
-WEEK_SECONDS = 60.0  # so often the week is computed anew
+WEEK_SECONDS = 60  # so often the week is computed anew
 OVERLAP = timedelta(seconds=5)  # clocks of several servers differ
 
 
@@ -70,7 +70,7 @@ class MemberWeek:
 
 @dataclass(frozen=True)
 class Week:
-    """`days`: (x in per cent, letter) of each day, the present one last."""
+    """`days`: (x in per cent, letter) of each day, the present one last. `seconds` are those of former members, too."""
 
     days: tuple[tuple[float, str], ...]
     members: tuple[MemberWeek, ...]
@@ -94,14 +94,12 @@ class GroupPanel:
     group: UUID
     active: set[UUID] = field(default_factory=set)
     looked: datetime | None = None
-    week: Week | None = None
-    week_at: float = 0.0
 
     def look(self) -> GroupLook:
         here = [_worker(one) for one in presence.workers_here(self.group)]
         shown = here[:WORKERS_SHOWN]
         online = Online(len(here), sum(row.slots for row in here), sum(row.lit for row in here), len(shown))
-        return GroupLook(online, shown, _pace(self.group), self._week())
+        return GroupLook(online, shown, _pace(self.group), week_of(self.group))
 
     def parts(self) -> Parts:
         return _parts(self.look(), task_rows(self._news()))
@@ -114,11 +112,6 @@ class GroupPanel:
         tasks = list(Task.objects.filter(news, group=self.group).select_related("group", "creator")[:ROWS_MAX])
         self.active, self.looked = {task.pk for task in tasks if not task.is_final}, now
         return tasks
-
-    def _week(self) -> Week:
-        if self.week is None or time.monotonic() - self.week_at > WEEK_SECONDS:
-            self.week, self.week_at = _week(self.group), time.monotonic()
-        return self.week
 
 
 def _parts(look: GroupLook, rows: list[TaskRow]) -> Parts:
@@ -145,18 +138,39 @@ def _pace(group: UUID) -> Pace:
     return Pace(tuple(columns), total, says)
 
 
+def week_of(group: UUID) -> Week:
+    """As it was at most WEEK_SECONDS ago, for all who look at the group: thousands of rows may have to be added up."""
+    found = cache.get_or_set(f"week:{group}", lambda: _week(group), WEEK_SECONDS)
+    assert isinstance(found, Week)
+    return found
+
+
 def _week(group: UUID) -> Week:
-    """Who computed how much in each of the last seven days (UTC), most first. Two queries."""
+    """Who computed how much in each of the last seven days (UTC), most first. Two queries, or a few."""
     today = timezone.now().date()
     days = [today - timedelta(days=DAYS - 1 - i) for i in range(DAYS)]
     computed = statistics.computed(group, datetime.combine(days[0], datetime.min.time(), UTC))
-    names = group_selectors.names_of(group, computed) if computed else {}
-    sums = {member: sum(computed[member].values()) for member in names}
-    most = max((seconds for member in names for seconds in computed[member].values()), default=0.0)
-    leading = sorted(sums, key=lambda member: (-sums[member], names[member]))[:MEMBERS_SHOWN]
-    rows = tuple(_member(member, names[member], computed[member], days, most) for member in leading)
+    sums = {member: sum(by_day.values()) for member, by_day in computed.items()}
+    leading = _leading(group, sorted(sums, key=lambda member: (-sums[member], member)))
+    most = max((seconds for member in leading for seconds in computed[member].values()), default=0.0)
+    rows = tuple(_member(member, name, computed[member], days, most) for member, name in leading.items())
     letters = tuple((round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days))
     return Week(letters, rows, sum(sums.values()))
+
+
+def _leading(group: UUID, ranked: list[UUID]) -> dict[UUID, str]:
+    """{member: name} of the first MEMBERS_SHOWN of these users who are still in the group, in this order.
+
+    The others are not asked for: there may be thousands.
+    """
+    found: dict[UUID, str] = {}
+    for start in range(0, len(ranked), RANKED_AT_ONCE):
+        some = ranked[start : start + RANKED_AT_ONCE]
+        names = group_selectors.names_of(group, some)
+        found |= {member: names[member] for member in some if member in names}
+        if len(found) >= MEMBERS_SHOWN:
+            break
+    return dict(list(found.items())[:MEMBERS_SHOWN])
 
 
 def _member(member: UUID, name: str, by_day: dict[date, float], days: list[date], most: float) -> MemberWeek:

@@ -15,7 +15,7 @@ from groups.models import Group, Membership
 from tasks import queue
 from tasks.models import Contribution, Task, Worker
 from tasks.panels.changes import Changes
-from tasks.panels.group import MEMBERS_SHOWN, ROWS_MAX, GroupPanel, _week
+from tasks.panels.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPanel, _week
 from tasks.panels.rows import task_rows
 from tasks.services.conclude import conclude_task
 from tests.pages.conftest import read, words
@@ -205,4 +205,17 @@ def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None
     for owner in (carol, None):
         worker = Worker.objects.create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=5)
-    assert GroupPanel(group.pk).look().week.members == ()
+    week = GroupPanel(group.pk).look().week
+    assert (week.members, week.seconds) == ((), 5)
+
+
+def test_many_who_have_left_hide_nobody(group: Group, bob: User) -> None:
+    task = Task.objects.create(group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now())
+    left = User.objects.bulk_create(
+        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org") for i in range(RANKED_AT_ONCE)
+    )
+    for owner, seconds in (*((user, 9) for user in left), (bob, 5)):
+        Contribution.objects.create(
+            task=task, worker=Worker.objects.create(owner=owner, name="w"), compute_seconds=seconds
+        )
+    assert [row.name for row in _week(group.pk).members] == ["bob"]
