@@ -39,7 +39,7 @@ after the other.
 PART = """## {database}
 
 `seed_demo --size {size}`: {rows}; the largest group has {members:,} members and {tasks:,} tasks.
-{date}, {machine}, {rounds} requests of each after {warm} to warm up.
+{date}, {machine}, {rounds} requests of each after {warm} to warm up. Load average meanwhile, others' work included: {load:.1f}.
 **{within} of {all} have a p95 of at most {limit:.0f} ms.**{note}
 
 | Address | median, ms | p95, ms |
@@ -188,6 +188,7 @@ def part(rows: list[Row], size: str, rounds: int) -> str:
         machine=f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
         rounds=rounds,
         warm=WARM_UP,
+        load=os.getloadavg()[1],
         within=sum(row.p95_ms <= LIMIT_MS for row in rows),
         all=len(rows),
         limit=LIMIT_MS,

@@ -145,6 +145,7 @@ class Opening(models.Model):
     class Meta:
         abstract = True
         ordering = ("-created", "id")
+        indexes = (models.Index(fields=["-created"], name="%(class)s_created"),)
 
     def close(self, status: str) -> bool:
         """Move it from pending to `status`; False if somebody else closed it first (one conditional UPDATE).

@@ -18,6 +18,14 @@ class Migration(migrations.Migration):
             model_name='membership',
             index=models.Index(fields=['joined'], name='membership_joined'),
         ),
+        migrations.AddIndex(
+            model_name='invitation',
+            index=models.Index(fields=['-created'], name='invitation_created'),
+        ),
+        migrations.AddIndex(
+            model_name='joinrequest',
+            index=models.Index(fields=['-created'], name='joinrequest_created'),
+        ),
         PartOfText('group', 'name_key'),
         PartOfText('group', 'description', any_case=True),
     ]
