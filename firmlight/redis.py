@@ -12,7 +12,7 @@ import redis
 import redis.asyncio
 from django.conf import settings
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.backoff import ExponentialBackoff
+from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
 # A restart of Redis takes a second or two, loading its append-only file included. Everything we send is safe to
@@ -58,6 +58,13 @@ def connect() -> redis.Redis:
     if is_cluster(url):  # the commands we use are the same
         return cast(redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience()))
     return redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(url, **_room(), **patience()))
+
+
+@cache
+def impatient(url: str, seconds: float) -> redis.Redis:
+    """A client for those who only look: no answer in so many seconds is an answer, too."""
+    waits = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": Retry(NoBackoff(), 0)}
+    return redis.Redis.from_url(url, **waits)
 
 
 def connect_async() -> redis.asyncio.Redis:

@@ -35,6 +35,7 @@ from tasks.queue.storage import (
     take_failed_input,
     tasks_with_state,
 )
+from tasks.queue.ticks import note_tick, tick_age_seconds
 from tasks.queue.whole import close, mend, outcome, pause, progress, reap, resume, undecide
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "mend",
     "new_lease_id",
     "note_resting",
+    "note_tick",
     "online_seconds",
     "online_workers",
     "open_task",
@@ -99,6 +101,7 @@ __all__ = [
     "run_all_later",
     "take_failed_input",
     "tasks_with_state",
+    "tick_age_seconds",
     "undecide",
     "wake_another",
 ]

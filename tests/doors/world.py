@@ -16,6 +16,7 @@ from accounts.tokens import Pair
 from firmlight.moderation.roles import MODERATORS
 from groups import services as groups
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
+from tasks import queue
 from tasks.models import Task, Worker
 from tasks.services.submit import submit_task
 from tests.conftest import PASSWORD
@@ -51,6 +52,7 @@ class World:
         self.pairs: dict[str, Pair] = {name: accounts.open_session(user) for name, user in self.people.items()}
         self.cookies: dict[str, str] = {}
         self._set_apart()
+        queue.note_tick()
 
     def _set_apart(self) -> None:
         User.objects.filter(username="staff").update(is_staff=True)

@@ -1,0 +1,142 @@
+"""What a server needs before it can do its work, asked all at once and for a short time only.
+
+Each check returns what it found, or raises: NotReady with words for whoever operates the server, anything else for
+"it does not answer". The words go to everybody who asks `/readyz`, so they name no host and no secret.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cache
+from threading import Lock
+from uuid import uuid4
+
+import structlog
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+
+from firmlight import redis
+from tasks import queue
+
+AGAIN_SECONDS = 0.1
+PROBE = f"probe.{uuid4().hex}"  # this process's channel
+log = structlog.get_logger(__name__)
+
+
+class NotReady(Exception):
+    """It answers, but not as it should; the message says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    ok: bool
+    what: str
+
+
+def database() -> str:
+    """A question that every database understands."""
+    get_user_model().objects.order_by().exists()
+    return connection.vendor
+
+
+def migrations() -> str:
+    wanted = _migrations_here()
+    missing = wanted - set(MigrationRecorder(connection).applied_migrations())
+    if missing:
+        raise NotReady(f"{len(missing)} not applied, {'.'.join(min(missing))} the first: run manage.py migrate")
+    return f"{len(wanted)} applied"
+
+
+@cache
+def _migrations_here() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None).disk_migrations or ())
+
+
+def redis_server() -> str:
+    redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).ping()
+    return "answers"
+
+
+def channel_layer() -> str:
+    """News to sockets: what is sent is heard. On a loop of its own, whose end closes the connections."""
+    asyncio.run(_round_trip(settings.PROBE_SECONDS_MAX))
+    return "a message came back"
+
+
+async def _round_trip(seconds: float) -> None:
+    """Said again until it is heard: the first may be sent before Redis has taken the subscription."""
+    hearing = asyncio.create_task(_hear(word := uuid4().hex))
+    try:
+        async with asyncio.timeout(seconds):
+            while not hearing.done():
+                await get_channel_layer().send(PROBE, {"type": "probe", "word": word})
+                await asyncio.wait([hearing], timeout=AGAIN_SECONDS)
+    finally:
+        hearing.cancel()
+
+
+async def _hear(word: str) -> None:
+    while (await get_channel_layer().receive(PROBE))["word"] != word:
+        pass
+
+
+def beat() -> str:
+    """The sweep has run lately: beat sends it, and the jobs take it."""
+    age, most = queue.tick_age_seconds(), settings.BEAT_QUIET_SECONDS_MAX
+    if age is None:
+        raise NotReady("the sweep has never run: is beat up, are the jobs?")
+    if age > most:
+        raise NotReady(f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, are the jobs?")
+    return f"the last sweep was {age:.1f} s ago"
+
+
+CHECKS: dict[str, Callable[[], str]] = {
+    "database": database,
+    "migrations": migrations,
+    "redis": redis_server,
+    "channel_layer": channel_layer,
+    "beat": beat,
+}
+_pool = ThreadPoolExecutor(len(CHECKS), "ready")
+_running: dict[str, Future[Finding]] = {}
+_starting = Lock()
+
+
+def look() -> dict[str, Finding]:
+    """All checks side by side. One that still hangs is waited for, not asked a second time, however many probe."""
+    with _starting:
+        asked = {name: _ask(name) for name in CHECKS}
+    wait(asked.values(), timeout=settings.PROBE_SECONDS_MAX)
+    late = Finding(ok=False, what=f"no answer in {settings.PROBE_SECONDS_MAX:g} s")
+    return {name: answer.result() if answer.done() else late for name, answer in asked.items()}
+
+
+def _ask(name: str) -> Future[Finding]:
+    if name not in _running or _running[name].done():
+        _running[name] = _pool.submit(_check_apart, name)
+    return _running[name]
+
+
+def _check_apart(name: str) -> Finding:
+    try:
+        return check(name)
+    finally:
+        connection.close()  # this thread keeps none: it would be one more for the server to hold
+
+
+def check(name: str) -> Finding:
+    """One of them, here and now; it never raises."""
+    try:
+        return Finding(ok=True, what=CHECKS[name]())
+    except NotReady as error:
+        return Finding(ok=False, what=str(error))
+    except Exception as error:  # whatever keeps it from answering, the probe reports it as one fact
+        log.warning("not_ready", check=name, exc_info=True)
+        return Finding(ok=False, what=f"does not answer ({type(error).__name__})")

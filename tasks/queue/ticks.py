@@ -1,0 +1,20 @@
+"""Beat's pulse: when the sweep ran last. Redis alone tells the time, so that no two clocks are compared."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from firmlight import redis
+
+TICK = "fl:tick"  # in no group's slot
+KEPT_MS = 7 * 24 * 3600 * 1000
+
+
+def note_tick() -> None:
+    redis.connect().set(TICK, 1, px=KEPT_MS)
+
+
+def tick_age_seconds() -> float | None:
+    """Seconds since the last one; None if there was none for a week. It does not wait for a Redis that is away."""
+    left = int(redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).pttl(TICK))
+    return (KEPT_MS - left) / 1000 if left >= 0 else None
