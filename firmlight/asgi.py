@@ -16,9 +16,11 @@ wsgi: Any = get_wsgi_application()  # to the stubs its response is no iterable o
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
 
+from firmlight import metrics  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
+metrics.run_as("web")
 kinds.installed()  # reads their modules now, not on the event loop at the first hello
 http = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS)
 application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})

@@ -9,3 +9,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
 app = Celery("firmlight")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
+
+from firmlight.metrics import jobs  # noqa: E402, F401  listens to Celery's signals

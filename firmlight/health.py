@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from firmlight import readiness
+from firmlight.metrics import views as metrics
 
 View = Callable[[HttpRequest], HttpResponse]
 
@@ -31,12 +32,12 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse(body, status=200 if fine else 503)
 
 
-PROBES: dict[str, View] = {"/healthz": alive, "/readyz": ready}
+PROBES: dict[str, View] = {"/healthz": alive, "/readyz": ready, "/metrics": metrics.show}
 
 
 class Probes:
-    """The first middleware. Who probes comes from inside, by plain http and under any name for the server: he is not
-    redirected to https, nor refused because of the name; and nothing is looked up for him.
+    """The first middleware. Who probes, or reads the metrics, comes from inside, by plain http and under any name for
+    the server: he is not redirected to https, nor refused because of the name; and nothing is looked up for him.
     """
 
     def __init__(self, answer: View) -> None:

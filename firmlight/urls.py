@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from firmlight import errors, health
+from firmlight.metrics import views as metrics
 
 handler400, handler404, handler500 = errors.bad_request, errors.page_not_found, errors.server_error
 
@@ -18,4 +19,5 @@ urlpatterns = [
     path("", include("firmlight.urls_pages")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.show, name="metrics"),
 ]

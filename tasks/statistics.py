@@ -70,6 +70,21 @@ def tasks_since(moment: datetime) -> dict[str, int]:
     return dict.fromkeys(states.STATES, 0) | dict(rows)
 
 
+def tasks_now(most: int) -> tuple[dict[str, int], list[tuple[UUID, UUID]], int]:
+    """{status: how many} of the tasks that live; (group, task) of `most` under way, oldest first; how many more."""
+    rows = Task.objects.filter(status__in=list(states.LIVE)).order_by().values_list("status").annotate(Count("pk"))
+    live = dict.fromkeys(sorted(states.LIVE), 0) | dict(rows)
+    begun = Task.objects.filter(status__in=[states.RUNNING, states.PAUSED, states.AGGREGATING])
+    under_way = list(begun.order_by("created").values_list("group_id", "pk")[:most])
+    return live, under_way, max(sum(live.values()) - live[states.QUEUED] - len(under_way), 0)
+
+
+def capacity(now: datetime) -> tuple[int, int]:
+    """(workers online, their slots)."""
+    found = Worker.objects.filter(last_seen__gte=seen_since(now)).aggregate(Count("pk"), Sum("slots"))
+    return found["pk__count"], found["slots__sum"] or 0
+
+
 def failures_since(moment: datetime) -> int:
     """Failed attempts at subtasks of tasks that have ended; a task keeps its latest only."""
     return SubtaskFailure.objects.filter(at__gte=moment).count()

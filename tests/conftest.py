@@ -7,16 +7,18 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
-from django.test import override_settings
+from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
 from accounts import services as accounts
 from accounts.models import Notification, User
 from firmlight.embedded.system import System
+from firmlight.metrics import notes
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
 from tests.support.databases import fresh
+from tests.support.scrape import Scrape
 from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
@@ -137,3 +139,17 @@ def group(alice: User, bob: User) -> Group:
     Membership.objects.create(group=group, user=bob)
     Notification.objects.all().delete()
     return group
+
+
+@pytest.fixture
+def scrape(db: None) -> Callable[..., Scrape]:
+    """scrape(): a look at /metrics from this machine. Whatever tests before this one noted is forgotten."""
+    notes._notes.totals.clear()
+    notes._notes.open.clear()
+
+    def read() -> Scrape:
+        answer = Client().get("/metrics")
+        assert answer.status_code == 200, answer.content
+        return Scrape(answer.content.decode())
+
+    return read

@@ -43,6 +43,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     for name in UNLIMITED:
         os.environ[name] = "1000000"
     os.environ["FIRMLIGHT_ALWAYS"] = "1"  # workers do not wait until the machine is quiet
+    os.environ["METRICS_WRITE_SECONDS"] = "3600"  # tests write them themselves, where they look at them
     os.environ["EMAIL_URL"] = "consolemail://"
     os.environ["STATIC_ROOT"] = str(folder / "static")
     (folder / "static").mkdir()  # whitenoise warns of a missing one

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 
 from channels.db import database_sync_to_async
 
+from firmlight import metrics
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers import doors
@@ -43,6 +45,7 @@ class Leasing(Line):
         kinds, agreed = self.kinds_of(group), self.agreed.of(group, self.groups.get(group, ""))
         if not kinds or await self.has_enough(group, agreed.slots):
             return False
+        began = time.monotonic()
         call = queue.lease(
             group,
             worker=self.me,
@@ -52,6 +55,7 @@ class Leasing(Line):
             longest_seconds=agreed.subtask_seconds_max,
         )
         leased = await call
+        metrics.count("subtasks_requeued", leased.requeued)
         await self.pass_on(group, leased.wake, leased.complete)
         if leased.granted is None:
             self.look_again(leased.ask_again_seconds)
@@ -59,6 +63,7 @@ class Leasing(Line):
         self.leased += 1
         self.under_way.append(leased.granted.lease)
         await self.send_lease(group, leased.granted)
+        _note_lease(leased.granted, time.monotonic() - began)
         return True
 
     async def has_enough(self, group: str, slots: int | None) -> bool:
@@ -110,6 +115,7 @@ class Leasing(Line):
     async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
         """Answer a result, failure or release, and pass on what follows from it."""
         if settled.reason:
+            metrics.count("subtasks_refused", len(subtasks), settled.reason)
             await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
             return
         await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
@@ -127,6 +133,12 @@ class Leasing(Line):
         """It fails everything: its other connections are told too, and its owner has word why."""
         await database_sync_to_async(workers.suspend)(self.me, last_error)
         await events.workers_changed([self.me])
+
+
+def _note_lease(granted: queue.Granted, seconds: float) -> None:
+    metrics.count("leases")
+    metrics.count("subtasks_leased", len(granted.subtasks))
+    metrics.observe("lease_seconds", seconds)
 
 
 def _work_in(group: str) -> dict[str, str]:

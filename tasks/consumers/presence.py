@@ -12,7 +12,7 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from firmlight import databases
+from firmlight import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers.leasing import Leasing
@@ -100,6 +100,7 @@ class Presence(Leasing):
         left = await queue.leave(
             group, worker=self.me, conn=self.channel_name, kinds=self.agreed.kinds, slots=self.worker.slots, how=how
         )
+        metrics.count("subtasks_requeued", left.requeued)
         if how != queue.KEPT:
             await queue.note_resting(group, self.me, "")
         await self.pass_on(group, left.wake, left.complete)

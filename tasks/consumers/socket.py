@@ -9,20 +9,29 @@ from typing import Any
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
+from firmlight import metrics
+
 
 class Socket(AsyncWebsocketConsumer):
     """To say something to who is gone already is no fault: the news that he is gone is on its way.
 
     The server raises an OSError then. If it went through, the consumer would end without `disconnect`, and what has to
-    be given back would wait for its deadline.
+    be given back would wait for its deadline. `door` is what metrics call it.
     """
+
+    door = ""
 
     async def __call__(self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> Any:
         async def send_while_there(message: Any) -> None:
             with contextlib.suppress(OSError):
                 await send(message)
 
-        return await super().__call__(scope, receive, send_while_there)
+        metrics.count("sockets_opened", 1, self.door)
+        metrics.now_open("sockets", 1, self.door)
+        try:
+            return await super().__call__(scope, receive, send_while_there)
+        finally:
+            metrics.now_open("sockets", -1, self.door)
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels does it, but for a look at the database's connections in another thread, at each message: it

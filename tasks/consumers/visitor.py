@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 class Visitor(Socket):
     """One connection of a user: by the cookie of his browser, or by an access token."""
 
+    door = "live"
     user: User | None = None
     bearer: Bearer | None = None
     clock: asyncio.Task[None] | None = None

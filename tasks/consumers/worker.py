@@ -17,7 +17,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from accounts.services import note_use
-from firmlight import databases
+from firmlight import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.agreement import Agreement
@@ -30,7 +30,7 @@ from tasks.services import workers
 class WorkerConsumer(Presence):
     """From the handshake to the close."""
 
-    said_bye = False
+    door, said_bye = "worker", False
 
     async def connect(self) -> None:
         offered = protocol.SUBPROTOCOL in self.scope["subprotocols"]
@@ -131,6 +131,7 @@ class WorkerConsumer(Presence):
 
     async def on_result(self, frame: protocol.Result) -> None:
         if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
+            metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
             await self.tell(protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks))
         else:
             call = queue.complete(
@@ -143,6 +144,7 @@ class WorkerConsumer(Presence):
             )
             settled = await call
             if not settled.reason:
+                metrics.count("subtasks_completed", len(frame.subtasks))
                 statistics.note_done(queue.group_of(frame.lease), len(frame.subtasks))
             await self.settle(frame.lease, frame.subtasks, settled)
         await self.refill(frame.ready, frame.received)
@@ -158,6 +160,7 @@ class WorkerConsumer(Presence):
             seconds=frame.seconds,
         )
         settled = await call
+        metrics.count("subtasks_failed", 0 if settled.reason else 1)
         await self.settle(frame.lease, [frame.subtask], settled)
         if settled.streak:
             await self.suspend(f"{frame.error}: {frame.message}".rstrip(": "))

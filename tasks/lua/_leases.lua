@@ -179,11 +179,14 @@ local function count_losses(rec, t, list)
   return again
 end
 
+local requeued = 0  -- subtasks that wait again since this script began, because their lease was lost
+
 -- Lost subtasks are leased alone, from :again.
 local function put_behind(rec, t, list)
   local held, again = key('t', rec.task, 'held'), count_losses(rec, t, list)
   if redis.call('HLEN', held) > 0 then del_many(held, again) end
   each_chunk(again, function(...) redis.call('RPUSH', key('t', rec.task, 'again'), ...) end)
+  requeued = requeued + #again
 end
 
 -- Released subtasks go back to the front in their order: to :again those that were lost or failed before, or they

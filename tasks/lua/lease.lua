@@ -8,7 +8,7 @@
 --       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
 --       longest_ms (of a subtask that its owner agrees to; 0: any)
 -- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
---   matter when)}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
+--   matter when), subtasks requeued}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
@@ -26,7 +26,7 @@ local function granted_before()
 end
 
 local before = granted_before()
-if before then return {before, {}, {}, 0} end
+if before then return {before, {}, {}, 0, 0} end
 
 local reaped, complete = reap(2)
 local others = {}  -- kind -> workers online, as far as asked for
@@ -263,4 +263,4 @@ end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return {reply or {}, woken, complete, ask_again}
+return {reply or {}, woken, complete, ask_again, requeued}

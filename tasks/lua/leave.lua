@@ -1,7 +1,7 @@
 -- A connection is gone. Its leases are requeued at once (a loss), or given back as they were (it said goodbye), or,
 -- when it is the server that stops, left alone: the worker comes back for them.
 -- args: conn worker kinds (list) slots how ('lost' | 'released' | 'kept') losses_max memory_ms idle_ms
--- returns {{connections to wake}, {tasks to conclude}}
+-- returns {{connections to wake}, {tasks to conclude}, subtasks requeued}
 local slots = {}
 for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
@@ -9,7 +9,7 @@ for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn)
   each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
 end
-if a.how == 'kept' then return {{}, {}} end
+if a.how == 'kept' then return {{}, {}, 0} end
 local kinds, complete = {}, {}
 for _, id in ipairs(redis.call('SMEMBERS', key('c', a.conn))) do
   local rec = lease_of(id)
@@ -31,4 +31,4 @@ redis.call('DEL', key('c', a.conn))
 for _, kind in ipairs(a.kinds) do
   if has_work(kind) then kinds[kind] = math.max(kinds[kind] or 0, SOME) end
 end
-return {wake_all(kinds), complete}
+return {wake_all(kinds), complete, requeued}

@@ -6,6 +6,7 @@ event loop. One call concerns one group, whose keys are one cluster slot. `lua/_
 
 from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
 from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
+from tasks.queue.depth import depth, leases_open
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, lease, release
 from tasks.queue.pace import add_done, done_in
@@ -60,6 +61,7 @@ __all__ = [
     "close",
     "complete",
     "count_connect",
+    "depth",
     "done_in",
     "drop_group",
     "drop_input",
@@ -76,6 +78,7 @@ __all__ = [
     "keep_input",
     "lease",
     "leases_of",
+    "leases_open",
     "leave",
     "log",
     "may_ask",

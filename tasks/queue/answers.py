@@ -44,15 +44,16 @@ class Leased:
     wake: Conns = field(default_factory=list)  # for work of leases reaped on the way
     complete: list[str] = field(default_factory=list)
     ask_again_seconds: float = 0.0  # when a second copy of somebody's work may be wanted; 0: not in sight
+    requeued: int = 0  # subtasks of lost leases that wait again
 
 
 def read_leased(lease_id: str, reply: Any) -> Leased:
-    found, conns, complete, ask_again_ms = reply
+    found, conns, complete, ask_again_ms, requeued = reply
     granted = None
     if found:
         task, kind, max_ms, subtasks, payloads = found
         granted = Granted(lease_id, task.decode(), kind.decode(), max_ms / 1000, subtasks, payloads)
-    return Leased(granted, texts(conns), texts(complete), ask_again_ms / 1000)
+    return Leased(granted, texts(conns), texts(complete), ask_again_ms / 1000, requeued)
 
 
 @dataclass(frozen=True)
@@ -104,3 +105,4 @@ class Reaped:
     wake: Conns
     complete: list[str]
     more: bool  # others are overdue still: call again
+    requeued: int  # subtasks

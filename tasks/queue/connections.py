@@ -39,7 +39,7 @@ LOST, RELEASED, KEPT = "lost", "released", "kept"
 def leave(group: Id, *, worker: Id, conn: str, kinds: Sequence[str], slots: int, how: str) -> Call[Leased]:
     """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves them alone."""
     args = {"worker": str(worker), "conn": conn, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
-    return Call("leave", base_key(group), args, lambda r: Leased(None, texts(r[0]), texts(r[1])))
+    return Call("leave", base_key(group), args, lambda r: Leased(None, texts(r[0]), texts(r[1]), requeued=r[2]))
 
 
 def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:

@@ -13,7 +13,7 @@ from tasks.queue.standing import Outcome, Progress, read_outcome, read_progress
 def reap(group: Id) -> Call[Reaped]:
     """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many subtasks."""
     args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
-    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1"))
+    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1", r[4]))
 
 
 def outcome(group: Id, task: Id) -> Call[Outcome | None]:

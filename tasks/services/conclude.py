@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 
 from accounts.models import SUCCESS
+from firmlight import metrics
 from firmlight_client import kinds
 from tasks import events, queue, states
 from tasks.models import Task
@@ -118,6 +119,7 @@ def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
+        metrics.count("tasks_ended", 1, states.SUCCEEDED)
         close_task(task, "decided" if outcome.decided else "succeeded")
         without = f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
         tell_creator(task, "task_finished", SUCCESS, f"{task.title} is finished{without}.")

@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import ERROR
 from accounts.notifications import notify
+from firmlight import metrics
 from tasks import events, history, queue, states
 from tasks.models import (
     MESSAGE_MAX,
@@ -65,6 +66,7 @@ def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
     row = Task.objects.filter(pk=task.pk)
     moved = any(row.move(start, finish, **changes) for start in states.starts_of(finish))
     if moved:
+        metrics.count("tasks_ended", 1, finish)
         close_task(task, finish)
     return moved
 

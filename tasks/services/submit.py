@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from firmlight import metrics
 from firmlight.errors import Conflict, Forbidden, Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
@@ -77,6 +78,7 @@ def submit_task(
     patient = has_backlog(author)
     if not store(task, data):
         return same(Task.objects.get(pk=pk), membership, chosen)
+    metrics.count("tasks_submitted")
     events.split(task.pk, patient=patient)
     return task
 

@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from firmlight import metrics
 from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task
@@ -27,6 +28,7 @@ def _requeue_group(group: str) -> int:
     while True:
         reaped = queue.reap(group).now()
         total += reaped.leases
+        metrics.count("subtasks_requeued", reaped.requeued)
         if reaped.wake:
             events.tell(events.wake(reaped.wake, group))
         for task in reaped.complete:

@@ -192,6 +192,7 @@ PAGES = {
     "POST profile/tokens/": "login 200 200 200 200 200 login 200",
     "GET profile/tokens/<uuid:pk>/revoke/": "login 404 404 404 404 200 login 404",
     "POST profile/tokens/<uuid:pk>/revoke/": "login 404 404 404 404 302 login 404",
+    "GET metrics": "200 200 200 200 200 200 200 200",
     "GET readyz": "200 200 200 200 200 200 200 200",
     "GET register/": "200 200 200 200 200 200 200 200",
     "POST register/": "302 302 302 302 302 302 302 302",

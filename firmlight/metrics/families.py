@@ -1,0 +1,47 @@
+"""Every metric by name, with what it says. Labels take values from short lists of ours: never a name, an id, an address
+or a word of a user.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)  # seconds
+SLOW = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 300)
+
+
+@dataclass(frozen=True)
+class Family:
+    says: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()  # of a histogram, ascending
+
+
+COUNTERS = {
+    "tasks_submitted": Family("Tasks accepted."),
+    "tasks_ended": Family("Tasks that ended, by their final status.", ("status",)),
+    "leases": Family("Leases granted."),
+    "subtasks_leased": Family("Subtasks leased, second copies included."),
+    "subtasks_completed": Family("Subtasks whose result was accepted."),
+    "subtasks_failed": Family("Failed attempts at subtasks, as workers report them."),
+    "subtasks_requeued": Family("Subtasks that wait again because their lease was lost."),
+    "subtasks_refused": Family("Subtasks of results, failures and releases that were refused.", ("reason",)),
+    "sockets_opened": Family("Connections taken.", ("door",)),
+}
+HISTOGRAMS = {
+    "lease_seconds": Family("From a slot that asks for work to the lease on its way.", buckets=QUICK),
+    "job_seconds": Family("Celery jobs and how they ended.", ("job", "outcome"), SLOW),
+}
+OF_PROCESSES = {"sockets": Family("Connections open now.", ("door",))}
+GAUGES = {
+    "tasks": Family("Tasks that have not ended, by status.", ("status",)),
+    "tasks_left_out": Family("Tasks under way, too many, whose subtasks firmlight_subtasks leaves out."),
+    "subtasks": Family("Subtasks split and not done, of tasks under way.", ("state",)),
+    "leases_open": Family("Leases that are held now."),
+    "workers": Family("Workers heard of lately."),
+    "worker_slots": Family("What they can run at once, all together."),
+    "jobs_waiting": Family("Celery jobs that nobody has taken yet.", ("queue",)),
+    "beat_age_seconds": Family("Since the last sweep."),
+    "processes": Family("Processes that count here, by what they do.", ("role",)),
+    "build_info": Family("1, with the server's version.", ("version",)),
+}

@@ -1,0 +1,34 @@
+"""Celery's signals: how long each job took, how it ended, and that this process runs jobs."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from celery.signals import beat_init, task_postrun, task_prerun, worker_ready
+
+from firmlight import metrics
+
+_began: dict[str, float] = {}  # job id -> monotonic seconds; jobs run in several threads
+
+
+@task_prerun.connect
+def begin(task_id: str, **_: Any) -> None:
+    _began[task_id] = time.monotonic()
+
+
+@task_postrun.connect
+def end(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    began = _began.pop(task_id, None)
+    if began is not None:
+        metrics.observe("job_seconds", time.monotonic() - began, task.name, (state or "unknown").lower())
+
+
+@worker_ready.connect
+def be_jobs(**_: Any) -> None:
+    metrics.run_as("jobs")
+
+
+@beat_init.connect
+def be_beat(**_: Any) -> None:
+    metrics.run_as("beat")

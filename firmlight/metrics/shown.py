@@ -1,0 +1,133 @@
+"""The showing end: what Redis has summed, and how things stand now, as families of prometheus-client.
+
+A scrape asks the database three bounded questions and Redis six times, whatever the number of tasks that have ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from firmlight import redis
+from firmlight.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES, Family
+from firmlight.metrics.notes import BETWEEN, PROCESSES, ROLE, TOTALS, process_key
+from tasks import queue, statistics
+
+Samples = dict[tuple[str, ...], float]
+PREFIX = "firmlight_"
+QUEUES = ("short", "long", "bulk")
+
+
+class Shown(Collector):
+    def collect(self) -> Iterator[Metric]:
+        totals, processes = _totals(), _processes()
+        yield from (_counter(name, totals.get(name, {})) for name in COUNTERS)
+        yield from (_histogram(name, totals.get(name, {})) for name in HISTOGRAMS)
+        yield from (_gauge(name, family, _open(name, processes)) for name, family in OF_PROCESSES.items())
+        state = {**_state(), "processes": _roles(processes)}
+        yield from (_gauge(name, GAUGES[name], samples) for name, samples in state.items())
+
+
+def _totals() -> dict[str, Samples]:
+    """{name: {what follows the name in the field: sum}}."""
+    found: dict[str, Samples] = {}
+    raw: dict[bytes, bytes] = redis.connect().hgetall(TOTALS)  # type: ignore[assignment]
+    for key, amount in raw.items():
+        name, *rest = key.decode().split(BETWEEN)
+        found.setdefault(name, {})[tuple(rest)] = float(amount)
+    return found
+
+
+def _processes() -> list[dict[str, str]]:
+    """What each living process has open. Those that were killed have expired, and are forgotten."""
+    client = redis.connect()
+    ids: list[Any] = sorted(client.smembers(PROCESSES))
+    pipe = client.pipeline(transaction=False)
+    for one in ids:
+        pipe.hgetall(process_key(one.decode()))
+    rows = pipe.execute() if ids else []
+    if gone := [one for one, row in zip(ids, rows, strict=True) if not row]:
+        client.srem(PROCESSES, *gone)
+    return [{name.decode(): value.decode() for name, value in row.items()} for row in rows if row]
+
+
+def _open(name: str, processes: list[dict[str, str]]) -> Samples:
+    found: Samples = {}
+    for row in processes:
+        for key, number in row.items():
+            head, *labels = key.split(BETWEEN)
+            if head == name:
+                found[tuple(labels)] = found.get(tuple(labels), 0) + float(number)
+    return found
+
+
+def _roles(processes: list[dict[str, str]]) -> Samples:
+    found: Samples = {}
+    for row in processes:
+        found[(row[ROLE],)] = found.get((row[ROLE],), 0) + 1
+    return found
+
+
+def _state() -> dict[str, Samples]:
+    """How things stand now, from the database and the queue."""
+    live, under_way, left_out = statistics.tasks_now(settings.METRICS_TASKS_MAX)
+    waiting, leased = queue.depth(under_way)
+    workers, slots = statistics.capacity(timezone.now())
+    age = queue.tick_age_seconds()
+    return {
+        "tasks": {(status,): count for status, count in live.items()},
+        "tasks_left_out": {(): left_out},
+        "subtasks": {("waiting",): waiting, ("leased",): leased},
+        "leases_open": {(): queue.leases_open()},
+        "workers": {(): workers},
+        "worker_slots": {(): slots},
+        "jobs_waiting": {(name,): count for name, count in _jobs_waiting().items()},
+        "beat_age_seconds": {} if age is None else {(): age},
+        "build_info": {(settings.SERVER_VERSION,): 1},
+    }
+
+
+def _jobs_waiting() -> dict[str, int]:
+    """A queue of Celery's is a list of its name in the broker."""
+    if not settings.BROKER_URL.startswith(("redis://", "rediss://")):
+        return {}
+    pipe = redis.impatient(settings.BROKER_URL, settings.PROBE_SECONDS_MAX).pipeline(transaction=False)
+    for name in QUEUES:
+        pipe.llen(name)
+    return dict(zip(QUEUES, pipe.execute(), strict=True))
+
+
+def _counter(name: str, samples: Samples) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, COUNTERS[name].says, labels=COUNTERS[name].labels)
+    return _filled(family, COUNTERS[name], samples)
+
+
+def _gauge(name: str, says: Family, samples: Samples) -> Metric:
+    return _filled(GaugeMetricFamily(PREFIX + name, says.says, labels=says.labels), says, samples)
+
+
+def _filled(family: Any, says: Family, samples: Samples) -> Metric:
+    """With a 0 where there is no label and nothing was counted yet: a rate needs something to rise from."""
+    if not says.labels and family.type == "counter":
+        samples = {(): 0.0, **samples}
+    for labels, value in sorted(samples.items()):
+        family.add_metric(labels, value)
+    return family
+
+
+def _histogram(name: str, samples: Samples) -> Metric:
+    """Prometheus' buckets hold all up to their bound; ours hold what lies between two."""
+    says = HISTOGRAMS[name]
+    family = HistogramMetricFamily(PREFIX + name, says.says, labels=says.labels)
+    for labels in sorted({key[:-1] for key in samples} or ({()} if not says.labels else set())):
+        below, buckets = 0.0, []
+        for bound in [*(f"{bound:g}" for bound in says.buckets), "+Inf"]:
+            below += samples.get((*labels, f"le={bound}"), 0.0)
+            buckets.append((bound, below))
+        family.add_metric(labels, buckets, samples.get((*labels, "sum"), 0.0))
+    return family

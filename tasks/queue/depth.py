@@ -1,0 +1,31 @@
+"""How much there is, over all groups, for those who watch the server. Two round trips at most for each question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from firmlight import redis
+from tasks.queue.keys import GROUPS, Id, base_key, task_key, texts
+
+_OF_A_TASK = ("split", "leased", "done", "failed")
+
+
+def depth(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
+    """(waiting, leased) subtasks of these (group, task)."""
+    pipe = redis.connect().pipeline(transaction=False)
+    for group, task in tasks:
+        pipe.hmget(task_key(group, task, "").rstrip(":"), _OF_A_TASK)
+    waiting = leased = 0
+    for row in pipe.execute() if tasks else []:
+        split, held, done, failed = (int(number or 0) for number in row)
+        waiting, leased = waiting + max(split - held - done - failed, 0), leased + held
+    return waiting, leased
+
+
+def leases_open() -> int:
+    """Of every group that has tasks."""
+    groups = texts(redis.connect().smembers(GROUPS))  # type: ignore[arg-type]
+    pipe = redis.connect().pipeline(transaction=False)
+    for group in groups:
+        pipe.zcard(f"{base_key(group)}:leases")
+    return sum(pipe.execute()) if groups else 0
