@@ -7,10 +7,15 @@ request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes
 import os
 from typing import Any
 
+import django
 from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
+from firmlight import observers
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
+django.setup()
+observers.start()  # before the middleware is loaded, which they add to
 wsgi: Any = get_wsgi_application()  # to the stubs its response is no iterable of bytes; it is one
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first

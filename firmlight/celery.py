@@ -1,8 +1,10 @@
 """The Celery app. Queues: `short` (conclude, sweep), `long` and `bulk` (split, purge). No results are kept."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
 
@@ -10,4 +12,11 @@ app = Celery("firmlight")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
 
-from firmlight.metrics import jobs  # noqa: E402, F401  listens to Celery's signals
+from firmlight import context, observers  # noqa: E402, F401  listen to Celery's signals, as the next
+from firmlight.metrics import jobs  # noqa: E402, F401
+
+
+@celeryd_init.connect
+@beat_init.connect
+def observe(**_: Any) -> None:
+    observers.start()

@@ -28,7 +28,12 @@ SHARED: list[Any] = [
 
 def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The last processor before a line is written: passwords and tokens go, by the name or by the look of them."""
-    return {name: _hidden(name, value) for name, value in event.items()}
+    return without_secrets_in(event)
+
+
+def without_secrets_in(facts: MutableMapping[str, Any]) -> dict[str, Any]:
+    """The same as plain values, without what looks like a secret or is named like one."""
+    return {name: _hidden(name, value) for name, value in facts.items()}
 
 
 def _hidden(name: str, value: Any) -> Any:

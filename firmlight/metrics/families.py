@@ -30,6 +30,7 @@ COUNTERS = {
 }
 HISTOGRAMS = {
     "lease_seconds": Family("From a slot that asks for work to the lease on its way.", buckets=QUICK),
+    "http_seconds": Family("Answers to requests, pages and API.", ("method", "status"), QUICK),
     "job_seconds": Family("Celery jobs and how they ended.", ("job", "outcome"), SLOW),
 }
 OF_PROCESSES = {"sockets": Family("Connections open now.", ("door",))}

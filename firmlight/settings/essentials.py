@@ -25,5 +25,8 @@ HTTPS = PUBLIC_URL.startswith("https://")
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)  # ours: its word for the scheme and the client's address counts
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
-LOG_JSON = env.bool("LOG_JSON", False)
-LOGGING = logs.config(LOG_LEVEL, as_json=LOG_JSON)
+LOG_FORMAT = env.str("LOG_FORMAT", "console")
+if LOG_FORMAT not in ("console", "json"):
+    raise ImproperlyConfigured(f"LOG_FORMAT must be console or json, not {LOG_FORMAT!r}")
+LOG_REQUESTS = env.bool("LOG_REQUESTS", False)  # a line for each request and job
+LOGGING = logs.config(LOG_LEVEL, as_json=LOG_FORMAT == "json")

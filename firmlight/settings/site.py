@@ -44,6 +44,7 @@ INSTALLED_APPS = DATABASE.apps_for(
 MIGRATION_MODULES = {"axes": None, **DATABASE.migrations}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
     "firmlight.health.Probes",
+    "firmlight.context.RequestContext",
     "accounts.middleware.AddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

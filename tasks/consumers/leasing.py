@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 
+import structlog
 from channels.db import database_sync_to_async
 
 from firmlight import metrics
@@ -14,6 +15,8 @@ from tasks import events, queue
 from tasks.consumers import doors
 from tasks.consumers.line import Line
 from tasks.services import workers
+
+log = structlog.get_logger(__name__)
 
 
 class Leasing(Line):
@@ -114,6 +117,7 @@ class Leasing(Line):
 
     async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
         """Answer a result, failure or release, and pass on what follows from it."""
+        log.debug("settled", task=settled.task, lease=lease, subtasks=len(subtasks), refused=settled.reason)
         if settled.reason:
             metrics.count("subtasks_refused", len(subtasks), settled.reason)
             await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
@@ -136,6 +140,7 @@ class Leasing(Line):
 
 
 def _note_lease(granted: queue.Granted, seconds: float) -> None:
+    log.debug("leased", task=granted.task, lease=granted.lease, subtasks=len(granted.subtasks))
     metrics.count("leases")
     metrics.count("subtasks_leased", len(granted.subtasks))
     metrics.observe("lease_seconds", seconds)

@@ -11,6 +11,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
+from structlog.contextvars import bind_contextvars
 
 from firmlight import databases, metrics
 from firmlight_client import protocol
@@ -31,6 +32,7 @@ class Presence(Leasing):
         """Enter the worker and its duty; returns the leases it named that are still its own."""
         assert self.bearer
         self.worker = await database_sync_to_async(workers.enrol)(self.bearer.user, frame)
+        bind_contextvars(worker=self.me)
         await self.channel_layer.group_add(events.worker_topic(self.me), self.channel_name)
         self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
         kept = await self.adopt(frame.leases)

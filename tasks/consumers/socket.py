@@ -9,7 +9,7 @@ from typing import Any
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from firmlight import metrics
+from firmlight import context, metrics
 
 
 class Socket(AsyncWebsocketConsumer):
@@ -29,7 +29,8 @@ class Socket(AsyncWebsocketConsumer):
         metrics.count("sockets_opened", 1, self.door)
         metrics.now_open("sockets", 1, self.door)
         try:
-            return await super().__call__(scope, receive, send_while_there)
+            with context.connection(scope):
+                return await super().__call__(scope, receive, send_while_there)
         finally:
             metrics.now_open("sockets", -1, self.door)
 

@@ -12,6 +12,7 @@ import hashlib
 import time
 from typing import Any
 
+import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
@@ -25,6 +26,8 @@ from tasks.consumers import doors
 from tasks.consumers.presence import Presence
 from tasks.consumers.pulse import pulse
 from tasks.services import workers
+
+log = structlog.get_logger(__name__)
 
 
 class WorkerConsumer(Presence):
@@ -72,6 +75,7 @@ class WorkerConsumer(Presence):
                 self.clock.cancel()
         if self.worker is None:
             return
+        log.info("worker_gone", code=code, said_bye=self.said_bye)
         how = queue.RELEASED if self.said_bye else queue.KEPT if code == protocol.CLOSE_RESTARTING else queue.LOST
         with contextlib.suppress(RedisError):  # it is away: the leases end at their deadline
             await self.channel_layer.group_discard(events.worker_topic(self.me), self.channel_name)
@@ -113,6 +117,7 @@ class WorkerConsumer(Presence):
             refused_kinds=refused,
         )
         await self.tell(welcome)
+        log.info("worker_here", slots=self.worker.slots, groups=len(self.groups), kept=len(kept))
         await self.tell_suspension()
         return None
 

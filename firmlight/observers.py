@@ -1,0 +1,80 @@
+"""Sentry and OpenTelemetry, for those who have them: nothing of either is imported unless its setting is set."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from structlog.contextvars import get_contextvars
+
+from firmlight import logs
+
+NEEDED = {
+    "SENTRY_DSN": ("sentry_sdk", "sentry"),
+    "OTEL_EXPORTER_OTLP_ENDPOINT": ("opentelemetry.instrumentation.django", "opentelemetry"),
+}
+"""Setting -> the module it needs, and the extra that brings it."""
+
+
+def check(setting: str, value: str) -> str:
+    """The value. Raises ImproperlyConfigured where it is set and what it needs is not installed."""
+    module, extra = NEEDED[setting]
+    if value and not _is_there(module):
+        raise ImproperlyConfigured(f"{setting} is set, but {module} is not installed: pip install 'firmlight[{extra}]'")
+    return value
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent of it is missing
+        return False
+
+
+def start() -> None:
+    """Once in each process, before Django loads its middleware."""
+    if settings.SENTRY_DSN:
+        _start_sentry()
+    if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+        _start_opentelemetry()
+
+
+def _start_sentry() -> None:
+    import sentry_sdk
+
+    sentry_sdk.init(
+        dsn=settings.SENTRY_DSN,
+        release=f"firmlight@{settings.SERVER_VERSION}",
+        send_default_pii=False,
+        include_local_variables=False,  # they hold whatever people sent
+        max_request_body_size="never",
+        before_send=_scrubbed,
+        before_breadcrumb=lambda crumb, hint: logs.without_secrets_in(crumb),
+    )
+
+
+def _scrubbed(event: Any, hint: Any) -> Any:
+    """Without secrets, and with the ids that the log has too."""
+    ids = {name: str(value) for name, value in get_contextvars().items()}
+    return logs.without_secrets_in({**event, "tags": {**event.get("tags", {}), **ids}})
+
+
+def _start_opentelemetry() -> None:
+    """The exporter and the resource read the rest of OTEL_… from the environment by themselves."""
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.celery import CeleryInstrumentor
+    from opentelemetry.instrumentation.django import DjangoInstrumentor
+    from opentelemetry.instrumentation.redis import RedisInstrumentor
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    about = Resource.create({"service.version": settings.SERVER_VERSION, "service.name": settings.OTEL_SERVICE_NAME})
+    provider = TracerProvider(resource=about)
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    for instrumentor in (DjangoInstrumentor(), CeleryInstrumentor(), RedisInstrumentor()):
+        instrumentor.instrument()
