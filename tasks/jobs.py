@@ -52,3 +52,9 @@ def purge() -> None:
 def fold() -> None:
     """Every ten minutes: what is older than RETENTION_DAYS becomes tallies, some at a time."""
     retention.fold()
+
+
+@shared_task(name="tasks.answer", acks_late=True, ignore_result=True)
+def answer(word: str) -> None:
+    """`manage.py doctor` asks whether jobs are taken from a queue."""
+    queue.answer(word)

@@ -1,4 +1,7 @@
-"""Django's part of a start: the settings read, the checks made, the database migrated, the static files laid out.
+"""Django's part of a start: the settings read, the checks made, the database migrated, the files laid out.
+
+`python -m firmlight.embedded.prepare` does all of it, with `database` or `files` that half: an image lays out the
+static files and the client's wheel when it is built, and migrates when it is started.
 
 One process for all, because importing Django takes longer than the rest. It ends with 1 after one line on
 standard error, the last it prints, when something is wrong.
@@ -8,7 +11,10 @@ import hashlib
 import os
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+PARTS = ("database", "files")
 
 
 def main() -> int:
@@ -18,23 +24,33 @@ def main() -> int:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
     try:
-        _prepare()
+        _prepare(sys.argv[1:] or PARTS)
     except (ImproperlyConfigured, CommandError, DatabaseError, ValueError, OSError) as error:
         sys.stderr.write(f"{_one_line(error)}\n")
         return 1
     return 0
 
 
-def _prepare() -> None:
+def _prepare(parts: Sequence[str]) -> None:
+    """Raises ValueError for a part that there is none of."""
     import django
+
+    if unknown := set(parts) - set(PARTS):
+        raise ValueError(f"prepare {' and '.join(PARTS)}, not {min(unknown)}")
+    django.setup()
+    if "database" in parts:
+        _prepare_database()
+    if "files" in parts:
+        _collect_static()
+        _build_client()
+
+
+def _prepare_database() -> None:
     from django.core.management import call_command
 
-    django.setup()
     call_command("check", verbosity=0)
     _reach_database()
     call_command("migrate", interactive=False, verbosity=0, skip_checks=True)
-    _collect_static()
-    _build_client()
 
 
 def _reach_database() -> None:

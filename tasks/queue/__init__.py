@@ -36,7 +36,7 @@ from tasks.queue.storage import (
     take_failed_input,
     tasks_with_state,
 )
-from tasks.queue.ticks import note_tick, tick_age_seconds
+from tasks.queue.ticks import answer, note_tick, tick_age_seconds, was_answered
 from tasks.queue.whole import close, mend, outcome, pause, progress, reap, resume, undecide
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "Work",
     "add_done",
     "adopt",
+    "answer",
     "at_work",
     "beat",
     "close",
@@ -107,4 +108,5 @@ __all__ = [
     "tick_age_seconds",
     "undecide",
     "wake_another",
+    "was_answered",
 ]
