@@ -13,6 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from firmlight import parts
 from firmlight.embedded import environment, orphans, ports, redis_server
 from firmlight.embedded.home import Home
 from firmlight.embedded.problem import Problem
@@ -22,11 +23,6 @@ from firmlight.embedded.supervision import BASE, Part, Supervisor, last_line
 READY_SECONDS_MAX = 120.0
 PREPARE_SECONDS_MAX = 300.0
 LOOK_SECONDS = 2.0
-GRACE_SECONDS = 3
-# A ping now and then keeps routers from forgetting the connection. The pong waits behind whatever is under way: 8 MiB
-# take 256 s on a line of 32 KiB/s. Work does not wait for it: a worker that is not heard of loses its leases.
-WS_PING_SECONDS, WS_PONG_SECONDS_MAX = 20, 300
-FRAME_BYTES_MAX = 16 * 2**20
 
 
 class System:
@@ -145,25 +141,15 @@ class System:
         return [Part("redis", [program.path, str(file)], first=True)], {"REDIS_URL": url}
 
     def _parts(self) -> list[Part]:
-        web = [
-            *("uvicorn", "firmlight.asgi:application", "--host", self.host, "--port", str(self.port)),
-            *("--lifespan", "off", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
-            *("--timeout-graceful-shutdown", str(GRACE_SECONDS)),
-            *("--ws-per-message-deflate", "false", "--ws-max-size", str(FRAME_BYTES_MAX)),
-            *("--ws-ping-interval", str(WS_PING_SECONDS), "--ws-ping-timeout", str(WS_PONG_SECONDS_MAX)),
-        ]
-        level = self.environment.get("LOG_LEVEL", "INFO")
-        worker = ["celery", "-A", "firmlight", "worker", "--loglevel", level]
-        quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-        beat = ["celery", "-A", "firmlight", "beat", "--loglevel", level, "--pidfile="]
-        return [
-            _python("web", web),
-            _python("jobs-short", [*worker, "-Q", "short", "-n", "short@%h", "-P", "threads", "-c", "2", *quiet]),
-            _python("jobs-long", [*worker, "-Q", "long,bulk", "-n", "long@%h", "-P", "threads", "-c", "2", *quiet]),
-            # Its own handler of SIGTERM writes to the database, and hangs when it interrupts just that. It has
-            # nothing to tidy up: what is due is in the database.
-            _python("beat", beat, signal="KILL"),
-        ]
+        return [self._part(name) for name in parts.NAMES]
+
+    def _part(self, name: str) -> Part:
+        """Beat's own handler of SIGTERM writes to the database, and hangs when it interrupts just that. It has nothing
+        to tidy up: what is due is in the database.
+        """
+        place = {"HOST": self.host, "PORT": str(self.port)}
+        words = parts.arguments(name, {**self.environment, **place})
+        return Part(name, [sys.executable, "-m", *words], signal="KILL" if name == "beat" else "TERM")
 
     def _begin_prepare(self) -> None:
         with self._prepare_log.open("wb") as log:
@@ -225,10 +211,6 @@ class System:
         with _client(broker) as client:
             waiting = sum(entry["cmd"] == "brpop" for entry in client.client_list())
         return waiting >= sum(part.name.startswith("jobs") for part in self._supervisor.parts)
-
-
-def _python(name: str, module: list[str], signal: str = "TERM") -> Part:
-    return Part(name, [sys.executable, "-m", *module], signal=signal)
 
 
 def _client(url: str) -> redis.Redis:

@@ -1,0 +1,68 @@
+"""The server's processes, each started as `python -m firmlight.parts NAME`: the same words for `make run`, the
+containers, systemd and a Procfile.
+
+The process becomes what it starts, so that signals reach it. HOST and PORT say where web listens, JOBS_THREADS how many
+jobs a process runs at once, WEB_STOP_SECONDS how long a stopping web waits for requests under way.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+# A ping now and then keeps routers from forgetting the connection. The pong waits behind whatever is under way: 8 MiB
+# take 256 s on a line of 32 KiB/s. Work does not wait for it: a worker that is not heard of loses its leases.
+WS_PING_SECONDS, WS_PONG_SECONDS_MAX = 20, 300
+FRAME_BYTES_MAX = 16 * 2**20
+QUEUES = {"jobs-short": "short", "jobs-long": "long,bulk"}
+NAMES = ("web", *QUEUES, "beat")
+
+
+def arguments(name: str, env: Mapping[str, str]) -> list[str]:
+    """What comes after `python -m`. Raises ValueError for a part that there is none of."""
+    if name == "web":
+        return _web(env)
+    if name in QUEUES:
+        return _jobs(name, env)
+    if name == "beat":
+        return ["celery", "-A", "firmlight", "beat", "--loglevel", _level(env), "--pidfile="]
+    raise ValueError(f"the parts are {', '.join(NAMES)}, not {name!r}")
+
+
+def _web(env: Mapping[str, str]) -> list[str]:
+    return [
+        *("uvicorn", "firmlight.asgi:application"),
+        *("--host", env.get("HOST", "127.0.0.1"), "--port", env.get("PORT", "8000")),
+        *("--lifespan", "off", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
+        *("--timeout-graceful-shutdown", env.get("WEB_STOP_SECONDS", "3")),
+        *("--ws-per-message-deflate", "false", "--ws-max-size", str(FRAME_BYTES_MAX)),
+        *("--ws-ping-interval", str(WS_PING_SECONDS), "--ws-ping-timeout", str(WS_PONG_SECONDS_MAX)),
+    ]
+
+
+def _jobs(name: str, env: Mapping[str, str]) -> list[str]:
+    """Long jobs have a process of their own: none of them may hold up the sweep."""
+    return [
+        *("celery", "-A", "firmlight", "worker", "--loglevel", _level(env)),
+        *("-Q", QUEUES[name], "-n", f"{name.removeprefix('jobs-')}@%h"),
+        *("-P", "threads", "-c", env.get("JOBS_THREADS", "2")),
+        *("--without-gossip", "--without-mingle", "--without-heartbeat"),
+    ]
+
+
+def _level(env: Mapping[str, str]) -> str:
+    return env.get("LOG_LEVEL", "INFO")
+
+
+def main() -> None:
+    try:
+        (name,) = sys.argv[1:]
+        words = arguments(name, os.environ)
+    except ValueError:
+        sys.exit(f"usage: python -m firmlight.parts {'|'.join(NAMES)}")
+    os.execv(sys.executable, [sys.executable, "-m", *words])  # noqa: S606  no shell is wanted
+
+
+if __name__ == "__main__":
+    main()
