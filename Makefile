@@ -54,7 +54,9 @@ lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the ne
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
 	  -o requirements-databases.txt pyproject.toml client/pyproject.toml
-	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-databases.txt -o requirements-dev.txt \
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra sentry --extra opentelemetry \
+	  -c requirements-databases.txt -o requirements-observers.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-observers.txt -o requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
 
 clean:  ## remove what was installed and cached; var/ stays

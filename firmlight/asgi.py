@@ -4,6 +4,7 @@ Our views and middleware are blocking code. Django's own ASGI handler would chan
 request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes to a pool of threads through WSGI.
 """
 
+import asyncio
 import os
 from typing import Any
 
@@ -28,4 +29,15 @@ from tasks.routing import websocket_urlpatterns  # noqa: E402
 metrics.run_as("web")
 kinds.installed()  # reads their modules now, not on the event loop at the first hello
 http = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS)
-application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(websocket_urlpatterns)})
+
+
+async def lifespan(scope: Any, receive: Any, send: Any) -> None:
+    """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is written before."""
+    while (await receive())["type"] == "lifespan.startup":
+        await send({"type": "lifespan.startup.complete"})
+    await asyncio.to_thread(metrics.end)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+websocket = URLRouter(websocket_urlpatterns)
+application = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,7 +35,8 @@ def _is_there(module: str) -> bool:
 
 
 def start() -> None:
-    """Once in each process, before Django loads its middleware."""
+    """Once in each process, before Django loads its middleware. Warnings become lines of the log, too."""
+    logging.captureWarnings(True)
     if settings.SENTRY_DSN:
         _start_sentry()
     if settings.OTEL_EXPORTER_OTLP_ENDPOINT:

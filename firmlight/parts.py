@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 # A ping now and then keeps routers from forgetting the connection. The pong waits behind whatever is under way: 8 MiB
 # take 256 s on a line of 32 KiB/s. Work does not wait for it: a worker that is not heard of loses its leases.
 WS_PING_SECONDS, WS_PONG_SECONDS_MAX = 20, 300
 FRAME_BYTES_MAX = 16 * 2**20
+UVICORN_LOG = Path(__file__).with_name("uvicorn.json")  # nothing of its own: its lines go the way of all others
 QUEUES = {"jobs-short": "short", "jobs-long": "long,bulk"}
 NAMES = ("web", *QUEUES, "beat")
 
@@ -26,7 +28,7 @@ def arguments(name: str, env: Mapping[str, str]) -> list[str]:
     if name in QUEUES:
         return _jobs(name, env)
     if name == "beat":
-        return ["celery", "-A", "firmlight", "beat", "--loglevel", _level(env), "--pidfile="]
+        return ["celery", "--quiet", "-A", "firmlight", "beat", "--loglevel", _level(env), "--pidfile="]
     raise ValueError(f"the parts are {', '.join(NAMES)}, not {name!r}")
 
 
@@ -34,7 +36,8 @@ def _web(env: Mapping[str, str]) -> list[str]:
     return [
         *("uvicorn", "firmlight.asgi:application"),
         *("--host", env.get("HOST", "127.0.0.1"), "--port", env.get("PORT", "8000")),
-        *("--lifespan", "off", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
+        *("--log-config", str(UVICORN_LOG)),
+        *("--lifespan", "on", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
         *("--timeout-graceful-shutdown", env.get("WEB_STOP_SECONDS", "3")),
         *("--ws-per-message-deflate", "false", "--ws-max-size", str(FRAME_BYTES_MAX)),
         *("--ws-ping-interval", str(WS_PING_SECONDS), "--ws-ping-timeout", str(WS_PONG_SECONDS_MAX)),
@@ -44,7 +47,7 @@ def _web(env: Mapping[str, str]) -> list[str]:
 def _jobs(name: str, env: Mapping[str, str]) -> list[str]:
     """Long jobs have a process of their own: none of them may hold up the sweep."""
     return [
-        *("celery", "-A", "firmlight", "worker", "--loglevel", _level(env)),
+        *("celery", "--quiet", "-A", "firmlight", "worker", "--loglevel", _level(env)),
         *("-Q", QUEUES[name], "-n", f"{name.removeprefix('jobs-')}@%h"),
         *("-P", "threads", "-c", env.get("JOBS_THREADS", "2")),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),

@@ -33,6 +33,7 @@ LONGEST_FIRST = (
     "tests/embedded/test_system",
     "tests/embedded/test_demo",
     "tests/system/",
+    "tests/deploy/",
     "tests/doors/",
     "tests/embedded/",
     "tests/client/",

@@ -5,6 +5,6 @@ nobody's work waits for that. So several web and jobs processes sum correctly, a
 web process can be asked. What a killed process had not written yet, a few seconds, is not counted.
 """
 
-from firmlight.metrics.notes import count, now_open, observe, run_as, write
+from firmlight.metrics.notes import count, end, now_open, observe, run_as, write
 
-__all__ = ["count", "now_open", "observe", "run_as", "write"]
+__all__ = ["count", "end", "now_open", "observe", "run_as", "write"]

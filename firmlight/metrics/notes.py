@@ -124,11 +124,11 @@ def process_key(process: str) -> str:
 
 
 @atexit.register
-def _end() -> None:
+def end() -> None:
     """The last sums, and this process is there no more. A Redis that went first is no news then."""
-    _notes.ended.set()
-    if _notes.writer is None:
+    if _notes.writer is None or _notes.ended.is_set():
         return
+    _notes.ended.set()
     try:
         _send(_notes.totals, {ROLE: _notes.role})
         redis.impatient(settings.REDIS_URL, WRITE_SECONDS_MAX).delete(process_key(_notes.id))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
+from collections.abc import Mapping
 from typing import Any, Self
 from uuid import uuid4
 
@@ -17,8 +18,8 @@ TLS = ssl.create_default_context()  # reading the world's certificates takes eac
 class Lab:
     """Three people who share a group; `api[i]` is the logged-in client of person i."""
 
-    def __init__(self, url: str) -> None:
-        self.url, mark = url, uuid4().hex[:10]
+    def __init__(self, url: str, headers: Mapping[str, str] | None = None) -> None:
+        self.url, self.headers, mark = url, dict(headers or {}), uuid4().hex[:10]
         self.names = [f"{name}-{mark}" for name in ("ada", "ben", "cleo")]
         self.access: list[str] = []
         self.api = [self._register(name) for name in self.names]
@@ -33,7 +34,7 @@ class Lab:
             client.close()
 
     def _register(self, name: str) -> httpx.Client:
-        client = httpx.Client(base_url=f"{self.url}/api/", timeout=30, verify=TLS)
+        client = httpx.Client(base_url=f"{self.url}/api/", timeout=30, verify=TLS, headers=self.headers)
         body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
         answer = client.post("auth/register/", json=body)
         assert answer.status_code == 201, answer.text

@@ -1,0 +1,47 @@
+"""Print the settings of a new installation: .env.example with the server's name filled in and every secret made anew.
+
+    python3 deploy/new_env.py firmlight.example [--postgres] > deploy/.env
+
+Python's standard library is all it needs. Keep the file: another SECRET_KEY logs everybody out, another password locks
+the server out of its database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import secrets
+import sys
+from pathlib import Path
+
+EXAMPLE = Path(__file__).with_name(".env.example")
+SAMPLE = "firmlight.example"
+PLACEHOLDER = re.compile(r"change-me(?:-[a-z]+)?")
+
+
+def fill(text: str, name: str, *, postgres: bool = False) -> str:
+    """The same placeholder is the same secret everywhere: 256 random bits that need no quoting in an address."""
+    made: dict[str, str] = {}
+    if postgres:
+        text = text.replace("COMPOSE_PROFILES=mongo", "COMPOSE_PROFILES=postgres")
+        text = re.sub(r"^DATABASE_URL=mongodb", "#~ DATABASE_URL=mongodb", text, flags=re.MULTILINE)
+        text = re.sub(r"^#~ DATABASE_URL=postgres", "DATABASE_URL=postgres", text, flags=re.MULTILINE)
+    lines = [line if line.startswith("# ") else _fill_line(line, name, made) for line in text.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def _fill_line(line: str, name: str, made: dict[str, str]) -> str:
+    line = line.replace(SAMPLE, name)
+    return PLACEHOLDER.sub(lambda found: made.setdefault(found[0], secrets.token_hex(32)), line)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Print the settings of a new installation.")
+    parser.add_argument("name", help="under which people reach it, as firmlight.example")
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of MongoDB")
+    asked = parser.parse_args()
+    sys.stdout.write(fill(EXAMPLE.read_text(), asked.name, postgres=asked.postgres))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.deploy import files
+from tests.deploy.running import Running, tree
+from tests.support.databases import fresh
+from tests.support.patient import until
+
+PARTS = ("web", "jobs", "jobs-long", "beat")
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory):
+    """A folder with `app`, `static` and `client` as they lie in the image: laid out as the Dockerfile does it."""
+    folder = tmp_path_factory.mktemp("image")
+    (folder / "app").mkdir()
+    files.lay_out(folder / "app")
+    return folder
+
+
+@pytest.fixture(scope="module", params=["compose", "Procfile"])
+def running(request, image, tmp_path_factory):
+    """Every part as this file starts it, with a database of its own; `commands` says how."""
+    environment = files.new_environment()
+    environment.pop("DATABASE_URL")
+    with fresh() as database:
+        made = Running(tmp_path_factory.mktemp("running"), environment | database)
+        (made.app).symlink_to(image / "app", target_is_directory=True)
+        made.services = files.compose(environment)["services"]
+        made.commands = commands(request.param, made.services)
+        try:
+            yield start(made)
+        finally:
+            made.end()
+
+
+def commands(which, services):
+    """{part: command}, and `prepare`, which comes before."""
+    if which == "Procfile":
+        found = files.procfile()
+        return {name: found[name] for name in PARTS} | {"prepare": found["release"]}
+    return {name: services[name]["command"] for name in PARTS} | {"prepare": services["migrate"]["command"]}
+
+
+def start(made):
+    made.start_redis(made.services["redis"]["command"])
+    lay_out = made.run(["python", "-m", "firmlight.embedded.prepare", "files"])  # as the image's build does
+    assert lay_out.returncode == 0, lay_out.stderr
+    made.before = {name: tree(made.folder / name) for name in ("static", "client")} | {"app": tree(made.app)}
+    prepared = made.run(made.commands["prepare"])
+    assert prepared.returncode == 0, prepared.stderr
+    for name in PARTS:
+        made.start(name, made.commands[name])
+    until(made.is_ready, seconds=60)
+    return made
+
+
+@pytest.fixture
+def health(running):
+    """The image's HEALTHCHECK, run beside web."""
+    (rest,) = (rest for word, rest in files.dockerfile() if word == "HEALTHCHECK")
+    return json.loads(rest.partition("CMD ")[2])
