@@ -111,8 +111,10 @@ def test_a_channel_layer_that_is_away_is_named(ready, settings):
 
 
 def test_what_is_not_migrated_is_named(db):
-    MigrationRecorder(connection).record_unapplied("tasks", "0002_failures_and_limits")
+    applied = MigrationRecorder(connection)
+    applied.record_unapplied("tasks", "0002_failures_and_limits")
     finding = readiness.check("migrations")
+    applied.record_applied("tasks", "0002_failures_and_limits")  # not every database takes it back with the test
     assert not finding.ok
     assert finding.what.startswith("1 not applied, tasks.0002_failures_and_limits")
 
