@@ -53,7 +53,7 @@ def start(made):
     prepared = made.run(made.commands["prepare"])
     assert prepared.returncode == 0, prepared.stderr
     for name in PARTS:
-        made.start(name, made.commands[name])
+        made.start_shut(name, made.commands[name])
     until(made.is_ready, seconds=60)
     return made
 

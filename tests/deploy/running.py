@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+# The command behind it sees a file system in which only the folders named can be written, as in a container with a
+# read-only root.
+SHUT = """
+for folder in "$1" "$2"; do mount --bind "$folder" "$folder"; done
+mount -o remount,bind,ro / && shift 2 && exec "$@"
+"""
+
+
+def can_shut() -> bool:
+    """It takes root, on Linux."""
+    words = ["unshare", "--mount", "true"]
+    return shutil.which("unshare") is not None and subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
 
 
 class Running:
@@ -58,6 +73,12 @@ class Running:
     def run(self, command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
         env = {**self.environment, **more}
         return subprocess.run(command, env=env, cwd=self.app, capture_output=True, text=True, timeout=120)
+
+    def start_shut(self, name: str, command: Sequence[str]) -> None:
+        """On a read-only root, if that can be made here."""
+        folders = [str(self.folder / "tmp"), str(self.folder / "home")]
+        shut = ["unshare", "--mount", "--propagation", "private", "sh", "-c", SHUT, "sh", *folders]
+        self.start(name, [*shut, *command] if can_shut() else command)
 
     def start(self, name: str, command: Sequence[str], **more: str) -> None:
         with self.log(name).open("ab") as log:

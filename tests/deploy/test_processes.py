@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import signal
+from pathlib import Path
 
 import httpx
 import pytest
 import redis
 
-from tests.deploy.running import NAME, THROUGH_PROXY, lines_with, seconds_of, tree
+from tests.deploy.running import NAME, THROUGH_PROXY, can_shut, lines_with, seconds_of, tree
 from tests.support.patient import until
 from tests.support.scrape import Scrape
 from tests.system.lab import Lab
@@ -102,7 +103,11 @@ def test_the_doctor_has_nothing_to_mend_but_what_is_not_there(running):
 
 
 def test_nothing_is_written_but_to_the_temporary_folder(running):
-    """So the root file system can be read-only. Home holds the worker's own folder."""
+    """Where this machine lets us, the root file system was read-only all the while. Home holds the worker's folder."""
+    if can_shut():
+        pid = running.processes["web"].pid
+        root = Path(f"/proc/{pid}/mounts").read_text().split(" / ")[1].split()[1]
+        assert root.split(",")[0] == "ro"
     assert {name: tree(running.folder / name) for name in running.before} == running.before
     assert {path.name for path in (running.folder / "home").iterdir()} == {"firmlight"}
 
