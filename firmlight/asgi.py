@@ -23,12 +23,13 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps m
 from django.conf import settings  # noqa: E402
 
 from firmlight import metrics  # noqa: E402
+from firmlight.busy import Door  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 metrics.run_as("web")
 kinds.installed()  # reads their modules now, not on the event loop at the first hello
-http = WSGIMiddleware(wsgi, workers=settings.WEB_THREADS)
+http = Door(WSGIMiddleware(wsgi, workers=settings.WEB_THREADS), settings.WEB_REQUESTS_MAX, settings.BUSY_RETRY_SECONDS)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -39,5 +40,5 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-websocket = URLRouter(websocket_urlpatterns)
+websocket = Door(URLRouter(websocket_urlpatterns), settings.WEB_SOCKETS_MAX, settings.BUSY_RETRY_SECONDS)
 application = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})

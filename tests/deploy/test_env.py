@@ -31,7 +31,7 @@ def assignments():
 def settings_read():
     """Every name that firmlight/settings reads from the environment."""
     source = "".join(path.read_text() for path in (files.ROOT / "firmlight" / "settings").glob("*.py"))
-    return set(re.findall(r'(?:number|whole|env\.\w+)\(\s*"([A-Z_]+)"', source))
+    return set(re.findall(r'(?:number|whole|beside|env\.\w+)\(\s*"([A-Z_]+)"', source))
 
 
 def test_every_setting_is_there_and_nothing_else():
