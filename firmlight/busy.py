@@ -21,7 +21,9 @@ ALWAYS = ("/healthz", "/readyz", "/metrics")  # who asks how it is gets an answe
 
 
 class Door:
-    """At most `most` at a time go through to `app`; others hear "busy, try again in `retry_seconds` s": 503, or the close code 1013."""
+    """At most `most` at a time go through to `app`; others hear "busy" and when to try again: 503, or the close code
+    1013.
+    """
 
     def __init__(self, app: App, most: int, retry_seconds: int) -> None:
         self.app, self.most, self.retry_seconds, self.inside = app, most, retry_seconds, 0

@@ -71,8 +71,8 @@ def test_a_request_too_many_is_turned_away_at_once_and_probes_never_are(url: str
 def _closed_with(address: str) -> tuple[int, str]:
     """How the server ends a connection on which it says nothing; (0, "") if it lets it be."""
     with connect(address) as line:
-        line.send("here")
         try:
+            line.send("here")
             return (0, "") if line.recv(5) else (-1, "")
         except ConnectionClosed as closed:
             assert closed.rcvd
