@@ -63,7 +63,13 @@ def connect() -> redis.Redis:
 @cache
 def impatient(url: str, seconds: float) -> redis.Redis:
     """A client for those who only look: no answer in so many seconds is an answer, too."""
-    waits = {"socket_timeout": seconds, "socket_connect_timeout": seconds, "retry": Retry(NoBackoff(), 0)}
+    waits: dict[str, Any] = {
+        "socket_timeout": seconds,
+        "socket_connect_timeout": seconds,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    if is_cluster(url):
+        return cast(redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **waits))
     return redis.Redis.from_url(url, **waits)
 
 

@@ -45,7 +45,7 @@ def redis_servers() -> Iterator[Finding]:
     servers: dict[str, tuple[str, str]] = {}
     for name in ("REDIS_URL", "BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"):
         url = getattr(settings, name)
-        if url.startswith(("redis://", "rediss://", "unix://")):
+        if url.startswith(("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")):
             servers.setdefault(_server(url), (name, url))
     for name, url in servers.values():
         yield from _redis(name, url)
@@ -57,6 +57,10 @@ def _server(url: str) -> str:
 
 
 def _redis(name: str, url: str) -> Iterator[Finding]:
+    if redis.is_cluster(url):
+        what = "a cluster: see on each node that it keeps what it is given"
+        yield Finding(name, NOTE, what, "appendonly yes, appendfsync always, maxmemory-policy noeviction")
+        return
     try:
         facts: dict[str, Any] = redis.impatient(url, SECONDS_MAX).info()
     except library.RedisError as error:
