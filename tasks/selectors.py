@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from firmlight import databases
 from groups.models import Group
 from groups.selectors import group_ids_of
 from tasks import queue, states
@@ -28,12 +29,12 @@ def tasks_visible_to(user: User) -> QuerySet[Task]:
 
 def task_list_of(user: User) -> QuerySet[Task]:
     """The same, to list them. Two queries: over a join a database misjudges how many there will be, and reads all."""
-    return Task.objects.filter(group__in=group_ids_of(user.pk)).select_related("creator")
+    return databases.related(Task.objects.filter(group__in=group_ids_of(user.pk)), "creator")
 
 
 def tasks_of(group: UUID) -> QuerySet[Task]:
     """Every task of the group, with its creator. Whether the caller may know is for him to check."""
-    return Task.objects.filter(group=group).select_related("creator")
+    return databases.related(Task.objects.filter(group=group), "creator")
 
 
 def members_named(group: UUID) -> list[str]:

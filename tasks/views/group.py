@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
+from firmlight import databases
 from firmlight.web import PageRequest, rows, show, signed_in
 from firmlight_client import kinds
 from groups.selectors import membership_or_not_found
@@ -51,7 +52,7 @@ def mine(request: PageRequest) -> HttpResponse:
 
 def _tasks(request: PageRequest, tasks: QuerySet[Task]) -> dict[str, Any]:
     """Those that fit what is asked for, and what can be asked for."""
-    page = rows(request, TaskFilter(request.GET, tasks.select_related("group", "creator")).qs)
+    page = rows(request, TaskFilter(request.GET, databases.related(tasks, "group")).qs)
     return {
         "page": page,
         "tasks": task_rows(list(page)),

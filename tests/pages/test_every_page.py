@@ -15,8 +15,9 @@ from groups import services as groups
 from groups.models import Membership
 from tasks.models import Task
 from tests.pages.conftest import read
+from tests.support.databases import queries_max
 
-QUERIES_MAX = 10
+QUERIES_MAX = queries_max(10, joins=2)
 FOR_ALL = ("downloads", "home", "login", "register", "forgotten", "password-sent", "docs", "about", "privacy", "terms")
 FOR_MEMBERS = (
     "device", "get-worker", "my-tasks", "workers",

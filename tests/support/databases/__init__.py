@@ -31,6 +31,11 @@ def fresh() -> Iterator[dict[str, str]]:
         yield {"DATABASE_URL": beside}
 
 
+def queries_max(most: int, *, joins: int) -> int:
+    """How many queries a long list may take: on MongoDB each of its joins is one more (`databases.related`)."""
+    return most + joins if settings.DATABASE_URL.startswith("mongodb") else most
+
+
 def url_of(url: str, name: str) -> str:
     """The address of the database `name` on the server of this one."""
     parts = urlsplit(url)
