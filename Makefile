@@ -10,7 +10,7 @@ LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-hea
 	--generate-hashes
 SERVER := firmlight accounts groups tasks benchmarks
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-pages screenshots lock clean
+.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-load bench-pages screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -43,6 +43,9 @@ chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
+
+bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/benchmarks-load.md
+	@$(BIN)/python -m benchmarks.load
 
 bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/benchmarks-pages.md
 	@$(BIN)/python -m tests.support.databases postgres $(BIN)/python -m benchmarks.pages

@@ -1,18 +1,18 @@
-"""`python -m benchmarks.load`: one web process with thousands of workers on it, and what it costs.
-
-Real sockets on loopback, the swarm in this process; it takes its share of the same cores.
-"""
+"""`make bench-load`: one web process with thousands of workers on it, and what it costs; writes the page."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import resource
 import signal
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -23,6 +23,13 @@ from benchmarks.swarm import Swarm
 
 IDLE, ACTIVE, SUBTASKS = 5000, 200, 100_000
 WATCH_SECONDS = 20.0
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks-load.md"
+PREFACE = f"""# Thousands of workers on one web process
+
+Written by `make bench-load`: {IDLE:,} workers of one slot connect to one web process of the embedded system (SQLite,
+Redis with `appendfsync always`); {ACTIVE} of them ask for work, the others beat every 5 s. Real sockets on loopback.
+The swarm speaks the protocol and computes nothing; it runs on the same cores as the server, which are the limit here.
+"""
 UNLIMITED = {"WORKER_CONNECTS_PER_MINUTE_MAX": "1000000"}  # all come with one token
 
 
@@ -110,8 +117,12 @@ def main() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # web inherits it: one descriptor for each end
     with lab(**UNLIMITED) as running:
-        for what, figure in asyncio.run(measured(running)):
-            sys.stdout.write(f"{what:<50} {figure}\n")
+        rows = asyncio.run(measured(running))
+    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+    lines = [f"| {what} | {figure} |" for what, figure in [("What", "Figure"), ("---", "---"), *rows]]
+    made = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}."
+    PAGE.write_text("\n".join([PREFACE, made, "", *lines, ""]))
+    sys.stdout.write(PAGE.read_text())
 
 
 if __name__ == "__main__":

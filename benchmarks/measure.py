@@ -17,6 +17,8 @@ from benchmarks.hand import HandWorker
 from benchmarks.lab import Lab, WorkerProcess
 from firmlight_client.api import Task
 from firmlight_client.executor import FirmlightExecutor
+from tests.support import faults
+from tests.support.patient import until
 
 ROUNDS = 5
 
@@ -62,6 +64,18 @@ def latency(lab: Lab, tasks: int = 200) -> list[float]:
     for _ in range(10):
         echo(lab, 1)
     return [seconds_of(lambda: echo(lab, 1)) for _ in range(tasks)]
+
+
+def startup(lab: Lab, part: str, rounds: int = 3) -> list[float]:
+    """Seconds from the start of one part of a running system until all of it is ready again."""
+    found = []
+    for _ in range(rounds):
+        lab.system.stop_part(part)
+        began = time.monotonic()
+        lab.system.start_part(part)
+        until(lambda: faults.is_whole(lab.system))
+        found.append(time.monotonic() - began)
+    return found
 
 
 def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:

@@ -19,7 +19,8 @@ this one may have been busy, so read ratios and medians, not single times. The p
 Celery split, WebSocket leases to {workers}, aggregation, and the result in the client's hands.
 Redis writes with `appendfsync always` for all of them.
 
-How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md).
+How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md). What thousands of
+workers cost: [benchmarks-load.md](benchmarks-load.md).
 """
 
 Row = tuple[str, str, str]
@@ -58,6 +59,8 @@ def collect() -> list[Row]:
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
         rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))
         rows += idle_rows(measure.idle(running))
+        for part in ("web", "jobs-short", "jobs-long", "beat"):
+            rows += time_rows(f"Start of {part}, until all is ready", measure.startup(running, part))
     return rows + page_rows() + failure_rows()
 
 
