@@ -39,8 +39,8 @@ after the other.
 PART = """## {database}
 
 `seed_demo --size {size}`: {rows}; the largest group has {members:,} members and {tasks:,} tasks.
-{date}, {machine}, {rounds} requests of each after {warm} to warm up. Load average meanwhile, others' work included:
-{load:.1f}.
+{date}, {machine}, {rounds} requests of each after {warm} to warm up.
+Load average meanwhile, others' work included: {load:.1f}.
 **{within} of {all} have a p95 of at most {limit:.0f} ms.**{note}
 
 | Address | median, ms | p95, ms |
