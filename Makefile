@@ -26,9 +26,9 @@ run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
-TEST = $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+TEST = $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
-# Half of a test's time is waiting for leases to end and processes to start: three at a time keep two cores busy.
+# Half of a test's time is waiting for leases to end and processes to start: four at a time keep two cores busy.
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
 	@$(TEST)
 
@@ -38,8 +38,8 @@ test-postgres: setup-dev  ## the same on a private PostgreSQL that lives as long
 test-mongo: setup-dev  ## the same on a MongoDB-compatible server (needs root and Debian, or a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
-chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: of each process)
-	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
+chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: one of each process)
+	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} CHAOS_COPIES=$${CHAOS_COPIES:-2} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run

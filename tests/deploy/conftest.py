@@ -21,27 +21,24 @@ def image(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", params=["compose", "Procfile"])
-def running(request, image, tmp_path_factory):
-    """Every part as this file starts it, with a database of its own; `commands` says how."""
+@pytest.fixture(scope="module")
+def running(image, tmp_path_factory):
+    """Every part as the compose file starts it, with a database of its own."""
     environment = files.new_environment()
     environment.pop("DATABASE_URL")
     with fresh() as database:
         made = Running(tmp_path_factory.mktemp("running"), environment | database)
         (made.app).symlink_to(image / "app", target_is_directory=True)
         made.services = files.compose(environment)["services"]
-        made.commands = commands(request.param, made.services)
+        made.commands = commands(made.services)
         try:
             yield start(made)
         finally:
             made.end()
 
 
-def commands(which, services):
+def commands(services):
     """{part: command}, and `prepare`, which comes before."""
-    if which == "Procfile":
-        found = files.procfile()
-        return {name: found[name] for name in PARTS} | {"prepare": found["release"]}
     return {name: services[name]["command"] for name in PARTS} | {"prepare": services["migrate"]["command"]}
 
 

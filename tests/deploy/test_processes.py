@@ -13,6 +13,7 @@ import httpx
 import pytest
 import redis
 
+from tests.deploy import files
 from tests.deploy.running import NAME, THROUGH_PROXY, can_shut, lines_with, seconds_of, tree
 from tests.support.patient import until
 from tests.support.scrape import Scrape
@@ -42,6 +43,14 @@ def test_a_task_goes_all_the_way(running, lab, worker):
     assert lab.wait(task)["status"] == "succeeded", running.log("worker").read_text()[-2000:]
     assert lab.result(task)["factors"] == [["1000003", 1], ["1000033", 1]]
     running.task = task
+
+
+def test_a_procfile_starts_the_same(running):
+    """`release` lays out the files, too, which an image brings along: it takes no other word."""
+    procfile = files.procfile()
+    assert procfile.pop("release") == running.commands["prepare"][:-1]
+    assert procfile == {name: running.commands[name] for name in procfile}
+    assert procfile.keys() | {"prepare"} == running.commands.keys()
 
 
 def test_every_line_of_every_log_is_json(running):

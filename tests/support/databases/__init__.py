@@ -61,7 +61,8 @@ def _on_mongo(url: str, name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        with MongoClient(url) as client:
+        client: MongoClient[Any] = MongoClient(url)
+        with client:
             client.drop_database(name)
 
 
