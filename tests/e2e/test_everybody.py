@@ -113,7 +113,7 @@ def test_a_task_is_submitted_watched_and_cancelled_by_keyboard_alone(open_page: 
     expect(page.get_by_role("dialog")).to_be_hidden()
     press_until(page, "a[href$='/cancel/']")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.get_by_role("dialog").get_by_text("Keep it running")).to_be_focused()
     press_until(page, "dialog button")
     page.keyboard.press("Enter")
     expect(page.locator("#task-head .badge")).to_have_text("Cancelled")
