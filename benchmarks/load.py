@@ -70,7 +70,7 @@ class Load:
         await asyncio.sleep(2)
         self.swarm.waits.clear()
         self.swarm.results.clear()
-        began = time.monotonic()
+        began = self.swarm.since = time.monotonic()
         result = await asyncio.to_thread(self.run_task)
         seconds = time.monotonic() - began
         if result["values"] != list(range(SUBTASKS)):

@@ -31,6 +31,7 @@ class Swarm:
     workers: list[Worker] = field(default_factory=list)
     here: set[Worker] = field(default_factory=set)
     closes: list[int] = field(default_factory=list)
+    since: float = 0.0  # of those who asked before, nobody counts how long they wait
     waits: list[float] = field(default_factory=list)  # seconds from asking for work to a lease
     results: list[float] = field(default_factory=list)  # seconds from a result to its answer
     news: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -140,7 +141,8 @@ class Worker:
     def hear(self, frame: Any) -> Iterator[protocol.Frame]:
         """What it says to that."""
         if isinstance(frame, protocol.Lease):
-            self.swarm.waits.append(time.monotonic() - self.asked_at)
+            if self.asked_at >= self.swarm.since:
+                self.swarm.waits.append(time.monotonic() - self.asked_at)
             self.held = [frame.lease]
             yield self.result(frame.lease, frame.subtasks)
         elif isinstance(frame, protocol.Accepted):
