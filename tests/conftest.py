@@ -14,6 +14,7 @@ from accounts import services as accounts
 from accounts.models import Notification, User
 from firmlight.embedded.system import System
 from firmlight.metrics import notes
+from firmlight_client import told
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
@@ -154,3 +155,10 @@ def scrape(db: None) -> Callable[..., Scrape]:
         return Scrape(answer.content.decode())
 
     return read
+
+
+@pytest.fixture
+def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients do not ask in between: what comes was pushed."""
+    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
+    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)

@@ -7,7 +7,7 @@ import contextlib
 import sys
 import time
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -43,7 +43,9 @@ class Sample:
 
     async def time(self, kind: kinds.Kind) -> str:
         """How fast it does its own example, in words."""
-        payloads = [msgspec.msgpack.encode(each) for each in islice(kind.split(_example(kind)), SAMPLE_SUBTASKS)]
+        payloads = [
+            msgspec.msgpack.encode(each) for each in islice(kind.split(kind.load(kinds.example(kind))), SAMPLE_SUBTASKS)
+        ]
         self.slot.start(wire.Run(1, kind.name, payloads, [], PARTIAL_BYTES_MAX), SAMPLE_SECONDS_MAX)
         done, seconds = 0, 0.0
         while not isinstance(event := await self.next(SAMPLE_SECONDS_MAX), wire.Finished | Death):
@@ -55,12 +57,6 @@ class Sample:
             await self.next(SLOT_SECONDS_MAX)
             return f"its example {event.error}: {event.message}"
         return f"{count(done, 'subtask')} of its example in {seconds * 1000:.3g} ms"
-
-
-def _example(kind: kinds.Kind) -> Any:
-    """Params made of the examples in its own schema. Raises LookupError."""
-    schema = kinds.params_schema(kind)
-    return kind.load({name: schema["properties"][name]["examples"][0] for name in schema.get("required", [])})
 
 
 async def look() -> list[Finding]:
@@ -105,5 +101,5 @@ async def _speed(sample: Sample, kind: kinds.Kind, public: bool) -> Finding:
         return Finding("kind", FINE, label + "needs the network, not tried")
     try:
         return Finding("kind", FINE, label + await sample.time(kind))
-    except (LookupError, kinds.ParamsError):
+    except kinds.ParamsError:
         return Finding("kind", FINE, label + "has no example to try")

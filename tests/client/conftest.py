@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from firmlight_client.api import Client
+from tests.client.web_peer import WebPeer
 from tests.client.worker_peer import Peer, WorkerProcess
 
 ODD_KINDS = Path(__file__).parent / "odd_kinds"
@@ -20,6 +22,18 @@ def _surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("FIRMLIGHT_HOME", str(tmp_path / "home"))
     for name in ("FIRMLIGHT_URL", "FIRMLIGHT_TOKEN"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def web() -> Iterator[WebPeer]:
+    with WebPeer() as web:
+        yield web
+
+
+@pytest.fixture
+def client(web: WebPeer) -> Iterator[Client]:
+    with Client.login(web.url, "alice", "right") as client:
+        yield client
 
 
 @pytest.fixture

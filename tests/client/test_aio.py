@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from firmlight_client import AsyncClient, errors, told
+from firmlight_client import AsyncClient, errors
 from tests.client.web_peer import WebPeer
-
-
-@pytest.fixture
-def web() -> Iterator[WebPeer]:
-    with WebPeer() as web:
-        yield web
 
 
 @pytest_asyncio.fixture
 async def client(web: WebPeer) -> AsyncIterator[AsyncClient]:
     async with await AsyncClient.login(web.url, "alice", "right") as client:
         yield client
-
-
-@pytest.fixture
-def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No asking in between: what comes was pushed."""
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 async def later(seconds: float, deed: object, *args: object) -> None:

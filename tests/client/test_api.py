@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,31 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmlight_client import api, errors, told
+from firmlight_client import api, errors
 from firmlight_client.api import Client
 from firmlight_client.tokens import FileTokens, Login, LoginFile
 from tests.client.web_peer import WebPeer
 
 BIG = 10**40 + 1
-
-
-@pytest.fixture
-def web() -> Iterator[WebPeer]:
-    with WebPeer() as web:
-        yield web
-
-
-@pytest.fixture
-def client(web: WebPeer) -> Iterator[Client]:
-    with Client.login(web.url, "alice", "right") as client:
-        yield client
-
-
-@pytest.fixture
-def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No asking in between: what comes was pushed."""
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 def later(seconds: float, deed: object, *args: object) -> None:

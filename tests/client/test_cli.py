@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 import webbrowser
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,6 @@ from tests.client.web_peer import WebPeer
 from tests.support.cli import firmlight
 
 BIG = 10**40 + 1
-
-
-@pytest.fixture
-def web() -> Iterator[WebPeer]:
-    with WebPeer() as web:
-        yield web
 
 
 def firmlight_process(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:

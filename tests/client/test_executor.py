@@ -10,22 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmlight_client import Client, FirmlightExecutor, ParamsError, errors, kinds, told
+from firmlight_client import Client, FirmlightExecutor, ParamsError, errors, kinds
 from firmlight_client.executor import can_pack
 from firmlight_client.local import run_here
 from tests.client.web_peer import WebPeer
-
-
-@pytest.fixture
-def web() -> Iterator[WebPeer]:
-    with WebPeer() as web:
-        yield web
-
-
-@pytest.fixture
-def client(web: WebPeer) -> Iterator[Client]:
-    with Client.login(web.url, "alice", "right") as client:
-        yield client
 
 
 @pytest.fixture
@@ -53,12 +41,6 @@ def factored(kind: str, params: Any) -> Any:
     found = run_here(kinds.get(kind), kinds.get(kind).load(params))
     lucky = [row for row in found.get("results", []) if row[1]["number"] != "13"]
     return {"results": lucky} if "results" in found else found
-
-
-@pytest.fixture
-def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 @pytest.mark.usefixtures("only_push")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,12 +18,6 @@ Do = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "FIRST_WAIT_SECONDS", 0.01)
-
-
-@pytest.fixture
-def web() -> Iterator[WebPeer]:
-    with WebPeer() as web:
-        yield web
 
 
 @pytest.fixture(params=["blocking", "asyncio"])

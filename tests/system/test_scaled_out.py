@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client import Client, told
+from firmlight_client import Client
 from tests.support import faults
 from tests.support.databases import fresh
 from tests.support.proxy import Proxy
@@ -22,12 +22,6 @@ def scaled(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterat
     folder = tmp_path_factory.mktemp("scaled")
     with fresh() as database, ScaledOut(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
         yield running
-
-
-@pytest.fixture
-def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 @pytest.mark.usefixtures("only_push")

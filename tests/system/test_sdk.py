@@ -10,19 +10,12 @@ from typing import Any
 
 import pytest
 
-from firmlight_client import AsyncClient, Client, FirmlightExecutor, told
+from firmlight_client import AsyncClient, Client, FirmlightExecutor
 from tests.system.lab import PASSWORD, Lab
 from tests.system.test_main_job import client, start_worker
 
 __all__ = ("client", "start_worker")  # fixtures
 Start = Callable[..., Any]
-
-
-@pytest.fixture
-def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No asking in between: what comes was pushed."""
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
 
 
 @pytest.mark.usefixtures("only_push")

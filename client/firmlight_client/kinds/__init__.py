@@ -179,6 +179,13 @@ def carried(value: Any) -> Any:
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
+def example(kind: Kind) -> dict[str, Any]:
+    """The required params by the examples of the kind's own schema; without those that have none."""
+    schema = params_schema(kind)
+    given = {name: schema["properties"][name].get("examples") for name in schema.get("required", [])}
+    return {name: examples[0] for name, examples in given.items() if examples}
+
+
 def params_schema(kind: Kind) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec allows it."""
     (schema,), components = msgspec.json.schema_components([kind.Params], ref_template="#/$defs/{name}")

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from firmlight_client.kinds import CALLS, Kind, ParamsError
+from firmlight_client.kinds import CALLS, Kind, ParamsError, example
 
 CALLS_MAX = 10_000
 
@@ -54,7 +54,7 @@ def calls_of(kind: Kind) -> Kind:
         description=f"The params of each call of {kind.name}.",
         min_length=1,
         max_length=CALLS_MAX,
-        examples=[[_example(kind)]],
+        examples=[[example(kind)]],
     )
     row = list[kind.Params]  # type: ignore[name-defined]  # known when it runs
     params = msgspec.defstruct("CallsParams", [("calls", Annotated[row, described])], forbid_unknown_fields=True)
@@ -62,11 +62,6 @@ def calls_of(kind: Kind) -> Kind:
     limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}
     made: Kind = type(f"{type(kind).__name__}Calls", (Calls,), {**facts, **limits, "Params": params})()
     return made
-
-
-def _example(kind: Kind) -> dict[str, Any]:
-    fields = msgspec.json.schema(kind.Params)["$defs"][kind.Params.__name__]["properties"]
-    return {name: field["examples"][0] for name, field in fields.items() if field.get("examples")}
 
 
 def _of_call(error: ParamsError) -> ParamsError:
