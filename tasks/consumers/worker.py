@@ -175,6 +175,7 @@ class WorkerConsumer(Presence):
     async def on_release(self, frame: protocol.Release) -> None:
         call = queue.release(frame.lease, worker=self.me, subtasks=frame.subtasks)
         await self.settle(frame.lease, frame.subtasks, await call)
+        await self.lease_all()  # what it held may have been all that its owner agreed to
 
     async def on_bye(self, frame: protocol.Bye) -> None:
         self.said_bye = True
@@ -190,6 +191,7 @@ class WorkerConsumer(Presence):
 
     async def leases_cancelled(self, message: dict[str, Any]) -> None:
         await self.tell(protocol.Cancel(leases=message["leases"], reason=message["reason"]))
+        await self.lease_all()  # a slot may be free already that had to wait for their end
 
     async def worker_changed(self, message: dict[str, Any]) -> None:
         if self.worker:
