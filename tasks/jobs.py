@@ -5,6 +5,7 @@ from celery import shared_task
 from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
 from accounts.services import purge_device_requests, purge_sessions
+from firmlight import redis_log
 from tasks import queue
 from tasks.services import conclude as concluding
 from tasks.services import retention
@@ -28,6 +29,7 @@ def sweep() -> None:
     """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
     sweeping.requeue_expired()
     sweeping.fail_overdue()
+    redis_log.renew()
     queue.note_tick()
 
 

@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from firmlight import parts
+from firmlight import parts, redis_log
 from firmlight.embedded import environment, orphans, ports, redis_server
 from firmlight.embedded.home import Home
 from firmlight.embedded.problem import Problem
@@ -129,6 +129,8 @@ class System:
         self._begin_prepare()
         self._supervisor.start(self.environment)
         self._wait(self._redis_answers, "Redis does not answer")
+        if own:
+            self._wait(self._redis_log_is_new, "Redis does not write its append-only file anew")
         self._end_prepare()
         self._supervisor.start_parts()
         self._wait(self._web_answers, "web does not answer")
@@ -196,6 +198,10 @@ class System:
             if "REDIS_URL" in self.given:
                 raise Problem(f"REDIS_URL cannot be used: {error}") from None
             return False
+
+    def _redis_log_is_new(self) -> bool:
+        with _client(self.redis_url) as client:
+            return redis_log.is_new(client)
 
     def _web_answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):

@@ -9,9 +9,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from firmlight import redis_log
 from firmlight.embedded import Problem, ports, redis_server
 from firmlight.embedded.home import Home
 from firmlight.embedded.redis_server import Program
+from firmlight.redis import connect
 
 
 @pytest.fixture
@@ -54,6 +56,40 @@ def test_what_was_accepted_survives_a_sigkill(start):
     process.wait()
     client, _ = start()
     assert client.get("accepted") == b"yes"
+
+
+TORN = b"*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET\r\n$4\r\ntorn\r\n$1\r\n1\r\n*3\r\n$3\r\nSE"
+
+
+def test_a_transaction_that_a_power_cut_tore_is_not_carried_out_later(start, home):
+    """Neither at the next start nor, joined with what came behind it, at the one after."""
+    _, process = start()
+    process.kill()
+    process.wait()
+    (log,) = (home.redis / "appendonlydir").glob("*.incr.aof")
+    with log.open("ab") as file:
+        file.write(TORN)
+    client, process = start()
+    while not redis_log.is_new(client):
+        time.sleep(0.02)
+    client.pipeline(transaction=True).set("later", "yes").execute()
+    process.kill()
+    process.wait()
+    client, _ = start()
+    assert client.mget("torn", "later") == [None, b"yes"]
+
+
+def test_its_file_is_written_anew_once_a_start(start):
+    client, _ = start()
+    while not redis_log.is_new(client):
+        time.sleep(0.02)
+    assert redis_log.is_new(client)
+    assert client.info("persistence")["aof_rewrites"] == 1
+
+
+def test_a_server_that_keeps_no_such_file_is_left_alone(db):
+    redis_log.renew()
+    assert connect().info("persistence")["aof_rewrites"] == 0
 
 
 def test_it_is_durable_and_forgets_nothing(start):

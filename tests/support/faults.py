@@ -46,12 +46,22 @@ def is_whole(system: System) -> bool:
 def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
     """Stop Redis, cut off the end of its append-only file, start it. Returns how many bytes it lost.
 
-    Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not whole.
+    Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not whole. It must live
+    until the sweep has had it write its file anew (see `firmlight.redis_log`).
     """
     system.stop_part("redis")
     lost = cut_tail(system, bytes_lost)
     system.start_part("redis")
+    until(lambda: log_is_new(system))
     return lost
+
+
+def log_is_new(system: System) -> bool:
+    try:
+        with redis.Redis.from_url(system.redis_url) as client:
+            return client.info("persistence")["aof_last_rewrite_time_sec"] >= 0
+    except redis.RedisError:
+        return False
 
 
 def log_of_writes(system: System) -> Path:

@@ -68,6 +68,32 @@ def test_a_group_gets_no_more_slots_than_were_agreed_to(lab: Lab, peer: Connect)
     assert worker.hears_nothing(0.5)
 
 
+def test_a_slot_that_had_to_wait_for_the_end_of_a_lease_is_filled_when_it_is_given_back(
+    lab: Lab, peer: Connect
+) -> None:
+    """As at the end of a task that was decided: the result comes first, then what was left of the lease."""
+    lab.submit(count=2)
+    worker = peer(slots=2, consent={protocol.ALL_GROUPS: Consent(slots=1)})
+    worker.ready(2)
+    lease = worker.expect(protocol.Lease)
+    assert worker.hears_nothing(0.5)
+    worker.send(protocol.Release(lease=lease.lease, subtasks=lease.subtasks))
+    assert worker.expect(protocol.Accepted)
+    assert worker.expect(protocol.Lease, seconds=1)
+
+
+def test_a_slot_that_had_to_wait_is_filled_when_the_task_is_cancelled(lab: Lab, peer: Connect) -> None:
+    first = lab.submit(count=1)
+    worker = peer(slots=2, consent={protocol.ALL_GROUPS: Consent(slots=1)})
+    worker.ready(2)
+    assert worker.expect(protocol.Lease).task == first
+    other = lab.submit(count=1)
+    assert worker.hears_nothing(0.5)
+    lab.api[0].post(f"tasks/{first}/cancel/")
+    assert worker.expect(protocol.Cancel)
+    assert worker.expect(protocol.Lease, seconds=1).task == other
+
+
 def test_who_may_not_take_long_subtasks_does_not_keep_them_from_others(lab: Lab, peer: Connect) -> None:
     short = peer("short", consent={protocol.ALL_GROUPS: Consent(subtask_seconds_max=0.5)})
     other = peer("tower", person=2)

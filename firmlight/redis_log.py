@@ -1,0 +1,41 @@
+"""A Redis that was started writes its append-only file anew before anybody relies on it.
+
+After a power cut the file may end amid a transaction. Redis drops that one, but leaves its beginning in the file and
+writes on behind it: the next start but one carries it out after all, joined with what came later, and results that
+nobody was told of count. Valkey mended it in August 2026 (https://github.com/valkey-io/valkey/pull/4342); a file
+that is written anew has nothing of it, whatever the version.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+import redis
+from redis.exceptions import ResponseError
+
+from firmlight.redis import connect
+
+NEVER = -1  # what Redis says of the duration of a rewrite that was not
+
+
+def is_new(server: redis.Redis) -> bool:
+    """Whether this server has written its file anew since it was started; if not, it is asked to. Raises RedisError."""
+    facts = server.info("persistence")
+    if not facts["aof_enabled"] or facts["aof_last_rewrite_time_sec"] != NEVER:
+        return True
+    if not facts["aof_rewrite_in_progress"] and not facts["aof_rewrite_scheduled"]:
+        server.bgrewriteaof()
+    return False
+
+
+def renew() -> None:
+    """Ask each server of the queue that was started lately. Where others keep Redis we may not be allowed to."""
+    for server in _servers(connect()):
+        with contextlib.suppress(ResponseError):
+            is_new(server)
+
+
+def _servers(client: redis.Redis) -> list[redis.Redis]:
+    if isinstance(client, redis.RedisCluster):
+        return [client.get_redis_connection(node) for node in client.get_primaries()]
+    return [client]
