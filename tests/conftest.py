@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from _pytest.nodeid import NodeId
 from django.db import connections
 from django.test import Client, override_settings
 from rest_framework.test import APIClient
+from xdist.scheduler import LoadScopeScheduling
 
 from accounts import services as accounts
 from accounts.models import Notification, User
@@ -18,6 +22,7 @@ from firmlight_client import told
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
+from tests.support import prepared
 from tests.support.databases import fresh
 from tests.support.scrape import Scrape
 from tests.support.systems import SHORT
@@ -27,10 +32,10 @@ PASSWORD = "correct-horse-battery"
 
 # Whoever is dealt the longest file last keeps everybody waiting.
 LONGEST_FIRST = (
-    "tests/chaos/test_chaos",
-    "tests/failover/test_server",
-    "tests/e2e/",
     "tests/failover/",
+    "tests/e2e/",
+    "tests/chaos/test_chaos",
+    "tests/system/test_scaled_out",
     "tests/embedded/test_system",
     "tests/embedded/test_demo",
     "tests/system/",
@@ -41,18 +46,42 @@ LONGEST_FIRST = (
     "tests/moderation/",
 )
 
+# What runs in one test process, one after the other, because it shares a whole system there; all else goes by file.
+TOGETHER = {"tests/failover/": "failover", "tests/e2e/": "people", "tests/system/": "people"}
+ALONE = ("tests/system/test_scaled_out", "tests/system/test_access")  # they start one of their own
+
+
+class ByGroup(LoadScopeScheduling):
+    """pytest-xdist's own `loadgroup` does nothing with pytest 9.2."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if not nodeid.startswith(ALONE):
+            for start, group in TOGETHER.items():
+                if nodeid.startswith(start):
+                    return group
+        return nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByGroup(config, log)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """schemathesis gives all its tests one id, and of those pytest-xdist would run one."""
+    if not item.nodeid.endswith(item.name):
+        item._id = NodeId.parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With --no-loadscope-reorder pytest-xdist deals the files out in this order."""
+    """With --no-loadscope-reorder pytest-xdist deals the groups out in this order."""
 
     def rank(item: pytest.Item) -> int:
         return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
-    for item in items:
-        if not item.nodeid.endswith(item.name):  # schemathesis gives all its tests one id, and xdist runs one of an id
-            item._nodeid = f"{item.nodeid.rpartition('::')[0]}::{item.name}"
+    twice = [test for test, times in Counter(item.nodeid for item in items).items() if times > 1]
+    assert not twice, f"tests of the same id, of which one would be run: {twice[:3]}"
 
 
 @pytest.fixture(scope="session")
@@ -79,9 +108,9 @@ def _settings_for_tests() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def static_root(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One place for the static files of all systems of a test process: laying them out takes two seconds."""
-    return str(tmp_path_factory.mktemp("static"))
+def static_root() -> str:
+    """One place for the static files of all systems: laying them out takes two seconds."""
+    return str(prepared.static_root())
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +120,7 @@ def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterat
     Whoever breaks something of it leaves it whole.
     """
     folder = tmp_path_factory.mktemp("system")
-    with fresh() as database, System(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
+    with fresh(folder) as database, System(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
         yield running
 
 

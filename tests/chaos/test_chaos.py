@@ -43,7 +43,8 @@ SETTINGS = SHORT | {
 def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path, static_root: str) -> None:
     options = asked.read()
     Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}")
-    with fresh() as database, Site("127.0.0.1", PAGES).running() as site:
+    (tmp_path / "var").mkdir()
+    with fresh(tmp_path / "var") as database, Site("127.0.0.1", PAGES).running() as site:
         made = System if options.copies == 1 else ScaledOut
         system = made(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
         with system, Proxy(*ports_of(system)) as door, PatientLab(door.url) as lab:

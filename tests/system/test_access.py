@@ -45,7 +45,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Pa
         "LOG_LEVEL": "WARNING",
     }
     env["EMAIL_URL"] = f"filemail:///{letters}"
-    with fresh() as database, System(tmp_path_factory.mktemp("slow"), env=env | database) as running:
+    folder = tmp_path_factory.mktemp("slow")
+    with fresh(folder) as database, System(folder, env=env | database) as running:
         yield running
 
 

@@ -20,7 +20,7 @@ from tests.system.lab import PASSWORD, Lab
 @pytest.fixture(scope="module")
 def scaled(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[ScaledOut]:
     folder = tmp_path_factory.mktemp("scaled")
-    with fresh() as database, ScaledOut(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
+    with fresh(folder) as database, ScaledOut(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
         yield running
 
 

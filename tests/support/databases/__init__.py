@@ -9,21 +9,27 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 from django.conf import settings
 
+from tests.support import prepared
+
 
 @contextlib.contextmanager
-def fresh() -> Iterator[dict[str, str]]:
+def fresh(var: Path | None = None) -> Iterator[dict[str, str]]:
     """The environment of a system of its own: an empty database beside that of the tests, gone afterwards.
 
-    On SQLite it is empty: a system makes its file in its folder by itself.
+    On SQLite the environment is empty: a system has its file in its folder. If that is named here, as `var`, the file
+    lies there already, with all tables.
     """
     url, name = settings.DATABASE_URL, f"firmlight_{uuid4().hex[:12]}"
     if url.startswith("sqlite:"):
+        if var:
+            prepared.lay_database(var)
         yield {}
         return
     beside = url_of(url, name)
