@@ -10,6 +10,9 @@ LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-hea
 	--generate-hashes
 SERVER := firmlight accounts groups tasks benchmarks
 
+# Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-load bench-pages screenshots lock clean
 .DEFAULT_GOAL := help
 
