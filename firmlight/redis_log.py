@@ -9,6 +9,8 @@ that is written anew has nothing of it, whatever the version.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from typing import Any
 
 import redis
 from redis.exceptions import ResponseError
@@ -21,11 +23,19 @@ NEVER = -1  # what Redis says of the duration of a rewrite that was not
 def is_new(server: redis.Redis) -> bool:
     """Whether this server has written its file anew since it was started; if not, it is asked to. Raises RedisError."""
     facts = server.info("persistence")
-    if not facts["aof_enabled"] or facts["aof_last_rewrite_time_sec"] != NEVER:
-        return True
-    if not facts["aof_rewrite_in_progress"] and not facts["aof_rewrite_scheduled"]:
+    new = is_told_new(facts)
+    if not new and not is_under_way(facts):
         server.bgrewriteaof()
-    return False
+    return new
+
+
+def is_told_new(facts: Mapping[str, Any]) -> bool:
+    """By what INFO says; a server that keeps no such file has nothing to write anew."""
+    return not facts["aof_enabled"] or facts["aof_last_rewrite_time_sec"] != NEVER
+
+
+def is_under_way(facts: Mapping[str, Any]) -> bool:
+    return bool(facts["aof_rewrite_in_progress"] or facts["aof_rewrite_scheduled"])
 
 
 def renew() -> None:

@@ -47,7 +47,12 @@ LONGEST_FIRST = (
 )
 
 # What runs in one test process, one after the other, because it shares a whole system there; all else goes by file.
-TOGETHER = {"tests/failover/": "failover", "tests/e2e/": "people", "tests/system/": "people"}
+TOGETHER = {
+    "tests/failover/": "failover",
+    "tests/storage/test_backup": "failover",
+    "tests/e2e/": "people",
+    "tests/system/": "people",
+}
 ALONE = ("tests/system/test_scaled_out", "tests/system/test_access")  # they start one of their own
 
 

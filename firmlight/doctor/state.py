@@ -11,7 +11,7 @@ import redis as library
 from django.conf import settings
 from django.db import connection
 
-from firmlight import readiness, redis
+from firmlight import readiness, redis, redis_log
 from firmlight.doctor.finding import MEND, NOTE, OK, Finding
 from firmlight.embedded.redis_server import OLDEST
 
@@ -102,6 +102,7 @@ def _keeps(name: str, url: str, facts: dict[str, Any]) -> Iterator[Finding]:
     yield Finding(f"{name} appendonly", OK if durable else MEND, what, "" if durable else "appendonly yes")
     if durable:
         yield _fsync(name, url)
+        yield _written_anew(name, facts)
     if (most := int(facts.get("maxmemory", 0))) and facts["used_memory"] > FULL_SHARE * most:
         yield Finding(
             f"{name} memory", MEND, f"{facts['used_memory'] / most:.0%} of maxmemory is used", "raise maxmemory"
@@ -117,3 +118,11 @@ def _fsync(name: str, url: str) -> Finding:
     how = found.get("appendfsync", "?")
     lose = "" if how == "always" else "a power cut may lose the last second: appendfsync always"
     return Finding(f"{name} appendfsync", NOTE if lose else OK, how, lose)
+
+
+def _written_anew(name: str, facts: dict[str, Any]) -> Finding:
+    """See `redis_log`. Where somebody else keeps Redis we may not be allowed to ask for it."""
+    if redis_log.is_told_new(facts) or redis_log.is_under_way(facts):
+        return Finding(f"{name} file", OK, "written anew since its start")
+    what = "not written anew since its start: a second power cut may lose what was accepted after the first"
+    return Finding(f"{name} file", NOTE, what, "run BGREWRITEAOF after each start, or let our user run it")

@@ -10,7 +10,7 @@ from firmlight.embedded.system import System
 from firmlight_client.api import Client
 from tests.failover.conftest import Start
 from tests.support import faults
-from tests.support.patient import PatientLab
+from tests.support.patient import PatientLab, until
 from tests.system.lab import PASSWORD
 
 
@@ -21,6 +21,13 @@ def test_everything_goes_on_after_a_killed_redis(system: System, lab: PatientLab
     old = faults.kill_part(system, "redis")
     faults.comes_back(system, "redis", old)
     lab.is_exact(task, 150)
+
+
+def test_a_redis_that_came_back_is_made_to_write_its_file_anew(system: System, lab: PatientLab) -> None:
+    """Whatever a power cut left at its end would be carried out at the next start but one."""
+    old = faults.kill_part(system, "redis")
+    faults.comes_back(system, "redis", old)
+    until(lambda: faults.log_is_new(system), seconds=10)
 
 
 @pytest.mark.parametrize("time_", range(3))

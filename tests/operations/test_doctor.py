@@ -130,6 +130,18 @@ def test_a_redis_that_would_lose_work_is_mended(configure):
     assert set(look(state.redis_servers).values()) == {OK}
 
 
+def test_a_redis_that_may_keep_half_a_transaction_is_told_of():
+    facts = {
+        "aof_enabled": 1,
+        "aof_last_rewrite_time_sec": -1,
+        "aof_rewrite_in_progress": 0,
+        "aof_rewrite_scheduled": 0,
+    }
+    assert state._written_anew("REDIS_URL", facts).level == NOTE
+    assert state._written_anew("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
+    assert state._written_anew("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
+
+
 def test_a_redis_that_is_nearly_full_is_mended(configure):
     configure(maxmemory=round(redis.connect().info()["used_memory"] * 1.1))
     assert look(state.redis_servers)["REDIS_URL memory"] == MEND
