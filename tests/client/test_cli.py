@@ -11,6 +11,7 @@ import time
 import webbrowser
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,7 +246,7 @@ def test_what_ends_the_wait_is_said_and_nothing_is_kept(web: WebPeer, code: str,
 
 def test_who_is_told_to_slow_down_does(web: WebPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(device.time, "sleep", pauses.append)
+    monkeypatch.setattr(device, "time", SimpleNamespace(**vars(time) | {"sleep": pauses.append}))  # of nobody else
     slow: tuple[int, Any] = 400, {"code": "slow_down", "message": "Ask less often."}
     web.device_answers = [PENDING, slow, PENDING, (200, {**GRANTED, "access": None, "refresh": None})]
     assert firmlight("login", web.url, "--worker").returncode == 0
