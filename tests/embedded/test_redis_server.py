@@ -14,6 +14,7 @@ from firmlight.embedded import Problem, ports, redis_server
 from firmlight.embedded.home import Home
 from firmlight.embedded.redis_server import Program
 from firmlight.redis import connect
+from tests.support.patient import until
 
 
 @pytest.fixture
@@ -70,8 +71,7 @@ def test_a_transaction_that_a_power_cut_tore_is_not_carried_out_later(start, hom
     with log.open("ab") as file:
         file.write(TORN)
     client, process = start()
-    while not redis_log.is_new(client):
-        time.sleep(0.02)
+    until(lambda: redis_log.is_new(client), seconds=10)
     client.pipeline(transaction=True).set("later", "yes").execute()
     process.kill()
     process.wait()
@@ -81,8 +81,7 @@ def test_a_transaction_that_a_power_cut_tore_is_not_carried_out_later(start, hom
 
 def test_its_file_is_written_anew_once_a_start(start):
     client, _ = start()
-    while not redis_log.is_new(client):
-        time.sleep(0.02)
+    until(lambda: redis_log.is_new(client), seconds=10)
     assert redis_log.is_new(client)
     assert client.info("persistence")["aof_rewrites"] == 1
 

@@ -13,6 +13,7 @@ import httpx
 import psutil
 import redis
 
+from firmlight import redis_log
 from firmlight.embedded.system import System
 from tests.support import databases
 from tests.support.patient import until
@@ -59,7 +60,7 @@ def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
 def log_is_new(system: System) -> bool:
     try:
         with redis.Redis.from_url(system.redis_url) as client:
-            return client.info("persistence")["aof_last_rewrite_time_sec"] >= 0
+            return redis_log.is_told_new(client.info("persistence"))
     except redis.RedisError:
         return False
 
