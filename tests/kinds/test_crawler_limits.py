@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from firmlight_client.kinds import _public_http, _robots, crawler
+from firmlight_client.kinds import _crawl, _public_http, _robots, crawler
 from tests.kinds.crawling import crawl_one, kind, reason, robots
 from tests.kinds.site import NO_DELAY, Reply, html, redirect
 
@@ -107,7 +107,7 @@ def test_it_says_who_it_is(serve, private):
 
 
 def test_a_large_page_is_refused_by_its_size(serve, private, monkeypatch):
-    monkeypatch.setattr(crawler, "PAGE_BYTES_MAX", 2**16)
+    monkeypatch.setattr(_crawl, "PAGE_BYTES_MAX", 2**16)
     page = {"Content-Type": "text/html"}
     site = serve({
         "/": Reply(200, page, b"x" * 2**17),
@@ -196,7 +196,7 @@ def test_the_partial_of_a_site_is_bounded(serve, private):
 
 
 def test_many_errors_end_the_crawl(serve, private, monkeypatch):
-    monkeypatch.setattr(crawler, "ERRORS_MAX", 5)
+    monkeypatch.setattr(_crawl, "ERRORS_MAX", 5)
     _, errors = crawl_one(serve({"/": html("Home", *(f"/{i}" for i in range(50)))}).url, limit=100)
     assert len(errors) == 6
     assert errors[-1]["reason"] == "the crawl ended early: 5 errors"

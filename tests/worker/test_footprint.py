@@ -13,6 +13,7 @@ from firmlight_client import protocol
 from tests.client.worker_peer import Peer, WorkerProcess
 
 MIB = 2**20
+HEAVY = {"numpy", "httpx", "rich", "flint", "gmpy2", "lxml", "openpyxl", "protego", "tomlkit"}
 LOOK_SECONDS = 8.0  # longer than from one look at the machine to the next
 
 
@@ -32,6 +33,15 @@ def test_an_idle_worker_is_hardly_there(peer: Peer, start_worker: Callable[..., 
 
 
 def test_what_is_not_needed_is_not_loaded() -> None:
-    heavy = "{'numpy', 'httpx', 'rich', 'flint', 'gmpy2', 'lxml', 'openpyxl', 'tomlkit'}"
-    code = f"import sys, firmlight_client.worker.shell; print(*{heavy} & {{*sys.modules}})"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "\n"
+    assert not heavy_after("import firmlight_client.worker.shell")
+
+
+def test_a_slot_loads_what_a_kind_computes_with_when_it_computes() -> None:
+    idle = "from firmlight_client.worker import slot; slot.kinds.installed()"
+    assert not heavy_after(idle)
+    assert heavy_after(f"{idle}; slot.kinds.get('FACTORIZATION').run(['91', 'complete'])") == {"flint"}
+
+
+def heavy_after(code: str) -> set[str]:
+    look = f"{code}; import sys; print(*{HEAVY} & {{*sys.modules}})"
+    return {*subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()}

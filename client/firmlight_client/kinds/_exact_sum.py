@@ -14,16 +14,20 @@ R. M. Neal, "Fast exact summation using small and large superaccumulators" (arXi
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-PACKED = np.dtype("<f8")  # how numbers travel: binary64, little-endian, nothing between them
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 BLOCK = 2**13
 UNIT_BITS = 1074  # Σx counts 2^-1074, Σx² counts 2^-2148
 
 
 def exact_sums(values: NDArray[np.float64]) -> tuple[int, int]:
     """Σx in units of 2^-1074 and Σx² in units of 2^-2148, for 1..2^24 numbers. Raises ValueError unless finite."""
+    import numpy as np
+
     bits = values.view(np.int64)
     exponents = (bits >> 52) & 0x7FF
     lowest, highest = int(exponents.min()), int(exponents.max())
@@ -38,6 +42,8 @@ def exact_sums(values: NDArray[np.float64]) -> tuple[int, int]:
 
 def _limb_sums(bits: NDArray, exponents: NDArray, lowest: int, bins: int) -> NDArray:
     """Shape (8, bins): per exponent three signed limb sums, then five sums of limb products, lowest weight first."""
+    import numpy as np
+
     mantissas = (bits & (2**52 - 1)) | ((exponents > 0).astype(np.int64) << 52)
     low, middle, high = ((mantissas >> shift & (2**18 - 1)).astype(np.float64) for shift in (0, 18, 36))
     products = (low * low, 2 * low * middle, 2 * low * high + middle * middle, 2 * middle * high, high * high)
@@ -50,8 +56,7 @@ def _limb_sums(bits: NDArray, exponents: NDArray, lowest: int, bins: int) -> NDA
 def _put_together(sums: NDArray, lowest: int) -> tuple[int, int]:
     """Weigh the limb sums of each exponent; exponent 0 (subnormal) has the scale of exponent 1."""
     total = squares = 0
-    for offset in np.flatnonzero(sums.any(axis=0)).tolist():
-        low, middle, high, *products = sums[:, offset].tolist()
+    for offset, (low, middle, high, *products) in enumerate(sums.T.tolist()):
         scale = max(lowest + offset, 1) - 1
         total += (low + (middle << 18) + (high << 36)) << scale
         squares += sum(value << (18 * place) for place, value in enumerate(products)) << (2 * scale)

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 BINS_MAX = 64
 UNIT_BITS = 1074  # every binary64 is an integer in units of 2^-1074
@@ -24,6 +25,8 @@ PLACE_BITS = 53
 
 def histogram(values: NDArray[np.float64], least: float, most: float) -> list[Any]:
     """Of 1..n finite numbers, the smallest and largest of which are known."""
+    import numpy as np
+
     power, place, bins = _layout(least, most)
     places = np.floor(values / math.ldexp(1.0, power))  # dividing by a power of two loses nothing …
     if least < 0:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmlight_client.kinds import ParamsError
-from firmlight_client.kinds._exact_sum import PACKED
+from firmlight_client.kinds._packed import NUMBER_BYTES, PACKED, first_not_finite
 
 NUMBERS_MAX = 2**25  # 256 MiB packed; 100 MB of text can hold more, and a Redis value ends at 512 MB
 PIECE_BYTES = 2**18
@@ -58,7 +58,7 @@ def read_numbers(file: BinaryIO, name: str, skipped: Skipped | None = None) -> b
     """All numbers of a file called `name`, in order, packed. Raises ParamsError (field `file`)."""
     reader = _READERS.get(PurePath(name).suffix.lower())
     if reader is None:
-        raise _bad(f"the name must end with one of {', '.join(SUFFIXES)}")
+        raise _bad(f"the name must end with one of {', '.join(_READERS)}")
     pieces, count = [], 0
     for piece in reader(file, skipped or Skipped()):
         pieces.append(piece.tobytes())
@@ -68,12 +68,6 @@ def read_numbers(file: BinaryIO, name: str, skipped: Skipped | None = None) -> b
     if not count:
         raise _bad("there is no number in it")
     return b"".join(pieces)
-
-
-def first_not_finite(values: NDArray[np.float64]) -> int | None:
-    """The index of the first NaN or infinity."""
-    finite = np.isfinite(values)
-    return None if finite.all() else int(finite.argmin())
 
 
 def _bad(message: str) -> ParamsError:
@@ -251,7 +245,7 @@ def _sheet_number(cell: Any, row: int) -> float:
 
 def _in_pieces(numbers: Iterator[float]) -> Iterator[NDArray]:
     for first in numbers:
-        yield np.fromiter(chain([first], islice(numbers, PIECE_BYTES // PACKED.itemsize)), PACKED)
+        yield np.fromiter(chain([first], islice(numbers, PIECE_BYTES // NUMBER_BYTES)), PACKED)
 
 
 _READERS: dict[str, Callable[[BinaryIO, Skipped], Iterator[NDArray]]] = {
@@ -261,4 +255,3 @@ _READERS: dict[str, Callable[[BinaryIO, Skipped], Iterator[NDArray]]] = {
     ".txt": _read_text,
     ".xlsx": _read_xlsx,
 }
-SUFFIXES = tuple(_READERS)

@@ -12,14 +12,14 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from math import gcd, prod
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import gmpy2
 import msgspec
-from flint import fmpz
 
 from firmlight_client.kinds import Kind, ParamsError
-from firmlight_client.kinds._ecm import find_factor
+
+if TYPE_CHECKING:
+    from flint import fmpz
 
 NUMBER_MAX = 10**40
 _DIGITS = re.compile(r"\s*\+?([0-9]{1,100})\s*", re.ASCII)
@@ -92,7 +92,8 @@ class Factorization(Kind):
 
     def split(self, params: FactorizationParams) -> Iterator[list[Any]]:
         number = int(params.number)
-        if not fmpz(number).is_probable_prime() and not gmpy2.is_power(number):  # no curve tells p from p²
+        n = _fmpz(number)
+        if not n.is_probable_prime() and not n.is_perfect_power():  # no curve tells p from p²
             yield from _search_payloads(number)
         yield [str(number), "complete"]
 
@@ -141,6 +142,8 @@ def _search_payloads(number: int) -> Iterator[list[Any]]:
 
 def _trial(number: int, low: int, high: int) -> int | None:
     """The product of the primes in low < p <= high that divide the number, unless there is none."""
+    import gmpy2
+
     primes = gmpy2.primorial(high) // gmpy2.primorial(low)
     divisor = int(gmpy2.gcd(primes % number, number))
     return divisor if divisor > 1 else None
@@ -148,6 +151,8 @@ def _trial(number: int, low: int, high: int) -> int | None:
 
 def _curves(number: int, sigma: int, count: int, bound: int) -> int | None:
     """Try the curves of sigma, sigma + 1, … (count of them)."""
+    from firmlight_client.kinds._ecm import find_factor
+
     found = (find_factor(number, sigma + i, bound) for i in range(count))
     return next(filter(None, found), None)
 
@@ -163,14 +168,20 @@ _WAYS: dict[str, Callable[..., int | None]] = {"trial": _trial, "curves": _curve
 # Primes and coprime bases
 
 
+def _fmpz(number: int) -> fmpz:
+    from flint import fmpz  # it takes 0.05 s to import, and many a process only lists the kinds
+
+    return fmpz(number)
+
+
 def _is_prime(number: int) -> bool:
     """Proved: FLINT's is_prime certifies (Sorenson-Webster below 2^81, then Pocklington, Morrison or APRCL)."""
-    return fmpz(number).is_prime() == 1
+    return _fmpz(number).is_prime() == 1
 
 
 def _prime_factors(number: int) -> Counter[int]:
     """Prime -> exponent, by FLINT's complete method."""
-    return Counter({int(prime): int(exponent) for prime, exponent in fmpz(number).factor()})
+    return Counter({int(prime): int(exponent) for prime, exponent in _fmpz(number).factor()})
 
 
 def _times(factors: Counter[int], exponent: int) -> Counter[int]:
@@ -208,4 +219,7 @@ def _refined(number: int, divisors: Iterable[int]) -> Base:
 
 def _valuation(number: int, divisor: int) -> int:
     """How often the divisor goes into the number."""
-    return int(gmpy2.remove(number, divisor)[1])
+    times = 0
+    while number % divisor == 0:
+        number, times = number // divisor, times + 1
+    return times

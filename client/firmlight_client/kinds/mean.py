@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
-import numpy as np
 
 from firmlight_client.kinds import Kind, ParamsError
-from firmlight_client.kinds._exact_sum import PACKED, exact_sums, from_bytes, mean_of, to_bytes, variance_of
+from firmlight_client.kinds._exact_sum import exact_sums, from_bytes, mean_of, to_bytes, variance_of
 from firmlight_client.kinds._histogram import as_result, histogram, merged
-from firmlight_client.kinds._number_files import SUFFIXES, Skipped, first_not_finite, read_numbers
+from firmlight_client.kinds._packed import NUMBER_BYTES, first_not_finite, packed, unpacked
 
 SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
 FIRST_SHOWN = 10
@@ -37,17 +36,18 @@ class MeanParams(msgspec.Struct, forbid_unknown_fields=True):
 
 def _checked(numbers: list[float] | bytes) -> bytes:
     """The numbers packed. Raises ParamsError unless there is one at least and all are finite."""
-    if isinstance(numbers, bytes) and len(numbers) % PACKED.itemsize:
-        raise ParamsError("packed numbers take 8 bytes each", "numbers")
+    if isinstance(numbers, bytes) and len(numbers) % NUMBER_BYTES:
+        raise ParamsError(f"packed numbers take {NUMBER_BYTES} bytes each", "numbers")
     try:
-        values = np.frombuffer(numbers, PACKED) if isinstance(numbers, bytes) else np.array(numbers, PACKED)
+        data = numbers if isinstance(numbers, bytes) else packed(numbers)
     except OverflowError:
         raise ParamsError("a number is beyond the range of binary64", "numbers") from None
+    values = unpacked(data)
     if not values.size:
         raise ParamsError("there must be at least one number", "numbers")
     if (bad := first_not_finite(values)) is not None:
         raise ParamsError(f"number {bad + 1} is not finite: {values[bad]}", "numbers")
-    return numbers if isinstance(numbers, bytes) else values.tobytes()
+    return data
 
 
 class Mean(Kind):
@@ -55,42 +55,44 @@ class Mean(Kind):
 
     name, title, version = "MEAN", "Mean and variance of many numbers", "2"
     Params = MeanParams
-    file_suffixes = SUFFIXES
+    file_suffixes = (".csv", ".npy", ".tsv", ".txt", ".xlsx")  # what `_number_files` reads
     small = True  # a call with many numbers goes alone: see `firmlight_client.executor`
 
     def load_file(
         self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None
     ) -> MeanParams:
         """Read CSV, TSV, text, NPY or XLSX; `_number_files` says how. Raises ParamsError (field `file`)."""
+        from firmlight_client.kinds._number_files import Skipped, read_numbers
+
         if data:
             raise ParamsError("give numbers or a file, not both", next(iter(data)))
         left_out = Skipped()
-        packed = read_numbers(file, name, left_out)
+        numbers = read_numbers(file, name, left_out)
         if skipped is not None:
             skipped += left_out.sentences()
         try:
-            return MeanParams(numbers=packed)
+            return MeanParams(numbers=numbers)
         except ParamsError as error:
             raise ParamsError(error.message, "file") from None
 
     def summary(self, params: MeanParams) -> list[tuple[str, str]]:
-        values = np.frombuffer(params.numbers, PACKED)  # type: ignore[arg-type]  # bytes since __post_init__
+        values = unpacked(params.numbers)  # type: ignore[arg-type]  # bytes since __post_init__
         first = ", ".join(f"{value:.15g}" for value in values[:FIRST_SHOWN])
         return [("Numbers", f"{values.size:,}"), ("The first", first + (", …" if values.size > FIRST_SHOWN else ""))]
 
     def typed(self, params: MeanParams) -> dict[str, Any]:
-        return {"numbers": np.frombuffer(params.numbers, PACKED).tolist()}  # type: ignore[arg-type]  # bytes, as above
+        return {"numbers": unpacked(params.numbers).tolist()}  # type: ignore[arg-type]  # bytes, as above
 
     def split(self, params: MeanParams) -> Iterator[bytes]:
-        packed = params.numbers
-        assert isinstance(packed, bytes)  # since __post_init__
-        count = len(packed) // PACKED.itemsize
+        data = params.numbers
+        assert isinstance(data, bytes)  # since __post_init__
+        count = len(data) // NUMBER_BYTES
         each = min(max(-(-count // SUBTASKS_WANTED), SUBTASK_NUMBERS_MIN), SUBTASK_NUMBERS_MAX)
-        for start in range(0, len(packed), each * PACKED.itemsize):
-            yield packed[start : start + each * PACKED.itemsize]
+        for start in range(0, len(data), each * NUMBER_BYTES):
+            yield data[start : start + each * NUMBER_BYTES]
 
     def run(self, payload: bytes) -> list[Any]:
-        values = np.frombuffer(payload, PACKED).astype(np.float64, copy=False)
+        values = unpacked(payload)
         total, squares = exact_sums(values)
         # + 0.0 makes -0.0 plain: which of the two comes first must not show
         least, most = float(values.min()) + 0.0, float(values.max()) + 0.0
