@@ -19,6 +19,7 @@ FRAME_BYTES_MAX = 16 * 2**20
 UVICORN_LOG = Path(__file__).with_name("uvicorn.json")  # nothing of its own: its lines go the way of all others
 QUEUES = {"jobs-short": "short", "jobs-long": "long,bulk"}
 NAMES = ("web", *QUEUES, "beat")
+CELERY = ("celery", "--quiet", "--skip-checks")  # the checks are made before, by `firmlight.embedded.prepare`
 
 
 def arguments(name: str, env: Mapping[str, str]) -> list[str]:
@@ -28,7 +29,7 @@ def arguments(name: str, env: Mapping[str, str]) -> list[str]:
     if name in QUEUES:
         return _jobs(name, env)
     if name == "beat":
-        return ["celery", "--quiet", "-A", "firmlight", "beat", "--loglevel", _level(env), "--pidfile="]
+        return [*CELERY, "-A", "firmlight", "beat", "--loglevel", _level(env), "--pidfile="]
     raise ValueError(f"the parts are {', '.join(NAMES)}, not {name!r}")
 
 
@@ -47,7 +48,8 @@ def _web(env: Mapping[str, str]) -> list[str]:
 def _jobs(name: str, env: Mapping[str, str]) -> list[str]:
     """Long jobs have a process of their own: none of them may hold up the sweep."""
     return [
-        *("celery", "--quiet", "-A", "firmlight", "worker", "--loglevel", _level(env)),
+        *CELERY,
+        *("-A", "firmlight", "worker", "--loglevel", _level(env)),
         *("-Q", QUEUES[name], "-n", f"{name.removeprefix('jobs-')}@%h"),
         *("-P", "threads", "-c", env.get("JOBS_THREADS", "2")),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),

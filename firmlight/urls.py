@@ -9,6 +9,9 @@ from firmlight.metrics import views as metrics
 
 handler400, handler404, handler500 = errors.bad_request, errors.page_not_found, errors.server_error
 
+admin.autodiscover()
+admin.site.index_title = "Overview"
+
 urlpatterns = [
     path("api/", include("accounts.urls")),
     path("api/", include("groups.urls")),

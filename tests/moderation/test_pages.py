@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Notification, Session, User, WorkerToken
+from firmlight import urls  # noqa: F401  loads the admin
 from groups.models import Group
 from tasks.models import SubtaskFailure, Task, Worker
 
