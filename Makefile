@@ -29,9 +29,9 @@ run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
-TEST = $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST)
+TEST = $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(PYTEST)
 
-# Half of a test's time is waiting for leases to end and processes to start: three at a time keep two cores busy.
+# Half of a test's time is waiting for leases to end and processes to start: four at a time keep two cores busy.
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
 	@$(TEST)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from tests.support.databases import fresh
 from tests.support.systems import SHORT
 from tests.system.lab import PASSWORD, Lab
 from tests.system.peer import Peer
+from tests.system.test_letters import link
 from tests.system.test_live_socket import ask, closes_with, hear, watching
 
 Connect = Callable[..., Peer]
@@ -192,24 +192,6 @@ def test_letters_go_out_by_the_jobs(lab: Lab, letters: Path) -> None:
     assert httpx.get(**me).status_code == 401
     login = {"login": body["email"], "password": NEW}
     httpx.post(f"{lab.url}/api/auth/login/", json=login).raise_for_status()
-
-
-def test_without_a_mail_server_the_link_stands_on_the_console_of_the_jobs(system: System) -> None:
-    with Lab(system.url) as lab:
-        email = f"{lab.names[0]}@example.org"
-        httpx.post(f"{lab.url}/api/auth/password-reset/", json={"email": email}).raise_for_status()
-        assert link(lab, system.home.log, email, "/password/reset/").startswith("http://")
-
-
-def link(lab: Lab, folder: Path, email: str, path: str) -> str:
-    """The first link with this path in what was written to this address, once it is there."""
-
-    def look() -> list[str]:
-        texts = [file.read_text(errors="replace") for file in folder.iterdir()]
-        mine = [text.partition(f"To: {email}")[2] for text in texts]
-        return re.findall(rf"^http://\S+{path}\S+$", "".join(mine), re.MULTILINE)
-
-    return lab.until(look, bool)[0]
 
 
 def hears_nothing(socket: Any, seconds: float = 0.3) -> bool:
