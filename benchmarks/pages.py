@@ -105,7 +105,17 @@ def addresses() -> Iterator[str]:
     group = Group.objects.get(name_key__endswith=" 0").pk
     task = Task.objects.filter(group=group).latest("created").pk
     yield from ("/groups/", "/groups/?search=genome", "/groups/find/", "/groups/find/?search=prime+99")
-    asked = ("", "page=2", "page=100", "status=failed", "kind=MEAN", "member=demo_000007", "search=genome", "search=qq")
+    asked = (
+        "",
+        "page=2",
+        "page=100",
+        "status=failed",
+        "kind=MEAN",
+        "member=demo_000007",
+        "search=genome",
+        "search=qq",
+        "search=ge",
+    )
     yield from (f"/groups/{group}/{'?' * bool(query)}{query}" for query in asked)
     yield from (f"/groups/{group}/{part}/" for part in ("members", "invitations", "settings", "tasks/new"))
     yield f"/groups/{group}/members/?page=50"

@@ -9,6 +9,8 @@ from django.core.paginator import EmptyPage, Page, Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
 
+from firmlight import databases
+
 
 class CappedPaginator(Paginator):
     """Counts to COUNT_ROWS_MAX and no further. Where there are more, later pages can be had all the same.
@@ -36,12 +38,19 @@ class CappedPaginator(Paginator):
             if not self.capped or int(number) < 1:
                 raise
             wanted = int(number)
-        return self._beyond(wanted) if self.capped and wanted * self.per_page >= self.count else super().page(wanted)
+        if self.capped and wanted * self.per_page >= self.count:
+            return self._beyond(wanted)
+        bottom = (wanted - 1) * self.per_page
+        return Page(self._rows(bottom, bottom + self.per_page), wanted, self)
+
+    def _rows(self, bottom: int, top: int) -> Any:
+        listed = self.object_list
+        return databases.cut(listed, bottom, top) if isinstance(listed, QuerySet) else listed[bottom:top]
 
     def _beyond(self, number: int) -> Page[Any]:
         """Fetches one row more than it shows: whether there is another page."""
         bottom = (number - 1) * self.per_page
-        rows = list(self.object_list[bottom : bottom + self.per_page + 1])
+        rows = list(self._rows(bottom, bottom + self.per_page + 1))
         if not rows:
             raise EmptyPage(self.error_messages["no_results"])
         self.count, self.ended = bottom + len(rows), len(rows) <= self.per_page

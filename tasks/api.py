@@ -40,6 +40,8 @@ from tasks.services import control, deliver, workers
 from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
 
+LETTERS_EVERYWHERE_MIN = 3  # no index finds fewer within long texts
+
 
 class TaskFilter(django_filters.FilterSet):
     group = django_filters.UUIDFilter(field_name="group_id")
@@ -47,7 +49,11 @@ class TaskFilter(django_filters.FilterSet):
     status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES], distinct=False)
     kind = django_filters.CharFilter(method="of_kind", max_length=64)
     member = django_filters.CharFilter(method="by_name", max_length=150)
-    search = django_filters.CharFilter(method="by_words", max_length=100)
+    search = django_filters.CharFilter(
+        method="by_words",
+        max_length=100,
+        help_text="Part of the title or the description; one or two letters are looked for in titles only",
+    )
 
     class Meta:
         model = Task
@@ -61,6 +67,8 @@ class TaskFilter(django_filters.FilterSet):
         return tasks.filter(creator__username_key=name_key(username))
 
     def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
+        if len(words) < LETTERS_EVERYWHERE_MIN:
+            return tasks.filter(title__icontains=words)
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))
 
 

@@ -60,6 +60,7 @@ class Task(models.Model):
         indexes = (
             models.Index(fields=["group", "-created"], name="task_group_created"),
             models.Index(fields=["group", "status", "-created"], name="task_group_status"),
+            models.Index(fields=["group", "kind", "-created"], name="task_group_kind"),
             models.Index(fields=["group", "-finished"], name="task_group_finished"),
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
             models.Index(fields=["status", "-created"], name="task_status_created"),

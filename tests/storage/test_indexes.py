@@ -1,7 +1,12 @@
 """Indexes that only PostgreSQL has."""
 
+from uuid import uuid4
+
 import pytest
 from django.db import connection
+
+from tasks.api import TaskFilter
+from tasks.selectors import tasks_of
 
 pytestmark = [
     pytest.mark.django_db,
@@ -28,3 +33,11 @@ def test_they_fit_what_django_asks(table, condition):
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(f"EXPLAIN SELECT * FROM {table} WHERE {condition}")
         assert "_parts" in str(cursor.fetchall())
+
+
+def test_one_or_two_letters_are_looked_for_where_titles_lie_together():
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_bitmapscan = off")
+    plans = [TaskFilter({"search": text}, tasks_of(uuid4())).qs.values_list("pk").explain() for text in ("qq", "qqq")]
+    assert ["Index Only Scan using task_group_title" in plan for plan in plans] == [True, False]

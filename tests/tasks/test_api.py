@@ -152,6 +152,8 @@ def test_lists_filter_by_status_kind_creator_and_words(api: Api, alice: User, bo
     assert found(f"creator={bob.pk}") == [str(echo.pk)]
     assert found("search=NINETY") == [str(factors.pk)]
     assert found("search=thirteen") == [str(factors.pk)]
+    assert found("search=NI") == [str(factors.pk)]
+    assert found("search=th") == [], "two letters are looked for in titles only"
     assert found(f"group={uuid4()}") == []
     assert client.get("/api/tasks/?status=nonsense").json()["fields"].keys() == {"status"}
 
