@@ -58,9 +58,9 @@ class Load:
         """All are idle but for their heartbeats."""
         await asyncio.sleep(5)
         processes = {name: psutil.Process(pid) for name, pid in self.lab.system.pids().items()}
-        before = {name: cpu([process]) for name, process in processes.items()}
+        before = {name: cpu(process) for name, process in processes.items()}
         await asyncio.sleep(WATCH_SECONDS)
-        spent = {name: (cpu([process]) - before[name]) / WATCH_SECONDS for name, process in processes.items()}
+        spent = {name: (cpu(process) - before[name]) / WATCH_SECONDS for name, process in processes.items()}
         return [(f"{name} while they are idle", f"{spent[name]:.1%} of a core") for name in ("web", "redis")]
 
     async def work(self) -> list[tuple[str, str]]:

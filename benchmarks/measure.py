@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import psutil
@@ -86,9 +86,9 @@ def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:
     found = []
     with FirmlightExecutor(lab.group, lab.client) as pool:
         for _ in range(ROUNDS):
-            before = cpu([own])
+            before = cpu(own)
             results = list(pool.map("ECHO", [1] * calls, timeout=300))
-            found.append((cpu([own]) - before) / calls)
+            found.append((cpu(own) - before) / calls)
             assert all(row["count"] == 1 for row in results)
     return found
 
@@ -219,17 +219,19 @@ def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
     families = {
         name: [root, *(root.children(recursive=True) if name != "supervisord" else [])] for name, root in roots.items()
     }
-    before = {name: cpu(family) for name, family in families.items()}
+    before = {process: cpu(process) for family in families.values() for process in family}
     time.sleep(seconds)
-    return {
-        name: (100 * (cpu(family) - before[name]) / seconds, sum(p.memory_info().rss for p in family) / 2**20)
-        for name, family in families.items()
-    }
+    found = {}
+    for name, family in families.items():
+        there = [process for process in family if process.is_running()]  # Redis may have ended writing its file anew
+        used = sum(cpu(process) - before[process] for process in there)
+        found[name] = (100 * used / seconds, sum(process.memory_info().rss for process in there) / 2**20)
+    return found
 
 
-def cpu(family: Sequence[psutil.Process]) -> float:
-    """Seconds of processor that these processes have taken."""
-    return sum(sum(process.cpu_times()[:2]) for process in family)
+def cpu(process: psutil.Process) -> float:
+    """Seconds of processor that it has taken."""
+    return sum(process.cpu_times()[:2])
 
 
 def quantile(values: list[float], share: float) -> float:

@@ -76,9 +76,9 @@ def watched(lab: Lab, watchers: int, seconds: float = 15.0) -> tuple[float, floa
         for reader in readers:
             reader.start()
         time.sleep(3)
-        before, already = cpu([web]), sum(heard)
+        before, already = cpu(web), sum(heard)
         time.sleep(seconds)
-        spent, updates = cpu([web]) - before, sum(heard) - already
+        spent, updates = cpu(web) - before, sum(heard) - already
         for reader in readers:
             reader.join()
         task.cancel()
