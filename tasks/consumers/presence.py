@@ -24,9 +24,10 @@ log = structlog.get_logger(__name__)
 
 
 class Presence(Leasing):
-    """`clock` checks the connection as long as it is open."""
+    """`clock` checks the connection as long as it is open; `noted` is when it was last noted as here."""
 
     clock: asyncio.Task[None] | None = None
+    noted = 0.0
 
     async def arrive(self, frame: protocol.Hello) -> list[str]:
         """Enter the worker and its duty; returns the leases it named that are still its own."""
@@ -64,6 +65,7 @@ class Presence(Leasing):
         Who is suspended only renews what it holds: nobody must wait for it to take anything.
         """
         assert self.worker
+        self.noted = time.monotonic()
         calls = []
         for group, name in self.groups.items():
             kinds = [] if self.suspended else self.kinds_of(group)
@@ -157,6 +159,11 @@ class Presence(Leasing):
     async def tell_suspension(self) -> None:
         if self.suspended:
             await self.tell(protocol.Error(code="suspended", message=self.suspended))
+
+    @property
+    def is_forgotten(self) -> bool:
+        """It was silent for so long that it counts as gone: of work that came meanwhile it was not told."""
+        return self.worker is not None and time.monotonic() - self.noted > queue.online_seconds()
 
     @property
     def is_silent(self) -> bool:

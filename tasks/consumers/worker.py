@@ -92,7 +92,12 @@ class WorkerConsumer(Presence):
             return await self.stop(protocol.CLOSE_MALFORMED, "malformed_frame", str(error))
         if (self.worker is None) != isinstance(frame, protocol.Hello):
             return await self.stop(protocol.CLOSE_MALFORMED, "unexpected_frame", "One hello comes first, and only one.")
+        comes_back = self.is_forgotten
+        if comes_back:
+            await self.note_presence()
         await getattr(self, f"on_{frame.__struct_config__.tag}")(frame)
+        if comes_back and self.free:
+            await self.lease_all()
         return None
 
     # One method a frame

@@ -1,4 +1,4 @@
-"""Open sockets end with what opened them, at once; and what people are told comes to their open pages."""
+"""Nobody waits for the next look: sockets end with what opened them, news comes to open pages, work to who is back."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from tests.system.test_live_socket import ask, closes_with, hear, watching
 Connect = Callable[..., Peer]
 AT_ONCE_SECONDS = 5.0  # on a machine that is busy; they look by themselves after ten minutes
 NEW = "another good one 23"
+LEASE_SECONDS = 1.5
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Pa
         "STATIC_ROOT": static_root,
         "MEMBERSHIP_CHECK_SECONDS": "600",
         "IDLE_ASK_SECONDS": "600",
+        "LEASE_SECONDS": str(LEASE_SECONDS),
+        "HEARTBEAT_SECONDS": "0.3",
         "LOG_LEVEL": "WARNING",
     }
     env["EMAIL_URL"] = f"filemail:///{letters}"
@@ -172,6 +175,30 @@ def log_in_as_moderator(browser: httpx.Client, system: System) -> None:
 def manage(system: System, *command: str) -> None:
     env = {**os.environ, **system.environment, "DJANGO_SUPERUSER_PASSWORD": NEW}
     subprocess.run([sys.executable, "manage.py", *command], env=env, check=True, capture_output=True)
+
+
+# Work for who was silent for so long that he counted as gone
+
+
+def test_an_idle_worker_that_slept_gets_what_came_meanwhile(lab: Lab, peer: Connect) -> None:
+    sleeper = peer()
+    sleeper.ready()
+    time.sleep(LEASE_SECONDS + 0.5)
+    lab.submit(count=1)
+    assert sleeper.hears_nothing()
+    with at_once():
+        sleeper.send(protocol.Heartbeat(leases=[], received=0))
+        sleeper.expect(protocol.Lease)
+
+
+def test_a_worker_that_slept_and_asks_is_told_of_what_comes_then(lab: Lab, peer: Connect) -> None:
+    sleeper = peer()
+    time.sleep(LEASE_SECONDS + 0.5)
+    sleeper.ready()
+    assert sleeper.hears_nothing(0.1)
+    with at_once():
+        lab.submit(count=1)
+        sleeper.expect(protocol.Lease)
 
 
 # Letters, through the real jobs
