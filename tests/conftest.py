@@ -50,6 +50,7 @@ LONGEST_FIRST = (
 TOGETHER = {
     "tests/failover/": "failover",
     "tests/storage/test_backup": "failover",
+    "tests/deploy/test_caddy": "failover",
     "tests/e2e/": "people",
     "tests/system/": "people",
 }
