@@ -29,7 +29,8 @@ run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
-TEST = $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(PYTEST)
+AT_ONCE := 4
+TEST = $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 # Half of a test's time is waiting for leases to end and processes to start: four at a time keep two cores busy.
 test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
@@ -38,6 +39,7 @@ test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTH
 test-postgres: setup-dev  ## the same on a private PostgreSQL that lives as long as they run
 	@$(BIN)/python -m tests.support.databases postgres $(TEST)
 
+test-mongo: AT_ONCE = 3  # the server wants its part of the cores
 test-mongo: setup-dev  ## the same on a MongoDB-compatible server (needs root and Debian, or a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
