@@ -31,6 +31,7 @@ class _Index(Operation):
             schema_editor.execute(f"DROP INDEX IF EXISTS {self._name}")
 
     def _create(self, schema_editor: Any, models: Any, app_label: str) -> None:
+        """Each of them makes its own."""
         raise NotImplementedError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib import metadata
 
 import pytest
@@ -15,6 +16,12 @@ PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0")  # Debian 12 has 3.11.2
 LOCKS = sorted(files.ROOT.glob("requirements*.txt"))
 
 
+@cache
+def installed() -> set[str]:
+    return {canonicalize_name(one.metadata["Name"]) for one in metadata.distributions()}
+
+
+@cache
 def needed(name: str, python: str) -> set[str]:
     """By the package itself, without its extras, on Linux."""
     here = {"python_full_version": python, "python_version": python.rpartition(".")[0], "extra": ""}
@@ -27,6 +34,5 @@ def needed(name: str, python: str) -> set[str]:
 def test_a_lock_lacks_nothing_that_its_packages_need(lock, python) -> None:
     names = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE)}
     assert len(names) > 50
-    installed = {canonicalize_name(one.metadata["Name"]) for one in metadata.distributions()}
-    missing = {(name, other) for name in names & installed for other in needed(name, python) - names}
+    missing = {(name, other) for name in names & installed() for other in needed(name, python) - names}
     assert not missing
