@@ -58,7 +58,7 @@ function wrongJson(text) {
     JSON.parse(text);
     return "";
   } catch (error) {
-    return `This is not JSON: ${error.message}.`;
+    return `This cannot be read as JSON: ${error.message}.`;
   }
 }
 

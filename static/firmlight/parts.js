@@ -5,11 +5,18 @@
 export function put(id, place, html, add = (home, next) => home.append(next)) {
   const next = parse(html, place);
   const now = document.getElementById(id);
-  if (now) return morph(now, next);
+  if (now) return change(now, next);
   const home = document.getElementById(place);
   if (!home) return;
   add(home, next);
   localTimes(next);
+}
+
+// Make `now` look like `next`, touching only what differs.
+export function change(now, next) {
+  if (!isSame(now, next)) return now.replaceWith(next);
+  morph(now, next);
+  localTimes(now);
 }
 
 // Rows of a table and shapes of a drawing are parsed where they may stand.
@@ -25,23 +32,33 @@ function parse(html, place) {
   return box.content.firstElementChild;
 }
 
-// Make `now` look like `next`, touching only what differs.
+// What has an id is changed into nothing else: a button that is no longer there goes, and the one beside it stays.
+const isSame = (now, next) => now.nodeType === next.nodeType && now.nodeName === next.nodeName && now.id === next.id;
+
 function morph(now, next) {
-  if (now.nodeType !== next.nodeType || now.nodeName !== next.nodeName) return now.replaceWith(next);
-  if (now.nodeType === Node.TEXT_NODE) {
+  if (now.nodeType !== Node.ELEMENT_NODE) {
     if (now.data !== next.data) now.data = next.data;
     return;
   }
   for (const { name } of [...now.attributes]) if (!next.hasAttribute(name)) now.removeAttribute(name);
   for (const { name, value } of [...next.attributes]) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
   if (now.hasAttribute("data-clock") && now.dateTime === now.dataset.shown) return; // it shows the reader's own time
-  const [old, fresh] = [[...now.childNodes], [...next.childNodes]];
-  for (const [at, child] of fresh.entries()) {
-    if (old[at]) morph(old[at], child);
-    else now.append(child);
+  morphChildren(now, [...next.childNodes]);
+}
+
+function morphChildren(home, fresh) {
+  const ids = new Set(fresh.map((child) => child.id));
+  for (const child of [...home.children]) if (child.id && !ids.has(child.id)) child.remove();
+  let now = home.firstChild;
+  for (const next of fresh) {
+    if (!now || !isSame(now, next)) {
+      home.insertBefore(next, now);
+      continue;
+    }
+    morph(now, next);
+    now = now.nextSibling;
   }
-  for (const child of old.slice(fresh.length)) child.remove();
-  localTimes(now);
+  for (const child of [...home.childNodes].slice(fresh.length)) child.remove();
 }
 
 // Times of the day in the reader's own zone.

@@ -1,7 +1,7 @@
 // The live page of one task.
 
 import { watch } from "./live.js";
-import { localTimes, put } from "./parts.js";
+import { change, put } from "./parts.js";
 
 const page = document.getElementById("task");
 const title = document.title;
@@ -11,10 +11,9 @@ watch({ task: page.dataset.task, view: "page" }, (message) => {
 });
 
 function show({ parts, gone }) {
-  const before = status();
   for (const [id, place, html] of parts) put(id, place, html, add);
   for (const id of gone) if (id !== "axis") document.getElementById(id)?.remove();
-  if (status() !== before) refresh();
+  refresh();
   tick();
 }
 
@@ -23,20 +22,35 @@ function add(home, next) {
   else home.append(next);
 }
 
-const status = () => document.getElementById("progress").dataset.status;
+// What depends on who looks (buttons, the result) is asked for anew when the status is no longer the one it was made for.
+// What could not be had is asked for again with the next message: there is one after each loss.
 
-// What depends on who looks (buttons, the result) is asked for anew when the status changes.
+const status = () => document.getElementById("progress").dataset.status;
+let shown = status();
+let asking = false;
+
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (!answer.ok) return;
+  if (asking) return;
+  asking = true;
+  while (shown !== status()) {
+    const wanted = status();
+    if (!(await fetchHead())) break;
+    shown = wanted;
+  }
+  asking = false;
+}
+
+async function fetchHead() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return false;
   const whole = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const id of ["task-head", "task-result"]) {
     const [now, next] = [document.getElementById(id), whole.getElementById(id)];
     if (!now || !next) continue;
-    now.replaceChildren(...next.childNodes);
+    change(now, next);
     htmx.process(now);
-    localTimes(now);
   }
+  return true;
 }
 
 // What grows by itself: how long it runs, the bars at work, the line that stands for now.

@@ -119,6 +119,22 @@ def test_a_task_is_submitted_watched_and_cancelled_by_keyboard_alone(open_page: 
     expect(page.locator("#task-head .badge")).to_have_text("Cancelled")
 
 
+def test_the_focus_stays_where_it_is_while_buttons_around_it_come_and_go(log_in: OpenPage, lab: Lab) -> None:
+    task = lab.submit(count=5000, seconds=0.5)
+    page = log_in()
+    page.goto(f"/tasks/{task}/")
+    cancel = page.get_by_role("link", name="Cancel")
+    cancel.focus()
+    for order, button in (("pause", "Resume"), ("resume", "Pause")):
+        lab.api[0].post(f"tasks/{task}/{order}/")
+        expect(page.get_by_role("button", name=button)).to_be_visible()
+        expect(cancel).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_text("Keep it running")).to_be_focused()
+    lab.api[0].post(f"tasks/{task}/cancel/")
+    expect(cancel).to_be_hidden()
+
+
 # Without JavaScript
 
 
