@@ -16,6 +16,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
+from firmlight.parsers import read_json
+
 JsonSchema = Mapping[str, Any]
 SHORT_TEXT_CHARS = 100
 SHOWN_CHARS = 80  # of what is wrong
@@ -119,9 +121,9 @@ class Json(ManyLines):
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
         try:
-            return json.loads(text) if text else None
-        except (ValueError, RecursionError) as error:
-            raise ValidationError(f"This is not JSON: {error}.") from None
+            return read_json(text) if text else None
+        except ValueError as error:
+            raise ValidationError(f"This cannot be read as JSON: {error}.") from None
 
 
 # A field from a schema

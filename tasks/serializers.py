@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import PersonSerializer
+from firmlight.parsers import read_json
 from firmlight_client import kinds
 from tasks import agreement, selectors, states
 from tasks.models import Task, Worker
@@ -183,11 +183,9 @@ class ParamsField(serializers.JSONField):
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         try:
-            value = json.loads(data) if isinstance(data, str) else data
+            value = read_json(data) if isinstance(data, str) else data
         except ValueError as error:
-            raise serializers.ValidationError(f"This is not JSON: {error}.") from None
-        except RecursionError:
-            raise serializers.ValidationError("This JSON is nested too deeply.") from None
+            raise serializers.ValidationError(f"This cannot be read as JSON: {error}.") from None
         if not isinstance(value, dict):
             raise serializers.ValidationError("Params are a JSON object.")
         return value

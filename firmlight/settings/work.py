@@ -43,6 +43,7 @@ INPUT_TTL_HOURS = number("INPUT_TTL_HOURS", 7 * 24, 0.001)
 FAILED_INPUT_HOURS = number("FAILED_INPUT_HOURS", 24, 0.001)  # so long a failed task can be submitted again
 UPLOAD_BYTES_MAX = whole("UPLOAD_BYTES_MAX", 100 * 2**20, 1)
 JSON_BODY_BYTES_MAX = whole("JSON_BODY_BYTES_MAX", 16 * 2**20, 1024)
+JSON_LEVELS_MAX = whole("JSON_LEVELS_MAX", 250, 10)
 SPLIT_BACKLOG_MAX = whole("SPLIT_BACKLOG_MAX", 3)  # a submitter's further tasks are split when others' are not waiting
 FAILURES_SHOWN_MAX = whole("FAILURES_SHOWN_MAX", 10)  # of a task, the latest
 TRACEBACK_SHOWN_CHARS_MAX = whole("TRACEBACK_SHOWN_CHARS_MAX", 1500)  # its end

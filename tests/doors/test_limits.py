@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.conf import settings as live_settings
+from django.test import override_settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accounts.models import DEVICE_MAX
+from firmlight.parsers import TooDeep, read_json
 from groups.models import DESCRIPTION_MAX, NAME_MAX
 
-DEPTHS = (900, 5000, 100_000)
+LEVELS = live_settings.JSON_LEVELS_MAX
+DEPTHS = (LEVELS + 1, 5000, 100_000)  # Python itself reads some 1,000 levels, or 5,000, or 10,000
 ADDRESSES = ("/api/auth/login/", "/api/groups/", "/api/tasks/", "/api/tasks/preview/")
 
 
@@ -22,6 +29,7 @@ def test_json_that_nests_too_deeply_is_refused(api, alice, address, depth):
     for body in (nested(depth), f'{{"login": {nested(depth)}, "name": {nested(depth)}}}'):
         answer = api(alice).generic("POST", address, body, content_type="application/json")
         assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+        assert answer.json()["message"] == f"JSON parse error - more than {LEVELS} levels deep"
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
@@ -29,13 +37,44 @@ def test_params_beside_a_file_nest_no_deeper(api, alice, group, depth):
     body = {"group": str(group.pk), "kind": "ECHO", "params": f'{{"count": {nested(depth)}}}'}
     answer = api(alice).post("/api/tasks/", body, format="multipart")
     assert answer.status_code == 400
-    assert "params" in answer.json()["fields"]
+    assert answer.json()["fields"] == {"params": [f"This cannot be read as JSON: more than {LEVELS} levels deep."]}
 
 
 def test_json_within_the_limit_is_judged_by_its_content(api, alice, group):
-    body = f'{{"group": "{group.pk}", "kind": "ECHO", "params": {{"count": {nested(200)}}}}}'
+    params = f'{{"count": {nested(LEVELS - 2)}}}'
+    body = f'{{"group": "{group.pk}", "kind": "ECHO", "params": {params}}}'
     answer = api(alice).generic("POST", "/api/tasks/", body, content_type="application/json")
     assert list(answer.json()["fields"]) == ["params.count"]
+    beside_a_file = {"group": str(group.pk), "kind": "ECHO", "params": f'{{"count": {nested(LEVELS - 1)}}}'}
+    answer = api(alice).post("/api/tasks/", beside_a_file, format="multipart")
+    assert list(answer.json()["fields"]) == ["params.count"]
+
+
+json_values = st.recursive(
+    st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=2), inner),
+)
+
+
+@given(json_values)
+def test_levels_are_counted_where_lists_and_objects_are_deepest(value):
+    text, deepest = json.dumps(value), levels_of(value)
+    with override_settings(JSON_LEVELS_MAX=deepest):
+        assert read_json(text) == value
+    if deepest:
+        with override_settings(JSON_LEVELS_MAX=deepest - 1), pytest.raises(TooDeep):
+            read_json(text)
+
+
+def levels_of(value):
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(levels_of, inner), default=0)
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "[1,]", ""])
+def test_what_rfc_8259_does_not_know_is_no_json(text):
+    with pytest.raises(ValueError, match=r"."):
+        read_json(text)
 
 
 def test_a_body_that_is_too_large_is_refused_unread(api, alice, settings):

@@ -103,8 +103,10 @@ def test_a_field_takes_label_help_bounds_and_example_from_the_schema() -> None:
         ({"type": "array", "items": {"type": "integer"}}, "1 2.5", "“2.5” is not a whole number."),
         ({"type": "array", "items": {"type": "number"}}, "1_000", "“1_000” is not a number."),
         ({"type": "array", "items": {"type": "integer", "minimum": 3}}, "4 2", "Number 2: At least 3."),
-        ({"type": "object"}, "{", "This is not JSON"),
-        ({"type": "object"}, "[" * 100_000, "This is not JSON"),
+        ({"type": "object"}, "{", "This cannot be read as JSON"),
+        ({"type": "object"}, "[" * 251 + "]" * 251, "more than 250 levels deep"),
+        ({"type": "object"}, '{"share": NaN}', "This cannot be read as JSON"),
+        ({"type": "object"}, "[" * 100_000, "This cannot be read as JSON"),
     ],
 )
 def test_a_field_refuses_what_the_schema_does(schema: dict[str, Any], given: str, sentence: str) -> None:
