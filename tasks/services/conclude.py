@@ -46,13 +46,16 @@ def conclude_task(task_id: str, *, again: bool = False) -> None:
 
 
 def _take(task: Task, again: bool) -> bool:
-    won = Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING) == 1
-    return won or (again and task.status == states.AGGREGATING)
+    if Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING):
+        events.tell(events.task_changed(task.pk, task.group_id))
+        return True
+    return again and task.status == states.AGGREGATING
 
 
 def _go_on(task: Task) -> None:
     """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once more."""
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING)
+    events.tell(events.task_changed(task.pk, task.group_id))
     progress = queue.progress(task.group_id, task.pk).now()
     if progress and progress.complete:
         conclude_task(str(task.pk))

@@ -88,13 +88,16 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
             pushed = queue.push(task.group_id, task.pk, first=split, payloads=payloads, last=batch.last).now()
             if pushed.gone or (not pushed.taken and pushed.split <= split):  # over, or another run ended it elsewhere
                 return
-            _announce(task, pushed)
+            _announce(task, batch, pushed)
             split = pushed.split
 
 
-def _announce(task: Task, pushed: queue.Pushed) -> None:
+def _announce(task: Task, batch: Batch, pushed: queue.Pushed) -> None:
+    """To workers, and to those who watch: it runs, and how much there is to do."""
     if pushed.wake:
         events.tell(events.wake(pushed.wake, task.group_id))
+    if batch.first == 0 or batch.last:
+        events.tell(events.task_changed(task.pk, task.group_id))
     if pushed.complete:
         events.conclude(task.pk)
 

@@ -74,6 +74,17 @@ def test_a_group_shows_each_of_its_tasks(lab: Lab, peer: Callable[..., Peer]) ->
                 ended.add(snapshot["id"])
 
 
+def test_a_group_hears_of_a_task_that_nobody_works_on_yet(lab: Lab) -> None:
+    with watching(lab, lab.access[1]) as socket:
+        ask(socket, type="subscribe", group=lab.group)
+        hear(socket)
+        task = lab.submit(count=70)
+        seen = hear(socket)["task"]
+        while seen["counts"]["total"] < 70:
+            seen = hear(socket)["task"]
+    assert (seen["id"], seen["status"]) == (task, "running")
+
+
 def test_there_are_at_most_five_snapshots_a_second(lab: Lab, peer: Callable[..., Peer]) -> None:
     task, worker = lab.submit(count=200_000), peer()
     with watching(lab, lab.access[0]) as socket:
