@@ -24,14 +24,18 @@ def is_new(server: redis.Redis) -> bool:
     """Whether this server has written its file anew since it was started; if not, it is asked to. Raises RedisError."""
     facts = server.info("persistence")
     new = is_told_new(facts)
-    if not new and not is_under_way(facts):
+    if not (new or facts["loading"] or is_under_way(facts)):
         server.bgrewriteaof()
     return new
 
 
 def is_told_new(facts: Mapping[str, Any]) -> bool:
-    """By what INFO says; a server that keeps no such file has nothing to write anew."""
-    return not facts["aof_enabled"] or facts["aof_last_rewrite_time_sec"] != NEVER
+    """By what INFO says; a server that keeps no such file has nothing to write anew.
+
+    As long as a server loads its file it says that it keeps none.
+    """
+    keeps_one = facts["aof_enabled"] or facts["loading"]
+    return not keeps_one or facts["aof_last_rewrite_time_sec"] != NEVER
 
 
 def is_under_way(facts: Mapping[str, Any]) -> bool:

@@ -86,6 +86,34 @@ def test_its_file_is_written_anew_once_a_start(start):
     assert client.info("persistence")["aof_rewrites"] == 1
 
 
+def test_as_long_as_it_loads_its_file_that_is_not_called_new(start, home):
+    client, process = start()
+    client.mset({f"key-{number}": "x" * 1000 for number in range(200)})
+    until(lambda: redis_log.is_new(client), seconds=10)
+    process.kill()
+    process.wait()
+    slow = ["--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024"]  # a second, and it answers
+    file = str(home.redis / "redis.conf")
+    process = subprocess.Popen([redis_server.find().path, file, *slow], stdout=subprocess.DEVNULL)
+    try:
+        client.set_retry(Retry(NoBackoff(), 0))
+        facts = until(lambda: facts_of(client), lambda facts: facts and facts["loading"], seconds=10)
+        assert not facts["aof_enabled"], "that is why"
+        assert not redis_log.is_told_new(facts)
+        assert not redis_log.is_new(client)
+        until(lambda: redis_log.is_new(client), seconds=10)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def facts_of(client):
+    try:
+        return client.info("persistence")
+    except redis.ConnectionError:
+        return None
+
+
 def test_a_server_that_keeps_no_such_file_is_left_alone(db):
     redis_log.renew()
     assert connect().info("persistence")["aof_rewrites"] == 0
