@@ -19,6 +19,7 @@ from channels.layers import get_channel_layer
 
 from firmlight import broker
 from firmlight.broker import LOST
+from tasks.models import Task
 
 Id = UUID | str
 SEND_SECONDS_MAX = 10.0
@@ -138,3 +139,8 @@ def tell(news: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)
     except LOST:
         log.warning("news_not_sent", exc_info=True)
+
+
+def announce(task: Task, *, final: bool = False) -> None:
+    """Tell everybody who watches this task or its group that it has moved on; `final`: it is over."""
+    tell(task_changed(task.pk, task.group_id, final=final))

@@ -47,7 +47,7 @@ def conclude_task(task_id: str, *, again: bool = False) -> None:
 
 def _take(task: Task, again: bool) -> bool:
     if Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING):
-        events.tell(events.task_changed(task.pk, task.group_id))
+        events.announce(task)
         return True
     return again and task.status == states.AGGREGATING
 
@@ -55,7 +55,7 @@ def _take(task: Task, again: bool) -> bool:
 def _go_on(task: Task) -> None:
     """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once more."""
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING)
-    events.tell(events.task_changed(task.pk, task.group_id))
+    events.announce(task)
     progress = queue.progress(task.group_id, task.pk).now()
     if progress and progress.complete:
         conclude_task(str(task.pk))

@@ -33,7 +33,7 @@ def follow_pause(task: Task) -> None:
     """The row says PAUSED: the queue follows, and running workers stop."""
     held = queue.pause(task.group_id, task.pk).now()
     events.tell(events.cancel(held, "paused"))
-    events.tell(events.task_changed(task.pk, task.group_id))
+    events.announce(task)
 
 
 def resume(*, user: User, task: Task) -> None:
@@ -49,7 +49,7 @@ def resume(*, user: User, task: Task) -> None:
     elif progress is None or not progress.ended:
         events.split(task.pk)
     events.tell(events.wake(wake, task.group_id))
-    events.tell(events.task_changed(task.pk, task.group_id))
+    events.announce(task)
 
 
 def may_control(user: User, task: Task, membership: Membership | None) -> bool:

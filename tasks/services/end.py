@@ -32,7 +32,7 @@ def close_task(task: Task, reason: str) -> None:
 
     The input of one that failed is set aside for a while: a moderator may submit it again.
     """
-    events.tell(events.task_changed(task.pk, task.group_id, final=True))
+    events.announce(task, final=True)
     if reason == states.FAILED:
         queue.keep_failed_input(task.group_id, task.pk)
     held = queue.close(task.group_id, task.pk).now()

@@ -97,7 +97,7 @@ def _announce(task: Task, batch: Batch, pushed: queue.Pushed) -> None:
     if pushed.wake:
         events.tell(events.wake(pushed.wake, task.group_id))
     if batch.first == 0 or batch.last:
-        events.tell(events.task_changed(task.pk, task.group_id))
+        events.announce(task)
     if pushed.complete:
         events.conclude(task.pk)
 

@@ -80,7 +80,7 @@ def submit_task(
         return same(Task.objects.get(pk=pk), membership, chosen)
     metrics.count("tasks_submitted")
     events.split(task.pk, patient=patient)
-    events.tell(events.task_changed(task.pk, task.group_id))
+    events.announce(task)
     return task
 
 
