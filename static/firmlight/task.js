@@ -41,9 +41,9 @@ async function refresh() {
 }
 
 async function fetchHead() {
-  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (!answer?.ok) return false;
-  const whole = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await fetchPage().catch(() => ""); // the line may break amid the answer, too
+  if (!text) return false;
+  const whole = new DOMParser().parseFromString(text, "text/html");
   for (const id of ["task-head", "task-result"]) {
     const [now, next] = [document.getElementById(id), whole.getElementById(id)];
     if (!now || !next) continue;
@@ -51,6 +51,11 @@ async function fetchHead() {
     htmx.process(now);
   }
   return true;
+}
+
+async function fetchPage() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+  return answer.ok ? answer.text() : "";
 }
 
 // What grows by itself: how long it runs, the bars at work, the line that stands for now.
