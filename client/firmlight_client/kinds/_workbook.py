@@ -8,6 +8,7 @@ are taken from the stream by expat, which keeps nothing. `zipfile` unpacks no mo
 from __future__ import annotations
 
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, BinaryIO
@@ -100,7 +101,7 @@ class Workbook:
             return _Strings(place).read(source)
 
 
-class _Stream:
+class _Stream(ABC):
     """expat as an iterator's source: elements by their local names, and no document types, so no entities."""
 
     def __init__(self) -> None:
@@ -138,11 +139,11 @@ class _Stream:
     def forget(self) -> None:
         self.words, self.length = [], 0
 
-    def start(self, name: str, attrs: dict[str, str]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def start(self, name: str, attrs: dict[str, str]) -> None: ...
 
-    def end(self, name: str) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def end(self, name: str) -> None: ...
 
 
 class _Cells(_Stream):
