@@ -6,8 +6,11 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
+from firmlight import deliveries
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
 
+deliveries.use()
 app = Celery("firmlight")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
