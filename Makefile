@@ -13,7 +13,7 @@ SERVER := firmlight accounts groups tasks benchmarks
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-load bench-pages screenshots lock clean
+.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-beside bench-load bench-pages screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -48,6 +48,9 @@ chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3
 
 bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
+
+bench-beside: setup-dev  ## measure throughput beside that of another checkout with its .venv (OTHER=path)
+	@$(BIN)/python -m benchmarks.beside $(OTHER)
 
 bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/benchmarks-load.md
 	@$(BIN)/python -m benchmarks.load
