@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c "$(FITS)" 2>/dev/null && echo $$name && break; done)
 REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe \
