@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 FITS := import sys; sys.exit(sys.version_info < (3, 11))
-PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$name -c "$(FITS)" 2>/dev/null && echo $$name && break; done)
 REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe \
@@ -13,7 +13,7 @@ SERVER := firmlight accounts groups tasks benchmarks
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo chaos bench bench-beside bench-load bench-pages screenshots lock clean
+.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -30,18 +30,30 @@ demo: setup  ## show the whole of it in a minute
 	@$(BIN)/python -m firmlight.embedded demo
 
 AT_ONCE := 4
-TEST = $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder $(PYTEST)
+TEST = $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder $(ONLY) $(PYTEST)
+
+# What tests need of a Debian system is installed where that is allowed; without it some are skipped, and the last lines of
+# a run say so.
+install-for-%: setup-dev
+	@.ci/apt-install $$($(BIN)/python -m tests.support.needed $*)
 
 # Half of a test's time is waiting for leases to end and processes to start: four at a time keep two cores busy.
-test: setup-dev  ## run the tests (PYTEST="-k lease" chooses; VENV=.venv313 PYTHON=python3.13: on that Python)
+test: install-for-test  ## run the tests (PYTEST="-k lease" chooses; INSTALL=1: install what they need by sudo)
 	@$(TEST)
 
-test-postgres: setup-dev  ## the same on a private PostgreSQL that lives as long as they run
+test-postgres: install-for-postgres  ## the same on a private PostgreSQL that lives as long as they run
 	@$(BIN)/python -m tests.support.databases postgres $(TEST)
 
 test-mongo: AT_ONCE = 3  # the server wants its part of the cores
-test-mongo: setup-dev  ## the same on a MongoDB-compatible server (needs root and Debian, or a mongod)
+test-mongo: ONLY = -m storage  # see tests/conftest.py
+test-mongo: install-for-mongo  ## those that depend on storage on a MongoDB-compatible server (root and Debian, or a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
+
+test-bare:  ## the tests as on a machine that has only the newest Python at hand
+	@$(MAKE) --no-print-directory bare VENV=.venv-newest PYTHON="$$(.ci/python newest)"
+
+bare: setup-dev
+	@$(BIN)/python -m tests.support.bare $(TEST)
 
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: one of each process)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} CHAOS_COPIES=$${CHAOS_COPIES:-2} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
@@ -71,7 +83,7 @@ lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the ne
 	  pyproject.toml client/pyproject.toml
 
 clean:  ## remove what was installed and cached; var/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # make check: everything that can be known without running the product, two things at a time.
 
@@ -120,8 +132,9 @@ check-known-faults:
 $(VENV)/.installed: $(REQUIREMENTS)
 	@$(or $(PYTHON),false) -c "$(FITS)" 2>/dev/null || { \
 	  echo "Firmlight needs Python 3.11 or newer; name it with PYTHON=/path/to/python3 if it is not on PATH." >&2; exit 1; }
+	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || .ci/apt-install python3-venv
 	@$(PYTHON) -c "import venv, ensurepip" 2>/dev/null || { \
-	  echo "Firmlight needs Python's venv module; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	  echo "Firmlight needs Python's venv module; on Debian and Ubuntu: apt install python3-venv, or make INSTALL=1 …" >&2; exit 1; }
 	@echo "Installing Firmlight into $(VENV) (once, about a minute) …"
 	@$(BIN)/python -c "import pip" 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@$(PIP) install -r requirements.txt

@@ -22,29 +22,13 @@ from firmlight_client import told
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
-from tests.support import prepared
+from tests.support import needed, order, prepared
 from tests.support.databases import fresh
 from tests.support.scrape import Scrape
 from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
 
-
-# Whoever is dealt the longest file last keeps everybody waiting.
-LONGEST_FIRST = (
-    "tests/failover/",
-    "tests/e2e/",
-    "tests/chaos/test_chaos",
-    "tests/system/test_scaled_out",
-    "tests/embedded/test_system",
-    "tests/embedded/test_demo",
-    "tests/system/",
-    "tests/deploy/",
-    "tests/doors/",
-    "tests/embedded/",
-    "tests/client/",
-    "tests/moderation/",
-)
 
 # What runs in one test process, one after the other, because it shares a whole system there; all else goes by file.
 TOGETHER = {
@@ -56,24 +40,56 @@ TOGETHER = {
 }
 ALONE = ("tests/system/test_scaled_out", "tests/system/test_access")  # they start one of their own
 
+# What does the same whichever database there is. All else is marked `storage`.
+APART_FROM_STORAGE = (
+    "tests/chaos/",
+    "tests/client/",
+    "tests/deploy/",
+    "tests/e2e/",
+    "tests/embedded/",
+    "tests/failover/",
+    "tests/kinds/",
+    "tests/tasks/queue/",
+    "tests/tasks/test_cluster.py",
+    "tests/test_running.py",
+    "tests/worker/",
+)
+
+
+def scope_of(nodeid: str) -> str:
+    """What runs in one test process together with this test: a group's name or a file."""
+    if not nodeid.startswith(ALONE):
+        for start, group in TOGETHER.items():
+            if nodeid.startswith(start):
+                return group
+    return nodeid.partition("::")[0]
+
 
 class ByGroup(LoadScopeScheduling):
     """pytest-xdist's own `loadgroup` does nothing with pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if not nodeid.startswith(ALONE):
-            for start, group in TOGETHER.items():
-                if nodeid.startswith(start):
-                    return group
-        return nodeid.partition("::")[0]
+        return scope_of(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return ByGroup(config, log)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The last lines say which tests did not run for want of a program, and what would bring it."""
+    reasons = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    for line in needed.skipped(reasons):
+        terminalreporter.write_line(line)
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """schemathesis gives all its tests one id, and of those pytest-xdist would run one."""
+    """Mark what depends on storage, before `-m` chooses. And schemathesis gives all its tests one id, and of those
+    pytest-xdist would run one.
+    """
+    if not item.nodeid.startswith(APART_FROM_STORAGE):
+        item.add_marker("storage")
     if not item.nodeid.endswith(item.name):
         item._id = NodeId.parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
 
@@ -81,11 +97,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With --no-loadscope-reorder pytest-xdist deals the groups out in this order."""
-
-    def rank(item: pytest.Item) -> int:
-        return next((n for n, start in enumerate(LONGEST_FIRST) if item.nodeid.startswith(start)), len(LONGEST_FIRST))
-
-    items.sort(key=rank)
+    order.longest_first(items, scope_of)
     twice = [test for test, times in Counter(item.nodeid for item in items).items() if times > 1]
     assert not twice, f"tests of the same id, of which one would be run: {twice[:3]}"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import order
 from tests.support.prepared import SHARED
 from tests.support.redis import RedisCluster, RedisServer
 
@@ -30,6 +31,15 @@ folder = Path(tempfile.mkdtemp(prefix="firmlight-tests-"))
 redis: RedisServer | RedisCluster | None = None
 
 gc.disable()  # until all is loaded, which stays
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--note-seconds", action="store_true", help="write tests/seconds.json anew: how long files take")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--note-seconds") and "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(order.Notes())
 
 
 @pytest.hookimpl(wrapper=True)

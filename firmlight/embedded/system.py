@@ -137,7 +137,7 @@ class System:
         self._wait(self._jobs_listen, "the jobs do not take work")
 
     def _own_redis(self) -> tuple[list[Part], dict[str, str]]:
-        program = redis_server.find()
+        program = redis_server.find(self.home.redis)
         port = ports.free("127.0.0.1", redis_server.last_port(self.home))
         file, url = redis_server.configure(self.home, program, port)
         return [Part("redis", [program.path, str(file)], first=True)], {"REDIS_URL": url}

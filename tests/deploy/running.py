@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
+import redis
 
+from firmlight.embedded import redis_server
 from tests.deploy.files import NAME, ROOT
 from tests.support.patient import until
 
@@ -87,11 +89,18 @@ class Running:
             )
 
     def start_redis(self, command: Sequence[str]) -> None:
+        """With the options of this command; the program is that of this machine."""
+        _, *options = command
         place = ["--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", str(self.folder / "redis")]
-        self.start("redis", [*command, *place])
-        ping = ["redis-cli", "-p", str(self.redis_port), "ping"]
-        known = {"REDISCLI_AUTH": self.environment["REDIS_PASSWORD"]}
-        until(lambda: self.run(ping, **known).stdout, lambda said: said == "PONG\n", 10)
+        self.start("redis", [redis_server.find().path, *options, *place])
+        until(self._redis_answers, seconds=10)
+
+    def _redis_answers(self) -> bool:
+        with redis.Redis.from_url(self.environment["REDIS_URL"]) as client:
+            try:
+                return bool(client.ping())
+            except redis.ConnectionError:
+                return False
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"

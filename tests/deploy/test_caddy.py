@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ import pytest
 from firmlight.embedded.system import System
 from tests.deploy import files
 from tests.deploy.running import free_port
+from tests.support.needed import need
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 
@@ -67,7 +67,7 @@ def root_of(folder: Path, process: subprocess.Popen[bytes]) -> Path:
     return root
 
 
-@pytest.mark.skipif(not shutil.which("caddy"), reason="Caddy is not installed here")
+@need("caddy")
 def test_people_and_workers_come_in_by_tls_and_what_is_for_those_inside_stays_there(front: str, system: System) -> None:
     with httpx.Client(base_url=front) as outside, Lab(system.url) as lab:
         alive = outside.get("/healthz")

@@ -11,6 +11,7 @@ from jsonschema import Draft7Validator
 
 from firmlight import parts
 from tests.deploy import files
+from tests.support.needed import need
 
 SERVERS = ("migrate", "web", "jobs", "jobs-long", "beat")
 
@@ -116,6 +117,7 @@ def test_what_the_image_needs_is_sent_to_the_builder():
     assert "**/.env" in lines
 
 
+@need("bash")
 @pytest.mark.parametrize("script", ["start.sh", "health.sh"])
 def test_the_databases_scripts_are_bash(script):
     assert subprocess.run(["bash", "-n", files.DEPLOY / "mongo" / script], check=False).returncode == 0

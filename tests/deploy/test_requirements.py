@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 from tests.deploy import files
 
-PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0")  # Debian 12 has 3.11.2
+PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0", "3.14.0")  # Debian 12 has 3.11.2
 LOCKS = sorted(files.ROOT.glob("requirements*.txt"))
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 
-import pytest
-
 from firmlight import parts
 from tests.deploy import files
+from tests.support.needed import need
 
 UNITS = sorted((files.DEPLOY / "systemd").iterdir())
 PYTHON = "/opt/firmlight/.venv/bin/python"
@@ -37,7 +35,7 @@ def test_none_of_them_runs_as_root_or_gains_rights():
             assert "\nProtectSystem=strict\n" in text
 
 
-@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed here")
+@need("systemd-analyze")
 def test_systemd_finds_no_fault(tmp_path):
     """With a Python that exists; theirs lies where the installation puts it."""
     for unit in UNITS:

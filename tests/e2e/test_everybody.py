@@ -10,9 +10,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenPage
+from tests.support.needed import needs
 from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab
 
+pytestmark = needs("chromium")
 FOR_ALL = ("/", "/login/", "/register/", "/docs/", "/docs/reliability/", "/download/", "/about/", "/nowhere/")
 FOR_MEMBERS = ("/groups/", "/groups/new/", "/notifications/", "/tasks/", "/workers/", "/workers/get/", "/device/")
 OF_PROFILE = ("/profile/", "/profile/sessions/", "/profile/tokens/")

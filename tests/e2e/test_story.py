@@ -20,10 +20,12 @@ from playwright.sync_api import Page, expect
 from firmlight.embedded.system import System
 from tests.e2e.conftest import OpenPage
 from tests.support import program
+from tests.support.needed import needs
 from tests.support.program import read_until
 from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab
 
+pytestmark = needs("chromium")
 NUMBERS = [n * n / 7 for n in range(5000)]
 
 

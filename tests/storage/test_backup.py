@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from django.conf import settings
 from firmlight.embedded.home import Home
 from firmlight.embedded.system import System
 from tests.support.databases import fresh
+from tests.support.needed import needs
 from tests.support.patient import PatientLab
 from tests.support.systems import SHORT
 from tests.support.worker import Worker
@@ -26,14 +26,10 @@ from tests.system.lab import TLS
 PAGE = Path(settings.BASE_DIR) / "docs" / "how-to" / "backup.md"
 NAMES = {"sqlite": "SQLite", "postgres": "PostgreSQL", "mongodb": "MongoDB"}
 DATABASE = NAMES[settings.DATABASE_URL.partition(":")[0]]
-TOOLS = {"SQLite": ["sqlite3"], "PostgreSQL": ["pg_dump", "pg_restore"], "MongoDB": ["mongodump", "mongorestore"]}[
-    DATABASE
-]
+TOOL = {"SQLite": "sqlite3", "PostgreSQL": "pg_dump", "MongoDB": "mongodump"}[DATABASE]
 NUMBERS, LONG = 40, 150
 
-pytestmark = [
-    pytest.mark.skipif(not shutil.which(tool), reason=f"{tool} is not installed") for tool in (*TOOLS, "redis-cli")
-]
+pytestmark = needs(TOOL, "redis-cli", "bash")
 
 
 def commands(heading: str) -> str:

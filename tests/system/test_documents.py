@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.support.needed import need
 from tests.system.lab import PASSWORD, Lab
 from tests.system.test_main_job import environment, start_worker
 
@@ -83,6 +84,7 @@ def test_the_python_of_a_document_does_what_it_says(
     assert [words for words in said if words not in output] == [], output
 
 
+@need("bash")
 @pytest.mark.parametrize(
     ("document", "said"),
     [("docs/reference/command-line.md", ['"number": "91"', '"mean": 2.0']), ("README.md", ['"mean": 50000.5'])],

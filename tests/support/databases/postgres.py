@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.databases.serving import NoServer, running
+from tests.support.needed import POSTGRES
 
-INSTALLED = Path("/usr/lib/postgresql")  # where Debian keeps them, a folder for each version
 UNPRIVILEGED = ("postgres", "nobody")
 OPTIONS = {
     "fsync": "off",
@@ -26,7 +26,7 @@ OPTIONS = {
 
 def program(name: str) -> str:
     """Its path, of the newest version that there is. Raises NoServer."""
-    found = sorted(INSTALLED.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    found = sorted(POSTGRES.glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
     path = shutil.which(name) or (str(found[-1]) if found else None)
     if path is None:
         raise NoServer("PostgreSQL is not installed; on Debian and Ubuntu: apt install postgresql")
