@@ -40,7 +40,7 @@ def test_errors_are_told_and_do_not_count(serve, private):
     site = serve({
         "/": html("Home", "/missing", "/picture", "/unknown", "/br", "/last"),
         "/picture": Reply(200, {"Content-Type": "image/png"}, b"<title>no</title>"),
-        "/unknown": Reply(200, {}, b"<title>no</title>"),
+        "/unknown": Reply(200, {}, b"no page"),
         "/br": Reply(200, {"Content-Type": "text/html", "Content-Encoding": "br"}, b"x"),
         "/last": html("Last"),
     })  # fmt: skip

@@ -13,6 +13,7 @@ import pytest
 
 from firmlight_client.kinds import _public_http
 from firmlight_client.kinds._public_http import Http, Refused, Unreachable
+from firmlight_client.kinds._web_url import page_url
 from tests.kinds.crawling import crawl_one, reason, robots
 from tests.kinds.site import CERTIFICATE, Site, html, redirect
 
@@ -109,7 +110,7 @@ def test_the_checked_address_is_the_one_connected_to(serve, monkeypatch):
     monkeypatch.setattr(_public_http, "is_public", lambda address: address == host)
     monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (site.port,))
     with Http(private=False, until=time.monotonic() + 5) as http:
-        answer = http.get(httpx.URL(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000)
+        answer = http.get(page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000)
     assert answer.status == 200
     assert asked == ["rebind.example"]
     assert site.seen[0].headers["host"] == f"rebind.example:{site.port}"
@@ -130,7 +131,7 @@ def trusting() -> ssl.SSLContext:
 
 def fetch(url: str, trust: ssl.SSLContext | None) -> int:
     with Http(private=True, until=time.monotonic() + 5, trust=trust) as http:
-        return http.get(httpx.URL(url), types=("text/html",), bytes_max=1000).status
+        return http.get(page_url(url), types=("text/html",), bytes_max=1000).status
 
 
 def test_the_certificate_is_checked_against_the_name_though_the_address_is_dialled(serve):
@@ -148,4 +149,4 @@ def test_a_certificate_of_nobody_known_is_refused(serve):
 
 def test_refusals_do_not_depend_on_the_scheme():
     with Http(private=False, until=time.monotonic() + 5) as http, pytest.raises(Refused):
-        http.get(httpx.URL("https://127.0.0.1/"), types=(), bytes_max=1)
+        http.get(page_url("https://127.0.0.1/"), types=(), bytes_max=1)
