@@ -125,7 +125,7 @@ class Crawl:
         if target is None:
             raise Refused(f"it redirects to {location[:100]!r}, which is no http or https address")
         if not self._here(target):
-            raise Refused(f"it redirects to another host, {target.host}")
+            raise Refused(f"it redirects to another host, {target.host[:100]}")
         return target
 
     def _here(self, url: WebUrl) -> bool:

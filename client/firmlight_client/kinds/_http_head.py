@@ -45,7 +45,9 @@ class HeadReader:
             head = bytes(self._got[: end.start()])
             del self._got[: end.end()]
             status, lines = _parsed(head)
-            if status == 101 or status >= 200:
+            if status == 101:
+                raise httpcore.RemoteProtocolError("the answer switches to another protocol")
+            if status >= 200:
                 return lines + bytes(self._got)
             searched = 0  # 100 Continue and the like: the answer comes next
 

@@ -24,6 +24,7 @@ from firmlight_client.kinds._web_url import (
     URL_CHARS_MAX,
     WebUrl,
     absolute,
+    is_long,
     page_url,
 )
 
@@ -35,6 +36,7 @@ TAG_STEPS_MAX = 300_000_000  # tags times open elements: about a second
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 # A base in one of these is passed over, as browsers do (HTML 4.2.3)
 _NO_BASE = re.compile(r"(?:data|javascript):", re.IGNORECASE)
+_SCHEME = re.compile(r"\s{0,99}(?!https?:)[a-z][a-z0-9+.-]{0,40}:", re.IGNORECASE)
 # Within these neither a title nor a base is the page's
 _FOREIGN = frozenset({"svg", "math"})
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{1,2048}")
@@ -121,7 +123,7 @@ class _Tags:
         if href is None:
             return
         if len(href) > HREF_CHARS_MAX:
-            self.long = self.long or href[:11].lower() != "javascript:"
+            self.long = self.long or _SCHEME.match(href) is None
         elif len(self.hrefs) <= HREFS_READ_MAX:
             self.hrefs[href] = None
 
@@ -146,8 +148,12 @@ def _links(tags: _Tags, encoding: str, url: WebUrl) -> tuple[list[WebUrl], bool]
     base = _base(tags.base, url)
     links: dict[str, WebUrl] = {}
     for href in tags.hrefs:
-        link = page_url(_in_encoding(href, encoding), base)
-        if link is None or link.text in links:
+        written = _in_encoding(href, encoding)
+        link = page_url(written, base)
+        if link is None:
+            tags.long = tags.long or is_long(written, base)
+            continue
+        if link.text in links:
             continue
         if len(links) == LINKS_PER_PAGE_MAX:
             return list(links.values()), True

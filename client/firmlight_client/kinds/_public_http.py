@@ -36,6 +36,7 @@ PUBLIC_PORTS = (80, 443)
 REQUEST_SECONDS_MAX = 20.0  # one answer, from look-up to last byte
 WAIT_SECONDS_MAX = 10.0  # one read, write or connection
 ADDRESSES_TRIED_MAX = 3
+NAME_CHARS_TOLD_MAX = 100  # of a host, in a reason
 WIRE_BYTES_MARGIN = 64 * 1024  # what a packed body may have beyond the limit of what it unpacks to
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -82,18 +83,19 @@ def is_public(address: str) -> bool:
 
 def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
     """The addresses of a host, all of them public unless `private`. Raises Refused or Unreachable."""
+    name = host if len(host) <= NAME_CHARS_TOLD_MAX else f"{host[:NAME_CHARS_TOLD_MAX]}…"
     if not network.host_allowed(host):
-        raise Refused(f"{host} is none of the hosts that the owner of this worker lets tasks reach")
+        raise Refused(f"{name} is none of the hosts that the owner of this worker lets tasks reach")
     if not private and port not in PUBLIC_PORTS:
         raise Refused(f"port {port} is not allowed, only 80 and 443")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise Unreachable(f"the name {host} cannot be resolved") from None
+        raise Unreachable(f"the name {name} cannot be resolved") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not private and not is_public(address):
-            raise Refused(f"{host} has the address {address}, which is not public")
+            raise Refused(f"{name} has the address {address}, which is not public")
     return addresses
 
 

@@ -37,6 +37,7 @@ class Unpacker:
     def __init__(self, bits: int) -> None:
         self._bits = bits
         self._stream = zlib.decompressobj(bits)
+        self._held = b""  # the first byte of a member, until the second is here
         self._fresh = True  # nothing of this member was read yet
         self._members = 0
         self._plain = self._over = self._broken = False
@@ -48,12 +49,18 @@ class Unpacker:
         return self._plain or (ended and not self._broken)
 
     def unpack(self, piece: bytes, room: int) -> bytes:
-        """At most `room` bytes (1 or more) of what `piece` adds; what is beyond is lost. Raises CannotUnpack."""
+        """At most `room` bytes (1 or more) of what `piece` adds; what is beyond is lost.
+
+        Raises CannotUnpack.
+        """
         out = bytearray()
+        piece, self._held = self._held + piece, b""
         while piece and len(out) < room and not self._over:
-            if self._fresh and self._bits == GZIP and piece[0] != 0x1F:
-                self._plain = self._members == 0
-                self._over = not self._plain
+            if self._fresh and not self._plain:
+                if len(piece) < 2:
+                    self._held = piece
+                    break
+                self._look(piece[0], piece[1])
             if self._plain:
                 out += piece[: room - len(out)]
                 break
@@ -62,21 +69,24 @@ class Unpacker:
                 piece = self._next_member()
         return bytes(out)
 
+    def _look(self, first: int, second: int) -> None:
+        """Judge a member by its first two bytes."""
+        if self._bits == GZIP and (first, second) != (0x1F, 0x8B):
+            self._plain = self._members == 0
+            self._over = not self._plain
+        if self._bits == ZLIB and (first & 15 != 8 or (first << 8 | second) % 31):
+            self._bits = DEFLATE  # what servers call deflate is often without zlib's head
+            self._stream = zlib.decompressobj(DEFLATE)
+
     def _inflate(self, piece: bytes, room: int) -> bytes:
+        self._fresh = False
         try:
-            data = self._stream.decompress(piece, room)
+            return self._stream.decompress(piece, room)
         except zlib.error:
-            if self._fresh and self._bits == ZLIB:  # what servers call deflate is often without zlib's head
-                self._bits = DEFLATE
-                self._stream = zlib.decompressobj(DEFLATE)
-                return self._inflate(piece, room)
             if self._members == 0:
                 raise CannotUnpack("is not the gzip it claims to be") from None
-            self._over = True
-            self._broken = not self._fresh
+            self._over = self._broken = True
             return b""
-        self._fresh = False
-        return data
 
     def _next_member(self) -> bytes:
         """What lies behind the end of a member; empty while it has not ended."""
