@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -150,3 +151,30 @@ def test_a_certificate_of_nobody_known_is_refused(serve):
 def test_refusals_do_not_depend_on_the_scheme():
     with Http(private=False, until=time.monotonic() + 5) as http, pytest.raises(Refused):
         http.get(page_url("https://127.0.0.1/"), types=(), bytes_max=1)
+
+
+@pytest.mark.parametrize(
+    "host", ["a_b.example", "xn--ls8h.la", "-", "a..b", "x" * 64 + ".example", "a.", "1x", "xn--a"]
+)
+def test_no_name_raises_in_tls(serve, host, monkeypatch):
+    site, real = serve({"/": html("x")}, host="127.0.0.1", tls=True), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *args, **options: real("127.0.0.1", *args, **options))
+    with pytest.raises(Unreachable, match=r"no connection|cannot be resolved"):
+        fetch(f"https://{host}:{site.port}/", trusting())
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""])
+def test_what_speaks_no_tls_is_told(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=lambda: _answer_once(server, answer))
+        thread.start()
+        with pytest.raises(Unreachable, match="no connection"):
+            fetch(f"https://127.0.0.1:{server.getsockname()[1]}/", trusting())
+        thread.join()
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(answer)

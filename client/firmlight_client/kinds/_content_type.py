@@ -37,7 +37,7 @@ def content_type(header: str) -> ContentType:
     return found
 
 
-def looks_like_html(start: bytes) -> bool:
+def looks_like_html(start: bytes | bytearray) -> bool:
     """Whether a browser would take an answer of unknown type for a page; `start`: its first bytes."""
     return _HTML.match(start[:SNIFFED_BYTES]) is not None
 

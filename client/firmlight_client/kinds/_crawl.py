@@ -31,17 +31,26 @@ def crawl(url: str, limit: int, same_host: bool, bytes_max: int, *, until: float
 
     `private` lets it reach addresses that are not public.
     """
+    first = page_url(url)
+    if first is None:
+        reason = "it is no http or https address"
+        return {"url": url, "pages": [], "errors": [{"url": url, "reason": reason}]}
     with Http(private=private, until=until) as http:
-        return Crawl(http, url, limit, same_host, bytes_max).run()
+        return Crawl(http, url, first, limit, same_host, bytes_max).run()
 
 
 class Crawl:
-    """One start URL, breadth-first."""
+    """One start URL, breadth-first: `start` as it was typed, `first` as it is asked for."""
 
-    def __init__(self, http: Http, start: str, limit: int, same_host: bool, bytes_max: int) -> None:
-        first = page_url(start)
-        if first is None:
-            raise ValueError(f"{start!r} is no address")
+    def __init__(
+        self,
+        http: Http,
+        start: str,
+        first: WebUrl,
+        limit: int,
+        same_host: bool,
+        bytes_max: int,
+    ) -> None:
         self._start, self._limit, self._bytes_left = start, limit, bytes_max
         self._links_bytes_left = bytes_max // 2  # so that the links of a few pages do not crowd out the others
         self._host = first.host if same_host else None

@@ -31,9 +31,9 @@ def page_text(body: bytes, charset: str | None) -> PageText:
 
     A page that declares nothing is UTF-8, or Windows-1252 where UTF-8 makes no sense of it.
     """
-    for mark, name in _MARKS:
+    for mark, marked in _MARKS:
         if body.startswith(mark):
-            return _decoded(body[len(mark) :], name)
+            return _decoded(body[len(mark) :], marked)
     name = encoding_name(charset) or _declared(body[:PRESCAN_BYTES])
     return _guessed(body) if name is None else _decoded(body, name)
 

@@ -89,14 +89,21 @@ def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
     if not private and port not in PUBLIC_PORTS:
         raise Refused(f"port {port} is not allowed, only 80 and 443")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if _is_name(host) else []
     except (OSError, UnicodeError):
-        raise Unreachable(f"the name {name} cannot be resolved") from None
+        found = []
+    if not found:
+        raise Unreachable(f"the name {name} cannot be resolved")
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not private and not is_public(address):
             raise Refused(f"{name} has the address {address}, which is not public")
     return addresses
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC 1035, 2.3.4)."""
+    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 class _Clock:
