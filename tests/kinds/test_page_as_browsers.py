@@ -129,7 +129,7 @@ def of_ours(text: str) -> tuple[str, list[str]]:
     return title, [link.text for link in links]
 
 
-@settings(steady, max_examples=400)
+@settings(steady, max_examples=200)
 @given(with_foreign | with_raw)
 def test_titles_and_links_are_those_of_a_browser(text):
     assert of_ours(text) == of_a_browser(text)
