@@ -24,9 +24,21 @@ def private_allowed() -> bool:
 def allow_only(hosts: Iterable[str]) -> None:
     """Let kinds of this process reach these hosts and what lies below them; none named: any."""
     global _hosts  # noqa: PLW0603  one switch a process, thrown once
-    _hosts = tuple(host.lower().strip().strip(".") for host in hosts)
+    _hosts = tuple(_ascii(host.strip()).lower().strip(".") for host in hosts)
 
 
 def host_allowed(host: str) -> bool:
     name = host.lower().strip(".")
     return not _hosts or any(name == each or name.endswith(f".{each}") for each in _hosts)
+
+
+def _ascii(host: str) -> str:
+    """A host's name as it stands in addresses: `müller.example` as `xn--mller-kva.example`."""
+    if host.isascii():
+        return host
+    import ada_url  # in the crawler's slots only
+
+    try:
+        return ada_url.idna_to_ascii(host).decode() or host
+    except ValueError:
+        return host

@@ -40,7 +40,7 @@ def test_errors_are_told_and_do_not_count(serve, private):
     site = serve({
         "/": html("Home", "/missing", "/picture", "/unknown", "/br", "/last"),
         "/picture": Reply(200, {"Content-Type": "image/png"}, b"<title>no</title>"),
-        "/unknown": Reply(200, {}, b"<title>no</title>"),
+        "/unknown": Reply(200, {}, b"no page"),
         "/br": Reply(200, {"Content-Type": "text/html", "Content-Encoding": "br"}, b"x"),
         "/last": html("Last"),
     })  # fmt: skip
@@ -130,6 +130,11 @@ def test_a_page_reached_twice_is_one_page(serve, private):
         ({"urls": ["example.com"]}, "urls", "'example.com' is not an address that begins with http:// or https://."),
         ({"urls": ["ftp://h.example"]}, "urls", "http://"),
         ({"urls": ["http://user:secret@h.example"]}, "urls", "http://"),
+        ({"urls": ["http:h.example"]}, "urls", "http://"),
+        ({"urls": ["http://h\x07.example"]}, "urls", "http://"),
+        ({"urls": ["http://h.example/\ud800"]}, "urls", "http://"),
+        ({"urls": ["http://[::1/"]}, "urls", "http://"),
+        ({"urls": ["http://h.example/#" + "x" * 2000]}, "urls", "is longer than 1,024 characters."),
         ({"urls": [7]}, "urls", "str"),
         ({"urls": "http://h.example"}, "urls", "array"),
         ({"urls": ["http://h.example"], "limit": 0}, "limit", "At least one page."),
@@ -147,6 +152,17 @@ def test_bad_params_are_refused_by_name(data, field, message):
 
 def test_an_address_given_twice_is_crawled_once():
     assert kind.load({"urls": [" http://h.example ", "http://h.example"]}).urls == ["http://h.example"]
+
+
+def test_addresses_that_browsers_take_are_taken():
+    urls = ["http://xn--ls8h.la/", "https://💩.la", "http://a_b.example", "HTTP://bücher.example/ä?ö"]
+    assert kind.load({"urls": urls}).urls == urls
+
+
+def test_an_address_that_only_the_server_understood_is_told():
+    (entry,) = kind.run([3, "http://[::1/", 5, True, 1000])  # fmt: skip
+    assert entry[0] == 3
+    assert entry[1]["errors"] == [{"url": "http://[::1/", "reason": "it is no http or https address"}]
 
 
 def test_there_is_one_subtask_for_each_address():

@@ -119,7 +119,7 @@ def test_a_large_page_is_refused_by_its_size(serve, private, monkeypatch):
 def test_gzip_is_unpacked(serve, private):
     page = {"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip"}
     site = serve(
-        {"/": Reply(200, page, gzip.compress(html("Grüße").encode())), "/broken": Reply(200, page, b"no gzip")}
+        {"/": Reply(200, page, gzip.compress(html("Grüße").encode())), "/broken": Reply(200, page, b"\x1f\x8bno gzip")}
     )
     assert crawl_one(site.url)[0][0]["title"] == "Grüße"
     assert reason(site.url + "/broken") == "the answer is not the gzip it claims to be"
@@ -200,3 +200,29 @@ def test_many_errors_end_the_crawl(serve, private, monkeypatch):
     _, errors = crawl_one(serve({"/": html("Home", *(f"/{i}" for i in range(50)))}).url, limit=100)
     assert len(errors) == 6
     assert errors[-1]["reason"] == "the crawl ended early: 5 errors"
+
+
+def test_even_a_fault_of_ours_costs_one_page_only(serve, private, monkeypatch, caplog):
+    read = _crawl.title_and_links
+
+    def faulty(body: bytes, charset: str | None, url: Any) -> Any:
+        if url.target == "/x":
+            raise RuntimeError("a fault")
+        return read(body, charset, url)
+
+    monkeypatch.setattr(_crawl, "title_and_links", faulty)
+    site = serve({"/": html("Home", "/x", "/good"), "/x": html("X"), "/good": html("Good")})
+    pages, errors = crawl_one(site.url)
+    assert [page["title"] for page in pages] == ["Home", "Good"]
+    assert errors == [{"url": site.url + "/x", "reason": "it could not be read (RuntimeError)"}]
+    assert "a fault" in caplog.text  # the worker's log has all of it
+
+
+def test_errors_and_notes_stay_within_what_a_partial_may_hold(serve, private, monkeypatch):
+    monkeypatch.setattr(_crawl, "ERRORS_MAX", 3)
+    many = html("Many", *(f"/{i}" for i in range(1001)), "/" + "x" * 1100)
+    site = serve({"/": many, "/0": many, "/1": many})
+    _, errors = crawl_one(site.url, limit=100)
+    assert len(errors) <= 3 + _crawl.NOTES_MAX + 1
+    assert errors[-1]["reason"] == "the crawl ended early: 3 errors"
+    assert all(len(error["reason"]) <= _crawl.REASON_CHARS_MAX for error in errors)

@@ -6,6 +6,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ import pytest
 
 from firmlight_client.kinds import _public_http
 from firmlight_client.kinds._public_http import Http, Refused, Unreachable
+from firmlight_client.kinds._web_url import page_url
 from tests.kinds.crawling import crawl_one, reason, robots
 from tests.kinds.site import CERTIFICATE, Site, html, redirect
 
@@ -109,7 +111,7 @@ def test_the_checked_address_is_the_one_connected_to(serve, monkeypatch):
     monkeypatch.setattr(_public_http, "is_public", lambda address: address == host)
     monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (site.port,))
     with Http(private=False, until=time.monotonic() + 5) as http:
-        answer = http.get(httpx.URL(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000)
+        answer = http.get(page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000)
     assert answer.status == 200
     assert asked == ["rebind.example"]
     assert site.seen[0].headers["host"] == f"rebind.example:{site.port}"
@@ -130,7 +132,7 @@ def trusting() -> ssl.SSLContext:
 
 def fetch(url: str, trust: ssl.SSLContext | None) -> int:
     with Http(private=True, until=time.monotonic() + 5, trust=trust) as http:
-        return http.get(httpx.URL(url), types=("text/html",), bytes_max=1000).status
+        return http.get(page_url(url), types=("text/html",), bytes_max=1000).status
 
 
 def test_the_certificate_is_checked_against_the_name_though_the_address_is_dialled(serve):
@@ -148,4 +150,31 @@ def test_a_certificate_of_nobody_known_is_refused(serve):
 
 def test_refusals_do_not_depend_on_the_scheme():
     with Http(private=False, until=time.monotonic() + 5) as http, pytest.raises(Refused):
-        http.get(httpx.URL("https://127.0.0.1/"), types=(), bytes_max=1)
+        http.get(page_url("https://127.0.0.1/"), types=(), bytes_max=1)
+
+
+@pytest.mark.parametrize(
+    "host", ["a_b.example", "xn--ls8h.la", "-", "a..b", "x" * 64 + ".example", "a.", "1x", "xn--a"]
+)
+def test_no_name_raises_in_tls(serve, host, monkeypatch):
+    site, real = serve({"/": html("x")}, host="127.0.0.1", tls=True), socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *args, **options: real("127.0.0.1", *args, **options))
+    with pytest.raises(Unreachable, match=r"no connection|cannot be resolved"):
+        fetch(f"https://{host}:{site.port}/", trusting())
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""])
+def test_what_speaks_no_tls_is_told(answer):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=lambda: _answer_once(server, answer))
+        thread.start()
+        with pytest.raises(Unreachable, match="no connection"):
+            fetch(f"https://127.0.0.1:{server.getsockname()[1]}/", trusting())
+        thread.join()
+
+
+def _answer_once(server: socket.socket, answer: bytes) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(answer)

@@ -100,3 +100,12 @@ def test_named_hosts_are_the_only_ones_that_can_be_reached(
     if not allowed:
         with pytest.raises(_public_http.Refused, match="none of the hosts"):
             _public_http.checked_addresses(host, 443, private=True)
+
+
+def test_an_owner_may_write_a_host_in_any_alphabet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_hosts", ())
+    network.allow_only(["Bücher.example", "💩.la", "xn--fa-hia.example"])
+    assert network.host_allowed("xn--bcher-kva.example")
+    assert network.host_allowed("www.xn--ls8h.la")
+    assert network.host_allowed("xn--fa-hia.example")
+    assert not network.host_allowed("bcher.example")

@@ -13,7 +13,7 @@ from firmlight_client import protocol
 from tests.client.worker_peer import Peer, WorkerProcess
 
 MIB = 2**20
-HEAVY = {"numpy", "httpx", "rich", "flint", "gmpy2", "lxml", "openpyxl", "protego", "tomlkit"}
+HEAVY = {"ada_url", "numpy", "httpx", "rich", "flint", "gmpy2", "lxml", "openpyxl", "protego", "tomlkit"}
 LOOK_SECONDS = 8.0  # longer than from one look at the machine to the next
 
 

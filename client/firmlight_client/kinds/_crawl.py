@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from http import HTTPStatus
 from typing import Any
 
-import httpx
-
-from firmlight_client.kinds._page import HTML_TYPES, page_url, title_and_links
+from firmlight_client.kinds._page import HTML_TYPES, one_line, title_and_links
 from firmlight_client.kinds._public_http import Answer, Failed, Http, OutOfTime, Refused
 from firmlight_client.kinds._robots import Pace, Robots
+from firmlight_client.kinds._web_url import WebUrl, page_url
 
 PAGE_BYTES_MAX = 2 * 2**20
 REDIRECTS_MAX = 5
 ERRORS_MAX = 500  # of one site, then its crawl ends
+NOTES_MAX = 8  # sorts of things that were left out of a site's pages, see Crawl._note
+REASON_CHARS_MAX = 300  # of an error
 WAITING_MAX = 20_000  # URLs known but not asked yet
+log = logging.getLogger(__name__)
 _pace = Pace()
+
+BROKE_OFF = "the answer broke off; what came of it was read"
+NO_ROOM = "some of its links were left out, for the result has a limit"
+NOT_REMEMBERED = f"some of its links were not followed: {WAITING_MAX:,} are waiting already"
 
 
 def crawl(url: str, limit: int, same_host: bool, bytes_max: int, *, until: float, private: bool) -> dict[str, Any]:
@@ -24,17 +31,26 @@ def crawl(url: str, limit: int, same_host: bool, bytes_max: int, *, until: float
 
     `private` lets it reach addresses that are not public.
     """
+    first = page_url(url)
+    if first is None:
+        reason = "it is no http or https address"
+        return {"url": url, "pages": [], "errors": [{"url": url, "reason": reason}]}
     with Http(private=private, until=until) as http:
-        return Crawl(http, url, limit, same_host, bytes_max).run()
+        return Crawl(http, url, first, limit, same_host, bytes_max).run()
 
 
 class Crawl:
-    """One start URL, breadth-first."""
+    """One start URL, breadth-first: `start` as it was typed, `first` as it is asked for."""
 
-    def __init__(self, http: Http, start: str, limit: int, same_host: bool, bytes_max: int) -> None:
-        first = page_url(start)
-        if first is None:
-            raise ValueError(f"{start!r} is no address")
+    def __init__(
+        self,
+        http: Http,
+        start: str,
+        first: WebUrl,
+        limit: int,
+        same_host: bool,
+        bytes_max: int,
+    ) -> None:
         self._start, self._limit, self._bytes_left = start, limit, bytes_max
         self._links_bytes_left = bytes_max // 2  # so that the links of a few pages do not crowd out the others
         self._host = first.host if same_host else None
@@ -42,31 +58,56 @@ class Crawl:
         self._waiting, self._known = deque([first]), {str(first)}
         self._pages: list[dict[str, Any]] = []
         self._errors: list[dict[str, str]] = []
+        self._notes: dict[str, list[str]] = {}  # what was left out: of which pages
 
     def run(self) -> dict[str, Any]:
-        """`{"url", "pages", "errors"}`; whatever ends it early stands last in the errors."""
+        """`{"url", "pages", "errors"}`; what was left out of pages, and then what ended it early, stand last.
+
+        There are at most ERRORS_MAX + NOTES_MAX + 1 errors.
+        """
+        ended = self._visit_all()
+        for what, urls in self._notes.items():
+            more = f" (and of {len(urls) - 1:,} more pages)" if len(urls) > 1 else ""
+            self._fail(urls[0], what + more)
+        if ended:
+            self._fail(self._start, f"the crawl ended early: {ended}")
+        return {"url": self._start, "pages": self._pages, "errors": self._errors}
+
+    def _visit_all(self) -> str:
+        """Returns why it ended early, or nothing."""
         try:
             while self._waiting and len(self._pages) < self._limit:
                 self._visit(self._waiting.popleft())
         except OutOfTime:
-            self._fail(self._start, "the crawl ended early: its time was over")
+            return "its time was over"
         except _Full as full:
-            self._fail(self._start, f"the crawl ended early: {full}")
-        return {"url": self._start, "pages": self._pages, "errors": self._errors}
+            return str(full)
+        return ""
 
-    def _visit(self, url: httpx.URL) -> None:
+    def _visit(self, url: WebUrl) -> None:
         try:
-            self._read(url)
+            return self._read(url)
+        except (OutOfTime, _Full):
+            raise
         except Failed as failed:
-            self._spend(len(str(url)) + len(str(failed)))
-            self._fail(str(url), str(failed))
-            if len(self._errors) >= ERRORS_MAX:
-                raise _Full(f"{ERRORS_MAX} errors") from None
+            reason = str(failed)
+        except Exception as error:  # no page may make a task of many sites fail
+            log.exception("a page could not be read")
+            reason = f"it could not be read ({type(error).__name__})"
+        self._fail(str(url), reason)
+        self._spend(len(str(url)) + len(reason))
+        if len(self._errors) >= ERRORS_MAX:
+            raise _Full(f"{ERRORS_MAX} errors")
 
     def _fail(self, url: str, reason: str) -> None:
-        self._errors.append({"url": url, "reason": reason[:300]})
+        self._errors.append({"url": url, "reason": one_line(reason, REASON_CHARS_MAX)})
 
-    def _read(self, url: httpx.URL) -> None:
+    def _note(self, url: WebUrl, what: str) -> None:
+        """Something was left out of a page: told once a site, with the number of pages."""
+        assert what in self._notes or len(self._notes) < NOTES_MAX
+        self._notes.setdefault(what, []).append(str(url))
+
+    def _read(self, url: WebUrl) -> None:
         """Fetch one page, through its redirects, and take note of it."""
         passed = {str(url)}
         for _ in range(REDIRECTS_MAX + 1):
@@ -82,41 +123,51 @@ class Crawl:
             self._known.add(str(url))
         raise Failed(f"more than {REDIRECTS_MAX} redirects")
 
-    def _ask(self, url: httpx.URL) -> Answer:
+    def _ask(self, url: WebUrl) -> Answer:
         rules = self._robots.rules(url)
         rules.check(url)
         _pace.wait(url.host, rules.delay, self._http.until)
         return self._http.get(url, types=HTML_TYPES, bytes_max=PAGE_BYTES_MAX)
 
-    def _redirected(self, url: httpx.URL, location: str) -> httpx.URL:
+    def _redirected(self, url: WebUrl, location: str) -> WebUrl:
         target = page_url(location, url)
         if target is None:
             raise Refused(f"it redirects to {location[:100]!r}, which is no http or https address")
         if not self._here(target):
-            raise Refused(f"it redirects to another host, {target.host}")
+            raise Refused(f"it redirects to another host, {target.host[:100]}")
         return target
 
-    def _here(self, url: httpx.URL) -> bool:
+    def _here(self, url: WebUrl) -> bool:
         return self._host is None or url.host == self._host
 
-    def _take(self, url: httpx.URL, answer: Answer) -> None:
+    def _take(self, url: WebUrl, answer: Answer) -> None:
         if not 200 <= answer.status < 300:
             raise Failed(f"HTTP {answer.status} {_phrase(answer.status)}".strip())
         if answer.content_type not in HTML_TYPES:
             raise Failed(f"not a page but {answer.content_type[:80] or 'of no known type'}")
-        title, links = title_and_links(answer.body, answer.charset, url)
+        title, links, left_out = title_and_links(answer.body, answer.charset, url)
         self._spend(len(str(url)) + len(title.encode()) + 60)
-        page = {"url": str(url), "status": answer.status, "title": title, "links": self._kept(links)}
+        kept = self._kept(links)
+        page = {"url": str(url), "status": answer.status, "title": title, "links": kept}
         self._pages.append(page)
-        self._follow(links)
+        for what in left_out:
+            self._note(url, what)
+        if answer.broke_off:
+            self._note(url, BROKE_OFF)
+        if len(kept) < len(links):
+            self._note(url, NO_ROOM)
+        self._follow(url, links)
 
-    def _follow(self, links: list[httpx.URL]) -> None:
+    def _follow(self, url: WebUrl, links: list[WebUrl]) -> None:
         for link in links:
-            if len(self._waiting) < WAITING_MAX and self._here(link) and str(link) not in self._known:
-                self._known.add(str(link))
-                self._waiting.append(link)
+            if not self._here(link) or str(link) in self._known:
+                continue
+            if len(self._waiting) >= WAITING_MAX:
+                return self._note(url, NOT_REMEMBERED)
+            self._known.add(str(link))
+            self._waiting.append(link)
 
-    def _kept(self, links: list[httpx.URL]) -> list[str]:
+    def _kept(self, links: list[WebUrl]) -> list[str]:
         """As many of the links as there is room for."""
         kept = []
         for link in map(str, links):

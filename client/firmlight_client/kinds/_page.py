@@ -1,97 +1,179 @@
-"""Addresses, titles and links of web pages.
+"""Titles and links of web pages.
 
-Read with libxml2's pull parser (lxml), whose time is linear in the page whatever it holds: html.parser (below Beautiful
-Soup) and lexbor take from minutes to hours for 2 MiB of `<a ` or of `<div>`, which would let any site hold a worker.
+Read by libxml2 (lxml), whose tokenizer follows the HTML standard. It hands us the tags and builds no
+tree, so nothing is lost below the 256 levels that its tree may have. Its time is linear in the page
+but for one thing: an end tag that closes nothing is looked for among all open elements, which
+TAG_STEPS_MAX bounds. Parsers that build a tree take from minutes (lexbor, 2 MiB of `<div>`) to hours
+(html.parser, `<a `), which would let any site hold a worker.
 """
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import re
-from collections.abc import Iterator
+import unicodedata
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes
 
-import httpx
+import webencodings
 from lxml import etree
 
-URL_CHARS_MAX = 1024
-HREF_CHARS_MAX = 2 * URL_CHARS_MAX  # as written, with entities
+from firmlight_client.kinds._encoding import page_text
+from firmlight_client.kinds._web_url import (
+    HREF_CHARS_MAX,
+    URL_CHARS_MAX,
+    WebUrl,
+    absolute,
+    is_long,
+    page_url,
+)
+
 TITLE_CHARS_MAX = 200
 LINKS_PER_PAGE_MAX = 1000
-PIECE_CHARS = 65_536
+PIECE_CHARS = 8_192  # between two looks at how deep it is
 HREFS_READ_MAX = 5000  # different ones, most of which may lead to the same few pages
+TAG_STEPS_MAX = 300_000_000  # tags times open elements: about a second
 HTML_TYPES = ("text/html", "application/xhtml+xml")
-# Python knows more codecs than the web, some of them slow on purpose-made input (punycode, idna)
-_CHARSETS = re.compile(r"(utf-?(8|16)|iso8859|cp125|cp932|koi8|gb|big5|euc|shift_jis|tis|mac|ascii|cp866|cp874)")
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?\s{0,9}([\w.:-]{1,40})", re.IGNORECASE)
+# A base in one of these is passed over, as browsers do (HTML 4.2.3)
+_NO_BASE = re.compile(r"(?:data|javascript):", re.IGNORECASE)
+_SCHEME = re.compile(r"\s{0,99}(?!https?:)[a-z][a-z0-9+.-]{0,40}:", re.IGNORECASE)
+# Within these neither a title nor a base is the page's
+_FOREIGN = frozenset({"svg", "math"})
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]{1,2048}")
+
+TOO_MANY_LINKS = f"it has more links than the {LINKS_PER_PAGE_MAX:,} that are read"
+TOO_DEEP = "its elements are nested so deep that it was not read to its end"
+LONG_LINKS = f"links of more than {URL_CHARS_MAX:,} characters were left out"
 
 
-def page_url(text: str, base: httpx.URL | None = None) -> httpx.URL | None:
-    """An absolute http or https URL without fragment; None for all that is none, holds credentials or is too long."""
-    try:
-        url = httpx.URL(text.strip()) if base is None else base.join(text.strip())
-        url = url.copy_with(fragment=None, raw_path=url.raw_path)  # raw_path is never empty: http://h is http://h/
-    except (httpx.InvalidURL, ValueError):  # ValueError: a bad IPv6 literal or port
-        return None
-    known = url.scheme in ("http", "https") and url.host and "%" not in url.host and not url.userinfo
-    return url if known and 0 < (url.port or 80) < 2**16 and len(str(url)) <= URL_CHARS_MAX else None
+class PageContent(NamedTuple):
+    """The title on one line; the links in order, each once; what was left out, a sentence each."""
+
+    title: str
+    links: list[WebUrl]
+    left_out: list[str]
 
 
-def title_and_links(body: bytes, charset: str | None, url: httpx.URL) -> tuple[str, list[httpx.URL]]:
-    """The title on one line, and the links of a page at `url`, in order, each once and without fragment."""
-    title, root = None, None
-    links: dict[str, httpx.URL] = {}
-    read: set[str | None] = {None}
-    for event, element in _elements(_decoded(body, charset)):
-        href = element.get("href")
-        if event == "end":
-            title = _line(element.text) if title is None and element.tag == "title" else title
-            element.clear()
-        elif element.tag == "base" and root is None:
-            root = _link(href, url)
-        elif element.tag in ("a", "area") and href not in read:
-            read.add(href)
-            if (link := _link(href, root or url)) is not None:
-                links.setdefault(str(link), link)
-            if len(links) >= LINKS_PER_PAGE_MAX or len(read) > HREFS_READ_MAX:
-                break
-    return title or "", list(links.values())
+def title_and_links(body: bytes, charset: str | None, url: WebUrl) -> PageContent:
+    """Read a page at `url`, of which the header said that it is in `charset`. Raises nothing."""
+    page = page_text(body, charset)
+    tags = _Tags()
+    whole = _feed(page.text, tags)
+    links, cut = _links(tags, page.encoding, url)
+    left_out = [] if whole else [TOO_DEEP]
+    if cut or len(tags.hrefs) > HREFS_READ_MAX:
+        left_out.append(TOO_MANY_LINKS)
+    if tags.long:
+        left_out.append(LONG_LINKS)
+    return PageContent(one_line("".join(tags.title), TITLE_CHARS_MAX), links, left_out)
 
 
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())[:TITLE_CHARS_MAX]
+def one_line(text: str, chars_max: int) -> str:
+    """Printable text on one line: no control characters, no half surrogates; `…` where it was cut."""
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
+    line = " ".join(text.split())
+    return line if len(line) <= chars_max else line[: chars_max - 1] + "…"
 
 
-def _link(href: str | None, base: httpx.URL) -> httpx.URL | None:
-    return None if href is None or len(href) > HREF_CHARS_MAX else page_url(href, base)
+class _Tags:
+    """What libxml2 tells of the page, as it goes: the interface of lxml's parser targets."""
+
+    def __init__(self) -> None:
+        self.hrefs: dict[str, None] = {}
+        self.title: list[str] = []
+        self.base: str | None = None
+        self.long = False  # a link was longer than HREF_CHARS_MAX
+        self.depth = 0
+        self._titles, self._in_title = 0, False
+        self._foreign = dict.fromkeys(_FOREIGN, 0)
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        if tag in ("a", "area"):
+            href = attributes.get("href")
+            if href is None and self._foreign["svg"]:
+                href = attributes.get("xlink:href")
+            self._link(href)
+        elif tag == "base":
+            if self.base is None and not any(self._foreign.values()):
+                self.base = attributes.get("href")
+        elif tag == "title":
+            if not any(self._foreign.values()):
+                self._titles += 1
+                self._in_title = self._titles == 1
+        elif tag in _FOREIGN:
+            self._foreign[tag] += 1
+
+    def end(self, tag: str) -> None:
+        self.depth -= 1
+        if tag == "title":
+            self._in_title = False
+        elif tag in _FOREIGN:
+            self._foreign[tag] -= 1
+
+    def data(self, text: str) -> None:
+        if self._in_title:
+            self.title.append(text)
+
+    def close(self) -> None:
+        """lxml asks for it."""
+
+    def _link(self, href: str | None) -> None:
+        if href is None:
+            return
+        if len(href) > HREF_CHARS_MAX:
+            self.long = self.long or _SCHEME.match(href) is None
+        elif len(self.hrefs) <= HREFS_READ_MAX:
+            self.hrefs[href] = None
 
 
-def _decoded(body: bytes, charset: str | None) -> str:
-    """As text: byte order mark, then the header's charset, then the page's own, else UTF-8."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    declared = _META_CHARSET.search(body[:4096])
-    own = declared[1].decode("ascii", "replace") if declared else None
-    return body.decode(_codec(charset) or _codec(own) or "utf-8", "replace").removeprefix("\ufeff")
-
-
-def _codec(charset: str | None) -> str | None:
-    """Python's name of the codec; Latin-1 and ASCII mean Windows-1252 on the web."""
-    try:
-        name = codecs.lookup(charset or "").name
-    except (LookupError, ValueError):
-        return None
-    if name in ("iso8859-1", "ascii"):
-        return "cp1252"
-    return name if _CHARSETS.match(name) else None
-
-
-def _elements(text: str) -> Iterator[tuple[str, etree._Element]]:
-    """The elements we read, in the order of the page, each emptied behind us so that a large page stays small."""
-    parser = etree.HTMLPullParser(events=("start", "end"), tag=("title", "base", "a", "area"), encoding="utf-8")
+def _feed(text: str, tags: _Tags) -> bool:
+    """Read a page piece by piece; return False if it was given up half way."""
+    parser = etree.HTMLParser(target=tags, encoding="utf-8")
+    steps = 0
     for start in range(0, len(text), PIECE_CHARS):
-        parser.feed(text[start : start + PIECE_CHARS].encode("utf-8", "replace"))
-        yield from parser.read_events()
-    with contextlib.suppress(etree.XMLSyntaxError):  # an empty page, or one nested too deep: what was read counts
+        piece = text[start : start + PIECE_CHARS]
+        steps += piece.count("<") * max(0, tags.depth)
+        if steps > TAG_STEPS_MAX:
+            return False
+        parser.feed(piece.encode("utf-8", "replace"))
+    with contextlib.suppress(etree.LxmlError):  # a page without any element
         parser.close()
-    yield from parser.read_events()
+    return True
+
+
+def _links(tags: _Tags, encoding: str, url: WebUrl) -> tuple[list[WebUrl], bool]:
+    """The links that lead to pages, and whether there are more than are read."""
+    base = _base(tags.base, url)
+    links: dict[str, WebUrl] = {}
+    for href in tags.hrefs:
+        written = _in_encoding(href, encoding)
+        link = page_url(written, base)
+        if link is None:
+            tags.long = tags.long or is_long(written, base)
+            continue
+        if link.text in links:
+            continue
+        if len(links) == LINKS_PER_PAGE_MAX:
+            return list(links.values()), True
+        links[link.text] = link
+    return list(links.values()), False
+
+
+def _base(href: str | None, url: WebUrl) -> str:
+    base = None if href is None else absolute(href, url.text)
+    return url.text if base is None or _NO_BASE.match(base) else base
+
+
+def _in_encoding(href: str, encoding: str) -> str:
+    """The query of a link is sent in the page's own encoding (WHATWG URL, "encoding override")."""
+    if encoding.startswith("utf-") or encoding == "replacement" or href.isascii():
+        return href
+    path, mark, query = href.partition("#")[0].partition("?")
+    encode = webencodings.lookup(encoding).codec_info.encode
+
+    def escaped(found: re.Match[str]) -> str:
+        return quote_from_bytes(encode(found[0], "xmlcharrefreplace")[0])
+
+    return path + mark + _BEYOND_ASCII.sub(escaped, query)

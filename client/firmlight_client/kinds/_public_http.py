@@ -8,10 +8,10 @@ every request, so for robots.txt and redirects too. Nothing is taken from the en
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 import ssl
 import time
-import zlib
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
@@ -20,6 +20,15 @@ import httpcore
 import httpx
 
 from firmlight_client import __version__, network
+from firmlight_client.kinds._content_type import (
+    SNIFFED_BYTES,
+    UNKNOWN_TYPES,
+    content_type,
+    looks_like_html,
+)
+from firmlight_client.kinds._http_head import HeadReader
+from firmlight_client.kinds._unpacking import CannotUnpack, unpacker
+from firmlight_client.kinds._web_url import WebUrl
 
 ROBOT = "Firmlight"  # the name that robots.txt may use
 USER_AGENT = f"{ROBOT}/{__version__} (crawler of a Firmlight group)"
@@ -27,6 +36,9 @@ PUBLIC_PORTS = (80, 443)
 REQUEST_SECONDS_MAX = 20.0  # one answer, from look-up to last byte
 WAIT_SECONDS_MAX = 10.0  # one read, write or connection
 ADDRESSES_TRIED_MAX = 3
+NAME_CHARS_TOLD_MAX = 100  # of a host, in a reason
+WIRE_BYTES_MARGIN = 64 * 1024  # what a packed body may have beyond the limit of what it unpacks to
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
@@ -51,10 +63,11 @@ class Answer(NamedTuple):
     """What came back. `body` is empty unless status and type were wanted; `location` only with a redirect."""
 
     status: int
-    content_type: str  # lower case, without parameters
+    content_type: str  # lower case, without parameters; of an answer without one what its bytes look like
     charset: str | None
     location: str | None
     body: bytes
+    broke_off: bool = False  # the connection ended amid the body; `body` is what came
 
 
 def is_public(address: str) -> bool:
@@ -70,19 +83,27 @@ def is_public(address: str) -> bool:
 
 def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
     """The addresses of a host, all of them public unless `private`. Raises Refused or Unreachable."""
+    name = host if len(host) <= NAME_CHARS_TOLD_MAX else f"{host[:NAME_CHARS_TOLD_MAX]}…"
     if not network.host_allowed(host):
-        raise Refused(f"{host} is none of the hosts that the owner of this worker lets tasks reach")
+        raise Refused(f"{name} is none of the hosts that the owner of this worker lets tasks reach")
     if not private and port not in PUBLIC_PORTS:
         raise Refused(f"port {port} is not allowed, only 80 and 443")
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if _is_name(host) else []
     except (OSError, UnicodeError):
-        raise Unreachable(f"the name {host} cannot be resolved") from None
+        found = []
+    if not found:
+        raise Unreachable(f"the name {name} cannot be resolved")
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not private and not is_public(address):
-            raise Refused(f"{host} has the address {address}, which is not public")
+            raise Refused(f"{name} has the address {address}, which is not public")
     return addresses
+
+
+def _is_name(host: str) -> bool:
+    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC 1035, 2.3.4)."""
+    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 class _Clock:
@@ -99,15 +120,29 @@ class _Clock:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends with the request's time: a byte now and then does not keep it alive."""
+    """A connection whose every wait ends with the request's time: a byte now and then does not keep it alive.
+
+    The head of each answer is mended on its way to h11, see HeadReader. We send one request at a time, and none with a
+    body: what is read after a write begins with a head.
+    """
 
     def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
         self._inner, self._clock = inner, clock
+        self._head: HeadReader | None = None
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._clock.left(timeout))
+        data = self._inner.read(max_bytes, self._clock.left(timeout))
+        while self._head is not None:
+            if not data:
+                data, self._head = self._head.rest(), None
+            elif mended := self._head.feed(data):
+                data, self._head = mended, None
+            else:
+                data = self._inner.read(max_bytes, self._clock.left(timeout))
+        return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._head = HeadReader()
         self._inner.write(buffer, self._clock.left(timeout))
 
     def close(self) -> None:
@@ -170,7 +205,7 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self._pool.close()
 
-    def get(self, url: httpx.URL, *, types: tuple[str, ...], bytes_max: int, cut: bool = False) -> Answer:
+    def get(self, url: WebUrl, *, types: tuple[str, ...], bytes_max: int, cut: bool = False) -> Answer:
         """Ask once, without following redirects; read the body if the status is 2xx and the type one of `types`.
 
         No types: any. A longer body than `bytes_max` fails, or with `cut` ends there. Raises Failed, OutOfTime.
@@ -178,7 +213,12 @@ class Http:
         self._clock.until = min(self.until, time.monotonic() + REQUEST_SECONDS_MAX)
         if self._clock.until <= time.monotonic():
             raise OutOfTime
-        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        target = httpcore.URL(
+            scheme=url.scheme.encode(),
+            host=url.host.encode(),
+            port=url.port,
+            target=url.target.encode(),
+        )
         waits = dict.fromkeys(("connect", "read", "write", "pool"), WAIT_SECONDS_MAX)
         headers = _headers(url, types)
         try:
@@ -186,41 +226,84 @@ class Http:
                 return _answer(response, types, bytes_max, cut)
         except httpcore.TimeoutException:
             raise Unreachable("no complete answer in time") from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, ValueError) as error:  # ValueError: a name TLS refuses
+        except CannotUnpack as error:
+            raise Failed(f"the answer {error}") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
+            # ValueError: a name that TLS refuses
             raise Unreachable(f"no connection: {error}") from None
 
 
-def _headers(url: httpx.URL, types: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+def _headers(url: WebUrl, types: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     accept = (", ".join(types) or "*/*").encode()
-    agent = USER_AGENT.encode()
-    return [(b"Host", url.netloc), (b"User-Agent", agent), (b"Accept", accept), (b"Accept-Encoding", b"gzip")]
+    return [
+        (b"Host", url.authority.encode()),
+        (b"User-Agent", USER_AGENT.encode()),
+        (b"Accept", accept),
+        (b"Accept-Encoding", b"gzip"),
+    ]
 
 
 def _answer(response: httpcore.Response, types: tuple[str, ...], bytes_max: int, cut: bool) -> Answer:
-    headers = {name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
-    content_type, _, parameters = headers.get("content-type", "").partition(";")
-    content_type = content_type.strip().lower()
-    charset = parameters.partition("charset=")[2].partition(";")[0].strip("\"' ") or None
-    wanted = 200 <= response.status < 300 and (not types or content_type in types)
-    body = _body(response, headers, bytes_max, cut) if wanted else b""
-    location = headers.get("location") if 300 <= response.status < 400 else None
-    return Answer(response.status, content_type, charset, location, body)
-
-
-def _body(response: httpcore.Response, headers: dict[str, str], bytes_max: int, cut: bool) -> bytes:
-    """The body, unpacked no further than the cap: a small answer can hold gigabytes."""
-    encoding = headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", "x-gzip", ""):
-        raise Failed(f"the answer is encoded as {encoding[:40]}")
-    unpack = zlib.decompressobj(31) if encoding.endswith("gzip") else None
-    body = bytearray()
-    try:
-        for piece in response.iter_stream():
-            body += unpack.decompress(piece, bytes_max + 1 - len(body)) if unpack else piece
-            if len(body) > bytes_max:
-                break
-    except zlib.error:
-        raise Failed("the answer is not the gzip it claims to be") from None
-    if len(body) > bytes_max and not cut:
+    headers = dict(response.headers)  # as HeadReader left them: each once, in lower case
+    kind = content_type(headers.get(b"content-type", b"").decode("latin-1"))
+    unknown = bool(types) and kind.essence in UNKNOWN_TYPES
+    answer = Answer(response.status, kind.essence, kind.charset, _location(response, headers), b"")
+    if not 200 <= response.status < 300 or not (not types or unknown or kind.essence in types):
+        return answer
+    encoding = headers.get(b"content-encoding", b"").decode("latin-1")
+    body = _Body(response, encoding, bytes_max, sniff=unknown)
+    if unknown:
+        answer = answer._replace(content_type="text/html" if body.is_html else "")
+        if not body.is_html:
+            return answer
+    if len(body.data) > bytes_max and not cut:
         raise Failed(f"larger than {bytes_max / 2**20:g} MiB")
-    return bytes(body[:bytes_max])
+    return answer._replace(body=bytes(body.data[:bytes_max]), broke_off=body.broke_off)
+
+
+def _location(response: httpcore.Response, headers: dict[bytes, bytes]) -> str | None:
+    """Where a redirect leads. Bytes beyond ASCII mean themselves, escaped: mostly UTF-8 (Fetch)."""
+    location = headers.get(b"location")
+    if location is None or not 300 <= response.status < 400:
+        return None
+    return _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], location).decode("ascii")
+
+
+class _Body:
+    """A body, read to its end or to one byte beyond `bytes_max`, or until it turns out to be no page."""
+
+    def __init__(self, response: httpcore.Response, encoding: str, bytes_max: int, *, sniff: bool) -> None:
+        self.data = bytearray()
+        self.broke_off = False
+        self.is_html = False
+        self._unpacker = unpacker(encoding)
+        self._wire_bytes_left = bytes_max + WIRE_BYTES_MARGIN
+        self._bytes_max, self._sniff = bytes_max, sniff
+        try:
+            self._read(response)
+        except httpcore.TimeoutException:
+            raise
+        except (httpcore.NetworkError, httpcore.ProtocolError):
+            if not self.data:
+                raise
+            self.broke_off = True
+        self.is_html = looks_like_html(self.data)
+
+    def _read(self, response: httpcore.Response) -> None:
+        for piece in response.iter_stream():
+            self._wire_bytes_left -= len(piece)
+            self._take(piece)
+            if len(self.data) > self._bytes_max:
+                return
+            if self._wire_bytes_left < 0:
+                raise Failed("its packed form is larger than what it may unpack to")
+            if self._sniff and len(self.data) >= SNIFFED_BYTES and not looks_like_html(self.data):
+                return
+        if self._unpacker is not None and self.data and not self._unpacker.whole:
+            self.broke_off = True
+
+    def _take(self, piece: bytes) -> None:
+        if self._unpacker is None:
+            self.data += piece
+        else:
+            self.data += self._unpacker.unpack(piece, self._bytes_max + 1 - len(self.data))

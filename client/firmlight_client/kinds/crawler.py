@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -44,7 +45,7 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
     ] = True
 
     def __post_init__(self) -> None:
-        from firmlight_client.kinds._page import page_url  # httpx and lxml take 0.15 s to import
+        from firmlight_client.kinds._web_url import URL_CHARS_MAX, page_url
 
         self.urls = list(dict.fromkeys(url.strip() for url in self.urls))
         if not self.urls:
@@ -52,7 +53,9 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
         if len(self.urls) > URLS_MAX:
             raise ParamsError(f"At most {URLS_MAX:,} addresses.", "urls")
         for url in self.urls:
-            if page_url(url) is None:
+            if len(url) > URL_CHARS_MAX:
+                raise ParamsError(f"{url[:80]!r}… is longer than {URL_CHARS_MAX:,} characters.", "urls")
+            if not re.match(ADDRESS, url) or not url.isprintable() or page_url(url) is None:
                 raise ParamsError(f"{url[:80]!r} is not an address that begins with http:// or https://.", "urls")
         if self.limit < 1:
             raise ParamsError("At least one page.", "limit")
