@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
-_rendered: dict[str, bytes] = {}  # media type -> the document
+_rendered: dict[str, str | bytes] = {}  # media type -> the document
 _rendering = Lock()
 
 

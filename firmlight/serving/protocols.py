@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -57,7 +57,7 @@ class Http(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         connection, error = self.watch().open(transport)
-        super().connection_made(connection)  # type: ignore[arg-type]  it has all that a transport has
+        super().connection_made(cast(Any, connection))  # it has all that a transport has
         if error:
             connection.refuse(error)
         else:
@@ -95,7 +95,8 @@ class Http(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope.update({LET_IN: self.transport.let_in, ABORT: self.transport.abort})  # type: ignore[typeddict-item]
+        scope = cast(dict[str, Any], self.scope)
+        scope[LET_IN], scope[ABORT] = self.transport.let_in, self.transport.abort
         self.head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -142,7 +143,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().data_received(data)
 
     async def run_asgi(self) -> None:
-        self.scope[LET_IN] = self.transport.let_in  # type: ignore[typeddict-unknown-key]
+        cast(dict[str, Any], self.scope)[LET_IN] = self.transport.let_in
         await super().run_asgi()
 
     def connection_lost(self, exc: Exception | None) -> None:

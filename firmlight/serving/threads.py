@@ -134,7 +134,8 @@ async def _disconnected(receive: Receive) -> None:
 def environ_of(scope: Scope) -> dict[str, Any]:
     """WSGI's environment. The length of the body is the one that was read, however it was declared."""
     body: Body = scope.get(BODY) or Body(BytesIO(), 0)
-    environ: dict[str, Any] = build_environ(scope, body.file)  # type: ignore[arg-type]  any file does
+    build: Any = build_environ  # typed for its own class of body; any file does
+    environ: dict[str, Any] = build(scope, body.file)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if body.size or "CONTENT_LENGTH" in environ:
         environ["CONTENT_LENGTH"] = str(body.size)

@@ -69,7 +69,7 @@ def test_a_thousand_slow_clients_hold_up_nobody(lab: PatientLab, system: System,
     flood(attack)
     healthz, login = look(system, lab.names[0])
     grown = memory_mib(system) - before
-    print(f"/healthz {healthz:.3f} s, log-in {login:.3f} s, {grown:.0f} MiB, {attack.still_open()} still open")
+    assert attack.still_open() > 900
     assert healthz < HEALTHZ_SECONDS_MAX
     assert login < LOGIN_SECONDS_MAX
     assert grown < MEMORY_MIB_MAX
