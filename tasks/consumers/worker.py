@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from accounts.services import note_use
 from firmlight import databases, metrics
+from firmlight.serving.address_limits import let_in
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.agreement import Agreement
@@ -109,6 +110,7 @@ class WorkerConsumer(Presence):
         self.agreed = Agreement(frame.consent, same)
         kept = await self.arrive(frame)
         assert self.worker
+        let_in(self.scope)
         welcome = protocol.Welcome(
             worker=self.worker.id,
             name=self.worker.name,
