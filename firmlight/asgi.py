@@ -25,6 +25,7 @@ from django.conf import settings  # noqa: E402
 from firmlight import metrics  # noqa: E402
 from firmlight.busy import Door  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
+from tasks.kind_processes import pool  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 metrics.run_as("web")
@@ -35,6 +36,7 @@ http = Door(WSGIMiddleware(wsgi, workers=settings.WEB_THREADS), settings.WEB_REQ
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is written before."""
     while (await receive())["type"] == "lifespan.startup":
+        pool.children().warm_up()
         await send({"type": "lifespan.startup.complete"})
     await asyncio.to_thread(metrics.end)
     await send({"type": "lifespan.shutdown.complete"})
