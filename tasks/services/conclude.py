@@ -76,7 +76,7 @@ def _take(task: Task, attempt: int | None) -> bool:
         return True
     if attempt is None or task.status != states.AGGREGATING:
         return False
-    if attempt >= settings.CONCLUDE_ATTEMPTS_MAX:
+    if task.conclude_attempts == attempt >= settings.CONCLUDE_ATTEMPTS_MAX:
         fail_task(task, "conclude_timed_out", f"Putting its results together was tried {attempt} times in vain.")
         return False
     mine = row.filter(status=states.AGGREGATING, conclude_attempts=attempt)

@@ -10,7 +10,7 @@ from django.conf import settings
 
 PARTS = (
     *("jobs, queue short", "jobs, queue long", "jobs, queue bulk", "jobs, queue sweep"),
-    *("beat", "web", "web, sockets", "channel layer"),
+    *("kinds", "beat", "web", "web, sockets", "channel layer"),
 )
 
 
