@@ -23,6 +23,7 @@ from tasks.kind_processes.process import Found, Limits, Process
 
 SLOW_SECONDS = 1.0  # a call that has taken as long is slow: its owner's next ones are not made to wait for it
 END_SECONDS_MAX = 5.0
+START_AGAIN_SECONDS = 0.5
 log = structlog.get_logger(__name__)
 
 Owner = UUID | str
@@ -190,6 +191,9 @@ class Keeper:
         process = None
         try:
             process = Process(settings.KIND_MEMORY_MIB)
+        except OSError:
+            log.exception("kind_process_not_started")
+            time.sleep(START_AGAIN_SECONDS)  # whoever waits for it asks again as soon as it is told
         finally:
             self.pool.add(process)
 

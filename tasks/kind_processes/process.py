@@ -70,7 +70,11 @@ class Process:
         self.worn = False  # it ends by itself now
         self.started = False  # it has said so
         self.at_work = False  # it has a call whose end it has not told
-        self.popen = self._spawn()
+        try:
+            self.popen = self._spawn()
+        except OSError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         assert self.popen.stdin and self.popen.stdout
         self.to_child, self.from_child = self.popen.stdin.fileno(), self.popen.stdout.fileno()
         for fd in (self.to_child, self.from_child):

@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from firmlight.errors import Busy
 from firmlight_client import kinds
-from tasks.kind_processes import calls, pool
+from tasks.kind_processes import calls, pool, process
 from tasks.kind_processes.outcomes import (
     Crashed,
     KindChanged,
@@ -306,6 +306,23 @@ def test_who_finds_no_child_free_is_told_soon(hard: Hard, settings: Settings) ->
     with pytest.raises(Busy):
         calls.load(hard, {}, owner="bob")  # type: ignore[arg-type]
     slow.join()
+
+
+def test_where_no_child_can_be_started_callers_are_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def cannot(self: process.Process) -> Any:
+        raise BlockingIOError("no more processes")
+
+    settings.KIND_WAIT_SECONDS_MAX = 0.3
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(process.tempfile, "tempdir", None)
+    monkeypatch.setattr(process.Process, "_spawn", cannot)
+    pool.forget()
+    with pytest.raises(Busy):
+        calls.load(kinds.get("ECHO"), {"count": 1})
+    pool.forget()
+    assert not list(tmp_path.iterdir())
 
 
 def test_many_at_once_get_their_own_answers_from_a_bounded_number(settings: Settings) -> None:
