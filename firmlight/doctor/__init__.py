@@ -21,6 +21,7 @@ CHECKS: dict[str, Check] = {
     "database": state.database,
     "redis": state.redis_servers,
     "channel layer": state.channel_layer,
+    "kinds": parts.kind_processes,
     "jobs": parts.jobs,
     "beat": parts.beat,
     "public address": parts.public_address,

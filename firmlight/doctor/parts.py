@@ -15,10 +15,13 @@ from websockets.typing import Subprotocol
 
 from firmlight import readiness
 from firmlight.doctor.finding import MEND, OK, Finding
-from firmlight_client import protocol
+from firmlight.errors import Busy
+from firmlight_client import kinds, protocol
 from tasks import queue
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import KindFault
 
-QUEUES = ("short", "long", "bulk")
+QUEUES = ("short", "long", "bulk", "sweep")
 JOB_SECONDS_MAX = 10.0
 SECONDS_MAX = 5.0
 LOOK_SECONDS = 0.05
@@ -47,9 +50,24 @@ def _queue(name: str, seconds: float | None) -> Finding:
     return Finding(f"jobs, queue {name}", MEND, what, how)
 
 
+def kind_processes() -> Iterator[Finding]:
+    """A child starts here and runs a kind, as it must in web and in the jobs."""
+    kind = next(iter(kinds.listed().values()))
+    began = time.monotonic()
+    try:
+        calls.load(kind, kinds.example(kind))
+    except kinds.ParamsError:
+        pass  # an example may be none; the kind has run
+    except (Busy, KindFault) as error:
+        how = "the log of this command says why: is there memory left, may processes be started?"
+        yield Finding("kinds", MEND, f"a process that runs {kind.name} does not do so: {error}", how)
+        return
+    yield Finding("kinds", OK, f"a process that runs them answered in {time.monotonic() - began:.2f} s")
+
+
 def beat() -> Iterator[Finding]:
     found = readiness.check("beat")
-    yield Finding("beat", OK if found.ok else MEND, found.what, "" if found.ok else "start one beat, and the jobs")
+    yield Finding("beat", OK if found.ok else MEND, found.what, "" if found.ok else "start one beat, and one sweep")
 
 
 def public_address() -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from firmlight import parts
 from tests.deploy import files
 from tests.support.needed import need
 
-SERVERS = ("migrate", "web", "jobs", "jobs-long", "beat")
+SERVERS = ("migrate", "web", "jobs", "jobs-long", "sweep", "beat")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from django.core.management import call_command
 from firmlight import doctor, redis
 from firmlight.doctor import MEND, NOTE, OK, doors, parts, state
 from tasks import jobs
+from tasks.kind_processes import pool, process
 
 PUBLIC = "https://firmlight.example"
 
@@ -178,6 +179,14 @@ def test_a_job_that_answers_is_heard(monkeypatch):
     """As if a worker had taken it at once."""
     monkeypatch.setattr(parts.current_app, "send_task", lambda name, args, **_: jobs.answer(*args))
     assert look(parts.jobs) == {f"jobs, queue {name}": OK for name in parts.QUEUES}
+
+
+def test_a_machine_on_which_no_kind_can_run_is_mended(monkeypatch):
+    assert look(parts.kind_processes) == {"kinds": OK}
+    pool.forget()
+    monkeypatch.setattr(process, "START_SECONDS_MAX", 0.0)
+    assert look(parts.kind_processes) == {"kinds": MEND}
+    pool.forget()
 
 
 def test_beat_is_told_by_the_last_sweep(db):

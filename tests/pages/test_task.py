@@ -9,7 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from groups.models import Group, Membership
-from tasks import queue
+from tasks import queue, states
 from tasks.models import Contribution, Task, Worker
 from tasks.services.conclude import conclude_task
 from tasks.services.end import fail_task
@@ -104,6 +104,20 @@ def test_a_paused_task_is_resumed(browser: Browser, split: Callable[..., Task], 
     him.post(f"{page_of(task)}resume/")
     task.refresh_from_db()
     assert task.status == "running"
+
+
+def test_a_task_that_is_being_concluded_can_be_cancelled_but_not_paused(
+    browser: Browser, split: Callable[..., Task], bob: User
+) -> None:
+    task = split(count=1)
+    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
+    him = browser(bob)
+    page = him.get(page_of(task)).content.decode()
+    assert f"{page_of(task)}cancel/" in page
+    assert f"{page_of(task)}pause/" not in page
+    assert him.post(f"{page_of(task)}cancel/").url == page_of(task)
+    task.refresh_from_db()
+    assert task.status == states.CANCELLED
 
 
 def test_cancelling_asks_first_and_says_what_goes(
