@@ -103,13 +103,14 @@ class Slot:
                 partial = encode(compute(decode(payload)))
                 if len(partial) > run.partial_bytes_max:
                     raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+                arrived = fitted(kind, partial)
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
                 batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)
             batch.seconds.append((perf_counter_ns() - started) / 1e9)
             done.append(partial)
-            if self.unwanted == job or (decides and kind.is_decided(decode(partial))):
+            if self.unwanted == job or (decides and kind.is_decided(arrived)):
                 break
         return done, [batch] if batch.partials else []
 
@@ -131,19 +132,36 @@ class Slot:
         return wire.Batch(batch.job, position, [], [])
 
 
+def fitted(kind: kinds.Kind, partial: bytes) -> Any:
+    """The partial as the server will see it. One that the server would refuse is the kind's failure: BadPartial."""
+    try:
+        return kinds.decode_partial(kind, partial)
+    except kinds.BadPartial as error:
+        raise kinds.BadPartial(f"what it computed does not fit {kind.name}'s Partial: {error}") from None
+
+
 def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
     """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
     if not partials:
         return wire.Finished(run.job, None, False)
     try:
-        whole = kinds.combine_all(kind, [decode(partial) for partial in partials])
-        data = encode(whole) if len(partials) > 1 else partials[0]
-        decided = bool(kind.is_decided(whole))
+        data, whole = _combined(kind, partials)
+        if whole is None or len(data) > run.partial_bytes_max:
+            return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
+        return wire.Finished(run.job, data, bool(kind.is_decided(whole[0])))
     except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
         return wire.Finished(run.job, None, False, error=type(error).__name__)
-    if len(data) > run.partial_bytes_max:
-        return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
-    return wire.Finished(run.job, data, decided)
+
+
+def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
+    """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    if len(partials) == 1:
+        return partials[0], (fitted(kind, partials[0]),)
+    data = encode(kinds.combine_all(kind, [fitted(kind, partial) for partial in partials]))
+    try:
+        return data, (kinds.decode_partial(kind, data),)
+    except kinds.BadPartial:
+        return data, None
 
 
 def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
