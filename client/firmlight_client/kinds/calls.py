@@ -61,7 +61,7 @@ def calls_of(kind: Kind) -> Kind:
     partial = None
     if kind.Partial is not None:
         place = Annotated[int, msgspec.Meta(ge=0, lt=CALLS_MAX)]
-        calls = list[tuple[place, kind.Partial]]  # type: ignore[valid-type,name-defined]  # known when it runs
+        calls = list[tuple[place, kind.Partial]]  # type: ignore[name-defined]  # known when it runs
         partial = Annotated[calls, msgspec.Meta(min_length=1, max_length=CALLS_MAX)]
     facts = {"kind": kind, "name": kind.name + CALLS, "title": f"{kind.title}, many calls", "version": kind.version}
     limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}

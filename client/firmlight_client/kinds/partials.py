@@ -52,6 +52,11 @@ def decode_partial(kind: Kind, data: bytes) -> Any:
         raise BadPartial(str(error)[:REASON_CHARS_MAX] or type(error).__name__) from None
 
 
+def is_scanned(kind: Kind) -> bool:
+    """Whether generic limits are counted first, which takes longer: up to 0.4 µs a byte."""
+    return _plan_of(type(kind)).scans
+
+
 @cache
 def _plan_of(kind: type[Kind]) -> Plan:
     if kind.Partial is None:
@@ -181,7 +186,7 @@ def _loose(found: inspect.Type, within: frozenset[type]) -> Iterator[str]:
     """Of one type and all that it is made of; `within` are the classes around it."""
     if isinstance(found, inspect.Metadata):
         found = found.type
-    own = getattr(found, "cls", None)
+    own: Any = getattr(found, "cls", None)
     if own in within:
         yield f"{own.__name__} holds itself"
         return
