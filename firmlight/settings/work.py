@@ -61,3 +61,19 @@ LIVE_CPU_SHARE_MAX = number("LIVE_CPU_SHARE_MAX", 0.005, 0.0001)  # of a core, f
 LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)  # a result as small comes with the last news
 LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)  # new ones told in one message, the newest
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
+
+# Processes that run code of kinds on the server (tasks/kind_processes); each server process has its own
+
+KIND_PROCESSES_MAX = whole("KIND_PROCESSES_MAX", 4, 1)  # of one server process
+KIND_MEMORY_MIB = whole("KIND_MEMORY_MIB", 1024, 256)  # of each
+KIND_CALLS_MAX = whole("KIND_CALLS_MAX", 10_000, 1)  # then a fresh process takes over
+KIND_IDLE_SECONDS = number("KIND_IDLE_SECONDS", 60, 0.1)  # unneeded for so long, all but one end
+KIND_WAIT_SECONDS_MAX = number("KIND_WAIT_SECONDS_MAX", 5, 0.01)  # for a free one; then callers hear 503
+LOAD_SECONDS_MAX = number("LOAD_SECONDS_MAX", 20, 0.1)  # to read an input, file or params
+LOAD_PROCESSOR_SECONDS_MAX = number("LOAD_PROCESSOR_SECONDS_MAX", 15, 0.1)
+SPLIT_SECONDS_MAX = number("SPLIT_SECONDS_MAX", 120, 0.1)  # spent waiting for payloads
+SPLIT_PROCESSOR_SECONDS_MAX = number("SPLIT_PROCESSOR_SECONDS_MAX", 60, 0.1)
+SPLIT_ATTEMPTS_MAX = whole("SPLIT_ATTEMPTS_MAX", 3, 1)  # a split that crashed or took too long is tried again
+CONCLUDE_SECONDS_MAX = number("CONCLUDE_SECONDS_MAX", 60, 0.1)  # to combine and finish a task's partials
+CONCLUDE_PROCESSOR_SECONDS_MAX = number("CONCLUDE_PROCESSOR_SECONDS_MAX", 45, 0.1)
+CONCLUDE_ATTEMPTS_MAX = whole("CONCLUDE_ATTEMPTS_MAX", 3, 1)

@@ -7,7 +7,6 @@ however that died, and nobody wants the work any more. Kinds work in FOLDER/scra
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import mmap
 import os
@@ -23,16 +22,15 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from firmlight_client import kinds, network
-from firmlight_client.worker import fence, limits, wire
-from firmlight_client.worker.memory import Memory
+from firmlight_client import kinds, limits, network
+from firmlight_client.memory import Memory
+from firmlight_client.worker import fence, wire
 from firmlight_client.worker.mode import Mode
 from firmlight_client.worker.mode import decode as decode_mode
 
 FLUSH_NS = 20_000_000
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
 ENTRY_CHARS_MAX = 800  # of a traceback: a long message must not push the lines out
-PR_SET_PDEATHSIG = 1
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder().decode
@@ -207,19 +205,6 @@ def leave(folder: Path) -> None:
     os._exit(0)
 
 
-def die_with_parent() -> None:
-    """Linux: end also while foreign code holds the interpreter's lock and the reader thread cannot run.
-
-    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being
-    1, ends the process one second later. Until then the reader thread may leave in good order.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-        libc.signal(signal.SIGHUP, ctypes.cast(libc.alarm, ctypes.c_void_p))
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
-
-
 def take_pipes() -> tuple[BinaryIO, int]:
     """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
     pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
@@ -256,7 +241,7 @@ def main() -> None:
     unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
     slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
-    die_with_parent()
+    limits.die_with_parent()
     found = kinds.installed()
     public = [name for name, kind in found.items() if kind.network == "public"]
     slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))
