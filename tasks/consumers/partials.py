@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from django.conf import settings
 
+from firmlight.errors import Busy
 from firmlight_client import kinds, protocol
 from firmlight_client.kinds.partials import is_scanned
 from tasks import queue
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import KindChanged, KindStopped
 
-SCANNED_SHARE = 8  # to count the values of a kind without `Partial` takes about as much longer, at worst
+SCANNED_SHARE = 8  # counting the values of a kind without `Partial` takes about as much longer, at worst
+TRIES = 2  # a process that checks may die, or the machine be busy
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,10 @@ class Flaw:
 
     reason: str  # bad_partial, kind_changed
     message: str
+
+
+class NotChecked(Exception):
+    """No process could look at it now. The worker keeps what it has and comes back."""
 
 
 class LeasedKinds:
@@ -54,20 +63,39 @@ class LeasedKinds:
         return self._kinds.get(lease) or await queue.kind_of(lease, worker=worker)
 
 
-async def flaw_in(partial: bytes, kind_key: str) -> Flaw | None:
-    """What is wrong with a partial of the kind "NAME@version"; None if nothing is."""
+async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
+    """What is wrong with a partial of the kind "NAME@version"; None if nothing is. Raises NotChecked.
+
+    A large one is decoded in a child process, of each owner one at a time in this process.
+    """
     name, _, version = kind_key.partition("@")
     kind = kinds.installed().get(name)
     if kind is None or kind.version != version:
         return Flaw("kind_changed", f"The server has {name} {kind.version if kind else 'no longer'} now.")
-    most = settings.PARTIAL_INLINE_BYTES_MAX
-    if is_scanned(kind):
-        most //= SCANNED_SHARE
+    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (SCANNED_SHARE if is_scanned(kind) else 1):
+        async with _turns.setdefault(owner, asyncio.Lock()):
+            return await _flaw_in_large(partial, kind)
     try:
-        if len(partial) <= most:
-            kinds.decode_partial(kind, partial)
-        else:
-            await asyncio.to_thread(kinds.decode_partial, kind, partial)
+        kinds.decode_partial(kind, partial)
     except kinds.BadPartial as error:
         return Flaw("bad_partial", str(error))
     return None
+
+
+_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by owner
+
+
+async def _flaw_in_large(partial: bytes, kind: kinds.Kind) -> Flaw | None:
+    for _ in range(TRIES):
+        try:
+            wrong = await calls.check_partial(kind, partial)
+        except KindChanged as changed:
+            return Flaw("kind_changed", str(changed))
+        except KindStopped as stopped:
+            if stopped.lasting:  # it takes more memory or time than any partial should
+                return Flaw("bad_partial", str(stopped))
+        except Busy:
+            continue
+        else:
+            return Flaw("bad_partial", wrong) if wrong else None
+    raise NotChecked
