@@ -46,6 +46,8 @@ class Task(models.Model):
     subtasks = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    split_attempts = models.PositiveSmallIntegerField(default=0)  # that failed
+    conclude_attempts = models.PositiveSmallIntegerField(default=0)  # begun since it is AGGREGATING
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.CharField(max_length=2000, blank=True)
     created = models.DateTimeField(default=timezone.now)

@@ -77,4 +77,5 @@ SPLIT_ATTEMPTS_MAX = whole("SPLIT_ATTEMPTS_MAX", 3, 1)  # a split that crashed o
 PARTIAL_SECONDS_MAX = number("PARTIAL_SECONDS_MAX", 5, 0.1)  # to check one larger than PARTIAL_INLINE_BYTES_MAX
 CONCLUDE_SECONDS_MAX = number("CONCLUDE_SECONDS_MAX", 60, 0.1)  # to combine and finish a task's partials
 CONCLUDE_PROCESSOR_SECONDS_MAX = number("CONCLUDE_PROCESSOR_SECONDS_MAX", 45, 0.1)
+CONCLUDE_QUICK_SECONDS = number("CONCLUDE_QUICK_SECONDS", 5, 0.1)  # of the first attempt; the next is a long job
 CONCLUDE_ATTEMPTS_MAX = whole("CONCLUDE_ATTEMPTS_MAX", 3, 1)

@@ -97,14 +97,18 @@ def conclude(
     *,
     check_decided: bool,
     incomplete: dict[str, Any] | None = None,
+    quick: bool = False,
     wanted: Wanted | None = None,
 ) -> bytes | None:
     """The result as JSON; None if `check_decided` and the kind does not call it decided.
 
+    With `quick` it may take CONCLUDE_QUICK_SECONDS only.
+
     A KindRaised names the stage: combine, is_decided or finish.
     """
     arguments = ConcludeArguments(check_decided, settings.RESULT_BYTES_MAX, incomplete)
-    limits = Limits(settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
+    seconds = min(settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_QUICK_SECONDS if quick else float("inf"))
+    limits = Limits(seconds, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
     given = [msgspec.msgpack.encode(partials), params]
     _, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
     return pieces[0] if pieces else None

@@ -37,7 +37,8 @@ class Pool:
 
     def __init__(self) -> None:
         self.idle: list[Process] = []  # the last one is the warmest
-        self.size = 0  # idle, at work, and being started
+        self.lent: list[Process] = []
+        self.size = 0  # idle, lent, and being started
         self.starting = False
         self.heavy = 0
         self.owners: dict[Owner, float] = {}  # since when their call runs
@@ -84,6 +85,7 @@ class Pool:
         with self.changed:
             while True:
                 if self._may_start(owner, heavy) and (process := self._idle_one()):
+                    self.lent.append(process)
                     self.heavy += heavy
                     if owner is not None:
                         self.owners[owner] = time.monotonic()
@@ -123,6 +125,7 @@ class Pool:
     def _give_back(self, process: Process, owner: Owner | None, heavy: bool) -> None:
         spent = process.worn or process.calls >= settings.KIND_CALLS_MAX or not process.lives
         with self.changed:
+            self.lent.remove(process)
             self.heavy -= heavy
             if owner is not None:
                 del self.owners[owner]
