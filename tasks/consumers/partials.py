@@ -72,7 +72,7 @@ async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
     kind = kinds.installed().get(name)
     if kind is None or kind.version != version:
         return Flaw("kind_changed", f"The server has {name} {kind.version if kind else 'no longer'} now.")
-    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (SCANNED_SHARE if is_scanned(kind) else 1):
+    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (SCANNED_SHARE if is_scanned(type(kind)) else 1):
         async with _turns.setdefault(owner, asyncio.Lock()):
             return await _flaw_in_large(partial, kind)
     try:

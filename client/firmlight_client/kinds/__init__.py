@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 import msgspec
 
-from firmlight_client.kinds.partials import BadPartial, decode_partial
+from firmlight_client.kinds.partials import BadPartial, decode_partial, decoder_of
 
 __all__ = (
     "CALLS",
@@ -30,6 +30,7 @@ __all__ = (
     "carried_partial",
     "combine_all",
     "decode_partial",
+    "decoder_of",
     "example",
     "get",
     "installed",

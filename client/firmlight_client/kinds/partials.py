@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import inspect
@@ -31,37 +31,35 @@ class BadPartial(ValueError):
     """The bytes are no partial of the kind; the message says what is wrong, and where."""
 
 
-class Plan(NamedTuple):
-    """How partials of one kind are decoded. `scans`: the generic limits are counted first."""
-
-    decode: Callable[[bytes], Any]
-    scans: bool
-
-
 def decode_partial(kind: Kind, data: bytes) -> Any:
     """The partial that these bytes are, as `kind.Partial`. Raises BadPartial, and nothing else.
 
     Of a key that comes twice in a map the last one counts.
     """
-    plan = _plan_of(type(kind))
-    if plan.scans:
-        check_generic(data)
-    try:
-        return plan.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError) as error:
-        raise BadPartial(str(error)[:REASON_CHARS_MAX] or type(error).__name__) from None
-
-
-def is_scanned(kind: Kind) -> bool:
-    """Whether generic limits are counted first, which takes longer: up to 0.4 µs a byte."""
-    return _plan_of(type(kind)).scans
+    return decoder_of(type(kind))(data)
 
 
 @cache
-def _plan_of(kind: type[Kind]) -> Plan:
-    if kind.Partial is None:
-        return Plan(msgspec.msgpack.Decoder().decode, scans=True)
-    return Plan(msgspec.msgpack.Decoder(kind.Partial).decode, scans=bool(loose_ends(kind.Partial)))
+def decoder_of(kind: type[Kind]) -> Callable[[bytes], Any]:
+    """`decode_partial` of this kind, made ready: for those who decode thousands."""
+    whole = msgspec.msgpack.Decoder() if kind.Partial is None else msgspec.msgpack.Decoder(kind.Partial)
+    scans, decode = is_scanned(kind), whole.decode
+
+    def decode_one(data: bytes) -> Any:
+        if scans:
+            check_generic(data)
+        try:
+            return decode(data)
+        except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError) as error:
+            raise BadPartial(str(error)[:REASON_CHARS_MAX] or type(error).__name__) from None
+
+    return decode_one
+
+
+@cache
+def is_scanned(kind: type[Kind]) -> bool:
+    """Whether generic limits are counted first, which takes longer: up to 0.4 µs a byte."""
+    return kind.Partial is None or bool(loose_ends(kind.Partial))
 
 
 # Generic limits

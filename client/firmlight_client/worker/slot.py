@@ -90,6 +90,7 @@ class Slot:
         """
         current, job, compute = self.current, run.job, kind.run
         decides = type(kind).is_decided is not kinds.Kind.is_decided
+        arrive = kinds.decoder_of(type(kind))  # what the server would refuse is this subtask's failure
         done: list[bytes] = []
         batch = wire.Batch(job, 0, [], [])
         for position, payload in enumerate(run.payloads):
@@ -101,7 +102,7 @@ class Slot:
                 partial = encode(compute(decode(payload)))
                 if len(partial) > run.partial_bytes_max:
                     raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
-                arrived = fitted(kind, partial)
+                arrived = arrive(partial)
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
                 batch = self.report(batch, position, error)
                 continue
@@ -130,14 +131,6 @@ class Slot:
         return wire.Batch(batch.job, position, [], [])
 
 
-def fitted(kind: kinds.Kind, partial: bytes) -> Any:
-    """The partial as the server will see it. One that the server would refuse is the kind's failure: BadPartial."""
-    try:
-        return kinds.decode_partial(kind, partial)
-    except kinds.BadPartial as error:
-        raise kinds.BadPartial(f"what it computed does not fit {kind.name}'s Partial: {error}") from None
-
-
 def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
     """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
     if not partials:
@@ -153,11 +146,12 @@ def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finishe
 
 def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
     """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    arrive = kinds.decoder_of(type(kind))
     if len(partials) == 1:
-        return partials[0], (fitted(kind, partials[0]),)
-    data = encode(kinds.combine_all(kind, [fitted(kind, partial) for partial in partials]))
+        return partials[0], (arrive(partials[0]),)
+    data = encode(kinds.combine_all(kind, [arrive(partial) for partial in partials]))
     try:
-        return data, (kinds.decode_partial(kind, data),)
+        return data, (arrive(data),)
     except kinds.BadPartial:
         return data, None
 
@@ -166,6 +160,8 @@ def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
     """A failure in words: name, message, and the end of its traceback, which closes with the kind's own lines."""
     if isinstance(error, TooLarge):
         return wire.TOO_LARGE, str(error), ""
+    if isinstance(error, kinds.BadPartial):
+        return type(error).__name__, f"what it computed does not fit its kind's Partial: {error}", ""
     name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
     message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
     return name, message[:MESSAGE_CHARS_MAX], _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
