@@ -114,6 +114,13 @@ def conclude(
     return pieces[0] if pieces else None
 
 
+async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
+    """What is wrong with a partial that is too large for the event loop; "" if nothing is."""
+    limits = Limits(settings.PARTIAL_SECONDS_MAX, settings.PARTIAL_SECONDS_MAX)
+    value, _ = await ask_async("check_partial", kind, None, [partial], limits=limits)
+    return str(value)
+
+
 async def ask_async(
     operation: str,
     kind: kinds.Kind,
@@ -208,4 +215,15 @@ def _waiting_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.KIND_PROCESSES_MAX, "kind-calls")
 
 
-__all__ = ("Batch", "Counted", "ask_async", "conclude", "load", "preview", "split", "split_limits", "typed")
+__all__ = (
+    "Batch",
+    "Counted",
+    "ask_async",
+    "check_partial",
+    "conclude",
+    "load",
+    "preview",
+    "split",
+    "split_limits",
+    "typed",
+)

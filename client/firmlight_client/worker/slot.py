@@ -90,6 +90,7 @@ class Slot:
         """
         current, job, compute = self.current, run.job, kind.run
         decides = type(kind).is_decided is not kinds.Kind.is_decided
+        arrive = kinds.decoder_of(type(kind))  # what the server would refuse is this subtask's failure
         done: list[bytes] = []
         batch = wire.Batch(job, 0, [], [])
         for position, payload in enumerate(run.payloads):
@@ -101,13 +102,14 @@ class Slot:
                 partial = encode(compute(decode(payload)))
                 if len(partial) > run.partial_bytes_max:
                     raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+                arrived = arrive(partial)
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
                 batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)
             batch.seconds.append((perf_counter_ns() - started) / 1e9)
             done.append(partial)
-            if self.unwanted == job or (decides and kind.is_decided(decode(partial))):
+            if self.unwanted == job or (decides and kind.is_decided(arrived)):
                 break
         return done, [batch] if batch.partials else []
 
@@ -134,20 +136,32 @@ def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finishe
     if not partials:
         return wire.Finished(run.job, None, False)
     try:
-        whole = kinds.combine_all(kind, [decode(partial) for partial in partials])
-        data = encode(whole) if len(partials) > 1 else partials[0]
-        decided = bool(kind.is_decided(whole))
+        data, whole = _combined(kind, partials)
+        if whole is None or len(data) > run.partial_bytes_max:
+            return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
+        return wire.Finished(run.job, data, bool(kind.is_decided(whole[0])))
     except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
         return wire.Finished(run.job, None, False, error=type(error).__name__)
-    if len(data) > run.partial_bytes_max:
-        return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
-    return wire.Finished(run.job, data, decided)
+
+
+def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
+    """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    arrive = kinds.decoder_of(type(kind))
+    if len(partials) == 1:
+        return partials[0], (arrive(partials[0]),)
+    data = encode(kinds.combine_all(kind, [arrive(partial) for partial in partials]))
+    try:
+        return data, (arrive(data),)
+    except kinds.BadPartial:
+        return data, None
 
 
 def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
     """A failure in words: name, message, and the end of its traceback, which closes with the kind's own lines."""
     if isinstance(error, TooLarge):
         return wire.TOO_LARGE, str(error), ""
+    if isinstance(error, kinds.BadPartial):
+        return type(error).__name__, f"what it computed does not fit its kind's Partial: {error}", ""
     name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
     message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
     return name, message[:MESSAGE_CHARS_MAX], _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
