@@ -29,6 +29,7 @@ from firmlight.serving.asgi_types import App  # noqa: E402
 from firmlight.serving.bodies import Bodies, Limits  # noqa: E402
 from firmlight.serving.load_shedding import ConcurrencyLimit  # noqa: E402
 from firmlight.serving.outgoing import Outgoing  # noqa: E402
+from firmlight.serving.owners import owner_of  # noqa: E402
 from firmlight.serving.probes import Probes  # noqa: E402
 from firmlight.serving.threads import Threads  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
@@ -50,11 +51,13 @@ def http_application() -> App:
         bytes_per_second=settings.TRANSFER_BYTES_PER_SECOND_MIN,
         memory_bytes=settings.BODY_MEMORY_BYTES_MAX,
         sum_bytes=settings.BODIES_BYTES_MAX,
+        owner_bytes=settings.BODIES_PER_USER_BYTES_MAX,
+        stranger_bytes=settings.ANONYMOUS_BODY_BYTES_MAX,
     )
     app: App = Threads(wsgi, settings.WEB_THREADS, outgoing)
     app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
     cookie = settings.SESSION_COOKIE_NAME
-    app = Bodies(app, limits, body_bounds.most, session_cookie=cookie, retry_seconds=retry)
+    app = Bodies(app, limits, body_bounds.most, owner_of, session_cookie=cookie, retry_seconds=retry)
     app = RequestsPerAddress(app, settings.REQUESTS_PER_ADDRESS_MAX, retry)
     checks = ConcurrencyLimit(Threads(wsgi, PROBE_THREADS, outgoing, "probe"), PROBES_MAX, retry)
     return Probes(app, checks)

@@ -2,7 +2,8 @@
 
 A client that sends half a body costs memory within bounds, and no thread. What is too large, too slow
 or more than there is room for is refused with `too_large` (413), `too_slow` (408) or `busy` (503), and
-the connection ends.
+the connection ends. Whose a body is gets asked when it grows larger than a stranger's may be: a token
+that is made up opens nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any, NamedTuple
 
-from firmlight.errors import FirmlightError, TooLarge
+from firmlight.errors import FirmlightError, TooLarge, Unauthenticated
 from firmlight.serving.asgi_types import App, Busy, Receive, Scope, Send, refuse
 from firmlight.serving.least_rate import LeastRate
 
@@ -46,7 +48,7 @@ class Head(NamedTuple):
 
     declared_bytes: int | None  # None: it says when it ends
     is_form_with_files: bool  # multipart
-    has_credentials: bool  # a token or a session's cookie, good or not: that is Django's to judge
+    has_credentials: bool  # a token or a session's cookie, good or not
 
     @property
     def has_body(self) -> bool:
@@ -73,8 +75,9 @@ class Limits:
     """Bytes, seconds and bytes a second.
 
     `seconds` is for a whole body; it must come at `bytes_per_second` at least, looked at in windows of
-    `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file; `sum_bytes` is
-    for all bodies together that are being read or used.
+    `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file. Of all bodies that
+    are being read or used `sum_bytes` is for all together, `owner_bytes` for those of one user. What is
+    larger than `stranger_bytes` needs a user.
     """
 
     seconds: float
@@ -82,23 +85,31 @@ class Limits:
     bytes_per_second: float
     memory_bytes: int
     sum_bytes: int
+    owner_bytes: int
+    stranger_bytes: int
 
 
 class Bodies:
-    """Reads the body and gives it to `app` as `scope[BODY]`; `most(scope, head)` says its bytes at most."""
+    """Reads the body and gives it to `app` as `scope[BODY]`.
+
+    `most(scope, head)` says its bytes at most, `owner_of(scope)` the user whose it is, or None.
+    """
 
     def __init__(
         self,
         app: App,
         limits: Limits,
         most: Callable[[Scope, Head], int],
+        owner_of: Callable[[Scope], Awaitable[str | None]],
         *,
         session_cookie: str,
         retry_seconds: int,
     ) -> None:
-        self.app, self.limits, self.most, self.retry_seconds = app, limits, most, retry_seconds
+        self.app, self.limits, self.retry_seconds = app, limits, retry_seconds
+        self.most, self.owner_of = most, owner_of
         self.session_cookie = f"{session_cookie}=".encode()
         self.held_bytes = 0
+        self.held_by: Counter[str] = Counter()  # bytes of each user
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         head = read_head(scope, self.session_cookie)
@@ -107,7 +118,7 @@ class Bodies:
             return
         spool = Spool(self, self.most(scope, head))
         try:
-            await self._read(spool, head, receive)
+            await self._read(spool, head, scope, receive)
         except Gone:
             spool.close()
         except FirmlightError as error:
@@ -119,8 +130,8 @@ class Bodies:
         else:
             await self._answer(spool, scope, receive, send)
 
-    async def _read(self, spool: Spool, head: Head, receive: Receive) -> None:
-        """Raises TooLarge, TooSlow, Busy or Gone."""
+    async def _read(self, spool: Spool, head: Head, scope: Scope, receive: Receive) -> None:
+        """Raises TooLarge, TooSlow, Unauthenticated, Busy or Gone."""
         if (head.declared_bytes or 0) > spool.most:
             raise TooLarge
         clock = asyncio.get_running_loop().time
@@ -136,6 +147,8 @@ class Bodies:
             if message["type"] == "http.disconnect":
                 raise Gone
             piece, more = message.get("body", b""), message.get("more_body", False)
+            if not spool.owner and spool.size + len(piece) > limits.stranger_bytes:
+                spool.belong_to(await self.owner_of(scope))
             await spool.write(piece)
             rate.note(len(piece), clock())
 
@@ -168,17 +181,29 @@ class Spool:
 
     def __init__(self, bodies: Bodies, most: int) -> None:
         self.bodies, self.most, self.size = bodies, most, 0
+        self.owner = ""  # nobody's yet
         self.memory_bytes = bodies.limits.memory_bytes
         self.file: IO[bytes] = BytesIO()
+
+    def belong_to(self, owner: str | None) -> None:
+        """Raises Unauthenticated if that is nobody."""
+        if owner is None:
+            raise Unauthenticated
+        self._count(-self.size)
+        self.owner = owner
+        self._count(self.size)
 
     async def write(self, piece: bytes) -> None:
         """Raises TooLarge and Busy."""
         if self.size + len(piece) > self.most:
             raise TooLarge
-        if self.bodies.held_bytes + len(piece) > self.bodies.limits.sum_bytes:
-            raise Busy(self.bodies.retry_seconds, "There is no room for this upload just now")
+        limits, bodies = self.bodies.limits, self.bodies
+        if bodies.held_bytes + len(piece) > limits.sum_bytes:
+            raise Busy(bodies.retry_seconds, "There is no room for this upload just now")
+        if self.owner and bodies.held_by[self.owner] + len(piece) > limits.owner_bytes:
+            raise Busy(bodies.retry_seconds, "You have too many uploads under way")
         self.size += len(piece)
-        self.bodies.held_bytes += len(piece)
+        self._count(len(piece))
         if self.size <= self.memory_bytes:
             self.file.write(piece)
         else:
@@ -197,5 +222,12 @@ class Spool:
     def close(self) -> None:
         """May be called twice."""
         self.file.close()
-        self.bodies.held_bytes -= self.size
+        self._count(-self.size)
         self.size = 0
+
+    def _count(self, size: int) -> None:
+        self.bodies.held_bytes += size
+        if self.owner:
+            self.bodies.held_by[self.owner] += size
+            if not self.bodies.held_by[self.owner]:
+                del self.bodies.held_by[self.owner]

@@ -24,5 +24,6 @@ BODY_SECONDS_MAX = number("BODY_SECONDS_MAX", 3600, 1)  # for a whole body: 100 
 ANONYMOUS_BODY_BYTES_MAX = whole("ANONYMOUS_BODY_BYTES_MAX", 64 * 2**10, 1024)  # without token and cookie
 BODY_BYTES_MAX = whole("BODY_BYTES_MAX", 2**20, 1024)  # with one, where no task is submitted
 BODY_MEMORY_BYTES_MAX = whole("BODY_MEMORY_BYTES_MAX", 256 * 2**10)  # of a body; the rest lies in a file
+BODIES_PER_USER_BYTES_MAX = whole("BODIES_PER_USER_BYTES_MAX", 256 * 2**20, 1024)  # under way, of one user
 BODIES_BYTES_MAX = whole("BODIES_BYTES_MAX", 512 * 2**20, 1024)  # of all that are under way in a process
 RESPONSES_BYTES_MAX = whole("RESPONSES_BYTES_MAX", 64 * 2**20, 1024)  # unread; then slow readers are cut off

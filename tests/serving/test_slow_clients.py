@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,7 +19,15 @@ from tests.support import bad_clients
 from tests.support.patient import until
 
 MANY = 2**20
-BODY_LIMITS = Limits(seconds=30, window_seconds=0.5, bytes_per_second=1000, memory_bytes=1000, sum_bytes=3 * MANY)
+BODY_LIMITS = Limits(
+    seconds=30,
+    window_seconds=0.5,
+    bytes_per_second=1000,
+    memory_bytes=1000,
+    sum_bytes=3 * MANY,
+    owner_bytes=3 * MANY,
+    stranger_bytes=3 * MANY,
+)
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
@@ -33,8 +42,14 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": text})
 
 
+async def named_by_token(scope: Any) -> str | None:
+    """As if every token but "made-up" were good, and named its user."""
+    token = dict(scope["headers"]).get(b"authorization", b"").decode().removeprefix("Bearer ")
+    return None if token in ("", "made-up") else token
+
+
 def in_bodies(app: Any, most: int = 2 * MANY, limits: Limits = BODY_LIMITS) -> Bodies:
-    return Bodies(app, limits, lambda scope, head: most, session_cookie="sessionid", retry_seconds=7)
+    return Bodies(app, limits, lambda scope, head: most, named_by_token, session_cookie="sessionid", retry_seconds=7)
 
 
 def answer_on(one: socket.socket) -> bytes:
@@ -172,6 +187,32 @@ def test_all_bodies_together_are_bounded(serve: Serve) -> None:
         assert answer.headers["retry-after"] == "7"
     until(lambda: bodies.held_bytes == 0)
     assert httpx.post(running.url, content=bytes(MANY + 1), trust_env=False).status_code == 200
+
+
+def sent(url: str, size: int, token: str) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.post(url, content=bytes(size), headers=headers, trust_env=False)
+
+
+def test_a_large_body_needs_a_user_and_a_made_up_token_is_none(serve: Serve) -> None:
+    bodies = in_bodies(echo, limits=replace(BODY_LIMITS, stranger_bytes=100_000))
+    url = serve(bodies).url
+    assert sent(url, 100_000, "made-up").status_code == 200
+    refused = sent(url, 100_001, "made-up")
+    assert (refused.status_code, refused.json()["code"]) == (401, "not_authenticated")
+    assert sent(url, 100_001, "ada").status_code == 200
+    assert (bodies.held_bytes, dict(bodies.held_by)) == (0, {})
+
+
+def test_one_user_has_a_share_of_all_bodies(serve: Serve) -> None:
+    bodies = in_bodies(echo, limits=replace(BODY_LIMITS, stranger_bytes=1000, owner_bytes=MANY))
+    running = serve(bodies)
+    with bad_clients.half_a_body(running.port, size=2 * MANY, token="ada"):
+        until(lambda: bodies.held_by["ada"] == MANY)
+        refused = sent(running.url, MANY // 2, "ada")
+        assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+        assert sent(running.url, MANY // 2, "bob").status_code == 200
+    until(lambda: not bodies.held_by)
 
 
 # Answers
