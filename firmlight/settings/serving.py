@@ -8,9 +8,9 @@ WEB_SOCKETS_MAX = whole("WEB_SOCKETS_MAX", 10_000, 1)  # of one web process, wor
 BUSY_RETRY_SECONDS = whole("BUSY_RETRY_SECONDS", 2, 1)  # what those who are turned away hear
 
 # Of one address, or of the /64 of an IPv6 one. Browsers open six connections for a page and keep them for
-# some seconds, so 1,000 are the people of a large building behind one address; workers whose token is
+# some seconds, so 2,000 are the people of a large building behind one address; workers whose token is
 # known do not count. 100 requests under way are half of WEB_REQUESTS_MAX: the other half is for others.
-CONNECTIONS_PER_ADDRESS_MAX = whole("CONNECTIONS_PER_ADDRESS_MAX", 1000, 1)
+CONNECTIONS_PER_ADDRESS_MAX = whole("CONNECTIONS_PER_ADDRESS_MAX", 2000, 1)
 REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
 
 HEAD_SECONDS_MAX = number("HEAD_SECONDS_MAX", 10, 0.1)  # until the head of a request is there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from typing import Any
 
 import httpx
@@ -95,6 +96,7 @@ def test_sockets_count_until_it_is_known_whose_they_are(serve: Serve) -> None:
     until(lambda: not running.connections.strangers.counts)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
 def test_an_address_has_so_many_connections_and_others_are_served(serve: Serve) -> None:
     running = serve(slow, per_address=20, head_seconds=60)
     with bad_clients.crowd(running.port) as attack:
