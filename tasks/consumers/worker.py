@@ -21,7 +21,6 @@ from accounts.services import note_use
 from firmlight import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue, statistics
-from tasks.agreement import Agreement
 from tasks.consumers import doors
 from tasks.consumers.presence import Presence
 from tasks.consumers.pulse import pulse
@@ -106,8 +105,7 @@ class WorkerConsumer(Presence):
         if update := workers.update_of(frame.client_version):
             return await self.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
         same, refused = workers.match_kinds(frame.kinds)
-        self.agreed = Agreement(frame.consent, same)
-        kept = await self.arrive(frame)
+        kept = await self.arrive(frame, same)
         assert self.worker
         welcome = protocol.Welcome(
             worker=self.worker.id,
@@ -119,6 +117,7 @@ class WorkerConsumer(Presence):
             server_version=settings.SERVER_VERSION,
             leases=kept,
             groups=sorted(self.groups.values()),
+            owner_groups=self.worker.duty.owned,
             refused_kinds=refused,
         )
         await self.tell(welcome)
