@@ -90,6 +90,17 @@ class Unavailable(FirmlightError):
     message = "Part of the server does not answer just now: try again in a few seconds."
 
 
+class Busy(FirmlightError):
+    """Everything that could do it is at work; after `retry_seconds` (the header Retry-After) it may be tried again."""
+
+    code, status = "busy", 503
+    message = "The server is busy just now: try again in a few seconds."
+
+    def __init__(self, retry_seconds: float = 2, message: str | None = None) -> None:
+        self.retry_seconds = max(1, ceil(retry_seconds))
+        super().__init__(message)
+
+
 class TooLarge(FirmlightError):
     """More than is read."""
 
@@ -139,7 +150,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 def headers_of(error: FirmlightError) -> dict[str, str]:
     """What an answer with this error says in its headers (RFC 9110, 10.2.3 and 11.6.1)."""
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | Busy):
         return {"Retry-After": str(error.retry_seconds)}
     return {"WWW-Authenticate": 'Bearer realm="api"'} if error.status == 401 else {}
 

@@ -25,7 +25,7 @@ from django_htmx.middleware import HtmxDetails
 
 from firmlight import throttling
 from firmlight.counting import CappedPaginator
-from firmlight.errors import FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
+from firmlight.errors import Busy, FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -93,7 +93,7 @@ class PageForm(forms.Form):
 
     def take(self, error: FirmlightError) -> None:
         """Errors of `usernames.0` belong to the field `usernames`; what belongs to no field of ours, to the form."""
-        self.status = error.status if isinstance(error, TooMany) else UNPROCESSABLE
+        self.status = error.status if isinstance(error, TooMany | Busy) else UNPROCESSABLE
         if not error.fields:
             self.add_error(None, error.message)
         for name, sentences in (error.fields or {}).items():

@@ -18,7 +18,7 @@ STEPS_MS = [
     for seconds in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 ]
 LOOKS = {"again": "tb tb-took", "copied": "tb-copy"}
-WENT_WRONG = {"lost", "failed"}
+WENT_WRONG = {"lost", "failed", "bad_partial"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +117,8 @@ OUTCOMES = {
     "failed": "a subtask failed",
     "lost": "lost, others do them",
     "released": "given back",
+    "bad_partial": "a malformed result, others do them",
+    "kind_changed": "of another version of the kind",
     "overtaken": "another worker was faster",
 }
 

@@ -31,9 +31,12 @@ def split(task: Id, *, patient: bool = False) -> None:
     _ask("tasks.split", [str(task)], queue="bulk" if patient else "long")
 
 
-def conclude(task: Id, *, again: bool = False) -> None:
-    """`again`: also if another job seems to be at it (the sweep's way to heal a lost one)."""
-    _ask("tasks.conclude", [str(task), again], queue="short")
+def conclude(task: Id, *, attempt: int | None = None, patient: bool = False) -> None:
+    """`attempt`: also if it is being concluded, in place of the attempt of this number (see `services.conclude`).
+
+    `patient`: it takes long, and must not hold up others.
+    """
+    _ask("tasks.conclude", [str(task), attempt, patient], queue="long" if patient else "short")
 
 
 def _ask(job: str, arguments: list[Any], queue: str) -> None:

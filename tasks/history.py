@@ -2,7 +2,8 @@
 
 The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time), *again* (what another
 worker lost or failed) or *copied* (a second time, at the tail); what it owes becomes *done*, *failed*, *lost*,
-*released* or *overtaken* (another worker was faster).
+*released* or *overtaken* (another worker was faster), or is taken away: what came was a *bad_partial*, or its kind has
+*kind_changed*.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Bar(msgspec.Struct, frozen=True):
     start: int
     end: int | None
     how: str  # leased, again, copied
-    outcome: str  # running, done, failed, lost, released, overtaken
+    outcome: str  # running, done, failed, lost, released, overtaken, bad_partial, kind_changed
     subtasks: int  # granted
     done: int = 0
     leases: int = 1

@@ -20,8 +20,8 @@ def split(task_id: str) -> None:
 
 
 @shared_task(name="tasks.conclude", acks_late=True, ignore_result=True)
-def conclude(task_id: str, again: bool = False) -> None:
-    concluding.conclude_task(task_id, again=again)
+def conclude(task_id: str, attempt: int | None = None, patient: bool = False) -> None:
+    concluding.conclude_task(task_id, attempt=attempt, patient=patient)
 
 
 @shared_task(name="tasks.sweep", acks_late=True, ignore_result=True)

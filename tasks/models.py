@@ -13,7 +13,7 @@ from firmlight_client.protocol import Consent
 from groups.models import Group
 from tasks import states
 
-MESSAGE_MAX, TRACEBACK_MAX = 2000, 4000
+MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 2000, 4000, 300
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -46,6 +46,8 @@ class Task(models.Model):
     subtasks = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
     failed = models.PositiveIntegerField(default=0)
+    split_attempts = models.PositiveSmallIntegerField(default=0)  # that failed
+    conclude_attempts = models.PositiveSmallIntegerField(default=0)  # begun since it is AGGREGATING
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.CharField(max_length=2000, blank=True)
     created = models.DateTimeField(default=timezone.now)
@@ -96,7 +98,7 @@ class Worker(models.Model):
     created = models.DateTimeField(default=timezone.now)
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
-    suspended_reason = models.CharField(max_length=300, blank=True)
+    suspended_reason = models.CharField(max_length=SUSPENDED_REASON_MAX, blank=True)
     consent = models.JSONField(default=dict, blank=True)  # {group's id, or "*": protocol.Consent as a map}
     blocked = models.BooleanField(default=False)  # suspended by a moderator: its owner cannot let it back
 

@@ -18,12 +18,13 @@ from accounts import services as accounts
 from accounts.models import Notification, User
 from firmlight.embedded.system import System
 from firmlight.metrics import notes
-from firmlight_client import told
+from firmlight_client import kinds, told
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
 from tests.support import prepared
 from tests.support.databases import fresh
+from tests.support.hard import installed
 from tests.support.scrape import Scrape
 from tests.support.systems import SHORT
 
@@ -197,3 +198,10 @@ def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients do not ask in between: what comes was pushed."""
     monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
     monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
+
+
+@pytest.fixture
+def hard() -> Iterator[kinds.Kind]:
+    """The kind HARD (tests/support/hard_kinds), which does to the server whatever its params say."""
+    with installed() as kind:
+        yield kind

@@ -177,8 +177,9 @@ class Refused(Frame, tag="refused"):
     """Nothing of it was taken. `open` names the lease's subtasks that still can be sent."""
 
     lease: str
-    reason: str  # done_by_another, unknown_lease, not_in_lease, too_large, task_closed
+    reason: str  # done_by_another, unknown_lease, not_in_lease, too_large, task_closed, bad_partial, kind_changed
     open: list[int] = []
+    message: str = ""  # what is wrong with a bad partial
 
 
 class Cancel(Frame, tag="cancel"):

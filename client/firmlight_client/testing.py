@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import random
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from firmlight_client.kinds import Kind, carried, combine_all, params_schema
+from firmlight_client.kinds import BadPartial, Kind, combine_all, decode_partial, params_schema
+from firmlight_client.kinds.partials import loose_ends
 from firmlight_client.local import run_here
 
 __all__ = ("KindFault", "check_kind", "run_here")
@@ -38,11 +40,13 @@ def check_kind(
     It must say what it is; split the same params the same way; use only what MessagePack can carry between its parts
     and JSON in its result; and give the same result however subtasks are grouped and in whatever order they end, of
     which so many `orders` are tried. `same` compares two results; give one that allows for rounding if partials are
-    sums of floats. A partial that is decided must give the result of the whole.
+    sums of floats. A partial that is decided must give the result of the whole. Each partial, of one subtask as of all,
+    must fit the kind's `Partial`, which must bound everything; a kind without one is warned of.
     """
     if not examples:
         raise ValueError("give at least one example of params")
     _check_words(kind)
+    _check_partial_type(kind)
     return [_check_example(kind, dict(example), same, orders) for example in examples]
 
 
@@ -58,6 +62,16 @@ def _check_words(kind: Kind) -> None:
     _fault(kind.subtask_seconds_max > 0, "subtask_seconds_max is more than 0")
     for name, field in params_schema(kind).get("properties", {}).items():
         _fault(bool(field.get("description")), f"the param {name} has a description (msgspec.Meta), which forms show")
+
+
+def _check_partial_type(kind: Kind) -> None:
+    if kind.Partial is None:
+        warnings.warn(
+            f"{kind.name} has no Partial: declare what a partial may be at most, or generic limits hold", stacklevel=3
+        )
+        return
+    loose = loose_ends(kind.Partial)
+    _fault(not loose, f"Partial bounds everything and runs no code, but {'; '.join(loose)}")
 
 
 def _check_example(kind: Kind, example: dict[str, Any], same: Same, orders: int) -> Any:
@@ -97,7 +111,17 @@ def _check_run(kind: Kind, payload: bytes, number: int) -> bytes:
     partial = kind.run(msgspec.msgpack.decode(payload))
     seconds = time.monotonic() - began
     _fault(seconds < kind.subtask_seconds_max, f"subtask {number} took {seconds:.1f} s, more than subtask_seconds_max")
-    return _packed(partial, f"the partial of subtask {number}")
+    return _fitting(kind, partial, f"the partial of subtask {number}")
+
+
+def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
+    """It packed, if it fits the kind's `Partial`."""
+    packed = _packed(partial, what)
+    try:
+        decode_partial(kind, packed)
+    except BadPartial as error:
+        raise KindFault(f"{what} does not fit {kind.name}'s Partial: {error}") from None
+    return packed
 
 
 def _check_order(
@@ -107,7 +131,7 @@ def _check_order(
     order, groups = chance.sample(partials, len(partials)), list[bytes]()
     while order:
         size = chance.randint(1, len(order))
-        groups.append(_packed(_combined(kind, order[:size]), "a combined partial"))
+        groups.append(_fitting(kind, _combined(kind, order[:size]), "a combined partial"))
         order = order[size:]
     found = _finished(kind, params, groups)
     _fault(same(found, result), f"the result depends on the order or the grouping of partials: {found!r}, {result!r}")
@@ -124,11 +148,12 @@ def _check_decided(kind: Kind, params: Any, partials: list[bytes], result: Any, 
 
 def _combined(kind: Kind, partials: list[bytes]) -> Any:
     """From fresh copies: `combine` may change what it is given."""
-    return combine_all(kind, [msgspec.msgpack.decode(partial) for partial in partials])
+    return combine_all(kind, [decode_partial(kind, partial) for partial in partials])
 
 
 def _finished(kind: Kind, params: Any, partials: list[bytes]) -> Any:
-    result = kind.finish(carried(_combined(kind, partials)), params)
+    whole = _fitting(kind, _combined(kind, partials), "the partial of all subtasks")
+    result = kind.finish(decode_partial(kind, whole), params)
     try:
         return json.loads(json.dumps(result, allow_nan=False))
     except (TypeError, ValueError) as error:

@@ -52,7 +52,7 @@ def parse_deadline(text: str) -> str:
 
 def parse_memory(mib: int | None) -> int | None:
     """MiB for a slot, or 0."""
-    from firmlight_client.worker.memory import MEMORY_MIB_MIN
+    from firmlight_client.memory import MEMORY_MIB_MIN
 
     if mib and mib < MEMORY_MIB_MIN:
         raise typer.BadParameter(f"a slot needs {MEMORY_MIB_MIN} MiB at least; 0 is no limit")

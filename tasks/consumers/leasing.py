@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from uuid import UUID
 
 import structlog
 from channels.db import database_sync_to_async
+from django.conf import settings
 
 from firmlight import metrics
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers import doors
 from tasks.consumers.line import Line
+from tasks.consumers.partials import Flaw
 from tasks.services import workers
 
 log = structlog.get_logger(__name__)
@@ -65,6 +68,7 @@ class Leasing(Line):
             return False
         self.leased += 1
         self.under_way.append(leased.granted.lease)
+        self.leased_kinds.note(leased.granted)
         await self.send_lease(group, leased.granted)
         _note_lease(leased.granted, time.monotonic() - began)
         return True
@@ -122,6 +126,7 @@ class Leasing(Line):
             metrics.count("subtasks_refused", len(subtasks), settled.reason)
             await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
             return
+        self.leased_kinds.settle(lease, len(subtasks))
         await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
         group = queue.group_of(lease)
         await events.cancel(settled.unwanted, "done_by_another")
@@ -132,6 +137,31 @@ class Leasing(Line):
     async def pass_on(self, group: str, wake: list[str], complete: list[str]) -> None:
         await events.wake(wake, group)
         await events.conclude_later(complete)
+
+    async def reject(self, frame: protocol.Result, flaw: Flaw) -> None:
+        """It is no partial of its kind: nothing of the lease is wanted any more, and others do it."""
+        assert self.worker
+        owner = self.worker.owner
+        call = queue.reject(frame.lease, worker=self.me, owner=owner, why=flaw.reason, message=flaw.message)
+        rejected = await call
+        self.leased_kinds.forget(frame.lease)
+        if rejected.reason:
+            await self.settle(frame.lease, frame.subtasks, rejected)
+            return
+        log.warning("partial_rejected", task=rejected.task, lease=frame.lease, why=flaw.reason, message=flaw.message)
+        metrics.count("subtasks_refused", len(frame.subtasks), flaw.reason)
+        await self.tell(protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message))
+        group = queue.group_of(frame.lease)
+        await events.wake(rejected.wake, group)
+        await doors.announce_progress(rejected.task, group)
+        if flaw.reason == "bad_partial" and await queue.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX:
+            await self.suspend_owner(flaw.message)
+
+    async def suspend_owner(self, last_error: str) -> None:
+        """All workers of its owner get nothing more: their connections are told, and the owner has word why."""
+        assert self.worker
+        suspended = await database_sync_to_async(workers.suspend_all_of)(UUID(self.worker.owner), self.me, last_error)
+        await events.workers_changed(suspended)
 
     async def suspend(self, last_error: str) -> None:
         """It fails everything: its other connections are told too, and its owner has word why."""

@@ -12,6 +12,7 @@ from accounts.selectors import Bearer
 from firmlight import databases
 from firmlight_client import protocol
 from tasks.agreement import Agreement
+from tasks.consumers.partials import LeasedKinds
 from tasks.consumers.socket import Socket
 from tasks.services import workers
 
@@ -38,6 +39,7 @@ class Line(Socket):
         self.groups: dict[str, str] = {}
         self.agreed = Agreement()
         self.under_way: list[str] = []
+        self.leased_kinds = LeasedKinds()
         self.errands: set[asyncio.Task[None]] = set()
 
     def kinds_of(self, group: str) -> list[str]:

@@ -79,9 +79,16 @@ class Presence(Leasing):
             kinds = [] if self.suspended else self.kinds_of(group)
             slots = self.agreed.slots_for(group, self.worker.slots) if kinds else 0
             mine = [lease for lease in leases if queue.group_of(lease) == group]
-            calls.append(
-                queue.beat(group, worker=self.me, conn=self.channel_name, kinds=kinds, slots=slots, leases=mine)
+            call = queue.beat(
+                group,
+                worker=self.me,
+                owner=self.worker.owner,
+                conn=self.channel_name,
+                kinds=kinds,
+                slots=slots,
+                leases=mine,
             )
+            calls.append(call)
         return calls
 
     async def keep_resting(self) -> None:
@@ -113,7 +120,13 @@ class Presence(Leasing):
         assert self.worker
         await pulse().settled()
         left = await queue.leave(
-            group, worker=self.me, conn=self.channel_name, kinds=self.agreed.kinds, slots=self.worker.slots, how=how
+            group,
+            worker=self.me,
+            owner=self.worker.owner,
+            conn=self.channel_name,
+            kinds=self.agreed.kinds,
+            slots=self.worker.slots,
+            how=how,
         )
         metrics.count("subtasks_requeued", left.requeued)
         if how != queue.KEPT:

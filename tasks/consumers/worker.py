@@ -22,6 +22,7 @@ from firmlight import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.consumers import doors
+from tasks.consumers.partials import Flaw, NotChecked, flaw_in
 from tasks.consumers.presence import Presence
 from tasks.consumers.pulse import pulse
 from tasks.services import workers
@@ -139,9 +140,18 @@ class WorkerConsumer(Presence):
             await self.unwanted(foreign)
 
     async def on_result(self, frame: protocol.Result) -> None:
+        try:
+            await self.take_result(frame)
+        except NotChecked:
+            return await self.hang_up(protocol.CLOSE_RESTARTING)
+        return await self.refill(frame.ready, frame.received)
+
+    async def take_result(self, frame: protocol.Result) -> None:
         if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
             metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
             await self.tell(protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks))
+        elif flaw := await self.flaw_in(frame):
+            await self.reject(frame, flaw)
         else:
             call = queue.complete(
                 frame.lease,
@@ -156,7 +166,12 @@ class WorkerConsumer(Presence):
                 metrics.count("subtasks_completed", len(frame.subtasks))
                 statistics.note_done(queue.group_of(frame.lease), len(frame.subtasks))
             await self.settle(frame.lease, frame.subtasks, settled)
-        await self.refill(frame.ready, frame.received)
+
+    async def flaw_in(self, frame: protocol.Result) -> Flaw | None:
+        """Whether its partial is none of its lease's kind. A lease that is not known the queue refuses anyway."""
+        assert self.worker
+        kind_key = await self.leased_kinds.of(frame.lease, self.me)
+        return await flaw_in(frame.partial, kind_key, self.worker.owner) if kind_key else None
 
     async def on_failure(self, frame: protocol.Failure) -> None:
         call = queue.fail(

@@ -8,6 +8,7 @@
 --   tasks                  set of tasks that have state here
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended split_at leased done failed
 --                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time) logged
+--                          bad ('1' if somebody sent a bad partial of it)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept of those that
@@ -15,6 +16,7 @@
 --                          one active lease
 --   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>", "<subtask>:attempts" -> how often,
 --                          "<subtask>:by:<worker who failed it>" -> when
+--   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the latest
 --   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
 --   t:<task>:missing       list of subtasks that failed for good
 --   t:<task>:log           list of what happened, the latest: each MessagePack [number at what worker lease n left detail]
@@ -34,7 +36,7 @@
 --   kinds                  set of kinds ever seen here
 --   idle:<kind>            zset: conn -> since when it waits for work of this kind
 --   slots:<kind>           zset: "<conn> <n>" -> last seen, one member a slot
---   workers:<kind>         zset: "<worker> <conn>" -> last seen
+--   workers:<kind>         zset: "<worker> <conn> <owner>" -> last seen
 
 local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])

@@ -208,7 +208,8 @@ local function put_back(rec, list)
 end
 
 -- Take subtasks away from an active lease; those that no other lease has wait again. `why`: 'lost' counts as a loss of
--- the subtask and makes it be leased alone; 'released' puts it back where it was. Returns how many were taken.
+-- the subtask and makes it be leased alone; 'released', 'bad_partial' and 'kind_changed' put it back where it was. Returns
+-- how many were taken.
 local function give_back(rec, t, list, why)
   local back = let_go(rec, t, list)
   unlease(rec.task, #back)

@@ -18,7 +18,7 @@ if t.state then
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
-for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'failures', 'missing', 'partials', 'work', 'leases',
+for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'failures', 'missing', 'partials', 'work', 'leases',
   'log', 'input', 'asked'}) do
   redis.call('UNLINK', key('t', a.task, part))
 end

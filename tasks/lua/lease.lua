@@ -11,6 +11,7 @@
 --   matter when), subtasks requeued}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
+local LOOK_OWNERS = 1000  -- connections looked at for one of another owner
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
@@ -53,6 +54,20 @@ local function barred(task, t, subtask)
   if not at or at < now - a.barred_ms then return false end
   for _, member in ipairs(online(t.kind)) do
     if not blamed_at(blame, subtask, string.match(member, '^%S+')) then return true end
+  end
+  return false
+end
+
+-- Whether this owner's worker sent a bad partial of the task lately, and one of another owner, of whom that is not so, takes
+-- the kind and is online.
+local function distrusted(task, t)
+  if t.bad ~= '1' then return false end
+  local fresh = {}
+  for owner, at in pairs(hash(key('t', task, 'bad'))) do fresh[owner] = tonumber(at) >= now - a.barred_ms end
+  if not fresh[a.owner] then return false end
+  local members = redis.call('ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_OWNERS)
+  for _, member in ipairs(members) do
+    if not fresh[string.match(member, '%S*$')] then return true end
   end
   return false
 end
@@ -123,17 +138,18 @@ local function grant(task, t, taken, how)
   return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
 end
 
--- Whether its owner does not agree to subtasks that may take as long. Who may not take what waits is not woken for it.
-local found_too_long = false
-local function is_too_long(t)
-  local long = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms
-  found_too_long = found_too_long or long
-  return long
+-- Whether its owner does not agree to subtasks that may take as long, or is not trusted with the task. A worker that may
+-- not take what waits is not woken for it.
+local found_not_for_it = false
+local function is_not_for_it(task, t)
+  local not_for_it = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms or distrusted(task, t)
+  found_not_for_it = found_not_for_it or not_for_it
+  return not_for_it
 end
 
 local function try_task(task)
   local t = hash(key('t', task))
-  if not t.state or is_too_long(t) then return nil end
+  if not t.state or is_not_for_it(task, t) then return nil end
   local taken = take_again(task, t)
   local was_given_back = #taken > 0
   if not was_given_back then taken = take_run(task, size(task, t)) end
@@ -229,7 +245,7 @@ end
 
 local function try_copy(task)
   local t = hash(key('t', task))
-  if t.state and is_too_long(t) then return nil end
+  if t.state and is_not_for_it(task, t) then return nil end
   local budget = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share)) - tonumber(t.copied or 0)
   local each = t.state and seconds_each(task, t, a.worker)
   if a.copies_share == 0 or budget < 1 or not each then return nil end
@@ -253,7 +269,7 @@ local function copy()
 end
 
 local reply, instead = choose() or copy(), {}
-local waits = not reply and not found_too_long
+local waits = not reply and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then redis.call('ZADD', key('idle', kind), now, a.conn) else redis.call('ZREM', key('idle', kind), a.conn) end
   if not reply and not waits and has_work(kind) then

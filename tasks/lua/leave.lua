@@ -1,12 +1,12 @@
 -- A connection is gone. Its leases are requeued at once (a loss), or given back as they were (it said goodbye), or,
 -- when it is the server that stops, left alone: the worker comes back for them.
--- args: conn worker kinds (list) slots how ('lost' | 'released' | 'kept') losses_max memory_ms idle_ms
+-- args: conn worker owner kinds (list) slots how ('lost' | 'released' | 'kept') losses_max memory_ms idle_ms
 -- returns {{connections to wake}, {tasks to conclude}, subtasks requeued}
 local slots = {}
 for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('idle', kind), a.conn)
-  redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn)
+  redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn .. ' ' .. a.owner)
   each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
 end
 if a.how == 'kept' then return {{}, {}, 0} end

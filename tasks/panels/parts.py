@@ -20,10 +20,11 @@ LABELS = {
     **{"split": "Split", "again": "Taken over", "copied": "Second copy", "lost": "Lost", "decided": "Decided"},
     **{"failed": "Failed", "failed_for_good": "Failed for good", "paused": "Paused", "resumed": "Resumed"},
     **{"submitted": "Submitted", "started": "Started", "succeeded": "Finished", "cancelled": "Cancelled"},
+    **{"bad_partial": "Malformed result", "kind_changed": "Other version"},
     **{"leased": "Leased", "done": "Done", "overtaken": "Overtaken", "released": "Given back"},
 }
 TONES = {
-    **dict.fromkeys(("lost", "failed", "failed_for_good"), "bad"),
+    **dict.fromkeys(("lost", "failed", "failed_for_good", "bad_partial"), "bad"),
     **dict.fromkeys(("again", "copied"), "join"),
     **dict.fromkeys(("decided", "succeeded"), "good"),
 }

@@ -8,7 +8,8 @@ from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
 from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
 from tasks.queue.depth import depth, leases_open
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
-from tasks.queue.leasing import complete, fail, lease, release
+from tasks.queue.leasing import complete, fail, kind_of, lease, reject, release
+from tasks.queue.offences import count_bad_partial, lift_suspension, note_suspension, suspension_of
 from tasks.queue.pace import add_done, done_in
 from tasks.queue.presence import at_work, note_resting, present, resting
 from tasks.queue.scripts import Call, run_all, run_all_later
@@ -61,6 +62,7 @@ __all__ = [
     "beat",
     "close",
     "complete",
+    "count_bad_partial",
     "count_connect",
     "depth",
     "done_in",
@@ -77,15 +79,18 @@ __all__ = [
     "groups",
     "keep_failed_input",
     "keep_input",
+    "kind_of",
     "lease",
     "leases_of",
     "leases_open",
     "leave",
+    "lift_suspension",
     "log",
     "may_ask",
     "mend",
     "new_lease_id",
     "note_resting",
+    "note_suspension",
     "note_tick",
     "online_seconds",
     "online_workers",
@@ -98,11 +103,13 @@ __all__ = [
     "put_input",
     "put_result",
     "reap",
+    "reject",
     "release",
     "resting",
     "resume",
     "run_all",
     "run_all_later",
+    "suspension_of",
     "take_failed_input",
     "tasks_with_state",
     "tick_age_seconds",

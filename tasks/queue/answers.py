@@ -67,6 +67,7 @@ class Settled:
     wake: Conns = field(default_factory=list)
     unwanted: list[tuple[str, str]] = field(default_factory=list)  # (connection, lease) that may stop
     streak: bool = False  # the worker has failed on tasks of too many submitters in a row
+    requeued: int = 0  # subtasks that wait again
 
 
 def read_completed(reply: Any) -> Settled:
@@ -97,6 +98,13 @@ def read_released(reply: Any) -> Settled:
     if reply[0] == b"refused":
         return Settled(reason=reply[1].decode())
     return Settled(wake=texts(reply[1]))
+
+
+def read_rejected(reply: Any) -> Settled:
+    if reply[0] == b"refused":
+        return Settled(reason=reply[1].decode())
+    _, task, conns, requeued = reply
+    return Settled(task=task.decode(), wake=texts(conns), requeued=requeued)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,12 @@ from tasks.queue.scripts import Call
 
 
 def beat(
-    group: Id, *, worker: Id, conn: str, kinds: Sequence[str], slots: int, leases: Sequence[str]
+    group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, leases: Sequence[str]
 ) -> Call[list[str]]:
     """Note a worker as here and renew the leases it names; return those of which nothing is wanted."""
     args = {
         "worker": str(worker),
+        "owner": str(owner),
         "conn": conn,
         "kinds": list(kinds),
         "slots": slots,
@@ -36,9 +37,12 @@ def adopt(group: Id, *, worker: Id, conn: str, leases: Sequence[str]) -> Call[li
 LOST, RELEASED, KEPT = "lost", "released", "kept"
 
 
-def leave(group: Id, *, worker: Id, conn: str, kinds: Sequence[str], slots: int, how: str) -> Call[Leased]:
+def leave(
+    group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, how: str
+) -> Call[Leased]:
     """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves them alone."""
-    args = {"worker": str(worker), "conn": conn, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
+    who = {"worker": str(worker), "owner": str(owner), "conn": conn}
+    args = {**who, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
     return Call("leave", base_key(group), args, lambda r: Leased(None, texts(r[0]), texts(r[1]), requeued=r[2]))
 
 

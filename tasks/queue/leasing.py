@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from tasks.queue.answers import Leased, Settled, read_completed, read_failed, read_leased, read_released
+from tasks.queue.answers import Leased, Settled, read_completed, read_failed, read_leased, read_rejected, read_released
 from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
@@ -76,6 +76,22 @@ def fail(
         **limits(),
     }
     return Call("fail", _base_of(lease_id), args, read_failed)
+
+
+def kind_of(lease_id: str, *, worker: Id) -> Call[str]:
+    """The "NAME@version" of a lease that was granted to this worker; "" if none was, or its task is over."""
+    args = {"lease": lease_id, "worker": str(worker)}
+    return Call("kind", _base_of(lease_id), args, lambda reply: reply.decode())
+
+
+def reject(lease_id: str, *, worker: Id, owner: Id, why: str, message: str = "") -> Call[Settled]:
+    """Take a lease from a worker that sent what is no partial of its kind; others compute its subtasks.
+
+    `why` is "bad_partial", which is counted against worker and owner, or "kind_changed", which is not.
+    """
+    who = {"lease": lease_id, "worker": str(worker), "owner": str(owner)}
+    args = {**who, "why": why, "message": message, **limits()}
+    return Call("reject", _base_of(lease_id), args, read_rejected)
 
 
 def release(lease_id: str, *, worker: Id, subtasks: Sequence[int]) -> Call[Settled]:

@@ -122,7 +122,7 @@ def online_workers(group: Id, kind: str) -> list[str]:
     """Workers of the group that take this kind and were heard of lately."""
     oldest = redis.now_ms() - online_ms()
     members = redis.connect().zrangebyscore(f"{base_key(group)}:workers:{kind}", oldest, "+inf")
-    return sorted({member.partition(" ")[0] for member in texts(members)})  # type: ignore[arg-type]  # "<worker> <conn>"
+    return sorted({member.partition(" ")[0] for member in texts(members)})  # type: ignore[arg-type]  # "<worker> <conn> <owner>"
 
 
 def forget_group(group: Id) -> None:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import structlog
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import SUCCESS
 from firmlight import metrics
+from firmlight.errors import Busy
 from firmlight_client import kinds
 from tasks import events, queue, states
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import (
+    KindChanged,
+    KindRaised,
+    KindStopped,
+    NotWanted,
+    OutOfMemory,
+    RuleViolated,
+    TimedOut,
+)
 from tasks.models import Task
 from tasks.services.end import INPUT_LOST, close_task, fail_task, record_work, tell_creator
+from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -26,13 +38,23 @@ class NotConcluded(Exception):
         self.code = code
 
 
-def conclude_task(task_id: str, *, again: bool = False) -> None:
+class TryAgain(Exception):
+    """This attempt came to nothing, and another one may go better. `counts`: it counts as one."""
+
+    def __init__(self, reason: str, *, counts: bool = True) -> None:
+        super().__init__(reason)
+        self.counts = counts
+
+
+def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = False) -> None:
     """Conclude a task that is complete; one caller wins RUNNING -> AGGREGATING and the others leave.
 
-    With `again` a task that has been AGGREGATING for long is taken over: all that is written is written as values.
+    With `attempt` a task is taken over that is AGGREGATING and whose row has counted so many attempts: of several
+    callers one wins. All that is written is written as values. Without `patient` the kind gets
+    CONCLUDE_QUICK_SECONDS only, so that it holds up no other task's conclusion; then the long queue takes it.
     """
     task = Task.objects.filter(pk=task_id).first()
-    if task is None or not _take(task, again):
+    if task is None or not _take(task, attempt):
         return
     outcome = queue.outcome(task.group_id, task.pk).now()
     if outcome is None:
@@ -42,19 +64,29 @@ def conclude_task(task_id: str, *, again: bool = False) -> None:
     elif not outcome.complete:
         _go_on(task)
     else:
-        _conclude(task, outcome)
+        _conclude(task, outcome, patient)
 
 
-def _take(task: Task, again: bool) -> bool:
-    if Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING):
+def _take(task: Task, attempt: int | None) -> bool:
+    """Whether this caller concludes it now; the row counts its attempts."""
+    row = Task.objects.filter(pk=task.pk)
+    if row.move(states.RUNNING, states.AGGREGATING, conclude_attempts=1):
+        task.conclude_attempts = 1
         events.announce(task)
         return True
-    return again and task.status == states.AGGREGATING
+    if attempt is None or task.status != states.AGGREGATING:
+        return False
+    if attempt >= settings.CONCLUDE_ATTEMPTS_MAX:
+        fail_task(task, "conclude_timed_out", f"Putting its results together was tried {attempt} times in vain.")
+        return False
+    mine = row.filter(status=states.AGGREGATING, conclude_attempts=attempt)
+    task.conclude_attempts = attempt + 1
+    return bool(mine.update(conclude_attempts=attempt + 1, changed=timezone.now()))
 
 
 def _go_on(task: Task) -> None:
     """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once more."""
-    Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING)
+    Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
     progress = queue.progress(task.group_id, task.pk).now()
     if progress and progress.complete:
@@ -68,56 +100,99 @@ def _blame(outcome: queue.Outcome) -> str:
     return f"Subtask {blame.subtask} failed for good: {blame.error}: {blame.message}".rstrip(": ")
 
 
-def _conclude(task: Task, outcome: queue.Outcome) -> None:
+def _conclude(task: Task, outcome: queue.Outcome, patient: bool) -> None:
     try:
-        kind, partial = _combine(task, outcome)
-        if outcome.decided and outcome.done + outcome.failed < outcome.split and not kind.is_decided(partial):
-            events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
-            return _go_on(task)
-        result = _finish(task, kind, partial, outcome)
-    except NotConcluded as error:
+        result = _result(task, outcome, patient)
+    except NotWanted:
+        log.info("conclusion_not_wanted", task=str(task.pk))
+    except TryAgain as error:
+        _try_again(task, error)
+    except (NotConcluded, KindGone) as error:
         fail_task(task, error.code, str(error))
-        return None
-    return _succeed(task, outcome, result)
+    else:
+        if result is None:
+            events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
+            _go_on(task)
+        else:
+            _succeed(task, outcome, result)
 
 
-def _combine(task: Task, outcome: queue.Outcome) -> tuple[kinds.Kind, Any]:
+def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
+    """The result as JSON, one that is not whole says so; None if a worker claimed a decision that is none.
+
+    Raises NotConcluded, KindGone, TryAgain and NotWanted.
+    """
     if not outcome.partials:
         raise NotConcluded("subtask_failed", _blame(outcome))
-    try:
-        kind = kinds.get(task.kind)
-        return kind, kinds.combine_all(kind, [msgspec.msgpack.decode(p) for p in outcome.partials])
-    except Exception as error:  # the kind's code on what workers sent
-        log.exception("combine_failed", task=str(task.pk), kind=task.kind)
-        raise NotConcluded("combine_failed", f"Its partial results do not fit: {type(error).__name__}.") from error
-
-
-def _finish(task: Task, kind: kinds.Kind, partial: Any, outcome: queue.Outcome) -> bytes:
-    """The result as JSON; one that is not whole says so. Raises NotConcluded."""
+    kind = kind_of(task)
     data = queue.get_input(task.group_id, task.pk)
     if data is None:
         raise NotConcluded(*INPUT_LOST)
     try:
-        value = kind.finish(partial, msgspec.msgpack.decode(data, type=kind.Params))
-        result = msgspec.json.encode(_marked(value, outcome) if outcome.failed and not outcome.decided else value)
-    except Exception as error:
-        log.exception("finish_failed", task=str(task.pk), kind=task.kind)
-        raise NotConcluded("finish_failed", f"{kind.name} made no result of it: {error}") from error
-    if len(result) > settings.RESULT_BYTES_MAX:
-        raise NotConcluded(
-            "result_too_large", f"The result has {len(result):,} bytes; at most {settings.RESULT_BYTES_MAX:,}."
+        return calls.conclude(
+            kind,
+            outcome.partials,
+            data,
+            check_decided=outcome.decided and outcome.done + outcome.failed < outcome.split,
+            incomplete=_incomplete(outcome),
+            quick=not patient,
+            wanted=StillWanted(task, states.AGGREGATING, conclude_attempts=task.conclude_attempts),
         )
-    return result
+    except Busy as error:
+        raise TryAgain(str(error), counts=False) from None
+    except KindStopped as error:
+        is_quick = isinstance(error, TimedOut) and not patient
+        is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
+        if is_last or (error.lasting and not is_quick):
+            raise _stopped(kind, error) from None
+        raise TryAgain(str(error)) from None
+    except KindChanged:
+        raise KindGone(f"{kind.name} has been changed on this server: submit again.") from None
+    except RuleViolated as error:
+        raise NotConcluded("result_too_large", str(error)) from None
+    except (KindRaised, kinds.ParamsError) as error:
+        raise _raised(kind, error) from None
 
 
-def _marked(value: Any, outcome: queue.Outcome) -> dict[str, Any]:
-    """The result of a task that went on without some subtasks; `subtasks` names a thousand of them at most."""
-    what = {"failed": outcome.failed, "of": outcome.split, "subtasks": sorted(outcome.missing)}
-    return {**(value if isinstance(value, dict) else {"result": value}), "incomplete": what}
+def _incomplete(outcome: queue.Outcome) -> dict[str, Any] | None:
+    """What the result of a task says that went on without some subtasks; it names a thousand of them at most."""
+    if not outcome.failed or outcome.decided:
+        return None
+    return {"failed": outcome.failed, "of": outcome.split, "subtasks": sorted(outcome.missing)}
+
+
+def _stopped(kind: kinds.Kind, error: KindStopped) -> NotConcluded:
+    what = f"Putting its results together was given up: {error}."
+    if isinstance(error, OutOfMemory):
+        return NotConcluded("out_of_memory", f"{what} Submit it in smaller parts.")
+    if isinstance(error, TimedOut):
+        return NotConcluded("conclude_timed_out", f"{what} Submit it in smaller parts.")
+    return NotConcluded("conclude_crashed", f"{what} Tell whoever made {kind.name}.")
+
+
+def _raised(kind: kinds.Kind, error: KindRaised | kinds.ParamsError) -> NotConcluded:
+    if isinstance(error, KindRaised) and error.stage == "combine":
+        return NotConcluded("combine_failed", f"Its partial results do not fit: {error.name}.")
+    return NotConcluded("finish_failed", f"{kind.name} made no result of it: {error}")
+
+
+def _try_again(task: Task, error: TryAgain) -> None:
+    """By another job, behind those that wait. One that does not count is asked for by the sweep, later."""
+    log.warning("conclude_again", task=str(task.pk), attempts=task.conclude_attempts, reason=str(error))
+    if error.counts:
+        events.conclude(task.pk, attempt=task.conclude_attempts, patient=True)
+    else:
+        row = Task.objects.filter(pk=task.pk, conclude_attempts=task.conclude_attempts)
+        row.update(conclude_attempts=task.conclude_attempts - 1)
 
 
 def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
-    """The result is on disk (Redis answers after its fsync) before the row says SUCCEEDED."""
+    """The result is on disk (Redis answers after its fsync) before the row says SUCCEEDED.
+
+    Of a task that was cancelled meanwhile nothing is kept.
+    """
+    if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
+        return
     queue.put_result(task.group_id, task.pk, result)
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
@@ -126,3 +201,5 @@ def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
         close_task(task, "decided" if outcome.decided else "succeeded")
         without = f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
         tell_creator(task, "task_finished", SUCCESS, f"{task.title} is finished{without}.")
+    elif not Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists():  # by another conclusion
+        queue.drop_result(task.group_id, task.pk)

@@ -20,7 +20,7 @@ from tasks import events, queue, states
 from tasks.models import Task, Worker
 from tasks.services.end import cancel_task
 
-CANCELLABLE = states.starts_of(states.CANCELLED)
+CANCELLABLE = list(states.UNDER_WAY)
 
 
 def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:

@@ -54,7 +54,7 @@ def tell_creator(task: Task, code: str, level: str, text: str) -> None:
 
 
 def cancel_task(task: Task) -> bool:
-    """End a live task because nobody wants it; False if it has ended or is being concluded."""
+    """End a live task because nobody wants it; False if it has ended. One that is being concluded gives no result."""
     return _end(task, states.CANCELLED, {})
 
 

@@ -29,7 +29,7 @@ CARRIED_OVER = (
 
 
 def cancel(task: Task, reason: str = "") -> None:
-    """End a live task and tell its creator. Raises Conflict if it is over or being concluded."""
+    """End a live task and tell its creator. Raises Conflict if it is over."""
     if not cancel_task(task):
         task.refresh_from_db()
         raise Conflict(f"The task is {task.status} already.")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Sum
 
@@ -19,9 +17,9 @@ from groups import selectors as group_selectors
 from groups.models import Group
 from tasks import agreement, queue, states
 from tasks.estimates import Range, round_range
+from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
-from tasks.services.split import SplitFailed, batches, payloads_of
-from tasks.services.submit import encode_input, find_kind, read_params
+from tasks.services.submit import find_kind, refusals
 
 FASTER, SLOWER = 0.7, 1.6  # what other subtasks of a kind took tells no more than this
 TASKS_LOOKED_AT = 20
@@ -49,52 +47,27 @@ class Preview:
 def preview_task(
     *, author: User, group: UUID | str, kind: str, params: Mapping[str, Any], file: UploadedFile | None = None
 ) -> Preview:
-    """Count the split of this input and find who would take it. Raises Invalid as `submit_task` does."""
+    """Count the split of this input and find who would take it. Raises as `submit_task` does."""
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     chosen = find_kind(kind)
-    skipped: list[str] = []
-    value = read_params(chosen, params, file, skipped)
-    size = len(encode_input(value))
-    counted = _count(chosen, value)
+    with refusals(chosen, file):
+        counted = calls.preview(chosen, params, file, owner=author.pk)
     workers, resting = _takers(membership.group, chosen)
     seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
     return Preview(
         subtasks=counted.subtasks,
         exact=counted.exact,
-        input_bytes=size,
-        payload_bytes=counted.total,
-        payload_bytes_max=counted.largest,
+        input_bytes=counted.input_bytes,
+        payload_bytes=counted.payload_bytes,
+        payload_bytes_max=counted.payload_bytes_max,
         workers=workers,
         resting=resting,
         seconds=seconds,
-        summary=chosen.summary(value),
-        skipped=skipped,
+        summary=counted.summary,
+        skipped=counted.skipped,
     )
-
-
-@dataclass
-class _Counted:
-    subtasks: int = 0
-    total: int = 0
-    largest: int = 0
-    exact: bool = True
-
-
-def _count(kind: kinds.Kind, params: Any) -> _Counted:
-    """Split for at most PREVIEW_SECONDS_MAX."""
-    end, found = time.monotonic() + settings.PREVIEW_SECONDS_MAX, _Counted()
-    try:
-        for batch in batches(payloads_of(kind, params)):
-            sizes = [len(payload) for payload in batch.payloads]
-            found.subtasks, found.total = found.subtasks + len(sizes), found.total + sum(sizes)
-            found.largest, found.exact = max(found.largest, *sizes), batch.last
-            if time.monotonic() > end:
-                break
-    except SplitFailed as error:
-        raise Invalid(fields={"params": [str(error)]}) from None
-    return found
 
 
 def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import closing
 
-import msgspec
 import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from firmlight.errors import Busy
 from firmlight_client import kinds
 from tasks import events, queue, states
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import KindChanged, KindRaised, KindStopped, NotWanted, RuleViolated
+from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
 from tasks.services.end import INPUT_LOST, fail_task
+from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)
 
 
 class SplitFailed(Exception):
-    """The kind's split broke a rule or raised; the message is for the task's members."""
+    """There will be no subtasks; `code` and the message are for the task's members."""
 
-
-@dataclass
-class Batch:
-    first: int
-    payloads: list[bytes]
-    last: bool
+    def __init__(self, message: str, code: str = "split_failed") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def split_task(task_id: str) -> None:
@@ -39,14 +40,12 @@ def split_task(task_id: str) -> None:
         fail_task(task, *INPUT_LOST)
         return
     try:
-        _split(task, data)
-    except SplitFailed as error:
-        fail_task(task, "split_failed", str(error))
+        _split(task, kind_of(task), data)
+    except (SplitFailed, KindGone) as error:
+        fail_task(task, error.code, str(error))
 
 
-def _split(task: Task, data: bytes) -> None:
-    kind = _kind_of(task)
-    params = msgspec.msgpack.decode(data, type=kind.Params)
+def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
     if not _begin(task):
         return
     opened = queue.open_task(
@@ -59,8 +58,35 @@ def _split(task: Task, data: bytes) -> None:
         allow_partial=task.allow_partial,
         order=task.created.timestamp(),
     ).now()
-    if not opened.ended:
-        _push_all(task, batches(payloads_of(kind, params)), opened.split)
+    if opened.ended:
+        return
+    try:
+        with closing(calls.split(kind, data, wanted=StillWanted(task, states.RUNNING))) as batches:
+            _push_all(task, batches, opened.split)
+    except NotWanted:
+        log.info("split_not_wanted", task=str(task.pk))
+    except Busy:
+        events.split(task.pk, patient=True)
+    except KindStopped as error:
+        _give_up_or_try_again(task, error)
+    except KindChanged:
+        raise SplitFailed(f"{kind.name} has been changed on this server: submit again.", "kind_changed") from None
+    except RuleViolated as error:
+        raise SplitFailed(str(error)) from None
+    except (KindRaised, kinds.ParamsError) as error:
+        name = error.name if isinstance(error, KindRaised) else type(error).__name__
+        raise SplitFailed(f"{kind.name} could not split this input: {name}: {error}") from None
+
+
+def _give_up_or_try_again(task: Task, error: KindStopped) -> None:
+    """Raises SplitFailed unless another attempt may go better: the machine was busy, or ended the process itself."""
+    attempts = task.split_attempts + 1
+    Task.objects.filter(pk=task.pk, split_attempts=task.split_attempts).update(split_attempts=attempts)
+    if error.lasting or attempts >= settings.SPLIT_ATTEMPTS_MAX:
+        advice = "Submit less at a time, or the same in a simpler form."
+        raise SplitFailed(f"Splitting this input was given up: {error}. {advice}", "input_too_hard")
+    log.warning("split_again", task=str(task.pk), attempts=attempts, reason=str(error))
+    events.split(task.pk, patient=True)
 
 
 def _begin(task: Task) -> bool:
@@ -68,16 +94,6 @@ def _begin(task: Task) -> bool:
     row = Task.objects.filter(pk=task.pk)
     moved = row.move(states.QUEUED, states.RUNNING, started=timezone.now())
     return bool(moved) or row.filter(status=states.RUNNING).exists()
-
-
-def _kind_of(task: Task) -> kinds.Kind:
-    try:
-        kind = kinds.get(task.kind)
-    except kinds.UnknownKind:
-        raise SplitFailed(f"The server no longer has the kind {task.kind}: submit again elsewhere.") from None
-    if kind.version != task.kind_version:
-        raise SplitFailed(f"{task.kind} has changed from {task.kind_version} to {kind.version}: submit again.")
-    return kind
 
 
 def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
@@ -100,38 +116,3 @@ def _announce(task: Task, batch: Batch, pushed: queue.Pushed) -> None:
         events.announce(task)
     if pushed.complete:
         events.conclude(task.pk)
-
-
-def payloads_of(kind: kinds.Kind, params: msgspec.Struct) -> Iterator[bytes]:
-    """The kind's payloads as MessagePack. Its exceptions become SplitFailed: it may be somebody else's code."""
-    encode = msgspec.msgpack.Encoder().encode
-    try:
-        for payload in kind.split(params):
-            yield encode(payload)
-    except Exception as error:
-        log.exception("split_failed", kind=kind.name)
-        raise SplitFailed(f"{kind.name} could not split this input: {type(error).__name__}: {error}") from error
-
-
-def batches(payloads: Iterable[bytes]) -> Iterator[Batch]:
-    """Cut into batches: a first small one, then by count and bytes. The last one says so."""
-    index, batch, size = 0, Batch(0, [], False), 0
-    most = settings.SPLIT_BATCH_FIRST
-    for payload in payloads:
-        _check(index, payload)
-        if len(batch.payloads) >= most or (size + len(payload) > settings.SPLIT_BATCH_BYTES_MAX and batch.payloads):
-            yield batch
-            batch, size, most = Batch(index, [], False), 0, settings.SPLIT_BATCH_SUBTASKS_MAX
-        batch.payloads.append(payload)
-        index, size = index + 1, size + len(payload)
-    if index == 0:
-        raise SplitFailed("There is nothing to compute in this input.")
-    batch.last = True
-    yield batch
-
-
-def _check(index: int, payload: bytes) -> None:
-    if index >= settings.TASK_SUBTASKS_MAX:
-        raise SplitFailed(f"More than {settings.TASK_SUBTASKS_MAX:,} subtasks.")
-    if len(payload) > settings.PAYLOAD_BYTES_MAX:
-        raise SplitFailed(f"Subtask {index} has {len(payload):,} bytes; at most {settings.PAYLOAD_BYTES_MAX:,}.")

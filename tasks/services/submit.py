@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, BinaryIO, cast
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-import msgspec
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
@@ -15,12 +15,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from firmlight import metrics
-from firmlight.errors import Conflict, Forbidden, Invalid
+from firmlight.errors import Conflict, FirmlightError, Forbidden, Invalid, Unavailable
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
 from tasks import events, queue, states
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import KindChanged, KindRaised, KindStopped, RuleViolated
 from tasks.models import Task
 
 
@@ -48,7 +50,8 @@ def submit_task(
     """Accept a task: input into Redis, then the row, then the job; a row without input would be a lost task.
 
     `key` names this submission among the author's: whoever comes again with it gets the task of the first time.
-    Raises Invalid with the field that is wrong (before anything is stored), MayNotSubmit, Forbidden and KeyUsed.
+    Raises Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit, Forbidden,
+    KeyUsed and Busy.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
@@ -61,7 +64,7 @@ def submit_task(
     if key and (found := Task.objects.filter(pk=pk).first()):
         return same(found, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
-    data = encode_input(read_params(chosen, params, file))
+    data = read_params(chosen, params, file, author=author)
     task = Task(
         id=pk,
         group_id=membership.group_id,
@@ -138,27 +141,49 @@ def find_kind(name: str) -> kinds.Kind:
         raise Invalid(fields={"kind": [f"There is no kind {name!r} here; there are {known}."]}) from None
 
 
-def read_params(
-    kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile | None, skipped: list[str] | None = None
-) -> msgspec.Struct:
-    """The kind's own Params; what is left out of a file is added to `skipped`.
+class InputTooHard(FirmlightError):
+    """Reading the input went past a limit of time or memory, or ended the process that read it."""
 
-    Raises Invalid with `params.<name>`, `params` or `file` as the field.
+    code, status = "input_too_hard", 400
+    message = "This input is too hard to read for this server."
+
+
+def read_params(
+    kind: kinds.Kind,
+    params: Mapping[str, Any],
+    file: UploadedFile | None,
+    *,
+    author: User,
+    skipped: list[str] | None = None,
+) -> bytes:
+    """The kind's own Params as MessagePack; what is left out of a file is added to `skipped`.
+
+    Raises as `refusals` says.
     """
+    with refusals(kind, file):
+        return calls.load(kind, params, file, owner=author.pk, skipped=skipped)
+
+
+@contextmanager
+def refusals(kind: kinds.Kind, file: UploadedFile | None) -> Iterator[None]:
+    """What the kind's code says of an input, as errors for whoever gave it.
+
+    Raises Invalid and InputTooHard, with `params.<name>`, `params` or `file` as the field, and Busy.
+    """
+    whole = "params" if file is None else "file"
+    if file is not None and (file.size or 0) > settings.UPLOAD_BYTES_MAX:
+        raise Invalid(fields={"file": [f"At most {settings.UPLOAD_BYTES_MAX:,} bytes."]})
     try:
-        if file is None:
-            return kind.load(params)
-        if (file.size or 0) > settings.UPLOAD_BYTES_MAX:
-            raise kinds.ParamsError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.", "file")
-        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params, skipped)
+        yield
     except kinds.ParamsError as error:
         field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
         raise Invalid(fields={field: [error.message]}) from None
-
-
-def encode_input(params: msgspec.Struct) -> bytes:
-    """Params as they wait in Redis: MessagePack, at most UPLOAD_BYTES_MAX bytes."""
-    data = msgspec.msgpack.encode(params)
-    if len(data) > settings.UPLOAD_BYTES_MAX * 1.01:
-        raise Invalid(fields={"params": [f"At most {settings.UPLOAD_BYTES_MAX:,} bytes."]})
-    return data
+    except KindStopped as error:
+        advice = "Give less at a time, or the same in a simpler form."
+        raise InputTooHard(fields={whole: [f"Reading it was given up: {error}. {advice}"]}) from None
+    except KindRaised as error:
+        raise Invalid(fields={whole: [f"{kind.name} cannot read this ({error.name}): {error}"]}) from None
+    except RuleViolated as error:
+        raise Invalid(fields={"params": [str(error)]}) from None
+    except KindChanged:
+        raise Unavailable(f"{kind.name} is being updated on this server: try again in a minute.") from None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import structlog
 from django.conf import settings
 from django.utils import timezone
@@ -14,6 +12,7 @@ from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.control import follow_pause
 from tasks.services.end import INPUT_LOST, close_task, fail_task
+from tasks.services.under_way import is_quiet
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +38,7 @@ def _requeue_group(group: str) -> int:
 
 def fail_overdue() -> None:
     """End the tasks whose deadline has passed. What is being concluded may still succeed."""
-    unfinished = Task.objects.filter(status__in=states.starts_of(states.CANCELLED))
+    unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
     for task in unfinished.filter(deadline__lte=timezone.now()):
         message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
         fail_task(task, "deadline_passed", message)
@@ -60,9 +59,9 @@ def _reconcile_task(task: Task) -> None:
     elif task.status == states.PAUSED:
         _reconcile_paused(task)
     elif task.status == states.AGGREGATING:
-        quiet = timedelta(seconds=settings.AGGREGATING_SECONDS_MAX)
-        if task.changed < timezone.now() - quiet and _may_ask(task, settings.AGGREGATING_SECONDS_MAX):
-            events.conclude(task.pk, again=True)
+        quiet = settings.AGGREGATING_SECONDS_MAX
+        if is_quiet(task, quiet) and _may_ask(task, quiet):
+            events.conclude(task.pk, attempt=task.conclude_attempts)
     else:
         _reconcile_running(task)
 
@@ -96,9 +95,10 @@ def _mend(task: Task) -> None:
 
 def _split_is_quiet(task: Task, progress: queue.Progress | None) -> bool:
     """Whether nobody seems to be splitting a task that is not split to its end."""
-    if progress:
-        return not progress.ended and progress.quiet_seconds > settings.SPLIT_QUIET_SECONDS_MAX
-    return task.changed < timezone.now() - timedelta(seconds=settings.SPLIT_QUIET_SECONDS_MAX)
+    quiet = settings.SPLIT_QUIET_SECONDS_MAX
+    if progress and (progress.ended or progress.quiet_seconds <= quiet):
+        return False
+    return is_quiet(task, quiet)
 
 
 def _may_ask(task: Task, seconds: float) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -18,8 +20,8 @@ from firmlight.errors import Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import agreement, events
-from tasks.models import Worker
+from tasks import agreement, events, queue
+from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     }
     worker = Worker.objects.filter(owner=user, name=hello.name).first()
     if worker is None or any(getattr(worker, name) != value for name, value in facts.items()):
+        given = _suspended_with_the_others(user) if worker is None else {}
         worker, _ = Worker.objects.update_or_create(
-            owner=user, name=hello.name, defaults={**facts, "last_seen": timezone.now()}
+            owner=user, name=hello.name, defaults={**facts, **given, "last_seen": timezone.now()}
         )
     wanted = tuple(agreement.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
@@ -76,6 +79,12 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
 def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
     """Whether the names and ids that the worker brought mean the same groups as when it said hello."""
     return agreement.unfit([*worker.consent, *worker.wanted], owned) == worker.unfit
+
+
+def _suspended_with_the_others(owner: User) -> dict[str, Any]:
+    """What a new worker of a member starts with, all of whose workers are suspended: another name changes nothing."""
+    reason = queue.suspension_of(owner.pk)
+    return {"suspended": timezone.now(), "suspended_reason": reason} if reason else {}
 
 
 def update_of(version: str) -> str:
@@ -125,7 +134,7 @@ def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
 def suspend(worker_id: str, last_error: str) -> str:
     """Give it nothing more until it is let back, and tell its owner why; returns why."""
     most = settings.SUSPEND_AFTER_SUBMITTERS
-    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[:300]
+    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[:SUSPENDED_REASON_MAX]
     row = Worker.objects.filter(pk=worker_id)
     if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
         worker = row.get()
@@ -134,11 +143,38 @@ def suspend(worker_id: str, last_error: str) -> str:
     return reason
 
 
+def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]:
+    """Give a member's workers, of whatever name, nothing more until they are let back; returns their ids.
+
+    `worker_id` sent the last of too many bad partials. The owner is told once.
+    """
+    most, hours = settings.BAD_PARTIALS_MAX, settings.BAD_PARTIALS_HOURS
+    name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
+    said = f"Workers of this member sent {most} malformed results within {hours:g} hours. The last one, of {name}"
+    reason = f"{said}: {last_error}"[:SUSPENDED_REASON_MAX]
+    rows = Worker.objects.filter(owner=owner_id, suspended=None)
+    ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
+    if rows.filter(pk__in=ids).update(suspended=timezone.now(), suspended_reason=reason):
+        queue.note_suspension(owner_id, reason)
+        text = f"Your workers get no more work until you let them back. Update the client and its kinds first. {reason}"
+        notify([owner_id], code="worker_suspended", level=ERROR, text=text)
+    return ids
+
+
 def let_back(worker: Worker, *, by: User) -> None:
-    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has blocked it."""
-    if not Worker.objects.filter(pk=worker.pk, blocked=False).update(suspended=None, suspended_reason=""):
+    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has blocked it.
+
+    One that was suspended with all others of its owner comes back with them.
+    """
+    reason = queue.suspension_of(worker.owner_id) if worker.owner_id else ""
+    rows = Worker.objects.filter(pk=worker.pk, blocked=False)
+    if worker.owner_id and reason and worker.suspended_reason == reason:
+        queue.lift_suspension(worker.owner_id)
+        rows = Worker.objects.filter(owner=worker.owner_id, suspended_reason=reason, blocked=False)
+    ids = list(rows.values_list("pk", flat=True))
+    if not Worker.objects.filter(pk__in=ids, blocked=False).update(suspended=None, suspended_reason=""):
         raise Forbidden("A moderator has blocked this worker; only they can let it back.")
-    events.tell(events.workers_changed([worker.pk]))
+    events.tell(events.workers_changed(ids))
     _record("worker_let_back", worker, by)
 
 

@@ -30,7 +30,7 @@ def new(request: PageRequest, pk: UUID) -> HttpResponse:
     """The form of one kind. Sent, it makes the task, once for each form."""
     membership = _submitter(request, pk)
     before = _again(request, pk)
-    refilled = Refill(before) if before else None
+    refilled = Refill(before, request.user) if before else None
     form = _form(request, membership, before, refilled)
     if form.is_bound and _submits(request, form, membership):
         return go(request, "page:task", form.outcome.pk)

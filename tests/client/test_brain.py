@@ -10,7 +10,7 @@ import pytest
 from firmlight_client import protocol
 from firmlight_client.backoff import CAP_SECONDS, TOO_MANY_SECONDS_MIN, wait_seconds
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, QuitSlot, Reconnect, Remember, RunSlot, Send, Stop, Tell
+from firmlight_client.worker.actions import Action, Forget, QuitSlot, Reconnect, Remember, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.consent import Consent
 from firmlight_client.worker.mode import Mode
@@ -191,6 +191,22 @@ def test_no_wait_is_longer_than_the_cap() -> None:
 
 def test_slots_that_cannot_start_end_the_worker(brain: Brain) -> None:
     assert Stop(1, "Slots cannot be started here: no space") in brain.heard(0, Broken("no space"))
+
+
+@pytest.mark.parametrize("reason", ["bad_partial", "kind_changed"])
+def test_a_result_that_the_server_cannot_take_is_never_sent_again(brain: Brain, reason: str) -> None:
+    run = run_of(brain.received(lease(), 0.0))
+    brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
+    (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
+    assert isinstance(result, protocol.Result)
+    actions = brain.received(protocol.Refused(lease="L1", reason=reason, message="Expected `int`"), 0.0)
+    assert Forget(result) in actions  # the spool has it no longer
+    dropped = {"lease": "L1", "task": "T", "kind": "K", "reason": reason, "message": "Expected `int`"}
+    assert Tell("dropped", dropped) in actions
+    assert sent(actions) == []
+    brain.disconnected(1006, "")
+    assert sent(brain.connected())[0].leases == []  # type: ignore[attr-defined]  # it is a hello
+    assert sent(brain.received(welcome([]), 1.0)) == [protocol.Ready(slots=1, received=0)]
 
 
 def test_a_refused_kind_is_told(brain: Brain) -> None:

@@ -8,8 +8,8 @@ import sys
 import psutil
 import pytest
 
+from firmlight_client.memory import MEMORY_MIB_MIN
 from firmlight_client.worker import wire
-from firmlight_client.worker.memory import MEMORY_MIB_MIN
 from firmlight_client.worker.mode import Mode
 from firmlight_client.worker.processes import Death, SlotEvent
 from tests.client.test_slot import Driver, driving

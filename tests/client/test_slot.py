@@ -208,6 +208,39 @@ def test_a_fold_that_raises_or_grows_too_large_is_told() -> None:
     asyncio.run(scenario())
 
 
+def test_what_does_not_fit_the_kinds_partial_is_a_failure_here_and_never_sent() -> None:
+    async def scenario() -> None:
+        async with driving() as driver:
+            events, whole = await driver.run(["give", 1], ["give", 101], ["give", 3], kind="TYPED")
+            (raised,) = (event for event in events if isinstance(event, wire.Raised))
+            assert (raised.position, raised.error) == (1, "BadPartial")
+            assert raised.message == "what it computed does not fit TYPED's Partial: Expected `int` <= 100 - at `$[0]`"
+            assert whole == [1, 3]
+
+    asyncio.run(scenario())
+
+
+def test_what_fits_only_in_parts_is_sent_in_parts() -> None:
+    async def scenario() -> None:
+        async with driving() as driver:
+            events, _ = await driver.run(*(["give", n] for n in range(4)), kind="TYPED")
+            assert events[-1] == wire.Finished(1, None, False, wire.TOO_LARGE)
+
+    asyncio.run(scenario())
+
+
+def test_generic_limits_hold_for_a_kind_without_a_partial() -> None:
+    async def scenario() -> None:
+        async with driving() as driver:
+            events, whole = await driver.run(["give", {"a": [1]}], ["give", {"1": _nested(32)}])
+            (raised,) = (event for event in events if isinstance(event, wire.Raised))
+            assert (raised.position, raised.error) == (1, "BadPartial")
+            assert "nested deeper than 32" in raised.message
+            assert whole == [{"a": [1]}]
+
+    asyncio.run(scenario())
+
+
 def test_a_partial_that_decides_the_task_ends_the_run() -> None:
     async def scenario() -> None:
         async with driving() as driver:
@@ -327,6 +360,13 @@ def _is_alive(process: int) -> bool:
         return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def _nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels - 1):
+        found = [found]
+    return found
 
 
 def _until_busy(folder: Path) -> None:

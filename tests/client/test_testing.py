@@ -26,11 +26,22 @@ class Params(msgspec.Struct):
     words: Annotated[list[str], msgspec.Meta(description="What is counted")]
 
 
+Word = Annotated[str, msgspec.Meta(max_length=100)]
+
+
+class Hooked(msgspec.Struct, array_like=True):
+    count: int
+
+    def __post_init__(self) -> None:
+        raise AssertionError("it runs where bytes arrive")
+
+
 class Count(Kind):
     """Words by their number: a kind without a fault. The faulty ones change one thing of it."""
 
     name, title, version = "COUNT", "Count words", "1"
     Params = Params
+    Partial = Annotated[dict[Word, Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=1000)]
 
     def split(self, params: Any) -> Any:
         yield from params.words or [""]
@@ -71,6 +82,11 @@ FAULTS: list[tuple[type[Kind], str]] = [
     (type("Empty", (Count,), {"split": lambda self, params: []}), "at least one payload"),
     (Restless, "same payloads"),
     (type("Sets", (Count,), {"run": lambda self, payload: 2**70}), "MessagePack can carry"),
+    (type("Misfit", (Count,), {"run": lambda self, payload: [payload]}), "partial of subtask 0 does not fit COUNT's"),
+    (type("Swells", (Count,), {"combine": lambda self, a, b: {"x" * 101: 1}}), "partial of all subtasks does not fit"),
+    (type("Loose", (Count,), {"Partial": dict[str, int]}), "but dict without max_length; str without max_length"),
+    (type("Open", (Count,), {"Partial": tuple[Any, int]}), "any may be of any size"),
+    (type("Runs", (Count,), {"Partial": Hooked}), r"Hooked runs code of its own \(__post_init__\)"),
     (type("Slow", (Count,), {"subtask_seconds_max": 1e-9}), "subtask_seconds_max"),
     (type("Last", (Count,), {"combine": lambda self, a, b: b}), "order or the grouping"),
     (type("Hasty", (Count,), {"is_decided": lambda self, partial: True}), "another result"),
@@ -84,11 +100,18 @@ def test_each_fault_is_named(kind: type[Kind], said: str) -> None:
         check_kind(kind(), EXAMPLE)
 
 
+def test_a_kind_without_a_partial_is_warned_of_and_otherwise_checked() -> None:
+    bare = type("Bare", (Count,), {"Partial": None})
+    with pytest.warns(UserWarning, match="COUNT has no Partial"):
+        assert check_kind(bare(), EXAMPLE) == [{"be": 2, "not": 1, "or": 1, "to": 2}]
+
+
 def test_rounding_may_be_allowed_for() -> None:
     float_sum = type(
         "FloatSum",
         (Count,),
         {
+            "Partial": float,
             "run": lambda self, payload: float(payload),
             "combine": lambda self, a, b: a + b,
             "finish": lambda self, partial, params: partial,

@@ -44,7 +44,7 @@ async def held_lease(world: World) -> protocol.Lease:
 
 def frame_about(tag: str, lease) -> protocol.Frame:
     about = {"lease": lease.lease, "subtasks": lease.subtasks[:1]}
-    partial = msgspec.msgpack.encode({"count": 1, "sum": 0})
+    partial = msgspec.msgpack.encode([1, 0, []])
     frames = {
         "hello": HELLO,
         "ready": protocol.Ready(slots=1),

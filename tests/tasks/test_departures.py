@@ -99,7 +99,7 @@ def test_a_result_that_is_being_made_is_made(
     work(laptop)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
     groups.leave_group(user=bob, group_id=group.pk)
-    conclude_task(str(task.pk), again=True)
+    conclude_task(str(task.pk), attempt=0)
     assert statuses() == ["succeeded"]
     assert queue.get_result(group.pk, task.pk)
 
@@ -182,7 +182,7 @@ def test_a_task_that_is_being_concluded_leaves_nothing_behind(
     work(laptop)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
     groups.delete_group(user=alice, group_id=group.pk)
-    conclude_task(str(task.pk), again=True)
+    conclude_task(str(task.pk), attempt=0)
     assert queue.tasks_with_state(group.pk) == []
     assert queue.get_result(group.pk, task.pk) is None
 

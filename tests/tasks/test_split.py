@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
+from firmlight_client import kinds
 from firmlight_echo import Echo
 from tasks import queue, states
+from tasks.kind_processes.calls import split_limits
+from tasks.kind_processes.splitting import Batch, RuleBroken, batches
 from tasks.models import Task, Worker
 from tasks.services import split as splitting
-from tasks.services.split import SplitFailed, batches, split_task
+from tasks.services.end import cancel_task
+from tasks.services.split import split_task
+from tests.support.patient import until
+
+
+def cut(payloads: list[bytes]) -> list[Batch]:
+    return list(batches(payloads, split_limits()))
 
 
 def progress(task: Task) -> queue.Progress:
@@ -61,21 +73,21 @@ def test_a_split_that_died_midway_is_taken_up_where_it_stopped(submit: Callable[
 
 def test_the_first_batch_is_small_so_that_workers_can_begin(settings: Settings) -> None:
     settings.SPLIT_BATCH_FIRST, settings.SPLIT_BATCH_SUBTASKS_MAX = 10, 100
-    sizes = [len(batch.payloads) for batch in batches([b"x"] * 250)]
+    sizes = [len(batch.payloads) for batch in cut([b"x"] * 250)]
     assert sizes == [10, 100, 100, 40]
 
 
 def test_a_batch_is_bounded_in_bytes_too(settings: Settings) -> None:
     settings.SPLIT_BATCH_BYTES_MAX = 100
-    assert [len(batch.payloads) for batch in batches([b"x" * 40] * 5)] == [2, 2, 1]
+    assert [len(batch.payloads) for batch in cut([b"x" * 40] * 5)] == [2, 2, 1]
 
 
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=300))
 def test_batches_carry_every_payload_once_and_in_order(payloads: list[bytes]) -> None:
-    cut = list(batches(payloads))
-    assert [payload for batch in cut for payload in batch.payloads] == payloads
-    assert [batch.first for batch in cut] == [sum(len(b.payloads) for b in cut[:i]) for i in range(len(cut))]
-    assert [batch.last for batch in cut] == [False] * (len(cut) - 1) + [True]
+    found = cut(payloads)
+    assert [payload for batch in found for payload in batch.payloads] == payloads
+    assert [batch.first for batch in found] == [sum(len(b.payloads) for b in found[:i]) for i in range(len(found))]
+    assert [batch.last for batch in found] == [False] * (len(found) - 1) + [True]
 
 
 def test_too_many_subtasks_fail_the_task_with_the_limit(split: Callable[..., Task], settings: Settings) -> None:
@@ -88,22 +100,63 @@ def test_too_many_subtasks_fail_the_task_with_the_limit(split: Callable[..., Tas
 
 def test_a_payload_beyond_the_limit_fails_the_task(settings: Settings) -> None:
     settings.PAYLOAD_BYTES_MAX = 10
-    with pytest.raises(SplitFailed, match="Subtask 1 has 11 bytes"):
-        list(batches([b"x" * 10, b"x" * 11]))
+    with pytest.raises(RuleBroken, match="Subtask 1 has 11 bytes"):
+        cut([b"x" * 10, b"x" * 11])
 
 
-def test_a_kind_that_raises_fails_its_own_task_only(
-    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(self: Echo, params: Any) -> Iterator[Any]:
-        yield 0, 0.0, False
-        raise RuntimeError("no more")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Echo, "split", broken)
-        task = split(count=2)
+def test_a_kind_that_raises_fails_its_own_task_only(hard: kinds.Kind, split: Callable[..., Task]) -> None:
+    task = split(kind="HARD", count=2, acts={"split": "raise no more"})
     assert (task.status, task.error_code) == (states.FAILED, "split_failed")
-    assert "RuntimeError: no more" in task.error_message
+    assert "ZeroDivisionError: no more" in task.error_message
+
+
+@pytest.mark.parametrize(
+    ("act", "limit", "why"),
+    [
+        ("sleep 60", "SPLIT_SECONDS_MAX", "it took more than 1 s"),
+        ("spin", "SPLIT_PROCESSOR_SECONDS_MAX", "it computed for more than 1 s"),
+        ("crash", "", "its process crashed"),
+    ],
+)
+def test_an_input_that_is_too_hard_to_split_fails_after_some_attempts(
+    hard: kinds.Kind,
+    split: Callable[..., Task],
+    settings: Settings,
+    jobs_sent: Callable[[], list[str]],
+    act: str,
+    limit: str,
+    why: str,
+) -> None:
+    if limit:
+        setattr(settings, limit, 1)
+    settings.SPLIT_ATTEMPTS_MAX = 2
+    task = split(kind="HARD", acts={"split": act})
+    if act != "spin":  # which another attempt would not better
+        assert (task.status, task.split_attempts) == (states.RUNNING, 1)
+        assert jobs_sent()[-1] == "tasks.split"
+        split_task(str(task.pk))
+        task.refresh_from_db()
+    assert (task.status, task.error_code) == (states.FAILED, "input_too_hard")
+    assert why in task.error_message
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_split_ends_soon_after_its_task_was_cancelled(hard: kinds.Kind, submit: Callable[..., Task]) -> None:
+    task = submit(kind="HARD", acts={"split": "sleep 60"})
+    splitter = threading.Thread(target=_split_apart, args=(task,))
+    splitter.start()
+    until(lambda: Task.objects.get(pk=task.pk).status == states.RUNNING)
+    began = time.monotonic()
+    assert cancel_task(task)
+    splitter.join()
+    assert time.monotonic() - began < 20
+
+
+def _split_apart(task: Task) -> None:
+    try:
+        split_task(str(task.pk))
+    finally:
+        connection.close()
 
 
 def test_a_kind_that_changed_its_version_fails_clearly(
@@ -113,6 +166,7 @@ def test_a_kind_that_changed_its_version_fails_clearly(
     monkeypatch.setattr(Echo, "version", "2")
     split_task(str(task.pk))
     task.refresh_from_db()
+    assert (task.status, task.error_code) == (states.FAILED, "kind_changed")
     assert task.error_message == "ECHO has changed from 1 to 2: submit again."
 
 

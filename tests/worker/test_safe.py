@@ -16,10 +16,10 @@ import psutil
 import pytest
 
 from firmlight_client import protocol
+from firmlight_client.limits import CPU_SLACK_SECONDS, FILE_MIB, OPEN_FILES
 from firmlight_client.worker import wire
 from firmlight_client.worker.fence import may_hide
-from firmlight_client.worker.limits import CPU_SLACK_SECONDS
-from firmlight_client.worker.mode import FILE_MIB, OPEN_FILES, Mode
+from firmlight_client.worker.mode import Mode
 from firmlight_client.worker.processes import Death
 from tests.client.test_slot import Driver, driving
 from tests.client.worker_peer import WorkerProcess

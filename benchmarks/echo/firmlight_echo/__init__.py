@@ -8,15 +8,23 @@ import msgspec
 
 from firmlight_client.kinds import Kind
 
+COUNT_MAX = 10_000_000
+
 
 class EchoParams(msgspec.Struct, forbid_unknown_fields=True):
     """How many subtasks, how long each sleeps, and whether every value comes back."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=10_000_000, description="How many subtasks", examples=[10])]
+    count: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX, description="How many subtasks", examples=[10])]
     seconds: Annotated[
         float, msgspec.Meta(ge=0, le=3600, description="How long each of them sleeps, in seconds", examples=[0])
     ] = 0.0
     collect: Annotated[bool, msgspec.Meta(description="Give back every value, in order", examples=[False])] = False
+
+
+Count = Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX)]
+Sum = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX**2)]
+Number = Annotated[int, msgspec.Meta(ge=0, lt=COUNT_MAX)]
+Values = Annotated[list[Number], msgspec.Meta(max_length=COUNT_MAX)]
 
 
 class Echo(Kind):
@@ -24,6 +32,7 @@ class Echo(Kind):
 
     name, title, version = "ECHO", "Echo (for benchmarks)", "1"
     Params = EchoParams
+    Partial = tuple[Count, Sum, Values]
     subtask_seconds_max = 3605.0
 
     def split(self, params: EchoParams) -> Iterator[Any]:

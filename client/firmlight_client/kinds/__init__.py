@@ -16,6 +16,28 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 import msgspec
 
+from firmlight_client.kinds.partials import BadPartial, decode_partial
+
+__all__ = (
+    "CALLS",
+    "GROUP",
+    "BadPartial",
+    "Kind",
+    "ParamsError",
+    "UnknownKind",
+    "agreed_as",
+    "carried",
+    "carried_partial",
+    "combine_all",
+    "decode_partial",
+    "example",
+    "get",
+    "installed",
+    "listed",
+    "params_schema",
+    "whole_partial",
+)
+
 GROUP = "firmlight.kinds"
 CALLS = "[]"  # what the name of a kind ends with if a task of it is many calls: "FACTORIZATION[]"
 FAN = 64  # partials of a whole call that are kept before they are combined
@@ -39,12 +61,18 @@ class Kind(ABC):
 
     Payloads and partials are anything MessagePack can carry: None, bool, int of 64 bits, float, str, bytes,
     lists and dicts with string keys. Larger integers travel as decimal strings or bytes.
+
+    `Partial` is what a partial may be at most, of one subtask or of all of a task: a msgspec type whose
+    texts, lists and maps all have a `max_length`, see `partials`. What workers send is decoded as it, so
+    that is what `combine`, `finish` and `is_decided` are given: a tuple where it says tuple. Without it
+    generic limits hold.
     """
 
     name: ClassVar[str]  # upper case, stable: "MEAN"
     title: ClassVar[str]  # what people read: "Mean of many numbers"
     version: ClassVar[str]  # raise it whenever payloads, partials or their meaning change
     Params: ClassVar[type[msgspec.Struct]]  # types, bounds and descriptions (msgspec.Meta) of the input
+    Partial: ClassVar[Any] = None
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
     file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
@@ -165,18 +193,23 @@ def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda 
     """The partial of all subtasks, one after the other, here. `told` hears how many are done."""
     partials = list[Any]()
     for done, payload in enumerate(kind.split(params), 1):
-        partials.append(carried(kind.run(carried(payload))))
+        partials.append(carried_partial(kind, kind.run(carried(payload))))
         told(done)
         if kind.is_decided(partials[-1]):
             break
         if len(partials) == FAN:
-            partials = [carried(combine_all(kind, partials))]
-    return carried(combine_all(kind, partials))
+            partials = [carried_partial(kind, combine_all(kind, partials))]
+    return carried_partial(kind, combine_all(kind, partials))
 
 
 def carried(value: Any) -> Any:
     """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for what cannot travel."""
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
+
+
+def carried_partial(kind: Kind, value: Any) -> Any:
+    """The same of a partial, as `kind.Partial`. Raises BadPartial as well."""
+    return decode_partial(kind, msgspec.msgpack.encode(value))
 
 
 def example(kind: Kind) -> dict[str, Any]:

@@ -58,9 +58,16 @@ def calls_of(kind: Kind) -> Kind:
     )
     row = list[kind.Params]  # type: ignore[name-defined]  # known when it runs
     params = msgspec.defstruct("CallsParams", [("calls", Annotated[row, described])], forbid_unknown_fields=True)
+    partial = None
+    if kind.Partial is not None:
+        place = Annotated[int, msgspec.Meta(ge=0, lt=CALLS_MAX)]
+        calls = list[tuple[place, kind.Partial]]  # type: ignore[name-defined]  # known when it runs
+        partial = Annotated[calls, msgspec.Meta(min_length=1, max_length=CALLS_MAX)]
     facts = {"kind": kind, "name": kind.name + CALLS, "title": f"{kind.title}, many calls", "version": kind.version}
     limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}
-    made: Kind = type(f"{type(kind).__name__}Calls", (Calls,), {**facts, **limits, "Params": params})()
+    made: Kind = type(
+        f"{type(kind).__name__}Calls", (Calls,), {**facts, **limits, "Params": params, "Partial": partial}
+    )()
     return made
 
 

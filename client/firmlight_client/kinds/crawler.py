@@ -10,8 +10,8 @@ import msgspec
 
 from firmlight_client import network
 from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds._crawl_partial import PAGES_MAX, URLS_MAX, CrawlPartial
 
-URLS_MAX, PAGES_MAX = 100, 2000
 CRAWL_SECONDS_MAX = 1500.0  # then the crawl of one start URL ends with what it has
 SITE_BYTES_MAX = 6 * 2**20  # what one site adds to the result; a partial has a limit (8 MiB by default) …
 SITES_BYTES_MAX = 200 * 2**20  # … and the result of all sites has one too
@@ -65,6 +65,7 @@ class Crawler(Kind):
 
     name, title, version = "CRAWLER", "Pages and links of web sites", "1"
     Params = CrawlerParams
+    Partial = CrawlPartial
     network = "public"
     subtask_seconds_max = CRAWL_SECONDS_MAX + 60
 

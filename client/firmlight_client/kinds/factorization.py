@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 NUMBER_MAX = 10**40
 _DIGITS = re.compile(r"\s*\+?([0-9]{1,100})\s*", re.ASCII)
-Base = list[list[Any]]  # [[divisor in decimal, exponent], …]: pairwise coprime, ascending, their product the number
+NUMBER_DIGITS_MAX = len(str(NUMBER_MAX))
+EXPONENT_MAX = NUMBER_MAX.bit_length() - 1  # of the smallest prime
+DIVISORS_MAX = 26  # the product of the first 27 primes is larger than NUMBER_MAX
+Base = list[
+    tuple[str, int]
+]  # [(divisor in decimal, exponent), …]: pairwise coprime, ascending, their product the number
+Divisor = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*\Z", max_length=NUMBER_DIGITS_MAX)]
+Exponent = Annotated[int, msgspec.Meta(ge=1, le=EXPONENT_MAX)]
 
 
 class Plan(NamedTuple):
@@ -85,6 +92,7 @@ class Factorization(Kind):
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
     Params = FactorizationParams
+    Partial = Annotated[list[tuple[Divisor, Exponent]], msgspec.Meta(min_length=1, max_length=DIVISORS_MAX)]
     small = True
 
     def summary(self, params: FactorizationParams) -> list[tuple[str, str]]:
@@ -101,7 +109,7 @@ class Factorization(Kind):
         number, way, *rest = payload
         divisor = _WAYS[way](int(number), *rest)
         if divisor is None:
-            return [[number, 1]]
+            return [(number, 1)]
         return _sorted(_prime_factors(divisor) + _prime_factors(int(number) // divisor))
 
     def whole(self, params: FactorizationParams) -> Base:
@@ -122,7 +130,7 @@ class Factorization(Kind):
             raise ArithmeticError(f"{factors} is not the factorization of {number}")
         return {
             "number": params.number,
-            "factors": factors,
+            "factors": [list(factor) for factor in factors],
             "divisors": prod(exponent + 1 for _, exponent in factors),
             "proved": True,
         }
@@ -189,11 +197,17 @@ def _times(factors: Counter[int], exponent: int) -> Counter[int]:
 
 
 def _sorted(factors: Counter[int]) -> Base:
-    return [[str(prime), exponent] for prime, exponent in sorted(factors.items())]
+    return [(str(prime), exponent) for prime, exponent in sorted(factors.items())]
 
 
 def _number(base: Base) -> int:
-    return prod(int(divisor) ** exponent for divisor, exponent in base)
+    """Raises ValueError for one beyond NUMBER_MAX: each factor has its bound, but their product may be anything."""
+    number = 1
+    for divisor, exponent in base:
+        number *= int(divisor) ** exponent
+        if number > NUMBER_MAX:
+            raise ValueError("these divisors are of no number that was asked for")
+    return number
 
 
 def _refined(number: int, divisors: Iterable[int]) -> Base:

@@ -10,6 +10,7 @@ import msgspec
 from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._exact_sum import exact_sums, from_bytes, mean_of, to_bytes, variance_of
 from firmlight_client.kinds._histogram import as_result, histogram, merged
+from firmlight_client.kinds._mean_partial import MeanPartial
 from firmlight_client.kinds._packed import NUMBER_BYTES, first_not_finite, packed, unpacked
 
 SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
@@ -55,6 +56,7 @@ class Mean(Kind):
 
     name, title, version = "MEAN", "Mean and variance of many numbers", "2"
     Params = MeanParams
+    Partial = MeanPartial
     file_suffixes = (".csv", ".npy", ".tsv", ".txt", ".xlsx")  # what `_number_files` reads
     small = True  # a call with many numbers goes alone: see `firmlight_client.executor`
 

@@ -16,9 +16,9 @@ import msgspec
 from firmlight_client.errors import FirmlightClientError
 from firmlight_client.group_names import tidy
 from firmlight_client.kinds import agreed_as
+from firmlight_client.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.worker.hours import parse_span
-from firmlight_client.worker.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.worker.mode import NICE, Mode
 
 FILE = "worker.toml"

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from firmlight_client.worker.memory import MEMORY_MIB
+from firmlight_client.memory import MEMORY_MIB
 
 NICE = 10  # below what people run themselves
-FILE_MIB = 1024
-OPEN_FILES = 256
 
 
 class Mode(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ however that died, and nobody wants the work any more. Kinds work in FOLDER/scra
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import mmap
 import os
@@ -23,16 +22,15 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from firmlight_client import kinds, network
-from firmlight_client.worker import fence, limits, wire
-from firmlight_client.worker.memory import Memory
+from firmlight_client import kinds, limits, network
+from firmlight_client.memory import Memory
+from firmlight_client.worker import fence, wire
 from firmlight_client.worker.mode import Mode
 from firmlight_client.worker.mode import decode as decode_mode
 
 FLUSH_NS = 20_000_000
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
 ENTRY_CHARS_MAX = 800  # of a traceback: a long message must not push the lines out
-PR_SET_PDEATHSIG = 1
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder().decode
@@ -103,13 +101,14 @@ class Slot:
                 partial = encode(compute(decode(payload)))
                 if len(partial) > run.partial_bytes_max:
                     raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+                arrived = fitted(kind, partial)
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
                 batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)
             batch.seconds.append((perf_counter_ns() - started) / 1e9)
             done.append(partial)
-            if self.unwanted == job or (decides and kind.is_decided(decode(partial))):
+            if self.unwanted == job or (decides and kind.is_decided(arrived)):
                 break
         return done, [batch] if batch.partials else []
 
@@ -131,19 +130,36 @@ class Slot:
         return wire.Batch(batch.job, position, [], [])
 
 
+def fitted(kind: kinds.Kind, partial: bytes) -> Any:
+    """The partial as the server will see it. One that the server would refuse is the kind's failure: BadPartial."""
+    try:
+        return kinds.decode_partial(kind, partial)
+    except kinds.BadPartial as error:
+        raise kinds.BadPartial(f"what it computed does not fit {kind.name}'s Partial: {error}") from None
+
+
 def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
     """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
     if not partials:
         return wire.Finished(run.job, None, False)
     try:
-        whole = kinds.combine_all(kind, [decode(partial) for partial in partials])
-        data = encode(whole) if len(partials) > 1 else partials[0]
-        decided = bool(kind.is_decided(whole))
+        data, whole = _combined(kind, partials)
+        if whole is None or len(data) > run.partial_bytes_max:
+            return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
+        return wire.Finished(run.job, data, bool(kind.is_decided(whole[0])))
     except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
         return wire.Finished(run.job, None, False, error=type(error).__name__)
-    if len(data) > run.partial_bytes_max:
-        return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
-    return wire.Finished(run.job, data, decided)
+
+
+def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
+    """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    if len(partials) == 1:
+        return partials[0], (fitted(kind, partials[0]),)
+    data = encode(kinds.combine_all(kind, [fitted(kind, partial) for partial in partials]))
+    try:
+        return data, (kinds.decode_partial(kind, data),)
+    except kinds.BadPartial:
+        return data, None
 
 
 def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
@@ -189,19 +205,6 @@ def leave(folder: Path) -> None:
     os._exit(0)
 
 
-def die_with_parent() -> None:
-    """Linux: end also while foreign code holds the interpreter's lock and the reader thread cannot run.
-
-    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being
-    1, ends the process one second later. Until then the reader thread may leave in good order.
-    """
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-        libc.signal(signal.SIGHUP, ctypes.cast(libc.alarm, ctypes.c_void_p))
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
-
-
 def take_pipes() -> tuple[BinaryIO, int]:
     """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
     pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
@@ -238,7 +241,7 @@ def main() -> None:
     unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
     slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
-    die_with_parent()
+    limits.die_with_parent()
     found = kinds.installed()
     public = [name for name, kind in found.items() if kind.network == "public"]
     slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))

@@ -17,6 +17,7 @@ from firmlight_client.worker.rulebook import Rulebook
 from firmlight_client.worker.spool import Kept
 
 WAITS_TOLD = 5
+ENDS_OF_A_LEASE = {"unknown_lease", "task_closed", "bad_partial", "kind_changed"}  # refused so, nothing of it is wanted
 EXITS = {protocol.CLOSE_BAD_TOKEN: 3, protocol.CLOSE_BAD_VERSION: 4}  # what starting again does not mend
 
 
@@ -176,8 +177,8 @@ class Talk(Ledger):
         held = self.held.get(frame.lease)
         sent = held.refused() if held else None
         self.settled(sent)
-        if held is None or (frame.reason in ("unknown_lease", "task_closed") and not frame.open):
-            return self._drop(frame.lease, frame.reason)
+        if held is None or (frame.reason in ENDS_OF_A_LEASE and not frame.open):
+            return self._drop(frame.lease, frame.reason, frame.message)
         self.tell("refused", **about(held), reason=frame.reason)
         if isinstance(sent, protocol.Result | protocol.Release):
             self._send_again(held, sent, frame)
@@ -232,12 +233,13 @@ class Talk(Ledger):
         self.tell("disconnected", why=why, code=code, seconds=round(seconds, 2))
         return self.do(Reconnect(seconds))
 
-    def _drop(self, lease: str, reason: str) -> None:
+    def _drop(self, lease: str, reason: str, message: str = "") -> None:
         """Forget a lease and stop its jobs."""
         held = self.held.pop(lease, None)
         if held is None:
             return
-        self.tell("dropped", **about(held), reason=reason)
+        said = {"message": message} if message else {}
+        self.tell("dropped", **about(held), reason=reason, **said)
         for frame in held.unsettled:
             self.settled(frame)
         for number, seat in self.seats.items():

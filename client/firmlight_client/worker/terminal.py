@@ -46,6 +46,12 @@ def _draining(facts: Facts) -> str:
     return f"finishing {count(facts['leases'], 'lease')}{f' ({waits})' if waits else ''}: {facts['why']}"
 
 
+def _dropped(facts: Facts) -> str:
+    if facts["reason"] == "bad_partial":
+        return f"the server refused a result of {facts['kind']} as malformed: {one_line(facts.get('message', ''))}"
+    return f"{facts['kind']} is no longer wanted here: {facts['reason']}"
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "starting": lambda f: f"starting {count(f['slots'], 'slot')} for {f['url']}",
     "connected": _connected,
@@ -53,7 +59,7 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "done": lambda f: f"did {count(f['subtasks'], 'subtask')} of {f['kind']} in {f['seconds']:.3g} s",
     "failed": lambda f: f"subtask {f['subtask']} of {f['kind']} failed: {f['error']}: {one_line(f['message'])}",
     "refused": lambda f: f"a result of {f['kind']} was not needed: {f['reason']}",
-    "dropped": lambda f: f"{f['kind']} is no longer wanted here: {f['reason']}",
+    "dropped": _dropped,
     "error": lambda f: f"the server says: {f['message']}",
     "resting": _resting,
     "rules": lambda f: " ".join(f["problems"]) or "each rule fits a group again",

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -25,6 +25,7 @@ class Poison(Kind):
 
     name, title, version = "POISON", "Fails (for tests)", "1"
     Params = PoisonParams
+    Partial = Annotated[list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=1_000_000)]
     subtask_seconds_max = 1.0
 
     def split(self, params: PoisonParams) -> Iterator[Any]:

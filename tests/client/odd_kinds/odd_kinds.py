@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -191,6 +191,13 @@ class Stubborn(Odd):
 
     def combine(self, a: Any, b: Any) -> Any:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Typed(Odd):
+    """Says what its partials may be: up to three small numbers. The others do not, and get generic limits."""
+
+    name = "TYPED"
+    Partial = Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=100)]], msgspec.Meta(max_length=3)]
 
 
 class Broken(Odd):

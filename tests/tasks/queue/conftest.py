@@ -30,10 +30,8 @@ class Connection:
         self.beat()
 
     def beat(self, *leases: str) -> list[str]:
-        call = queue.beat(
-            self.group, worker=self.worker, conn=self.name, kinds=self.kinds, slots=self.slots, leases=leases
-        )
-        return call.now()
+        who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
+        return queue.beat(self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases).now()
 
     def ask(self) -> queue.Leased:
         return queue.lease(self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds).now()
@@ -61,9 +59,13 @@ class Connection:
         named = granted.subtasks if subtasks is None else subtasks
         return queue.release(granted.lease, worker=self.worker, subtasks=named).now()
 
+    def reject(self, granted: queue.Granted, why: str = "bad_partial") -> queue.Settled:
+        """What it sent of this lease is no partial of the kind."""
+        return queue.reject(granted.lease, worker=self.worker, owner=self.owner, why=why, message="no list").now()
+
     def leave(self, how: str = queue.LOST) -> queue.Leased:
-        call = queue.leave(self.group, worker=self.worker, conn=self.name, kinds=self.kinds, slots=self.slots, how=how)
-        return call.now()
+        who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
+        return queue.leave(self.group, **who, kinds=self.kinds, slots=self.slots, how=how).now()
 
     def work_off(self) -> list[int]:
         """Lease and complete until nothing is left; returns the subtasks in the order they were leased."""

@@ -65,7 +65,7 @@ class Driver(RuleBasedStateMachine):
         self.limits.enable()
         self.redis = connect()
         self.group = str(UUID(int=2**64 + next(_groups)))
-        self.model = Model(kinds=dict(WORKERS))
+        self.model = Model(kinds=dict(WORKERS), owners=dict(OWNERS))
         # every lease there was: name, worker, subtasks; and one that there never was
         self.granted = [(queue.new_lease_id(self.group), "laptop", [0])]
         self.numbers = count(1)
@@ -230,7 +230,15 @@ class Driver(RuleBasedStateMachine):
 
     def beat_on(self, conn: str, names: list[str]) -> None:
         worker = self.model.online[conn]
-        call = queue.beat(self.group, worker=worker, conn=conn, kinds=WORKERS[worker], slots=1, leases=names)
+        call = queue.beat(
+            self.group,
+            worker=worker,
+            owner=OWNERS[worker],
+            conn=conn,
+            kinds=WORKERS[worker],
+            slots=1,
+            leases=names,
+        )
         assert self.do(call) == [name for name in names if not self.model.still_wanted(name, worker)]
         for lease in filter(None, (self.model.find(name, worker) for name in names)):
             lease.overdue = 0

@@ -33,6 +33,7 @@ class Task:
     blamed: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     loser: dict[int, str] = field(default_factory=dict)  # the last one
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
+    distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
 
     @property
     def broken(self) -> bool:
@@ -92,6 +93,7 @@ class Model:
     leases: dict[str, Lease] = field(default_factory=dict)
     online: dict[str, str] = field(default_factory=dict)  # conn -> worker
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each worker
+    owners: dict[str, str] = field(default_factory=dict)  # of each worker
     streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # worker -> creators
 
     # What may be leased
@@ -101,8 +103,12 @@ class Model:
         blamed = task.blamed[subtask] | {task.loser.get(subtask, "")}
         return worker in blamed and bool(takers - blamed)
 
+    def distrusts(self, task: Task, worker: str) -> bool:
+        takers = {self.owners[other] for other in self.online.values() if task.kind in self.kinds[other]}
+        return self.owners[worker] in task.distrusted and bool(takers - task.distrusted)
+
     def leasable(self, task: Task, worker: str) -> set[int]:
-        if task.complete or task.paused or task.kind not in self.kinds[worker]:
+        if task.complete or task.paused or task.kind not in self.kinds[worker] or self.distrusts(task, worker):
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
@@ -114,7 +120,7 @@ class Model:
 
     def copyable(self, task: Task, worker: str) -> set[int]:
         """Held once, by an active lease of another worker, and not barred."""
-        if not task.at_tail or task.kind not in self.kinds[worker]:
+        if not task.at_tail or task.kind not in self.kinds[worker] or self.distrusts(task, worker):
             return set()
         return {s for s in task.held if self._held_elsewhere(task, s, worker) and not self.barred(task, s, worker)}
 
@@ -185,6 +191,18 @@ class Model:
             return "not_in_lease"
         self._owe_less(lease, subtasks)
         self._let_wait(lease.task, subtasks)
+        return ""
+
+    def reject(self, name: str, worker: str, why: str) -> str:
+        """It sent what is no partial: all that the lease owes waits again, and the lease is forgotten."""
+        lease = self.find(name, worker)
+        if lease is None:
+            return "unknown_lease"
+        if why == "bad_partial":
+            lease.task.distrusted.add(self.owners[worker])
+        owes = list(lease.owes)
+        self._owe_less(lease, owes)
+        self._let_wait(lease.task, owes)
         return ""
 
     def still_wanted(self, name: str, worker: str) -> bool:

@@ -34,7 +34,7 @@ def test_a_worker_that_went_silent_does_not_keep_a_subtask_from_who_failed_it(po
     alice, bob = pool.connect("alice"), pool.connect("bob")
     alice.fail(alice.lease())
     assert alice.ask().granted is None
-    pool.redis.zadd(pool.key("workers", bob.kinds[0]), {f"{bob.worker} {bob.name}": 1})
+    pool.redis.zadd(pool.key("workers", bob.kinds[0]), {f"{bob.worker} {bob.name} {bob.owner}": 1})
     assert alice.lease().subtasks == [0]
 
 

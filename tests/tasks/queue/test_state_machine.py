@@ -12,6 +12,8 @@ After every step, whatever was called in whatever order:
 - a refused result names what of it can still be sent, and nothing of it was counted;
 - nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that failed or lost it while
   another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
+- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's worker that takes the
+  kind, and sent none, is online; what a rejected lease owed waits again, and the lease is forgotten;
 - a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed nothing in between;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
   served least, then in order of arrival;
@@ -28,7 +30,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from tasks import queue
-from tests.tasks.queue.driver import CREATORS, KINDS, SECONDS, WORKERS, Driver, pick, some
+from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
 batch = st.integers(1, 9)
@@ -134,6 +136,13 @@ class Queue(Driver):
         settled = self.do(queue.release(name, worker=worker, subtasks=subtasks))
         assert settled.reason == self.model.release(name, worker, subtasks)
 
+    @rule(at=which, why=st.sampled_from(["bad_partial", "bad_partial", "kind_changed"]), foreign=st.booleans())
+    def reject(self, at: int, why: str, foreign: bool) -> None:
+        name, worker, _ = self.pick_lease(at)
+        sender = pick(WORKERS, list(WORKERS).index(worker) + 1) if foreign and at % 3 == 0 else worker
+        rejected = self.do(queue.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no"))
+        assert rejected.reason == self.model.reject(name, sender, why)
+
     # Connections and time
 
     @rule(worker=st.sampled_from(sorted(WORKERS)))
@@ -144,7 +153,8 @@ class Queue(Driver):
     def leave(self, at: int, back: bool, how: str) -> None:
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
-        call = queue.leave(self.group, worker=worker, conn=conn, kinds=WORKERS[worker], slots=1, how=how)
+        who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
+        call = queue.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)

@@ -1,18 +1,25 @@
-"""Limits of a slot's process besides memory: processor time, files, priority. Windows has none of them but priority."""
+"""Limits of a process that runs kinds, besides memory: processor time, files, priority, and the life of its parent.
+
+Windows has none of them but priority.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import math
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
-
-from firmlight_client.worker.mode import FILE_MIB, OPEN_FILES
 
 if sys.platform != "win32":
     import resource
 
+FILE_MIB = 1024
+OPEN_FILES = 256
 CPU_SLACK_SECONDS = 10  # for what comes before and after the subtasks
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def be_modest(nice: int) -> None:
@@ -29,7 +36,7 @@ def limit_files() -> None:
         _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
 
 
-def limit_cpu(seconds: float) -> None:
+def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
     """So much processor time from now on, however many threads take it; then SIGXCPU ends the process.
 
     Who watches the clock is the parent; this holds also while the parent is stopped.
@@ -37,7 +44,7 @@ def limit_cpu(seconds: float) -> None:
     if sys.platform != "win32":
         usage = resource.getrusage(resource.RUSAGE_SELF)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        soft = int(usage.ru_utime + usage.ru_stime + seconds) + CPU_SLACK_SECONDS
+        soft = math.ceil(usage.ru_utime + usage.ru_stime + seconds + slack_seconds)
         resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
@@ -47,6 +54,19 @@ def _lower(what: int, most: int) -> None:
         hard = resource.getrlimit(what)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (value, value))
+
+
+def die_with_parent() -> None:
+    """Linux: end with the thread that started this process, also while foreign code holds the interpreter's lock.
+
+    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being
+    1, ends the process one second later. Until then the reader thread may leave in good order.
+    """
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        libc.signal(signal.SIGHUP, ctypes.cast(libc.alarm, ctypes.c_void_p))
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
 
 
 def clear(folder: Path) -> None:

@@ -1,0 +1,175 @@
+"""A child: `python -m tasks.kind_processes.child FOLDER MEMORY_MIB`, a process that runs kinds for the server.
+
+It takes calls from its stdin and answers on its stdout (`wire`), one at a time, takes both away from the kinds (what a
+kind prints goes nowhere), and ends when stdin does: its parent is gone then, however it died.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import shutil
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, BinaryIO
+
+import msgspec
+
+from firmlight_client import kinds, limits
+from firmlight_client.memory import Memory
+from tasks.kind_processes import operations, wire
+from tasks.kind_processes.operations import OPERATIONS, Stage
+from tasks.kind_processes.splitting import RuleBroken
+
+NICE = 3  # more than the server's own processes, which come first
+PROCESSOR_SLACK_SECONDS = 0.5  # for reading the call and writing the answer
+MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX, ENTRY_CHARS_MAX = 2000, 8000, 800
+
+Job = tuple[wire.Call, list[bytes]]
+
+
+class Child:
+    """Answers calls one after another."""
+
+    def __init__(self, out: int, memory: Memory) -> None:
+        self.out, self.memory = out, memory
+        self.jobs: SimpleQueue[Job] = SimpleQueue()
+
+    def send(self, head: wire.FromChild, pieces: Sequence[bytes] = ()) -> None:
+        for chunk in wire.frame(head, pieces):
+            rest = memoryview(chunk)
+            while rest:
+                rest = rest[os.write(self.out, rest) :]
+
+    def serve(self) -> None:
+        worn = False
+        while not worn:
+            worn = self.answer(*self.jobs.get())
+
+    def answer(self, call: wire.Call, pieces: list[bytes]) -> bool:
+        """Do one call and say how it ended; returns whether this process should end now."""
+        limits.limit_cpu(call.processor_seconds, PROCESSOR_SLACK_SECONDS)
+        try:
+            value, found = self.perform(call, pieces)
+            worn = self.memory.is_worn
+            self.send(wire.Value(value=value, worn=worn), found)
+        except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its process
+            self.memory.make_room(error)
+            pieces.clear()
+            failed = failure(error, self.memory)
+            worn = failed.worn = self.memory.is_worn
+            self.send(failed)
+            self.memory.tighten()
+        return worn
+
+    def perform(self, call: wire.Call, pieces: list[bytes]) -> operations.Answer:
+        Stage.name = ""
+        kind = kinds.get(call.kind)
+        if kind.version != call.version:
+            raise kinds.UnknownKind(f"{call.kind} {call.version}")
+
+        def send(value: Any, parts: operations.Pieces) -> None:
+            self.send(wire.Piece(value), parts)
+
+        return OPERATIONS[call.operation](kind, call.arguments, pieces, send)
+
+
+def failure(error: BaseException, memory: Memory) -> wire.Failed:
+    """What went wrong, in a form that can travel."""
+    failed = wire.Failed(reason=reason_of(error), message="", name=type(error).__name__[:200], stage=Stage.name)
+    if isinstance(error, MemoryError):
+        failed.message = memory.words(MemoryError())
+    elif isinstance(error, kinds.ParamsError):
+        failed.message, failed.field = error.message, error.field
+        failed.extras = _extras_of(error)
+    else:
+        failed.message = text_of(lambda: str(error))[:MESSAGE_CHARS_MAX]
+        failed.traceback = text_of(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
+    return failed
+
+
+def _extras_of(error: kinds.ParamsError) -> dict[str, Any]:
+    """What a ParamsError carries besides message and field, as far as it can travel."""
+    found = dict[str, Any]()
+    for name, value in vars(error).items():
+        with contextlib.suppress(Exception):
+            found[name] = kinds.carried(msgspec.to_builtins(value))
+    return {name: value for name, value in found.items() if name not in ("message", "field")}
+
+
+def reason_of(error: BaseException) -> str:
+    if isinstance(error, kinds.ParamsError):
+        return "params"
+    if isinstance(error, RuleBroken):
+        return "broken_rule"
+    if isinstance(error, kinds.UnknownKind):
+        return "kind_changed"
+    return "out_of_memory" if isinstance(error, MemoryError) else "raised"
+
+
+def text_of(text: Callable[[], str]) -> str:
+    """What `text()` says, as something UTF-8 can carry. An exception's __str__ may raise itself."""
+    try:
+        return text().encode("utf-8", "replace").decode()
+    except Exception as error:  # noqa: BLE001
+        return f"(it cannot be shown: {type(error).__name__})"
+
+
+def _traceback(error: BaseException) -> str:
+    entries = traceback.format_exception(error)
+    return "".join(entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n" for entry in entries)
+
+
+def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
+    """The reader thread: hands calls over, and ends the process with the pipe, even in the middle of a call."""
+    try:
+        while length := pipe.read(wire.LENGTH_BYTES):
+            call = wire.decode_call(pipe.read(int.from_bytes(length, "little")))
+            child.jobs.put((call, [pipe.read(size) for size in call.sizes]))
+    finally:
+        leave(folder)
+
+
+def leave(folder: Path) -> None:
+    """Remove the folder and go, with every process that a kind started: they are in our process group."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(0)
+
+
+def take_pipes() -> tuple[BinaryIO, int]:
+    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
+    pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, 0)
+    os.dup2(nowhere, 1)
+    return pipe, out
+
+
+def main() -> None:
+    folder, memory_mib = Path(sys.argv[1]), int(sys.argv[2])
+    pipe, out = take_pipes()
+    for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent says when it is over
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    limits.be_modest(os.getpriority(os.PRIO_PROCESS, 0) + NICE)
+    limits.limit_files()
+    child = Child(out, Memory(memory_mib))
+    threading.Thread(target=listen, args=(pipe, child, folder), daemon=True).start()
+    limits.die_with_parent()
+    kinds.installed()
+    child.send(wire.Started())
+    faulthandler.enable(os.dup(2))  # faults of the process itself reach the parent's file; words of kinds do not
+    os.dup2(0, 2)
+    child.serve()
+    leave(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""What a child does with a kind, one function for each operation. It knows neither Django nor Redis.
+
+A function takes the kind, the call's arguments and pieces, and returns an Answer; one that answers in parts calls
+`send` for each. Its name is the operation's, so `calls` and this file change together.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from firmlight_client import kinds
+from tasks.kind_processes.splitting import Batch, RuleBroken, SplitLimits, batches
+
+Pieces = Sequence[bytes]
+Send = Callable[[Any, Pieces], None]
+Answer = tuple[Any, Pieces]
+encode = msgspec.msgpack.Encoder().encode
+
+
+class Stage:
+    """What is being done just now; a failure names it."""
+
+    name = ""
+
+
+class LoadArguments(msgspec.Struct):
+    """How to read params, which come as a piece; with `path` a file of this `name` lies beside them."""
+
+    as_json: bool  # the piece is JSON: MessagePack carries no integers beyond 64 bits
+    bytes_max: int  # of the params as MessagePack
+    path: str = ""
+    name: str = ""
+
+
+class PreviewArguments(LoadArguments, kw_only=True):
+    limits: SplitLimits
+    seconds: float  # then counting stops
+
+
+class Counted(msgspec.Struct):
+    """What a split comes to. `exact` is False if it was not counted to its end."""
+
+    input_bytes: int = 0
+    subtasks: int = 0
+    payload_bytes: int = 0
+    payload_bytes_max: int = 0
+    exact: bool = True
+    summary: list[tuple[str, str]] = []
+    skipped: list[str] = []
+
+
+class ConcludeArguments(msgspec.Struct):
+    """`check_decided`: only a partial that the kind calls decided makes a result.
+
+    `incomplete` goes into the result of a task that went on without some subtasks.
+    """
+
+    check_decided: bool
+    result_bytes_max: int
+    incomplete: dict[str, Any] | None = None
+
+
+def load(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """The params as MessagePack, and what was left out of a file."""
+    given = msgspec.convert(arguments, LoadArguments)
+    skipped = list[str]()
+    packed = _packed(_loaded(kind, given, pieces[0], skipped), given.bytes_max)
+    return skipped, [packed]
+
+
+def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """A Counted: the split of this input, for at most `seconds`."""
+    given = msgspec.convert(arguments, PreviewArguments)
+    found = Counted()
+    params = _loaded(kind, given, pieces[0], found.skipped)
+    found.input_bytes = len(_packed(params, given.bytes_max))
+    found.summary = [(str(what), str(value)) for what, value in kind.summary(params)]
+    end = time.monotonic() + given.seconds
+    Stage.name = "split"
+    for batch in batches(_payloads(kind, params), given.limits):
+        sizes = [len(payload) for payload in batch.payloads]
+        found.subtasks += len(sizes)
+        found.payload_bytes += sum(sizes)
+        found.payload_bytes_max = max(found.payload_bytes_max, *sizes)
+        found.exact = batch.last
+        if time.monotonic() > end:
+            break
+    return msgspec.to_builtins(found), []
+
+
+def typed(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """Packed params as people type them; {} if they are of an older version of the kind."""
+    try:
+        params = _unpacked(kind, pieces[0])
+    except msgspec.MsgspecError:
+        return {}, []
+    return kind.typed(params), []
+
+
+def split(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """The batches of packed params, one part each: [first, last] and the payloads as a packed list.
+
+    The pipe holds little, so this waits whenever the reader is slower.
+    """
+    limits = msgspec.convert(arguments, SplitLimits)
+    Stage.name = "split"
+    batch: Batch
+    for batch in batches(_payloads(kind, _unpacked(kind, pieces[0])), limits):
+        send([batch.first, batch.last], [encode(batch.payloads)])
+    return None, []
+
+
+def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """Packed partials and params become the result as JSON; without a piece, nothing is decided yet."""
+    given = msgspec.convert(arguments, ConcludeArguments)
+    partials, params = pieces
+    Stage.name = "combine"
+    rows = msgspec.msgpack.decode(partials, type=list[bytes])
+    whole = kinds.combine_all(kind, [decode_partial(kind, row) for row in rows])
+    if given.check_decided:
+        Stage.name = "is_decided"
+        if not kind.is_decided(whole):
+            return None, []
+    Stage.name = "finish"
+    result = kind.finish(whole, _unpacked(kind, params))
+    if given.incomplete is not None:
+        result = {**(result if isinstance(result, dict) else {"result": result}), "incomplete": given.incomplete}
+    packed = msgspec.json.encode(result)
+    if len(packed) > given.result_bytes_max:
+        raise RuleBroken(f"The result has {len(packed):,} bytes; at most {given.result_bytes_max:,}.")
+    return None, [packed]
+
+
+def decode_partial(kind: kinds.Kind, data: bytes) -> Any:
+    """One partial as the kind's own code takes it. It was looked at when it came; before an upgrade, perhaps."""
+    return kinds.decode_partial(kind, data)
+
+
+def check_partial(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """What is wrong with a partial of the kind, "" if nothing is."""
+    try:
+        decode_partial(kind, pieces[0])
+    except kinds.BadPartial as error:
+        return str(error), []
+    return "", []
+
+
+OPERATIONS: dict[str, Callable[[kinds.Kind, Any, Pieces, Send], Answer]] = {
+    function.__name__: function for function in (load, preview, typed, split, conclude, check_partial)
+}
+
+
+def _loaded(kind: kinds.Kind, given: LoadArguments, data: bytes, skipped: list[str]) -> Any:
+    """The kind's own Params. Raises ParamsError."""
+    Stage.name = "load"
+    params = json.loads(data) if given.as_json else msgspec.msgpack.decode(data)
+    if not given.path:
+        return kind.load(params)
+    with Path(given.path).open("rb") as file:
+        return kind.load_file(file, given.name, params, skipped)
+
+
+def _packed(params: Any, bytes_max: int) -> bytes:
+    data = encode(params)
+    if len(data) > bytes_max:
+        raise kinds.ParamsError(f"At most {bytes_max:,} bytes.")
+    return data
+
+
+def _unpacked(kind: kinds.Kind, data: bytes) -> Any:
+    return msgspec.msgpack.decode(data, type=kind.Params)
+
+
+def _payloads(kind: kinds.Kind, params: Any) -> Iterator[bytes]:
+    return map(encode, kind.split(params))

@@ -1,0 +1,44 @@
+"""What is counted against the owner of workers: a worker's name is free, a member is not.
+
+Over all groups, so in no group's slot. Losing it costs an attacker's next names their suspension.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from firmlight import redis
+from tasks.queue.keys import Id, ms
+
+
+async def count_bad_partial(owner: Id) -> int:
+    """One more bad partial of this owner's workers; returns how many within BAD_PARTIALS_HOURS."""
+    name = f"fl:bad-partials:{owner}"
+    pipe = redis.connect_async().pipeline(transaction=True)
+    pipe.set(name, 0, nx=True, px=_window_ms())
+    pipe.incr(name)
+    return int((await pipe.execute())[1])
+
+
+def note_suspension(owner: Id, reason: str) -> None:
+    """All workers of this owner are suspended; for BAD_PARTIALS_HOURS new ones are, too."""
+    redis.connect().set(_suspension_key(owner), reason, px=_window_ms())
+
+
+def suspension_of(owner: Id) -> str:
+    """Why all workers of this owner are suspended, new ones as well; "" if they are not."""
+    found: bytes | None = redis.connect().get(_suspension_key(owner))  # type: ignore[assignment]
+    return (found or b"").decode()
+
+
+def lift_suspension(owner: Id) -> None:
+    """New workers get work again. What was counted stays: the next bad partial suspends all of them."""
+    redis.connect().unlink(_suspension_key(owner))
+
+
+def _suspension_key(owner: Id) -> str:
+    return f"fl:suspended:{owner}"
+
+
+def _window_ms() -> int:
+    return ms(settings.BAD_PARTIALS_HOURS * 3600)
