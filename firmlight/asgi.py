@@ -2,6 +2,7 @@
 
 Our views and middleware are blocking code. Django's own ASGI handler would change threads some fifteen times for a
 request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes to a pool of threads through WSGI.
+What stands before the threads is in `firmlight/serving`.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import os
 from typing import Any
 
 import django
-from a2wsgi import WSGIMiddleware
 from django.core.wsgi import get_wsgi_application
 
 from firmlight import observers
@@ -23,13 +23,47 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps m
 from django.conf import settings  # noqa: E402
 
 from firmlight import metrics  # noqa: E402
-from firmlight.busy import Door  # noqa: E402
+from firmlight.serving import body_bounds  # noqa: E402
+from firmlight.serving.address_limits import RequestsPerAddress, StrangersPerAddress  # noqa: E402
+from firmlight.serving.asgi_types import App  # noqa: E402
+from firmlight.serving.bodies import Bodies, Limits  # noqa: E402
+from firmlight.serving.load_shedding import ConcurrencyLimit  # noqa: E402
+from firmlight.serving.outgoing import Outgoing  # noqa: E402
+from firmlight.serving.probes import Probes  # noqa: E402
+from firmlight.serving.threads import Threads  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
+PROBE_THREADS, PROBES_MAX = 2, 20
+
 metrics.run_as("web")
 kinds.installed()  # reads their modules now, not on the event loop at the first hello
-http = Door(WSGIMiddleware(wsgi, workers=settings.WEB_THREADS), settings.WEB_REQUESTS_MAX, settings.BUSY_RETRY_SECONDS)
+
+
+def http_application() -> App:
+    """From the threads outwards: each part stands before the one above it."""
+    outgoing, retry = Outgoing(settings.RESPONSES_BYTES_MAX), settings.BUSY_RETRY_SECONDS
+    limits = Limits(
+        seconds=settings.BODY_SECONDS_MAX,
+        window_seconds=settings.TRANSFER_WINDOW_SECONDS,
+        bytes_per_second=settings.TRANSFER_BYTES_PER_SECOND_MIN,
+        memory_bytes=settings.BODY_MEMORY_BYTES_MAX,
+        sum_bytes=settings.BODIES_BYTES_MAX,
+    )
+    app: App = Threads(wsgi, settings.WEB_THREADS, outgoing)
+    app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
+    cookie = settings.SESSION_COOKIE_NAME
+    app = Bodies(app, limits, body_bounds.most, session_cookie=cookie, retry_seconds=retry)
+    app = RequestsPerAddress(app, settings.REQUESTS_PER_ADDRESS_MAX, retry)
+    checks = ConcurrencyLimit(Threads(wsgi, PROBE_THREADS, outgoing, "probe"), PROBES_MAX, retry)
+    return Probes(app, checks)
+
+
+def websocket_application() -> App:
+    retry = settings.BUSY_RETRY_SECONDS
+    app: App = URLRouter(websocket_urlpatterns)
+    app = StrangersPerAddress(app, settings.CONNECTIONS_PER_ADDRESS_MAX, retry)
+    return ConcurrencyLimit(app, settings.WEB_SOCKETS_MAX, retry)
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
@@ -40,5 +74,6 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "lifespan.shutdown.complete"})
 
 
-websocket = Door(URLRouter(websocket_urlpatterns), settings.WEB_SOCKETS_MAX, settings.BUSY_RETRY_SECONDS)
-application = ProtocolTypeRouter({"http": http, "websocket": websocket, "lifespan": lifespan})
+application = ProtocolTypeRouter(
+    {"http": http_application(), "websocket": websocket_application(), "lifespan": lifespan}
+)

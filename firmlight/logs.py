@@ -1,22 +1,36 @@
-"""Logging: structlog's formatter on the standard library, one line an event, as text or as JSON."""
+"""Logging: structlog's formatter on the standard library, one line an event, as text or as JSON.
+
+Whatever a client sends may end up in a line, in any length. Texts are cut first and masked then, and every pattern here
+takes time that grows with the text and no faster: tests/patterns/ holds us to that.
+"""
 
 import re
-from collections.abc import MutableMapping
+import string
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 HIDDEN = "[hidden]"
+LEFT_OUT = "[left out]"
 SECRET_NAMES = ("password", "token", "secret", "authorization", "cookie", "refresh", "access", "jti", "digest")
+
+# Once a branch has matched its first words it takes what follows, closing quote or none. A branch
+# that fails after a long run is tried again from each later start: quadratic.
 SECRET_TEXTS = re.compile(
     r"(?P<scheme>\b(?:Bearer|Basic)\s+)[^\s'\",;]+"  # a header
     r"|\bflw_[\w-]{20,}"  # a worker token
-    r"|\beyJ[\w-]{5,}\.[\w-]+\.[\w-]+"  # a JSON Web Token
+    r"|\beyJ[\w-]{5,}(?:\.[\w-]+){0,2}"  # a JSON Web Token, or the beginning of one
     r"|(?P<path>/(?:password/reset|email/confirm|join)/)[^\s?#'\"]+"  # the link of a letter or to a group
-    r"|(?P<name>[\"']?(?:\w*(?:password|token|secret)|refresh|access|authorization|cookie|sessionid)[\"']?\s*[:=]\s*)"
-    r"(?:\"[^\"]*\"|'[^']*'|[^\s,;&}]+)",
+    r"|(?P<name>(?:password|token|secret|refresh|access|authorization|cookie|sessionid)[\"']?\s*[:=]\s*)"
+    r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s,;&}]+)",
     re.IGNORECASE,
 )
+TOKEN_CHARS = string.ascii_letters + string.digits + "_-."
+NAME_CHARS_MAX = 200  # of a key, which may be somebody else's word, too
+LEVELS_MAX, VALUES_MAX = 12, 10_000  # of values within values; an error on its way to Sentry has some hundreds on eight
+NESTED_TEXTS_MAX = 16  # what lies within a value may have as many characters as so many texts, all together
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -31,23 +45,63 @@ def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
     return without_secrets_in(event)
 
 
-def without_secrets_in(facts: MutableMapping[str, Any]) -> dict[str, Any]:
-    """The same as plain values, without what looks like a secret or is named like one."""
-    return {name: _hidden(name, value) for name, value in facts.items()}
+def without_secrets_in(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as plain values, without what looks like a secret or is named like one.
+
+    A text longer than LOG_TEXT_CHARS_MAX is cut. Of values within values some are left out if they are many or deep.
+    """
+    return {name[:NAME_CHARS_MAX]: _Masking().value(name, value) for name, value in facts.items()}
 
 
-def _hidden(name: str, value: Any) -> Any:
-    if any(word in name.lower() for word in SECRET_NAMES):
-        return HIDDEN
-    if isinstance(value, dict):
-        return {key: _hidden(str(key), inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_hidden("", inner) for inner in value]
-    return value if isinstance(value, (int, float, bool, type(None))) else without_secrets(str(value))
+class _Masking:
+    """One value of an event, with how much of what lies within it may still be looked at."""
+
+    def __init__(self) -> None:
+        self.chars_left = NESTED_TEXTS_MAX * settings.LOG_TEXT_CHARS_MAX
+        self.values_left = VALUES_MAX
+
+    def value(self, name: str, value: Any, level: int = 0) -> Any:
+        if any(word in name[:NAME_CHARS_MAX].lower() for word in SECRET_NAMES):
+            return HIDDEN
+        if isinstance(value, (int, float, bool, type(None))):
+            return value
+        if isinstance(value, (dict, list, tuple)):
+            return self._inside(value, level + 1)
+        return self._text(value)
+
+    def _inside(self, value: dict[Any, Any] | list[Any] | tuple[Any, ...], level: int) -> Any:
+        if level > LEVELS_MAX or self.values_left < len(value):
+            return LEFT_OUT
+        self.values_left -= len(value)
+        if isinstance(value, dict):
+            named = ((str(key)[:NAME_CHARS_MAX], inner) for key, inner in value.items())
+            return {name: self.value(name, inner, level) for name, inner in named}
+        return [self.value("", inner, level) for inner in value]
+
+    def _text(self, value: Any) -> str:
+        most = settings.LOG_TEXT_CHARS_MAX
+        text = str(bytes(value[:most]) if isinstance(value, (bytes, bytearray)) else value)
+        self.chars_left -= min(len(text), most)
+        return without_secrets(text) if self.chars_left >= 0 else LEFT_OUT
 
 
 def without_secrets(text: str) -> str:
-    """The text with what looks like a secret replaced."""
+    """The text with what looks like a secret replaced.
+
+    Of one longer than LOG_TEXT_CHARS_MAX its beginning is left, and its last lines, where a traceback says what went
+    wrong. No cut goes through a secret, whose rest would not look like one: the beginning ends before the word that was
+    cut, and the end begins with a whole line.
+    """
+    most = settings.LOG_TEXT_CHARS_MAX
+    if len(text) <= most:
+        return _masked(text)
+    head = text[: most // 2].rstrip(TOKEN_CHARS)
+    tail = text[-(most // 2) :].partition("\n")[2]
+    left_out = f"[… {len(text) - len(head) - len(tail):,} characters left out …]"
+    return f"{_masked(head)}{left_out}\n{_masked(tail)}".rstrip()
+
+
+def _masked(text: str) -> str:
     return SECRET_TEXTS.sub(lambda m: (m["scheme"] or m["path"] or m["name"] or "") + HIDDEN, text)
 
 

@@ -37,6 +37,7 @@ def _web(env: Mapping[str, str]) -> list[str]:
     return [
         *("uvicorn", "firmlight.asgi:application"),
         *("--host", env.get("HOST", "127.0.0.1"), "--port", env.get("PORT", "8000")),
+        *("--http", "firmlight.serving.protocols:Http", "--ws", "firmlight.serving.protocols:WebSocket"),
         *("--log-config", str(UVICORN_LOG)),
         *("--lifespan", "on", "--no-access-log", "--no-server-header", "--no-proxy-headers"),
         *("--timeout-graceful-shutdown", env.get("WEB_STOP_SECONDS", "3")),

@@ -9,6 +9,7 @@ from firmlight.settings.doors import *  # noqa: F403
 from firmlight.settings.essentials import *  # noqa: F403
 from firmlight.settings.operations import *  # noqa: F403
 from firmlight.settings.people import *  # noqa: F403
+from firmlight.settings.serving import *  # noqa: F403
 from firmlight.settings.site import *  # noqa: F403
 from firmlight.settings.state import *  # noqa: F403
 from firmlight.settings.work import *  # noqa: F403

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 
 from firmlight import __version__, logs, secret_key
-from firmlight.settings.read import beside, env
+from firmlight.settings.read import beside, env, whole
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 SERVER_VERSION = __version__
@@ -29,4 +29,5 @@ LOG_FORMAT = env.str("LOG_FORMAT", "console")
 if LOG_FORMAT not in ("console", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT must be console or json, not {LOG_FORMAT!r}")
 LOG_REQUESTS = env.bool("LOG_REQUESTS", False)  # a line for each request and job
+LOG_TEXT_CHARS_MAX = whole("LOG_TEXT_CHARS_MAX", 8192, 500)  # of one text in a line, whoever sent it
 LOGGING = logs.config(LOG_LEVEL, as_json=LOG_FORMAT == "json")

@@ -61,10 +61,6 @@ MIDDLEWARE = [
     "firmlight.problems.ProblemPages",
 ]
 ROOT_URLCONF = "firmlight.urls"
-WEB_THREADS = whole("WEB_THREADS", 10, 1)  # requests that one web process works on at once
-WEB_REQUESTS_MAX = whole("WEB_REQUESTS_MAX", 200, 1)  # those and the ones that wait; others are told to come again
-WEB_SOCKETS_MAX = whole("WEB_SOCKETS_MAX", 10_000, 1)  # of one web process, workers and browsers
-BUSY_RETRY_SECONDS = whole("BUSY_RETRY_SECONDS", 2, 1)  # what those who are turned away hear
 ASGI_APPLICATION = "firmlight.asgi.application"
 TEMPLATES = [
     {

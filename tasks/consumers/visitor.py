@@ -16,6 +16,7 @@ from accounts import selectors as account_selectors
 from accounts.models import User
 from accounts.selectors import Bearer
 from firmlight import databases
+from firmlight.serving.address_limits import let_in
 from tasks import events, live
 from tasks.consumers import doors
 from tasks.consumers.socket import Socket
@@ -45,6 +46,7 @@ class Visitor(Socket):
         if self.bearer is None:
             return await self.refuse(CLOSE_NOT_LOGGED_IN, "not_logged_in", "Log in again.")
         self.user = self.bearer.user
+        let_in(self.scope)
         await self.join(events.user_topic(self.user.pk))
         self.clock = asyncio.create_task(self.keep_checking())
         return None

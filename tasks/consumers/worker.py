@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from accounts.services import note_use
 from firmlight import databases, metrics
+from firmlight.serving.address_limits import let_in
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.consumers import doors
@@ -108,6 +109,7 @@ class WorkerConsumer(Presence):
         same, refused = workers.match_kinds(frame.kinds)
         kept = await self.arrive(frame, same)
         assert self.worker
+        let_in(self.scope)
         welcome = protocol.Welcome(
             worker=self.worker.id,
             name=self.worker.name,

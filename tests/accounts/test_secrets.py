@@ -63,6 +63,19 @@ def test_a_traceback_shows_none_either(lines, alice):
     assert pair.refresh not in lines()
 
 
+def test_a_text_of_any_length_makes_a_short_line_and_no_cut_shows_a_secret(lines, client, settings):
+    client.get("/", headers={"host": "a" * 30_000})
+    assert "Invalid HTTP_HOST" in lines()
+    assert len(lines()) < 4 * settings.LOG_TEXT_CHARS_MAX
+    for shift in range(60):
+        secret = "password='" + "open-sesame " * 2000 + "'"
+        logging.getLogger("other").warning("x " * (settings.LOG_TEXT_CHARS_MAX // 4 - shift) + secret)
+        logging.getLogger("other").warning("x" * shift + secret + "\nthe last line")
+        logging.getLogger("other").warning("x" * shift + " flw_" + "open-sesame" * 2000)
+    assert lines().count("the last line") == 60
+    assert not lines().count("open-sesame")
+
+
 def test_what_is_no_secret_stays(lines):
     structlog.get_logger("firmlight.test").warning("job_not_sent", job="tasks.split", arguments=["a", 5], seconds=0.5)
     logging.getLogger("other").warning("GET /api/tasks/?page=2 took 5 ms, tokens 3")

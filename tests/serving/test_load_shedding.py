@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from firmlight.busy import Door
+from firmlight.serving.load_shedding import ConcurrencyLimit
+from tests.serving.conftest import Serve
 from tests.support.patient import until
 
 
@@ -32,40 +29,32 @@ async def _slow(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Both:
-    """The same door for requests and sockets, each with room for two."""
+    """The same limit for requests and sockets, each with room for two."""
 
     def __init__(self) -> None:
-        self.http, self.websocket = Door(_slow, 2, 7), Door(_slow, 2, 7)
+        self.http, self.websocket = ConcurrencyLimit(_slow, 2, 7), ConcurrencyLimit(_slow, 2, 7)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await (self.http if scope["type"] == "http" else self.websocket)(scope, receive, send)
 
 
 @pytest.fixture
-def url() -> Iterator[str]:
-    config = uvicorn.Config(Both(), port=0, log_config=None, lifespan="off", ws="websockets-sansio")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.005)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+def url(serve: Serve) -> str:
+    return serve(Both()).url
 
 
-def test_a_request_too_many_is_turned_away_at_once_and_probes_never_are(url: str) -> None:
+def test_a_request_too_many_is_turned_away_immediately(url: str) -> None:
     async def crowd() -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             slow = [asyncio.create_task(client.get("/slow")) for _ in range(2)]
             await asyncio.sleep(0.1)
-            asked = [await client.get(path) for path in ("/api/tasks/", "/healthz", "/readyz", "/metrics")]
-            return [*asked, *await asyncio.gather(*slow), await client.get("/api/tasks/")]
+            refused = await client.get("/api/tasks/")
+            return [refused, *await asyncio.gather(*slow), await client.get("/api/tasks/")]
 
     refused, *answered = asyncio.run(crowd())
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "7")
     assert refused.json() == {"code": "busy", "message": "The server is busy: try again in 7 s."}
-    assert [answer.status_code for answer in answered] == [200] * 6
+    assert [answer.status_code for answer in answered] == [200] * 3
 
 
 def _closed_with(address: str) -> tuple[int, str]:

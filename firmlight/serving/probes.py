@@ -1,0 +1,28 @@
+"""Probes never wait behind anybody: `/healthz` is answered on the event loop, the others have threads of their own."""
+
+from __future__ import annotations
+
+from firmlight.serving.asgi_types import App, Receive, Scope, Send
+
+ALIVE = b'{"status": "alive"}'
+HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", b"%d" % len(ALIVE)),
+    (b"cache-control", b"no-store"),
+]
+
+
+class Probes:
+    """`checks` answers /readyz and /metrics, `app` everything else. No probe has a body: none is read."""
+
+    def __init__(self, app: App, checks: App) -> None:
+        self.app, self.checks = app, checks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            await send({"type": "http.response.body", "body": ALIVE})
+        elif scope["path"] in ("/readyz", "/metrics"):
+            await self.checks(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

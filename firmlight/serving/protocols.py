@@ -1,0 +1,140 @@
+"""uvicorn's protocols for HTTP and WebSockets, watched over by `firmlight.serving.connections`.
+
+`python -m uvicorn --http firmlight.serving.protocols:Http --ws firmlight.serving.protocols:WebSocket`
+uses them. Both rely on uvicorn's own (0.35 and later), whose methods they extend and never replace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from firmlight.serving.address_limits import LET_IN
+from firmlight.serving.connections import Connection, Connections, HeadTooLarge, Limits, descriptors
+from firmlight.serving.outgoing import ABORT
+
+DESCRIPTORS_KEPT = 300  # for files, and for connections to Redis and to the database
+
+_of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDictionary()
+
+
+@cache
+def limits() -> Limits:
+    """Those of the settings, which uvicorn's own start has not read yet when it loads this module."""
+    from django.conf import settings
+
+    return Limits(
+        head_seconds=settings.HEAD_SECONDS_MAX,
+        head_bytes=settings.HEAD_BYTES_MAX,
+        window_seconds=settings.TRANSFER_WINDOW_SECONDS,
+        bytes_per_second=settings.TRANSFER_BYTES_PER_SECOND_MIN,
+        stranger_bytes=settings.HELLO_BYTES_MAX,
+        per_address=settings.CONNECTIONS_PER_ADDRESS_MAX,
+        connections=max(100, descriptors() - DESCRIPTORS_KEPT),
+        retry_seconds=settings.BUSY_RETRY_SECONDS,
+        counts_addresses=not settings.BEHIND_PROXY,
+    )
+
+
+class Http(HttpToolsProtocol):
+    """A connection until it is closed or becomes a socket."""
+
+    transport: Any  # a Connection
+
+    def watch(self) -> Connections:
+        """That of this event loop."""
+        found = _of_loop.get(self.loop)
+        if found is None:
+            found = _of_loop[self.loop] = Connections(limits(), self.loop)
+        return found
+
+    def connection_made(self, transport: Any) -> None:
+        connection, error = self.watch().open(transport)
+        super().connection_made(connection)  # type: ignore[arg-type]  it has all that a transport has
+        if error:
+            connection.refuse(error)
+        else:
+            connection.begin_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport.connections.close(self.transport)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """What comes while nothing is asked for begins a head, be it only the rest of a body that
+        nobody waits for: it keeps a connection open, but not for ever.
+        """
+        connection: Connection = self.transport
+        if connection.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            connection.begin_head()
+        connection.received_bytes += len(data)
+        super().data_received(data)
+        if connection.head_began is not None and connection.received_bytes > self.head_bytes_max:
+            self.refuse_head()
+
+    @property
+    def head_bytes_max(self) -> int:
+        return self.transport.connections.limits.head_bytes
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope.update({LET_IN: self.transport.let_in, ABORT: self.transport.abort})  # type: ignore[typeddict-item]
+        self.head_bytes = 0
+
+    def on_url(self, url: bytes) -> None:
+        self.head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.head_bytes += len(name) + len(value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if self.head_bytes > self.head_bytes_max:
+            self.refuse_head()
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+            self.transport.end_head()
+
+    def on_body(self, body: bytes) -> None:
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self.transport.is_closing():
+            super().on_message_complete()
+
+    def refuse_head(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.refuse(HeadTooLarge())
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """A connection that has become a socket."""
+
+    transport: Any  # a Connection, from Http
+
+    def data_received(self, data: bytes) -> None:
+        """A stranger sends a token and a hello, not sixteen megabytes."""
+        connection: Connection = self.transport
+        if connection.is_stranger:
+            connection.received_bytes += len(data)
+            if connection.received_bytes > connection.connections.limits.stranger_bytes:
+                connection.abort()
+                return
+        super().data_received(data)
+
+    async def run_asgi(self) -> None:
+        self.scope[LET_IN] = self.transport.let_in  # type: ignore[typeddict-unknown-key]
+        await super().run_asgi()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.transport.connections.close(self.transport)
+        super().connection_lost(exc)

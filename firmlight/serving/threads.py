@@ -1,0 +1,141 @@
+"""Django runs in threads of ours, through WSGI, and none of them waits for a client.
+
+By the time a request gets here its body has been read. A thread makes the answer, or a piece of a
+long one, hands it over and goes; the next piece is made once the client has read the last. How long a
+client may take to read is watched by `firmlight.serving.connections`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+from a2wsgi.wsgi import build_environ
+
+from firmlight.serving.asgi_types import Receive, Scope, Send
+from firmlight.serving.bodies import BODY, Body
+from firmlight.serving.outgoing import Outgoing
+
+PIECE_BYTES = 256 * 1024  # made at once of an answer that is made while it is sent
+WRITE_BYTES = 64 * 1024  # given to the connection at once: it says when it can take more
+
+
+class Answer:
+    """What the application answers, piece by piece. Its methods block: they are for threads."""
+
+    def __init__(self, application: Any, environ: dict[str, Any]) -> None:
+        self.application, self.environ = application, environ
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.pieces: list[bytes] = []
+        self.iterable: Iterable[bytes] = ()
+        self.iterator: Iterator[bytes] | None = None
+        self.is_whole = False
+
+    def begin(self) -> bytes:
+        """Run the application; returns the first piece, which is all of it if it `is_whole` then."""
+        self.iterable = self.application(self.environ, self._start)
+        self.iterator = iter(self.iterable)
+        return self.next_piece()
+
+    def next_piece(self) -> bytes:
+        assert self.iterator is not None
+        size = sum(map(len, self.pieces))
+        try:
+            for piece in self.iterator:
+                self.pieces.append(piece)
+                size += len(piece)
+                if size >= PIECE_BYTES:
+                    break
+            else:
+                self.close()
+        except BaseException:
+            self.close()
+            raise
+        pieces, self.pieces = self.pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        """Tell the application that this is over, once."""
+        if not self.is_whole:
+            self.is_whole = True
+            getattr(self.iterable, "close", lambda: None)()
+
+    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], Any]:
+        """WSGI's `start_response`."""
+        self.status = int(status.split(" ", 1)[0])
+        self.headers = [
+            (name.strip().lower().encode("latin1"), value.strip().encode("latin1")) for name, value in headers
+        ]
+        return self.pieces.append
+
+
+class Threads:
+    """An ASGI application out of a WSGI application, run by so many threads."""
+
+    def __init__(self, application: Any, threads: int, outgoing: Outgoing, name: str = "request") -> None:
+        self.application, self.outgoing = application, outgoing
+        self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = Answer(self.application, environ_of(scope))
+        context = contextvars.copy_context()
+        piece = await self._in_thread(context.run, answer.begin)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        try:
+            if answer.is_whole:
+                await self._send(scope, send, piece, more=False)
+            else:
+                await self._send_long(answer, piece, context, scope, receive, send)
+        finally:
+            if not answer.is_whole:
+                self.pool.submit(context.run, answer.close)
+
+    async def _send_long(
+        self, answer: Answer, piece: bytes, context: contextvars.Context, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A client that goes away is not noticed by sending: uvicorn drops what is sent to it."""
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            while not answer.is_whole and not gone.done():
+                await self._send(scope, send, piece, more=True)
+                piece = await self._in_thread(context.run, answer.next_piece)
+            if not gone.done():
+                await self._send(scope, send, piece, more=False)
+        finally:
+            gone.cancel()
+
+    async def _send(self, scope: Scope, send: Send, piece: bytes, *, more: bool) -> None:
+        """Small ones in one message, larger ones in several, so that the connection's own buffer stays small."""
+        if len(piece) <= WRITE_BYTES:
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+            return
+        with self.outgoing.hold(len(piece), scope) as held:
+            whole = memoryview(piece)
+            for start in range(0, len(piece), WRITE_BYTES):
+                end = start + WRITE_BYTES
+                message = {"type": "http.response.body", "body": bytes(whole[start:end])}
+                await send({**message, "more_body": more or end < len(piece)})
+                held.sent_bytes = end
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def environ_of(scope: Scope) -> dict[str, Any]:
+    """WSGI's environment. The length of the body is the one that was read, however it was declared."""
+    body: Body = scope.get(BODY) or Body(BytesIO(), 0)
+    environ: dict[str, Any] = build_environ(scope, body.file)  # type: ignore[arg-type]  any file does
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if body.size or "CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = str(body.size)
+    return environ
