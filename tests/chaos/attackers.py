@@ -15,7 +15,7 @@ import httpx
 import msgspec
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from firmlight_client import protocol
+from firmlight_client import kinds, protocol
 from tests.support.patient import PatientLab
 from tests.system.peer import Peer
 
@@ -28,6 +28,8 @@ HALF_A_LOG_IN = (
     b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     b'Content-Length: 1000\r\n\r\n{"login": "' + b"a" * 489
 )
+
+ALL_KINDS = {"POISON": "1", **{name: kind.version for name, kind in kinds.installed().items()}}
 
 # Of no kind: broken MessagePack, nested 5,000 levels, 200,000 empty maps.
 MALFORMED = [
@@ -57,6 +59,7 @@ class Poisoner(threading.Thread):
         super().__init__(daemon=True, name="poisoner")
         self.lab, self.chance = lab, random.Random(seed)
         self.counts: Counter[str] = Counter()
+        self.kinds: set[str] = set()  # that it poisoned
         self.complaints: list[str] = []
         self.leaving = threading.Event()
         self.client, self.token = _join(lab)
@@ -69,7 +72,7 @@ class Poisoner(threading.Thread):
                 self._poison_while_connected()
 
     def _poison_while_connected(self) -> None:
-        with contextlib.closing(Peer(self.lab.url, self.token, "pedlar")) as peer:
+        with contextlib.closing(Peer(self.lab.url, self.token, "pedlar", offered=ALL_KINDS)) as peer:
             sent: dict[str, str] = {}  # lease -> what was sent for it
             peer.ready()
             while not self.leaving.is_set():
@@ -84,7 +87,11 @@ class Poisoner(threading.Thread):
         if isinstance(frame, protocol.Lease):
             poison = self._poison_for(frame.kind)
             sent[frame.lease] = f"{frame.kind} {poison[:40]!r}"
-            peer.complete(frame, partial=poison, decided=True)
+            self.kinds.add(frame.kind)
+            result = protocol.Result(
+                lease=frame.lease, subtasks=frame.subtasks, partial=poison, seconds=0.1, decided=True
+            )
+            peer.send(result)
             self.counts["sent"] += 1
         elif isinstance(frame, protocol.Refused):
             self.counts[frame.reason] += 1

@@ -71,8 +71,9 @@ class Report:
         table = Table("beside the attackers", "answers", "p50 s", "p99 s", "max s", title="Honest people wait")
         for what, samples in sorted(self.latency.samples.items()):
             table.add_row(what, *_quantiles(samples))
+        kinds = ", ".join(sorted(fleet.poisoner.kinds))
         poisoned, halves = fleet.poisoner.counts, fleet.half_bodies.counts
-        table.caption = f"poisoned partials: {_words(poisoned)}\nhalf bodies: {_words(halves)}"
+        table.caption = f"poisoned partials: {_words(poisoned)} ({kinds})\nhalf bodies: {_words(halves)}"
         return table
 
     def _reasons(self) -> str:

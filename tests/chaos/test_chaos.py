@@ -71,13 +71,13 @@ def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, s
     for thread in (latency, *people):
         thread.start()
     controller.run()
+    fleet.end_attack()
     healed = time.monotonic()
     for person in people:
         person.leaving.set()
     for person in people:
         person.finish(END_SECONDS_MAX)
     settled = time.monotonic() - healed
-    fleet.end_attack()
     latency.leave()
     controller.complaints += [*fleet.deserters(), *fleet.poisoner.complaints]
     controller.recovery.finish()
