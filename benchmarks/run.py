@@ -59,7 +59,7 @@ def collect() -> list[Row]:
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
         rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))
         rows += idle_rows(measure.idle(running))
-        for part in ("web", "jobs-short", "jobs-long", "beat"):
+        for part in ("web", "jobs", "jobs-long", "sweep", "beat"):
             rows += time_rows(f"Start of {part}, until all is ready", measure.startup(running, part))
     return rows + page_rows() + failure_rows()
 

@@ -32,6 +32,7 @@ from firmlight.serving.outgoing import Outgoing  # noqa: E402
 from firmlight.serving.probes import Probes  # noqa: E402
 from firmlight.serving.threads import Threads  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
+from tasks.kind_processes import pool  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 PROBE_THREADS, PROBES_MAX = 2, 20
@@ -69,6 +70,7 @@ def websocket_application() -> App:
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is written before."""
     while (await receive())["type"] == "lifespan.startup":
+        pool.children().warm_up()
         await send({"type": "lifespan.startup.complete"})
     await asyncio.to_thread(metrics.end)
     await send({"type": "lifespan.shutdown.complete"})

@@ -2,7 +2,7 @@
 containers, systemd and a Procfile.
 
 The process becomes what it starts, so that signals reach it. HOST and PORT say where web listens, JOBS_THREADS how many
-jobs a process runs at once, WEB_STOP_SECONDS how long a stopping web waits for requests under way.
+jobs a process of jobs runs at once, WEB_STOP_SECONDS how long a stopping web waits for requests under way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from pathlib import Path
 WS_PING_SECONDS, WS_PONG_SECONDS_MAX = 20, 300
 FRAME_BYTES_MAX = 16 * 2**20
 UVICORN_LOG = Path(__file__).with_name("uvicorn.json")  # nothing of its own: its lines go the way of all others
-QUEUES = {"jobs-short": "short", "jobs-long": "long,bulk"}
+QUEUES = {"jobs": "short", "jobs-long": "long,bulk", "sweep": "sweep"}
+SWEEP_THREADS = "3"  # the sweep, the reconciliation and the purge may all be due at once
 NAMES = ("web", *QUEUES, "beat")
 CELERY = ("celery", "--quiet", "--skip-checks")  # the checks are made before, by `firmlight.embedded.prepare`
 
@@ -47,12 +48,12 @@ def _web(env: Mapping[str, str]) -> list[str]:
 
 
 def _jobs(name: str, env: Mapping[str, str]) -> list[str]:
-    """Long jobs have a process of their own: none of them may hold up the sweep."""
+    """Long jobs have a process of their own, and so has the sweep: no code of a kind ever runs in it."""
     return [
         *CELERY,
         *("-A", "firmlight", "worker", "--loglevel", _level(env)),
-        *("-Q", QUEUES[name], "-n", f"{name.removeprefix('jobs-')}@%h"),
-        *("-P", "threads", "-c", env.get("JOBS_THREADS", "2")),
+        *("-Q", QUEUES[name], "-n", f"{name}@%h"),
+        *("-P", "threads", "-c", SWEEP_THREADS if name == "sweep" else env.get("JOBS_THREADS", "2")),
         *("--without-gossip", "--without-mingle", "--without-heartbeat"),
     ]
 

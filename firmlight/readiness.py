@@ -88,12 +88,12 @@ async def _hear(word: str) -> None:
 
 
 def beat() -> str:
-    """The sweep has run lately: beat sends it, and the jobs take it."""
+    """The sweep has run lately: beat sends it, and a process of its own takes it."""
     age, most = queue.tick_age_seconds(), settings.BEAT_QUIET_SECONDS_MAX
     if age is None:
-        raise NotReady("the sweep has never run: is beat up, are the jobs?")
+        raise NotReady("the sweep has never run: is beat up, is sweep?")
     if age > most:
-        raise NotReady(f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, are the jobs?")
+        raise NotReady(f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, is sweep?")
     return f"the last sweep was {age:.1f} s ago"
 
 

@@ -18,7 +18,7 @@ from firmlight.doctor.finding import MEND, OK, Finding
 from firmlight_client import protocol
 from tasks import queue
 
-QUEUES = ("short", "long", "bulk")
+QUEUES = ("short", "long", "bulk", "sweep")
 JOB_SECONDS_MAX = 10.0
 SECONDS_MAX = 5.0
 LOOK_SECONDS = 0.05
@@ -49,7 +49,7 @@ def _queue(name: str, seconds: float | None) -> Finding:
 
 def beat() -> Iterator[Finding]:
     found = readiness.check("beat")
-    yield Finding("beat", OK if found.ok else MEND, found.what, "" if found.ok else "start one beat, and the jobs")
+    yield Finding("beat", OK if found.ok else MEND, found.what, "" if found.ok else "start one beat, and one sweep")
 
 
 def public_address() -> Iterator[Finding]:

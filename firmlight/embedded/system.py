@@ -96,7 +96,7 @@ class System:
         self._lock = self._supervisor = self._prepare = None
 
     def pids(self) -> dict[str, int]:
-        """Part -> process id, of those that live: redis, web, jobs-short, jobs-long, beat, supervisord."""
+        """Part -> process id, of those that live: redis, web, jobs, jobs-long, sweep, beat, supervisord."""
         assert self._supervisor is not None and self._supervisor.process is not None, "not started"
         living = {name: pid for name, (_, pid) in self._supervisor.states().items() if pid}
         return {**living, "supervisord": self._supervisor.process.pid}
@@ -209,14 +209,18 @@ class System:
         return False
 
     def _jobs_listen(self) -> bool:
-        """Each of the two Celery workers waits in a BRPOP of its own when it is ready."""
+        """Each of the Celery workers waits in a BRPOP of its own when it is ready."""
         assert self._supervisor is not None
         broker = self.environment.get("BROKER_URL", self.redis_url)
         if not broker.startswith("redis"):
             return True
         with _client(broker) as client:
             waiting = sum(entry["cmd"] == "brpop" for entry in client.client_list())
-        return waiting >= sum(part.name.startswith("jobs") for part in self._supervisor.parts)
+        return waiting >= sum(_runs_celery(part) for part in self._supervisor.parts)
+
+
+def _runs_celery(part: Part) -> bool:
+    return "worker" in part.command
 
 
 def _client(url: str) -> redis.Redis:

@@ -1,4 +1,4 @@
-"""Celery's signals: how long each job took, how it ended, and that this process runs jobs."""
+"""Celery's signals: how long each job took, how it ended, and what this process is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from celery.signals import beat_init, task_postrun, task_prerun, worker_ready
 
 from firmlight import metrics
+from tasks.kind_processes import pool as kind_processes
 
 _began: dict[str, float] = {}  # job id -> monotonic seconds; jobs run in several threads
 
@@ -25,8 +26,15 @@ def end(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
 
 
 @worker_ready.connect
-def be_jobs(**_: Any) -> None:
-    metrics.run_as("jobs")
+def be_jobs(sender: Any, **_: Any) -> None:
+    """`firmlight.parts` names them by what they do: jobs@host, jobs-long@host, sweep@host.
+
+    Those that run jobs start their first child now: the first job need not wait for it.
+    """
+    is_sweep = sender.hostname.startswith("sweep@")
+    metrics.run_as("sweep" if is_sweep else "jobs")
+    if not is_sweep:
+        kind_processes.children().warm_up()
 
 
 @beat_init.connect

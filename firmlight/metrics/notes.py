@@ -64,7 +64,7 @@ def now_open(name: str, change: int, *labels: str) -> None:
 
 
 def run_as(role: str) -> None:
-    """What this process is: web, jobs or beat. It counts as there until it ends."""
+    """What this process is: web, jobs, sweep or beat. It counts as there until it ends."""
     _notes.role = role
     _start()
 

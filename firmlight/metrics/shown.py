@@ -20,7 +20,7 @@ from tasks import queue, statistics
 
 Samples = dict[tuple[str, ...], float]
 PREFIX = "firmlight_"
-QUEUES = ("short", "long", "bulk")
+QUEUES = ("short", "long", "bulk", "sweep")
 
 
 class Shown(Collector):

@@ -39,7 +39,10 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "short"
-CELERY_TASK_ROUTES = {f"tasks.{name}": {"queue": "long"} for name in ("split", "purge", "fold")}
+CELERY_TASK_ROUTES = {
+    **{f"tasks.{name}": {"queue": "long"} for name in ("split", "fold")},
+    **{f"tasks.{name}": {"queue": "sweep"} for name in ("sweep", "reconcile", "purge")},
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1

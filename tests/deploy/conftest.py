@@ -9,7 +9,7 @@ from tests.deploy.running import Running, tree
 from tests.support.databases import fresh
 from tests.support.patient import until
 
-PARTS = ("web", "jobs", "jobs-long", "beat")
+PARTS = ("web", "jobs", "jobs-long", "sweep", "beat")
 
 
 @pytest.fixture(scope="session")

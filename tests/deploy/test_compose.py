@@ -12,7 +12,7 @@ from jsonschema import Draft7Validator
 from firmlight import parts
 from tests.deploy import files
 
-SERVERS = ("migrate", "web", "jobs", "jobs-long", "beat")
+SERVERS = ("migrate", "web", "jobs", "jobs-long", "sweep", "beat")
 
 
 @pytest.fixture(scope="module")

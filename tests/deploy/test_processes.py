@@ -54,7 +54,7 @@ def test_a_procfile_starts_the_same(running):
 
 
 def test_every_line_of_every_log_is_json(running):
-    for name in ("web", "jobs", "jobs-long", "beat"):
+    for name in ("web", "jobs", "jobs-long", "sweep", "beat"):
         for line in running.log(name).read_text().splitlines():
             assert json.loads(line)["event"], (name, line)
 
@@ -91,9 +91,9 @@ def test_prometheus_reads_with_the_token_alone(running):
 
     def roles():
         found = Scrape(running.get("/metrics", **bearer).text)
-        return [found("firmlight_processes", role=role) for role in ("web", "jobs", "beat")]
+        return [found("firmlight_processes", role=role) for role in ("web", "jobs", "sweep", "beat")]
 
-    until(roles, lambda found: found == [1, 2, 1], 10)
+    until(roles, lambda found: found == [1, 2, 1, 1], 10)
 
 
 def test_the_client_and_the_static_files_of_the_image_are_handed_out(running):
@@ -128,7 +128,7 @@ def roles_in(running):
 
 def test_every_part_ends_in_good_order_in_the_time_it_is_given(running, worker):
     """The last test of each: what it stops stays down. When all is done uvicorn ends by the signal it was sent."""
-    for name in ("worker", "web", "jobs", "jobs-long", "beat"):
+    for name in ("worker", "web", "jobs", "jobs-long", "sweep", "beat"):
         service = running.services[name]
         how = getattr(signal, service.get("stop_signal", "SIGTERM"))
         code = running.stop(name, how, seconds_of(service.get("stop_grace_period", "10s")))

@@ -16,7 +16,7 @@ from tests.support import faults
 from tests.support.patient import PatientLab
 from tests.support.worker import Worker
 
-PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
+PARTS = {"redis", "web", "jobs", "jobs-long", "sweep", "beat", "supervisord"}
 STARTER = """
 import sys, time
 from firmlight.embedded import System
@@ -90,7 +90,7 @@ def test_a_second_system_on_the_same_folder_is_refused(system):
     assert answers(system.url)
 
 
-@pytest.mark.parametrize("name", ["redis", "web", "jobs-short"])
+@pytest.mark.parametrize("name", ["redis", "web", "jobs", "sweep"])
 def test_a_killed_part_comes_back_where_it_was(system, name):
     with redis.Redis.from_url(system.redis_url) as client:
         client.set("before", name)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
+
+import httpx
+import psutil
 
 from firmlight.embedded.system import System
 from tests.failover.conftest import Start
@@ -50,7 +54,7 @@ def test_a_conclusion_that_was_killed_is_concluded_again(system: System, lab: Pa
     start(1)
     task = lab.submit("ECHO", count=60_000, collect=True)
     until(lambda: lab.task(task)["status"], lambda status: status in ("aggregating", "succeeded"))
-    faults.kill_part(system, "jobs-short")
+    faults.kill_part(system, "jobs")
     lab.is_exact(task, 60_000)
 
 
@@ -63,6 +67,32 @@ def test_a_killed_beat_comes_back_and_sweeps(system: System, lab: PatientLab, st
     faults.comes_back(system, "beat", old)
     start(2)
     lab.is_exact(task, 20)
+
+
+def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(system: System, lab: PatientLab, start: Start) -> None:
+    victim = start(1)
+    task = lab.submit("ECHO", count=1, seconds=2, collect=True)
+    victim.hear("leased")
+    stuck = [psutil.Process(system.pids()[name]) for name in ("jobs", "jobs-long")]
+    for process in stuck:
+        process.suspend()
+    try:
+        began = time.monotonic()
+        victim.freeze()  # its lease is over without a word: only the sweep finds that for those who are idle
+        other = start(2)
+        other.hear("leased", after=began)
+        assert queue_age_seconds(system) < 5
+        assert httpx.get(f"{system.url}/readyz", trust_env=False).status_code == 200
+    finally:
+        for process in stuck:
+            process.resume()
+    lab.is_exact(task, 1)
+
+
+def queue_age_seconds(system: System) -> float:
+    """Since the last sweep, as /readyz tells it."""
+    says = httpx.get(f"{system.url}/readyz", trust_env=False).json()["checks"]["beat"]["what"]
+    return float(re.search(r"was ([\d.]+) s ago", str(says))[1])  # type: ignore[index]
 
 
 def test_a_locked_database_loses_nothing(system: System, lab: PatientLab, start: Start) -> None:

@@ -18,7 +18,7 @@ from firmlight.embedded.system import System
 from tests.support import databases
 from tests.support.patient import until
 
-PARTS = {"redis", "web", "jobs-short", "jobs-long", "beat", "supervisord"}
+PARTS = {"redis", "web", "jobs", "jobs-long", "sweep", "beat", "supervisord"}
 
 
 def kill_part(system: System, name: str) -> int:
@@ -34,14 +34,14 @@ def comes_back(system: System, name: str, old: int) -> int:
 
 
 def is_whole(system: System) -> bool:
-    """Every part lives, web answers that it reaches the others, and both Celery workers wait for jobs."""
+    """Every part lives, web answers that it reaches the others, and all three Celery workers wait for jobs."""
     try:
         ready = httpx.get(f"{system.url}/readyz", trust_env=False, timeout=5).status_code == 200
         with redis.Redis.from_url(system.environment.get("BROKER_URL", system.redis_url)) as broker:
             waiting = sum(client["cmd"] == "brpop" for client in broker.client_list())
     except (httpx.TransportError, redis.RedisError):
         return False
-    return ready and waiting >= 2 and set(system.pids()) == PARTS
+    return ready and waiting >= 3 and set(system.pids()) == PARTS
 
 
 def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:

@@ -1,4 +1,4 @@
-"""The system with a second process of each sort: two web servers, four Celery workers, two beats, one Redis."""
+"""The system with a second process of each sort: two web servers, six Celery workers, two beats, one Redis."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import httpx
 
+from firmlight import parts
 from firmlight.embedded import ports
 from firmlight.embedded.supervision import Part
 from firmlight.embedded.system import System
@@ -19,11 +20,11 @@ class ScaledOut(System):
 
     def _parts(self) -> list[Part]:
         self.ports = (self.port, ports.free(self.host))
-        parts = super()._parts()
-        return parts + [self._second(part) for part in parts]
+        first = super()._parts()
+        return first + [self._second(part) for part in first]
 
     def _second(self, part: Part) -> Part:
-        changes = {str(self.port): str(self.ports[1]), "short@%h": "short-2@%h", "long@%h": "long-2@%h"}
+        changes = {str(self.port): str(self.ports[1]), **{f"{name}@%h": f"{name}-2@%h" for name in parts.QUEUES}}
         return replace(part, name=f"{part.name}-2", command=[changes.get(word, word) for word in part.command])
 
     def _web_answers(self) -> bool:

@@ -15,7 +15,7 @@ def look(lab):
 
 def processes(lab):
     found = look(lab)
-    return [found("firmlight_processes", role=role) for role in ("web", "jobs", "beat")]
+    return [found("firmlight_processes", role=role) for role in ("web", "jobs", "sweep", "beat")]
 
 
 def test_web_jobs_and_beat_count_together(lab, peer):
@@ -32,7 +32,7 @@ def test_web_jobs_and_beat_count_together(lab, peer):
     assert more("firmlight_lease_seconds_count") >= 1
     until(lambda: more("firmlight_job_seconds_count", job="tasks.split", outcome="success"), lambda n: n == 1, 10)
     until(lambda: more("firmlight_tasks_ended_total", status="succeeded"), lambda n: n == 1, 10)
-    until(lambda: processes(lab), lambda found: found == [1, 2, 1], 10)
+    until(lambda: processes(lab), lambda found: found == [1, 2, 1, 1], 10)
     assert look(lab)("firmlight_sockets", door="worker") >= 1
     assert look(lab)("firmlight_beat_age_seconds") < 10
 

@@ -8,7 +8,10 @@ import sys
 
 from django.conf import settings
 
-PARTS = ("jobs, queue short", "jobs, queue long", "jobs, queue bulk", "beat", "web", "web, sockets", "channel layer")
+PARTS = (
+    *("jobs, queue short", "jobs, queue long", "jobs, queue bulk", "jobs, queue sweep"),
+    *("beat", "web", "web, sockets", "channel layer"),
+)
 
 
 def test_a_system_that_is_up_has_nothing_to_mend(system):

@@ -94,7 +94,7 @@ def jobs_sent() -> Callable[[], list[str]]:
     def read() -> list[str]:
         broker = redis.Redis.from_url(settings.BROKER_URL)
         names = []
-        for name in ("short", "long", "bulk"):
+        for name in ("short", "long", "bulk", "sweep"):
             while message := broker.lpop(name):
                 names.append(msgspec.json.decode(message)["headers"]["task"])
         broker.close()
