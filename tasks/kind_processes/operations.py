@@ -123,6 +123,8 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     Stage.name = "combine"
     rows = msgspec.msgpack.decode(partials, type=list[bytes])
     whole = kinds.combine_all(kind, [decode_partial(kind, row) for row in rows])
+    if len(rows) > 1:  # what follows is given the same here as on a worker
+        whole = kinds.carried_partial(kind, whole)
     if given.check_decided:
         Stage.name = "is_decided"
         if not kind.is_decided(whole):

@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from firmlight_client import protocol
 from tests.support.patient import PatientLab
+from tests.support.poison import POISONED
 from tests.system.peer import Peer
 
 ABNORMAL_CLOSE = 1006  # nobody said goodbye (RFC 6455, section 7.4.1)
@@ -95,6 +96,26 @@ def sends_too_much(lab: PatientLab, chance: random.Random) -> None:
         assert _refusal(peer).reason == "too_large"
         peer.socket.send(bytes(protocol.FRAME_MAX_BYTES + 1))
         peer.closed_with()
+
+
+def sends_poisoned_partials(lab: PatientLab, chance: random.Random) -> None:
+    """Answers a lease with bytes that are no partial of its kind, and says that they decide the task.
+
+    Each must be refused as `bad_partial` with nothing open; the task must go on with other workers and
+    succeed. After BAD_PARTIALS_MAX of them the server suspends every worker of that member, the honest
+    ones among them, until somebody lets them back; a visit while they are suspended does nothing.
+    """
+    with contextlib.closing(_connect(lab, chance)) as peer:
+        peer.ready()
+        lease = peer.receive()
+        if isinstance(lease, protocol.Error):
+            assert lease.code == "suspended", lease
+            return
+        assert isinstance(lease, protocol.Lease), lease
+        peer.complete(lease, partial=chance.choice(list(POISONED.values())), decided=True)
+        refused = _refusal(peer)
+        assert refused.reason in ("bad_partial", "unknown_lease", "task_closed"), refused
+        assert refused.open == []
 
 
 def talks_nonsense(lab: PatientLab, chance: random.Random) -> None:

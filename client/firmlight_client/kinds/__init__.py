@@ -208,8 +208,11 @@ def carried(value: Any) -> Any:
 
 
 def carried_partial(kind: Kind, value: Any) -> Any:
-    """The same of a partial, as `kind.Partial`. Raises BadPartial as well."""
-    return decode_partial(kind, msgspec.msgpack.encode(value))
+    """The same of a partial, as `kind.Partial`. Raises BadPartial as well.
+
+    Generic limits do not hold here: they are for single partials on their way, not for those of a whole task.
+    """
+    return carried(value) if kind.Partial is None else decode_partial(kind, msgspec.msgpack.encode(value))
 
 
 def example(kind: Kind) -> dict[str, Any]:
