@@ -2,10 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from firmlight import errors, health
 from firmlight.metrics import views as metrics
+from firmlight.schema_view import SchemaView
 
 handler400, handler404, handler500 = errors.bad_request, errors.page_not_found, errors.server_error
 
@@ -16,7 +17,7 @@ urlpatterns = [
     path("api/", include("accounts.urls")),
     path("api/", include("groups.urls")),
     path("api/", include("tasks.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
     path("", include("firmlight.urls_pages")),

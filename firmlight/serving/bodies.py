@@ -186,7 +186,7 @@ class Spool:
 
     def _write_to_disk(self, piece: bytes) -> None:
         if isinstance(self.file, BytesIO):
-            in_memory, self.file = self.file, tempfile.TemporaryFile()
+            in_memory, self.file = self.file, tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
             self.file.write(in_memory.getvalue())
         self.file.write(piece)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from firmlight.serving.least_rate import LeastRate
 
 LOOK_SECONDS_MAX = 2.0
 UNSENT_BYTES = 128 * 1024  # in the kernel; more of it would hide whether a client reads
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 NOT_SENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
 PHRASES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
@@ -68,10 +70,21 @@ class Connection:
         self.is_stranger = True
         self.give_back: Callable[[], None] | None = None
         self.write_now, self.buffer_size = transport.write, transport.get_write_buffer_size
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
-        self.written_bytes += len(data)
-        self.write_now(data)
+        """Once it is closed, nothing: what still answers a client that was cut off need not know."""
+        if not self.is_closing():
+            self.written_bytes += len(data)
+            self.write_now(data)
+
+    def abort(self) -> None:
+        """End it without waiting for the client, who is told by a reset; the kernel keeps nothing."""
+        found = self.transport.get_extra_info("socket")
+        if found is not None:
+            with contextlib.suppress(OSError):
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.transport.abort()
 
     def __getattr__(self, name: str) -> Any:
         """All else is the transport's."""
@@ -116,7 +129,7 @@ class Connection:
         else:
             self.rate.note(self.read_bytes - read_before, now)
             if self.rate.is_broken(now):
-                self.transport.abort()
+                self.abort()
 
     def _end_late_head(self) -> None:
         if self.received_bytes:
@@ -171,7 +184,7 @@ class Connections:
         if oldest is None:
             return False
         oldest.end_head()
-        oldest.transport.abort()
+        oldest.abort()
         return True
 
     def _look_later(self) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from firmlight.serving.address_limits import LET_IN
@@ -45,6 +45,8 @@ class Http(HttpToolsProtocol):
     """A connection until it is closed or becomes a socket."""
 
     transport: Any  # a Connection
+    running: RequestResponseCycle | None = None  # of several requests sent at once the one that is answered
+    head_bytes = 0
 
     def watch(self) -> Connections:
         """That of this event loop."""
@@ -62,8 +64,16 @@ class Http(HttpToolsProtocol):
             connection.begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Of several requests sent at once uvicorn tells only the last one that nobody listens."""
         self.transport.connections.close(self.transport)
         super().connection_lost(exc)
+        if self.running and not self.running.response_complete:
+            self.running.disconnected = True
+            self.running.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.running = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """What comes while nothing is asked for begins a head, be it only the rest of a body that
