@@ -27,11 +27,12 @@ from firmlight.embedded.system import System
 from firmlight_client import kinds, protocol
 from firmlight_client.api import Client
 from firmlight_client.errors import FirmlightClientError
+from tests.support import bad_clients
 from tests.system.peer import Peer
 
 MASKED_SECONDS_MAX = 300.0
 UPLOAD_SECONDS_MAX = 60.0
-CONNECT_SECONDS = 5.0
+CLIENTS_PER_ADDRESS = 10
 ANSWER_BYTES = 4096
 HARD = (10**19 + 51) * (10**19 + 87)  # nobody computes its factors here
 PARTIAL_BYTES = 8 * 2**20
@@ -70,12 +71,16 @@ def long_headers(target: Target) -> str:
     def send(head: bytes) -> None:
         end = time.monotonic() + target.seconds
         while time.monotonic() < end:
-            with contextlib.suppress(OSError), contextlib.closing(connected(target, 0)) as line:
+            with contextlib.suppress(OSError), contextlib.closing(_stranger(target)) as line:
                 line.sendall(head)
                 counts[line.recv(ANSWER_BYTES)[9:12].decode("latin-1") or "closed"] += 1
 
     _at_once([partial(send, head) for head in heads])
     return "answers: " + _words(counts)
+
+
+def _stranger(target: Target) -> socket.socket:
+    return bad_clients.connected(target.system.port, bad_clients.address(0))
 
 
 def masked_offline(target: Target) -> str:
@@ -207,41 +212,13 @@ def upload(target: Target, *, make: Callable[[], tuple[str, bytes]]) -> str:
 # 4. Slow clients
 
 
-def connected(target: Target, number: int) -> socket.socket:
-    """A connection from the address 127.0.0.2 plus so many. Raises OSError."""
-    made = socket.socket()
-    made.settimeout(CONNECT_SECONDS)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ANSWER_BYTES)
-    try:
-        third, last = divmod(number, 250)
-        made.bind((f"127.0.{third}.{last + 2}", 0))
-        made.connect(("127.0.0.1", target.system.port))
-    except OSError:
-        made.close()
-        raise
-    return made
-
-
-HALF_A_LOG_IN = (
-    b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    b'Content-Length: 1000\r\n\r\n{"login": "' + b"a" * 489
-)
-NEVER_READ = b"GET /api/schema/?format=json HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 20
-
-
-def slow(target: Target, *, says: bytes, count: int) -> str:
-    """So many connections, ten from each address, that say this and then nothing, and never read."""
-    lines: list[socket.socket] = []
-    try:
-        for number in range(count):
-            with contextlib.suppress(OSError):
-                lines.append(connected(target, number // 10))
-                lines[-1].sendall(says)
+def slow(target: Target, *, client: bad_clients.BadClient, count: int) -> str:
+    """So many of them, ten from each address, all of which stay."""
+    with bad_clients.crowd(target.system.port) as crowd:
+        crowd.open(client, count, addresses=max(count // CLIENTS_PER_ADDRESS, 1))
         time.sleep(target.seconds)
-    finally:
-        for line in lines:
-            line.close()
-    return f"{len(lines):,} of {count:,} were let in"
+        away, left = crowd.turned_away, crowd.still_open()
+    return f"{count - away:,} of {count:,} were let in, {left:,} are left"
 
 
 ATTACKS: dict[str, Attack] = {
@@ -253,10 +230,10 @@ ATTACKS: dict[str, Attack] = {
     "a workbook with an attribute of 60 MiB": partial(upload, make=long_attribute),
     "a workbook of 8 million cells": partial(upload, make=many_cells),
     "8 million `na`": partial(upload, make=many_na),
-    "10 half-sent bodies": partial(slow, says=HALF_A_LOG_IN, count=10),
-    "1,000 half-sent bodies": partial(slow, says=HALF_A_LOG_IN, count=1000),
-    "10 readers that do not read": partial(slow, says=NEVER_READ, count=10),
-    "1,000 readers that do not read": partial(slow, says=NEVER_READ, count=1000),
+    "10 half-sent bodies": partial(slow, client=bad_clients.half_a_body, count=10),
+    "1,000 half-sent bodies": partial(slow, client=bad_clients.half_a_body, count=1000),
+    "10 readers that do not read": partial(slow, client=bad_clients.asks_and_does_not_read, count=10),
+    "1,000 readers that do not read": partial(slow, client=bad_clients.asks_and_does_not_read, count=1000),
 }
 
 

@@ -16,18 +16,13 @@ import msgspec
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from firmlight_client import kinds, protocol
+from tests.support.bad_clients import address, half_a_body
 from tests.support.patient import PatientLab
 from tests.system.peer import Peer
 
 BREATH_SECONDS = 0.3  # between two poisoned results: honest workers must get something to do
 HALF_BODIES, ADDRESSES = 24, 8  # connections at a time, and the addresses they come from
-FIRST_ADDRESS = 2  # 127.0.0.2: honest people come from 127.0.0.1
-CONNECT_SECONDS = 2.0
 LOOK_SECONDS = 0.2
-HALF_A_LOG_IN = (
-    b"POST /api/auth/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    b'Content-Length: 1000\r\n\r\n{"login": "' + b"a" * 489
-)
 
 ALL_KINDS = {"POISON": "1", **{name: kind.version for name, kind in kinds.installed().items()}}
 
@@ -153,14 +148,10 @@ class HalfBodies(threading.Thread):
             one.close()
 
     def _open(self, number: int) -> socket.socket | None:
-        made = socket.socket()
-        made.settimeout(CONNECT_SECONDS)
+        port = self.ports[number % len(self.ports)]
         try:
-            made.bind((f"127.0.0.{FIRST_ADDRESS + number % ADDRESSES}", 0))
-            made.connect(("127.0.0.1", self.ports[number % len(self.ports)]))
-            made.sendall(HALF_A_LOG_IN)
+            made = half_a_body(port, address(number % ADDRESSES))
         except OSError as error:  # web is dead now; or this system has one loopback address only
-            made.close()
             self.counts["no address"] += error.errno == errno.EADDRNOTAVAIL
             return None
         made.setblocking(False)
