@@ -10,7 +10,6 @@ import contextlib
 import os
 import platform
 import resource
-import sys
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -70,4 +69,4 @@ def _allow_files() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
