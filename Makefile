@@ -13,7 +13,7 @@ SERVER := firmlight accounts groups tasks benchmarks
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages screenshots lock clean
+.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -69,6 +69,9 @@ bench-load: setup-dev  ## measure thousands of workers on one web process, and w
 
 bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/benchmarks-pages.md
 	@$(BIN)/python -m tests.support.databases postgres $(BIN)/python -m benchmarks.pages
+
+bench-attacks: setup-dev  ## attack a system of its own, and print how late others are meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
+	@$(BIN)/python -m benchmarks.attacks
 
 screenshots: setup-dev  ## take the pictures of docs/images anew
 	@$(BIN)/python -m tests.e2e.screenshots

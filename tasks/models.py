@@ -99,7 +99,7 @@ class Worker(models.Model):
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
     suspended_reason = models.CharField(max_length=SUSPENDED_REASON_MAX, blank=True)
-    consent = models.JSONField(default=dict, blank=True)  # {group's id or name, or "*": protocol.Consent as a map}
+    consent = models.JSONField(default=dict, blank=True)  # {group's id, or "*": protocol.Consent as a map}
     blocked = models.BooleanField(default=False)  # suspended by a moderator: its owner cannot let it back
 
     agreed: Consent  # what its owner agreed to in the group that is being looked at

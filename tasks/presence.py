@@ -11,7 +11,6 @@ from django.db.models import Count
 from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from groups.models import Group
 from tasks import agreement, queue, selectors, states
 from tasks.models import Task, Worker
 
@@ -58,6 +57,7 @@ def mine(user: User) -> list[Present]:
         for name, tasks in queue.at_work(group.pk).items():
             held.setdefault(name, []).extend(tasks)
     titles = _titles({task for name in workers for task in held[name]})
+    owned = {str(group.pk): group.name for group in groups}
     present, resting = set().union(*here.values()), selectors.resting_in(groups)
     return [
         Present(
@@ -66,6 +66,7 @@ def mine(user: User) -> list[Present]:
             runs=_named(held[name], titles),
             here=name in present or name in resting,
             resting="" if name in present else "; ".join(sorted(set(resting.get(name, {}).values()))),
+            unfit=tuple(agreement.names_unfit(row, owned)),
         )
         for name, row in workers.items()
     ]
@@ -86,6 +87,7 @@ class Present:
     here: bool = True
     resting: str = ""
     limits: tuple[str, ...] = ()  # what its owner does not agree to in this group, in words
+    unfit: tuple[str, ...] = ()  # what its rules call groups that its owner is not in; of its owner's eyes only
 
     @property
     def cells(self) -> list[bool]:
@@ -110,15 +112,10 @@ class Present:
         return ", ".join(["working" if self.busy else "ready", *self.limits])
 
 
-def _name(group_id: UUID) -> str:
-    return Group.objects.filter(pk=group_id).values_list("name", flat=True).first() or ""
-
-
 def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name; those that rest come last. Three queries at most."""
+    """The group's workers that were heard of lately, by name; those that rest come last. Two queries at most."""
     (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
     held, workers = queue.at_work(group_id), Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
-    name = _name(group_id) if any(worker.consent for worker in workers) else ""
     titles = _titles({task for tasks in held.values() for task in tasks})
     found = [
         Present(
@@ -126,7 +123,7 @@ def workers_here(group_id: UUID) -> list[Present]:
             busy=len(held.get(str(worker.pk), ())),
             runs=_named(held.get(str(worker.pk), ()), titles),
             resting=resting.get(str(worker.pk), ""),
-            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id), name))),
+            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id)))),
         )
         for worker in workers
     ]

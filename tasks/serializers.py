@@ -299,7 +299,9 @@ class WorkerSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     suspended = serializers.CharField(source="suspended_reason", help_text="Why it gets no work; empty if it does")
-    consent = serializers.JSONField(help_text='What its owner lets it do: {group, or "*" for all others: limits}')
+    consent = serializers.JSONField(
+        help_text='What its owner lets it do: {id of a group, or "*" for all others: limits}'
+    )
     resting = serializers.SerializerMethodField(help_text="{name of a group: why it takes nothing of it now}")
 
     @extend_schema_field(serializers.DictField(child=serializers.CharField()))

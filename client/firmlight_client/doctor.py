@@ -23,7 +23,8 @@ from firmlight_client.addresses import is_loopback, proxy_for, websocket_url
 from firmlight_client.doctor_slots import BAD, FINE, NOTE, Finding
 from firmlight_client.errors import FirmlightClientError
 from firmlight_client.words import count, one_line
-from firmlight_client.worker import consent, surroundings
+from firmlight_client.worker import consent, group_file, surroundings
+from firmlight_client.worker.rulebook import Rulebook
 
 SECONDS_MAX = 10.0
 CLOCK_SECONDS = 60.0
@@ -116,15 +117,32 @@ def _socket(url: str, token: str) -> Finding:
 
 def _rules() -> Iterator[Finding]:
     try:
-        rows = consent.load(session.home()).rows()
+        loaded = consent.load(session.home())
+        rows, problems = loaded.rows(), _problems(loaded)
     except consent.BadConsent as error:
         yield Finding("rules", BAD, str(error))
         return
     own = ", ".join(name for name, _ in rows[1:])
     more = f", with rules of their own for {own}" if own else ""
     yield Finding("rules", FINE, f"{session.home() / consent.FILE}{more}")
+    if problems:
+        yield Finding("rules", BAD, problems)
     if any(rules.idle_only for _, rules in rows) and surroundings.idle_seconds() is None:
         yield Finding("idle", NOTE, "whether somebody uses this machine cannot be told: with idle_only it never works")
+
+
+def _problems(loaded: consent.Consent) -> str:
+    """What is wrong with the names of groups, as far as the worker has heard of groups; "" if nothing is."""
+    try:
+        url, _ = session.worker_access()
+    except (FirmlightClientError, ValueError):
+        return ""
+    memory = group_file.load(session.home(), url)
+    if memory.groups is None:
+        return ""
+    book = Rulebook(loaded, (), memory)
+    book.learn(memory.groups)
+    return " ".join(book.problems())
 
 
 def _machine() -> Finding:

@@ -23,9 +23,12 @@ CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
+GROUP_KEY_MAX = 64  # characters of a Name, where groups are keys
+WRITTEN_MAX = 128  # characters of what its owner calls a group
 STORABLE = r"^[^\0]*\Z"  # no database keeps NUL in text
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE)]
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=STORABLE)]
+Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=STORABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
@@ -39,6 +42,7 @@ class Frame(msgspec.Struct, tag_field="type", kw_only=True):
 
 
 ALL_GROUPS = "*"  # where groups are keys: all that have no key of their own
+RULE_FITS_NO_GROUP = "its owner has a rule that fits no group"  # why groups without one of their own get nothing
 
 
 class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -53,6 +57,7 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     hosts: Annotated[list[Host], msgspec.Meta(max_length=256)] = []
     on_battery: bool = False  # works then, too
     idle_only: bool = False  # works only while nobody uses the machine
+    written: Written = ""  # what its owner calls the group
 
 
 Resting = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)]
@@ -144,6 +149,7 @@ class Welcome(Frame, tag="welcome"):
     server_version: str
     leases: list[str] = []
     groups: list[str] = []  # names of the groups it serves now
+    owner_groups: dict[str, str] | None = None  # {id: name} of all that its owner is in; None: an older server
     refused_kinds: dict[str, str] = {}  # kind -> the version the server has ("": none)
 
 

@@ -48,7 +48,7 @@ class Leasing(Line):
 
     async def lease_one(self, group: str) -> bool:
         assert self.worker
-        kinds, agreed = self.kinds_of(group), self.agreed.of(group, self.groups.get(group, ""))
+        kinds, agreed = self.kinds_of(group), self.agreed.of(group)
         if not kinds or await self.has_enough(group, agreed.slots):
             return False
         began = time.monotonic()

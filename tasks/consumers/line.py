@@ -44,8 +44,7 @@ class Line(Socket):
 
     def kinds_of(self, group: str) -> list[str]:
         """["NAME@version"] that it takes of this group now."""
-        name = self.groups.get(group, "")
-        return [] if self.agreed.why_resting(group, name) else self.agreed.kinds_for(group, name)
+        return [] if self.agreed.why_resting(group) else self.agreed.kinds_for(group)
 
     @property
     def me(self) -> str:

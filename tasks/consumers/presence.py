@@ -16,11 +16,14 @@ from structlog.contextvars import bind_contextvars
 from firmlight import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue
+from tasks.agreement import Agreement, group_key
 from tasks.consumers.leasing import Leasing
 from tasks.consumers.pulse import pulse
 from tasks.services import workers
 
 log = structlog.get_logger(__name__)
+
+GROUPS_CHANGED = "Your groups have changed: which of them the worker's rules are about is looked up again."
 
 
 class Presence(Leasing):
@@ -29,13 +32,18 @@ class Presence(Leasing):
     clock: asyncio.Task[None] | None = None
     noted = 0.0
 
-    async def arrive(self, frame: protocol.Hello) -> list[str]:
-        """Enter the worker and its duty; returns the leases it named that are still its own."""
+    async def arrive(self, frame: protocol.Hello, kinds: list[str]) -> list[str]:
+        """Enter the worker and its duty; returns the leases it named that are still its own.
+
+        `kinds` are the ["NAME@version"] that both sides have alike.
+        """
         assert self.bearer
         self.worker = await database_sync_to_async(workers.enrol)(self.bearer.user, frame)
         bind_contextvars(worker=self.me)
         await self.channel_layer.group_add(events.worker_topic(self.me), self.channel_name)
         self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
+        self.agreed = Agreement(self.worker.consent, kinds)
+        self.agreed.unfit = bool(self.worker.unfit.intersection(self.worker.consent))
         kept = await self.adopt(frame.leases)
         await self.note_presence()
         for group in self.groups:
@@ -67,9 +75,9 @@ class Presence(Leasing):
         assert self.worker
         self.noted = time.monotonic()
         calls = []
-        for group, name in self.groups.items():
+        for group in self.groups:
             kinds = [] if self.suspended else self.kinds_of(group)
-            slots = self.agreed.slots_for(group, name, self.worker.slots) if kinds else 0
+            slots = self.agreed.slots_for(group, self.worker.slots) if kinds else 0
             mine = [lease for lease in leases if queue.group_of(lease) == group]
             call = queue.beat(
                 group,
@@ -85,8 +93,8 @@ class Presence(Leasing):
 
     async def keep_resting(self) -> None:
         """People see why it rests for as long as it says so."""
-        for group, name in list(self.groups.items()) if self.agreed.resting else ():
-            if why := self.agreed.why_resting(group, name):
+        for group in list(self.groups):
+            if why := self.agreed.why_resting(group):
                 await queue.note_resting(group, self.me, why)
 
     async def unwanted(self, leases: list[str]) -> None:
@@ -94,9 +102,12 @@ class Presence(Leasing):
 
     async def note_resting(self, resting: Mapping[str, str]) -> None:
         """Where it rests nobody must wait for it to take anything; people see why."""
-        before, self.agreed.resting = self.agreed.resting, resting
-        for group, name in list(self.groups.items()):
-            was, now = before.get(self.agreed.key(group, name), ""), self.agreed.why_resting(group, name)
+        assert self.worker
+        before = {group: self.agreed.why_resting(group) for group in self.groups}
+        owned = self.worker.duty.owned
+        self.agreed.resting = {group_key(written, owned): why for written, why in resting.items()}
+        for group, was in before.items():
+            now = self.agreed.why_resting(group)
             if was == now:
                 continue
             await queue.note_resting(group, self.me, now)
@@ -147,9 +158,18 @@ class Presence(Leasing):
         for group in self.groups.keys() - duty.groups.keys():
             await self.drop_group(group)
         self.groups = duty.groups
+        if not workers.fits_as_before(self.worker, duty.owned):
+            await self.look_up_again()
+            return
         await self.note_suspension(duty.suspended)
         if self.free and not self.is_silent:
             await self.lease_all()
+
+    async def look_up_again(self) -> None:
+        """A rule or a `--group` fits a group now, or none any more: the worker says hello anew, and both know."""
+        for group in self.groups:
+            await queue.note_resting(group, self.me, "")
+        await self.stop(protocol.CLOSE_RESTARTING, "groups_changed", GROUPS_CHANGED)
 
     async def drop_group(self, group: str) -> None:
         """It serves this group no longer: what it holds of it goes to others, and it stops."""

@@ -22,7 +22,6 @@ from firmlight import databases, metrics
 from firmlight.serving.address_limits import let_in
 from firmlight_client import protocol
 from tasks import events, queue, statistics
-from tasks.agreement import Agreement
 from tasks.consumers import doors
 from tasks.consumers.partials import Flaw, NotChecked, flaw_in
 from tasks.consumers.presence import Presence
@@ -108,8 +107,7 @@ class WorkerConsumer(Presence):
         if update := workers.update_of(frame.client_version):
             return await self.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
         same, refused = workers.match_kinds(frame.kinds)
-        self.agreed = Agreement(frame.consent, same)
-        kept = await self.arrive(frame)
+        kept = await self.arrive(frame, same)
         assert self.worker
         let_in(self.scope)
         welcome = protocol.Welcome(
@@ -122,6 +120,7 @@ class WorkerConsumer(Presence):
             server_version=settings.SERVER_VERSION,
             leases=kept,
             groups=sorted(self.groups.values()),
+            owner_groups=self.worker.duty.owned,
             refused_kinds=refused,
         )
         await self.tell(welcome)

@@ -78,7 +78,7 @@ def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]
     (resting,) = queue.resting([group.pk])
     found: tuple[list[Worker], list[Worker]] = [], []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
-        worker.agreed = agreement.of_worker(worker, str(group.pk), group.name)
+        worker.agreed = agreement.of_worker(worker, str(group.pk))
         worker.resting = resting.get(str(worker.pk), "")
         longest = worker.agreed.subtask_seconds_max
         if agreement.allows(worker.agreed, kind.name) and (longest is None or kind.subtask_seconds_max <= longest):

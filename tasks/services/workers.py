@@ -18,23 +18,31 @@ from accounts.selectors import Bearer
 from firmlight import client_wheel
 from firmlight.errors import Forbidden
 from firmlight_client import kinds, protocol
+from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import events, queue
-from tasks.agreement import stored
+from tasks import agreement, events, queue
 from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 
 @dataclass(frozen=True)
 class Duty:
-    """What a worker may do now: {group id: name}, and why it gets nothing ("" if it does)."""
+    """What a worker may do now: {group id: name}, and why it gets nothing ("" if it does).
+
+    `owned` are all groups of its owner {id: name}, `groups` those of them that it serves.
+    """
 
     groups: dict[str, str]
     suspended: str
+    owned: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Enrolled:
-    """What a connection needs to know of its worker. `wanted`: groups it serves by its own word; empty: all."""
+    """What a connection needs to know of its worker.
+
+    `wanted`: groups it serves by its own word; empty: all. These and the keys of `consent` are ids, but for those that
+    mean no group of its owner's: `unfit`.
+    """
 
     id: str
     owner: str
@@ -42,15 +50,19 @@ class Enrolled:
     slots: int
     wanted: tuple[str, ...]
     duty: Duty
+    consent: dict[str, Consent]
+    unfit: frozenset[str]
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     """Find or make the worker of this owner and name. One that is known is only read: the database may be locked."""
+    owned = owned_groups(user)
+    consent = agreement.by_id(hello.consent, owned)
     facts = {
         "slots": hello.slots,
         "platform": hello.platform,
         "client_version": hello.client_version,
-        "consent": stored(hello.consent),
+        "consent": agreement.stored(consent),
     }
     worker = Worker.objects.filter(owner=user, name=hello.name).first()
     if worker is None or any(getattr(worker, name) != value for name, value in facts.items()):
@@ -58,9 +70,15 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         worker, _ = Worker.objects.update_or_create(
             owner=user, name=hello.name, defaults={**facts, **given, "last_seen": timezone.now()}
         )
-    wanted = tuple(hello.groups)
-    duty = Duty(served_groups(user, wanted), worker.suspended_reason)
-    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty)
+    wanted = tuple(agreement.group_key(written, owned) for written in hello.groups)
+    duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
+    unfit = agreement.unfit([*consent, *wanted], owned)
+    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, consent, unfit)
+
+
+def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
+    """Whether the names and ids that the worker brought mean the same groups as when it said hello."""
+    return agreement.unfit([*worker.consent, *worker.wanted], owned) == worker.unfit
 
 
 def _suspended_with_the_others(owner: User) -> dict[str, Any]:
@@ -93,11 +111,14 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in found[0].split(".")] if found else []
 
 
-def served_groups(user: User, wanted: tuple[str, ...]) -> dict[str, str]:
-    """{id: name} of the user's groups, only those wanted by id or name if any are."""
-    every = {str(group.pk): group.name for group in group_selectors.groups_of(user)}
-    keys = {name.casefold() for name in wanted}
-    return {pk: name for pk, name in every.items() if not keys or pk in keys or name.casefold() in keys}
+def owned_groups(user: User) -> dict[str, str]:
+    """{id: name} of the groups that the user is in."""
+    return {str(group.pk): group.name for group in group_selectors.groups_of(user)}
+
+
+def served_groups(owned: dict[str, str], wanted: tuple[str, ...]) -> dict[str, str]:
+    """Those of the owner's groups {id: name} whose ids are wanted; all if none is."""
+    return {pk: name for pk, name in owned.items() if not wanted or pk in wanted}
 
 
 def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
@@ -106,7 +127,8 @@ def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
     if not account_selectors.still_valid(bearer) or not row.update(last_seen=timezone.now()):
         return None
     reason = row.values_list("suspended_reason", flat=True).first()
-    return Duty(served_groups(bearer.user, worker.wanted), reason or "")
+    owned = owned_groups(bearer.user)
+    return Duty(served_groups(owned, worker.wanted), reason or "", owned)
 
 
 def suspend(worker_id: str, last_error: str) -> str:

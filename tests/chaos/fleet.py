@@ -1,4 +1,4 @@
-"""The honest workers, each behind a proxy of its own."""
+"""The honest workers, each behind a proxy of its own; and two attackers beside them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from firmlight.embedded.system import System
+from tests.chaos.attackers import HalfBodies, Poisoner
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy
 from tests.support.scaled import ScaledOut
@@ -61,10 +62,21 @@ class Berth:
 
 
 class Fleet:
-    def __init__(self, system: System, lab: PatientLab, folder: Path) -> None:
+    def __init__(self, system: System, lab: PatientLab, folder: Path, seed: int) -> None:
+        self.poisoner, self.half_bodies = Poisoner(lab, seed), HalfBodies(ports_of(system))
         self.berths = [Berth(number, system, lab, folder) for number in range(SIZE)]
         for berth in self.berths:
             berth.worker.hear("connected")
+
+    def attack(self) -> None:
+        """From now on, until the attackers are told to leave."""
+        self.poisoner.start()
+        self.half_bodies.start()
+
+    def end_attack(self) -> None:
+        for attacker in (self.poisoner, self.half_bodies):
+            if attacker.is_alive():
+                attacker.leave()
 
     def heal(self) -> None:
         """Every line is whole, every worker awake. Who is dead now ended by itself, and stays so."""
@@ -81,6 +93,7 @@ class Fleet:
         ]
 
     def close(self) -> None:
+        self.end_attack()
         for berth in self.berths:
             berth.worker.thaw()
             if berth.worker.lives:

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tests.chaos.latency import Latency
 from tests.chaos.workload import Imagination, Order, body, judge
 from tests.support.patient import Impatient, PatientLab, until
 
@@ -18,9 +19,9 @@ LOOK_SECONDS = 0.25
 class Person(threading.Thread):
     """Person `imagination.person` of the lab. `memory` says when Redis lost writes: what it then lacks is forgiven."""
 
-    def __init__(self, lab: PatientLab, imagination: Imagination, memory: Memory) -> None:
+    def __init__(self, lab: PatientLab, imagination: Imagination, memory: Memory, latency: Latency) -> None:
         super().__init__(daemon=True, name=f"person {imagination.person}")
-        self.lab, self.imagination, self.memory = lab, imagination, memory
+        self.lab, self.imagination, self.memory, self.latency = lab, imagination, memory, latency
         self.number = imagination.person
         self.orders: list[Order] = []
         self.unanswered = 0
@@ -51,6 +52,7 @@ class Person(threading.Thread):
             self.unanswered += 1
             return
         if answer.status_code == 201:
+            self.latency.note("a submission", time.monotonic() - order.submitted)
             order.id = answer.json()["id"]
         elif answer.status_code >= 500:
             self.unanswered += 1

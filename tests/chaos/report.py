@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.controller import Controller
+from tests.chaos.latency import Latency
 from tests.chaos.people import Person
 from tests.chaos.workload import Order
 
@@ -16,8 +17,9 @@ MUST_BE_ZERO = {"lost": "lost", "twice": "counted twice or not at all", "wrong":
 
 
 class Report:
-    def __init__(self, controller: Controller, people: list[Person], settled_seconds: float) -> None:
+    def __init__(self, controller: Controller, people: list[Person], settled_seconds: float, latency: Latency) -> None:
         self.controller, self.people, self.settled_seconds = controller, people, settled_seconds
+        self.latency = latency
         self.orders = [order for person in people for order in person.orders if order.id]
         self.verdicts = Counter(order.verdict for order in self.orders)
 
@@ -29,6 +31,7 @@ class Report:
         console = Console(width=100)
         console.print(self._faults())
         console.print(self._tasks())
+        console.print(self._attackers())
         for order in self.bad:
             console.print(f"{order.verdict}: {order.id} {order.kind} {order.params}: {order.why}", style="red")
         for complaint in self.controller.complaints:
@@ -63,11 +66,26 @@ class Report:
         table.add_row("last task over after the last fault", f"{self.settled_seconds:.1f} s")
         return table
 
+    def _attackers(self) -> Table:
+        fleet = self.controller.fleet
+        table = Table("beside the attackers", "answers", "p50 s", "p99 s", "max s", title="Honest people wait")
+        for what, samples in sorted(self.latency.samples.items()):
+            table.add_row(what, *_quantiles(samples))
+        kinds = ", ".join(sorted(fleet.poisoner.kinds))
+        poisoned, halves = fleet.poisoner.counts, fleet.half_bodies.counts
+        table.caption = f"poisoned partials: {_words(poisoned)} ({kinds})\nhalf bodies: {_words(halves)}"
+        return table
+
     def _reasons(self) -> str:
         codes = Counter(
             (o.facts["error"] or {}).get("code") or "result gone" for o in self.orders if o.verdict == "failed"
         )
         return f"({', '.join(f'{n} {code}' for code, n in codes.items())})" if codes else ""
+
+
+def _words(counts: Counter[str]) -> str:
+    """3 sent, 2 refused"""
+    return ", ".join(f"{count} {what}" for what, count in sorted(counts.items()) if count) or "none"
 
 
 def _quantiles(samples: list[float]) -> list[str]:

@@ -11,6 +11,7 @@ from firmlight.embedded.system import System
 from tests.chaos import options as asked
 from tests.chaos.controller import Controller
 from tests.chaos.fleet import PATH, Fleet, ports_of
+from tests.chaos.latency import Latency
 from tests.chaos.people import Memory, Person
 from tests.chaos.report import Report
 from tests.chaos.workload import Imagination
@@ -48,7 +49,7 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path,
         made = System if options.copies == 1 else ScaledOut
         system = made(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
         with system, Proxy(*ports_of(system)) as door, PatientLab(door.url) as lab:
-            fleet = Fleet(system, lab, tmp_path)
+            fleet = Fleet(system, lab, tmp_path, options.seed)
             try:
                 report = run(options, system, lab, fleet, site.url)
             finally:
@@ -57,21 +58,27 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path,
     assert not report.bad
     assert not report.controller.complaints
     assert report.verdicts["exact"] > 0
+    assert fleet.poisoner.counts["bad_partial"] > 0
+    assert fleet.half_bodies.counts["opened"] > 0 or fleet.half_bodies.counts["no address"]
 
 
 def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, site: str) -> Report:
     memory = Memory()
-    people = [Person(lab, Imagination(options.seed, number, site, list(PAGES)), memory) for number in range(3)]
+    latency = Latency(lab.url)
+    people = [Person(lab, Imagination(options.seed, number, site, list(PAGES)), memory, latency) for number in range(3)]
     controller = Controller(options, system, lab, fleet, memory)
-    for person in people:
-        person.start()
+    fleet.attack()
+    for thread in (latency, *people):
+        thread.start()
     controller.run()
+    fleet.end_attack()
     healed = time.monotonic()
     for person in people:
         person.leaving.set()
     for person in people:
         person.finish(END_SECONDS_MAX)
     settled = time.monotonic() - healed
-    controller.complaints += fleet.deserters()
+    latency.leave()
+    controller.complaints += [*fleet.deserters(), *fleet.poisoner.complaints]
     controller.recovery.finish()
-    return Report(controller, people, settled)
+    return Report(controller, people, settled, latency)

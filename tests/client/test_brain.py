@@ -10,7 +10,7 @@ import pytest
 from firmlight_client import protocol
 from firmlight_client.backoff import CAP_SECONDS, TOO_MANY_SECONDS_MIN, wait_seconds
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, Forget, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
+from firmlight_client.worker.actions import Action, Forget, QuitSlot, Reconnect, Remember, RunSlot, Send, Stop, Tell
 from firmlight_client.worker.brain import Brain, Config
 from firmlight_client.worker.consent import Consent
 from firmlight_client.worker.mode import Mode
@@ -224,7 +224,7 @@ def consenting(**rules: object) -> Brain:
     (hello,) = sent(brain.connected())
     assert isinstance(hello, protocol.Hello)
     assert hello.consent.keys() == {protocol.ALL_GROUPS, "Lab"}
-    brain.received(welcome([]), 0.0)
+    brain.received(welcome([], owner_groups={"G": "lab", "H": "Other"}), 0.0)
     return brain
 
 
@@ -240,22 +240,22 @@ def consenting(**rules: object) -> Brain:
         ({"slots": 0}, "K", False),
     ],
 )
-@pytest.mark.parametrize("group", ["lab", "Other"])
+@pytest.mark.parametrize("group", ["G", "H"])
 def test_what_the_owner_has_not_agreed_to_is_given_back(
     rules: dict[str, object], kind: str, taken: bool, group: str
 ) -> None:
     brain = consenting(**rules)
-    frame = msgspec.structs.replace(lease(), kind=kind, group_name=group)
+    frame = msgspec.structs.replace(lease(), kind=kind, group=group)
     actions = brain.received(frame, 0.0)
-    assert any(isinstance(action, RunSlot) for action in actions) is (taken or group == "Other")
-    assert any(isinstance(frame, protocol.Release) for frame in sent(actions)) is not (taken or group == "Other")
+    assert any(isinstance(action, RunSlot) for action in actions) is (taken or group == "H")
+    assert any(isinstance(frame, protocol.Release) for frame in sent(actions)) is not (taken or group == "H")
 
 
 def test_a_slot_is_started_as_the_group_wants_it() -> None:
     brain = consenting(memory_mib=512, nice=19, hosts=["example.org"])
     (run,) = [
         action
-        for action in brain.received(msgspec.structs.replace(lease(), kind="CRAWL", group_name="Lab"), 0.0)
+        for action in brain.received(msgspec.structs.replace(lease(), kind="CRAWL", group="G"), 0.0)
         if isinstance(action, RunSlot)
     ]
     assert run.mode == Mode(512, 19, True, ("example.org",))
@@ -297,3 +297,36 @@ def test_with_fewer_slots_allowed_what_runs_goes_on() -> None:
     brain.heard(0, wire.Started({"K": "1"}))
     assert brain.free == 0
     assert sent(brain.rest(Verdict(2, {}))) == [protocol.Ready(slots=1, received=2)]
+
+
+def test_a_rule_follows_its_group_through_a_rename_and_what_is_known_is_remembered() -> None:
+    brain = consenting(kinds=[])
+    actions = brain.received(welcome([], owner_groups={"G": "Renamed", "H": "Lab"}), 1.0)
+    assert Remember({"G": "Renamed", "H": "Lab"}, {}) in actions
+    forbidden = brain.received(lease(), 1.0)
+    assert protocol.Release(lease="L1", subtasks=[10, 11, 12]) in sent(forbidden)
+    assert not any(isinstance(action, RunSlot) for action in forbidden)
+    run_of(brain.received(msgspec.structs.replace(lease("L2"), group="H", group_name="Lab"), 1.0))
+    brain.disconnected(1006, "")
+    (hello,) = sent(brain.connected())
+    assert isinstance(hello, protocol.Hello)
+    assert hello.consent.keys() == {protocol.ALL_GROUPS, "G"}
+
+
+def test_while_a_rule_fits_no_group_nothing_is_taken_for_the_others_and_that_is_said_once() -> None:
+    brain = consenting()
+    actions = brain.received(welcome([], owner_groups={"H": "Other"}), 1.0)
+    (said,) = [action for action in actions if isinstance(action, Tell) and action.event == "rules"]
+    assert said.facts["unfit"] == ["Lab"]
+    (ready,) = [frame for frame in sent(actions) if isinstance(frame, protocol.Ready)]
+    assert ready.resting == {protocol.ALL_GROUPS: protocol.RULE_FITS_NO_GROUP}
+    assert ready.slots == 0
+    other = msgspec.structs.replace(lease(), group="H")
+    assert sent(brain.received(other, 1.0)) == [protocol.Release(lease="L1", subtasks=[10, 11, 12])]
+    again = brain.received(welcome([], owner_groups={"H": "Other"}), 2.0)
+    assert not [action for action in again if isinstance(action, Tell) and action.event == "rules"]
+    back = brain.received(welcome([], owner_groups={"G": "Lab", "H": "Other"}), 3.0)
+    assert Tell("rules", {"unfit": [], "problems": []}) in back
+    assert any(
+        isinstance(action, RunSlot) for action in brain.received(msgspec.structs.replace(other, lease="L2"), 3.0)
+    )

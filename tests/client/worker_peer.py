@@ -23,6 +23,7 @@ from firmlight_client import protocol
 F = TypeVar("F", bound=protocol.Frame)
 SECONDS = 20.0
 HEARTBEAT_SECONDS = 0.2
+OWNER_GROUPS = {"G1": "Lab Seven"}
 
 
 class Line:
@@ -58,7 +59,7 @@ class Line:
     def send(self, frame: protocol.Frame) -> None:
         self.connection.send(protocol.encode(frame))
 
-    def welcome(self, leases: Sequence[str] = ()) -> protocol.Hello:
+    def welcome(self, leases: Sequence[str] = (), owner_groups: dict[str, str] | None = OWNER_GROUPS) -> protocol.Hello:
         """Take its hello and welcome it."""
         hello = self.expect(protocol.Hello)
         self.send(
@@ -72,6 +73,7 @@ class Line:
                 server_version="0",
                 leases=list(leases),
                 groups=["Lab Seven"],
+                owner_groups=owner_groups,
             )
         )
         return hello

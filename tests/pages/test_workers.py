@@ -62,9 +62,24 @@ def test_who_rests_is_shown_with_the_reason_on_both_pages(
 
 
 def test_a_group_sees_what_a_worker_does_not_do(group: Group, laptop: Worker, bob: User, browser: Browser) -> None:
-    Worker.objects.update(consent={"*": {"kinds": []}, group.name.upper(): {"kinds": ["ECHO"], "network": "none"}})
+    Worker.objects.update(consent={"*": {"kinds": []}, str(group.pk): {"kinds": ["ECHO"], "network": "none"}})
     here(group, laptop)
     assert "ready, only ECHO, no network" in words(browser(bob).get(f"/groups/{group.pk}/"))
+
+
+def test_its_owner_alone_sees_a_rule_that_fits_no_group(
+    group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
+) -> None:
+    other = "aaaaaaaa-0000-4000-8000-000000000001"
+    rules = {"*": {}, str(group.pk): {"slots": 1, "written": "Fine"}, other: {"written": "Left"}, "Sevn": {}}
+    Worker.objects.update(consent=rules)
+    here(group, laptop)
+    seen = words(browser(alice).get("/workers/"))
+    assert "It has a rule for Left, Sevn, which fits no group of yours." in seen
+    assert "Fine" not in seen
+    assert "Sevn" not in words(browser(bob).get(f"/groups/{group.pk}/"))
+    Worker.objects.update(consent={"*": {}, group.name.upper(): {}})
+    assert "has a rule for" not in words(browser(alice).get("/workers/"))
 
 
 def test_a_suspended_worker_says_why_and_is_let_back(

@@ -141,10 +141,12 @@ def test_what_it_held_when_it_went_to_rest_stays_its_own(lab: Lab, peer: Connect
 
 
 def test_submitters_see_what_a_worker_does_not_do(lab: Lab, peer: Connect) -> None:
-    peer(consent={protocol.ALL_GROUPS: Consent(slots=1, hours=["22:00-07:00"]), "elsewhere": Consent(kinds=[])})
+    elsewhere = lab.api[1].post("groups/", json={"name": f"elsewhere {lab.names[1][-10:]}"}).json()
+    agreed = {protocol.ALL_GROUPS: Consent(slots=1, hours=["22:00-07:00"]), elsewhere["name"]: Consent(kinds=[])}
+    peer(consent=agreed)
     (row,) = preview(lab)["workers"]
     assert row["limits"] == ["at most 1 at a time", "at 22:00-07:00"]
-    assert worker_row(lab)["consent"]["elsewhere"]["kinds"] == []
+    assert worker_row(lab)["consent"][elsewhere["id"]]["kinds"] == []
 
 
 def test_a_worker_that_is_too_old_is_told_how_to_update(lab: Lab, peer: Connect) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmlight_client.worker import group_file
 from tests.support.cli import firmlight
 
 BY_HAND = """\
@@ -78,3 +79,55 @@ def test_a_broken_file_is_left_alone(file: Path) -> None:
     assert done.returncode == 1
     assert str(file) in done.stderr
     assert file.read_text() == "slots = = 3"
+
+
+# Names of groups, and what they mean
+
+LAB = "aaaaaaaa-0000-4000-8000-000000000001"
+URL = "https://lab.example.org"
+
+
+@pytest.fixture
+def heard(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The worker has been connected: the lab was "Lab Seven" then, and is "Old Lab" now."""
+    monkeypatch.setenv("FIRMLIGHT_URL", URL)
+    monkeypatch.setenv("FIRMLIGHT_TOKEN", "none that matters")
+    group_file.remember(file.parent, URL, {LAB: "Old Lab"}, {"Lab Seven": LAB})
+    return file
+
+
+def test_a_group_is_shown_by_the_name_it_has_now_and_found_by_either(heard: Path) -> None:
+    assert 'Lab Seven  (now called "Old Lab")' in firmlight("config").stdout
+    (_, row) = [json.loads(line) for line in firmlight("config", "--json").stdout.splitlines()]
+    assert (row["group"], row["id"], row["name"], row["fits"]) == ("Lab Seven", LAB, "Old Lab", True)
+    for name in ("old lab", "lab seven", LAB):
+        assert firmlight("config", "set", "slots", "1", "--group", name).stdout == "[Lab Seven] slots = 1\n"
+    assert heard.read_text().count("[groups.") == 1
+
+
+def test_a_name_that_fits_no_group_is_said_with_what_to_do(heard: Path) -> None:
+    said = firmlight("config", "set", "slots", "1", "--group", "Lab Sevn").stdout
+    assert 'The rule for "Lab Sevn" fits no group of yours.' in said
+    shown = firmlight("config").stdout
+    assert "Lab Sevn  (fits no group of yours)" in shown
+    assert "Groups without a rule of their own get nothing" in shown
+    assert "fits no group of yours" in firmlight("doctor").stdout
+    done = firmlight("config", "unset", "--group", "Lab Sevn")
+    assert done.stdout == "there is no rule for Lab Sevn any more\n"
+    assert "fits no group" not in firmlight("config").stdout
+
+
+def test_a_rule_that_is_removed_or_forgotten_is_looked_up_anew(heard: Path) -> None:
+    assert firmlight("config", "forget", "Lab Seven").stdout.startswith("Lab Seven is looked up anew")
+    assert group_file.load(heard.parent, URL).bound == {}
+    group_file.remember(heard.parent, URL, {LAB: "Old Lab"}, {"Lab Seven": LAB})
+    firmlight("config", "unset", "--group", "Old Lab")
+    assert "Lab Seven" not in heard.read_text()
+    assert group_file.load(heard.parent, URL).bound == {}
+
+
+def test_without_a_rule_or_a_group_nothing_is_unset(file: Path) -> None:
+    done = firmlight("config", "unset")
+    assert done.returncode == 1
+    assert "say which rule" in done.stderr
+    assert file.read_text() == BY_HAND

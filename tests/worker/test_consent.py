@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client import network, protocol
+from firmlight_client import network
 from firmlight_client.kinds import _public_http
 from firmlight_client.worker import consent
 from firmlight_client.worker.consent import BadConsent, Consent
@@ -38,27 +38,16 @@ def home(tmp_path: Path) -> Path:
 def test_a_group_has_what_the_file_says_of_it_and_of_all(home: Path) -> None:
     loaded = consent.load(home)
     assert (loaded.plain.slots, loaded.plain.nice, loaded.plain.kinds) == (3, 15, None)
-    lab = loaded.of("some-id", "lab seven")
+    lab = loaded.groups["Lab Seven"]
     assert (lab.slots, lab.nice, lab.kinds) == (1, 15, ["MEAN"])
-    assert loaded.of("FRIENDS").hours == ["22:00-07:00", "sat-sun"]
-    assert loaded.of("some-id", "Others") == loaded.plain
+    assert loaded.groups["Friends"].hours == ["22:00-07:00", "sat-sun"]
     assert consent.name(home) == "attic"
 
 
 def test_the_command_line_comes_before_the_file_but_not_before_a_groups_own(home: Path) -> None:
     loaded = consent.load(home, nice=19, memory_mib=None, network="private")
     assert (loaded.plain.nice, loaded.plain.network) == (19, "private")
-    assert (loaded.of("Friends").nice, loaded.of("Friends").network) == (5, "none")
-
-
-def test_without_a_file_everything_goes(tmp_path: Path) -> None:
-    assert consent.load(tmp_path).told() == {"*": protocol.Consent(memory_mib=1024)}
-
-
-def test_the_server_is_told_in_its_own_words(home: Path) -> None:
-    told = consent.load(home).told()
-    assert told["Lab Seven"] == protocol.Consent(kinds=["MEAN"], slots=1, memory_mib=1024)
-    assert told["Friends"].network == "none"
+    assert (loaded.groups["Friends"].nice, loaded.groups["Friends"].network) == (5, "none")
 
 
 @pytest.mark.parametrize(
@@ -70,6 +59,10 @@ def test_the_server_is_told_in_its_own_words(home: Path) -> None:
         ("memory_mib = 10", "256 MiB at least"),
         ("[groups.Lab]\nnetwork = 'all'", "groups.Lab: Invalid enum value 'all'"),
         ("groups = 3", "are a table"),
+        ("[groups.'*']\nslots = 1", "at the top of worker.toml"),
+        ("[groups.' ']\nslots = 1", "not the name of a group"),
+        ('[groups."a\\u0000b"]\nslots = 1', "not the name of a group"),
+        ("\n".join(f"[groups.g{number}]" for number in range(257)), "at most 256 groups"),
         ("slots = ", "worker.toml: Invalid value"),
     ],
 )
@@ -81,7 +74,7 @@ def test_what_cannot_be_meant_is_said_with_its_place(tmp_path: Path, text: str, 
 
 
 def test_what_needs_no_network_is_started_without_and_alike_for_all_groups() -> None:
-    rules = Consent(groups={"Lab": {"hosts": ["example.org"], "network": "private"}}).of("Lab")
+    rules = Consent(groups={"Lab": {"hosts": ["example.org"], "network": "private"}}).groups["Lab"]
     assert rules.mode(public=False) == Mode()
     assert rules.mode(public=True) == Mode(network=True, hosts=("example.org",), private=True)
 

@@ -263,7 +263,7 @@ def test_outside_its_hours_it_asks_for_nothing_and_says_why(peer: Peer, start_wo
     (home() / "worker.toml").write_text(f'hours = ["{day}"]\n[groups.Friends]\nhours = []\n')
     worker = start_worker(*NAME)
     line = peer.line()
-    hello = line.welcome()
+    hello = line.welcome(owner_groups={"G-Lab Seven": "Lab Seven", "G-Friends": "Friends"})
     assert hello.consent[protocol.ALL_GROUPS].hours == [day]
     said = line.expect(protocol.Ready)
     assert said.resting == {protocol.ALL_GROUPS: f"works at {day} only"}
@@ -281,7 +281,7 @@ def lease_of(group: str, lease: str) -> protocol.Lease:
     return protocol.Lease(
         lease=lease,
         task="T1",
-        group="G1",
+        group=f"G-{group}",
         group_name=group,
         kind="ODD",
         subtasks=[100],

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from firmlight_client.cli.words import AsJson
+
+if TYPE_CHECKING:
+    from firmlight_client.worker.consent import Consent
+    from firmlight_client.worker.group_file import Memory
+    from firmlight_client.worker.rulebook import Rulebook
 
 config = typer.Typer(
     help="Say what this machine may do for your groups. Example: firmlight config set kinds MEAN --group 'Lab Seven'",
@@ -26,16 +31,58 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
     if context.invoked_subcommand:
         return
-    rows = consent.load(session.home()).rows()
+    loaded = consent.load(session.home())
+    book = _rulebook(loaded)
     if as_json:
-        for group, rules in rows:
-            typer.echo(json.dumps({"group": group, **_plain(rules)}))
+        for group, rules in loaded.rows():
+            typer.echo(json.dumps({"group": group, **_which(book, group), **_plain(rules)}))
         return
     typer.echo(f"{session.home() / consent.FILE}")
-    for group, rules in rows:
-        typer.echo(f"\n{'every group' if group == '*' else group}")
+    for group, rules in loaded.rows():
+        typer.echo(f"\n{'every group' if group == '*' else f'{group}{_about(book, group)}'}")
         for key, value in _plain(rules).items():
             typer.echo(f"  {key:<20} {_words(value)}")
+    if book.groups is not None and (problems := book.problems()):
+        typer.echo("\n" + "\n".join(problems))
+
+
+def _rulebook(loaded: Consent) -> Rulebook:
+    """With what the worker has heard of groups when it was connected last."""
+    from firmlight_client.worker.rulebook import Rulebook
+
+    memory = _memory()
+    book = Rulebook(loaded, (), memory)
+    book.learn(memory.groups)
+    return book
+
+
+def _memory() -> Memory:
+    from firmlight_client import session
+    from firmlight_client.errors import FirmlightClientError
+    from firmlight_client.worker import group_file
+
+    try:
+        url, _ = session.worker_access()
+    except (FirmlightClientError, ValueError):  # nobody is logged in
+        return group_file.Memory()
+    return group_file.load(session.home(), url)
+
+
+def _which(book: Rulebook, group: str) -> dict[str, Any]:
+    """For programs: the group's id ("": not known) and name, and whether there is one (None: not known)."""
+    if group == "*":
+        return {}
+    known = None if book.groups is None else book.fits(group)
+    return {"id": book.bound[group], "name": book.called_now(group) or group, "fits": known}
+
+
+def _about(book: Rulebook, group: str) -> str:
+    if book.groups is None:
+        return "  (looked up when the worker connects)"
+    if not book.fits(group):
+        return "  (fits no group of yours)"
+    name = book.called_now(group)
+    return f'  (now called "{name}")' if name else ""
 
 
 def _plain(rules: Any) -> dict[str, Any]:
@@ -61,15 +108,31 @@ def put(
 ) -> None:
     """Write one rule. Example: firmlight config set hours 22:00-07:00,sat-sun"""
     from firmlight_client import session
-    from firmlight_client.worker import consent_file
+    from firmlight_client.worker import consent, consent_file
 
-    typer.echo(consent_file.put(session.home(), key, value, group))
+    memory = _memory()
+    typer.echo(consent_file.put(session.home(), key, value, group, memory))
+    if group and memory.groups is not None:
+        for problem in _rulebook(consent.load(session.home())).problems():
+            typer.echo(problem)
 
 
 @config.command("unset")
-def unset(key: Key, group: Group = "") -> None:
-    """Take one rule out of the file. Example: firmlight config unset hours"""
+def unset(key: Key = "", group: Group = "") -> None:
+    """Take one rule out of the file, or all of a group. Example: firmlight config unset hours"""
     from firmlight_client import session
     from firmlight_client.worker import consent_file
 
-    typer.echo(consent_file.unset(session.home(), key, group))
+    typer.echo(consent_file.unset(session.home(), key, group, _memory()))
+
+
+@config.command("forget")
+def forget(name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")]) -> None:
+    """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab Seven'"""
+    from firmlight_client import session
+    from firmlight_client.worker import group_file
+
+    if group_file.forget(session.home(), name):
+        typer.echo(f"{name} is looked up anew when the worker starts.")
+    else:
+        typer.echo(f"{name} has not been looked up yet.")

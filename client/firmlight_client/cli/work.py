@@ -50,7 +50,7 @@ def work(
     What it may do is written in a file: `firmlight config`. Example: firmlight work --slots 2 --group "Lab Seven"
     """
     from firmlight_client import session
-    from firmlight_client.worker import consent, shell, terminal
+    from firmlight_client.worker import consent, group_file, shell, terminal
 
     url, token = session.worker_access()
     said = {
@@ -63,7 +63,9 @@ def work(
     }
     rules, home = consent.load(session.home(), **said), session.home()
     count = rules.plain.slots or max(1, (os.cpu_count() or 2) - 1)
-    settings = shell.Settings(url, token, count, group or [], name or consent.name(home), rules, home)
+    wanted = [consent.check_name(each) for each in group or []]
+    known = group_file.load(home, url)
+    settings = shell.Settings(url, token, count, wanted, name or consent.name(home), rules, home, known)
     with terminal.observer(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:

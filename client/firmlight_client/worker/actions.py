@@ -51,6 +51,14 @@ class Forget:
 
 
 @dataclass(frozen=True)
+class Remember:
+    """The owner's groups {id: name} as the server tells them, and {name: id} of names that were just looked up."""
+
+    groups: dict[str, str] | None
+    bound: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Reconnect:
     seconds: float
 
@@ -71,4 +79,4 @@ class Tell:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-Action = Send | RunSlot | QuitSlot | Keep | Forget | Reconnect | Stop | Tell
+Action = Send | RunSlot | QuitSlot | Keep | Forget | Remember | Reconnect | Stop | Tell

@@ -78,24 +78,27 @@ class Brain(Talk):
                 del self.held[lease]
             if self.draining and not self.held:
                 self._leave(0, self.draining)
-            elif self.welcome and (self.free != self.offered or self.resting_told != self.verdict.resting):
+            elif self.welcome and (self.free != self.offered or self.resting_told != self._resting_to_tell()):
                 self._say_ready()
         actions, self.actions = self.actions, []
         return actions
 
     def _say_ready(self) -> None:
         ready = protocol.Ready(slots=self.free, received=self.leases_received)
-        if self.resting_told != self.verdict.resting:
-            self.resting_told = ready.resting = dict(self.verdict.resting)
+        if self.resting_told != (resting := self._resting_to_tell()):
+            self.resting_told = ready.resting = resting
         self.offered = self.free
         self.do(Send(ready))
+
+    def _resting_to_tell(self) -> dict[str, str]:
+        return self.rulebook.told_resting(self.resting)
 
     def _rest(self, verdict: Verdict) -> None:
         """Finish what runs, ask for nothing new where the owner's rules or the machine say so."""
         before, self.verdict = self.verdict, verdict
-        self.rests = all(name in verdict.resting for name, _ in self.config.consent.rows())
+        self._note_resting()
         if (before.slots, before.resting) != (verdict.slots, verdict.resting):
-            self.tell("resting", resting=dict(verdict.resting), all=self.rests, slots=verdict.slots, why=verdict.why)
+            self.tell("resting", resting=dict(self.resting), all=self.rests, slots=verdict.slots, why=verdict.why)
 
     def _fill_slots(self) -> None:
         for number, seat in self.seats.items():

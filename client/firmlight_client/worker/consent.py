@@ -1,7 +1,8 @@
 """What this machine's owner lets it do, for each group: `worker.toml` in FIRMLIGHT_HOME.
 
 The file's own keys hold for every group; a table `[groups."Name"]` (or the group's id) changes some of them for that
-group. What is said on the command line comes before the keys of the file, not before a group's own.
+group; `rulebook` knows which group that is. What is said on the command line comes before the keys of the file, not
+before a group's own.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from firmlight_client import protocol
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.group_names import tidy
 from firmlight_client.kinds import agreed_as
 from firmlight_client.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.protocol import ALL_GROUPS
@@ -22,6 +23,7 @@ from firmlight_client.worker.mode import NICE, Mode
 
 FILE = "worker.toml"
 MACHINE = ("name",)  # keys of the file that concern the worker as a whole
+GROUPS_MAX = 256  # with rules of their own
 Network = Literal["none", "public", "private"]
 
 
@@ -67,34 +69,30 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Consent:
-    """Rules for every group. `plain` are those without a table of their own."""
+    """Rules for every group. `plain` are those without a table of their own; `groups` has them as they are written."""
 
     def __init__(self, own: dict[str, Any] | None = None, groups: dict[str, dict[str, Any]] | None = None) -> None:
         """Raises BadConsent."""
         self.plain = _rules(own or {}, "")
+        if len(groups or {}) > GROUPS_MAX:
+            raise BadConsent(f"{FILE}: at most {GROUPS_MAX} groups can have rules of their own")
         self.groups = {
-            name.casefold(): _rules({**(own or {}), **table}, f"groups.{name}")
+            check_name(name): _rules({**(own or {}), **table}, f"groups.{name}")
             for name, table in (groups or {}).items()
         }
-        self.names = {name.casefold(): name for name in groups or {}}
-
-    def key(self, group: str, name: str = "") -> str:
-        """Under which of `rows` the group of this id and name falls."""
-        found = (each for each in (group.casefold(), name.casefold()) if each in self.groups)
-        return self.names[key] if (key := next(found, "")) else ALL_GROUPS
-
-    def of(self, group: str, name: str = "") -> Rules:
-        """The rules for the group of this id and name."""
-        return self.groups.get(self.key(group, name).casefold(), self.plain)
 
     def rows(self) -> list[tuple[str, Rules]]:
         """(group as it is named here, its rules); ALL_GROUPS for all others comes first."""
-        return [(ALL_GROUPS, self.plain), *((self.names[key], rules) for key, rules in self.groups.items())]
+        return [(ALL_GROUPS, self.plain), *self.groups.items()]
 
-    def told(self) -> dict[str, protocol.Consent]:
-        """As the server is told."""
-        plain = {name: msgspec.to_builtins(rules) for name, rules in self.rows()}
-        return {name: msgspec.convert(rules, protocol.Consent) for name, rules in plain.items()}
+
+def check_name(text: str) -> str:
+    """What is meant to name a group. Raises BadConsent if nothing can have that name."""
+    if text == ALL_GROUPS:
+        raise BadConsent(f"rules for every group stand at the top of {FILE}, not in groups.{ALL_GROUPS!r}")
+    if not tidy(text) or "\0" in text:
+        raise BadConsent(f"{FILE} or --group: {text!r} is not the name of a group")
+    return text
 
 
 def _rules(table: dict[str, Any], where: str) -> Rules:

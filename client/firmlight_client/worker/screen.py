@@ -84,6 +84,7 @@ class Picture:
     state: str = "starting"
     notice: str = ""  # why nothing comes, as long as that holds
     resting: str = ""
+    rules: str = ""  # what is wrong with them
     url: str = ""
     name: str = ""
     groups: str = ""
@@ -102,6 +103,8 @@ class Picture:
             self.notice = words
         elif event == "resting":
             self.resting = words if facts["resting"] or facts["why"] else ""
+        elif event == "rules":
+            self.rules = words if facts["problems"] else ""
         elif words and event not in STATES and event != "done":
             self.recent = [*self.recent, f"{datetime.now():%H:%M:%S} {words}"][-RECENT:]
 
@@ -116,7 +119,8 @@ class Picture:
 
     def facts(self) -> object:
         """All that is drawn, to compare."""
-        return self.state, self.notice, self.resting, self.groups, str(self.today), [*self.recent], self.slots()
+        told = self.state, self.notice, self.rules, self.resting, self.groups
+        return *told, str(self.today), [*self.recent], self.slots()
 
     def slots(self) -> list[tuple[str, str, str, str]]:
         """(number, what it works on, how many subtasks, since when) of each slot; many are counted together."""
@@ -181,7 +185,7 @@ class Live(AbstractContextManager["Live"]):
         picture = self.picture
         head = Text(f"{picture.name or 'firmlight work'}  ", style="bold").append(picture.url, style="not bold dim")
         lines: list[Any] = [head, Text(picture.state)]
-        lines += [Text(words, style="bold") for words in (picture.notice, picture.resting) if words]
+        lines += [Text(words, style="bold") for words in (picture.notice, picture.rules, picture.resting) if words]
         lines += ["", self._slots(), "", self._facts()]
         if hint and not picture.state.startswith(("finishing", "stopped")):
             lines += ["", Text(HINT, style="dim")]

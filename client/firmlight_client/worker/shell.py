@@ -23,11 +23,24 @@ from websockets.typing import Subprotocol
 from firmlight_client import __version__, protocol
 from firmlight_client.addresses import proxy_for, websocket_url
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.worker import group_file
 from firmlight_client.worker.access import another_token
-from firmlight_client.worker.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop, Tell
+from firmlight_client.worker.actions import (
+    Action,
+    Forget,
+    Keep,
+    QuitSlot,
+    Reconnect,
+    Remember,
+    RunSlot,
+    Send,
+    Stop,
+    Tell,
+)
 from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.consent import Consent
+from firmlight_client.worker.consent import BadConsent, Consent
 from firmlight_client.worker.fence import keep_secrets, may_hide
+from firmlight_client.worker.group_file import Memory
 from firmlight_client.worker.ledger import Ledger
 from firmlight_client.worker.line import Line
 from firmlight_client.worker.neighbour import Neighbour
@@ -63,6 +76,7 @@ class Settings:
     name: str = ""
     consent: Consent = field(default_factory=Consent)
     home: Path | None = None  # where tokens and spool lie; no task may look there
+    memory: Memory = field(default_factory=Memory)  # which groups the names in `groups` and `consent` mean
 
 
 class Worker:
@@ -78,6 +92,7 @@ class Worker:
                 client_version=__version__,
                 platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"[:128],
                 consent=settings.consent,
+                memory=settings.memory,
             )
         )
         self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
@@ -134,12 +149,23 @@ class Worker:
                     self.slots[slot].quit(job)
                 case Keep() | Forget():
                     self.spool.carry_out(action)
+                case Remember(groups, bound):
+                    self._remember(groups, bound)
                 case Reconnect(seconds):
                     self.delay = seconds
                 case Stop():
                     self._stop(action)
                 case Tell(event, facts):
                     self.observe(event, facts)
+
+    def _remember(self, groups: dict[str, str] | None, bound: dict[str, str]) -> None:
+        """Without a disk it holds as long as this process."""
+        if self.settings.home is None:
+            return
+        try:
+            group_file.remember(self.settings.home, self.settings.url, groups, bound)
+        except (OSError, BadConsent) as error:
+            self.observe("not_remembered", {"why": str(error)})
 
     def _stop(self, stop: Stop) -> None:
         if self.stopping and not self.stopping.done():

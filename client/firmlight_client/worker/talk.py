@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from firmlight_client import protocol
 from firmlight_client.backoff import wait_seconds_after
 from firmlight_client.worker import wire
-from firmlight_client.worker.actions import SUSPENDED, QuitSlot, Reconnect, Send, Stop
+from firmlight_client.worker.actions import SUSPENDED, QuitSlot, Reconnect, Remember, Send, Stop
 from firmlight_client.worker.consent import Consent, Rules
+from firmlight_client.worker.group_file import Memory
 from firmlight_client.worker.held import Held
 from firmlight_client.worker.ledger import QUITTING, Ledger, about
+from firmlight_client.worker.rulebook import Rulebook
 from firmlight_client.worker.spool import Kept
 
 WAITS_TOLD = 5
@@ -21,7 +23,7 @@ EXITS = {protocol.CLOSE_BAD_TOKEN: 3, protocol.CLOSE_BAD_VERSION: 4}  # what sta
 
 @dataclass(frozen=True)
 class Config:
-    """Who this worker is. `groups` are ids or names; none: every group of its owner."""
+    """Who this worker is. `groups` are ids or names; none: every group of its owner. `memory`: of earlier runs."""
 
     name: str
     slots: int
@@ -29,6 +31,7 @@ class Config:
     client_version: str
     platform: str
     consent: Consent = field(default_factory=Consent)
+    memory: Memory = field(default_factory=Memory)
 
 
 class Talk(Ledger):
@@ -37,6 +40,8 @@ class Talk(Ledger):
     def __init__(self, config: Config, chance: random.Random | None = None) -> None:
         super().__init__(config.slots)
         self.config, self.chance = config, chance or random.Random()  # noqa: S311  only spreads reconnects
+        self.rulebook = Rulebook(config.consent, config.groups, config.memory)
+        self.problems: list[str] = []  # with names of groups, as they were told last
         self.kinds: dict[str, str] = {}
         self.public: list[str] = []  # kinds that need the network
         self.stopped = False
@@ -45,10 +50,11 @@ class Talk(Ledger):
         self.partial_bytes_max = protocol.FRAME_MAX_BYTES // 2  # until the server says
         self.last_error = ""
         self.suspended = ""  # what the server said on this connection
+        self.resting: dict[str, str] = {}  # {row of the rules: why nothing is taken there}
         self.resting_told: dict[str, str] = {}  # the same connection was told
 
     def _rules(self, lease: protocol.Lease) -> Rules:
-        return self.config.consent.of(lease.group, lease.group_name)
+        return self.rulebook.rules(lease.group)
 
     def _may_run(self, lease: protocol.Lease) -> bool:
         """Whether the owner lets it, here and now. The server knows, too; it may be late."""
@@ -58,7 +64,7 @@ class Talk(Ledger):
             lease.kind in self.kinds
             and rules.allows(lease.kind, public=lease.kind in self.public, seconds_max=lease.subtask_seconds_max)
             and (rules.slots is None or beside < rules.slots)
-            and self.config.consent.key(lease.group, lease.group_name) not in self.verdict.resting
+            and self.rulebook.row(lease.group) not in self.resting
         )
 
     def _leave(self, code: int, why: str) -> None:
@@ -102,9 +108,9 @@ class Talk(Ledger):
             kinds=self.kinds,
             client_version=self.config.client_version,
             platform=self.config.platform,
-            groups=self.config.groups,
+            groups=self.rulebook.told_wanted(),
             leases=self._leases(),
-            consent=self.config.consent.told(),
+            consent=self.rulebook.told(),
         )
         self.do(Send(hello))
 
@@ -119,11 +125,26 @@ class Talk(Ledger):
         self.tell("connected", name=frame.name, groups=frame.groups, server=frame.server_version)
         for kind, version in frame.refused_kinds.items():
             self.tell("kind_refused", kind=kind, here=self.kinds.get(kind, ""), server=version)
+        self._learn_groups(frame.owner_groups)
         for lease in self.held.keys() - set(frame.leases):
             self._drop(lease, "lost")
         for held in self.held.values():
             for unsettled in held.unsettled:
                 self.send(unsettled)
+
+    def _learn_groups(self, groups: dict[str, str] | None) -> None:
+        """Before anything is leased: which group each name means, and what is wrong if one means none."""
+        before, found = self.rulebook.groups, self.rulebook.learn(groups)
+        if found or before != groups:
+            self.do(Remember(groups, found))
+        self._note_resting()
+        if (problems := self.rulebook.problems()) != self.problems:
+            self.problems = problems
+            self.tell("rules", unfit=self.rulebook.unfit(), problems=problems)
+
+    def _note_resting(self) -> None:
+        self.resting = self.rulebook.resting(self.verdict.resting)
+        self.rests = all(row in self.resting for row in self.rulebook.rows())
 
     def _on_lease(self, frame: protocol.Lease) -> None:
         self.offered = max(0, self.offered - 1)

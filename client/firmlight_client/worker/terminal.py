@@ -62,6 +62,8 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "dropped": _dropped,
     "error": lambda f: f"the server says: {f['message']}",
     "resting": _resting,
+    "rules": lambda f: " ".join(f["problems"]) or "each rule fits a group again",
+    "not_remembered": lambda f: f"which groups the names mean cannot be kept on disk: {f['why']}",
     "restored": lambda f: f"{count(f['results'], 'result')} of an earlier run to deliver",
     "spool_failed": lambda f: f"results cannot be put on disk, and are kept in memory only: {f['why']}",
     "let_back": lambda f: "let back: work comes again",
