@@ -44,6 +44,8 @@ class Preview:
     seconds: Range | None
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
+    columns: list[dict[str, Any]]  # what each column of the file holds, see `Kind.load_file`
+    choices: dict[str, list[str]]  # params beside the file with which it is read otherwise
 
 
 def preview_task(
@@ -55,7 +57,8 @@ def preview_task(
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     chosen = find_kind(kind)
     skipped: list[str] = []
-    value = read_params(chosen, params, file, skipped)
+    understood: dict[str, Any] = {}
+    value = read_params(chosen, params, file, skipped, understood)
     size = len(encode_input(value))
     counted = _count(chosen, value)
     workers, resting = _takers(membership.group, chosen)
@@ -69,8 +72,10 @@ def preview_task(
         workers=workers,
         resting=resting,
         seconds=seconds,
-        summary=chosen.summary(value),
+        summary=[*chosen.summary(value), *map(tuple, understood.get("summary", []))],
         skipped=skipped,
+        columns=understood.get("columns", []),
+        choices=understood.get("choices", {}),
     )
 
 

@@ -24,6 +24,23 @@ from tasks import events, queue, states
 from tasks.models import Task
 
 
+class BadInput(Invalid):
+    """The kind does not take this input. A file that can be read in several ways has the code "ambiguous_file".
+
+    `choices` maps params that would settle it to their values; `columns` describes the columns of a file of numbers.
+    """
+
+    def __init__(self, error: kinds.ParamsError) -> None:
+        field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
+        self.code, self.choices, self.columns = error.code, error.choices, error.columns
+        message = "This file can be read in more than one way." if self.code == "ambiguous_file" else None
+        super().__init__(message, {field: [error.message]})
+
+    def as_dict(self) -> dict[str, Any]:
+        more = {"choices": self.choices, "columns": self.columns}
+        return {**super().as_dict(), **{name: value for name, value in more.items() if value}}
+
+
 class KeyUsed(Conflict):
     """A key names one submission, and this is another one."""
 
@@ -139,21 +156,24 @@ def find_kind(name: str) -> kinds.Kind:
 
 
 def read_params(
-    kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile | None, skipped: list[str] | None = None
+    kind: kinds.Kind,
+    params: Mapping[str, Any],
+    file: UploadedFile | None,
+    skipped: list[str] | None = None,
+    understood: dict[str, Any] | None = None,
 ) -> msgspec.Struct:
-    """The kind's own Params; what is left out of a file is added to `skipped`.
+    """The kind's own Params; `skipped` and `understood` tell of a file, as `Kind.load_file` says.
 
-    Raises Invalid with `params.<name>`, `params` or `file` as the field.
+    Raises BadInput with `params.<name>`, `params` or `file` as the field.
     """
     try:
         if file is None:
             return kind.load(params)
         if (file.size or 0) > settings.UPLOAD_BYTES_MAX:
             raise kinds.ParamsError(f"At most {settings.UPLOAD_BYTES_MAX:,} bytes.", "file")
-        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params, skipped)
+        return kind.load_file(cast(BinaryIO, file.file), file.name or "", params, skipped, understood)
     except kinds.ParamsError as error:
-        field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
-        raise Invalid(fields={field: [error.message]}) from None
+        raise BadInput(error) from None
 
 
 def encode_input(params: msgspec.Struct) -> bytes:
