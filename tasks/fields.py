@@ -17,6 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 from firmlight.parsers import read_json
+from firmlight_client.kinds.number_words import comma_is_unclear
 
 JsonSchema = Mapping[str, Any]
 SHORT_TEXT_CHARS = 100
@@ -80,7 +81,13 @@ class Numbers(ManyLines):
         self.widget.attrs["data-numbers"] = "whole" if self.whole else ""
 
     def clean(self, value: Any) -> Any:
-        words = [word for word in re.split(r"[\s,;]+", super().clean(value)) if word]
+        text = super().clean(value)
+        if unclear := comma_is_unclear(text):
+            raise ValidationError(
+                f"“{unclear[:SHOWN_CHARS]}” may be one number, or several with commas between them: write a decimal "
+                "point and no thousands separators, or a blank after each comma that stands between numbers."
+            )
+        words = [word for word in re.split(r"[\s,;]+", text) if word]
         numbers = [self._number(word) for word in words]
         _check_length(numbers, self.least, self.most, "number")
         for place, number in enumerate(numbers if self.bounded else [], 1):
@@ -127,6 +134,24 @@ class Json(ManyLines):
 
 
 # A field from a schema
+
+LABEL_CHARS_MAX = 1000
+
+
+def choice_or_text(name: str, schema: JsonSchema) -> forms.Field:
+    """An optional field of one line: a choice where the schema lists its values, else text."""
+    way = _ways(schema)[0]
+    field = field_of(name, schema, required=False) if "enum" in way else None
+    field = field or forms.CharField(
+        label=schema.get("title", name),
+        help_text=schema.get("description", ""),
+        required=False,
+        max_length=LABEL_CHARS_MAX,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    field.widget.attrs.setdefault("class", "input")
+    return field
+
 
 Facts = dict[str, Any]
 Maker = Callable[[JsonSchema, Facts], forms.Field]

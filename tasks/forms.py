@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import blake2b
 from typing import Any
@@ -16,9 +17,11 @@ from firmlight.errors import FirmlightError
 from firmlight.web import PageForm
 from firmlight_client import kinds
 from tasks import states
-from tasks.fields import field_of
+from tasks.fields import choice_or_text, field_of
+from tasks.services.submit import BadInput
 
 PARAM = "param-"
+FILE_PARAM = "file-param-"
 PIECE_BYTES = 2**20
 
 
@@ -52,6 +55,8 @@ class TaskForm(PageForm):
     def __init__(self, kind: kinds.Kind, *args: Any, leads: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
+        self.choices: dict[str, list[str]] = {}  # how else a file can be read, by the name of the param that says so
+        self.columns: list[dict[str, Any]] = []  # of a file that asks which one is meant
         self.fields["title"].widget.attrs["placeholder"] = kind.title
         limit = f"At most {kind.subtask_seconds_max:g}, which is this kind's own limit."
         self.fields["subtask_seconds_max"].help_text = limit
@@ -75,10 +80,34 @@ class TaskForm(PageForm):
             most = settings.UPLOAD_BYTES_MAX
             accept = {"accept": ",".join(self.kind.file_suffixes), "data-bytes-max": most}
             self.fields["file"] = forms.FileField(required=False, widget=forms.FileInput(attrs=accept))
+            self._add_file_params()
+
+    def _add_file_params(self) -> None:
+        """What may be said beside a file: left empty as long as the file leaves nothing open."""
+        for name, rule in kinds.file_params_schema(self.kind).get("properties", {}).items():
+            self.fields[FILE_PARAM + name] = choice_or_text(name, rule)
 
     @property
     def param_fields(self) -> list[Any]:
         return [self[name] for name in self.fields if name.startswith(PARAM)]
+
+    @property
+    def file_param_fields(self) -> list[Any]:
+        return [self[name] for name in self.fields if name.startswith(FILE_PARAM)]
+
+    @property
+    def asks_of_file(self) -> bool:
+        """Whether anything about reading the file is asked, chosen or wrong."""
+        return bool(self.choices) or any(field.errors or field.value() for field in self.file_param_fields)
+
+    def offer(self, choices: Mapping[str, list[str]]) -> None:
+        """Have people choose from these values of params beside the file, instead of typing one."""
+        self.choices = {name: values for name, values in choices.items() if FILE_PARAM + name in self.fields}
+        for name, values in self.choices.items():
+            own = self[FILE_PARAM + name].value()
+            known = [*values, *([own] if own and own not in values else [])]
+            offered = [("", "–"), *((value, value) for value in known)]
+            self.fields[FILE_PARAM + name].widget = forms.Select(choices=offered, attrs={"class": "input"})
 
     @property
     def has_refill(self) -> bool:
@@ -93,7 +122,11 @@ class TaskForm(PageForm):
     @property
     def params(self) -> dict[str, Any]:
         """The kind's input as far as it was given; what was left empty is the kind's own default."""
-        given = {name.removeprefix(PARAM): value for name, value in self.cleaned_data.items() if name.startswith(PARAM)}
+        prefix = FILE_PARAM if self.cleaned_data.get("file") else PARAM
+        found = self.cleaned_data.items()
+        given = {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+        if prefix == FILE_PARAM:  # what was typed besides is the kind's to refuse
+            given |= {name.removeprefix(PARAM): value for name, value in found if name.startswith(PARAM)}
         return {name: value for name, value in given.items() if value not in (None, "", [])}
 
     @property
@@ -124,11 +157,14 @@ class TaskForm(PageForm):
         """A service says `params.limit`; here the field is called otherwise."""
         if error.fields:
             error.fields = {self._own(name): [*map(capfirst, said)] for name, said in error.fields.items()}
+        if isinstance(error, BadInput):
+            self.offer(error.choices)
+            self.columns = error.columns
         super().take(error)
 
     def _own(self, name: str) -> str:
         where, _, rest = name.partition(".")
         if where == "deadline":
             return "hours"
-        own = PARAM + rest.partition(".")[0]
-        return own if where == "params" and own in self.fields else where
+        own = [prefix + rest.partition(".")[0] for prefix in (FILE_PARAM, PARAM)]
+        return next((name for name in own if where == "params" and name in self.fields), where)

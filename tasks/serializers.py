@@ -249,6 +249,27 @@ class RangeSerializer(serializers.Serializer):
     high = serializers.FloatField()
 
 
+class BinsSerializer(serializers.Serializer):
+    first = serializers.FloatField(help_text="Lower edge of the first bin")
+    width = serializers.FloatField()
+    counts = serializers.ListField(child=serializers.IntegerField())
+
+
+class ColumnSerializer(serializers.Serializer):
+    """A column of a file of numbers."""
+
+    column = serializers.CharField(help_text="What `params.column` says to choose it: its name, or its number")
+    number = serializers.IntegerField(help_text="1 for the first")
+    read = serializers.BooleanField(help_text="Whether its numbers are among those of the task")
+    count = serializers.IntegerField(help_text="How many numbers it has")
+    min = serializers.FloatField(allow_null=True)
+    max = serializers.FloatField(allow_null=True)
+    histogram = BinsSerializer(allow_null=True)
+    texts = serializers.IntegerField(help_text="Cells that are no numbers")
+    missing = serializers.IntegerField(help_text="Cells that say that there is no number")
+    empty = serializers.IntegerField()
+
+
 class PreviewSerializer(serializers.Serializer):
     """What a task would come to."""
 
@@ -264,6 +285,11 @@ class PreviewSerializer(serializers.Serializer):
     skipped = serializers.ListField(
         child=serializers.CharField(), help_text="What was left out of the file, and why; the first of it"
     )
+    columns = ColumnSerializer(many=True, help_text="Of a file with columns")
+    choices = serializers.DictField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Params beside the file with which it is read otherwise, and their values",
+    )
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "string"}})
     def get_summary(self, preview: Any) -> dict[str, str]:
@@ -275,7 +301,7 @@ class PreviewSerializer(serializers.Serializer):
 
 
 class KindSerializer(serializers.Serializer):
-    """A kind of task; `params` is the JSON Schema of its input."""
+    """A kind of task; `params` is the JSON Schema of its input, `file_params` of what may be given beside a file."""
 
     name = serializers.CharField()
     title = serializers.CharField()
@@ -284,11 +310,13 @@ class KindSerializer(serializers.Serializer):
     file_suffixes = serializers.ListField(child=serializers.CharField())
     subtask_seconds_max = serializers.FloatField()
     params = serializers.JSONField()
+    file_params = serializers.JSONField()
 
     def to_representation(self, kind: kinds.Kind) -> dict[str, Any]:
         plain = ("name", "title", "version", "network", "subtask_seconds_max")
         row = {name: getattr(kind, name) for name in plain}
-        return {**row, "file_suffixes": list(kind.file_suffixes), "params": kinds.params_schema(kind)}
+        schemas = {"params": kinds.params_schema(kind), "file_params": kinds.file_params_schema(kind)}
+        return {**row, "file_suffixes": list(kind.file_suffixes), **schemas}
 
 
 class WorkerSerializer(serializers.ModelSerializer):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from firmlight_client.protocol import Consent
-from tasks import agreement, drawing, estimates
+from tasks import agreement, charts, drawing, estimates
 from tasks.estimates import Range
 from tasks.panels.parts import LABELS, TONES
 
@@ -66,3 +67,29 @@ def hours(seconds: float) -> str:
 def limits(consent: Consent) -> list[str]:
     """What a worker's owner does not agree to, in words."""
     return agreement.words(consent)
+
+
+SMALL_BARS_PX = 24
+
+
+@register.filter
+def small_bars(counts: list[int]) -> list[charts.Column]:
+    """The columns of a small histogram, SMALL_BARS_PX high."""
+    return charts.columns(counts, [""] * len(counts), top_px=0, base_px=SMALL_BARS_PX)
+
+
+@register.filter
+def column_words(column: dict[str, Any]) -> str:
+    """What a column of a file holds, as ParamsError and previews describe it."""
+    words = [f"column {column['number']}", _counted(column["count"], "number")]
+    if column["count"]:
+        words[-1] += f" from {column['min']:.6g} to {column['max']:.6g}"
+    if column["texts"]:
+        words.append(_counted(column["texts"], "text"))
+    if column["missing"] + column["empty"]:
+        words.append(f"{_counted(column['missing'] + column['empty'], 'cell')} without a number")
+    return ", ".join(words)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

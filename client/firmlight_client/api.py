@@ -101,8 +101,10 @@ class Client:
         A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded. `file` is
         a path or an open binary file. `deadline` is a datetime, an ISO time, or how many seconds from now;
         `subtask_seconds_max` is what one subtask may take on a worker before it counts as failed.
+        Beside a file, params say how it is read: column="temp", decimal="comma", sheet="S2", heading="no".
         A connection that breaks meanwhile never makes two tasks of one.
-        Raises ApiError; its `fields` say what is wrong with which param.
+        Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in several ways has
+        the code "ambiguous_file", and `choices` are the params that would settle it.
         """
         options = Options(
             title=title,

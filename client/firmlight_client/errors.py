@@ -16,10 +16,24 @@ class ConnectionFailed(FirmlightClientError):
 
 
 class ApiError(FirmlightClientError):
-    """The server refused. `code` is stable; `fields` maps a field to what is wrong with it."""
+    """The server refused. `code` is stable; `fields` maps a field to what is wrong with it.
 
-    def __init__(self, code: str, message: str, fields: Fields | None = None, status: int = 0) -> None:
+    `choices` maps params that would settle it to their values, {"decimal": ["point", "comma"]}: of a file that can be
+    read in several ways (code "ambiguous_file"), or a column or sheet that is not there. `columns` describes what the
+    columns of such a file hold, where it has any.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        fields: Fields | None = None,
+        status: int = 0,
+        choices: dict[str, list[str]] | None = None,
+        columns: list[dict[str, Any]] | None = None,
+    ) -> None:
         self.code, self.message, self.fields, self.status = code, message, fields or {}, status
+        self.choices, self.columns = choices or {}, columns or []
         super().__init__(" ".join([message, *(f"{name}: {' '.join(said)}" for name, said in self.fields.items())]))
 
 
@@ -67,4 +81,5 @@ def api_error(status: int, body: dict[str, Any]) -> ApiError:
     """The exception for an error body `{"code", "message", "fields"?}`."""
     code = str(body.get("code", "error"))
     known = BY_CODE.get(code) or BY_STATUS.get(status, ApiError)
-    return known(code, str(body.get("message", f"The server answered {status}.")), body.get("fields"), status)
+    message = str(body.get("message", f"The server answered {status}."))
+    return known(code, message, body.get("fields"), status, body.get("choices"), body.get("columns"))

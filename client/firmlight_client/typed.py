@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
@@ -11,6 +13,7 @@ import typer
 from firmlight_client.sending import instant
 
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+WORDS_LISTED_MAX = 30
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -39,6 +42,14 @@ def _value(text: str) -> Any:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def to_add(choices: Mapping[str, Iterable[str]]) -> str:
+    """The words that settle how a file is read, as a shell takes them: "column=temp, column='wind speed'"."""
+    words = [f"{name}={value}" for name, values in choices.items() for value in values]
+    listed = ", ".join(map(shlex.quote, words[:WORDS_LISTED_MAX]))
+    more = len(words) - WORDS_LISTED_MAX
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def parse_deadline(text: str) -> str:

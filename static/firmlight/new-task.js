@@ -49,8 +49,20 @@ function wrongDigit(text) {
 
 function wrongNumber(text, whole) {
   const form = whole ? /^[+-]?\d+$/ : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+  const unclear = unclearComma(text);
+  if (unclear) return `“${unclear.slice(0, 80)}” may be one number, or several with commas between them: write a decimal point and no thousands separators, or a blank after each comma that stands between numbers.`;
   const word = text.split(/[\s,;]+/).find((one) => one && !form.test(one));
   return word ? `“${word.slice(0, 80)}” is not a ${whole ? "whole " : ""}number.` : "";
+}
+
+// The first word that may be one number with a decimal comma or thousands separators, unless another word shows that
+// commas stand between numbers. The server says the same (firmlight_client/kinds/number_words.py).
+function unclearComma(text) {
+  const one = /^[+-]?((\d{1,3}(\.\d{3})+|\d*),\d+|\d{1,3}(,\d{3})+(\.\d*)?)(e[+-]?\d+)?$/i;
+  const words = text.split(/[\s;]+/).filter((word) => word.includes(","));
+  const isList = (word) => /[^,],+[^,]/.test(word) && !one.test(word.replace(/^,+|,+$/g, ""));
+  const unclear = words.find((word) => one.test(word.replace(/,$/, "")));
+  return unclear && !words.some(isList) ? unclear : "";
 }
 
 function wrongJson(text) {
@@ -106,7 +118,10 @@ function mark(field, id, sentence) {
 
 form.addEventListener("change", ({ target }) => {
   tell(target);
-  if (target === file) showFile();
+  if (target === file) {
+    for (const field of form.querySelectorAll("[name^='file-param-']")) field.value = ""; // they were of another file
+    showFile();
+  }
 });
 form.addEventListener("input", ({ target }) => {
   if (target.getAttribute("aria-invalid")) tell(target);
@@ -122,7 +137,7 @@ form.addEventListener("submit", (event) => {
 // The preview: nothing is asked of the server as long as it is known to be wrong, or nothing is there, or it was asked
 // already. `change` and `input` of all fields come here; only what the kind computes with makes a difference.
 
-const counts = (name) => name === "file" || name.startsWith("param-");
+const counts = (name) => name === "file" || name.startsWith("param-") || name.startsWith("file-param-");
 const known = (value) => (value instanceof File ? [value.name, value.size, value.lastModified] : value);
 const input = () => JSON.stringify([...new FormData(form)].filter(([name]) => counts(name)).map(([name, value]) => [name, known(value)]));
 const isEmpty = () => !(file?.files.length || [...form.querySelectorAll("[name^='param-']:not([type=checkbox])")].some((field) => field.value.trim()));

@@ -44,7 +44,10 @@ class PreviewArguments(LoadArguments, kw_only=True):
 
 
 class Counted(msgspec.Struct):
-    """What a split comes to. `exact` is False if it was not counted to its end."""
+    """What a split comes to. `exact` is False if it was not counted to its end.
+
+    `columns` and `choices` tell of a file, as `Kind.load_file` says.
+    """
 
     input_bytes: int = 0
     subtasks: int = 0
@@ -53,6 +56,8 @@ class Counted(msgspec.Struct):
     exact: bool = True
     summary: list[tuple[str, str]] = []
     skipped: list[str] = []
+    columns: list[dict[str, Any]] = []
+    choices: dict[str, list[str]] = {}
 
 
 class ConcludeArguments(msgspec.Struct):
@@ -70,7 +75,7 @@ def load(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer
     """The params as MessagePack, and what was left out of a file."""
     given = msgspec.convert(arguments, LoadArguments)
     skipped = list[str]()
-    packed = _packed(_loaded(kind, given, pieces[0], skipped), given.bytes_max)
+    packed = _packed(_loaded(kind, given, pieces[0], skipped, {}), given.bytes_max)
     return skipped, [packed]
 
 
@@ -78,9 +83,13 @@ def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Ans
     """A Counted: the split of this input, for at most `seconds`."""
     given = msgspec.convert(arguments, PreviewArguments)
     found = Counted()
-    params = _loaded(kind, given, pieces[0], found.skipped)
+    understood = dict[str, Any]()
+    params = _loaded(kind, given, pieces[0], found.skipped, understood)
     found.input_bytes = len(_packed(params, given.bytes_max))
-    found.summary = [(str(what), str(value)) for what, value in kind.summary(params)]
+    summary = [*kind.summary(params), *understood.get("summary", [])]
+    found.summary = [(str(what), str(value)) for what, value in summary]
+    found.columns = understood.get("columns", [])
+    found.choices = understood.get("choices", {})
     end = time.monotonic() + given.seconds
     Stage.name = "split"
     for batch in batches(_payloads(kind, params), given.limits):
@@ -158,14 +167,20 @@ OPERATIONS: dict[str, Callable[[kinds.Kind, Any, Pieces, Send], Answer]] = {
 }
 
 
-def _loaded(kind: kinds.Kind, given: LoadArguments, data: bytes, skipped: list[str]) -> Any:
-    """The kind's own Params. Raises ParamsError."""
+def _loaded(
+    kind: kinds.Kind,
+    given: LoadArguments,
+    data: bytes,
+    skipped: list[str],
+    understood: dict[str, Any],
+) -> Any:
+    """The kind's own Params; `Kind.load_file` fills the last two. Raises ParamsError."""
     Stage.name = "load"
     params = json.loads(data) if given.as_json else msgspec.msgpack.decode(data)
     if not given.path:
         return kind.load(params)
     with Path(given.path).open("rb") as file:
-        return kind.load_file(file, given.name, params, skipped)
+        return kind.load_file(file, given.name, params, skipped, understood)
 
 
 def _packed(params: Any, bytes_max: int) -> bytes:

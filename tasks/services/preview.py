@@ -42,6 +42,8 @@ class Preview:
     seconds: Range | None
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
+    columns: list[dict[str, Any]]  # what each column of the file holds, see `Kind.load_file`
+    choices: dict[str, list[str]]  # params beside the file with which it is read otherwise
 
 
 def preview_task(
@@ -67,6 +69,8 @@ def preview_task(
         seconds=seconds,
         summary=counted.summary,
         skipped=counted.skipped,
+        columns=counted.columns,
+        choices=counted.choices,
     )
 
 

@@ -26,6 +26,23 @@ from tasks.kind_processes.outcomes import KindChanged, KindRaised, KindStopped, 
 from tasks.models import Task
 
 
+class BadInput(Invalid):
+    """The kind does not take this input. A file that can be read in several ways has the code "ambiguous_file".
+
+    `choices` maps params that would settle it to their values; `columns` describes the columns of a file of numbers.
+    """
+
+    def __init__(self, error: kinds.ParamsError) -> None:
+        field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
+        self.code, self.choices, self.columns = error.code, error.choices, error.columns
+        message = "This file can be read in more than one way." if self.code == "ambiguous_file" else None
+        super().__init__(message, {field: [error.message]})
+
+    def as_dict(self) -> dict[str, Any]:
+        more = {"choices": self.choices, "columns": self.columns}
+        return {**super().as_dict(), **{name: value for name, value in more.items() if value}}
+
+
 class KeyUsed(Conflict):
     """A key names one submission, and this is another one."""
 
@@ -168,7 +185,7 @@ def read_params(
 def refusals(kind: kinds.Kind, file: UploadedFile | None) -> Iterator[None]:
     """What the kind's code says of an input, as errors for whoever gave it.
 
-    Raises Invalid and InputTooHard, with `params.<name>`, `params` or `file` as the field, and Busy.
+    Raises BadInput, Invalid and InputTooHard, with `params.<name>`, `params` or `file` as the field, and Busy.
     """
     whole = "params" if file is None else "file"
     if file is not None and (file.size or 0) > settings.UPLOAD_BYTES_MAX:
@@ -176,8 +193,7 @@ def refusals(kind: kinds.Kind, file: UploadedFile | None) -> Iterator[None]:
     try:
         yield
     except kinds.ParamsError as error:
-        field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
-        raise Invalid(fields={field: [error.message]}) from None
+        raise BadInput(error) from None
     except KindStopped as error:
         advice = "Give less at a time, or the same in a simpler form."
         raise InputTooHard(fields={whole: [f"Reading it was given up: {error}. {advice}"]}) from None

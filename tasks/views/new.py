@@ -45,9 +45,11 @@ def preview(request: PageRequest, pk: UUID) -> HttpResponse:
     form = _form(request, membership)
     deed = _counted(request, preview_task)
     found = form.outcome if form.is_valid() and form.tries(lambda: _look(deed, request, form, membership)) else None
+    if found:
+        form.offer(found.choices)
     if request.htmx:
         facts = {"preview": found, "hours": settings.RESULT_TTL_HOURS}
-        return show(request, "tasks/new/_before.html", form, **facts)
+        return show(request, "tasks/new/_preview.html", form, **facts)
     return _page(request, membership, form, preview=found)
 
 

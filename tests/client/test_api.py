@@ -211,3 +211,14 @@ def test_numpy_scalars_are_numbers(web: WebPeer, client: Client) -> None:
     client.submit("K", group="G", n=np.int64(7), xs=np.array([1, 2]))
     assert web.asked[-1][2]["params"] == {"n": 7, "xs": [1, 2]}
     assert json.dumps(web.asked[-1][2])
+
+
+def test_a_question_about_a_file_carries_its_choices(web: WebPeer, client: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("1,5\n")
+    body = {"code": "ambiguous_file", "message": "In two ways.", "choices": {"decimal": ["point", "comma"]}}
+    web.troubles = [(400, body)]
+    with pytest.raises(errors.ApiError) as asked:
+        client.submit("MEAN", group="G", file=tmp_path / "a.csv")
+    assert (asked.value.code, asked.value.choices) == ("ambiguous_file", {"decimal": ["point", "comma"]})
+    client.submit("MEAN", group="G", file=tmp_path / "a.csv", decimal="comma")
+    assert b'{"decimal": "comma"}' in web.asked[-1][2]

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,6 +129,25 @@ def test_a_file_comes_from_stdin(web: WebPeer) -> None:
     assert b"\r\n\r\n1\n2\n\r\n" in posted(web)
     done = firmlight("submit", "MEAN", "--group", "G", "--file", "nowhere.csv")
     assert (done.returncode, "nowhere.csv is no file" in done.stderr) == (2, True)
+
+
+def test_a_file_that_is_asked_about_ends_with_the_words_to_add(web: WebPeer, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("station,temp,wind speed\nA,1,2\nB,3,4\n")
+    choices = {"column": ["temp", "wind speed"]}
+    fields = {"params.column": ["it has 2 columns of numbers"]}
+    body = {"code": "ambiguous_file", "message": "In two ways.", "fields": fields, "choices": choices}
+    web.troubles = [(400, body)]
+    command = ("submit", "MEAN", "--group", "G", "--file", str(tmp_path / "a.csv"))
+    done = firmlight(*command)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "it has 2 columns of numbers" in done.stderr
+    assert done.stderr.endswith("Add one of: column=temp, 'column=wind speed'\n")
+    assert firmlight(*command, "column=temp").returncode == 0
+    assert b'{"column": "temp"}' in [body for method, _, body in web.asked if method == "POST"][-1]
+    here = firmlight("kinds", "run", "MEAN", "--file", str(tmp_path / "a.csv"))
+    assert (here.returncode, "Add one of: column=temp, 'column=wind speed'" in here.stderr) == (1, True)
+    here = firmlight("kinds", "run", "MEAN", "--file", str(tmp_path / "a.csv"), "column=wind speed", "--json")
+    assert json.loads(here.stdout)["mean"] == 3
 
 
 def test_a_bar_is_drawn_only_for_those_who_look(web: WebPeer) -> None:

@@ -22,7 +22,7 @@ class WebPeer:
 
     `device_answers`: what a program that waits to be let in hears, one after the other.
     `troubles`: what happens to the next requests but log-ins: "lost" does what is asked and breaks the connection
-    before it answers, a number is the status of the answer, and nothing is done.
+    before it answers, a number is the status of the answer, and nothing is done. (status, body) is an answer, too.
     `keys`: the task that each Idempotency-Key has made.
     `compute`: makes the result of each new task at once; a ValueError fails it.
     `outcomes`: what becomes of the names that are invited.
@@ -36,7 +36,7 @@ class WebPeer:
         self.results: dict[str, Answer] = {}
         self.workers: dict[str, dict[str, Any]] = {}
         self.device_answers: list[Answer] = []
-        self.troubles: list[str | int] = []
+        self.troubles: list[str | int | Answer] = []
         self.keys: dict[str, str] = {}
         self.compute: Callable[[str, Any], Any] | None = None
         self.outcomes: dict[str, str] = {}
@@ -112,6 +112,8 @@ class WebPeer:
         self.key = headers.get("idempotency-key", "")
         if isinstance(trouble, int):
             status, answer = trouble, {"code": "passing", "message": "Come again."}
+        elif isinstance(trouble, tuple):
+            status, answer = trouble
         else:
             status, answer = self._answer(scope["method"], path, body, knows=knows)
         json_type = [(b"content-type", b"application/json"), (b"retry-after", b"0")]

@@ -9,7 +9,7 @@ import zipfile
 import openpyxl
 import pytest
 
-from firmlight_client.kinds import _workbook
+from firmlight_client.kinds import _sheet, _workbook
 from tests.kinds.test_number_files import edited, read, refusal, xlsx
 
 NS = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -35,10 +35,21 @@ def test_a_sheet_that_unpacks_to_more_than_it_may_is_refused_unread():
     assert refusal(content, "a.xlsx") == f"unpacked, {SHEET} has more than 128 MiB"
 
 
-@pytest.mark.parametrize("part", [STYLES, BOOK, "[Content_Types].xml", "xl/_rels/workbook.xml.rels"])
-def test_no_part_that_is_read_whole_may_be_large(part):
-    content = with_part(part, b"<x>" + b"<font/>" * 200_000 + b"</x>")
-    assert refusal(content, "a.xlsx") == f"unpacked, {part} has more than 1 MiB"
+@pytest.mark.parametrize("part", [STYLES, BOOK, "_rels/.rels", "xl/_rels/workbook.xml.rels"])
+def test_no_part_that_says_where_things_lie_may_be_large(part):
+    content = with_part(part, b"<x>" + b"<font/>" * (_workbook.PART_BYTES_MAX // 7 + 1) + b"</x>")
+    assert refusal(content, "a.xlsx") == f"unpacked, {part} has more than 16 MiB"
+
+
+@pytest.mark.parametrize("part", [SHEET, STYLES, BOOK])
+def test_an_endless_tag_is_refused_before_it_is_looked_at_again_and_again(part):
+    content = with_part(part, b'<x y="' + b">" * (_workbook.PART_BYTES_MAX - 20) + b'"/>')
+    assert refusal(content, "a.xlsx") == "a tag or a comment in it has more than 512 KiB"
+
+
+def test_a_sheet_has_no_more_cells_than_it_may(monkeypatch):
+    monkeypatch.setattr(_sheet, "CELLS_MAX", 10)
+    assert "at most 10 cells" in refusal(sheet(b"<row>" + b"<c/>" * 11 + b"</row>"), "a.xlsx")
 
 
 def test_a_directory_that_lies_about_sizes_gains_nothing():
@@ -65,8 +76,8 @@ def test_parts_that_are_not_needed_may_be_as_large_as_they_like():
     "rows", [b"<row/>" * 11, b'<row r="1"/>' * 11, b'<row r="1000000000000"><c><v>1</v></c></row>']
 )
 def test_a_sheet_has_no_more_rows_than_it_may(monkeypatch, rows):
-    assert _workbook.ROWS_MAX == 1_048_576, "as in Excel"
-    monkeypatch.setattr(_workbook, "ROWS_MAX", 10)
+    assert _sheet.ROWS_MAX == 1_048_576, "as in Excel"
+    monkeypatch.setattr(_sheet, "ROWS_MAX", 10)
     assert refusal(sheet(rows), "a.xlsx") == "at most 10 rows"
 
 
@@ -100,18 +111,17 @@ def test_dates_and_texts_are_no_numbers_and_are_shown_as_they_look():
     book.active["A3"].number_format = "yyyy-mm-dd"
     file = io.BytesIO()
     book.save(file)
-    assert refusal(file.getvalue(), "a.xlsx") == "row 2: 'first' is not a number"
+    assert refusal(file.getvalue(), "a.xlsx") == "A2: 'first' is not a number"
     book.active.delete_rows(2)
     file = io.BytesIO()
     book.save(file)
-    assert refusal(file.getvalue(), "a.xlsx") == "row 2: '2023-03-15 00:00:00' is not a number"
+    assert refusal(file.getvalue(), "a.xlsx") == "A2: 2023-03-15 is a date or a time, not a number"
 
 
-def test_the_first_sheet_counts_and_charts_are_no_sheets():
+def test_charts_are_no_sheets():
     book = openpyxl.Workbook()
     book.create_chartsheet(index=0)
     book["Sheet"].append([3])
-    book.create_sheet().append([4])
     file = io.BytesIO()
     book.save(file)
     assert read(file.getvalue(), "a.xlsx") == [3]

@@ -32,7 +32,7 @@ def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
 
     def post(kind: str, where: str = "", *, user: User | None = None, htmx: bool = False, **fields: Any) -> Any:
         own = {name: fields.pop(name) for name in (*PLAIN, "allow_partial", "file", "key") if name in fields}
-        params = {f"param-{name}": value for name, value in fields.items()}
+        params = {name if "-" in name else f"param-{name}": value for name, value in fields.items()}
         data = {"kind": kind, "key": str(uuid4()), **PLAIN, **params, **own}
         return browser(user or bob, htmx=htmx).post(f"/groups/{group.pk}/tasks/new/{where}", data)
 
@@ -207,9 +207,58 @@ def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(se
     seen = words(send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", content)))
     assert "Numbers 3" in seen
     assert "The first 1.5, 2.5, 3.5" in seen
+    assert "Separator line end Decimal mark point Heading temp" in seen
+    assert "temp column 1, 3 numbers from 1.5 to 3.5" in seen
     assert "Left out of the file: 3 things" in seen
     for sentence in ("line 1 is a heading", "line 4 says &#x27;n/a&#x27;", "1 cell is empty"):
         assert sentence in seen
+
+
+WEATHER = b"station,temp,humidity\nA,1.5,80\nB,2.5,70\n"
+
+
+def test_a_question_about_a_file_is_a_choice_beside_it(send: Callable[..., Any]) -> None:
+    answer = send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", WEATHER))
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert '<details class="small" id="file-params" open hx-swap-oob="true">' in page
+    assert '<option value="temp">temp</option>' in page
+    assert "It has 2 columns of numbers" in beside(answer, "file-param-column")
+    assert "humidity column 3, 2 numbers from 70 to 80" in words(answer)
+    assert page.count("small-bars") == 2
+
+
+def test_the_choice_is_sent_with_the_file(send: Callable[..., Any]) -> None:
+    chosen = {"file-param-column": "temp"}
+    seen = send_raw(send, "preview/", chosen)
+    assert "The first 1.5, 2.5" in words(seen)
+    assert '<option value="temp" selected>temp</option>' in seen.content.decode()
+    assert "station not read column 1, 0 numbers, 2 texts" in words(seen)
+    assert send_raw(send, "", chosen).status_code == 302
+    assert len(input_of(Task.objects.get())["numbers"]) == 16
+
+
+def send_raw(send: Callable[..., Any], where: str, beside_file: dict[str, str]) -> Any:
+    file = SimpleUploadedFile("a.csv", WEATHER)
+    return send("MEAN", where, htmx=bool(where), file=file, **beside_file)
+
+
+def test_without_script_the_question_comes_with_the_page(send: Callable[..., Any]) -> None:
+    answer = send("MEAN", file=SimpleUploadedFile("a.csv", b"1,5\n2,5\n"))
+    assert answer.status_code == 422
+    assert "may be one number" in beside(answer, "file-param-decimal")
+    assert "a.csv has to be chosen again" in words(answer)
+
+
+@pytest.mark.parametrize("text", ["1,5; 2,5", "1,5", "1,234", ",5"])
+def test_a_comma_in_typed_numbers_is_never_guessed(send: Callable[..., Any], text: str) -> None:
+    assert "may be one number" in beside(send("MEAN", numbers=text), "param-numbers")
+    assert not Task.objects.exists()
+
+
+def test_commas_that_stand_between_typed_numbers_for_certain_are_fine(send: Callable[..., Any]) -> None:
+    assert send("MEAN", numbers="1,2,3 4,5\n6, 7").status_code == 302
+    assert len(input_of(Task.objects.get())["numbers"]) == 56
 
 
 def test_the_preview_of_what_is_wrong_says_what(send: Callable[..., Any]) -> None:

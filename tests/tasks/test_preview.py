@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -99,3 +100,56 @@ def test_what_is_wrong_is_named_as_at_submit(ask: Ask, kind: str, params: dict[s
 def test_strangers_learn_nothing(api: Callable[..., APIClient], group: Group, carol: User) -> None:
     body = {"group": str(group.pk), "kind": "ECHO", "params": {"count": 1}}
     assert api(carol).post("/api/tasks/preview/", body).status_code == 400
+
+
+# A file that can be read in several ways
+
+
+@pytest.fixture
+def send(api: Callable[..., APIClient], group: Group, bob: User) -> Ask:
+    """send("preview/", b"1,5", 400, decimal="comma"): the answer to this file with these params beside it."""
+
+    def post(where: str, content: bytes, status: int, **params: Any) -> Any:
+        file = BytesIO(content)
+        file.name = "a.csv"
+        body = {"group": str(group.pk), "kind": "MEAN", "file": file, "params": json.dumps(params)}
+        found = api(bob).post(f"/api/tasks/{where}", body, format="multipart")
+        assert found.status_code == status, found.content
+        return found.json()
+
+    return post
+
+
+@pytest.mark.parametrize("where", ["", "preview/"])
+def test_a_file_that_can_be_read_in_two_ways_is_asked(send: Ask, where: str) -> None:
+    found = send(where, b"1,5\n2,5\n", 400)
+    assert found["code"] == "ambiguous_file"
+    assert found["choices"] == {"decimal": ["point", "comma"]}
+    assert "'1,5' may be one number" in found["fields"]["params.decimal"][0]
+    assert not Task.objects.exists()
+
+
+def test_the_answer_to_the_question_goes_beside_the_file(send: Ask) -> None:
+    found = send("preview/", b"1,5\n2,5\n", 200, decimal="comma")
+    assert found["summary"]["The first"] == "1.5, 2.5"
+    assert found["summary"]["Decimal mark"] == "comma"
+
+
+def test_columns_are_described_in_the_question_and_in_the_preview(send: Ask) -> None:
+    content = b"station,temp,humidity\nA,1.5,80\nB,2.5,70\n"
+    asked = send("preview/", content, 400)
+    assert asked["choices"] == {"column": ["temp", "humidity"]}
+    assert [one["column"] for one in asked["columns"]] == ["station", "temp", "humidity"]
+    found = send("preview/", content, 200, column="temp")
+    assert (found["summary"]["Numbers"], found["choices"]) == ("2", asked["choices"])
+    assert [one["read"] for one in found["columns"]] == [False, True, False]
+    assert "column 3 (humidity) is not read: 2 numbers" in found["skipped"]
+    wrong = send("", content, 400, column="wind")
+    assert (wrong["code"], wrong["choices"]) == ("invalid", asked["choices"])
+    assert "params.column" in wrong["fields"]
+
+
+def test_a_kind_says_what_may_be_given_beside_a_file(api: Callable[..., APIClient], bob: User) -> None:
+    known = {kind["name"]: kind["file_params"] for kind in api(bob).get("/api/kinds/").json()}
+    assert list(known["MEAN"]["properties"]) == ["column", "decimal", "sheet", "heading"]
+    assert known["ECHO"] == {}

@@ -14,7 +14,8 @@ import typer
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
 from firmlight_client.cli import config, doctor, groups, kinds, login, service, status, tasks, work, workers
-from firmlight_client.errors import FirmlightClientError
+from firmlight_client.errors import ApiError, FirmlightClientError
+from firmlight_client.typed import to_add
 
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",
@@ -54,4 +55,6 @@ def main() -> None:
     except (FirmlightClientError, BadAddress, OSError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"firmlight: {message}", err=True)
+        if isinstance(error, ApiError) and error.choices:
+            typer.echo(f"Add one of: {to_add(error.choices)}", err=True)
         sys.exit(1)

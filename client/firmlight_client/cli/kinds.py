@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from firmlight_client.cli.words import AsJson, kind_names
-from firmlight_client.typed import parse_params
+from firmlight_client.typed import parse_params, to_add
 
 if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
@@ -58,7 +58,10 @@ def run(
     except UnknownKind:
         raise FirmlightClientError(f"No kind {name!r} is installed here; see firmlight kinds list") from None
     except ParamsError as error:
-        raise FirmlightClientError(": ".join(filter(None, (error.field, error.message)))) from None
+        message = ": ".join(filter(None, (error.field, error.message)))
+        if error.choices:
+            message += f". Add one of: {to_add(error.choices)}"
+        raise FirmlightClientError(message) from None
     typer.echo(json.dumps(result, indent=None if as_json else 2))
 
 

@@ -41,6 +41,7 @@ def submit(
 ) -> None:
     """Submit a task to a group.
 
+    Beside a file, key=value words say how it is read: column=temp, decimal=comma, sheet=S2, heading=no.
     It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """

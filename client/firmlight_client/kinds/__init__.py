@@ -46,11 +46,27 @@ log = logging.getLogger(__name__)
 
 
 class ParamsError(ValueError):
-    """The input cannot be used. `field` names the parameter (empty: the input as a whole)."""
+    """The input cannot be used. `field` names the parameter (empty: the input as a whole).
 
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.message, self.field = message, field
+    `code` is stable. With "ambiguous_file" a file can be read in several ways: `choices` maps params that say which to
+    their values, {"decimal": ["point", "comma"]}, and `columns` describes the file's columns, see `Kind.load_file`.
+    All attributes are plain data, for an error that crosses from one process to another.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        field: str = "",
+        code: str = "invalid",
+        choices: dict[str, list[str]] | None = None,
+        columns: list[dict[str, Any]] | None = None,
+    ) -> None:
+        super().__init__(message, field, code, choices, columns)  # so that it can be pickled
+        self.message, self.field, self.code = message, field, code
+        self.choices, self.columns = choices or {}, columns or []
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UnknownKind(LookupError):
@@ -77,6 +93,7 @@ class Kind(ABC):
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
     file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
+    FileParams: ClassVar[type[msgspec.Struct] | None] = None  # what may be given beside a file, to say how it is read
     small: ClassVar[bool] = False  # one worker does a call in a moment: thousands may travel as one task, see `calls`
 
     @abstractmethod
@@ -110,10 +127,29 @@ class Kind(ABC):
         except msgspec.ValidationError as error:
             raise _params_error(error) from None
 
-    def load_file(self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None) -> Any:
-        """Read an uploaded file called `name` beside the other params. Raises ParamsError.
+    def load_file_params(self, data: Mapping[str, Any]) -> Any:
+        """Check what was given beside a file and return it as FileParams. Raises ParamsError."""
+        if self.FileParams is None:
+            raise ParamsError(f"{self.name} takes no params beside a file", next(iter(data), ""))
+        try:
+            return msgspec.convert(data, self.FileParams)
+        except msgspec.ValidationError as error:
+            raise _params_error(error) from None
+
+    def load_file(
+        self,
+        file: BinaryIO,
+        name: str,
+        data: Mapping[str, Any],
+        skipped: list[str] | None = None,
+        understood: dict[str, Any] | None = None,
+    ) -> Any:
+        """Read an uploaded file called `name`; `data` are the params beside it, see `FileParams`. Raises ParamsError.
 
         What is left out of it, and why, is added to `skipped`, a sentence each, for people to see beforehand.
+        How it was read is put into `understood`: "summary", [[label, value], …]; "columns", what each column holds,
+        [{"column", "number", "read", "count", "min", "max", "histogram", "texts", "missing", "empty"}, …]; and
+        "choices", how else it could be read, as in ParamsError. All of it is plain data.
         """
         raise ParamsError(f"{self.name} takes no file", "file")
 
@@ -225,6 +261,15 @@ def example(kind: Kind) -> dict[str, Any]:
 
 def params_schema(kind: Kind) -> dict[str, Any]:
     """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec allows it."""
-    (schema,), components = msgspec.json.schema_components([kind.Params], ref_template="#/$defs/{name}")
-    own = components.pop(kind.Params.__name__, schema)
+    return _schema(kind.Params)
+
+
+def file_params_schema(kind: Kind) -> dict[str, Any]:
+    """The same of what may be given beside a file; {} if there is nothing."""
+    return _schema(kind.FileParams) if kind.FileParams else {}
+
+
+def _schema(params: type[msgspec.Struct]) -> dict[str, Any]:
+    (schema,), components = msgspec.json.schema_components([params], ref_template="#/$defs/{name}")
+    own = components.pop(params.__name__, schema)
     return {**own, "$defs": components} if components else dict(own)

@@ -1,230 +1,351 @@
-"""The first sheet of an XLSX workbook, and of the rest no more than that needs.
+"""Which sheet of an XLSX workbook is read, and what its cells need to be understood (ECMA-376, part 1, 18).
 
-openpyxl makes an object of every style, sheet, string, merged cell and theme it finds: a few kilobytes of zip can say
-millions, for minutes and gigabytes. So it reads the parts that say where things lie, each bounded before, and the cells
-are taken from the stream by expat, which keeps nothing. `zipfile` unpacks no more of a part than its directory states.
+A few kilobytes of zip can say millions of styles, strings or cells, so no workbook library builds
+objects of them here: expat passes over each part once and keeps what is needed. That is also more
+tolerant: fills, fonts, views and settings of the calculation are not looked at, and both the
+transitional and the strict names of things are understood. (python-calamine is tolerant, too, but it
+does not tell a formula without a value from an empty cell, and it keeps whole sheets.) Of openpyxl
+only the formats of dates are used. `zipfile` unpacks no more of a part than its directory states.
 """
 
 from __future__ import annotations
 
+import posixpath
+import struct
 import zipfile
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
+import zlib
 from dataclasses import dataclass
-from typing import IO, Any, BinaryIO
-from xml.etree.ElementTree import ParseError
+from datetime import datetime, time
+from typing import IO, BinaryIO
 from xml.parsers import expat
 
-from openpyxl.packaging.relationship import get_rels_path
-from openpyxl.reader.excel import ExcelReader, _find_workbook_part
-from openpyxl.styles.stylesheet import apply_stylesheet
-from openpyxl.utils.datetime import from_excel
-from openpyxl.xml.constants import ARC_CONTENT_TYPES, ARC_STYLE, SHARED_STRINGS
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+from firmlight_client.kinds import ParamsError
+from firmlight_client.kinds._choice import ask
+from firmlight_client.kinds._sheet import SheetTable, has_numbers
+from firmlight_client.kinds._table import MISSING, Table, bad
+from firmlight_client.kinds._xml_stream import TooLarge, XmlStream
 
 SHEET_BYTES_MAX = 128 * 2**20  # some four million cells
-PART_BYTES_MAX = 2**20
-ROWS_MAX = 2**20  # as many as a sheet has
-DEPTH_MAX = 32  # a sheet needs six; expat remembers each element that is open
-CELL_CHARS_MAX = 40_000  # a sheet allows 32,767
-BLOCK_BYTES = 2**16
+STRINGS_BYTES_MAX = 128 * 2**20
+PART_BYTES_MAX = 2**24
+STYLES_MAX = 2**16  # more than the 65,490 that Excel allows
+SHEETS_MAX = 1000
+STRINGS_KEPT_MAX = 20_000  # of the table of shared strings; those beyond are looked up one by one
+STRING_CHARS_KEPT = 200
+LOCAL_DATE_FORMATS = {*range(27, 37), *range(50, 59)}  # dates in East Asian versions (18.8.30)
 FAULTS = (
     zipfile.BadZipFile,
     expat.ExpatError,
-    AttributeError,
-    IndexError,
+    zlib.error,
+    struct.error,
+    EOFError,
     KeyError,
-    NotImplementedError,
     OSError,
     OverflowError,
-    ParseError,
-    TypeError,
+    RuntimeError,
     ValueError,
 )
-"""What openpyxl, expat and zipfile raise on a file that is no workbook."""
-
-
-class TooLarge(Exception):
-    """It has more than it may; the message says of what."""
+"""What expat, zipfile and this module raise on a file that is no workbook, or an encrypted one."""
 
 
 @dataclass(frozen=True)
-class Shared:
-    """A text, by its place in the table of strings that all sheets share: looked up only to be shown."""
+class Sheet:
+    name: str
+    part: str
+    is_hidden: bool
 
-    book: Workbook
-    place: int
 
-    def __str__(self) -> str:
-        return self.book.string(self.place)
+@dataclass(frozen=True)
+class SheetRead:
+    """`sheets` are the names of all of them, `left_out` sentences about those that were not read."""
+
+    name: str
+    table: Table
+    sheets: list[str]
+    left_out: list[str]
+    hidden_rows: int
+
+
+def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
+    """The sheet that is asked for, or the only visible one with numbers. Raises ParamsError, which may ask `sheet`."""
+    try:
+        book = Workbook(file)
+        sheet = _chosen(book, asked)
+        reader = SheetTable(book)
+        with book.open(sheet.part, SHEET_BYTES_MAX) as source:
+            table = reader.read(source)
+    except TooLarge as error:
+        raise bad(str(error)) from None
+    except FAULTS as error:
+        raise error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook") from None
+    others = [one for one in book.sheets if one is not sheet]
+    left_out = [f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others]
+    return SheetRead(sheet.name, table, [one.name for one in book.sheets], left_out, reader.hidden_rows)
+
+
+def _chosen(book: Workbook, asked: str | int | None) -> Sheet:
+    if asked is not None:
+        return _named(book.sheets, str(asked))
+    visible = [sheet for sheet in book.sheets if not sheet.is_hidden]
+    if len(visible) == 1 and len(book.sheets) == 1:
+        return visible[0]
+    meant = [sheet for sheet in visible if book.has_numbers(sheet)]
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        names = [sheet.name for sheet in meant]
+        raise ask(f"{len(meant)} sheets have numbers: say which one is meant with sheet=", "sheet", names)
+    hidden = [sheet.name for sheet in book.sheets if sheet.is_hidden and book.has_numbers(sheet)]
+    if hidden:
+        raise ask("only hidden sheets have numbers: say with sheet= if one of them is meant", "sheet", hidden)
+    return (visible or book.sheets)[0]
+
+
+def _named(sheets: list[Sheet], wanted: str) -> Sheet:
+    """By its name, or else by its number from 1."""
+    named = [sheet for sheet in sheets if sheet.name == wanted]
+    named = named or [sheet for sheet in sheets if sheet.name.casefold() == wanted.casefold()]
+    if named:
+        return named[0]
+    if wanted.isdecimal() and 1 <= int(wanted[:6]) <= len(sheets):
+        return sheets[int(wanted[:6]) - 1]
+    names = [sheet.name for sheet in sheets]
+    message = f"there is no sheet {wanted[:80]!r}; there are {', '.join(names)[:1000]}"
+    raise ParamsError(message, "sheet", choices={"sheet": names})
 
 
 class Workbook:
-    """`dates` and `spans` are the styles that make a number a point or a length of time, `epoch` is when time began."""
+    """`dates` are the styles that make a number a point or a length of time."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Raises TooLarge, or one of FAULTS, as everything here does."""
-        self.reader = ExcelReader(file, read_only=True, data_only=True, keep_links=False)
-        self._read_frame()
-        book = self.reader.wb
-        self.epoch, self.dates, self.spans = book.epoch, book._date_formats, book._timedelta_formats
+        file.seek(0)
+        self.archive = zipfile.ZipFile(file)
+        self._parts = {_same_name(info.filename): info for info in self.archive.infolist()}
+        part = self._workbook_part()
+        relations = self._relations(part)
+        frame = _Frame()
+        self._parse(part, frame)
+        self.epoch = CALENDAR_MAC_1904 if frame.since_1904 else CALENDAR_WINDOWS_1900
+        self.sheets = self._worksheets(frame, relations)
+        self._spans: frozenset[int] = frozenset()
+        self.dates: frozenset[int] = frozenset()
+        self._read_styles(relations)
+        strings = [one.target for one in relations.values() if one.kind == "sharedStrings"]
+        self._strings_part = strings[0] if strings else ""
+        self._strings: _Strings | None = None
 
-    def _read_frame(self) -> None:
-        self._bound(ARC_CONTENT_TYPES)
-        self.reader.read_manifest()
-        workbook = _find_workbook_part(self.reader.package).PartName[1:]
-        for part in (workbook, get_rels_path(workbook), ARC_STYLE):
-            self._bound(part)
-        self.reader.read_workbook()
-        apply_stylesheet(self.reader.archive, self.reader.wb)
+    # Parts
 
-    def _bound(self, part: str, most: int = PART_BYTES_MAX) -> None:
-        """A part that is missing is for openpyxl to judge."""
-        if part in self.reader.valid_files and self.reader.archive.getinfo(part).file_size > most:
+    def open(self, part: str, most: int = PART_BYTES_MAX) -> IO[bytes]:
+        """A part by its name, whatever its case. Raises KeyError, and TooLarge if it unpacks to more than `most`."""
+        info = self._parts[_same_name(part)]
+        if info.file_size > most:
             raise TooLarge(f"unpacked, {part} has more than {most // 2**20} MiB")
+        return self.archive.open(info)
 
-    def rows(self) -> Iterator[tuple[int, list[Any]]]:
-        """The number and the values of each row of the first sheet, without empty cells. Texts may be Shared."""
-        for _, relation in self.reader.parser.find_sheets():
-            if "chartsheet" not in relation.Type and relation.target in self.reader.valid_files:
-                self._bound(relation.target, SHEET_BYTES_MAX)
-                with self.reader.archive.open(relation.target) as source:
-                    yield from _Cells(self).read(source)
-                return
-        raise IndexError("no sheet")
+    def _parse(self, part: str, stream: XmlStream) -> None:
+        with self.open(part) as source:
+            stream.parse(source)
 
-    def string(self, place: int) -> str:
-        """The shared string at this place, read as far as there; "" if there is none."""
-        strings = self.reader.package.find(SHARED_STRINGS)
-        if strings is None:
-            return ""
-        with self.reader.archive.open(strings.PartName[1:]) as source:
-            return _Strings(place).read(source)
+    def _workbook_part(self) -> str:
+        for relation in self._relations("").values():
+            if relation.kind == "officeDocument":
+                return relation.target
+        return "xl/workbook.xml"
+
+    def _relations(self, part: str) -> dict[str, _Relation]:
+        folder, name = posixpath.split(part)
+        own = posixpath.join(folder, "_rels", f"{name}.rels")
+        if _same_name(own) not in self._parts:
+            return {}
+        found = _Relations(folder)
+        self._parse(own, found)
+        return found.relations
+
+    def _worksheets(self, frame: _Frame, relations: dict[str, _Relation]) -> list[Sheet]:
+        """Charts and macros are no worksheets. Raises ValueError if there is none."""
+        found = []
+        for name, state, relation in frame.sheets:
+            meant = relations.get(relation)
+            if meant and meant.kind == "worksheet" and _same_name(meant.target) in self._parts:
+                found.append(Sheet(name, meant.target, state not in ("", "visible")))
+        if not found:
+            raise ValueError("no sheet")
+        return found
+
+    def has_numbers(self, sheet: Sheet) -> bool:
+        with self.open(sheet.part, SHEET_BYTES_MAX) as source:
+            return has_numbers(self, source)
+
+    # Dates
+
+    def _read_styles(self, relations: dict[str, _Relation]) -> None:
+        parts = [one.target for one in relations.values() if one.kind == "styles"]
+        if not parts or _same_name(parts[0]) not in self._parts:
+            return
+        styles = _Styles()
+        self._parse(parts[0], styles)
+        formats = {number: _time_format(number, styles.formats) for number in set(styles.used)}
+        self.dates = frozenset(place for place, number in enumerate(styles.used) if formats[number])
+        spans = {number for number, kind in formats.items() if kind == "span"}
+        self._spans = frozenset(place for place, number in enumerate(styles.used) if number in spans)
+
+    def date_text(self, value: float, style: int) -> str:
+        """A number of this style as people see it: 2023-03-15."""
+        try:
+            found = from_excel(value, self.epoch, timedelta=style in self._spans)
+        except (ValueError, OverflowError):
+            return repr(value)
+        is_day = isinstance(found, datetime) and found.time() == time()
+        return str(found.date() if is_day else found)
+
+    # Strings that all sheets share
+
+    def shared_is_missing(self, place: int) -> bool:
+        """Whether the shared string at this place says that there is no number."""
+        return place in self._strings_from(0, again=False).missing
+
+    def shared_text(self, place: int) -> str:
+        """The shared string at this place, up to STRING_CHARS_KEPT characters; "" if there is none."""
+        strings = self._strings_from(place, again=True)
+        offset = place - strings.first
+        return strings.found[offset] if offset < len(strings.found) else ""
+
+    def _strings_from(self, place: int, *, again: bool) -> _Strings:
+        """The table, of which STRINGS_KEPT_MAX strings are kept; `again`, if `place` has to be among them."""
+        known = self._strings
+        if known is None or (again and not 0 <= place - known.first < STRINGS_KEPT_MAX):
+            known = self._strings = _Strings(place // STRINGS_KEPT_MAX * STRINGS_KEPT_MAX)
+            if _same_name(self._strings_part) in self._parts:
+                with self.open(self._strings_part, STRINGS_BYTES_MAX) as source:
+                    known.parse(source)
+        return known
 
 
-class _Stream(ABC):
-    """expat as an iterator's source: elements by their local names, and no document types, so no entities."""
+def _same_name(part: str) -> str:
+    """Names of parts that differ in case, or in the slash, are one name (ECMA-376, part 2, 6.2.2.3)."""
+    return part.replace("\\", "/").lstrip("/").lower()
+
+
+def _time_format(number: int, own: dict[int, str]) -> str:
+    """ "date", "span", or "" for a number format that is neither."""
+    code = own.get(number) or BUILTIN_FORMATS.get(number, "")
+    if is_timedelta_format(code):
+        return "span"
+    return "date" if number in LOCAL_DATE_FORMATS or is_date_format(code) else ""
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """`kind` is the last word of its type, which is the same in transitional and strict workbooks."""
+
+    kind: str
+    target: str
+
+
+class _Relations(XmlStream):
+    """What a part refers to, by id. Targets are names of parts, without a leading slash."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__()
+        self.folder = folder
+        self.relations: dict[str, _Relation] = {}
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name != "Relationship" or attributes.get("TargetMode") == "External":
+            return
+        target = attributes.get("Target", "").replace("\\", "/")
+        path = posixpath.normpath(posixpath.join("/", self.folder, target)).lstrip("/")
+        kind = attributes.get("Type", "").rpartition("/")[2]
+        self.relations[attributes.get("Id", "")] = _Relation(kind, path)
+
+    def end(self, name: str) -> None:
+        pass
+
+
+class _Frame(XmlStream):
+    """The sheets of a workbook, (name, state, id of the relation), and when its time began."""
 
     def __init__(self) -> None:
-        self.parser = expat.ParserCreate(namespace_separator=" ")
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._refuse
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self.characters
-        self.words: list[str] = []
-        self.length = self.depth = 0
-        self.listens = False
-
-    def _refuse(self, *_: Any) -> None:
-        raise ValueError("a document type")
-
-    def _start(self, name: str, attrs: dict[str, str]) -> None:
-        self.depth += 1
-        if self.depth > DEPTH_MAX:
-            raise TooLarge("its elements are nested too deeply")
-        self.start(name.rpartition(" ")[2], attrs)
-
-    def _end(self, name: str) -> None:
-        self.depth -= 1
-        self.end(name.rpartition(" ")[2])
-
-    def characters(self, data: str) -> None:
-        if not self.listens:
-            return
-        self.length += len(data)
-        if self.length > CELL_CHARS_MAX:
-            raise TooLarge(f"a cell has more than {CELL_CHARS_MAX:,} characters")
-        self.words.append(data)
-
-    def forget(self) -> None:
-        self.words, self.length = [], 0
-
-    @abstractmethod
-    def start(self, name: str, attrs: dict[str, str]) -> None: ...
-
-    @abstractmethod
-    def end(self, name: str) -> None: ...
-
-
-class _Cells(_Stream):
-    """A sheet's cells (ECMA-376, 18.3.1.4). Formulas count with the value last computed."""
-
-    def __init__(self, book: Workbook) -> None:
         super().__init__()
-        self.book = book
-        self.rows: list[tuple[int, list[Any]]] = []
-        self.values: list[Any] = []
-        self.number = self.seen = 0
-        self.kind, self.style = "n", 0
+        self.sheets: list[tuple[str, str, str]] = []
+        self.since_1904 = False
 
-    def read(self, source: IO[bytes]) -> Iterator[tuple[int, list[Any]]]:
-        while block := source.read(BLOCK_BYTES):
-            self.parser.Parse(block)
-            yield from self.rows
-            self.rows = []
-        self.parser.Parse(b"", True)
-        yield from self.rows
-
-    def start(self, name: str, attrs: dict[str, str]) -> None:
-        if name == "row":
-            self.number, self.seen = int(attrs.get("r", self.number + 1)), self.seen + 1
-            if max(self.number, self.seen) > ROWS_MAX:
-                raise TooLarge(f"at most {ROWS_MAX:,} rows")
-            self.values = []
-        elif name == "c":
-            self.kind, self.style = attrs.get("t", "n"), int(attrs.get("s", 0))
-            self.forget()
-        elif name in ("v", "t"):
-            self.listens = True
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "sheet":
+            relation = next((attributes[key] for key in attributes if key.endswith(":id")), "")
+            self.sheets.append((attributes.get("name", ""), attributes.get("state", ""), relation))
+            if len(self.sheets) > SHEETS_MAX:
+                raise TooLarge(f"at most {SHEETS_MAX:,} sheets")
+        elif name == "workbookPr":
+            self.since_1904 = attributes.get("date1904", "0") in ("1", "true", "on")
 
     def end(self, name: str) -> None:
-        if name in ("v", "t"):
-            self.listens = False
-        elif name == "c" and self.words:
-            self.values.append(self.value("".join(self.words)))
-        elif name == "row":
-            self.rows.append((self.number, self.values))
-
-    def value(self, text: str) -> Any:
-        if self.kind == "s":
-            return Shared(self.book, int(text))
-        if self.kind == "b":
-            return text == "1"
-        if self.kind != "n":
-            return text
-        number = int(text) if text.lstrip("-").isdecimal() else float(text)
-        if self.style in self.book.dates or self.style in self.book.spans:
-            return from_excel(number, self.book.epoch, timedelta=self.style in self.book.spans)
-        return number
+        pass
 
 
-class _Found(Exception):
-    """Enough was read."""
+class _Styles(XmlStream):
+    """`used` is the number format of each style of cells, `formats` the codes of the workbook's own formats."""
 
-
-class _Strings(_Stream):
-    """The table of shared strings up to one of them."""
-
-    def __init__(self, wanted: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.wanted, self.place = wanted, -1
+        self.formats: dict[int, str] = {}
+        self.used: list[int] = []
+        self.is_inside = False
 
-    def read(self, source: IO[bytes]) -> str:
-        try:
-            while block := source.read(BLOCK_BYTES):
-                self.parser.Parse(block)
-        except _Found:
-            return "".join(self.words)
-        return ""
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "cellXfs":
+            self.is_inside = True
+        elif name == "xf" and self.is_inside:
+            self.used.append(int(attributes.get("numFmtId", 0)))
+        elif name == "numFmt":
+            self.formats[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
+        if max(len(self.used), len(self.formats)) > STYLES_MAX:
+            raise TooLarge(f"at most {STYLES_MAX:,} styles")
 
-    def start(self, name: str, attrs: dict[str, str]) -> None:
-        if name == "si":
+    def end(self, name: str) -> None:
+        if name == "cellXfs":
+            self.is_inside = False
+
+
+class _Strings(XmlStream):
+    """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the place `first` on.
+
+    `missing` are the places of all that say that there is no number.
+    """
+
+    def __init__(self, first: int) -> None:
+        super().__init__()
+        self.first = first
+        self.found: list[str] = []
+        self.missing: set[int] = set()
+        self.place = -1
+        self.is_phonetic = False
+        self.text = ""
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        if name == "t" and not self.is_phonetic:
+            self.listen()
+        elif name == "si":
             self.place += 1
-            self.forget()
-        self.listens = self.listens or (name == "t" and self.place == self.wanted)
+            self.text = ""
+        elif name == "rPh":
+            self.is_phonetic = True
 
     def end(self, name: str) -> None:
-        if name == "t":
-            self.listens = False
-        elif name == "si" and self.place == self.wanted:
-            raise _Found
+        if name == "t" and not self.is_phonetic:
+            self.text += self.heard()
+        elif name == "si":
+            self._keep()
+        elif name == "rPh":
+            self.is_phonetic = False
+
+    def _keep(self) -> None:
+        if self.text.strip().lower() in MISSING:
+            self.missing.add(self.place)
+        if self.place >= self.first and len(self.found) < STRINGS_KEPT_MAX:
+            self.found.append(self.text[:STRING_CHARS_KEPT])

@@ -11,6 +11,7 @@ from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._exact_sum import exact_sums, from_bytes, mean_of, to_bytes, variance_of
 from firmlight_client.kinds._histogram import as_result, histogram, merged
 from firmlight_client.kinds._mean_partial import MeanPartial
+from firmlight_client.kinds._number_options import NumberFileParams
 from firmlight_client.kinds._packed import NUMBER_BYTES, first_not_finite, packed, unpacked
 
 SUBTASK_NUMBERS_MIN, SUBTASK_NUMBERS_MAX = 1024, 2**15  # 8 KiB to 256 KiB of payload
@@ -58,22 +59,32 @@ class Mean(Kind):
     Params = MeanParams
     Partial = MeanPartial
     file_suffixes = (".csv", ".npy", ".tsv", ".txt", ".xlsx")  # what `_number_files` reads
+    FileParams = NumberFileParams
     small = True  # a call with many numbers goes alone: see `firmlight_client.executor`
 
     def load_file(
-        self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None
+        self,
+        file: BinaryIO,
+        name: str,
+        data: Mapping[str, Any],
+        skipped: list[str] | None = None,
+        understood: dict[str, Any] | None = None,
     ) -> MeanParams:
-        """Read CSV, TSV, text, NPY or XLSX; `_number_files` says how. Raises ParamsError (field `file`)."""
-        from firmlight_client.kinds._number_files import Skipped, read_numbers
+        """Read CSV, TSV, text, NPY or XLSX; `_number_files` says how. `data` are NumberFileParams.
 
-        if data:
-            raise ParamsError("give numbers or a file, not both", next(iter(data)))
-        left_out = Skipped()
-        numbers = read_numbers(file, name, left_out)
+        Raises ParamsError; its field is `file`, or the param that has to be given or is wrong.
+        """
+        from firmlight_client.kinds._number_files import NumberFile
+
+        if "numbers" in data:
+            raise ParamsError("give numbers or a file, not both", "numbers")
+        found = NumberFile(file, name, self.load_file_params(data))
         if skipped is not None:
-            skipped += left_out.sentences()
+            skipped += found.skipped
+        if understood is not None:
+            understood |= found.understood
         try:
-            return MeanParams(numbers=numbers)
+            return MeanParams(numbers=found.numbers)
         except ParamsError as error:
             raise ParamsError(error.message, "file") from None
 

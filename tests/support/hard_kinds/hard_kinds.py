@@ -38,7 +38,12 @@ class Hard(Kind):
         return super().load(data)
 
     def load_file(
-        self, file: BinaryIO, name: str, data: Mapping[str, Any], skipped: list[str] | None = None
+        self,
+        file: BinaryIO,
+        name: str,
+        data: Mapping[str, Any],
+        skipped: list[str] | None = None,
+        understood: dict[str, Any] | None = None,
     ) -> HardParams:
         """The file says what to do."""
         act(file.read(100).decode())

@@ -1,0 +1,92 @@
+"""Numbers as people write them: with a decimal point or a decimal comma, with or without thousands separators.
+
+A word such as `1,234` has three readings: 1234, 1.234, and the two numbers 1 and 234. Nothing here
+chooses between them: these functions tell which readings a word has, and those that read a whole file
+or field compare all of its words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Literal
+
+Decimal = Literal["point", "comma"]
+Parse = Callable[[str], float | None]
+POINT: Decimal = "point"
+COMMA: Decimal = "comma"
+CELL_CHARS_MAX = 1000  # no sane number is longer
+
+_EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
+_COMMA_DECIMAL = rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*),[0-9]+{_EXPONENT}"
+_COMMA_GROUPS = rf"[+-]?[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]*)?{_EXPONENT}"
+_POINT_GROUPS = r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}"
+
+COMMA_DECIMAL = re.compile(_COMMA_DECIMAL)  # 1,5 and 1.234,5 and ,5
+COMMA_GROUPS = re.compile(_COMMA_GROUPS)  # 1,234 and 1,234,567.8
+POINT_GROUPS = re.compile(_POINT_GROUPS)  # 1.234.567
+SPACE_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")  # 1 234 and 1 234,5
+ONE_NUMBER = re.compile(rf"{_COMMA_DECIMAL}|{_COMMA_GROUPS}")  # what a comma may be part of
+_WITH_COMMA = re.compile(
+    rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]+)(?:,[0-9]*)?{_EXPONENT}|[+-]?,[0-9]+{_EXPONENT}"
+)
+_DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
+_COMMA_WITHIN = re.compile(rb",[0-9]")
+_LIST_WORD = re.compile(r"[^,],+[^,]")
+
+
+def parse_point(word: str) -> float | None:
+    """The number with a decimal point and no thousands separators; None if it is none. May be infinite or NaN."""
+    if len(word) > CELL_CHARS_MAX or "_" in word or not word.isascii():  # float() takes 1_000, and other digits
+        return None
+    try:
+        return float(word)
+    except ValueError:
+        return None
+
+
+def parse_point_groups(word: str) -> float | None:
+    """The same, with commas between thousands allowed."""
+    if "," in word:
+        return float(word.replace(",", "")) if COMMA_GROUPS.fullmatch(word) else None
+    return parse_point(word)
+
+
+def parse_comma(word: str) -> float | None:
+    """The number with a decimal comma, points between thousands allowed; None if it is none."""
+    if len(word) > CELL_CHARS_MAX or not _WITH_COMMA.fullmatch(word):
+        return None
+    return float(word.replace(".", "").replace(",", "."))
+
+
+PARSERS: dict[Decimal, Parse] = {POINT: parse_point_groups, COMMA: parse_comma}
+
+
+def is_odd(word: str) -> bool:
+    """Whether this is a number for people, though not for `parse_point`."""
+    return ("," in word and ONE_NUMBER.fullmatch(word) is not None) or POINT_GROUPS.fullmatch(word) is not None
+
+
+def readings(word: str) -> list[Decimal]:
+    """The decimal marks with which an odd word is one number, best known first."""
+    return [mark for mark, parse in PARSERS.items() if parse(word) is not None]
+
+
+def doubtful_word(text: bytes) -> bytes | None:
+    """The first word, between blanks or semicolons, that is one number or several: `1,5` in `1 1,5`. None: no such."""
+    found = _DOUBTFUL_WORD.search(text) if _COMMA_WITHIN.search(text) else None
+    return found[0] if found else None
+
+
+def is_list(word: str) -> bool:
+    """Whether commas within this word separate numbers for certain: `1,2,3` and `1.5,2.5`, but not `1,5`."""
+    inner = word.strip(",")
+    return _LIST_WORD.search(inner) is not None and ONE_NUMBER.fullmatch(inner) is None
+
+
+def comma_is_unclear(text: str) -> str | None:
+    """The word of a typed text, if any, of which nothing in the text tells whether it is one number or several."""
+    doubtful = doubtful_word(text.encode())
+    if doubtful is None or any(is_list(word) for word in re.split(r"[\s;]+", text)):
+        return None
+    return doubtful.decode()
