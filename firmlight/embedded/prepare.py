@@ -26,6 +26,7 @@ def main() -> int:
     try:
         _prepare(sys.argv[1:] or PARTS)
     except (ImproperlyConfigured, CommandError, DatabaseError, ValueError, OSError) as error:
+        sys.stdout.flush()  # Django's own words wait there when standard output is a file
         sys.stderr.write(f"{_one_line(error)}\n")
         return 1
     return 0

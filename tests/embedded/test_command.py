@@ -21,7 +21,8 @@ def run(tmp_path, static_root):
     started = []
 
     def run(**settings):
-        clean = {name: value for name, value in os.environ.items() if name not in OWN}
+        unset = {*OWN, "PYTHONUNBUFFERED"}  # few people set it, and without it words come in another order
+        clean = {name: value for name, value in os.environ.items() if name not in unset}
         process = subprocess.Popen(
             [sys.executable, "-m", "firmlight.embedded", "run"],
             env={**clean, "PORT": "0", "VAR": str(tmp_path / "var"), "STATIC_ROOT": static_root, **settings},
