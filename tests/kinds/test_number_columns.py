@@ -223,3 +223,10 @@ def test_hidden_rows_are_read_and_told():
     content = saved(workbook)
     assert book(content) == [1, 2, 3]
     assert ["Hidden rows", "1, read like the others"] in understood(content, "a.xlsx")["summary"]
+
+
+def test_gaps_beyond_those_that_are_named_are_counted(monkeypatch):
+    monkeypatch.setattr("firmlight_client.kinds._text.BLOCK_BYTES", 64)
+    content = "x\n" + "1\nna\n2.5\nN/A\n" * 50
+    assert numbers(content) == [1, 2.5] * 50
+    assert left_out(content.encode(), "a.csv")[-1] == "80 more cells say that there is no number"

@@ -51,6 +51,7 @@ class _Cells(XmlStream):
         self.kind, self.style = NUMBER, "0"
         self.text = ""
         self.has_formula = self.is_phonetic = False
+        self.hidden_rows = 0
         self._columns: dict[str, int] = {}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -85,6 +86,8 @@ class _Cells(XmlStream):
         self.row, self.rows, self.column = int(attributes.get("r", self.row + 1)), self.rows + 1, 0
         if max(self.row, self.rows) > ROWS_MAX:
             raise TooLarge(f"at most {ROWS_MAX:,} rows")
+        if attributes.get("hidden") in ("1", "true"):
+            self.hidden_rows += 1
 
     def _open_cell(self, attributes: dict[str, str]) -> None:
         self.cells += 1
@@ -129,18 +132,12 @@ class SheetTable(_Cells):
     def __init__(self, book: Book) -> None:
         super().__init__(book)
         self.table = Table(cell_name)
-        self.hidden_rows = 0
 
     def read(self, source: IO[bytes]) -> Table:
         """Raises TooLarge, ParamsError and what expat raises."""
         for _ in self.feed(source):
             self.table.flush_if_full()
         return self.table
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        super().start(name, attributes)
-        if name == "row" and attributes.get("hidden") in ("1", "true"):
-            self.hidden_rows += 1
 
     def end_of_row(self) -> None:
         if self.table.first_row:
@@ -149,6 +146,8 @@ class SheetTable(_Cells):
             self.table.first_row = self.row
 
     def cell(self) -> None:
+        if not self.text and not self.has_formula:
+            return
         if self.is_uncomputed:
             self.table.column(self.column).note_uncomputed(cell_name(self.row, self.column))
         elif self.kind == NUMBER and self.text:
@@ -158,9 +157,9 @@ class SheetTable(_Cells):
 
     def _number(self) -> None:
         value = float(self.text)
-        style = int(self.style)
-        column = self.table.column(self.column)
-        if style in self.book.dates:
+        columns = self.table.columns
+        column = columns[self.column - 1] if self.column <= len(columns) else self.table.column(self.column)
+        if self.book.dates and (style := int(self.style)) in self.book.dates:
             self._date(column, self.book.date_text(value, style))
         elif math.isfinite(value) and "_" not in self.text:
             self.table.add_number(column, value)

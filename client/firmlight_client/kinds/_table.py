@@ -131,19 +131,24 @@ class Table:
             return
         is_first = not self.first_row
         self.first_row = self.first_row or row
-        self.column(len(texts))
+        if len(texts) > len(self.columns):
+            self.column(len(texts))
+        values, places, is_finite = self._values, self._places, math.isfinite
         for column, text in zip(self.columns, texts, strict=False):
             if not text:
                 column.empty += 1
                 continue
             value = parse(text)
-            if value is None or not math.isfinite(value):
+            if value is None or not is_finite(value):
                 self._add_text(column, row, text, may_name=is_first and value is None)
                 continue
-            self.add_number(column, value)
+            column.numbers += 1
+            values.append(value)
+            places.append(column.number)
             if is_first:
                 self.first_numbers[column.number] = text
-        self.flush_if_full()
+        if len(values) >= FLUSH_NUMBERS:
+            self.flush()
 
     def add_number(self, column: Column, value: float) -> None:
         column.numbers += 1

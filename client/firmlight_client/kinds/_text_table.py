@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from firmlight_client.kinds import number_words as words
 from firmlight_client.kinds._choice import Chosen, ask, choose, named
-from firmlight_client.kinds._table import MISSING, Column, Table, bad, shown
+from firmlight_client.kinds._table import MISSING, PLACES_MAX, Column, Table, bad, shown
 from firmlight_client.kinds._text import (
     WRITE_PLAINLY,
     Numbers,
@@ -32,6 +32,7 @@ NO_SEPARATOR = "\x1f"  # one cell a line; this control character is in no text o
 BLANK = " "
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", BLANK: "blank", NO_SEPARATOR: "line end"}
 _HINT = re.compile(r"sep=[,;\t |:]", re.IGNORECASE)
+_MISSING_BYTES = {word.encode() for word in MISSING}
 _BLANK_LINES = re.compile(rb"\n{2,}")
 _NO_COMMA_NOR_LINE_END = bytes(set(range(256)) - set(b",\n"))
 
@@ -279,12 +280,26 @@ def _add_rows(table: Table, block: bytes, number: int, dialect: Dialect, parse: 
     values = None
     if parse is words.parse_point:
         values = _grid(filled, dialect.separator, width, lines - blank_rows)
+    if values is None and parse is words.parse_point and width == 1:
+        values = _numbers_between_gaps(filled, table.columns[0])
     if values is not None:
         table.add_block(values, width, blank_rows)
         return number + lines
     for row, line in enumerate(block.removesuffix(b"\n").split(b"\n"), number):
         table.add_row(row, _cells(line, dialect), parse)
     return number + lines
+
+
+def _numbers_between_gaps(block: bytes, column: Column) -> Numbers | None:
+    """The numbers of one column between cells that say that there is none, of which enough are named already."""
+    if column.missing < PLACES_MAX or any(mark in block for mark in (b",", b" ", b"\t")):
+        return None
+    cells = block.removesuffix(b"\n").split(b"\n")
+    filled = [cell for cell in cells if cell.lower() not in _MISSING_BYTES]
+    values = fast_numbers(b",".join(filled)) if filled else None
+    if values is not None:
+        column.missing += len(cells) - len(filled)
+    return values
 
 
 def _without_blank_lines(block: bytes) -> tuple[bytes, int]:

@@ -37,12 +37,12 @@ _LIST_WORD = re.compile(r"[^,],+[^,]")
 
 def parse_point(word: str) -> float | None:
     """The number with a decimal point and no thousands separators; None if it is none. May be infinite or NaN."""
-    if len(word) > CELL_CHARS_MAX or "_" in word or not word.isascii():  # float() takes 1_000, and other digits
-        return None
     try:
-        return float(word)
+        value = float(word)
     except ValueError:
         return None
+    is_plain = len(word) <= CELL_CHARS_MAX and "_" not in word and word.isascii()
+    return value if is_plain else None  # float() takes 1_000, and the digits of other scripts
 
 
 def parse_point_groups(word: str) -> float | None:
