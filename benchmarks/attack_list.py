@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import httpx
 import msgspec
@@ -107,6 +108,12 @@ def masked_offline(target: Target) -> str:
 # 2. Poisoned partials
 
 
+def nothing(target: Target) -> str:
+    """What honest people find without an attack."""
+    time.sleep(target.seconds)
+    return ""
+
+
 def poisoned_factors(target: Target) -> str:
     """An exponent of 10^12, a "prime" of 1,000 digits and a wrong shape, each with `decided`."""
     return _poison(target, "FACTORIZATION", [msgspec.msgpack.encode(one) for one in POISON], number=str(HARD))
@@ -117,7 +124,7 @@ def empty_maps(target: Target) -> str:
     return _poison(target, "ECHO", [EMPTY_MAPS] * 3, count=300, seconds=1.0)
 
 
-def _poison(target: Target, kind: str, partials: list[bytes], **params: object) -> str:
+def _poison(target: Target, kind: str, partials: list[bytes], **params: Any) -> str:
     """Each partial once, for a lease of its own; the owner lets the worker back when it is suspended."""
     task = target.client.submit(kind, group=target.group, **params)
     answers: Counter[str] = Counter()
@@ -222,7 +229,7 @@ def slow(target: Target, *, client: bad_clients.BadClient, count: int) -> str:
 
 
 ATTACKS: dict[str, Attack] = {
-    "nothing (for comparison)": lambda target: time.sleep(target.seconds) or "",
+    "nothing (for comparison)": nothing,
     "Origin and Host of 30 KB": long_headers,
     "120 KB through the masking of logs": masked_offline,
     "FACTORIZATION partials with `decided`": poisoned_factors,

@@ -90,7 +90,7 @@ def test_a_second_conclusion_tells_nothing_twice(split: Callable[..., Task], wor
     task = split(count=3)
     work(laptop)
     conclude_task(str(task.pk))
-    conclude_task(str(task.pk), again=True)
+    conclude_task(str(task.pk), attempt=1)
     assert TaskHistory.objects.filter(task=task).count() == 1
 
 
