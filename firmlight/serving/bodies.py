@@ -147,6 +147,7 @@ class Bodies:
             if message["type"] == "http.disconnect":
                 raise Gone
             piece, more = message.get("body", b""), message.get("more_body", False)
+            spool.check_size(len(piece))
             if not spool.owner and spool.size + len(piece) > limits.stranger_bytes:
                 spool.belong_to(await self.owner_of(scope))
             await spool.write(piece)
@@ -193,10 +194,13 @@ class Spool:
         self.owner = owner
         self._count(self.size)
 
-    async def write(self, piece: bytes) -> None:
-        """Raises TooLarge and Busy."""
-        if self.size + len(piece) > self.most:
+    def check_size(self, more: int) -> None:
+        """Raises TooLarge if so many more bytes are too many."""
+        if self.size + more > self.most:
             raise TooLarge
+
+    async def write(self, piece: bytes) -> None:
+        """Raises Busy."""
         limits, bodies = self.bodies.limits, self.bodies
         if bodies.held_bytes + len(piece) > limits.sum_bytes:
             raise Busy(bodies.retry_seconds, "There is no room for this upload just now")

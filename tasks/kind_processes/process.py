@@ -45,6 +45,7 @@ ERROR_LINES = 20
 KEPT_VARIABLES = (  # where programs and modules lie; nothing else of the server's environment, which holds secrets
     *("PATH", "LD_LIBRARY_PATH", "FIRMLIGHT_EMBEDDED_VAR", "LANG", "LC_ALL"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),  # whoever says so keeps the program's folder as it is
 )
 log = structlog.get_logger(__name__)
 

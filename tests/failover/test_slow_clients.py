@@ -100,10 +100,12 @@ def test_a_long_header_holds_up_nobody(system: System, header: str) -> None:
         assert time.monotonic() - began < LOGIN_SECONDS_MAX
 
 
-def test_a_large_body_of_nobody_is_refused_before_it_comes(system: System) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer made-up"}, {"Cookie": "sessionid=made-up"}])
+def test_a_large_body_of_nobody_is_refused_before_it_comes(system: System, headers: dict[str, str]) -> None:
     pieces = (bytes(65_536) for _ in range(160))
-    answer = httpx.post(f"{system.url}/api/tasks/", content=pieces, trust_env=False, timeout=30)
-    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    answer = httpx.post(f"{system.url}/api/tasks/", content=pieces, headers=headers, trust_env=False, timeout=30)
+    code = (401, "not_authenticated") if headers else (413, "too_large")
+    assert (answer.status_code, answer.json()["code"]) == code
 
 
 def test_a_member_sends_a_large_file_and_half_of_it_holds_up_nobody(lab: PatientLab, system: System) -> None:

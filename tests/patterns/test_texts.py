@@ -7,27 +7,29 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from django.core.exceptions import ValidationError
-from protego import Protego
 from rest_framework.exceptions import ParseError
 
 from firmlight import client_address, context, logs, parsers
 from firmlight_client import kinds
 from firmlight_client.kinds import _page, _robots
+from firmlight_client.kinds._web_url import page_url
 from firmlight_client.worker import hours
 from tasks import fields
 from tests.patterns.test_patterns import fault
 
-PAGE = httpx.URL("https://example.org/")
+PAGE = page_url("https://example.org/")
+LONG_PAGE = page_url(f"https://example.org/{'a' * 500}")
+assert PAGE is not None and LONG_PAGE is not None
 UNITS = ("a", "a ", "a*", "1,", "1.5\n", '"', "[", '{"a":', "<a ", "<a href=x>", "&", "\n", ";", "Disallow: /a*\n", "-")
 
 
 def robots(text: str) -> None:
+    """As the crawler reads it, and then asks: may this page be fetched?"""
     for rules in (text, f"User-agent: *\nDisallow: /{text[:500]}b"):
         with contextlib.suppress(_robots.Refused):
-            _robots.Rules(Protego.parse(rules)).check(PAGE.copy_with(path=f"/{'a' * 500}"))
+            _robots._parsed(rules.encode()).check(LONG_PAGE)
 
 
 READERS: dict[str, Callable[[str], Any]] = {

@@ -41,7 +41,7 @@ def test_a_browsers_cookie_names_its_user_until_they_log_out(alice: User, client
     client.force_login(alice)
     key = client.cookies[settings.SESSION_COOKIE_NAME].value
     assert find_owner(with_cookie(key)) == str(alice.pk)
-    assert find_owner(with_cookie(key[:-1] + "x")) is None
+    assert find_owner(with_cookie("made-up")) is None
     client.logout()
     assert find_owner(with_cookie(key)) is None
 

@@ -22,7 +22,6 @@ _COMMA_DECIMAL = rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*),[0-9]+{_EXPONE
 _COMMA_GROUPS = rf"[+-]?[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]*)?{_EXPONENT}"
 _POINT_GROUPS = r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}"
 
-COMMA_DECIMAL = re.compile(_COMMA_DECIMAL)  # 1,5 and 1.234,5 and ,5
 COMMA_GROUPS = re.compile(_COMMA_GROUPS)  # 1,234 and 1,234,567.8
 POINT_GROUPS = re.compile(_POINT_GROUPS)  # 1.234.567
 SPACE_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")  # 1 234 and 1 234,5
