@@ -43,14 +43,16 @@ class Limits:
     """Seconds, bytes, and connections.
 
     A client must read `window_seconds * bytes_per_second` bytes in every `window_seconds`, or all there
-    are. `stranger_bytes` is what a socket may send before it is let in, `connections` what the process
-    has descriptors for. `counts_addresses` is off behind a proxy, whose address all have.
+    are. `pipelined` requests may wait for their turn on one connection. `stranger_bytes` is what a
+    socket may send before it is let in, `connections` what the process has descriptors for.
+    `counts_addresses` is off behind a proxy, whose address all have.
     """
 
     head_seconds: float
     head_bytes: int
     window_seconds: float
     bytes_per_second: float
+    pipelined: int
     stranger_bytes: int
     per_address: int
     connections: int

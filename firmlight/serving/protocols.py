@@ -33,6 +33,7 @@ def limits() -> Limits:
         head_bytes=settings.HEAD_BYTES_MAX,
         window_seconds=settings.TRANSFER_WINDOW_SECONDS,
         bytes_per_second=settings.TRANSFER_BYTES_PER_SECOND_MIN,
+        pipelined=settings.PIPELINED_REQUESTS_MAX,
         stranger_bytes=settings.HELLO_BYTES_MAX,
         per_address=settings.CONNECTIONS_PER_ADDRESS_MAX,
         connections=max(100, descriptors() - DESCRIPTORS_KEPT),
@@ -113,6 +114,8 @@ class Http(HttpToolsProtocol):
         if not self.transport.is_closing():
             super().on_headers_complete()
             self.transport.end_head()
+            if len(self.pipeline) > self.transport.connections.limits.pipelined:
+                self.transport.abort()  # an answer out of turn would be taken for another one's
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():

@@ -15,6 +15,7 @@ REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
 
 HEAD_SECONDS_MAX = number("HEAD_SECONDS_MAX", 10, 0.1)  # until the head of a request is there
 HEAD_BYTES_MAX = whole("HEAD_BYTES_MAX", 64 * 2**10, 1024)
+PIPELINED_REQUESTS_MAX = whole("PIPELINED_REQUESTS_MAX", 8)  # sent on one connection before they are answered
 HELLO_BYTES_MAX = whole("HELLO_BYTES_MAX", 256 * 2**10, 1024)  # of a socket before it is known whose it is
 
 # Bodies and answers alike: a line of 1 KiB/s is slower than any modem, and a pause of 20 s is nothing.

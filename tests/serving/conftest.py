@@ -15,7 +15,7 @@ from firmlight.serving import protocols
 from firmlight.serving.connections import Connections, Limits
 
 QUICK = {"head_seconds": 0.6, "head_bytes": 4096, "window_seconds": 0.6, "bytes_per_second": 1000}
-WIDE = {"stranger_bytes": 10_000, "per_address": 50, "connections": 1000, "retry_seconds": 7}
+WIDE = {"pipelined": 8, "stranger_bytes": 10_000, "per_address": 50, "connections": 1000, "retry_seconds": 7}
 
 
 @dataclass

@@ -115,6 +115,17 @@ def test_requests_one_after_the_other_on_a_connection_are_answered(serve: Serve)
             time.sleep(0.3)
 
 
+def test_so_many_requests_sent_at_once_are_answered_and_no_more(serve: Serve) -> None:
+    running = serve(hello)
+    request = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    with bad_clients.connected(running.port) as one:
+        one.sendall(request * 8 + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        assert answer_on(one).count(b"200 OK") == 9
+    with bad_clients.connected(running.port) as one:
+        one.sendall(request * 10)
+        assert answer_on(one) == b""
+
+
 # Bodies
 
 

@@ -22,6 +22,7 @@ from contextlib import contextmanager, suppress
 FIRST_ADDRESS = 2  # 127.0.0.2: not the one that the tests themselves come from
 CONNECT_SECONDS = 5.0
 READ_BYTES_MAX = 1024
+PIPELINED = 9  # requests sent at once: one is answered, as many wait as may (PIPELINED_REQUESTS_MAX)
 
 BadClient = Callable[..., socket.socket]
 
@@ -76,7 +77,7 @@ def asks_and_does_not_read(
     """Again and again on one connection, so that no buffer on the way holds all the answers."""
     made = connected(port, source, READ_BYTES_MAX)
     request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-    made.sendall(request.encode() * 40)
+    made.sendall(request.encode() * PIPELINED)
     return made
 
 
