@@ -114,6 +114,10 @@ def test_a_row_that_may_be_a_heading_is_asked():
     assert numbers(content, heading="no", column=3) == [2020, 2, 4]
 
 
+def test_a_heading_with_numbers_is_taken_off_once_where_another_column_has_commas():
+    assert numbers("Temp;2020\n2,5;7\n3,5;8\n", column="2020") == [7, 8]
+
+
 def test_a_comma_in_another_column_does_not_matter():
     content = "place;order;temp\nKiel;1.234.567;1.5\nBonn;2.345.678;2.5\n"
     assert numbers(content, column="temp") == [1.5, 2.5]

@@ -110,6 +110,8 @@ class Table:
         self.first_words: dict[int, str] = {}  # by column; what is no number in the first row
         self.first_numbers: dict[int, str] = {}
         self.first_sentences: dict[int, str] = {}
+        self._is_settled = False
+        self._has_heading: bool | None = None
         self.blank_rows = 0
         self.count = 0
         self._pieces: list[tuple[NDArray[np.float64], NDArray[np.uint16]]] = []
@@ -216,13 +218,19 @@ class Table:
     # The heading
 
     def settle_heading(self, asked: str | None) -> bool | None:
-        """Whether the first row is a heading, as `asked` ("yes", "no") or as the columns below tell; None: unclear."""
-        is_heading = {"yes": True, "no": False}.get(asked or "", self._is_heading())
-        if is_heading:
+        """Whether the first row is a heading; None: unclear. It is taken off once, however often one asks.
+
+        `asked` ("yes", "no") says so, or the columns below tell.
+        """
+        if self._is_settled:
+            return self._has_heading
+        self._has_heading = {"yes": True, "no": False}.get(asked or "", self._is_heading())
+        self._is_settled = True
+        if self._has_heading:
             self._take_names()
         else:
             self._take_as_row()
-        return is_heading
+        return self._has_heading
 
     def _is_heading(self) -> bool | None:
         if not self.first_words:
