@@ -84,6 +84,8 @@ def test_a_table_that_says_how_it_is_written_is_read(content, expected):
         ("1.234,5\n2.345,5\n", ["point", "comma"]),
         (",5\n,25\n", ["point", "comma"]),
         ("a;b\n1,234;2,345\n", ["point", "comma"]),
+        ("Wert\n1,5\nn/a\n2,5\n", ["point", "comma"]),
+        ("Probe 1,5 m\n1,5\n2,5\n", ["point", "comma"]),
         ('"1,234","2,345"\n', ["point", "comma"]),
     ],
 )
@@ -114,6 +116,19 @@ def test_the_answer_settles_it():
 )
 def test_what_no_answer_settles_is_refused_with_the_place(content):
     assert "write" in refused(content)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["12,5 mg", "12,5mg", "12,5%", "<12,5", "EUR 12,50", "1 234,5", "1\u00a0234,5", "1\u202f234,5", "1,5 2", "1,5 2,5"],
+)
+def test_a_comma_within_more_than_a_number_does_not_separate_cells(cell):
+    for heading in ("", "Wert\n"):
+        sentence = refused(f"{heading}{cell}\n{cell}\n")
+        assert "may be one number" in sentence
+        assert "sep=," in sentence
+    assert numbers("sep=,\nWert\n12,5 mg\n13,7 mg\n") == [12, 13]
+    assert numbers("a,b\n12,5 mg\n13,7 mg\n") == [12, 13]
 
 
 def test_thousands_in_one_column_are_not_taken_apart_by_an_answer():

@@ -31,6 +31,10 @@ SAMPLE_ROWS = 200
 NO_SEPARATOR = "\x1f"  # one cell a line; this control character is in no text of numbers
 BLANK = " "
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", BLANK: "blank", NO_SEPARATOR: "line end"}
+WRITE_ALONE = (
+    "write numbers without units and thousands separators, and semicolons between cells; "
+    "or, if commas stand between them, let the file begin with the line sep=,"
+)
 _HINT = re.compile(r"sep=[,;\t |:]", re.IGNORECASE)
 _MISSING_BYTES = {word.encode() for word in MISSING}
 _BLANK_LINES = re.compile(rb"\n{2,}")
@@ -139,7 +143,7 @@ class _Commas:
 
     first_doubtful: str = ""
     first_doubtful_line: int = 0
-    all_with_comma: bool = True  # each line is one number if commas are decimal
+    all_with_comma: bool = True  # each line is one number or a gap if commas are decimal
     has_quoted_cells: bool = False
     widths: set[int] = field(default_factory=set)
 
@@ -167,6 +171,8 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
         raise ask(f"{doubtful}: say decimal=comma or decimal=point", "decimal", choices)
     if words.POINT in marks:
         raise bad(f"{doubtful}: {WRITE_PLAINLY}")
+    if decimal is None:
+        raise bad(f"{doubtful}: {WRITE_ALONE}")
     return table
 
 
@@ -196,7 +202,8 @@ def _heading_separates(lines: list[bytes]) -> bool:
     """A heading of several cells; but `Depth, m` is one, unless numbers, too, have a blank after the comma."""
     heading, below = lines[0], lines[1] if len(lines) > 1 else b""
     spaced = b", " in heading and b", " not in below
-    return b"," in heading and not spaced and _is_heading(heading.decode("utf-8", "replace"))
+    text = heading.decode("utf-8", "replace")
+    return b"," in heading and not spaced and not words.may_be_within(text) and _is_heading(text)
 
 
 def _is_heading(line: str) -> bool:
@@ -213,8 +220,12 @@ def _is_word(cell: str) -> bool:
 
 
 def _is_clear_line(line: bytes) -> bool:
-    text = line.strip()
-    return b"," in text and words.ONE_NUMBER.fullmatch(text.decode("utf-8", "replace")) is None
+    return b"," in line and not _is_doubtful(line.strip().decode("utf-8", "replace"))
+
+
+def _is_doubtful(line: str) -> bool:
+    """Whether a line with commas may be one number, also with a unit, or blanks between thousands."""
+    return words.ONE_NUMBER.fullmatch(line) is not None or words.may_be_within(line)
 
 
 def _look_at_commas(file: BinaryIO) -> _Commas:
@@ -241,9 +252,11 @@ def _look_at_line(found: _Commas, text: str, number: int, *, is_heading: bool) -
     found.widths.add(text.count(",") + 1)
     if is_heading:
         return
-    if "," in text and not found.first_doubtful and words.ONE_NUMBER.fullmatch(text):
+    if "," in text and not found.first_doubtful and _is_doubtful(text):
         found.first_doubtful, found.first_doubtful_line = text, number
-    found.all_with_comma = found.all_with_comma and words.parse_comma(text) is not None
+    is_gap = text.lower() in MISSING
+    is_number = words.parse_comma(text) is not None
+    found.all_with_comma = found.all_with_comma and (is_gap or is_number)
 
 
 # Reading

@@ -31,6 +31,7 @@ _WITH_COMMA = re.compile(
 )
 _DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
 _COMMA_WITHIN = re.compile(rb",[0-9]")
+_DRESSED = re.compile(rf"[^\w,]*(?=[0-9])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})[^0-9,]*")  # <1,5mg
 _LIST_WORD = re.compile(r"[^,],+[^,]")
 
 
@@ -69,6 +70,12 @@ def is_odd(word: str) -> bool:
 def readings(word: str) -> list[Decimal]:
     """The decimal marks with which an odd word is one number, best known first."""
     return [mark for mark, parse in PARSERS.items() if parse(word) is not None]
+
+
+def may_be_within(line: str) -> bool:
+    """Whether all commas of a line may be within numbers: in `12,5 mg`, not in `1, 5` and `A,5`."""
+    found = [word for word in line.split() if "," in word]
+    return bool(found) and all(_DRESSED.fullmatch(word) for word in found)
 
 
 def doubtful_word(text: bytes) -> bytes | None:
