@@ -123,6 +123,15 @@ def test_a_comma_in_another_column_does_not_matter():
     assert numbers(content, column="temp") == [1.5, 2.5]
 
 
+def test_a_decimal_comma_in_another_column_settles_what_a_point_means():
+    content = "day;sales;temp\n01.01.;1.234;2,5\n02.01.;3.456;2,75\n"
+    assert numbers(content, column="sales") == [1234, 3456]
+    assert numbers(content.replace("1.234", "1.5"), column="sales") == [1.5, 3.456]
+    unclear = content.replace("2,5", "2,500").replace("2,75", "2,750")
+    assert asked(unclear, column="sales").choices == {"decimal": ["point", "comma"]}
+    assert numbers(unclear.replace(".234", "").replace(".456", ""), column="sales") == [1, 3]
+
+
 def test_what_does_not_apply_to_a_file_is_refused():
     for name, content, params in [
         ("a.csv", b"1\n", {"sheet": "S1"}),

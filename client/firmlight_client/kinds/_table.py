@@ -215,6 +215,11 @@ class Table:
             self._pieces = [(np.concatenate(values), np.concatenate(places))]
         return self._pieces[0]
 
+    def numbers_of(self, column: int) -> NDArray[np.float64]:
+        """Those of one column, in the order of the file."""
+        values, places = self.values()
+        return values[places == column]
+
     # The heading
 
     def settle_heading(self, asked: str | None) -> bool | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
+from firmlight_client.kinds import ParamsError
 from firmlight_client.kinds import number_words as words
 from firmlight_client.kinds._choice import Chosen, ask, choose, named
 from firmlight_client.kinds._table import MISSING, PLACES_MAX, Column, Table, bad, shown
@@ -35,6 +36,7 @@ WRITE_ALONE = (
     "write numbers without units and thousands separators, and semicolons between cells; "
     "or, if commas stand between them, let the file begin with the line sep=,"
 )
+SAY_WHICH = "say decimal=comma or decimal=point"
 _HINT = re.compile(r"sep=[,;\t |:]", re.IGNORECASE)
 _MISSING_BYTES = {word.encode() for word in MISSING}
 _BLANK_LINES = re.compile(rb"\n{2,}")
@@ -168,7 +170,7 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
     marks = words.readings(commas.first_doubtful)
     if decimal is None and words.COMMA in marks:
         choices = ["point", *(["comma"] if commas.all_with_comma else [])]
-        raise ask(f"{doubtful}: say decimal=comma or decimal=point", "decimal", choices)
+        raise ask(f"{doubtful}: {SAY_WHICH}", "decimal", choices)
     if words.POINT in marks:
         raise bad(f"{doubtful}: {WRITE_PLAINLY}")
     if decimal is None:
@@ -379,23 +381,46 @@ def read_table(file: BinaryIO, column: str | int | None, decimal: words.Decimal 
         table = fill(file, dialect, words.PARSERS[decimal])
         return Reading(table, replace(dialect, decimal=decimal), choose(table, column, heading))
     table = fill(file, dialect, words.parse_point)
-    odd = _odd_columns(table, column, heading)
-    if odd:
-        found, table = _with_commas(file, dialect, table, odd, is_alone=column is not None)
-        dialect = replace(dialect, decimal=found)
-    else:
-        dialect = replace(dialect, decimal=words.POINT)
-    return Reading(table, dialect, choose(table, column, heading))
-
-
-def _odd_columns(table: Table, asked: str | int | None, heading: str | None) -> list[Column]:
-    """Columns whose texts are all numbers, if only commas and points are understood."""
     odd = [one for one in table.columns if one.odd and one.odd == one.texts]
-    if asked is None or not odd:
-        return odd
+    meant = None
+    if column is not None and odd:
+        table.settle_heading(heading)
+        meant = named(table, column)
+    found = words.POINT
+    if meant and meant not in odd:
+        found, table = _beside_commas(file, dialect, table, meant, odd, heading)
+    elif odd:
+        asked = [meant] if meant else odd
+        found, table = _with_commas(file, dialect, table, asked, is_alone=meant is not None)
+    return Reading(table, replace(dialect, decimal=found), choose(table, column, heading))
+
+
+def _beside_commas(
+    file: BinaryIO,
+    dialect: Dialect,
+    plain: Table,
+    meant: Column,
+    odd: list[Column],
+    heading: str | None,
+) -> tuple[words.Decimal, Table]:
+    """A column that is read alone: a decimal comma in another one makes 1234 of its 1.234."""
+    marks = set(words.PARSERS).intersection(*(one.odd_marks for one in odd))
+    if words.COMMA not in marks:
+        return words.POINT, plain
+    table = fill(file, dialect, words.parse_comma)
     table.settle_heading(heading)
-    meant = named(table, asked)
-    return [one for one in odd if one is meant]
+    if table.column(meant.number).texts:
+        return words.POINT, plain
+    if words.POINT not in marks:
+        return words.COMMA, table
+    if table.numbers_of(meant.number).tolist() == plain.numbers_of(meant.number).tolist():
+        return words.POINT, plain
+    raise _asked(odd[0], [*words.PARSERS])
+
+
+def _asked(odd: Column, marks: list[words.Decimal]) -> ParamsError:
+    message = f"{odd.first_odd} has a comma that may be decimal, or stand between thousands"
+    return ask(f"{message}: {SAY_WHICH}", "decimal", [*marks])
 
 
 def _with_commas(
@@ -409,10 +434,9 @@ def _with_commas(
     fitting = {mark: table for mark, table in trials.items() if _fits(table, numbers | beside)}
     if len(fitting) == 1:
         return next(iter(fitting.items()))
-    first = odd[0].first_odd
     if fitting:
-        message = f"{first} has a comma that may be decimal, or stand between thousands"
-        raise ask(f"{message}: say decimal=comma or decimal=point", "decimal", [*fitting])
+        raise _asked(odd[0], [*fitting])
+    first = odd[0].first_odd
     wrong = next((text for table in trials.values() if (text := _first_wrong(table, numbers | beside))), "")
     against = f" ({wrong}, if that is so)" if wrong else ""
     raise bad(
