@@ -238,6 +238,18 @@ def test_hidden_rows_are_read_and_told():
     assert ["Hidden rows", "1, read like the others"] in understood(content, "a.xlsx")["summary"]
 
 
+def test_hidden_columns_are_read_and_told():
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["a", "b"])
+    workbook.active.append([1, 2])
+    workbook.active.column_dimensions["B"].hidden = True
+    content = saved(workbook)
+    assert book(content) == [1, 2]
+    told = ["Hidden columns", "b, read like the others"]
+    assert told in understood(content, "a.xlsx")["summary"]
+    assert told not in understood(content, "a.xlsx", column="a")["summary"]
+
+
 def test_gaps_beyond_those_that_are_named_are_counted(monkeypatch):
     monkeypatch.setattr("firmlight_client.kinds._text.BLOCK_BYTES", 64)
     content = "x\n" + "1\nna\n2.5\nN/A\n" * 50
