@@ -19,7 +19,7 @@ CELL_CHARS_MAX = 1000  # no sane number is longer
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _COMMA_DECIMAL = rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*),[0-9]+{_EXPONENT}"
-_COMMA_GROUPS = rf"[+-]?[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]*)?{_EXPONENT}"
+_COMMA_GROUPS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"  # nobody adds an exponent
 _POINT_GROUPS = r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}"
 
 COMMA_GROUPS = re.compile(_COMMA_GROUPS)  # 1,234 and 1,234,567.8
@@ -27,7 +27,8 @@ POINT_GROUPS = re.compile(_POINT_GROUPS)  # 1.234.567
 SPACE_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")  # 1 234 and 1 234,5
 ONE_NUMBER = re.compile(rf"{_COMMA_DECIMAL}|{_COMMA_GROUPS}")  # what a comma may be part of
 _WITH_COMMA = re.compile(
-    rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]+)(?:,[0-9]*)?{_EXPONENT}|[+-]?,[0-9]+{_EXPONENT}"
+    r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?"
+    rf"|[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+){_EXPONENT}"
 )
 _DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
 _COMMA_WITHIN = re.compile(rb",[0-9]")
