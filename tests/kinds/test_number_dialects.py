@@ -134,6 +134,12 @@ def test_a_comma_within_more_than_a_number_does_not_separate_cells(cell):
     assert numbers("a,b\n12,5 mg\n13,7 mg\n") == [12, 13]
 
 
+def test_a_decimal_point_where_commas_are_decimal_is_not_called_endless():
+    with pytest.raises(ParamsError) as found:
+        numbers("x\n1,5\n2.5\n", decimal="comma")
+    assert found.value.message == "line 3: '2.5' is not a number"
+
+
 def test_thousands_in_one_column_are_not_taken_apart_by_an_answer():
     for text in ("1,234\n2,345\n", "1,234,567\n2,345,678\n"):
         with pytest.raises(ParamsError) as found:

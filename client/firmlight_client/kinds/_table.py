@@ -45,7 +45,8 @@ def shown(text: str) -> str:
 def not_a_number(place: str, text: str) -> str:
     """The sentence for a cell that holds `text`; it says so if that is a number, but not a finite one."""
     value = words.parse_point(text)
-    return f"{place}: {shown(text)} is not a {'finite ' if value is not None else ''}number"
+    is_endless = value is not None and not math.isfinite(value)
+    return f"{place}: {shown(text)} is not a {'finite ' if is_endless else ''}number"
 
 
 @dataclass
