@@ -169,6 +169,16 @@ def test_a_comma_in_a_plain_text_that_may_be_decimal_is_asked(content):
     assert asked(content, "a.txt").choices == {"decimal": ["point", "comma"]}
 
 
+@pytest.mark.parametrize("content", ["2 000", "1 234\n2 045,5\n", "1.5\n-12 000.5"])
+def test_blanks_between_thousands_of_a_plain_text_are_no_ends_of_numbers(content):
+    for said in ({}, {"decimal": "comma"}, {"decimal": "point"}):
+        with pytest.raises(ParamsError) as found:
+            numbers(content, "a.txt", **said)
+        assert "between thousands" in found.value.message
+    for plain in ("2;000", "2\n000", "1 0000", "0 012", "1.2 012", "1234 012"):
+        assert len(numbers(plain, "a.txt")) == 2
+
+
 def test_the_answer_settles_a_plain_text():
     assert numbers("1,5; 2,5", "a.txt", decimal="comma") == [1.5, 2.5]
     assert numbers("1,5; 2,5", "a.txt", decimal="point") == [1, 5, 2, 5]

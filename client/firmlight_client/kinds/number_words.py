@@ -33,6 +33,8 @@ _WITH_COMMA = re.compile(
 _DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
 _COMMA_WITHIN = re.compile(rb",[0-9]")
 _DRESSED = re.compile(rf"[^\w,]*(?=[0-9])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})[^0-9,]*")  # <1,5mg
+_AFTER_THOUSANDS = re.compile(rb" 0[0-9]{2}(?![0-9])")
+_THOUSANDS = re.compile(rb"(?:.*[\s;])?[+-]?([1-9][0-9]{0,2})", re.DOTALL)
 _LIST_WORD = re.compile(r"[^,],+[^,]")
 
 
@@ -83,6 +85,15 @@ def doubtful_word(text: bytes) -> bytes | None:
     """The first word, between blanks or semicolons, that is one number or several: `1,5` in `1 1,5`. None: no such."""
     found = _DOUBTFUL_WORD.search(text) if _COMMA_WITHIN.search(text) else None
     return found[0] if found else None
+
+
+def spaced_thousands(text: bytes) -> bytes | None:
+    """The first two words that can hardly be two numbers: `2 000`. None: no such."""
+    for found in _AFTER_THOUSANDS.finditer(text):
+        before = _THOUSANDS.fullmatch(text, max(0, found.start() - 5), found.start())
+        if before:
+            return before[1] + found[0]
+    return None
 
 
 def is_list(word: str) -> bool:
