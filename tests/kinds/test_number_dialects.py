@@ -123,13 +123,17 @@ def test_what_no_answer_settles_is_refused_with_the_place(content):
 
 @pytest.mark.parametrize(
     "cell",
-    ["12,5 mg", "12,5mg", "12,5%", "<12,5", "EUR 12,50", "1 234,5", "1\u00a0234,5", "1\u202f234,5", "1,5 2", "1,5 2,5"],
+    [
+        *("12,5 mg", "12,5mg", "12,5%", "<12,5", "EUR 12,50", "1,5 2", "1,5 2,5"),
+        *("1 234,5", "1\u00a0234,5", "1\u202f234,5", "1'234,5", "1’234,5"),
+    ],
 )
 def test_a_comma_within_more_than_a_number_does_not_separate_cells(cell):
     for heading in ("", "Wert\n"):
         sentence = refused(f"{heading}{cell}\n{cell}\n")
         assert "may be one number" in sentence
         assert "sep=," in sentence
+    assert "may be one number" in refusal(b"Wert\n1\xa0234,5\n", "a.csv"), "in Latin-1"
     assert numbers("sep=,\nWert\n12,5 mg\n13,7 mg\n") == [12, 13]
     assert numbers("a,b\n12,5 mg\n13,7 mg\n") == [12, 13]
 

@@ -33,6 +33,7 @@ _WITH_COMMA = re.compile(
 _DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
 _COMMA_WITHIN = re.compile(rb",[0-9]")
 _DRESSED = re.compile(rf"[^\w,]*(?=[0-9])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})[^0-9,]*")  # <1,5mg
+_APART = str.maketrans("'’\ufffd", "   ")  # between thousands; the last is a blank of Latin-1
 _AFTER_THOUSANDS = re.compile(rb" 0[0-9]{2}(?![0-9])")
 _THOUSANDS = re.compile(rb"(?:.*[\s;])?[+-]?([1-9][0-9]{0,2})", re.DOTALL)
 _LIST_WORD = re.compile(r"[^,],+[^,]")
@@ -77,7 +78,7 @@ def readings(word: str) -> list[Decimal]:
 
 def may_be_within(line: str) -> bool:
     """Whether all commas of a line may be within numbers: in `12,5 mg`, not in `1, 5` and `A,5`."""
-    found = [word for word in line.split() if "," in word]
+    found = [word for word in line.translate(_APART).split() if "," in word]
     return bool(found) and all(_DRESSED.fullmatch(word) for word in found)
 
 
