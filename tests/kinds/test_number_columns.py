@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from firmlight_client.kinds import ParamsError
+from firmlight_client.typed import parse_params
 from tests.kinds.test_number_dialects import asked, numbers
 from tests.kinds.test_number_files import kind, left_out, read, refusal, xlsx
 
@@ -105,6 +106,13 @@ def test_a_text_within_numbers_is_an_error_and_no_text_column():
         numbers("x,y\n1,2\n3,abc\n", column="y")
     assert found.value.message == "line 3: 'abc' is not a number"
     assert numbers("x,y\n1,2\n3,abc\n", column="x") == [1, 3]
+
+
+def test_a_column_is_called_by_what_a_command_line_takes_for_a_name():
+    content = "compound,0.50,null,x y\na,1,2,3\nb,4,5,6\n"
+    for label in asked(content, heading="yes").choices["column"]:
+        (given,) = parse_params([f"column={label}"]).values()
+        assert len(numbers(content, heading="yes", column=given)) == 2
 
 
 def test_a_row_that_may_be_a_heading_is_asked():

@@ -6,6 +6,7 @@ beside columns of text is read alone. Of anything else one column has to be chos
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,7 +60,12 @@ def labels(columns: Iterable[Column], table: Table) -> list[str]:
 
 
 def _is_clear(name: str) -> bool:
-    return bool(name) and not name.isdecimal()
+    """Not if a command line took it for something else than a name: 2020, 0.5, null."""
+    try:
+        json.loads(name)
+    except (ValueError, RecursionError):
+        return bool(name)
+    return False
 
 
 def _chosen(table: Table, asked: str | int | None) -> list[Column]:
