@@ -115,6 +115,15 @@ def test_a_column_is_called_by_what_a_command_line_takes_for_a_name():
         assert len(numbers(content, heading="yes", column=given)) == 2
 
 
+def test_a_number_that_names_another_column_is_asked():
+    content = "well,1,2,3\na,10,20,30\nb,11,21,31\n"
+    assert asked(content, heading="yes").choices == {"column": ["#2", "#3", "4"]}
+    assert asked(content, heading="yes", column="2").choices == {"column": ["#2", "#3"]}
+    assert numbers(content, heading="yes", column="#2") == [10, 11]
+    assert numbers(content, heading="yes", column="#3") == [20, 21]
+    assert numbers(content, heading="yes", column=4) == [30, 31]
+
+
 def test_a_row_that_may_be_a_heading_is_asked():
     content = "country,2019,2020\nDE,1,2\nFR,3,4\n"
     assert asked(content, column="2").choices == {"heading": ["yes", "no"]}
