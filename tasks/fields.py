@@ -17,7 +17,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 from firmlight.parsers import read_json
-from firmlight_client.kinds.number_words import comma_is_unclear
+from firmlight_client.kinds.number_words import comma_is_unclear, spaced_thousands
 
 JsonSchema = Mapping[str, Any]
 SHORT_TEXT_CHARS = 100
@@ -86,6 +86,11 @@ class Numbers(ManyLines):
             raise ValidationError(
                 f"“{unclear[:SHOWN_CHARS]}” may be one number, or several with commas between them: write a decimal "
                 "point and no thousands separators, or a blank after each comma that stands between numbers."
+            )
+        if spaced := spaced_thousands(text.encode()):
+            raise ValidationError(
+                f"“{spaced.decode()}” may be one number with a blank between thousands: "
+                "write it without thousands separators, or semicolons between numbers."
             )
         words = [word for word in re.split(r"[\s,;]+", text) if word]
         numbers = [self._number(word) for word in words]

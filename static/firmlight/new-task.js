@@ -58,7 +58,7 @@ function wrongNumber(text, whole) {
 // The first word that may be one number with a decimal comma or thousands separators, unless another word shows that
 // commas stand between numbers. The server says the same (firmlight_client/kinds/number_words.py).
 function unclearComma(text) {
-  const one = /^[+-]?((\d{1,3}(\.\d{3})+|\d*),\d+|\d{1,3}(,\d{3})+(\.\d*)?)(e[+-]?\d+)?$/i;
+  const one = /^[+-]?((\d{1,3}(\.\d{3})+|\d*),\d+(e[+-]?\d+)?|\d{1,3}(,\d{3})+(\.\d*)?)$/i;
   const words = text.split(/[\s;]+/).filter((word) => word.includes(","));
   const isList = (word) => /[^,],+[^,]/.test(word) && !one.test(word.replace(/^,+|,+$/g, ""));
   const unclear = words.find((word) => one.test(word.replace(/,$/, "")));

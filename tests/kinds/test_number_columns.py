@@ -11,6 +11,7 @@ import openpyxl
 import pytest
 
 from firmlight_client.kinds import ParamsError
+from firmlight_client.typed import parse_params
 from tests.kinds.test_number_dialects import asked, numbers
 from tests.kinds.test_number_files import kind, left_out, read, refusal, xlsx
 
@@ -107,6 +108,22 @@ def test_a_text_within_numbers_is_an_error_and_no_text_column():
     assert numbers("x,y\n1,2\n3,abc\n", column="x") == [1, 3]
 
 
+def test_a_column_is_called_by_what_a_command_line_takes_for_a_name():
+    content = "compound,0.50,null,x y\na,1,2,3\nb,4,5,6\n"
+    for label in asked(content, heading="yes").choices["column"]:
+        (given,) = parse_params([f"column={label}"]).values()
+        assert len(numbers(content, heading="yes", column=given)) == 2
+
+
+def test_a_number_that_names_another_column_is_asked():
+    content = "well,1,2,3\na,10,20,30\nb,11,21,31\n"
+    assert asked(content, heading="yes").choices == {"column": ["#2", "#3", "4"]}
+    assert asked(content, heading="yes", column="2").choices == {"column": ["#2", "#3"]}
+    assert numbers(content, heading="yes", column="#2") == [10, 11]
+    assert numbers(content, heading="yes", column="#3") == [20, 21]
+    assert numbers(content, heading="yes", column=4) == [30, 31]
+
+
 def test_a_row_that_may_be_a_heading_is_asked():
     content = "country,2019,2020\nDE,1,2\nFR,3,4\n"
     assert asked(content, column="2").choices == {"heading": ["yes", "no"]}
@@ -114,9 +131,22 @@ def test_a_row_that_may_be_a_heading_is_asked():
     assert numbers(content, heading="no", column=3) == [2020, 2, 4]
 
 
+def test_a_heading_with_numbers_is_taken_off_once_where_another_column_has_commas():
+    assert numbers("Temp;2020\n2,5;7\n3,5;8\n", column="2020") == [7, 8]
+
+
 def test_a_comma_in_another_column_does_not_matter():
     content = "place;order;temp\nKiel;1.234.567;1.5\nBonn;2.345.678;2.5\n"
     assert numbers(content, column="temp") == [1.5, 2.5]
+
+
+def test_a_decimal_comma_in_another_column_settles_what_a_point_means():
+    content = "day;sales;temp\n01.01.;1.234;2,5\n02.01.;3.456;2,75\n"
+    assert numbers(content, column="sales") == [1234, 3456]
+    assert numbers(content.replace("1.234", "1.5"), column="sales") == [1.5, 3.456]
+    unclear = content.replace("2,5", "2,500").replace("2,75", "2,750")
+    assert asked(unclear, column="sales").choices == {"decimal": ["point", "comma"]}
+    assert numbers(unclear.replace(".234", "").replace(".456", ""), column="sales") == [1, 3]
 
 
 def test_what_does_not_apply_to_a_file_is_refused():
@@ -223,6 +253,18 @@ def test_hidden_rows_are_read_and_told():
     content = saved(workbook)
     assert book(content) == [1, 2, 3]
     assert ["Hidden rows", "1, read like the others"] in understood(content, "a.xlsx")["summary"]
+
+
+def test_hidden_columns_are_read_and_told():
+    workbook = openpyxl.Workbook()
+    workbook.active.append(["a", "b"])
+    workbook.active.append([1, 2])
+    workbook.active.column_dimensions["B"].hidden = True
+    content = saved(workbook)
+    assert book(content) == [1, 2]
+    told = ["Hidden columns", "b, read like the others"]
+    assert told in understood(content, "a.xlsx")["summary"]
+    assert told not in understood(content, "a.xlsx", column="a")["summary"]
 
 
 def test_gaps_beyond_those_that_are_named_are_counted(monkeypatch):

@@ -49,6 +49,7 @@ def refused(content: str, name: str = "a.csv") -> str:
         ("x\n1.234.567\n1.234\n", [1234567, 1234]),
         ("x;y\n1.234,5;1.234\n", [1234.5, 1234]),
         ("a;b\n1,5e3;2e-1\n", [1500, 0.2]),
+        ("a;b\n1,234E+05;2\n", [123400, 2]),
         ("sep=;\n1,5;2\n", [1.5, 2]),
         ("sep=,\n1,5\n2,5\n".replace("1,5", "1.5,5"), [1.5, 5, 2, 5]),
         ("sep=|\r\na|b\r\n1|2\r\n", [1, 2]),
@@ -84,6 +85,8 @@ def test_a_table_that_says_how_it_is_written_is_read(content, expected):
         ("1.234,5\n2.345,5\n", ["point", "comma"]),
         (",5\n,25\n", ["point", "comma"]),
         ("a;b\n1,234;2,345\n", ["point", "comma"]),
+        ("Wert\n1,5\nn/a\n2,5\n", ["point", "comma"]),
+        ("Probe 1,5 m\n1,5\n2,5\n", ["point", "comma"]),
         ('"1,234","2,345"\n', ["point", "comma"]),
     ],
 )
@@ -108,12 +111,37 @@ def test_the_answer_settles_it():
         "1 234\n5 678\n",
         "a;b\n1,5;1,234,567\n",
         "x;y\n1,5;2.5\n",
+        "x;y\n2,5;1.234e5\n",
+        "x;y\n1,234E+05;1.5\n",
         "x\n1.234.567\n1.5\n",
         "x;y\n1.234.567;1.5\n",
     ],
 )
 def test_what_no_answer_settles_is_refused_with_the_place(content):
     assert "write" in refused(content)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("12,5 mg", "12,5mg", "12,5%", "<12,5", "EUR 12,50", "1,5 2", "1,5 2,5"),
+        *("1 234,5", "1\u00a0234,5", "1\u202f234,5", "1'234,5", "1’234,5"),
+    ],
+)
+def test_a_comma_within_more_than_a_number_does_not_separate_cells(cell):
+    for heading in ("", "Wert\n"):
+        sentence = refused(f"{heading}{cell}\n{cell}\n")
+        assert "may be one number" in sentence
+        assert "sep=," in sentence
+    assert "may be one number" in refusal(b"Wert\n1\xa0234,5\n", "a.csv"), "in Latin-1"
+    assert numbers("sep=,\nWert\n12,5 mg\n13,7 mg\n") == [12, 13]
+    assert numbers("a,b\n12,5 mg\n13,7 mg\n") == [12, 13]
+
+
+def test_a_decimal_point_where_commas_are_decimal_is_not_called_endless():
+    with pytest.raises(ParamsError) as found:
+        numbers("x\n1,5\n2.5\n", decimal="comma")
+    assert found.value.message == "line 3: '2.5' is not a number"
 
 
 def test_thousands_in_one_column_are_not_taken_apart_by_an_answer():
@@ -143,6 +171,16 @@ def test_a_plain_text_that_says_how_it_is_written_is_read(content, expected):
 @pytest.mark.parametrize("content", ["1,5; 2,5", "1,5", "1 2 1,234", "1,5e3 2,5", "1 " * 200_000 + "3,5", ",5 ,25"])
 def test_a_comma_in_a_plain_text_that_may_be_decimal_is_asked(content):
     assert asked(content, "a.txt").choices == {"decimal": ["point", "comma"]}
+
+
+@pytest.mark.parametrize("content", ["2 000", "1 234\n2 045,5\n", "1.5\n-12 000.5"])
+def test_blanks_between_thousands_of_a_plain_text_are_no_ends_of_numbers(content):
+    for said in ({}, {"decimal": "comma"}, {"decimal": "point"}):
+        with pytest.raises(ParamsError) as found:
+            numbers(content, "a.txt", **said)
+        assert "between thousands" in found.value.message
+    for plain in ("2;000", "2\n000", "1 0000", "0 012", "1.2 012", "1234 012"):
+        assert len(numbers(plain, "a.txt")) == 2
 
 
 def test_the_answer_settles_a_plain_text():

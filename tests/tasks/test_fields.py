@@ -64,6 +64,7 @@ def test_a_field_takes_label_help_bounds_and_example_from_the_schema() -> None:
         ({"type": "array", "minItems": 2, "items": {"type": "number"}}, "1", "At least 2 numbers; there is one."),
         ({"type": "array", "items": {"type": "integer"}}, "1 2.5", "“2.5” is not a whole number."),
         ({"type": "array", "items": {"type": "number"}}, "1_000", "“1_000” is not a number."),
+        ({"type": "array", "items": {"type": "number"}}, "1\n2 000", "“2 000” may be one number"),
         ({"type": "array", "items": {"type": "integer", "minimum": 3}}, "4 2", "Number 2: At least 3."),
         ({"type": "object"}, "{", "This cannot be read as JSON"),
         ({"type": "object"}, "[" * 251 + "]" * 251, "more than 250 levels deep"),

@@ -6,6 +6,7 @@ beside columns of text is read alone. Of anything else one column has to be chos
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,11 +56,26 @@ def choose(table: Table, column: str | int | None, heading: str | None) -> Chose
 def labels(columns: Iterable[Column], table: Table) -> list[str]:
     """What is said to choose each of these: its name where that is clear, else its number."""
     names = Counter(one.name for one in table.columns)
-    return [one.name if names[one.name] == 1 and _is_clear(one.name) else str(one.number) for one in columns]
+    return [_label(one, names) for one in columns]
+
+
+def _label(column: Column, names: Counter[str]) -> str:
+    if names[column.name] == 1 and _is_clear(column.name):
+        return column.name
+    number = str(column.number)
+    is_no_name = number not in names or (number == column.name and names[number] == 1)
+    return number if is_no_name else f"#{number}"
 
 
 def _is_clear(name: str) -> bool:
-    return bool(name) and not name.isdecimal()
+    """Not if it were taken for something else than a name: 2020, 0.5 and null, and #2."""
+    if name[:1] == "#" and name[1:].isdecimal():
+        return False
+    try:
+        json.loads(name)
+    except (ValueError, RecursionError):
+        return bool(name)
+    return False
 
 
 def _chosen(table: Table, asked: str | int | None) -> list[Column]:
@@ -86,21 +102,36 @@ def _chosen(table: Table, asked: str | int | None) -> list[Column]:
 
 
 def named(table: Table, asked: str | int) -> Column:
-    """By its name, or else by its number from 1."""
+    """By its name, or by its number from 1, with `#` before it where the number alone is a name."""
     wanted = " ".join(str(asked).split())
+    numbered = _numbered(table, wanted.removeprefix("#"))
+    if numbered and wanted[0] == "#":
+        return numbered
     named = [column for column in table.columns if column.name and column.name == wanted]
-    if len(named) == 1:
+    if len(named) == 1 and (numbered is None or numbered is named[0]):
         return named[0]
-    offered = labels([column for column in table.columns if column.numbers], table)
+    if len(named) == 1 and numbered:
+        message = f"{wanted} is the name of column {named[0].number}, and the number of another"
+        raise _ask_again(f"{message}: say", [numbered, named[0]], table)
     if named:
-        numbers = [str(column.number) for column in named]
-        message = f"{len(named)} columns are called {wanted!r}: give the number of one, {_listed(numbers)}"
-        raise ask(message, "column", numbers, table)
-    if wanted.isdecimal() and 1 <= int(wanted[:6]) <= len(table.columns):
-        return table.columns[int(wanted[:6]) - 1]
+        message = f"{len(named)} columns are called {wanted!r}: give the number of one,"
+        raise _ask_again(message, named, table)
+    if numbered:
+        return numbered
+    offered = labels([column for column in table.columns if column.numbers], table)
     message = f"there is no column {wanted[:80]!r}; columns of numbers: {_listed(offered) or 'none'}"
     choices = {"column": offered} if offered else None
     raise ParamsError(message, "column", choices=choices, columns=described(table, []))
+
+
+def _numbered(table: Table, text: str) -> Column | None:
+    number = int(text[:6]) if text.isdecimal() else 0
+    return table.columns[number - 1] if 1 <= number <= len(table.columns) else None
+
+
+def _ask_again(message: str, columns: list[Column], table: Table) -> ParamsError:
+    offered = labels(columns, table)
+    return ask(f"{message} {_listed(offered)}", "column", offered, table)
 
 
 def _require_numbers(column: Column) -> None:

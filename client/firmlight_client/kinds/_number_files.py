@@ -103,6 +103,10 @@ class NumberFile:
             self.choices["sheet"] = found.sheets
         chosen = _choice.choose(found.table, self.options.column, self.options.heading)
         numbers = self._columns(found.table, chosen)
+        hidden = [one for one in chosen.columns if found.is_hidden(one)]
+        if hidden:
+            labels = ", ".join(_choice.labels(hidden, found.table))[:NAME_CHARS]
+            self.summary.append(["Hidden columns", f"{labels}, read like the others"])
         self.skipped += found.left_out
         return numbers
 

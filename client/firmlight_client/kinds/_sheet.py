@@ -52,6 +52,7 @@ class _Cells(XmlStream):
         self.text = ""
         self.has_formula = self.is_phonetic = False
         self.hidden_rows = 0
+        self._hides_column = bytearray(COLUMNS_MAX + 1)  # a flag for each, from 1
         self._columns: dict[str, int] = {}
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -68,6 +69,8 @@ class _Cells(XmlStream):
             self.has_formula = True
         elif name == "rPh":
             self.is_phonetic = True
+        elif name == "col" and attributes.get("hidden") in ("1", "true"):
+            self._hide_columns(int(attributes.get("min", 0)), int(attributes.get("max", 0)))
 
     def end(self, name: str) -> None:
         if name == "v":
@@ -88,6 +91,14 @@ class _Cells(XmlStream):
             raise TooLarge(f"at most {ROWS_MAX:,} rows")
         if attributes.get("hidden") in ("1", "true"):
             self.hidden_rows += 1
+
+    def _hide_columns(self, first: int, last: int) -> None:
+        first, last = max(first, 0), min(last, COLUMNS_MAX)
+        if first <= last:
+            self._hides_column[first : last + 1] = b"\1" * (last + 1 - first)
+
+    def is_hidden(self, column: Column) -> bool:
+        return bool(self._hides_column[column.number])
 
     def _open_cell(self, attributes: dict[str, str]) -> None:
         self.cells += 1

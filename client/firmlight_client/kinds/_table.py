@@ -45,7 +45,8 @@ def shown(text: str) -> str:
 def not_a_number(place: str, text: str) -> str:
     """The sentence for a cell that holds `text`; it says so if that is a number, but not a finite one."""
     value = words.parse_point(text)
-    return f"{place}: {shown(text)} is not a {'finite ' if value is not None else ''}number"
+    is_endless = value is not None and not math.isfinite(value)
+    return f"{place}: {shown(text)} is not a {'finite ' if is_endless else ''}number"
 
 
 @dataclass
@@ -110,6 +111,8 @@ class Table:
         self.first_words: dict[int, str] = {}  # by column; what is no number in the first row
         self.first_numbers: dict[int, str] = {}
         self.first_sentences: dict[int, str] = {}
+        self._is_settled = False
+        self._has_heading: bool | None = None
         self.blank_rows = 0
         self.count = 0
         self._pieces: list[tuple[NDArray[np.float64], NDArray[np.uint16]]] = []
@@ -213,16 +216,27 @@ class Table:
             self._pieces = [(np.concatenate(values), np.concatenate(places))]
         return self._pieces[0]
 
+    def numbers_of(self, column: int) -> NDArray[np.float64]:
+        """Those of one column, in the order of the file."""
+        values, places = self.values()
+        return values[places == column]
+
     # The heading
 
     def settle_heading(self, asked: str | None) -> bool | None:
-        """Whether the first row is a heading, as `asked` ("yes", "no") or as the columns below tell; None: unclear."""
-        is_heading = {"yes": True, "no": False}.get(asked or "", self._is_heading())
-        if is_heading:
+        """Whether the first row is a heading; None: unclear. It is taken off once, however often one asks.
+
+        `asked` ("yes", "no") says so, or the columns below tell.
+        """
+        if self._is_settled:
+            return self._has_heading
+        self._has_heading = {"yes": True, "no": False}.get(asked or "", self._is_heading())
+        self._is_settled = True
+        if self._has_heading:
             self._take_names()
         else:
             self._take_as_row()
-        return is_heading
+        return self._has_heading
 
     def _is_heading(self) -> bool | None:
         if not self.first_words:

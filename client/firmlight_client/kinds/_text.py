@@ -96,6 +96,9 @@ class PlainText:
 
     def read(self) -> list[Numbers]:
         """Raises ParamsError, which may ask for `decimal`."""
+        for lines in blocks(self.file, b"\n", BLOCK_BYTES):
+            if spaced := words.spaced_thousands(lines):
+                raise bad(one_with_blanks(spaced))
         self._settle_commas()
         try:
             return self._pieces()
@@ -179,6 +182,12 @@ def one_or_several(word: str, place: str = "") -> str:
     """The sentence for a word of which nobody knows whether it is one number or several."""
     where = f"{place}: " if place else ""
     return f"{where}{shown(word)} may be one number, or {word.strip(',').count(',') + 1} with commas between them"
+
+
+def one_with_blanks(word: bytes) -> str:
+    """The sentence for what `words.spaced_thousands` finds."""
+    instead = "write it without thousands separators, or semicolons between numbers"
+    return f"{shown(word.decode())} may be one number with a blank between thousands: {instead}"
 
 
 def _unclear_word(file: BinaryIO) -> str | None:

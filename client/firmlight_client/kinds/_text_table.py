@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import BinaryIO
 
+from firmlight_client.kinds import ParamsError
 from firmlight_client.kinds import number_words as words
 from firmlight_client.kinds._choice import Chosen, ask, choose, named
 from firmlight_client.kinds._table import MISSING, PLACES_MAX, Column, Table, bad, shown
@@ -31,6 +32,11 @@ SAMPLE_ROWS = 200
 NO_SEPARATOR = "\x1f"  # one cell a line; this control character is in no text of numbers
 BLANK = " "
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", BLANK: "blank", NO_SEPARATOR: "line end"}
+WRITE_ALONE = (
+    "write numbers without units and thousands separators, and semicolons between cells; "
+    "or, if commas stand between them, let the file begin with the line sep=,"
+)
+SAY_WHICH = "say decimal=comma or decimal=point"
 _HINT = re.compile(r"sep=[,;\t |:]", re.IGNORECASE)
 _MISSING_BYTES = {word.encode() for word in MISSING}
 _BLANK_LINES = re.compile(rb"\n{2,}")
@@ -139,7 +145,7 @@ class _Commas:
 
     first_doubtful: str = ""
     first_doubtful_line: int = 0
-    all_with_comma: bool = True  # each line is one number if commas are decimal
+    all_with_comma: bool = True  # each line is one number or a gap if commas are decimal
     has_quoted_cells: bool = False
     widths: set[int] = field(default_factory=set)
 
@@ -164,9 +170,11 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
     marks = words.readings(commas.first_doubtful)
     if decimal is None and words.COMMA in marks:
         choices = ["point", *(["comma"] if commas.all_with_comma else [])]
-        raise ask(f"{doubtful}: say decimal=comma or decimal=point", "decimal", choices)
+        raise ask(f"{doubtful}: {SAY_WHICH}", "decimal", choices)
     if words.POINT in marks:
         raise bad(f"{doubtful}: {WRITE_PLAINLY}")
+    if decimal is None:
+        raise bad(f"{doubtful}: {WRITE_ALONE}")
     return table
 
 
@@ -196,7 +204,8 @@ def _heading_separates(lines: list[bytes]) -> bool:
     """A heading of several cells; but `Depth, m` is one, unless numbers, too, have a blank after the comma."""
     heading, below = lines[0], lines[1] if len(lines) > 1 else b""
     spaced = b", " in heading and b", " not in below
-    return b"," in heading and not spaced and _is_heading(heading.decode("utf-8", "replace"))
+    text = heading.decode("utf-8", "replace")
+    return b"," in heading and not spaced and not words.may_be_within(text) and _is_heading(text)
 
 
 def _is_heading(line: str) -> bool:
@@ -213,8 +222,12 @@ def _is_word(cell: str) -> bool:
 
 
 def _is_clear_line(line: bytes) -> bool:
-    text = line.strip()
-    return b"," in text and words.ONE_NUMBER.fullmatch(text.decode("utf-8", "replace")) is None
+    return b"," in line and not _is_doubtful(line.strip().decode("utf-8", "replace"))
+
+
+def _is_doubtful(line: str) -> bool:
+    """Whether a line with commas may be one number, also with a unit, or blanks between thousands."""
+    return words.ONE_NUMBER.fullmatch(line) is not None or words.may_be_within(line)
 
 
 def _look_at_commas(file: BinaryIO) -> _Commas:
@@ -241,9 +254,11 @@ def _look_at_line(found: _Commas, text: str, number: int, *, is_heading: bool) -
     found.widths.add(text.count(",") + 1)
     if is_heading:
         return
-    if "," in text and not found.first_doubtful and words.ONE_NUMBER.fullmatch(text):
+    if "," in text and not found.first_doubtful and _is_doubtful(text):
         found.first_doubtful, found.first_doubtful_line = text, number
-    found.all_with_comma = found.all_with_comma and words.parse_comma(text) is not None
+    is_gap = text.lower() in MISSING
+    is_number = words.parse_comma(text) is not None
+    found.all_with_comma = found.all_with_comma and (is_gap or is_number)
 
 
 # Reading
@@ -366,23 +381,46 @@ def read_table(file: BinaryIO, column: str | int | None, decimal: words.Decimal 
         table = fill(file, dialect, words.PARSERS[decimal])
         return Reading(table, replace(dialect, decimal=decimal), choose(table, column, heading))
     table = fill(file, dialect, words.parse_point)
-    odd = _odd_columns(table, column, heading)
-    if odd:
-        found, table = _with_commas(file, dialect, table, odd, is_alone=column is not None)
-        dialect = replace(dialect, decimal=found)
-    else:
-        dialect = replace(dialect, decimal=words.POINT)
-    return Reading(table, dialect, choose(table, column, heading))
-
-
-def _odd_columns(table: Table, asked: str | int | None, heading: str | None) -> list[Column]:
-    """Columns whose texts are all numbers, if only commas and points are understood."""
     odd = [one for one in table.columns if one.odd and one.odd == one.texts]
-    if asked is None or not odd:
-        return odd
+    meant = None
+    if column is not None and odd:
+        table.settle_heading(heading)
+        meant = named(table, column)
+    found = words.POINT
+    if meant and meant not in odd:
+        found, table = _beside_commas(file, dialect, table, meant, odd, heading)
+    elif odd:
+        asked = [meant] if meant else odd
+        found, table = _with_commas(file, dialect, table, asked, is_alone=meant is not None)
+    return Reading(table, replace(dialect, decimal=found), choose(table, column, heading))
+
+
+def _beside_commas(
+    file: BinaryIO,
+    dialect: Dialect,
+    plain: Table,
+    meant: Column,
+    odd: list[Column],
+    heading: str | None,
+) -> tuple[words.Decimal, Table]:
+    """A column that is read alone: a decimal comma in another one makes 1234 of its 1.234."""
+    marks = set(words.PARSERS).intersection(*(one.odd_marks for one in odd))
+    if words.COMMA not in marks:
+        return words.POINT, plain
+    table = fill(file, dialect, words.parse_comma)
     table.settle_heading(heading)
-    meant = named(table, asked)
-    return [one for one in odd if one is meant]
+    if table.column(meant.number).texts:
+        return words.POINT, plain
+    if words.POINT not in marks:
+        return words.COMMA, table
+    if table.numbers_of(meant.number).tolist() == plain.numbers_of(meant.number).tolist():
+        return words.POINT, plain
+    raise _asked(odd[0], [*words.PARSERS])
+
+
+def _asked(odd: Column, marks: list[words.Decimal]) -> ParamsError:
+    message = f"{odd.first_odd} has a comma that may be decimal, or stand between thousands"
+    return ask(f"{message}: {SAY_WHICH}", "decimal", [*marks])
 
 
 def _with_commas(
@@ -396,10 +434,9 @@ def _with_commas(
     fitting = {mark: table for mark, table in trials.items() if _fits(table, numbers | beside)}
     if len(fitting) == 1:
         return next(iter(fitting.items()))
-    first = odd[0].first_odd
     if fitting:
-        message = f"{first} has a comma that may be decimal, or stand between thousands"
-        raise ask(f"{message}: say decimal=comma or decimal=point", "decimal", [*fitting])
+        raise _asked(odd[0], [*fitting])
+    first = odd[0].first_odd
     wrong = next((text for table in trials.values() if (text := _first_wrong(table, numbers | beside))), "")
     against = f" ({wrong}, if that is so)" if wrong else ""
     raise bad(

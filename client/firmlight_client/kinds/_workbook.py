@@ -14,6 +14,7 @@ import posixpath
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import IO, BinaryIO
@@ -25,7 +26,7 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, fr
 from firmlight_client.kinds import ParamsError
 from firmlight_client.kinds._choice import ask
 from firmlight_client.kinds._sheet import SheetTable, has_numbers
-from firmlight_client.kinds._table import MISSING, Table, bad
+from firmlight_client.kinds._table import MISSING, Column, Table, bad
 from firmlight_client.kinds._xml_stream import TooLarge, XmlStream
 
 SHEET_BYTES_MAX = 128 * 2**20  # some four million cells
@@ -60,13 +61,17 @@ class Sheet:
 
 @dataclass(frozen=True)
 class SheetRead:
-    """`sheets` are the names of all of them, `left_out` sentences about those that were not read."""
+    """`sheets` are the names of all of them, `left_out` sentences about those that were not read.
+
+    `is_hidden` says of a column whether people do not see it.
+    """
 
     name: str
     table: Table
     sheets: list[str]
     left_out: list[str]
     hidden_rows: int
+    is_hidden: Callable[[Column], bool]
 
 
 def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
@@ -83,7 +88,8 @@ def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
         raise error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook") from None
     others = [one for one in book.sheets if one is not sheet]
     left_out = [f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others]
-    return SheetRead(sheet.name, table, [one.name for one in book.sheets], left_out, reader.hidden_rows)
+    names = [one.name for one in book.sheets]
+    return SheetRead(sheet.name, table, names, left_out, reader.hidden_rows, reader.is_hidden)
 
 
 def _chosen(book: Workbook, asked: str | int | None) -> Sheet:

@@ -19,7 +19,7 @@ CELL_CHARS_MAX = 1000  # no sane number is longer
 
 _EXPONENT = r"(?:[eE][+-]?[0-9]+)?"
 _COMMA_DECIMAL = rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]*),[0-9]+{_EXPONENT}"
-_COMMA_GROUPS = rf"[+-]?[0-9]{{1,3}}(?:,[0-9]{{3}})+(?:\.[0-9]*)?{_EXPONENT}"
+_COMMA_GROUPS = r"[+-]?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?"  # nobody adds an exponent
 _POINT_GROUPS = r"[+-]?[0-9]{1,3}(?:\.[0-9]{3}){2,}"
 
 COMMA_GROUPS = re.compile(_COMMA_GROUPS)  # 1,234 and 1,234,567.8
@@ -27,10 +27,15 @@ POINT_GROUPS = re.compile(_POINT_GROUPS)  # 1.234.567
 SPACE_GROUPS = re.compile(r"[+-]?[0-9]{1,3}(?: [0-9]{3})+(?:[.,][0-9]+)?")  # 1 234 and 1 234,5
 ONE_NUMBER = re.compile(rf"{_COMMA_DECIMAL}|{_COMMA_GROUPS}")  # what a comma may be part of
 _WITH_COMMA = re.compile(
-    rf"[+-]?(?:[0-9]{{1,3}}(?:\.[0-9]{{3}})+|[0-9]+)(?:,[0-9]*)?{_EXPONENT}|[+-]?,[0-9]+{_EXPONENT}"
+    r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]*)?"
+    rf"|[+-]?(?:[0-9]+(?:,[0-9]*)?|,[0-9]+){_EXPONENT}"
 )
 _DOUBTFUL_WORD = re.compile(rf"(?<![^\s;])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})(?=,?(?:[\s;]|\Z))".encode())
 _COMMA_WITHIN = re.compile(rb",[0-9]")
+_DRESSED = re.compile(rf"[^\w,]*(?=[0-9])(?:{_COMMA_DECIMAL}|{_COMMA_GROUPS})[^0-9,]*")  # <1,5mg
+_APART = str.maketrans("'’\ufffd", "   ")  # between thousands; the last is a blank of Latin-1
+_AFTER_THOUSANDS = re.compile(rb" 0[0-9]{2}(?![0-9])")
+_THOUSANDS = re.compile(rb"(?:.*[\s;])?[+-]?([1-9][0-9]{0,2})", re.DOTALL)
 _LIST_WORD = re.compile(r"[^,],+[^,]")
 
 
@@ -71,10 +76,25 @@ def readings(word: str) -> list[Decimal]:
     return [mark for mark, parse in PARSERS.items() if parse(word) is not None]
 
 
+def may_be_within(line: str) -> bool:
+    """Whether all commas of a line may be within numbers: in `12,5 mg`, not in `1, 5` and `A,5`."""
+    found = [word for word in line.translate(_APART).split() if "," in word]
+    return bool(found) and all(_DRESSED.fullmatch(word) for word in found)
+
+
 def doubtful_word(text: bytes) -> bytes | None:
     """The first word, between blanks or semicolons, that is one number or several: `1,5` in `1 1,5`. None: no such."""
     found = _DOUBTFUL_WORD.search(text) if _COMMA_WITHIN.search(text) else None
     return found[0] if found else None
+
+
+def spaced_thousands(text: bytes) -> bytes | None:
+    """The first two words that can hardly be two numbers: `2 000`. None: no such."""
+    for found in _AFTER_THOUSANDS.finditer(text):
+        before = _THOUSANDS.fullmatch(text, max(0, found.start() - 5), found.start())
+        if before:
+            return before[1] + found[0]
+    return None
 
 
 def is_list(word: str) -> bool:
