@@ -45,7 +45,7 @@ def choose(table: Table, column: str | int | None, heading: str | None) -> Chose
     if unclear:
         place = table.place(table.first_row, 1)
         raise ask(
-            f"{place} may be a heading or a row of numbers: say heading=yes or heading=no",
+            f"{place} may be a heading or a row of numbers: choose whether there is a heading, yes or no",
             "heading",
             ["yes", "no"],
             table,
@@ -97,7 +97,7 @@ def _chosen(table: Table, asked: str | int | None) -> list[Column]:
             raise bad(_first_text(mixed) + _hint(with_numbers, table))
         return numeric
     offered = labels(with_numbers, table)
-    message = f"it has {len(with_numbers)} columns of numbers: say with column= which one is meant, "
+    message = f"it has {len(with_numbers)} columns of numbers: choose the one that is meant, "
     raise ask(f"{message}{_listed(offered)}", "column", offered, table)
 
 

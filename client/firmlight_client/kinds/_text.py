@@ -119,7 +119,7 @@ class PlainText:
             choices = [mark for mark in words.PARSERS if self._reads_with(mark)]
             if not choices:
                 self._pieces()  # which says what is wrong besides
-            sentence = f"{one_or_several(unclear)}: say decimal=comma or decimal=point"
+            sentence = f"{one_or_several(unclear)}: choose the decimal mark, comma or point"
             raise ask(sentence, "decimal", [*choices])
         if words.POINT in marks:
             raise bad(f"{one_or_several(unclear)}: {WRITE_PLAINLY}")

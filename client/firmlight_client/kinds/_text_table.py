@@ -36,7 +36,7 @@ WRITE_ALONE = (
     "write numbers without units and thousands separators, and semicolons between cells; "
     "or, if commas stand between them, let the file begin with the line sep=,"
 )
-SAY_WHICH = "say decimal=comma or decimal=point"
+CHOOSE_MARK = "choose the decimal mark, comma or point"
 _HINT = re.compile(r"sep=[,;\t |:]", re.IGNORECASE)
 _MISSING_BYTES = {word.encode() for word in MISSING}
 _BLANK_LINES = re.compile(rb"\n{2,}")
@@ -170,7 +170,7 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
     marks = words.readings(commas.first_doubtful)
     if decimal is None and words.COMMA in marks:
         choices = ["point", *(["comma"] if commas.all_with_comma else [])]
-        raise ask(f"{doubtful}: {SAY_WHICH}", "decimal", choices)
+        raise ask(f"{doubtful}: {CHOOSE_MARK}", "decimal", choices)
     if words.POINT in marks:
         raise bad(f"{doubtful}: {WRITE_PLAINLY}")
     if decimal is None:
@@ -420,7 +420,7 @@ def _beside_commas(
 
 def _asked(odd: Column, marks: list[words.Decimal]) -> ParamsError:
     message = f"{odd.first_odd} has a comma that may be decimal, or stand between thousands"
-    return ask(f"{message}: {SAY_WHICH}", "decimal", [*marks])
+    return ask(f"{message}: {CHOOSE_MARK}", "decimal", [*marks])
 
 
 def _with_commas(

@@ -103,10 +103,10 @@ def _chosen(book: Workbook, asked: str | int | None) -> Sheet:
         return meant[0]
     if meant:
         names = [sheet.name for sheet in meant]
-        raise ask(f"{len(meant)} sheets have numbers: say which one is meant with sheet=", "sheet", names)
+        raise ask(f"{len(meant)} sheets have numbers: choose the one that is meant", "sheet", names)
     hidden = [sheet.name for sheet in book.sheets if sheet.is_hidden and book.has_numbers(sheet)]
     if hidden:
-        raise ask("only hidden sheets have numbers: say with sheet= if one of them is meant", "sheet", hidden)
+        raise ask("only hidden sheets have numbers: choose one if it is meant", "sheet", hidden)
     return (visible or book.sheets)[0]
 
 
