@@ -61,7 +61,8 @@ def _reconcile_task(task: Task) -> None:
     elif task.status == states.AGGREGATING:
         quiet = settings.AGGREGATING_SECONDS_MAX
         if is_quiet(task, quiet) and _may_ask(task, quiet):
-            events.conclude(task.pk, attempt=task.conclude_attempts)
+            attempts = task.conclude_attempts  # after the first one they are long jobs
+            events.conclude(task.pk, attempt=attempts, patient=attempts > 0)
     else:
         _reconcile_running(task)
 

@@ -95,6 +95,17 @@ def test_a_conclusion_that_takes_too_long_is_asked_for_again(split: Callable[...
     assert jobs_sent() == ["tasks.conclude"]
 
 
+def test_a_second_conclusion_is_asked_of_the_long_jobs(split: Callable[..., Task]) -> None:
+    task = split(count=3)
+    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING, conclude_attempts=1)
+    age(task, live_settings.AGGREGATING_SECONDS_MAX + 1)
+    broker = redis.Redis.from_url(live_settings.BROKER_URL)
+    broker.delete("short", "long")
+    reconcile()
+    assert (broker.llen("short"), broker.llen("long")) == (0, 1)
+    broker.close()
+
+
 def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:
     task = split(count=3)
     empty_queue()
