@@ -41,7 +41,7 @@ def fail_overdue() -> None:
     unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
     for task in unfinished.filter(deadline__lte=timezone.now()):
         message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
-        fail_task(task, "deadline_passed", message)
+        fail_task(task, "deadline_passed", message, among=states.UNDER_WAY)
 
 
 def reconcile() -> None:

@@ -14,8 +14,9 @@ from pytest_django import Settings
 
 from tasks import queue, states
 from tasks.models import Task, Worker
+from tasks.services import end
 from tasks.services.split import split_task
-from tasks.services.sweep import purge, reconcile, requeue_expired
+from tasks.services.sweep import fail_overdue, purge, reconcile, requeue_expired
 
 Jobs = Callable[[], list[str]]
 
@@ -104,6 +105,17 @@ def test_a_second_conclusion_is_asked_of_the_long_jobs(split: Callable[..., Task
     reconcile()
     assert (broker.llen("short"), broker.llen("long")) == (0, 1)
     broker.close()
+
+
+def test_a_task_that_is_complete_just_as_its_deadline_passes_is_concluded(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = split(count=3)
+    row = Task.objects.filter(pk=task.pk)
+    row.update(deadline=timezone.now() - timedelta(seconds=1))
+    monkeypatch.setattr(end, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
+    fail_overdue()
+    assert row.get().status == states.AGGREGATING
 
 
 def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:
