@@ -12,7 +12,7 @@ from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.control import follow_pause
 from tasks.services.end import INPUT_LOST, close_task, fail_task
-from tasks.services.under_way import is_quiet
+from tasks.services.under_way import KindGone, is_quiet, kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +63,22 @@ def _reconcile_task(task: Task) -> None:
         if is_quiet(task, quiet) and _may_ask(task, quiet):
             attempts = task.conclude_attempts  # after the first one they are long jobs
             events.conclude(task.pk, attempt=attempts, patient=attempts > 0)
+    elif why := _kind_gone(task):
+        fail_task(task, why.code, str(why))
     else:
         _reconcile_running(task)
+
+
+def _kind_gone(task: Task) -> KindGone | None:
+    """Why no worker will ever take the rest of it, if that is so.
+
+    They work for the server with the kinds that they have in its versions.
+    """
+    try:
+        kind_of(task)
+    except KindGone as gone:
+        return gone
+    return None
 
 
 def _reconcile_paused(task: Task) -> None:

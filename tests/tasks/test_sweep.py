@@ -12,6 +12,7 @@ from django.conf import settings as live_settings
 from django.utils import timezone
 from pytest_django import Settings
 
+from firmlight_echo import Echo
 from tasks import queue, states
 from tasks.models import Task, Worker
 from tasks.services import end
@@ -116,6 +117,18 @@ def test_a_task_that_is_complete_just_as_its_deadline_passes_is_concluded(
     monkeypatch.setattr(end, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
     fail_overdue()
     assert row.get().status == states.AGGREGATING
+
+
+def test_a_running_task_fails_when_the_servers_kind_is_another_one(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker may have the old one, so nobody would ever compute the rest."""
+    task = split(count=3)
+    monkeypatch.setattr(Echo, "version", "2")
+    reconcile()
+    task.refresh_from_db()
+    assert (task.status, task.error_code) == (states.FAILED, "kind_changed")
+    assert task.error_message == "ECHO has changed from 1 to 2: submit again."
 
 
 def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:
