@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from firmlight import metrics
+from firmlight import databases, metrics, redis
 from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task
@@ -39,15 +41,28 @@ def _requeue_group(group: str) -> int:
 def fail_overdue() -> None:
     """End the tasks whose deadline has passed. What is being concluded may still succeed."""
     unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
-    for task in unfinished.filter(deadline__lte=timezone.now()):
-        message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
-        fail_task(task, "deadline_passed", message, among=states.UNDER_WAY)
+    _for_each(unfinished.filter(deadline__lte=timezone.now()), _fail_overdue)
+
+
+def _fail_overdue(task: Task) -> None:
+    message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    fail_task(task, "deadline_passed", message, among=states.UNDER_WAY)
+
+
+def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
+    """What goes wrong with one task holds up no other; a database or Redis that is away does."""
+    for task in tasks:
+        try:
+            apply(task)
+        except databases.lost(*redis.LOST):
+            raise
+        except Exception:
+            log.exception("task_not_swept", task=str(task.pk))
 
 
 def reconcile() -> None:
     """From the database's status: what should happen to each live task, and what Redis need not hold."""
-    for task in Task.objects.filter(status__in=list(states.LIVE)).iterator():
-        _reconcile_task(task)
+    _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
     for group in queue.groups():
         _drop_finished(group)
 

@@ -131,6 +131,24 @@ def test_a_running_task_fails_when_the_servers_kind_is_another_one(
     assert task.error_message == "ECHO has changed from 1 to 2: submit again."
 
 
+@pytest.mark.parametrize("sweeping", [fail_overdue, reconcile])
+def test_a_task_that_cannot_be_swept_holds_up_no_other(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, sweeping: Callable[[], None]
+) -> None:
+    odd, even = split(count=3), split(count=3)
+    Task.objects.update(deadline=timezone.now() - timedelta(seconds=1))
+    monkeypatch.setattr(Echo, "version", "2")
+
+    def record_work(task: Task, *_: object) -> None:
+        if task.pk == odd.pk:
+            raise UnicodeDecodeError("utf-8", b"", 0, 1, "as nobody expects")
+
+    monkeypatch.setattr(end, "record_work", record_work)
+    sweeping()
+    even.refresh_from_db()
+    assert even.status == states.FAILED
+
+
 def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:
     task = split(count=3)
     empty_queue()
