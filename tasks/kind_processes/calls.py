@@ -185,10 +185,13 @@ def _packed_bytes_max() -> int:
 
 
 def _as_given(params: Mapping[str, Any]) -> tuple[bool, bytes]:
-    """Params as they travel to the child, and whether that is JSON: integers may be large, and numbers not finite."""
+    """Params as they travel to the child, and whether that is JSON.
+
+    There integers may be large, numbers not finite, and texts hold half a surrogate pair.
+    """
     try:
         return False, msgspec.msgpack.encode(params)
-    except OverflowError:
+    except (OverflowError, UnicodeEncodeError):
         return True, json.dumps(params).encode()
 
 

@@ -86,7 +86,7 @@ def failure(error: BaseException, memory: Memory) -> wire.Failed:
     if isinstance(error, MemoryError):
         failed.message = memory.words(MemoryError())
     elif isinstance(error, kinds.ParamsError):
-        failed.message, failed.field = error.message, error.field
+        failed.message, failed.field = text_of(lambda: error.message), text_of(lambda: error.field)
         failed.extras = _extras_of(error)
     else:
         failed.message = text_of(lambda: str(error))[:MESSAGE_CHARS_MAX]
