@@ -254,6 +254,13 @@ def test_a_split_that_nobody_hears_to_its_end_ends(hard: Hard, settings: Setting
     calls.load(hard, {})
 
 
+def test_a_preview_stops_counting_in_the_middle_of_a_batch(hard: Hard, settings: Settings) -> None:
+    settings.LOAD_SECONDS_MAX, settings.PREVIEW_SECONDS_MAX = 3, 0.5
+    counted = calls.preview(hard, {"count": 60, "acts": {"split": "sleep 0.2"}})
+    assert not counted.exact
+    assert 1 <= counted.subtasks < 20
+
+
 def test_a_split_without_end_is_ended(hard: Hard, settings: Settings) -> None:
     settings.SPLIT_SECONDS_MAX = 0.5
     with pytest.raises(TimedOut):
