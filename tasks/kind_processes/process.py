@@ -175,6 +175,8 @@ class Process:
 
     def _read_frame(self, watch: Watch) -> tuple[wire.FromChild, list[bytes]]:
         length = int.from_bytes(self._read(wire.LENGTH_BYTES, watch), "little")
+        if length > wire.HEAD_BYTES_MAX:  # words of a kind; it is still `at_work`, so it is killed
+            raise RuleViolated(f"What the kind says of it has {length:,} bytes.")
         head = wire.decode_answer(self._read(length, watch))
         sizes = [] if isinstance(head, wire.Started) else head.sizes
         return head, [self._read(size, watch) for size in sizes]

@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from firmlight.errors import Busy
 from firmlight_client import kinds
-from tasks.kind_processes import calls, pool, process
+from tasks.kind_processes import calls, pool, process, wire
 from tasks.kind_processes.outcomes import (
     Crashed,
     KindChanged,
@@ -115,6 +115,14 @@ def test_a_result_beyond_the_limit_is_not_even_sent(hard: Hard, settings: Settin
     settings.RESULT_BYTES_MAX = 5
     with pytest.raises(RuleViolated, match="at most 5"):
         calls.conclude(hard, [packed_partial()], packed(), check_decided=False)
+
+
+def test_more_words_than_anybody_reads_are_not_even_read(hard: Hard, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_of(hard)
+    monkeypatch.setattr(wire, "HEAD_BYTES_MAX", 100)
+    with pytest.raises(RuleViolated, match="bytes"):
+        calls.load(hard, {"acts": {"load": "look"}})
+    assert is_gone(before)
 
 
 def test_a_refusal_ends_no_process_and_words_of_a_kind_reach_nobody(hard: Hard) -> None:
