@@ -38,6 +38,7 @@ if sys.platform == "linux":
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30.0
+DEATH_SECONDS_MAX = 2.0  # from the end of what it says to its own
 LOOK_SECONDS = 0.5  # how often a caller is asked whether it still wants the answer
 PIPE_BYTES = 2**20
 READ_BYTES = 2**20
@@ -149,8 +150,14 @@ class Process:
         self.started = True
 
     def _explain_death(self, limits: Limits) -> None:
-        """Raise the outcome that its end means."""
-        code = self.popen.wait()
+        """Raise the outcome that its end means.
+
+        One that lives on without its pipe is still `at_work`, so whoever has borrowed it kills it.
+        """
+        try:
+            code = self.popen.wait(DEATH_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise Crashed("its process closed its pipe") from None
         if code == -signal.SIGXCPU:
             raise TimedOut(f"it computed for more than {limits.processor_seconds:g} s", lasting=True)
         how = how_it_ended(code)

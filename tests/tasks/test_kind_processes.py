@@ -213,6 +213,14 @@ def test_a_crash_is_told_from_a_failure(hard: Hard, act: str, how: str) -> None:
     calls.load(hard, {})
 
 
+def test_a_child_that_lives_on_without_its_pipe_is_ended(hard: Hard) -> None:
+    began, before = time.monotonic(), process_of(hard)
+    with pytest.raises(Crashed, match="closed its pipe"):
+        calls.load(hard, acts(load="fall_silent"))
+    assert time.monotonic() - began < 15
+    assert is_gone(before)
+
+
 def test_what_a_kind_started_ends_with_it(hard: Hard, settings: Settings, tmp_path: Path) -> None:
     settings.LOAD_SECONDS_MAX = 2
     with pytest.raises(TimedOut):

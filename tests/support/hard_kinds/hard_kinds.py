@@ -130,6 +130,12 @@ def descend(notes: str) -> None:
     time.sleep(60)
 
 
+def fall_silent(_: str) -> None:
+    """What foreign code does that makes itself a daemon."""
+    os.closerange(3, 64)
+    time.sleep(60)
+
+
 def shout(words: str) -> None:
     print(words * 1000, flush=True)  # noqa: T201
     os.write(1, words.encode() * 1000)
@@ -161,6 +167,7 @@ ACTS = {
     "leave": lambda code: os._exit(int(code)),
     "crash": crash,
     "descend": descend,
+    "fall_silent": fall_silent,
     "shout": shout,
     "look": look_around,
 }
