@@ -221,6 +221,13 @@ def test_a_child_that_lives_on_without_its_pipe_is_ended(hard: Hard) -> None:
     assert is_gone(before)
 
 
+def test_what_a_call_leaves_in_temporary_files_goes(hard: Hard) -> None:
+    calls.load(hard, acts(load="litter of-another-user"))
+    with pytest.raises(kinds.ParamsError) as caught:
+        calls.load(hard, acts(load="look"))
+    assert caught.value.temporary == []  # type: ignore[attr-defined]
+
+
 def test_what_a_kind_started_ends_with_it(hard: Hard, settings: Settings, tmp_path: Path) -> None:
     settings.LOAD_SECONDS_MAX = 2
     with pytest.raises(TimedOut):
