@@ -114,6 +114,24 @@ def test_whatever_is_no_partial_is_refused_with_nothing_open_and_others_go_on(wo
     assert {blame.worker for blame in found} == {str(tower.pk)}
 
 
+@pytest.mark.parametrize("decides", [False, True])
+def test_a_partial_decides_where_its_kind_decides_anything(
+    world: World, monkeypatch: pytest.MonkeyPatch, decides: bool
+) -> None:
+    """Else each result could stop its task, and have all partials so far combined."""
+    if decides:
+        monkeypatch.setattr(type(kinds.get("ECHO")), "is_decided", lambda *_: False)
+
+    async def claim() -> str:
+        async with worker(world) as end:
+            return str((await end.answer(await end.lease(), ECHO, decided=True))["type"])
+
+    assert sockets.run(claim()) == "accepted"
+    progress = queue.progress(world.group.pk, world.task.pk).now()
+    assert progress
+    assert (progress.done, progress.complete) == (1, decides)
+
+
 @pytest.mark.usefixtures("patient")
 def test_the_task_is_for_another_owner_first(world: World) -> None:
     async def attack() -> None:
