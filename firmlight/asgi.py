@@ -27,7 +27,7 @@ from firmlight import metrics  # noqa: E402
 from firmlight.serving import body_bounds  # noqa: E402
 from firmlight.serving.address_limits import RequestsPerAddress, StrangersPerAddress  # noqa: E402
 from firmlight.serving.asgi_types import App  # noqa: E402
-from firmlight.serving.bodies import Bodies, Limits  # noqa: E402
+from firmlight.serving.bodies import Bodies  # noqa: E402
 from firmlight.serving.load_shedding import ConcurrencyLimit  # noqa: E402
 from firmlight.serving.outgoing import Outgoing  # noqa: E402
 from firmlight.serving.owners import owner_of  # noqa: E402
@@ -50,18 +50,10 @@ kinds.installed()  # reads their modules now, not on the event loop at the first
 def http_application() -> App:
     """From the threads outwards: each part stands before the one above it."""
     outgoing, retry = Outgoing(settings.RESPONSES_BYTES_MAX), settings.BUSY_RETRY_SECONDS
-    limits = Limits(
-        seconds=settings.BODY_SECONDS_MAX,
-        window_seconds=settings.TRANSFER_WINDOW_SECONDS,
-        bytes_per_second=settings.TRANSFER_BYTES_PER_SECOND_MIN,
-        memory_bytes=settings.BODY_MEMORY_BYTES_MAX,
-        sum_bytes=settings.BODIES_BYTES_MAX,
-        owner_bytes=settings.BODIES_PER_USER_BYTES_MAX,
-        stranger_bytes=settings.ANONYMOUS_BODY_BYTES_MAX,
-    )
     app: App = Threads(wsgi, settings.WEB_THREADS, outgoing)
     app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
     cookie = settings.SESSION_COOKIE_NAME
+    limits = body_bounds.limits()
     app = Bodies(app, limits, body_bounds.most, owner_of, session_cookie=cookie, retry_seconds=retry)
     app = RequestsPerAddress(app, settings.REQUESTS_PER_ADDRESS_MAX, retry)
     checks = ConcurrencyLimit(Threads(wsgi, PROBE_THREADS, outgoing, "probe"), PROBES_MAX, retry)

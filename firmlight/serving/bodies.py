@@ -22,6 +22,7 @@ from firmlight.serving.asgi_types import App, Busy, Receive, Scope, Send, refuse
 from firmlight.serving.least_rate import LeastRate
 
 BODY = "firmlight.body"  # of a scope: a Body
+LARGE_SHARE = 0.75  # of the bytes for all bodies; the rest is for small ones: a log-in is one
 LINGER_SECONDS = 2  # a client that is still sending when it is refused has so long to read why
 
 
@@ -202,7 +203,10 @@ class Spool:
     async def write(self, piece: bytes) -> None:
         """Raises Busy."""
         limits, bodies = self.bodies.limits, self.bodies
-        if bodies.held_bytes + len(piece) > limits.sum_bytes:
+        room: float = limits.sum_bytes
+        if self.size + len(piece) > limits.stranger_bytes:
+            room *= LARGE_SHARE
+        if bodies.held_bytes + len(piece) > room:
             raise Busy(bodies.retry_seconds, "There is no room for this upload just now")
         if self.owner and bodies.held_by[self.owner] + len(piece) > limits.owner_bytes:
             raise Busy(bodies.retry_seconds, "You have too many uploads under way")

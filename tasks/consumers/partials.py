@@ -63,6 +63,15 @@ class LeasedKinds:
         return self._kinds.get(lease) or await queue.kind_of(lease, worker=worker)
 
 
+def may_be_decided(kind_key: str) -> bool:
+    """Whether the kind "NAME@version" says of any partial that it alone settles a task.
+
+    Of the others no worker's word counts: each would stop the task until all there is was combined.
+    """
+    kind = kinds.installed().get(kind_key.partition("@")[0])
+    return kind is not None and type(kind).is_decided is not kinds.Kind.is_decided
+
+
 async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
     """What is wrong with a partial of the kind "NAME@version"; None if nothing is. Raises NotChecked.
 

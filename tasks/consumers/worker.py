@@ -23,7 +23,7 @@ from firmlight.serving.address_limits import let_in
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.consumers import doors
-from tasks.consumers.partials import Flaw, NotChecked, flaw_in
+from tasks.consumers.partials import Flaw, NotChecked, flaw_in, may_be_decided
 from tasks.consumers.presence import Presence
 from tasks.consumers.pulse import pulse
 from tasks.services import workers
@@ -155,13 +155,14 @@ class WorkerConsumer(Presence):
         elif flaw := await self.flaw_in(frame):
             await self.reject(frame, flaw)
         else:
+            kind_key = await self.leased_kinds.of(frame.lease, self.me) if frame.decided else ""
             call = queue.complete(
                 frame.lease,
                 worker=self.me,
                 subtasks=frame.subtasks,
                 partial=frame.partial,
                 seconds=frame.seconds,
-                decided=frame.decided,
+                decided=may_be_decided(kind_key),
             )
             settled = await call
             if not settled.reason:

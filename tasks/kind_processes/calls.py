@@ -116,7 +116,8 @@ def conclude(
 
 async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
     """What is wrong with a partial that is too large for the event loop; "" if nothing is."""
-    limits = Limits(settings.PARTIAL_SECONDS_MAX, settings.PARTIAL_SECONDS_MAX)
+    most = settings.PARTIAL_SECONDS_MAX
+    limits = Limits(2 * most, most)  # a busy machine is no worker's fault: the clock must not end it first
     value, _ = await ask_async("check_partial", kind, None, [partial], limits=limits)
     return str(value)
 
@@ -184,10 +185,13 @@ def _packed_bytes_max() -> int:
 
 
 def _as_given(params: Mapping[str, Any]) -> tuple[bool, bytes]:
-    """Params as they travel to the child, and whether that is JSON: integers may be large, and numbers not finite."""
+    """Params as they travel to the child, and whether that is JSON.
+
+    There integers may be large, numbers not finite, and texts hold half a surrogate pair.
+    """
     try:
         return False, msgspec.msgpack.encode(params)
-    except OverflowError:
+    except (OverflowError, UnicodeEncodeError):
         return True, json.dumps(params).encode()
 
 

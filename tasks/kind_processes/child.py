@@ -35,10 +35,10 @@ Job = tuple[wire.Call, list[bytes]]
 
 
 class Child:
-    """Answers calls one after another."""
+    """Answers calls one after another. What each leaves in `scratch` goes."""
 
-    def __init__(self, out: int, memory: Memory) -> None:
-        self.out, self.memory = out, memory
+    def __init__(self, out: int, memory: Memory, scratch: Path) -> None:
+        self.out, self.memory, self.scratch = out, memory, scratch
         self.jobs: SimpleQueue[Job] = SimpleQueue()
 
     def send(self, head: wire.FromChild, pieces: Sequence[bytes] = ()) -> None:
@@ -51,6 +51,7 @@ class Child:
         worn = False
         while not worn:
             worn = self.answer(*self.jobs.get())
+            limits.clear(self.scratch)
 
     def answer(self, call: wire.Call, pieces: list[bytes]) -> bool:
         """Do one call and say how it ended; returns whether this process should end now."""
@@ -86,7 +87,7 @@ def failure(error: BaseException, memory: Memory) -> wire.Failed:
     if isinstance(error, MemoryError):
         failed.message = memory.words(MemoryError())
     elif isinstance(error, kinds.ParamsError):
-        failed.message, failed.field = error.message, error.field
+        failed.message, failed.field = text_of(lambda: error.message), text_of(lambda: error.field)
         failed.extras = _extras_of(error)
     else:
         failed.message = text_of(lambda: str(error))[:MESSAGE_CHARS_MAX]
@@ -160,7 +161,7 @@ def main() -> None:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     limits.be_modest(os.getpriority(os.PRIO_PROCESS, 0) + NICE)
     limits.limit_files()
-    child = Child(out, Memory(memory_mib))
+    child = Child(out, Memory(memory_mib), Path.cwd())
     threading.Thread(target=listen, args=(pipe, child, folder), daemon=True).start()
     limits.die_with_parent()
     kinds.installed()

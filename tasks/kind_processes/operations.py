@@ -90,17 +90,23 @@ def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Ans
     found.summary = [(str(what), str(value)) for what, value in summary]
     found.columns = understood.get("columns", [])
     found.choices = understood.get("choices", {})
-    end = time.monotonic() + given.seconds
     Stage.name = "split"
-    for batch in batches(_payloads(kind, params), given.limits):
+    for batch in batches(_for_a_while(_payloads(kind, params), given.seconds, found), given.limits):
         sizes = [len(payload) for payload in batch.payloads]
         found.subtasks += len(sizes)
         found.payload_bytes += sum(sizes)
         found.payload_bytes_max = max(found.payload_bytes_max, *sizes)
-        found.exact = batch.last
-        if time.monotonic() > end:
-            break
     return msgspec.to_builtins(found), []
+
+
+def _for_a_while(payloads: Iterator[bytes], seconds: float, found: Counted) -> Iterator[bytes]:
+    """Those that come within so many seconds. A batch may take a slow split much longer."""
+    end = time.monotonic() + seconds
+    for payload in payloads:
+        yield payload
+        if time.monotonic() > end:
+            found.exact = False
+            return
 
 
 def typed(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:

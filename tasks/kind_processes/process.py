@@ -38,6 +38,7 @@ if sys.platform == "linux":
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS_MAX = 30.0
+DEATH_SECONDS_MAX = 2.0  # from the end of what it says to its own
 LOOK_SECONDS = 0.5  # how often a caller is asked whether it still wants the answer
 PIPE_BYTES = 2**20
 READ_BYTES = 2**20
@@ -149,8 +150,14 @@ class Process:
         self.started = True
 
     def _explain_death(self, limits: Limits) -> None:
-        """Raise the outcome that its end means."""
-        code = self.popen.wait()
+        """Raise the outcome that its end means.
+
+        One that lives on without its pipe is still `at_work`, so whoever has borrowed it kills it.
+        """
+        try:
+            code = self.popen.wait(DEATH_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            raise Crashed("its process closed its pipe") from None
         if code == -signal.SIGXCPU:
             raise TimedOut(f"it computed for more than {limits.processor_seconds:g} s", lasting=True)
         how = how_it_ended(code)
@@ -175,6 +182,8 @@ class Process:
 
     def _read_frame(self, watch: Watch) -> tuple[wire.FromChild, list[bytes]]:
         length = int.from_bytes(self._read(wire.LENGTH_BYTES, watch), "little")
+        if length > wire.HEAD_BYTES_MAX:  # words of a kind; it is still `at_work`, so it is killed
+            raise RuleViolated(f"What the kind says of it has {length:,} bytes.")
         head = wire.decode_answer(self._read(length, watch))
         sizes = [] if isinstance(head, wire.Started) else head.sizes
         return head, [self._read(size, watch) for size in sizes]

@@ -1,7 +1,8 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
 -- attempts_max of them it fails for good, and with it the task, unless partial results are allowed. A worker that failed on
 -- tasks of streak_max creators in a row, completing nothing in between, is not to be trusted with more.
--- args: lease worker subtask error message traceback seconds attempts_max streak_max losses_max memory_ms idle_ms online_ms
+-- args: lease worker subtask error error_start (for the log; Lua would cut within a character) message
+--   traceback seconds attempts_max streak_max losses_max memory_ms idle_ms online_ms
 -- returns {'accepted', task, complete, {connections to wake}, {{conn, lease} no longer wanted}, '1' if the worker's streak
 --   is full} or {'refused', reason}
 local rec = lease_of(a.lease)
@@ -31,7 +32,8 @@ charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
 -- what it did before this one comes later, in a result of its own, and took time too
 owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
 if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
-record(task, final and 'failed_for_good' or 'failed', a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. string.sub(a.error, 1, 80))
+local happened = final and 'failed_for_good' or 'failed'
+record(task, happened, a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. a.error_start)
 
 -- The streak is counted once: who is let back starts anew.
 local function streak_is_full()

@@ -10,6 +10,8 @@ from tasks.queue.answers import Leased, Settled, read_completed, read_failed, re
 from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
+LOGGED_ERROR_CHARS = 80
+
 
 def lease(
     group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str], longest_seconds: float | None = None
@@ -68,6 +70,7 @@ def fail(
         "worker": str(worker),
         "subtask": subtask,
         "error": error,
+        "error_start": error[:LOGGED_ERROR_CHARS],
         "message": message,
         "traceback": traceback,
         "seconds": seconds,

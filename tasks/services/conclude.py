@@ -128,6 +128,8 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
     data = queue.get_input(task.group_id, task.pk)
     if data is None:
         raise NotConcluded(*INPUT_LOST)
+    is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
+    quick = not patient and not is_last  # the last one gets all the time there is
     try:
         return calls.conclude(
             kind,
@@ -135,15 +137,14 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
             data,
             check_decided=outcome.decided and outcome.done + outcome.failed < outcome.split,
             incomplete=_incomplete(outcome),
-            quick=not patient,
+            quick=quick,
             wanted=StillWanted(task, states.AGGREGATING, conclude_attempts=task.conclude_attempts),
         )
     except Busy as error:
         raise TryAgain(str(error), counts=False) from None
     except KindStopped as error:
-        is_quick = isinstance(error, TimedOut) and not patient
-        is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
-        if is_last or (error.lasting and not is_quick):
+        ran_out_of_quick_time = quick and isinstance(error, TimedOut)
+        if is_last or (error.lasting and not ran_out_of_quick_time):
             raise _stopped(kind, error) from None
         raise TryAgain(str(error)) from None
     except KindChanged:

@@ -26,7 +26,7 @@ CANCELLABLE = list(states.UNDER_WAY)
 def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
     """On `member_leaving`. A task that is being concluded is left alone: its work is done."""
     for task in Task.objects.filter(group=group_id, creator=user_id, status__in=CANCELLABLE):
-        cancel_task(task)
+        cancel_task(task, among=states.UNDER_WAY)
 
 
 def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
@@ -38,7 +38,7 @@ def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
     """On `group_closing`. Results go too; whose tasks were cancelled by another is told, once for all of them."""
     live = Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group")
-    cancelled = [task for task in live if cancel_task(task)]
+    cancelled = [task for task in live if cancel_task(task, among=states.UNDER_WAY)]
     _tell_creators([task for task in cancelled if task.creator_id != closed_by])
     oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
     succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -40,9 +40,12 @@ def close_task(task: Task, reason: str) -> None:
         events.tell(events.cancel(held, reason))
 
 
-def fail_task(task: Task, code: str, message: str) -> bool:
-    """End a live task with an error, and leave its creator word; False if it has ended already."""
-    ended = _end(task, states.FAILED, {"error_code": code, "error_message": message[:2000]})
+def fail_task(task: Task, code: str, message: str, *, among: Collection[str] = states.LIVE) -> bool:
+    """End a live task with an error, and leave its creator word.
+
+    False if it is in none of these states any more.
+    """
+    ended = _end(task, states.FAILED, {"error_code": code, "error_message": message[:2000]}, among)
     if ended:
         tell_creator(task, "task_failed", ERROR, f"{task.title} failed. {message}")
     return ended
@@ -53,18 +56,22 @@ def tell_creator(task: Task, code: str, level: str, text: str) -> None:
         notify([task.creator_id], code=code, level=level, text=text, group=task.group_id, task=task.pk)
 
 
-def cancel_task(task: Task) -> bool:
-    """End a live task because nobody wants it; False if it has ended. One that is being concluded gives no result."""
-    return _end(task, states.CANCELLED, {})
+def cancel_task(task: Task, *, among: Collection[str] = states.LIVE) -> bool:
+    """End a live task because nobody wants it; False if it is in none of these states any more.
+
+    One that is being concluded gives no result.
+    """
+    return _end(task, states.CANCELLED, {}, among)
 
 
-def _end(task: Task, finish: str, changes: dict[str, object]) -> bool:
+def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[str]) -> bool:
     progress = queue.progress(task.group_id, task.pk).now()
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
         record_work(task, progress.work, progress.done)  # who sees the end sees it too
     row = Task.objects.filter(pk=task.pk)
-    moved = any(row.move(start, finish, **changes) for start in states.starts_of(finish))
+    starts = [start for start in states.starts_of(finish) if start in among]
+    moved = any(row.move(start, finish, **changes) for start in starts)
     if moved:
         metrics.count("tasks_ended", 1, finish)
         close_task(task, finish)

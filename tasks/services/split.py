@@ -13,7 +13,14 @@ from firmlight.errors import Busy
 from firmlight_client import kinds
 from tasks import events, queue, states
 from tasks.kind_processes import calls
-from tasks.kind_processes.outcomes import KindChanged, KindRaised, KindStopped, NotWanted, RuleViolated
+from tasks.kind_processes.outcomes import (
+    CannotStart,
+    KindChanged,
+    KindRaised,
+    KindStopped,
+    NotWanted,
+    RuleViolated,
+)
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
 from tasks.services.end import INPUT_LOST, fail_task
@@ -65,6 +72,8 @@ def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
             _push_all(task, batches, opened.split)
     except NotWanted:
         log.info("split_not_wanted", task=str(task.pk))
+    except CannotStart as error:  # which is soon known: asked for again at once it would be a loop
+        log.warning("split_later", task=str(task.pk), reason=str(error))
     except Busy:
         events.split(task.pk, patient=True)
     except KindStopped as error:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from firmlight import metrics
+from firmlight import databases, metrics, redis
 from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.control import follow_pause
 from tasks.services.end import INPUT_LOST, close_task, fail_task
-from tasks.services.under_way import is_quiet
+from tasks.services.under_way import KindGone, is_quiet, kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -39,15 +41,28 @@ def _requeue_group(group: str) -> int:
 def fail_overdue() -> None:
     """End the tasks whose deadline has passed. What is being concluded may still succeed."""
     unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
-    for task in unfinished.filter(deadline__lte=timezone.now()):
-        message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
-        fail_task(task, "deadline_passed", message)
+    _for_each(unfinished.filter(deadline__lte=timezone.now()), _fail_overdue)
+
+
+def _fail_overdue(task: Task) -> None:
+    message = f"It was not finished by its deadline, {task.deadline:%Y-%m-%d %H:%M:%S} UTC."
+    fail_task(task, "deadline_passed", message, among=states.UNDER_WAY)
+
+
+def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
+    """What goes wrong with one task holds up no other; a database or Redis that is away does."""
+    for task in tasks:
+        try:
+            apply(task)
+        except databases.lost(*redis.LOST):
+            raise
+        except Exception:
+            log.exception("task_not_swept", task=str(task.pk))
 
 
 def reconcile() -> None:
     """From the database's status: what should happen to each live task, and what Redis need not hold."""
-    for task in Task.objects.filter(status__in=list(states.LIVE)).iterator():
-        _reconcile_task(task)
+    _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
     for group in queue.groups():
         _drop_finished(group)
 
@@ -61,9 +76,24 @@ def _reconcile_task(task: Task) -> None:
     elif task.status == states.AGGREGATING:
         quiet = settings.AGGREGATING_SECONDS_MAX
         if is_quiet(task, quiet) and _may_ask(task, quiet):
-            events.conclude(task.pk, attempt=task.conclude_attempts)
+            attempts = task.conclude_attempts  # after the first one they are long jobs
+            events.conclude(task.pk, attempt=attempts, patient=attempts > 0)
+    elif why := _kind_gone(task):
+        fail_task(task, why.code, str(why))
     else:
         _reconcile_running(task)
+
+
+def _kind_gone(task: Task) -> KindGone | None:
+    """Why no worker will ever take the rest of it, if that is so.
+
+    They work for the server with the kinds that they have in its versions.
+    """
+    try:
+        kind_of(task)
+    except KindGone as gone:
+        return gone
+    return None
 
 
 def _reconcile_paused(task: Task) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from tasks import queue, story
 from tasks.consumers import partials
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
+from tasks.kind_processes.process import Limits
 from tasks.models import SubtaskFailure, Worker
 from tasks.services import workers
 from tasks.services.end import cancel_task
@@ -110,6 +112,24 @@ def test_whatever_is_no_partial_is_refused_with_nothing_open_and_others_go_on(wo
     assert {blame.error for blame in found} == {"bad_partial"}
     tower = Worker.objects.get(owner=world.people["member"], name="tower")
     assert {blame.worker for blame in found} == {str(tower.pk)}
+
+
+@pytest.mark.parametrize("decides", [False, True])
+def test_a_partial_decides_where_its_kind_decides_anything(
+    world: World, monkeypatch: pytest.MonkeyPatch, decides: bool
+) -> None:
+    """Else each result could stop its task, and have all partials so far combined."""
+    if decides:
+        monkeypatch.setattr(type(kinds.get("ECHO")), "is_decided", lambda *_: False)
+
+    async def claim() -> str:
+        async with worker(world) as end:
+            return str((await end.answer(await end.lease(), ECHO, decided=True))["type"])
+
+    assert sockets.run(claim()) == "accepted"
+    progress = queue.progress(world.group.pk, world.task.pk).now()
+    assert progress
+    assert (progress.done, progress.complete) == (1, decides)
 
 
 @pytest.mark.usefixtures("patient")
@@ -290,6 +310,20 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
 
     assert sockets.run(send()) == answer
     assert len(tries) == (1 if answer == "bad_partial" else partials.TRIES)
+
+
+def test_a_check_without_end_ends_by_its_own_time_and_not_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or it would count as the machine's fault, and come again for ever."""
+    found = []
+
+    async def ask(*_: object, limits: Limits) -> tuple[str, list[bytes]]:
+        found.append(limits)
+        return "", []
+
+    monkeypatch.setattr(calls, "ask_async", ask)
+    asyncio.run(calls.check_partial(kinds.get("ECHO"), b""))
+    (limits,) = found
+    assert limits.processor_seconds + 2 < limits.seconds
 
 
 # What people see

@@ -148,6 +148,19 @@ def test_an_absurd_header_is_refused_before_memory_is_taken(name: str, data: byt
             assert decoded(kind, attack) is None
 
 
+class Strict(msgspec.Struct, forbid_unknown_fields=True):
+    count: int
+
+
+def test_the_refusal_quotes_nothing_that_a_database_cannot_keep() -> None:
+    class Plug(Bare):
+        name, Partial = "PLUG", Strict
+
+    with pytest.raises(BadPartial, match="unknown field") as caught:
+        decode_partial(Plug(), msgspec.msgpack.encode({"count": 1, "a\0b": 2}))
+    assert "\0" not in str(caught.value)
+
+
 def test_a_key_that_comes_twice_counts_once() -> None:
     assert decode_partial(bare, b"\x82\xa1a\x01\xa1a\x02") == {"a": 2}
 

@@ -9,9 +9,10 @@ import httpx
 import pytest
 from django.conf import settings
 from django.urls import reverse
+from pytest_django import Settings
 
-from firmlight.serving.bodies import read_head
-from firmlight.serving.body_bounds import FORM_BYTES, SUBMITS, most
+from firmlight.serving.bodies import LARGE_SHARE, Head, read_head
+from firmlight.serving.body_bounds import FORM_BYTES, SUBMITS, limits, most
 from firmlight.serving.load_shedding import ConcurrencyLimit
 from firmlight.serving.probes import Probes
 from tests.serving.conftest import Serve
@@ -36,6 +37,15 @@ def test_files_are_taken_where_tasks_are_submitted(name: str, credentials: tuple
     assert bound(path, credentials, MULTIPART) == UPLOAD
     assert bound(path, credentials) == settings.JSON_BODY_BYTES_MAX
     assert bound(path, MULTIPART) == settings.ANONYMOUS_BODY_BYTES_MAX
+
+
+def test_an_upload_that_may_be_sent_has_room(settings: Settings) -> None:
+    settings.UPLOAD_BYTES_MAX = 2 * settings.BODIES_BYTES_MAX
+    largest = most({"path": reverse("task-list"), "headers": []}, Head(None, True, True))
+    found = limits()
+    assert largest > settings.UPLOAD_BYTES_MAX
+    assert found.owner_bytes >= largest
+    assert found.sum_bytes * LARGE_SHARE >= largest
 
 
 @pytest.mark.parametrize("path", ["/api/auth/login/", "/login/", "/api/groups/", "/admin/", "/nothing/here/", "/"])

@@ -200,6 +200,16 @@ def test_all_bodies_together_are_bounded(serve: Serve) -> None:
     assert httpx.post(running.url, content=bytes(MANY + 1), trust_env=False).status_code == 200
 
 
+def test_uploads_leave_room_for_small_bodies(serve: Serve) -> None:
+    bodies = in_bodies(echo, most=4 * MANY, limits=replace(BODY_LIMITS, stranger_bytes=1000))
+    running = serve(bodies)
+    with bad_clients.half_a_body(running.port, size=4 * MANY, token="ada"):
+        until(lambda: bodies.held_bytes == 2 * MANY)
+        assert sent(running.url, MANY, "bob").status_code == 503
+        assert sent(running.url, 1000, "made-up").status_code == 200
+    until(lambda: bodies.held_bytes == 0)
+
+
 def sent(url: str, size: int, token: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.post(url, content=bytes(size), headers=headers, trust_env=False)

@@ -84,6 +84,24 @@ def test_what_is_wrong_is_named(api: Api, bob: User, group: Group, changes: dict
     assert not Task.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [
+        ("ECHO", {"count": "\ud800"}),
+        ("ECHO", {"count": 1, "\ud800": 1}),
+        ("MEAN", {"numbers": "\ud800"}),
+        ("FACTORIZATION", {"number": "\ud800"}),
+        ("CRAWLER", {"urls": ["http://\ud800.example"]}),
+    ],
+)
+def test_half_a_surrogate_pair_is_what_is_wrong_and_ends_no_process(
+    api: Api, bob: User, group: Group, kind: str, params: dict[str, Any]
+) -> None:
+    body = json.dumps(submission(group, kind=kind, params=params))
+    answer = api(bob).post("/api/tasks/", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
+
+
 def test_a_body_that_is_no_json_is_a_clear_400(api: Api, bob: User) -> None:
     answer = api(bob).post("/api/tasks/", "{", content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")

@@ -294,6 +294,16 @@ def test_a_slow_conclusion_goes_to_the_long_jobs(
     assert conclude(task, attempt=1, patient=True).status == states.SUCCEEDED
 
 
+def test_no_attempt_is_the_last_before_there_was_a_patient_one(
+    hard: kinds.Kind, split: Split, work: Work, laptop: Worker, settings: Settings
+) -> None:
+    """However long the long jobs have other work: the sweep asks again meanwhile."""
+    settings.CONCLUDE_QUICK_SECONDS, settings.CONCLUDE_ATTEMPTS_MAX = 0.2, 2
+    task = ready(split, work, laptop, finish="sleep 1")
+    assert conclude(task).status == states.AGGREGATING
+    assert conclude(task, attempt=1).status == states.SUCCEEDED
+
+
 def test_of_attempts_of_one_number_one_is_made(
     hard: kinds.Kind, split: Split, work: Work, laptop: Worker, settings: Settings
 ) -> None:

@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from firmlight.errors import Busy
 from firmlight_client import kinds
-from tasks.kind_processes import calls, pool, process
+from tasks.kind_processes import calls, pool, process, wire
 from tasks.kind_processes.outcomes import (
     Crashed,
     KindChanged,
@@ -117,6 +117,14 @@ def test_a_result_beyond_the_limit_is_not_even_sent(hard: Hard, settings: Settin
         calls.conclude(hard, [packed_partial()], packed(), check_decided=False)
 
 
+def test_more_words_than_anybody_reads_are_not_even_read(hard: Hard, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = process_of(hard)
+    monkeypatch.setattr(wire, "HEAD_BYTES_MAX", 100)
+    with pytest.raises(RuleViolated, match="bytes"):
+        calls.load(hard, {"acts": {"load": "look"}})
+    assert is_gone(before)
+
+
 def test_a_refusal_ends_no_process_and_words_of_a_kind_reach_nobody(hard: Hard) -> None:
     before = process_of(hard)
     for act in ("refuse", "raise x", "exit 3"):
@@ -205,6 +213,21 @@ def test_a_crash_is_told_from_a_failure(hard: Hard, act: str, how: str) -> None:
     calls.load(hard, {})
 
 
+def test_a_child_that_lives_on_without_its_pipe_is_ended(hard: Hard) -> None:
+    began, before = time.monotonic(), process_of(hard)
+    with pytest.raises(Crashed, match="closed its pipe"):
+        calls.load(hard, acts(load="fall_silent"))
+    assert time.monotonic() - began < 15
+    assert is_gone(before)
+
+
+def test_what_a_call_leaves_in_temporary_files_goes(hard: Hard) -> None:
+    calls.load(hard, acts(load="litter of-another-user"))
+    with pytest.raises(kinds.ParamsError) as caught:
+        calls.load(hard, acts(load="look"))
+    assert caught.value.temporary == []  # type: ignore[attr-defined]
+
+
 def test_what_a_kind_started_ends_with_it(hard: Hard, settings: Settings, tmp_path: Path) -> None:
     settings.LOAD_SECONDS_MAX = 2
     with pytest.raises(TimedOut):
@@ -252,6 +275,13 @@ def test_a_split_that_nobody_hears_to_its_end_ends(hard: Hard, settings: Setting
     batches.close()
     assert is_gone(before)
     calls.load(hard, {})
+
+
+def test_a_preview_stops_counting_in_the_middle_of_a_batch(hard: Hard, settings: Settings) -> None:
+    settings.LOAD_SECONDS_MAX, settings.PREVIEW_SECONDS_MAX = 3, 0.5
+    counted = calls.preview(hard, {"count": 60, "acts": {"split": "sleep 0.2"}})
+    assert not counted.exact
+    assert 1 <= counted.subtasks < 20
 
 
 def test_a_split_without_end_is_ended(hard: Hard, settings: Settings) -> None:

@@ -18,6 +18,7 @@ from firmlight_client import kinds
 from firmlight_echo import Echo
 from tasks import queue, states
 from tasks.kind_processes.calls import split_limits
+from tasks.kind_processes.outcomes import CannotStart
 from tasks.kind_processes.splitting import Batch, RuleBroken, batches
 from tasks.models import Task, Worker
 from tasks.services import split as splitting
@@ -138,6 +139,19 @@ def test_an_input_that_is_too_hard_to_split_fails_after_some_attempts(
         task.refresh_from_db()
     assert (task.status, task.error_code) == (states.FAILED, "input_too_hard")
     assert why in task.error_message
+
+
+def test_a_split_for_which_no_child_starts_waits_for_the_sweep(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, jobs_sent: Callable[[], list[str]]
+) -> None:
+    def start(*_: Any, **__: Any) -> Any:
+        raise CannotStart
+        yield
+
+    monkeypatch.setattr(splitting.calls, "split", start)
+    task = split(count=2)
+    assert task.status == states.RUNNING
+    assert jobs_sent() == ["tasks.split"], "that of the submission"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,10 +12,12 @@ from django.conf import settings as live_settings
 from django.utils import timezone
 from pytest_django import Settings
 
+from firmlight_echo import Echo
 from tasks import queue, states
 from tasks.models import Task, Worker
+from tasks.services import end
 from tasks.services.split import split_task
-from tasks.services.sweep import purge, reconcile, requeue_expired
+from tasks.services.sweep import fail_overdue, purge, reconcile, requeue_expired
 
 Jobs = Callable[[], list[str]]
 
@@ -93,6 +95,58 @@ def test_a_conclusion_that_takes_too_long_is_asked_for_again(split: Callable[...
     age(task, live_settings.AGGREGATING_SECONDS_MAX + 1)
     reconcile()
     assert jobs_sent() == ["tasks.conclude"]
+
+
+def test_a_second_conclusion_is_asked_of_the_long_jobs(split: Callable[..., Task]) -> None:
+    task = split(count=3)
+    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING, conclude_attempts=1)
+    age(task, live_settings.AGGREGATING_SECONDS_MAX + 1)
+    broker = redis.Redis.from_url(live_settings.BROKER_URL)
+    broker.delete("short", "long")
+    reconcile()
+    assert (broker.llen("short"), broker.llen("long")) == (0, 1)
+    broker.close()
+
+
+def test_a_task_that_is_complete_just_as_its_deadline_passes_is_concluded(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = split(count=3)
+    row = Task.objects.filter(pk=task.pk)
+    row.update(deadline=timezone.now() - timedelta(seconds=1))
+    monkeypatch.setattr(end, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
+    fail_overdue()
+    assert row.get().status == states.AGGREGATING
+
+
+def test_a_running_task_fails_when_the_servers_kind_is_another_one(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker may have the old one, so nobody would ever compute the rest."""
+    task = split(count=3)
+    monkeypatch.setattr(Echo, "version", "2")
+    reconcile()
+    task.refresh_from_db()
+    assert (task.status, task.error_code) == (states.FAILED, "kind_changed")
+    assert task.error_message == "ECHO has changed from 1 to 2: submit again."
+
+
+@pytest.mark.parametrize("sweeping", [fail_overdue, reconcile])
+def test_a_task_that_cannot_be_swept_holds_up_no_other(
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, sweeping: Callable[[], None]
+) -> None:
+    odd, even = split(count=3), split(count=3)
+    Task.objects.update(deadline=timezone.now() - timedelta(seconds=1))
+    monkeypatch.setattr(Echo, "version", "2")
+
+    def record_work(task: Task, *_: object) -> None:
+        if task.pk == odd.pk:
+            raise UnicodeDecodeError("utf-8", b"", 0, 1, "as nobody expects")
+
+    monkeypatch.setattr(end, "record_work", record_work)
+    sweeping()
+    even.refresh_from_db()
+    assert even.status == states.FAILED
 
 
 def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:

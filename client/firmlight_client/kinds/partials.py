@@ -51,7 +51,8 @@ def decoder_of(kind: type[Kind]) -> Callable[[bytes], Any]:
         try:
             return decode(data)
         except (msgspec.MsgspecError, ValueError, RecursionError, MemoryError) as error:
-            raise BadPartial(str(error)[:REASON_CHARS_MAX] or type(error).__name__) from None
+            reason = str(error).replace("\0", "\N{REPLACEMENT CHARACTER}")  # databases keep no NUL
+            raise BadPartial(reason[:REASON_CHARS_MAX] or type(error).__name__) from None
 
     return decode_one
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -130,6 +131,17 @@ def descend(notes: str) -> None:
     time.sleep(60)
 
 
+def fall_silent(_: str) -> None:
+    """What foreign code does that makes itself a daemon."""
+    os.closerange(3, 64)
+    time.sleep(60)
+
+
+def litter(name: str) -> None:
+    """A file where temporary files go, as foreign code leaves them."""
+    (Path(tempfile.gettempdir()) / name).write_bytes(b"x")
+
+
 def shout(words: str) -> None:
     print(words * 1000, flush=True)  # noqa: T201
     os.write(1, words.encode() * 1000)
@@ -143,6 +155,7 @@ def look_around(_: str) -> None:
     links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")] if sys.platform == "linux" else []
     error.environment = dict(os.environ)  # type: ignore[attr-defined]
     error.open_files = [os.readlink(link) for link in links if os.path.lexists(link)]  # type: ignore[attr-defined]
+    error.temporary = os.listdir(tempfile.gettempdir())  # type: ignore[attr-defined]
     error.process = os.getpid()  # type: ignore[attr-defined]
     error.modules = sorted({name.partition(".")[0] for name in sys.modules})  # type: ignore[attr-defined]
     error.nice = os.getpriority(os.PRIO_PROCESS, 0)  # type: ignore[attr-defined]
@@ -161,6 +174,8 @@ ACTS = {
     "leave": lambda code: os._exit(int(code)),
     "crash": crash,
     "descend": descend,
+    "fall_silent": fall_silent,
+    "litter": litter,
     "shout": shout,
     "look": look_around,
 }

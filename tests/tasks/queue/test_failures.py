@@ -22,6 +22,14 @@ def test_a_failed_subtask_goes_to_another_worker_if_one_is_online(pool: Pool) ->
     assert (granted.task, granted.subtasks) == (task, [0])
 
 
+def test_a_long_name_of_an_error_in_any_script_leaves_the_log_readable(pool: Pool) -> None:
+    task = pool.task()
+    worker = pool.connect("laptop")
+    name = "x" + "é" * 150  # two bytes each
+    queue.fail(worker.lease().lease, worker=worker.worker, subtask=0, error=name).now()
+    assert queue.log(pool.group, task)[-1].detail == f"0 {name[:80]}"
+
+
 def test_a_failed_subtask_goes_to_the_same_worker_if_it_is_alone(pool: Pool) -> None:
     pool.task()
     worker = pool.connect("laptop")
