@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
@@ -111,6 +114,25 @@ def test_what_is_left_out_is_told_once_with_the_number_of_pages(serve):
         {"url": site.url + "/x", "reason": "it has more links than the 1,000 that are read (and of 1 more pages)"},
         {"url": site.url + "/x", "reason": "links of more than 1,024 characters were left out (and of 1 more pages)"},
     ]
+
+
+def test_what_is_asked_on_a_connection_that_just_ended_is_asked_again():
+    def answer_once_a_connection(server: socket.socket) -> None:
+        for asked in (2, 1):
+            connection, _ = server.accept()
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi")
+            if asked > 1:
+                connection.recv(4096)
+            connection.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as threads:
+        server.settimeout(2)
+        threads.submit(answer_once_a_connection, server)
+        url = page_url(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with Http(private=True, until=time.monotonic() + 10) as http:
+            bodies = [http.get(url, types=(), bytes_max=100).body for _ in range(2)]
+    assert bodies == [b"hi", b"hi"]
 
 
 def test_titles_and_reasons_can_travel_and_be_stored(serve):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmlight_client.kinds import _workbook
 from tests.kinds.test_number_files import read, refusal
 
 PLAIN = (Path(__file__).parent / "cases" / "x09-empty-fill.xlsx").read_bytes()
@@ -95,6 +96,21 @@ def test_a_shared_string_far_down_the_table_is_found(monkeypatch):
     assert refusal(with_strings(strings, cells), "a.xlsx") == "A4: 'text 1' is not a number"
     cells = rows('<c t="s"><v>8</v></c>', "<c><v>7</v></c>", '<c t="s"><v>10</v></c>')
     assert read(with_strings(strings, cells), "a.xlsx", column="text 8") == [7]
+
+
+def test_blank_texts_are_not_looked_up_one_by_one(monkeypatch):
+    monkeypatch.setattr(_workbook, "STRINGS_KEPT_MAX", 3)
+    begin, reads = _workbook._Strings.__init__, []
+
+    def begin_and_note(strings, first):
+        reads.append(first)
+        begin(strings, first)
+
+    monkeypatch.setattr(_workbook._Strings, "__init__", begin_and_note)
+    blank = '<c t="s"><v>{}</v></c>'
+    cells = rows("<c><v>7</v></c>", *map(blank.format, (9, 0, 9, 0)), "<c><v>8</v></c>")
+    assert read(with_strings("<si><t> </t></si>" * 10, cells), "a.xlsx") == [7, 8]
+    assert reads == [0]
 
 
 @pytest.mark.parametrize(

@@ -129,19 +129,40 @@ class _Stream(httpcore.NetworkStream):
     def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
         self._inner, self._clock = inner, clock
         self._head: HeadReader | None = None
+        self._is_kept = False  # an earlier request was answered here
+        self._is_answered = False  # something came since the last request
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data = self._inner.read(max_bytes, self._clock.left(timeout))
+        data = self._receive(max_bytes, timeout)
         while self._head is not None:
             if not data:
                 data, self._head = self._head.rest(), None
             elif mended := self._head.feed(data):
                 data, self._head = mended, None
             else:
-                data = self._inner.read(max_bytes, self._clock.left(timeout))
+                data = self._receive(max_bytes, timeout)
+        return data
+
+    def _receive(self, max_bytes: int, timeout: float | None) -> bytes:
+        """What comes next.
+
+        A server may end a kept connection just when we ask again: the pool asks on another one then, as
+        browsers do (RFC 9112, 9.3.1).
+        """
+        may_be_over = self._is_kept and not self._is_answered
+        try:
+            data = self._inner.read(max_bytes, self._clock.left(timeout))
+        except httpcore.ReadError:
+            if may_be_over:
+                raise httpcore.ConnectionNotAvailable from None
+            raise
+        if may_be_over and not data:
+            raise httpcore.ConnectionNotAvailable
+        self._is_answered = True
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._is_kept, self._is_answered = self._is_kept or self._is_answered, False
         self._head = HeadReader()
         self._inner.write(buffer, self._clock.left(timeout))
 

@@ -23,6 +23,8 @@ class Book(Protocol):
 
     def shared_is_missing(self, place: int) -> bool: ...
 
+    def shared_is_blank(self, place: int) -> bool: ...
+
     def shared_text(self, place: int) -> str: ...
 
     def date_text(self, value: float, style: int) -> str: ...
@@ -193,6 +195,8 @@ class SheetTable(_Cells):
             column.note_missing(self.row, f"{cell_name(self.row, self.column)} says {shown(self._words())}")
         elif column.first_text and self.table.first_row:
             column.texts += 1  # only the first one is ever shown
+        elif self.kind == SHARED and self.book.shared_is_blank(int(self.text)):
+            pass  # and not looked up: the table of strings may have to be read anew for each
         elif (text := self._words()).strip():
             is_number = self.kind != BOOLEAN and _is_number(text)
             hint = ", but a text; make it a number in a spreadsheet program" if is_number else ""

@@ -215,6 +215,11 @@ class Workbook:
         """Whether the shared string at this place says that there is no number."""
         return place in self._strings_from(0, again=False).missing
 
+    def shared_is_blank(self, place: int) -> bool:
+        """Whether the shared string at this place, if there is one, has nothing but white space."""
+        blank = self._strings_from(0, again=False).is_blank
+        return not 0 <= place < len(blank) or bool(blank[place])
+
     def shared_text(self, place: int) -> str:
         """The shared string at this place, up to STRING_CHARS_KEPT characters; "" if there is none."""
         strings = self._strings_from(place, again=True)
@@ -321,7 +326,7 @@ class _Styles(XmlStream):
 class _Strings(XmlStream):
     """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the place `first` on.
 
-    `missing` are the places of all that say that there is no number.
+    `missing` are the places of all that say that there is no number; `is_blank` has a flag for each string.
     """
 
     def __init__(self, first: int) -> None:
@@ -329,6 +334,7 @@ class _Strings(XmlStream):
         self.first = first
         self.found: list[str] = []
         self.missing: set[int] = set()
+        self.is_blank = bytearray()
         self.place = -1
         self.is_phonetic = False
         self.text = ""
@@ -351,7 +357,9 @@ class _Strings(XmlStream):
             self.is_phonetic = False
 
     def _keep(self) -> None:
-        if self.text.strip().lower() in MISSING:
+        text = self.text.strip()
+        self.is_blank.append(not text)
+        if text.lower() in MISSING:
             self.missing.add(self.place)
         if self.place >= self.first and len(self.found) < STRINGS_KEPT_MAX:
             self.found.append(self.text[:STRING_CHARS_KEPT])
