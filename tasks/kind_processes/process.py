@@ -72,6 +72,7 @@ class Process:
         self.worn = False  # it ends by itself now
         self.started = False  # it has said so
         self.at_work = False  # it has a call whose end it has not told
+        self.buried = False
         try:
             self.popen = self._spawn()
         except OSError:
@@ -205,7 +206,10 @@ class Process:
     # The end
 
     def kill(self) -> None:
-        """End it with everything it started, and remove its folder."""
+        """End it with everything it started, and remove its folder. A second time does nothing."""
+        if self.buried:  # its number may be another process's by now
+            return
+        self.buried = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait()

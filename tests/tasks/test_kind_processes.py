@@ -407,6 +407,18 @@ time.sleep(60)
 """
 
 
+def test_a_child_is_killed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of one that is gone may be another process's by now."""
+    child = process.Process(memory_mib=0)
+    killed: list[int] = []
+    real = os.killpg
+    monkeypatch.setattr(os, "killpg", lambda pid, how: (killed.append(pid), real(pid, how)))
+    child.kill()
+    child.kill()
+    assert killed == [child.popen.pid]
+    assert not child.folder.exists()
+
+
 def test_children_end_with_a_parent_that_was_killed(hard: Hard, tmp_path: Path) -> None:
     """Idle, asleep, at work, with a process of their own, and deaf in foreign code that holds the interpreter."""
     notes = tmp_path / "notes"
