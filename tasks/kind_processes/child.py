@@ -7,9 +7,7 @@ kind prints goes nowhere), and ends when stdin does: its parent is gone then, ho
 from __future__ import annotations
 
 import contextlib
-import faulthandler
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -22,6 +20,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from firmlight_client import kinds, limits
+from firmlight_client.child_process import leave, mute, take_pipes
 from firmlight_client.memory import Memory
 from tasks.kind_processes import operations, wire
 from tasks.kind_processes.operations import OPERATIONS, Stage
@@ -137,23 +136,6 @@ def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
         leave(folder)
 
 
-def leave(folder: Path) -> None:
-    """Remove the folder and go, with every process that a kind started: they are in our process group."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)
-
-
-def take_pipes() -> tuple[BinaryIO, int]:
-    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
-    pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    return pipe, out
-
-
 def main() -> None:
     folder, memory_mib = Path(sys.argv[1]), int(sys.argv[2])
     pipe, out = take_pipes()
@@ -166,8 +148,7 @@ def main() -> None:
     limits.die_with_parent()
     kinds.installed()
     child.send(wire.Started())
-    faulthandler.enable(os.dup(2))  # faults of the process itself reach the parent's file; words of kinds do not
-    os.dup2(0, 2)
+    mute()
     child.serve()
     leave(folder)
 

@@ -7,10 +7,8 @@ however that died, and nobody wants the work any more. Kinds work in FOLDER/scra
 
 from __future__ import annotations
 
-import faulthandler
 import mmap
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -23,6 +21,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from firmlight_client import kinds, limits, network
+from firmlight_client.child_process import leave, mute, take_pipes
 from firmlight_client.memory import Memory
 from firmlight_client.worker import fence, wire
 from firmlight_client.worker.mode import Mode
@@ -191,30 +190,6 @@ def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
                 slot.unwanted = word.job
     finally:
         leave(folder)
-
-
-def leave(folder: Path) -> None:
-    """Remove the folder and go, with every process that a kind started: they are in our process group."""
-    shutil.rmtree(folder, ignore_errors=True)
-    if sys.platform != "win32" and os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)
-
-
-def take_pipes() -> tuple[BinaryIO, int]:
-    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
-    pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nowhere, 0)
-    os.dup2(nowhere, 1)
-    return pipe, out
-
-
-def mute() -> None:
-    """Faults of the process itself still reach the parent's file; what kinds write to stderr does not."""
-    faults = os.dup(2)
-    faulthandler.enable(faults)
-    os.dup2(0, 2)
 
 
 def confine(mode: Mode, hidden: Path | None) -> str:
