@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from firmlight.client_address import address_of_scope, key_of
-from firmlight.serving.asgi_types import App, Busy, Receive, Scope, Send, refuse
+from firmlight.serving.asgi_types import App, Receive, Scope, Send, busy, refuse
 
 LET_IN = "firmlight.let_in"  # of a socket's scope: a function to call once it is known who is there
 
@@ -50,7 +50,7 @@ class RequestsPerAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         give_back = self.counts.claim(key_of(address_of_scope(scope)))
         if give_back is None:
-            error = Busy(self.retry_seconds, "Too many requests of your address are under way")
+            error = busy(self.retry_seconds, "Too many requests of your address are under way")
             await refuse(scope, send, error)
             return
         try:
@@ -68,7 +68,7 @@ class StrangersPerAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         give_back = self.counts.claim(key_of(address_of_scope(scope)))
         if give_back is None:
-            error = Busy(self.retry_seconds, "Too many connections of your address are not logged in")
+            error = busy(self.retry_seconds, "Too many connections of your address are not logged in")
             await refuse(scope, send, error)
             return
         connection_let_in = scope.get(LET_IN)  # of the connection itself, where it is one of ours

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from firmlight.errors import FirmlightError
+from firmlight.errors import Busy, FirmlightError
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -16,14 +16,9 @@ App = Callable[[Any, Any, Any], Awaitable[None]]
 TRY_AGAIN_LATER = 1013  # a close code of IANA's registry; workers and pages come back with growing pauses
 
 
-class Busy(FirmlightError):
-    """More than the server does at a time; after `retry_seconds` it may be tried again."""
-
-    code, status = "busy", 503
-
-    def __init__(self, retry_seconds: int, message: str = "The server is busy") -> None:
-        self.retry_seconds = retry_seconds
-        super().__init__(f"{message}: try again in {retry_seconds} s.")
+def busy(retry_seconds: int, what: str = "The server is busy") -> Busy:
+    """More than the server does at a time; the error says when it may be tried again."""
+    return Busy(retry_seconds, f"{what}: try again in {retry_seconds} s.")
 
 
 def encoded(error: FirmlightError) -> bytes:

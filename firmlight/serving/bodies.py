@@ -18,7 +18,7 @@ from io import BytesIO
 from typing import IO, Any, NamedTuple
 
 from firmlight.errors import FirmlightError, TooLarge, Unauthenticated
-from firmlight.serving.asgi_types import App, Busy, Receive, Scope, Send, refuse
+from firmlight.serving.asgi_types import App, Receive, Scope, Send, busy, refuse
 from firmlight.serving.least_rate import LeastRate
 
 BODY = "firmlight.body"  # of a scope: a Body
@@ -207,9 +207,9 @@ class Spool:
         if self.size + len(piece) > limits.stranger_bytes:
             room *= LARGE_SHARE
         if bodies.held_bytes + len(piece) > room:
-            raise Busy(bodies.retry_seconds, "There is no room for this upload just now")
+            raise busy(bodies.retry_seconds, "There is no room for this upload just now")
         if self.owner and bodies.held_by[self.owner] + len(piece) > limits.owner_bytes:
-            raise Busy(bodies.retry_seconds, "You have too many uploads under way")
+            raise busy(bodies.retry_seconds, "You have too many uploads under way")
         self.size += len(piece)
         self._count(len(piece))
         if self.size <= self.memory_bytes:

@@ -20,7 +20,7 @@ from typing import Any
 from firmlight.client_address import key_of
 from firmlight.errors import FirmlightError
 from firmlight.serving.address_limits import AddressCounts
-from firmlight.serving.asgi_types import Busy, encoded, headers_of
+from firmlight.serving.asgi_types import busy, encoded, headers_of
 from firmlight.serving.bodies import TooSlow
 from firmlight.serving.least_rate import LeastRate
 
@@ -175,8 +175,8 @@ class Connections:
         if one.give_back:
             one.give_back()
 
-    def _busy(self, message: str) -> Busy:
-        return Busy(self.limits.retry_seconds, message)
+    def _busy(self, message: str) -> FirmlightError:
+        return busy(self.limits.retry_seconds, message)
 
     def _has_room(self) -> bool:
         """Where descriptors run short, whoever has taken longest over a head makes room."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmlight.serving.asgi_types import App, Busy, Receive, Scope, Send, refuse
+from firmlight.serving.asgi_types import App, Receive, Scope, Send, busy, refuse
 
 
 class ConcurrencyLimit:
@@ -22,7 +22,7 @@ class ConcurrencyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.inside >= self.most:
-            await refuse(scope, send, Busy(self.retry_seconds))
+            await refuse(scope, send, busy(self.retry_seconds))
             return
         self.inside += 1
         left = False
