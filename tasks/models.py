@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
@@ -23,9 +24,20 @@ class TaskQuerySet(models.QuerySet["Task"]):
         One conditional UPDATE: of two racing callers exactly one gets 1. It needs no transaction, so
         it holds on MongoDB too, where `atomic` and `select_for_update` silently do nothing.
         """
-        states.check_move(start, finish)
-        stamps = {"changed": timezone.now(), **({"finished": timezone.now()} if finish in states.FINAL else {})}
-        return self.filter(status=start).update(status=finish, **{**stamps, **changes})
+        return self.move_from([start], finish, **changes)
+
+    def move_from(self, starts: Collection[str], finish: str, **changes: Any) -> int:
+        """Move the rows in any of `starts` to `finish`; return how many moved.
+
+        One UPDATE for all of them: a row that goes from one of `starts` to another meanwhile is not missed.
+        """
+        for start in starts:
+            states.check_move(start, finish)
+        now = timezone.now()
+        stamps = {"changed": now}
+        if finish in states.FINAL:
+            stamps["finished"] = now
+        return self.filter(status__in=starts).update(status=finish, **{**stamps, **changes})
 
 
 class Task(models.Model):

@@ -16,6 +16,7 @@ from tests import conftest
 from tests.support import bare, needed, order
 
 ROOT = Path(__file__).parents[1]
+PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")  # beside other tests: no folder appears under them
 REAL = ("sh", "cat", "chmod", "env", "rm", "ls", "sort", "head", "tail", "cut")
 
 # Notes what it is asked for, and whether a server that comes along would be started.
@@ -160,7 +161,7 @@ def clean() -> dict[str, str]:
 
 def test_on_a_machine_that_has_nothing_browser_tests_are_skipped_and_the_run_is_green() -> None:
     tests = ["tests/e2e/test_everybody.py", "tests/deploy/test_caddy.py"]
-    pytest_here = [sys.executable, "-m", "pytest", "-n", "1", "-k", "everybody or come_in_by_tls", *tests]
+    pytest_here = [*PYTEST, "-n", "1", "-k", "everybody or come_in_by_tls", *tests]
     command = [sys.executable, "-m", "tests.support.bare", *pytest_here]
     done = subprocess.run(command, cwd=ROOT, env=clean(), capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -252,6 +253,6 @@ def test_what_is_apart_from_storage_exists() -> None:
 
 def test_tests_of_storage_are_chosen_by_their_folder() -> None:
     files = ["tests/storage/test_databases.py", "tests/kinds/test_page.py"]
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", "storage", *files]
+    command = [*PYTEST, "--collect-only", "-q", "-m", "storage", *files]
     done = subprocess.run(command, cwd=ROOT, env=clean(), capture_output=True, text=True, timeout=300)
     assert re.findall(r"^(tests/\S+): \d+$", done.stdout, re.MULTILINE) == files[:1], done.stdout

@@ -23,8 +23,7 @@ def cancel(*, user: User, task: Task) -> None:
 def pause(*, user: User, task: Task) -> None:
     """Stop a task that waits or runs; what is computed stays. Raises as `cancel` does."""
     check_control(user, task)
-    row = Task.objects.filter(pk=task.pk)
-    if not any(row.move(start, states.PAUSED) for start in states.starts_of(states.PAUSED)):
+    if not Task.objects.filter(pk=task.pk).move_from(states.starts_of(states.PAUSED), states.PAUSED):
         raise _already(task)
     follow_pause(task)
 

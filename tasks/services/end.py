@@ -69,9 +69,8 @@ def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
         record_work(task, progress.work, progress.done)  # who sees the end sees it too
-    row = Task.objects.filter(pk=task.pk)
     starts = [start for start in states.starts_of(finish) if start in among]
-    moved = any(row.move(start, finish, **changes) for start in starts)
+    moved = Task.objects.filter(pk=task.pk).move_from(starts, finish, **changes) == 1
     if moved:
         metrics.count("tasks_ended", 1, finish)
         close_task(task, finish)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 from django.db import connection
@@ -42,6 +43,18 @@ def test_a_move_to_a_final_state_notes_when(submit: Callable[..., Task]) -> None
     task.refresh_from_db()
     assert task.finished is not None
     assert task.is_final
+
+
+def test_one_update_moves_from_any_of_several_states(
+    submit: Callable[..., Task], django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+) -> None:
+    """A task that goes back from aggregating to running while it is cancelled is not missed between two updates."""
+    task = submit()
+    with django_assert_num_queries(1):
+        assert Task.objects.filter(pk=task.pk).move_from(sorted(states.LIVE), states.CANCELLED) == 1
+    assert Task.objects.filter(pk=task.pk).move_from(sorted(states.LIVE), states.FAILED) == 0
+    with pytest.raises(states.IllegalMove, match="queued -> succeeded"):
+        Task.objects.all().move_from([states.QUEUED, states.AGGREGATING], states.SUCCEEDED)
 
 
 @pytest.mark.django_db(transaction=True)
