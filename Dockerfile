@@ -16,6 +16,7 @@ RUN pip install --require-hashes -r ${REQUIREMENTS}
 COPY client client
 RUN pip install --no-deps --no-build-isolation ./client
 COPY manage.py pyproject.toml ./
+COPY core core
 COPY firmlight firmlight
 COPY accounts accounts
 COPY groups groups
@@ -25,7 +26,7 @@ COPY static static
 COPY docs docs
 ENV STATIC_ROOT=/srv/static CLIENT_ROOT=/srv/client
 RUN SECRET_KEY=$(python -c "import secrets; print(secrets.token_urlsafe(48))") DATABASE_URL=sqlite://:memory: \
-    REDIS_URL=redis://127.0.0.1:1 python -m firmlight.embedded.prepare files \
+    REDIS_URL=redis://127.0.0.1:1 python -m firmlight prepare files \
  && python -m compileall -q -j 0 /opt/venv /srv/firmlight
 
 FROM base AS worker
@@ -49,4 +50,4 @@ EXPOSE 8000
 # Of web. Jobs and beat have no door to knock at; compose switches this off for them.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
-CMD ["python", "-m", "firmlight.parts", "web"]
+CMD ["python", "-m", "firmlight", "web"]

@@ -8,7 +8,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 REQUIREMENTS := requirements.txt client/pyproject.toml benchmarks/echo/pyproject.toml
 LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-header --allow-unsafe \
 	--generate-hashes
-SERVER := firmlight accounts groups tasks benchmarks
+SERVER := core accounts groups tasks firmlight embedded benchmarks
 
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
@@ -24,10 +24,10 @@ setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
 setup-dev: $(VENV)/.installed-dev
 
 run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
-	@$(BIN)/python -m firmlight.embedded run
+	@$(BIN)/python -m embedded run
 
 demo: setup  ## show the whole of it in a minute
-	@$(BIN)/python -m firmlight.embedded demo
+	@$(BIN)/python -m embedded demo
 
 AT_ONCE := 4
 TEST = $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder $(ONLY) $(PYTEST)

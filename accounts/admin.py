@@ -13,7 +13,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from accounts import services
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
 from accounts.moderation import Facts, deed, links, who
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 
 ELSEWHERE = (
     ("Groups", "groups_membership", "user__id__exact"),

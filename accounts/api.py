@@ -18,7 +18,7 @@ from accounts.audit import address_of
 from accounts.authentication import session_of, user_of
 from accounts.models import Notification, Session, User, WorkerToken
 from accounts.serializers import validated
-from firmlight.pagination import Pagination
+from core.pagination import Pagination
 
 
 def _signed_in(user: User, request: Request, status: int) -> Response:

@@ -13,7 +13,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import AUDIT_DETAILS_MAX, AuditEntry, User
-from firmlight.client_address import address_of
+from core.client_address import address_of
 
 __all__ = ["address_of", "current_address", "purge_entries", "record"]
 

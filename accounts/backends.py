@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from accounts import selectors
 from accounts.errors import TooManyAttempts
 from accounts.models import User
-from firmlight.errors import headers_of
+from core.errors import headers_of
 
 
 class LoginBackend(ModelBackend):

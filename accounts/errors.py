@@ -1,6 +1,6 @@
 """What can go wrong with names, passwords and tokens."""
 
-from firmlight.errors import Conflict, FirmlightError, Invalid, TooMany, Unauthenticated
+from core.errors import Conflict, FirmlightError, Invalid, TooMany, Unauthenticated
 
 
 class BadCredentials(Unauthenticated):

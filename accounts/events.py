@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmlight import broker
+from core import broker
 
 
 def send_letter(letter: str, **facts: Any) -> None:

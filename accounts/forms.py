@@ -5,7 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from accounts.models import USERNAME_MAX, USERNAME_MIN, WorkerToken, check_username
-from firmlight.web import PageForm, Password, password_field
+from core.views import PageForm, Password, password_field
 
 USERNAME_HINT = f"{USERNAME_MIN} to {USERNAME_MAX} characters: letters, digits, and _ - . What others see."
 

@@ -17,8 +17,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
-from firmlight.absent import Absent
-from firmlight.bites import bites
+from core.batches import key_batches
 
 USERNAME_MIN, USERNAME_MAX = 3, 30
 DEVICE_MAX = 200
@@ -56,6 +55,13 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, username: str, email: str, password: str | None = None, **extra: Any) -> User:
         return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True, **extra})
+
+
+class Absent:
+    """Takes a parent's attribute away: `hasattr` says no, of the class and of its objects."""
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        raise AttributeError
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -264,7 +270,7 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
 
     def purge(self, before: datetime) -> int:
         """The one way out, for accounts.audit: delete what is older than this moment. Return how many."""
-        old = bites(self.filter(created__lt=before))
+        old = key_batches(self.filter(created__lt=before))
         return sum(super(AuditQuerySet, self.filter(pk__in=keys)).delete()[0] for keys in old)
 
 

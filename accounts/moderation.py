@@ -26,8 +26,8 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import audit
 from accounts.models import User
-from firmlight.counting import CappedPaginator
-from firmlight.errors import FirmlightError
+from core.counting import CappedPaginator
+from core.errors import FirmlightError
 
 DEED_ROWS_MAX = 100  # at once: each calls a service
 REASON_MAX = 200

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.models import NOTIFICATION_TEXT_MAX, Notification, User
 from accounts.signals import notified
-from firmlight.bites import delete as delete_in_bites
-from firmlight.errors import NotFound
+from core.batches import delete_in_batches
+from core.errors import NotFound
 
 
 def notify(
@@ -64,4 +64,4 @@ def delete_all(user: User) -> None:
 def purge_notifications() -> int:
     """Delete those older than NOTIFICATION_DAYS, read or not. Return how many."""
     oldest = timezone.now() - timedelta(days=settings.NOTIFICATION_DAYS)
-    return delete_in_bites(Notification.objects.filter(created__lt=oldest))
+    return delete_in_batches(Notification.objects.filter(created__lt=oldest))

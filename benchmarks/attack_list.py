@@ -24,7 +24,7 @@ import msgspec
 import openpyxl
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from firmlight_client import kinds, protocol
 from firmlight_client.api import Client
 from firmlight_client.errors import FirmlightClientError
@@ -88,7 +88,7 @@ def masked_offline(target: Target) -> str:
     """120 KB through the masking of logs, in a process of its own."""
     code = (
         "import django, time; django.setup()\n"
-        "from firmlight.logs import without_secrets\n"
+        "from core.logs import without_secrets\n"
         "began = time.perf_counter(); without_secrets('a' * 120_000); print(time.perf_counter() - began)"
     )
     try:

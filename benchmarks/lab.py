@@ -17,7 +17,7 @@ from queue import Queue
 from typing import Any
 from uuid import uuid4
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from firmlight_client.api import Client
 
 PASSWORD = "correct horse battery"

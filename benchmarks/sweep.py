@@ -14,7 +14,7 @@ SUBTASKS, LEASE, ROUNDS = 100_000, 5000, 5
 
 
 def requeue_all() -> float:
-    from firmlight import redis
+    from core import redis
     from tasks import queue as q
 
     group, task, worker = str(uuid4()), str(uuid4()), str(uuid4())

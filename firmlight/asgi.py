@@ -23,10 +23,10 @@ wsgi: Any = get_wsgi_application()  # to the stubs its response is no iterable o
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
 
-from firmlight import metrics  # noqa: E402
+from core import metrics  # noqa: E402
+from core.address_limits import RequestsPerAddress, StrangersPerAddress  # noqa: E402
+from core.asgi_types import App  # noqa: E402
 from firmlight.serving import body_bounds  # noqa: E402
-from firmlight.serving.address_limits import RequestsPerAddress, StrangersPerAddress  # noqa: E402
-from firmlight.serving.asgi_types import App  # noqa: E402
 from firmlight.serving.bodies import Bodies  # noqa: E402
 from firmlight.serving.load_shedding import ConcurrencyLimit  # noqa: E402
 from firmlight.serving.outgoing import Outgoing  # noqa: E402

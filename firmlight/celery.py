@@ -6,16 +6,17 @@ from typing import Any
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
-from firmlight import deliveries
+from firmlight import kombu_fix
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
 
-deliveries.use()
+kombu_fix.use()
 app = Celery("firmlight")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
 
-from firmlight import context, observers  # noqa: E402, F401  listen to Celery's signals, as the next
+from core import context  # noqa: E402, F401  listen to Celery's signals, as the next
+from firmlight import observers  # noqa: E402  listen to Celery's signals, as the next
 from firmlight.metrics import jobs  # noqa: E402, F401
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from structlog.contextvars import get_contextvars
 
-from firmlight import logs
+from core import logs
 
 NEEDED = {
     "SENTRY_DSN": ("sentry_sdk", "sentry"),

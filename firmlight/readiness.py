@@ -22,7 +22,7 @@ from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from firmlight import redis
+from core import redis
 from tasks import queue
 
 AGAIN_SECONDS = 0.1

@@ -1,4 +1,4 @@
-"""What drf-spectacular cannot know of our API: errors have one shape (firmlight/errors.py), and what is paginated."""
+"""What drf-spectacular cannot know of our API: errors have one shape (core/errors.py), and what is paginated."""
 
 from __future__ import annotations
 

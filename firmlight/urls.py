@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from firmlight import errors, health
+from core import errors
+from firmlight import health
 from firmlight.metrics import views as metrics
 from firmlight.schema_view import SchemaView
 
@@ -20,7 +21,7 @@ urlpatterns = [
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),
-    path("", include("firmlight.urls_pages")),
+    path("", include("firmlight.pages.urls")),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("metrics", metrics.show, name="metrics"),

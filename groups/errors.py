@@ -1,6 +1,6 @@
 """What can go wrong on the way into a group, and in it."""
 
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 
 
 class InvitationClosed(Conflict):

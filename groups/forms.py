@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 
 from accounts.models import USERNAME_MAX
-from firmlight.web import PageForm
+from core.views import PageForm
 from groups import states
 from groups.codes import CODE_MAX
 from groups.models import DESCRIPTION_MAX, NAME_MAX, NAME_MIN, tidy_name

@@ -10,7 +10,7 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, name_key
 

@@ -19,8 +19,8 @@ from rest_framework.views import APIView
 from accounts.authentication import user_of
 from accounts.models import name_key
 from accounts.serializers import validated
-from firmlight.errors import Invalid
-from firmlight.parsers import JSONBody
+from core.errors import Invalid
+from core.parsers import JSONBody
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import selectors, states, story

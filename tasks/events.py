@@ -17,8 +17,8 @@ import structlog
 from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 
-from firmlight import broker
-from firmlight.broker import LOST
+from core import broker
+from core.broker import LOST
 from tasks.models import Task
 
 Id = UUID | str

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
-from firmlight.parsers import read_json
+from core.parsers import read_json
 from firmlight_client.kinds.number_words import comma_is_unclear, spaced_thousands
 
 JsonSchema = Mapping[str, Any]

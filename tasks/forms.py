@@ -13,8 +13,8 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.text import capfirst
 
-from firmlight.errors import FirmlightError
-from firmlight.web import PageForm
+from core.errors import FirmlightError
+from core.views import PageForm
 from firmlight_client import kinds
 from tasks import states
 from tasks.fields import choice_or_text, field_of

@@ -20,7 +20,7 @@ from channels.layers import get_channel_layer
 from django.conf import settings
 from redis.exceptions import RedisError
 
-from firmlight import databases
+from core import databases
 
 log = structlog.get_logger(__name__)
 Message = dict[str, Any]

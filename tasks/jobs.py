@@ -5,7 +5,7 @@ from celery import shared_task
 from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
 from accounts.services import purge_device_requests, purge_sessions
-from firmlight import redis_log
+from core import redis_log
 from tasks import queue
 from tasks.services import conclude as concluding
 from tasks.services import retention

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from firmlight import databases
+from core import databases
 from groups.models import Group
 from groups.selectors import group_ids_of
 from tasks import queue, states

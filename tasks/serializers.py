@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.serializers import PersonSerializer
-from firmlight.parsers import read_json
+from core.parsers import read_json
 from firmlight_client import kinds
 from tasks import agreement, selectors, states
 from tasks.models import Task, Worker

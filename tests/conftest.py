@@ -16,8 +16,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from accounts import services as accounts
 from accounts.models import Notification, User
-from firmlight.embedded.system import System
-from firmlight.metrics import notes
+from core.metrics import recording
+from embedded.system import System
 from firmlight_client import kinds, told
 from groups import services as groups
 from groups.models import Group, Membership
@@ -194,8 +194,8 @@ def group(alice: User, bob: User) -> Group:
 @pytest.fixture
 def scrape(db: None) -> Callable[..., Scrape]:
     """scrape(): a look at /metrics from this machine. Whatever tests before this one noted is forgotten."""
-    notes._notes.totals.clear()
-    notes._notes.open.clear()
+    recording._notes.totals.clear()
+    recording._notes.open.clear()
 
     def read() -> Scrape:
         answer = Client().get("/metrics")

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from firmlight.postgresql import PartOfText
+from core.postgresql import PartOfText
 
 
 class Migration(migrations.Migration):

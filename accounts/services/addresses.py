@@ -17,7 +17,7 @@ from django.utils.crypto import salted_hmac
 from accounts import audit, events, selectors
 from accounts.errors import BadLink, WrongPassword
 from accounts.models import User, email_key
-from firmlight.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid
 
 SALT = "accounts.email"
 

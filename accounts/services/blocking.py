@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts import audit
 from accounts.models import User
 from accounts.services.sessions import revoke_sessions
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 
 
 def block_user(user: User, by: User, reason: str = "") -> None:

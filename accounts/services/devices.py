@@ -28,7 +28,7 @@ from accounts.models import (
 )
 from accounts.services.sessions import device_name, open_session
 from accounts.services.worker_tokens import create_worker_token
-from firmlight import bites
+from core import batches
 
 TRIES = 5
 
@@ -124,4 +124,4 @@ def _check(found: DeviceRequest | None) -> None:
 
 def purge_device_requests() -> int:
     """Delete those that have expired. Return how many."""
-    return bites.delete(DeviceRequest.objects.filter(expires__lt=timezone.now()))
+    return batches.delete_in_batches(DeviceRequest.objects.filter(expires__lt=timezone.now()))

@@ -17,7 +17,7 @@ from accounts.errors import BadLink, WrongPassword
 from accounts.models import User, email_key
 from accounts.services.browser import browser_session
 from accounts.services.sessions import revoke_sessions
-from firmlight.errors import Conflict, Fields, Invalid
+from core.errors import Conflict, Fields, Invalid
 
 
 def weakness(password: str, user: User, field: str = "password") -> Fields:

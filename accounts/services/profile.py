@@ -8,7 +8,7 @@ from accounts import selectors
 from accounts.errors import WrongPassword
 from accounts.models import User, email_key, name_key
 from accounts.services.addresses import change_email
-from firmlight.errors import Invalid
+from core.errors import Invalid
 
 
 def update_profile(

@@ -8,7 +8,7 @@ from accounts import selectors
 from accounts.models import User
 from accounts.services.addresses import send_confirmation
 from accounts.services.passwords import weakness
-from firmlight.errors import Invalid
+from core.errors import Invalid
 
 
 def register(*, username: str, email: str, password: str) -> User:

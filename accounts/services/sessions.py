@@ -14,8 +14,8 @@ from accounts.errors import BadToken, TokenReused
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.services.worker_tokens import end_worker_token
 from accounts.signals import access_ended
-from firmlight import bites
-from firmlight.errors import NotFound
+from core import batches
+from core.errors import NotFound
 
 LAST_USED_SECONDS = 60  # how stale `last_used` may be: it must not cost a write at every request
 
@@ -115,5 +115,5 @@ def note_use(bearer: selectors.Bearer) -> None:
 
 def purge_sessions() -> int:
     """Delete the sessions whose refresh token or cookie has expired: nothing can come of them. Return how many."""
-    bites.delete(Cookie.objects.filter(expire_date__lt=timezone.now()))
-    return bites.delete(Session.objects.filter(expires__lt=timezone.now()))
+    batches.delete_in_batches(Cookie.objects.filter(expire_date__lt=timezone.now()))
+    return batches.delete_in_batches(Session.objects.filter(expires__lt=timezone.now()))

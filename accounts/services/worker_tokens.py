@@ -10,7 +10,7 @@ from accounts import selectors, tokens
 from accounts.errors import TooManyTokens
 from accounts.models import User, WorkerToken
 from accounts.signals import access_ended
-from firmlight.errors import NotFound
+from core.errors import NotFound
 
 
 def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:

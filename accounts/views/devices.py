@@ -12,9 +12,10 @@ from django.views.decorators.http import require_safe
 from accounts import selectors, services
 from accounts.forms import CodeForm, TokenForm
 from accounts.models import DeviceRequest
+from accounts.requests import PageRequest
 from accounts.services.browser import browser_session
-from firmlight.errors import NotFound
-from firmlight.web import PageRequest, Question, go, limited, question, show, signed_in
+from core.errors import NotFound
+from core.views import Question, go, limited, question, show, signed_in
 
 
 @signed_in
@@ -55,7 +56,7 @@ def end_all_sessions(request: PageRequest) -> HttpResponse:
 def tokens(request: PageRequest) -> HttpResponse:
     """A new token's text is on the answer to the form, once: it is kept nowhere, so there is nothing to go back to."""
     form, fresh = TokenForm(request.POST or None), None
-    if form.does(services.create_worker_token, owner=request.user):
+    if form.submit(services.create_worker_token, owner=request.user):
         fresh, form = form.outcome, TokenForm()
     found = selectors.worker_tokens_of(request.user)
     return show(request, "accounts/tokens.html", form, tokens=found, fresh=fresh)
@@ -81,7 +82,7 @@ def device(request: PageRequest) -> HttpResponse:
     """A program waits with a code: who asks, and yes or no. Looking at it alone lets nobody in."""
     typed = request.POST.get("code") or request.GET.get("code")
     form = CodeForm({"code": typed} if typed else None)
-    if not form.does(limited("device_code", request, services.waiting)):
+    if not form.submit(limited("device_code", request, services.waiting)):
         return show(request, "accounts/device.html", form)
     found = form.outcome
     if request.method == "POST" and "answer" in request.POST:

@@ -11,9 +11,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
 from accounts.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
-from firmlight.client_address import address_of
-from firmlight.errors import FirmlightError
-from firmlight.web import PageRequest, go, limited, next_of, show
+from accounts.requests import PageRequest
+from core.client_address import address_of
+from core.errors import FirmlightError
+from core.views import go, limited, next_of, show
 
 open_to_all = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -24,7 +25,7 @@ open_to_all = require_http_methods(["GET", "HEAD", "POST"])
 def register(request: PageRequest) -> HttpResponse:
     """An account, and logged in at once."""
     form = RegisterForm(request.POST or None)
-    if form.does(limited("register", request, services.register)):
+    if form.submit(limited("register", request, services.register)):
         services.open_browser_session(request, form.outcome)
         return go(request, next_of(request, "page:groups"))
     return show(request, "accounts/register.html", form, next=next_of(request, "page:groups"))
@@ -37,7 +38,7 @@ def log_in(request: PageRequest) -> HttpResponse:
     form = LoginForm(request.POST or None)
     if request.user.is_authenticated:
         return go(request, next_of(request, "page:groups"))
-    if form.does(limited("login", request, services.check_credentials), request=request):
+    if form.submit(limited("login", request, services.check_credentials), request=request):
         services.open_browser_session(request, form.outcome)
         return go(request, next_of(request, "page:groups"))
     return show(request, "accounts/login.html", form, next=next_of(request, "page:groups"))
@@ -53,7 +54,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def forgotten(request: PageRequest) -> HttpResponse:
     """The answer is the same whether or not there is such an account."""
     form = ForgottenForm(request.POST or None)
-    if form.does(limited("mail", request, services.ask_password_reset), address=address_of(request)):
+    if form.submit(limited("mail", request, services.ask_password_reset), address=address_of(request)):
         return go(request, "page:password-sent")
     return show(request, "accounts/forgotten.html", form, mail=settings.MAIL_CONFIGURED)
 
@@ -68,7 +69,7 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
     """The link of a letter. Whether it is good is said when the new password is sent: nothing is lost by asking."""
     form = NewPasswordForm(request.POST or None)
-    if form.is_valid() and form.tries(lambda: services.reset_password(uid, token, form.cleaned_data["password"])):
+    if form.is_valid() and form.run(lambda: services.reset_password(uid, token, form.cleaned_data["password"])):
         services.open_browser_session(request, form.outcome)
         messages.success(request, "Your password is changed, and every other session has ended.")
         return go(request, "page:groups")

@@ -11,8 +11,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts import services
 from accounts.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
 from accounts.models import User
-from firmlight import throttling
-from firmlight.web import PageForm, PageRequest, Question, go, next_of, question, show, signed_in
+from accounts.requests import PageRequest
+from core import throttling
+from core.views import PageForm, Question, go, next_of, question, show, signed_in
 
 THEME_SECONDS = 365 * 86400
 
@@ -39,7 +40,7 @@ def profile(request: PageRequest) -> HttpResponse:
 @require_POST
 def rename(request: PageRequest) -> HttpResponse:
     form = UsernameForm(request.POST, prefix="name")
-    if not form.is_valid() or not form.tries(lambda: services.update_profile(request.user, **form.cleaned_data)):
+    if not form.is_valid() or not form.run(lambda: services.update_profile(request.user, **form.cleaned_data)):
         return _page(request, name_form=form)
     messages.success(request, f"You are {form.outcome.username} now.")
     return go(request, "page:profile")
@@ -50,7 +51,7 @@ def rename(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_email(request: PageRequest) -> HttpResponse:
     form = EmailForm(request.POST, prefix="email")
-    if not form.is_valid() or not form.tries(lambda: services.change_email(request.user, **form.cleaned_data)):
+    if not form.is_valid() or not form.run(lambda: services.change_email(request.user, **form.cleaned_data)):
         return _page(request, email_form=form)
     changed = form.outcome.email == form.cleaned_data["email"].lower()
     letter = "A letter with a link is on its way. The address changes when you follow it."
@@ -72,7 +73,7 @@ def confirm_again(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_password(request: PageRequest) -> HttpResponse:
     form = PasswordForm(request.POST, prefix="password")
-    if not form.is_valid() or not form.tries(lambda: _new_password(request, form)):
+    if not form.is_valid() or not form.run(lambda: _new_password(request, form)):
         return _page(request, password_form=form)
     messages.success(request, "Your password is changed, and your other sessions have ended.")
     return go(request, "page:profile")
@@ -87,7 +88,7 @@ def _new_password(request: PageRequest, form: PageForm) -> None:
 @sensitive_post_parameters()
 def delete_account(request: PageRequest) -> HttpResponse:
     form = DeletionForm(request.POST or None)
-    if form.does(services.delete_account, user=request.user):
+    if form.submit(services.delete_account, user=request.user):
         services.close_browser_session(request)
         messages.success(request, "Your account is deleted.")
         return go(request, "page:home")

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from accounts import notifications, selectors
-from firmlight.web import PageRequest, Question, back, go, question, show, signed_in
+from accounts.requests import PageRequest
+from core.views import Question, back, go, question, show, signed_in
 
 
 @signed_in

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from firmlight.doctor import doors, parts, state
+from firmlight.doctor import configuration, processes, storage
 from firmlight.doctor.finding import MEND, NOTE, OK, Finding
 
 __all__ = ["MEND", "NOTE", "OK", "Finding", "examine"]
 
 Check = Callable[[], Iterator[Finding]]
 CHECKS: dict[str, Check] = {
-    "settings": doors.settings_are_safe,
-    "address": doors.address,
-    "files": doors.files,
-    "mail": doors.mail,
-    "database": state.database,
-    "redis": state.redis_servers,
-    "channel layer": state.channel_layer,
-    "kinds": parts.kind_processes,
-    "jobs": parts.jobs,
-    "beat": parts.beat,
-    "public address": parts.public_address,
+    "settings": configuration.settings_are_safe,
+    "address": configuration.address,
+    "files": configuration.files,
+    "mail": configuration.mail,
+    "database": storage.database,
+    "redis": storage.redis_servers,
+    "channel layer": storage.channel_layer,
+    "kinds": processes.kind_processes,
+    "jobs": processes.jobs,
+    "beat": processes.beat,
+    "public address": processes.public_address,
 }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from celery.signals import beat_init, task_postrun, task_prerun, worker_ready
 
-from firmlight import metrics
+from core import metrics
 from tasks.kind_processes import pool as kind_processes
 
 _began: dict[str, float] = {}  # job id -> monotonic seconds; jobs run in several threads
@@ -27,7 +27,7 @@ def end(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
 
 @worker_ready.connect
 def be_jobs(sender: Any, **_: Any) -> None:
-    """`firmlight.parts` names them by what they do: jobs@host, jobs-long@host, sweep@host.
+    """`firmlight.processes` names them by what they do: jobs@host, jobs-long@host, sweep@host.
 
     Those that run jobs start their first child now: the first job need not wait for it.
     """

@@ -13,9 +13,9 @@ from django.utils import timezone
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from firmlight import redis
-from firmlight.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES, Family
-from firmlight.metrics.notes import BETWEEN, PROCESSES, ROLE, TOTALS, process_key
+from core import redis
+from core.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES, Family
+from core.metrics.recording import BETWEEN, PROCESSES, ROLE, TOTALS, process_key
 from tasks import queue, statistics
 
 Samples = dict[tuple[str, ...], float]

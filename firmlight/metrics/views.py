@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from redis.exceptions import RedisError
 
-from firmlight import databases, metrics
+from core import databases, metrics
 from firmlight.metrics.shown import Shown
 
 LOOPBACK = ("127.0.0.1", "::1")

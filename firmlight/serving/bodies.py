@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Any, NamedTuple
 
-from firmlight.errors import FirmlightError, TooLarge, Unauthenticated
-from firmlight.serving.asgi_types import App, Receive, Scope, Send, busy, refuse
+from core.asgi_types import App, Receive, Scope, Send, busy, refuse
+from core.errors import FirmlightError, TooLarge, Unauthenticated
 from firmlight.serving.least_rate import LeastRate
 
 BODY = "firmlight.body"  # of a scope: a Body

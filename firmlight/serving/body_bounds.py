@@ -7,7 +7,7 @@ from math import ceil
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
-from firmlight.serving.asgi_types import Scope
+from core.asgi_types import Scope
 from firmlight.serving.bodies import LARGE_SHARE, Head, Limits
 
 SUBMITS = {"task-list", "task-preview", "page:new-task", "page:preview-task"}

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from firmlight.client_address import key_of
-from firmlight.errors import FirmlightError
-from firmlight.serving.address_limits import AddressCounts
-from firmlight.serving.asgi_types import busy, encoded, headers_of
+from core.address_limits import AddressCounts
+from core.asgi_types import busy, encoded, headers_of
+from core.client_address import key_of
+from core.errors import FirmlightError
 from firmlight.serving.bodies import TooSlow
 from firmlight.serving.least_rate import LeastRate
 

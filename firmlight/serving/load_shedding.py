@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmlight.serving.asgi_types import App, Receive, Scope, Send, busy, refuse
+from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 
 
 class ConcurrencyLimit:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from firmlight.serving.asgi_types import Scope
+from core.asgi_types import Scope
 
 ABORT = "firmlight.abort"  # of a scope: a function that ends its connection
 GRACE_SECONDS = 3.0  # an answer that began to be sent a moment ago is not slow

@@ -12,7 +12,7 @@ from django.http.cookie import parse_cookie
 
 from accounts import selectors
 from accounts.services.browser import SID
-from firmlight.serving.asgi_types import Scope
+from core.asgi_types import Scope
 from tasks.consumers.doors import token_of
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmlight.serving.asgi_types import App, Receive, Scope, Send
+from core.asgi_types import App, Receive, Scope, Send
 
 ALIVE = b'{"status": "alive"}'
 HEADERS = [

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from firmlight.serving.address_limits import LET_IN
+from core.address_limits import LET_IN
 from firmlight.serving.connections import Connection, Connections, HeadTooLarge, Limits, descriptors
 from firmlight.serving.outgoing import ABORT
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from a2wsgi.wsgi import build_environ
 
-from firmlight.serving.asgi_types import Receive, Scope, Send
+from core.asgi_types import Receive, Scope, Send
 from firmlight.serving.bodies import BODY, Body
 from firmlight.serving.outgoing import Outgoing
 

@@ -4,12 +4,12 @@ A missing or bad value stops the start with its name (`ImproperlyConfigured`). `
 lists them for operators.
 """
 
+from firmlight.settings.accounts import *  # noqa: F403
 from firmlight.settings.api import *  # noqa: F403
-from firmlight.settings.doors import *  # noqa: F403
 from firmlight.settings.essentials import *  # noqa: F403
+from firmlight.settings.limits import *  # noqa: F403
 from firmlight.settings.operations import *  # noqa: F403
-from firmlight.settings.people import *  # noqa: F403
+from firmlight.settings.security import *  # noqa: F403
 from firmlight.settings.serving import *  # noqa: F403
 from firmlight.settings.site import *  # noqa: F403
-from firmlight.settings.state import *  # noqa: F403
-from firmlight.settings.work import *  # noqa: F403
+from firmlight.settings.storage import *  # noqa: F403

@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
+from firmlight.settings.accounts import ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS
 from firmlight.settings.essentials import SERVER_VERSION
-from firmlight.settings.people import ACCESS_TOKEN_MINUTES, REFRESH_TOKEN_DAYS
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -12,15 +12,15 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": [
-        "firmlight.parsers.JSONBody",
+        "core.parsers.JSONBody",
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_PAGINATION_CLASS": "firmlight.pagination.Pagination",
+    "DEFAULT_PAGINATION_CLASS": "core.pagination.Pagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["firmlight.throttling.ScopedThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["core.throttling.ScopedThrottle"],
     "DEFAULT_SCHEMA_CLASS": "firmlight.schema.Schema",
-    "EXCEPTION_HANDLER": "firmlight.errors.exception_handler",
+    "EXCEPTION_HANDLER": "core.errors.exception_handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "PAGE_SIZE": 50,
 }

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from firmlight import __version__, logs, secret_key
+from core import logs
+from firmlight import __version__, secret_key
 from firmlight.settings.read import beside, env, whole
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent

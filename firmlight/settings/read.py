@@ -3,7 +3,7 @@
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from firmlight import redis
+from core import redis
 
 env = environ.Env()
 

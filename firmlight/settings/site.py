@@ -4,11 +4,11 @@ from pathlib import Path
 
 from whitenoise.compress import Compressor
 
-from firmlight import databases
-from firmlight.moderation import look
+from core import databases
+from firmlight.admin_site import look
 from firmlight.settings.essentials import BASE_DIR, DATABASE_URL, DEBUG
+from firmlight.settings.limits import JSON_BODY_BYTES_MAX
 from firmlight.settings.read import env, whole
-from firmlight.settings.work import JSON_BODY_BYTES_MAX
 
 # Pages
 
@@ -20,7 +20,7 @@ INSTALLED_APPS = DATABASE.apps_for(
     [
         "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
         "unfold.contrib.filters",
-        "firmlight.moderation.apps.SiteConfig",
+        "firmlight.admin_site.apps.SiteConfig",
         "django.contrib.auth",
         "django.contrib.contenttypes",
         "django.contrib.sessions",
@@ -34,17 +34,18 @@ INSTALLED_APPS = DATABASE.apps_for(
         "drf_spectacular",
         "drf_spectacular_sidecar",  # Swagger UI from our own server: no page loads from elsewhere
         "django_celery_beat",
+        "core",
         "accounts.apps.LoginLimitsConfig",
         "accounts",
         "groups",
         "tasks",
-        "firmlight.moderation.apps.ModerationConfig",
+        "firmlight.apps.FirmlightConfig",
     ]
 )
 MIGRATION_MODULES = {"axes": None, **DATABASE.migrations}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
     "firmlight.health.Probes",
-    "firmlight.context.RequestContext",
+    "core.context.RequestContext",
     "accounts.middleware.AddressMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -58,7 +59,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "firmlight.policy.PolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "firmlight.problems.ProblemPages",
+    "firmlight.error_pages.ProblemPages",
 ]
 ROOT_URLCONF = "firmlight.urls"
 ASGI_APPLICATION = "firmlight.asgi.application"
@@ -72,9 +73,9 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "firmlight.frame.of",
+                "firmlight.context_processors.of",
             ],
-            "builtins": ["firmlight.tags", "tasks.tags"],
+            "builtins": ["firmlight.templatetags.page_tags", "tasks.tags"],
         },
     }
 ]

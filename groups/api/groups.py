@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from accounts.authentication import user_of
 from accounts.models import User
 from accounts.serializers import validated
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import selectors, serializers, services, states
 from groups.models import NAME_MAX, Group, Membership
 

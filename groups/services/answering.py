@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts.models import INFO, SUCCESS, User
-from firmlight.errors import FirmlightError, NotFound
+from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import InvitationClosed, InvitationExpired
 from groups.models import Invitation, Membership

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.models import SUCCESS, WARNING, User
-from firmlight.errors import FirmlightError, NotFound
+from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import AlreadyMember, InvitationClosed, InvitationExpired, RequestClosed, RequestExpired
 from groups.models import Group, JoinRequest, Membership, pending_key

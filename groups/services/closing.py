@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.models import WARNING, User
-from firmlight.errors import Conflict
+from core.errors import Conflict
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.services.rights import require_owner
 from groups.services.telling import note, tell

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, JoinRequest, Membership
 

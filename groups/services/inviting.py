@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.models import name_key as username_key
 from accounts.selectors import users_named
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
 from groups.services.answering import why_closed

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from accounts.models import WARNING, User
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 from groups import selectors, states
 from groups.models import Membership
 from groups.services.closing import close_group, shut_door

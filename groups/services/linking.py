@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
-from firmlight.errors import Conflict, NotFound
+from core.errors import Conflict, NotFound
 from groups import codes, selectors
 from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
 from groups.models import Group, InviteLink, Membership

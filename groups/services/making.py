@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.models import SUCCESS, User
-from firmlight.errors import Fields, Invalid, NotFound
+from core.errors import Fields, Invalid, NotFound
 from groups import selectors, states
 from groups.models import Group, Membership, name_key
 from groups.services.rights import require_owner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accounts.models import WARNING
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, InviteLink, name_key
 from groups.services.answering import why_closed

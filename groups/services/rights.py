@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts.models import User
-from firmlight.errors import Forbidden
+from core.errors import Forbidden
 from groups import selectors, states
 from groups.models import Membership
 

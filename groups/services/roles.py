@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.models import User
-from firmlight.errors import Conflict, Invalid
+from core.errors import Conflict, Invalid
 from groups import selectors, states
 from groups.models import Group, Membership
 from groups.services.rights import require_leader, require_owner

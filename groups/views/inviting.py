@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
-from firmlight import throttling
-from firmlight.web import PageRequest, go, limited, show, signed_in
+from accounts.requests import PageRequest
+from core import throttling
+from core.views import go, limited, show, signed_in
 from groups import selectors, services
 from groups.forms import InviteForm, LinkForm, last_word
 from groups.services.inviting import INVITED, JOINED, UNKNOWN, YOURSELF, Answer
@@ -49,7 +50,7 @@ def _page(request: PageRequest, pk: UUID, *, form: InviteForm | None = None, **f
 def invitations(request: PageRequest, pk: UUID) -> HttpResponse:
     """Names that were no good stay in the field, with what is wrong beside it; the others are invited."""
     form = InviteForm(request.POST or None)
-    if not form.does(limited("invite", request, services.invite), inviter=request.user, group_id=pk):
+    if not form.submit(limited("invite", request, services.invite), inviter=request.user, group_id=pk):
         return _page(request, pk, form=form)
     bad = list(_sort(request, form.outcome))
     if not bad:
@@ -93,7 +94,7 @@ def withdraw(request: PageRequest, pk: UUID, invitation: UUID) -> HttpResponse:
 def make_link(request: PageRequest, pk: UUID) -> HttpResponse:
     """The code is on the answer, once: it is kept nowhere."""
     form = LinkForm(request.POST)
-    if not form.does(services.make_link, maker=request.user, group_id=pk):
+    if not form.submit(services.make_link, maker=request.user, group_id=pk):
         return _page(request, pk, link_form=form)
     code = form.outcome[1]
     return _page(request, pk, code=code, address=request.build_absolute_uri(reverse("page:join", args=(code,))))

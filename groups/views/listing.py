@@ -11,9 +11,10 @@ from django.shortcuts import resolve_url
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
-from firmlight import throttling
-from firmlight.errors import Invalid, NotFound
-from firmlight.web import PageRequest, back, go, limited, rows, show, signed_in
+from accounts.requests import PageRequest
+from core import throttling
+from core.errors import Invalid, NotFound
+from core.views import back, go, limited, rows, show, signed_in
 from groups import selectors, services
 from groups.forms import CodeForm, GroupForm, SearchForm
 from groups.models import Membership
@@ -39,7 +40,7 @@ def groups(request: PageRequest) -> HttpResponse:
 @signed_in
 def new_group(request: PageRequest) -> HttpResponse:
     form = GroupForm(request.POST or None)
-    if form.does(services.create_group, owner=request.user):
+    if form.submit(services.create_group, owner=request.user):
         return go(request, "page:group", form.outcome.pk)
     return show(request, "groups/new.html", form)
 
@@ -95,7 +96,7 @@ def ask_no_more(request: PageRequest, pk: UUID) -> HttpResponse:
 def enter_code(request: PageRequest) -> HttpResponse:
     """What was typed leads to the page that shows the group before anything is joined."""
     form = CodeForm(request.POST)
-    if form.does(limited("join", request, _look)):
+    if form.submit(limited("join", request, _look)):
         return go(request, resolve_url("page:join", form.cleaned_data["code"]))
     page = rows(request, selectors.joinable_groups(request.user))
     return show(request, "groups/find.html", form, page=page, words="", asked=_asked(request))

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
+from accounts.requests import PageRequest
+from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors, services, states
 from groups.forms import EXCEPTION_WORDS
 from groups.models import Membership

@@ -8,7 +8,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 
-from firmlight.web import PageRequest, Question, go, question, show, signed_in
+from accounts.requests import PageRequest
+from core.views import Question, go, question, show, signed_in
 from groups import selectors, services, states
 from groups.forms import GroupForm
 from groups.models import Group
@@ -19,7 +20,7 @@ def settings(request: PageRequest, pk: UUID) -> HttpResponse:
     """Everybody sees it, since everybody may leave; the owner may change it."""
     membership = selectors.membership_or_not_found(request.user, pk)
     form = GroupForm(request.POST or None, initial=_as_it_is(membership.group))
-    if form.does(services.update_group, editor=request.user, group_id=pk):
+    if form.submit(services.update_group, editor=request.user, group_id=pk):
         messages.success(request, "The group is changed.")
         return go(request, "page:group-settings", pk)
     return show(request, "groups/settings.html", form, membership=membership, owns=membership.role == states.OWNER)

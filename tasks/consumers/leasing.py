@@ -11,7 +11,7 @@ import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 
-from firmlight import metrics
+from core import metrics
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.consumers import doors

@@ -9,7 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from accounts.selectors import Bearer
-from firmlight import databases
+from core import databases
 from firmlight_client import protocol
 from tasks.agreement import Agreement
 from tasks.consumers.partials import LeasedKinds

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 from django.conf import settings
 
-from firmlight.errors import Busy
+from core.errors import Busy
 from firmlight_client import kinds, protocol
 from firmlight_client.kinds.partials import is_scanned
 from tasks import queue

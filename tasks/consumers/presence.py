@@ -13,7 +13,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 from structlog.contextvars import bind_contextvars
 
-from firmlight import databases, metrics
+from core import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue
 from tasks.agreement import Agreement, group_key

@@ -9,7 +9,7 @@ from typing import Any
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from firmlight import context, metrics
+from core import context, metrics
 
 
 class Socket(AsyncWebsocketConsumer):

@@ -15,8 +15,8 @@ from django.conf import settings
 from accounts import selectors as account_selectors
 from accounts.models import User
 from accounts.selectors import Bearer
-from firmlight import databases
-from firmlight.serving.address_limits import let_in
+from core import databases
+from core.address_limits import let_in
 from tasks import events, live
 from tasks.consumers import doors
 from tasks.consumers.socket import Socket

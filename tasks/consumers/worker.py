@@ -18,8 +18,8 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from accounts.services import note_use
-from firmlight import databases, metrics
-from firmlight.serving.address_limits import let_in
+from core import databases, metrics
+from core.address_limits import let_in
 from firmlight_client import protocol
 from tasks import events, queue, statistics
 from tasks.consumers import doors

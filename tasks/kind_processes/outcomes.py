@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmlight.errors import Busy
+from core.errors import Busy
 
 
 class KindFault(Exception):

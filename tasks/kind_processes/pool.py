@@ -17,7 +17,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from firmlight.errors import Busy
+from core.errors import Busy
 from tasks.kind_processes import wire
 from tasks.kind_processes.process import Found, Limits, Process
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import migrations, models
 
-from firmlight.postgresql import PartOfText
+from core.postgresql import PartOfText
 
 
 class Migration(migrations.Migration):

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from firmlight.postgresql import Beside
+from core.postgresql import Beside
 
 
 class Migration(migrations.Migration):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from firmlight import redis
+from core import redis
 from tasks.queue.keys import GROUPS, Id, base_key, task_key, texts
 
 _OF_A_TASK = ("split", "leased", "done", "failed")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from firmlight import redis
+from core import redis
 from tasks.queue.keys import Id, ms
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from firmlight import redis
+from core import redis
 from tasks.queue.keys import Id, done_key
 
 MINUTES_A_KEY = 60

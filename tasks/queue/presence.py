@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from firmlight import redis
+from core import redis
 from tasks.queue.keys import Id, base_key, online_ms, texts
 
 LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work

@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 from redis.exceptions import NoScriptError
 
-from firmlight import redis
+from core import redis
 
 LUA = Path(__file__).parent.parent / "lua"
 T = TypeVar("T")

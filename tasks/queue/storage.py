@@ -8,7 +8,7 @@ import msgspec
 from django.conf import settings
 from redis.exceptions import ResponseError
 
-from firmlight import redis
+from core import redis
 from tasks.history import Entry
 from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
 from tasks.queue.standing import Blame

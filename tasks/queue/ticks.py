@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from firmlight import redis
+from core import redis
 
 TICK = "fl:tick"  # in no group's slot
 KEPT_MS = 7 * 24 * 3600 * 1000

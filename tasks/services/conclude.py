@@ -9,8 +9,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import SUCCESS
-from firmlight import metrics
-from firmlight.errors import Busy
+from core import metrics
+from core.errors import Busy
 from firmlight_client import kinds
 from tasks import events, queue, states
 from tasks.kind_processes import calls

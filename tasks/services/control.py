@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from accounts.models import WARNING, User
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 from groups import selectors as group_selectors
 from groups.models import Membership
 from tasks import events, queue, states

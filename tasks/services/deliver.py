@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
-from firmlight.errors import FirmlightError
+from core.errors import FirmlightError
 from tasks import queue, results, selectors, states
 from tasks.models import Task
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import ERROR
 from accounts.notifications import notify
-from firmlight import metrics
+from core import metrics
 from tasks import events, history, queue, states
 from tasks.models import (
     MESSAGE_MAX,

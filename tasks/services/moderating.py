@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import ERROR, INFO, WARNING
 from accounts.notifications import notify
-from firmlight.errors import Conflict
+from core.errors import Conflict
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import events, queue, states

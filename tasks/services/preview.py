@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Sum
 
 from accounts.models import User
-from firmlight.errors import Invalid
+from core.errors import Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from accounts.models import User
-from firmlight.errors import Busy
+from core.errors import Busy
 from firmlight_client import kinds
 from tasks import queue
 from tasks.kind_processes import calls

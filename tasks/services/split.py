@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from firmlight.errors import Busy
+from core.errors import Busy
 from firmlight_client import kinds
 from tasks import events, queue, states
 from tasks.kind_processes import calls

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from firmlight import metrics
-from firmlight.errors import Conflict, FirmlightError, Forbidden, Invalid, Unavailable
+from core import metrics
+from core.errors import Conflict, FirmlightError, Forbidden, Invalid, Unavailable
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit

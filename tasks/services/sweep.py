@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.utils import timezone
 
-from firmlight import databases, metrics, redis
+from core import databases, metrics, redis
 from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task

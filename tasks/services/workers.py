@@ -15,8 +15,8 @@ from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
-from firmlight import client_wheel
-from firmlight.errors import Forbidden
+from core import client_wheel
+from core.errors import Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors

@@ -11,8 +11,9 @@ from django.http import HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from firmlight import databases
-from firmlight.web import PageRequest, rows, show, signed_in
+from accounts.requests import PageRequest
+from core import databases
+from core.views import rows, show, signed_in
 from firmlight_client import kinds
 from groups.selectors import membership_or_not_found
 from tasks import selectors, states

@@ -10,7 +10,8 @@ from django.http import HttpResponse
 from django.template.loader import select_template
 from django.views.decorators.http import require_POST
 
-from firmlight.web import PageRequest, go, limited, show, signed_in
+from accounts.requests import PageRequest
+from core.views import go, limited, show, signed_in
 from firmlight_client import kinds
 from groups.errors import MayNotSubmit
 from groups.models import Membership
@@ -44,7 +45,7 @@ def preview(request: PageRequest, pk: UUID) -> HttpResponse:
     membership = _submitter(request, pk)
     form = _form(request, membership)
     deed = _counted(request, preview_task)
-    found = form.outcome if form.is_valid() and form.tries(lambda: _look(deed, request, form, membership)) else None
+    found = form.outcome if form.is_valid() and form.run(lambda: _look(deed, request, form, membership)) else None
     if found:
         form.offer(found.choices)
     if request.htmx:
@@ -90,9 +91,7 @@ def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:
 
 def _submits(request: PageRequest, form: TaskForm, membership: Membership) -> bool:
     deed = _counted(request, submit_task)
-    return form.is_valid() and form.tries(
-        lambda: deed(author=request.user, group=membership.group_id, **form.submission)
-    )
+    return form.is_valid() and form.run(lambda: deed(author=request.user, group=membership.group_id, **form.submission))
 
 
 def _counted(request: PageRequest, deed: Any) -> Any:

@@ -9,9 +9,10 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from firmlight.errors import NotFound
-from firmlight.streaming import stream
-from firmlight.web import PageRequest, show, signed_in
+from accounts.requests import PageRequest
+from core.errors import NotFound
+from core.streaming import stream
+from core.views import show, signed_in
 from tasks import results
 from tasks.models import Task
 from tasks.results import crawl, sheet

@@ -9,8 +9,9 @@ from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.views.decorators.http import require_POST, require_safe
 
-from firmlight.errors import NotFound
-from firmlight.web import PageRequest, Question, go, question, rows, show, signed_in
+from accounts.requests import PageRequest
+from core.errors import NotFound
+from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors as group_selectors
 from tasks import results, selectors, story
 from tasks.models import Task

@@ -9,9 +9,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from firmlight import client_wheel
-from firmlight.errors import NotFound
-from firmlight.web import PageRequest, Question, go, question, show, signed_in
+from accounts.requests import PageRequest
+from core import client_wheel
+from core.errors import NotFound
+from core.views import Question, go, question, show, signed_in
 from groups import selectors as group_selectors
 from tasks import presence
 from tasks.models import Worker

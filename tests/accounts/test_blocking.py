@@ -4,7 +4,7 @@ import pytest
 
 from accounts import selectors, services
 from accounts.models import AuditEntry, Session, User
-from firmlight.errors import Conflict, Forbidden
+from core.errors import Conflict, Forbidden
 from tests.conftest import PASSWORD
 
 ME = "/api/users/me/"

@@ -17,7 +17,7 @@ from accounts import selectors, services
 from accounts.errors import DeviceExpired, NoSuchCode, TooManyTokens
 from accounts.models import DEVICE_MAX, AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
 from accounts.signals import access_ended
-from firmlight.errors import FirmlightError
+from core.errors import FirmlightError
 from tests.pages.conftest import words
 
 Ask = Callable[..., dict[str, Any]]

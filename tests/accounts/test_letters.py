@@ -7,7 +7,7 @@ from django.core import signing
 
 from accounts import jobs, services
 from accounts.models import AuditEntry, User
-from firmlight import broker
+from core import broker
 from tests.conftest import PASSWORD
 
 NEW = "another-good-one-23"

@@ -5,7 +5,7 @@ from django.core.management import call_command
 
 from accounts import services
 from accounts.models import User
-from firmlight.errors import Invalid
+from core.errors import Invalid
 from tests.conftest import PASSWORD
 from tests.support.racing import race
 

@@ -8,7 +8,8 @@ import pytest
 import structlog
 
 from accounts import services
-from firmlight import logs, secret_key
+from core import logs
+from firmlight import secret_key
 from tests.conftest import PASSWORD
 
 

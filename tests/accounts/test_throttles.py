@@ -6,8 +6,8 @@ from django.core.cache import cache
 from django.test import RequestFactory
 from django.urls import get_resolver
 
-from firmlight import throttling
-from firmlight.errors import TooMany
+from core import throttling
+from core.errors import TooMany
 from tests.conftest import PASSWORD
 from tests.support.racing import race
 

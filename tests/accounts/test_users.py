@@ -4,7 +4,7 @@ import pytest
 
 from accounts import services
 from accounts.models import User
-from firmlight.errors import Conflict
+from core.errors import Conflict
 from tests.conftest import PASSWORD
 from tests.support.racing import race
 

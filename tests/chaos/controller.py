@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.chaos.fleet import Berth, Fleet
 from tests.chaos.hostile import GUESTS, visit
 from tests.chaos.options import Options

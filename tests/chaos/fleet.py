@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.chaos.attackers import HalfBodies, Poisoner
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy

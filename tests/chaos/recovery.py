@@ -14,7 +14,7 @@ from collections import defaultdict
 import msgspec
 import redis
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.support.worker import Event
 
 LOOK_SECONDS = 0.02

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.chaos import options as asked
 from tests.chaos.controller import Controller
 from tests.chaos.fleet import PATH, Fleet, ports_of

@@ -44,7 +44,7 @@ def commands(services):
 
 def start(made):
     made.start_redis(made.services["redis"]["command"])
-    lay_out = made.run(["python", "-m", "firmlight.embedded.prepare", "files"])  # as the image's build does
+    lay_out = made.run(["python", "-m", "firmlight", "prepare", "files"])  # as the image's build does
     assert lay_out.returncode == 0, lay_out.stderr
     made.before = {name: tree(made.folder / name) for name in ("static", "client")} | {"app": tree(made.app)}
     prepared = made.run(made.commands["prepare"])

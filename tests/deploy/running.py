@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import redis
 
-from firmlight.embedded import redis_server
+from embedded import redis_server
 from tests.deploy.files import NAME, ROOT
 from tests.support.patient import until
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.deploy import files
 from tests.deploy.running import free_port
 from tests.support.needed import need

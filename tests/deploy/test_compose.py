@@ -9,7 +9,7 @@ import pytest
 from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema import Draft7Validator
 
-from firmlight import parts
+from firmlight import processes
 from tests.deploy import files
 from tests.support.needed import need
 
@@ -90,7 +90,7 @@ def test_redis_loses_nothing(services):
 
 def test_every_part_of_the_server_is_started(services):
     commands = {service["command"][-1] for service in (services[name] for name in SERVERS)}
-    assert set(parts.NAMES) <= commands
+    assert set(processes.NAMES) <= commands
 
 
 def test_the_image_copies_nothing_that_is_not_there():
@@ -103,7 +103,7 @@ def test_the_image_copies_nothing_that_is_not_there():
 def test_the_image_runs_as_nobody_in_particular():
     users = [rest for word, rest in files.dockerfile() if word == "USER"]
     assert users == ["10002", "10001"]
-    assert files.dockerfile()[-1] == ("CMD", '["python", "-m", "firmlight.parts", "web"]')
+    assert files.dockerfile()[-1] == ("CMD", '["python", "-m", "firmlight", "web"]')
 
 
 def test_what_the_image_needs_is_sent_to_the_builder():

@@ -15,7 +15,7 @@ from firmlight import secret_key
 from tests.deploy import files
 
 EXAMPLE = new_env.EXAMPLE.read_text()
-PARTS = {"HOST", "PORT", "JOBS_THREADS", "WEB_STOP_SECONDS"}  # read by firmlight/parts.py
+PARTS = {"HOST", "PORT", "JOBS_THREADS", "WEB_STOP_SECONDS"}  # read by firmlight/processes.py
 SHOW = """
 import django, json
 from django.conf import settings

@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from firmlight.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES
+from core.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES
 from tests.deploy import files
 
 DASHBOARD = files.DEPLOY / "grafana" / "dashboards" / "firmlight.json"

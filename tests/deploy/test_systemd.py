@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from firmlight import parts
+from firmlight import processes
 from tests.deploy import files
 from tests.support.needed import need
 
@@ -20,10 +20,10 @@ def commands():
 
 
 def test_every_part_has_a_unit_and_the_target_wants_it():
-    started = {command.rpartition(" ")[2] for command in commands() if "firmlight.parts" in command}
-    assert started == set(parts.NAMES)
+    started = {command.rpartition(" ")[2] for command in commands() if " -m firmlight " in command}
+    assert started == {*processes.NAMES, "prepare"}
     (wanted,) = re.findall("Wants=(.*)", (files.DEPLOY / "systemd" / "firmlight.target").read_text())
-    assert set(wanted.split()) == {unit.name for unit in UNITS if "firmlight.parts" in unit.read_text()}
+    assert set(wanted.split()) == {f"firmlight-{name}.service" for name in processes.NAMES}
 
 
 def test_none_of_them_runs_as_root_or_gains_rights():

@@ -14,7 +14,7 @@ from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from django.conf import settings
 
-from firmlight import redis
+from core import redis
 from firmlight_client import protocol
 from tasks.routing import websocket_urlpatterns
 from tests.doors.world import PEOPLE, World

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import DEVICE_MAX
-from firmlight.parsers import TooDeep, read_json
+from core.parsers import TooDeep, read_json
 from groups.models import DESCRIPTION_MAX, NAME_MAX
 
 LEVELS = live_settings.JSON_LEVELS_MAX

@@ -13,7 +13,7 @@ from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from accounts.models import Notification
-from firmlight.errors import Busy
+from core.errors import Busy
 from firmlight_client import kinds, protocol
 from tasks import queue, story
 from tasks.consumers import partials

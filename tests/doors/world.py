@@ -13,7 +13,7 @@ from accounts import notifications
 from accounts import services as accounts
 from accounts.models import Notification, Session, User, WorkerToken
 from accounts.tokens import Pair
-from firmlight.moderation.roles import MODERATORS
+from firmlight.admin_site.roles import MODERATORS
 from groups import services as groups
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from tasks import queue

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.support import chromium
 from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab

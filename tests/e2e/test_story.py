@@ -17,7 +17,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Page, expect
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.e2e.conftest import OpenPage
 from tests.support import program
 from tests.support.needed import needs

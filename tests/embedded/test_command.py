@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from firmlight.embedded import environment, orphans
+from embedded import environment, orphans
 
 OWN = (*environment.DECIDED, "HOST", "PORT", "VAR", "LOG_LEVEL")
 
@@ -24,7 +24,7 @@ def run(tmp_path, static_root):
         unset = {*OWN, "PYTHONUNBUFFERED"}  # few people set it, and without it words come in another order
         clean = {name: value for name, value in os.environ.items() if name not in unset}
         process = subprocess.Popen(
-            [sys.executable, "-m", "firmlight.embedded", "run"],
+            [sys.executable, "-m", "embedded", "run"],
             env={**clean, "PORT": "0", "VAR": str(tmp_path / "var"), "STATIC_ROOT": static_root, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

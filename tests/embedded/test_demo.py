@@ -9,14 +9,14 @@ import httpx
 import numpy as np
 import pytest
 
-from firmlight.embedded import environment, orphans
-from firmlight.embedded.demo import errands, site
-from firmlight.embedded.demo.errands import WrongResult
+from embedded import environment, orphans
+from embedded.demo import errands, site
+from embedded.demo.errands import WrongResult
 
 
 def test_the_demo_shows_right_results_in_spite_of_a_killed_worker(tmp_path, static_root):
     clean = {name: value for name, value in os.environ.items() if name not in (*environment.DECIDED, "PORT")}
-    command = [sys.executable, "-m", "firmlight.embedded", "demo"]
+    command = [sys.executable, "-m", "embedded", "demo"]
     settings = {**clean, "VAR": str(tmp_path), "STATIC_ROOT": static_root, "NO_COLOR": "1"}
     done = subprocess.run(command, env=settings, capture_output=True, text=True, timeout=200, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -3,8 +3,8 @@ import stat
 
 import pytest
 
-from firmlight.embedded import Problem
-from firmlight.embedded.home import SOCKET_PATH_BYTES_MAX, Home
+from embedded import Problem
+from embedded.home import SOCKET_PATH_BYTES_MAX, Home
 
 
 @pytest.fixture

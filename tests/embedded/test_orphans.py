@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from firmlight.embedded import orphans
+from embedded import orphans
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 
@@ -39,7 +39,7 @@ def test_only_the_processes_of_this_folder_are_ended(spawn, tmp_path, monkeypatc
 
 def test_whoever_asks_is_never_among_them(monkeypatch, tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from firmlight.embedded import orphans;"
+        "import os, sys; from pathlib import Path; from embedded import orphans;"
         "sys.exit(orphans.end(Path(os.environ[orphans.MARK])))"
     )
     environment = {**os.environ, orphans.MARK: str(tmp_path)}

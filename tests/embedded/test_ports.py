@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from firmlight.embedded import Problem, ports
+from embedded import Problem, ports
 
 
 @pytest.fixture

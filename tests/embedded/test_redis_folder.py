@@ -2,8 +2,8 @@
 
 import pytest
 
-from firmlight.embedded import redis_folder
-from firmlight.embedded.redis_programs import Release
+from embedded import redis_folder
+from embedded.redis_programs import Release
 
 SNAPSHOTS = {  # as these servers begin their files
     "Redis 7.0.15": b"REDIS0010\xfa\tredis-ver\x067.0.15\xfa\nredis-bits\xc0@",

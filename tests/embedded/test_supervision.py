@@ -7,9 +7,9 @@ import time
 import psutil
 import pytest
 
-from firmlight.embedded import Problem
-from firmlight.embedded.home import Home
-from firmlight.embedded.supervision import GROUP, Part, Supervisor
+from embedded import Problem
+from embedded.home import Home
+from embedded.supervision import GROUP, Part, Supervisor
 
 SLEEP = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -84,8 +84,8 @@ def test_a_part_that_does_not_start_is_named_with_its_last_words(keep):
 
 def test_everything_ends_when_the_starter_is_killed(tmp_path):
     program = (
-        "import os, sys, time; from pathlib import Path; from firmlight.embedded.home import Home;"
-        "from firmlight.embedded.supervision import Part, Supervisor;"
+        "import os, sys, time; from pathlib import Path; from embedded.home import Home;"
+        "from embedded.supervision import Part, Supervisor;"
         "home = Home(Path(sys.argv[1])); home.create();"
         f"s = Supervisor(home, [Part('redis', {SLEEP!r}, first=True)]); s.start(dict(os.environ));"
         "print(s.process.pid, s.states()['redis'][1], flush=True); time.sleep(60)"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import redis
 
-from firmlight.embedded import Problem, System, orphans
+from embedded import Problem, System, orphans
 from tests.support import faults
 from tests.support.patient import PatientLab
 from tests.support.worker import Worker
@@ -19,7 +19,7 @@ from tests.support.worker import Worker
 PARTS = {"redis", "web", "jobs", "jobs-long", "sweep", "beat", "supervisord"}
 STARTER = """
 import sys, time
-from firmlight.embedded import System
+from embedded import System
 system = System(sys.argv[1], env={"STATIC_ROOT": sys.argv[2]})
 system.start()
 print(system.pids(), system.redis_url, flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.support import faults
 from tests.support.patient import PatientLab, until
 from tests.support.proxy import Proxy

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from firmlight_client.api import Client
 from tests.failover.conftest import Start
 from tests.support import faults

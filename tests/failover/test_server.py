@@ -8,7 +8,7 @@ import time
 import httpx
 import psutil
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.failover.conftest import Start
 from tests.support import faults
 from tests.support.patient import PatientLab, until

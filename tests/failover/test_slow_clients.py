@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.support import bad_clients
 from tests.support.bad_clients import Crowd
 from tests.support.patient import PatientLab, until

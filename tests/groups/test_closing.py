@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import Notification
-from firmlight.errors import FirmlightError, NotFound
+from core.errors import FirmlightError, NotFound
 from groups import services
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.signals import group_closed, group_closing

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import Notification, User
-from firmlight.errors import Invalid
+from core.errors import Invalid
 from groups import selectors, services
 from groups.models import Group, Membership
 from tests.conftest import PASSWORD

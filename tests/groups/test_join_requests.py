@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Notification
-from firmlight.errors import FirmlightError
+from core.errors import FirmlightError
 from groups import selectors, services
 from groups.errors import RequestClosed
 from groups.models import Invitation, JoinRequest, Membership

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import Notification, User
-from firmlight.errors import Conflict, FirmlightError, NotFound
+from core.errors import Conflict, FirmlightError, NotFound
 from groups import selectors, services
 from groups.models import Group, Invitation, Membership
 from groups.signals import member_leaving

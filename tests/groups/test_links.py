@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import User
-from firmlight.errors import NotFound
+from core.errors import NotFound
 from groups import codes, selectors, services
 from groups.errors import LinkUsedUp
 from groups.models import InviteLink, Membership

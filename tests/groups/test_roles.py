@@ -4,7 +4,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from accounts.models import Notification, User
-from firmlight.errors import Conflict, FirmlightError
+from core.errors import Conflict, FirmlightError
 from groups import selectors, services
 from groups.models import Membership
 from groups.services.roles import owner_of

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import audit
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
-from firmlight.moderation.roles import MODERATORS
+from firmlight.admin_site.roles import MODERATORS
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tests.tasks.conftest import laptop, lease, split, submit, work  # noqa: F401  fixtures

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts import services as accounts
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
-from firmlight.moderation.roles import MODERATORS, keep_moderators
+from firmlight.admin_site.roles import MODERATORS, keep_moderators
 from groups import services as groups
 from groups.models import Group, Invitation
 from tasks import queue
@@ -179,7 +179,7 @@ def test_the_input_of_a_failed_task_goes_after_a_while_and_of_any_other_at_once(
     failed, cancelled = split(), split()
     fail_task(failed, "x", "Something broke.")
     queue.close(cancelled.group_id, cancelled.pk).now()
-    from firmlight import redis
+    from core import redis
 
     left = [name for name in redis.connect().scan_iter("*input") if b"input" in name]
     assert left == [f"fl:{{{failed.group_id}}}:t:{failed.pk}:failed-input".encode()]

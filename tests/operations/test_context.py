@@ -16,7 +16,7 @@ from celery.contrib.testing.worker import start_worker
 from django.test import Client
 from structlog.contextvars import bound_contextvars, get_contextvars
 
-from firmlight import context, logs
+from core import context, logs
 from firmlight.celery import app
 from tasks import events
 

@@ -11,7 +11,7 @@ from django.conf import settings
 from kombu import Connection
 from redis.exceptions import ConnectionError as Lost
 
-from firmlight import deliveries
+from firmlight import kombu_fix
 from tests.support.proxy import Proxy
 
 THREADS = 2
@@ -26,7 +26,7 @@ def line() -> Iterator[Proxy]:
 @pytest.fixture
 def held(line: Proxy) -> Iterator[list[Any]]:
     """As many messages as a consumer may hold, of the three that wait."""
-    deliveries.use()
+    kombu_fix.use()
     whole = urlsplit(settings.BROKER_URL)
     address = whole._replace(netloc=whole.netloc.replace(f":{whole.port}", f":{line.port}")).geturl()
     messages: list[Any] = []

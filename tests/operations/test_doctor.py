@@ -10,8 +10,9 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from firmlight import doctor, redis
-from firmlight.doctor import MEND, NOTE, OK, doors, parts, state
+from core import redis
+from firmlight import doctor
+from firmlight.doctor import MEND, NOTE, OK, configuration, processes, storage
 from tasks import jobs
 from tasks.kind_processes import pool, process
 
@@ -36,17 +37,17 @@ def look(check):
 
 
 def test_a_server_set_up_well_has_nothing_to_mend_in_its_settings(public):
-    assert MEND not in {**look(doors.settings_are_safe), **look(doors.address)}.values()
+    assert MEND not in {**look(configuration.settings_are_safe), **look(configuration.address)}.values()
 
 
 def test_debug_is_mended(public):
     public.DEBUG = True
-    assert look(doors.settings_are_safe)["DEBUG"] == MEND
+    assert look(configuration.settings_are_safe)["DEBUG"] == MEND
 
 
 def test_what_djangos_own_examination_finds_is_told_too(public):
     public.SECURE_HSTS_SECONDS = 0
-    assert look(doors.settings_are_safe)["django security.W004"] == MEND
+    assert look(configuration.settings_are_safe)["django security.W004"] == MEND
 
 
 @pytest.mark.parametrize(
@@ -60,20 +61,20 @@ def test_what_djangos_own_examination_finds_is_told_too(public):
 )
 def test_how_it_is_reached_is_looked_at(public, setting, value, name, level):
     setattr(public, setting, value)
-    assert look(doors.address)[name] == level
+    assert look(configuration.address)[name] == level
 
 
 @pytest.mark.parametrize(("url", "level"), [("http://firmlight.example", MEND), ("http://127.0.0.1:8000", NOTE)])
 def test_plain_http_is_for_ones_own_machine(public, url, level):
     public.PUBLIC_URL, public.HTTPS = url, False
-    assert look(doors.address)["PUBLIC_URL"] == level
+    assert look(configuration.address)["PUBLIC_URL"] == level
 
 
 def test_files_that_are_not_laid_out_are_named_with_what_to_run(public, tmp_path):
     public.STATIC_ROOT = public.CLIENT_ROOT = tmp_path
-    assert look(doors.files) == {"static files": MEND, "client": MEND}
+    assert look(configuration.files) == {"static files": MEND, "client": MEND}
     (tmp_path / "staticfiles.json").write_text("{}")
-    assert look(doors.files)["static files"] == OK
+    assert look(configuration.files)["static files"] == OK
 
 
 class Smtp(socketserver.StreamRequestHandler):
@@ -97,11 +98,11 @@ def mail_server(public):
 
 def test_letters_have_to_go_somewhere(public, mail_server):
     public.MAIL_CONFIGURED = False
-    assert look(doors.mail) == {"mail": MEND}
+    assert look(configuration.mail) == {"mail": MEND}
     public.MAIL_CONFIGURED = True
-    assert look(doors.mail) == {"mail": OK}
+    assert look(configuration.mail) == {"mail": OK}
     public.EMAIL_PORT = 1
-    assert look(doors.mail) == {"mail": MEND}
+    assert look(configuration.mail) == {"mail": MEND}
 
 
 @pytest.fixture
@@ -121,14 +122,14 @@ def configure():
 
 
 def test_a_redis_that_would_lose_work_is_mended(configure):
-    assert look(state.redis_servers)["REDIS_URL appendonly"] == MEND
+    assert look(storage.redis_servers)["REDIS_URL appendonly"] == MEND
     configure(appendonly="yes", appendfsync="everysec", maxmemory_policy="allkeys-lru")
-    found = look(state.redis_servers)
+    found = look(storage.redis_servers)
     assert found["REDIS_URL appendonly"] == OK
     assert found["REDIS_URL appendfsync"] == NOTE
     assert found["REDIS_URL maxmemory-policy"] == MEND
     configure(appendfsync="always", maxmemory_policy="noeviction")
-    assert set(look(state.redis_servers).values()) == {OK}
+    assert set(look(storage.redis_servers).values()) == {OK}
 
 
 def test_a_redis_that_may_keep_half_a_transaction_is_told_of():
@@ -138,66 +139,66 @@ def test_a_redis_that_may_keep_half_a_transaction_is_told_of():
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
     }
-    assert state._written_anew("REDIS_URL", facts).level == NOTE
-    assert state._written_anew("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
-    assert state._written_anew("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
+    assert storage._written_anew("REDIS_URL", facts).level == NOTE
+    assert storage._written_anew("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
+    assert storage._written_anew("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
 
 
 def test_a_redis_that_is_nearly_full_is_mended(configure):
     configure(maxmemory=round(redis.connect().info()["used_memory"] * 1.1))
-    assert look(state.redis_servers)["REDIS_URL memory"] == MEND
+    assert look(storage.redis_servers)["REDIS_URL memory"] == MEND
 
 
 def test_each_server_is_looked_at_once(settings):
-    assert {name.partition(" ")[0] for name in look(state.redis_servers)} == {"REDIS_URL"}
+    assert {name.partition(" ")[0] for name in look(storage.redis_servers)} == {"REDIS_URL"}
     settings.CACHE_URL = "redis://127.0.0.1:1/0"
-    assert look(state.redis_servers)["CACHE_URL"] == MEND
+    assert look(storage.redis_servers)["CACHE_URL"] == MEND
 
 
 def test_an_old_redis_is_mended():
-    assert state._version("REDIS_URL", {"redis_version": "6.0.16"}).level == MEND
-    assert state._version("REDIS_URL", {"redis_version": "6.2.0"}).level == OK
+    assert storage._version("REDIS_URL", {"redis_version": "6.0.16"}).level == MEND
+    assert storage._version("REDIS_URL", {"redis_version": "6.2.0"}).level == OK
 
 
 def test_clocks_that_are_apart_are_mended(settings, monkeypatch):
-    now = state.time.time
-    monkeypatch.setattr(state.time, "time", lambda: now() + 90)
-    assert state._clock("REDIS_URL", settings.REDIS_URL).level == MEND
+    now = storage.time.time
+    monkeypatch.setattr(storage.time, "time", lambda: now() + 90)
+    assert storage._clock("REDIS_URL", settings.REDIS_URL).level == MEND
 
 
 def test_the_database_is_told_with_its_migrations(db):
-    found = look(state.database)
+    found = look(storage.database)
     assert (found["database"], found["migrations"]) == (OK, OK)
 
 
 def test_jobs_that_nobody_takes_are_mended(monkeypatch):
-    monkeypatch.setattr(parts, "JOB_SECONDS_MAX", 0.2)
-    assert look(parts.jobs) == {f"jobs, queue {name}": MEND for name in parts.QUEUES}
+    monkeypatch.setattr(processes, "JOB_SECONDS_MAX", 0.2)
+    assert look(processes.jobs) == {f"jobs, queue {name}": MEND for name in processes.QUEUES}
 
 
 def test_a_job_that_answers_is_heard(monkeypatch):
     """As if a worker had taken it at once."""
-    monkeypatch.setattr(parts.current_app, "send_task", lambda name, args, **_: jobs.answer(*args))
-    assert look(parts.jobs) == {f"jobs, queue {name}": OK for name in parts.QUEUES}
+    monkeypatch.setattr(processes.current_app, "send_task", lambda name, args, **_: jobs.answer(*args))
+    assert look(processes.jobs) == {f"jobs, queue {name}": OK for name in processes.QUEUES}
 
 
 def test_a_machine_on_which_no_kind_can_run_is_mended(monkeypatch):
-    assert look(parts.kind_processes) == {"kinds": OK}
+    assert look(processes.kind_processes) == {"kinds": OK}
     pool.forget()
     monkeypatch.setattr(process, "START_SECONDS_MAX", 0.0)
-    assert look(parts.kind_processes) == {"kinds": MEND}
+    assert look(processes.kind_processes) == {"kinds": MEND}
     pool.forget()
 
 
 def test_beat_is_told_by_the_last_sweep(db):
-    assert look(parts.beat) == {"beat": MEND}
+    assert look(processes.beat) == {"beat": MEND}
     jobs.sweep()
-    assert look(parts.beat) == {"beat": OK}
+    assert look(processes.beat) == {"beat": OK}
 
 
 def test_an_address_where_nobody_is_is_mended(settings):
     settings.PUBLIC_URL = "http://127.0.0.1:1"
-    assert look(parts.public_address) == {"web": MEND}
+    assert look(processes.public_address) == {"web": MEND}
 
 
 def break_(*_):

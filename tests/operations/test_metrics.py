@@ -9,8 +9,8 @@ import sys
 import pytest
 from django.test import Client
 
-from firmlight import metrics, redis
-from firmlight.metrics import notes
+from core import metrics, redis
+from core.metrics import recording
 from tests.support.patient import until
 
 TOKEN = "a-long-token-for-prometheus"
@@ -26,7 +26,7 @@ def other():
         code = f"""
 import sys, django
 django.setup()
-from firmlight import metrics
+from core import metrics
 {deed}
 metrics.write()
 print("done", flush=True)
@@ -140,4 +140,4 @@ def test_noting_is_cheap_for_redis(scrape):
         metrics.observe("lease_seconds", 0.003)
         metrics.count("leases")
     scrape()
-    assert redis.connect().hlen(notes.TOTALS) == 3
+    assert redis.connect().hlen(recording.TOTALS) == 3

@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from firmlight import readiness, redis
+from core import redis
+from firmlight import readiness
 from tasks import jobs, queue
 from tasks.queue import ticks
 

@@ -9,8 +9,8 @@ from django.db import OperationalError
 from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 
-from firmlight import documents, problems
-from firmlight.tags import device, when
+from firmlight import docs_pages, error_pages
+from firmlight.templatetags.page_tags import device, when
 from tests.pages.conftest import read, words
 
 STRICT = "default-src 'self'"
@@ -70,7 +70,7 @@ def test_an_unknown_address_has_a_page_for_everybody(alice, browser):
 def test_a_database_that_does_not_answer_is_told_without_asking_it(db, django_assert_num_queries):
     request = RequestFactory().get("/groups/")
     with django_assert_num_queries(0):
-        answer = problems.ProblemPages(lambda _: None).process_exception(request, OperationalError("locked"))
+        answer = error_pages.ProblemPages(lambda _: None).process_exception(request, OperationalError("locked"))
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "try again in a few seconds" in words(answer)
@@ -85,7 +85,7 @@ def test_a_fault_of_ours_has_a_page_that_tells_nothing_of_it(db, monkeypatch):
     def broken(*_):
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(documents, "shelves", broken)
+    monkeypatch.setattr(docs_pages, "shelves", broken)
     answer = Client(raise_request_exception=False).get("/docs/")
     assert answer.status_code == 500
     assert "Something went wrong here" in words(answer)
@@ -93,11 +93,11 @@ def test_a_fault_of_ours_has_a_page_that_tells_nothing_of_it(db, monkeypatch):
 
 
 def test_documents_link_to_one_another_and_show_no_raw_html(db, browser):
-    assert documents.address("protocol.md", "architecture") == "/docs/protocol/"
-    assert documents.address("../reliability.md#x", "decisions/0001") == "/docs/reliability/#x"
-    assert documents.address("../client/worker.py", "protocol") == ""
-    assert documents.address("https://example.org/", "protocol") == "https://example.org/"
-    html = documents._markdown().render("<script>x</script> [a](javascript:x) | b\n", {"slug": "protocol"})
+    assert docs_pages.address("protocol.md", "architecture") == "/docs/protocol/"
+    assert docs_pages.address("../reliability.md#x", "decisions/0001") == "/docs/reliability/#x"
+    assert docs_pages.address("../client/worker.py", "protocol") == ""
+    assert docs_pages.address("https://example.org/", "protocol") == "https://example.org/"
+    html = docs_pages._markdown().render("<script>x</script> [a](javascript:x) | b\n", {"slug": "protocol"})
     assert "<script>" not in html
     assert "href=" not in html
 
@@ -108,7 +108,7 @@ def test_only_documents_are_read(db, browser, path):
 
 
 def test_every_document_has_a_page(db, browser):
-    for slug in documents.library():
+    for slug in docs_pages.library():
         assert browser().get(f"/docs/{slug}/").status_code == 200, slug
 
 

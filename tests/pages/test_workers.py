@@ -15,7 +15,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from firmlight import client_wheel
+from core import client_wheel
 from groups.models import Group
 from tasks import queue
 from tasks.models import Task, Worker

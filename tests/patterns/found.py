@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {"firmlight": ROOT, "accounts": ROOT, "groups": ROOT, "tasks": ROOT, "firmlight_client": ROOT / "client"}
+SOURCES = {
+    "core": ROOT,
+    "embedded": ROOT,
+    "firmlight": ROOT,
+    "accounts": ROOT,
+    "groups": ROOT,
+    "tasks": ROOT,
+    "firmlight_client": ROOT / "client",
+}
 FLAGS_AT = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "findall": 2, "finditer": 2, "split": 3, "sub": 4}
 FLAGS_AT |= {"subn": 4}
 WAYS = ("search", "match", "fullmatch", "findall", "finditer", "split", "sub", "subn")

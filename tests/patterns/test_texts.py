@@ -11,7 +11,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from rest_framework.exceptions import ParseError
 
-from firmlight import client_address, context, logs, parsers
+from core import client_address, context, logs, parsers
 from firmlight_client import kinds
 from firmlight_client.kinds import _page, _robots
 from firmlight_client.kinds._web_url import page_url

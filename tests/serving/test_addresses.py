@@ -12,8 +12,8 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from firmlight.client_address import address_of_scope, key_of
-from firmlight.serving.address_limits import RequestsPerAddress, StrangersPerAddress, let_in
+from core.address_limits import RequestsPerAddress, StrangersPerAddress, let_in
+from core.client_address import address_of_scope, key_of
 from tests.serving.conftest import Serve
 from tests.support import bad_clients
 from tests.support.patient import until

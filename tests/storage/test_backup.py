@@ -14,8 +14,8 @@ import httpx
 import pytest
 from django.conf import settings
 
-from firmlight.embedded.home import Home
-from firmlight.embedded.system import System
+from embedded.home import Home
+from embedded.system import System
 from tests.support.databases import fresh
 from tests.support.needed import needs
 from tests.support.patient import PatientLab

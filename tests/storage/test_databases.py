@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from firmlight import databases
+from core import databases
 
 LIMITS = {"busy_seconds": 20, "connections_max": 7}
 
@@ -36,4 +36,4 @@ def test_sqlite_waits_for_other_writers():
 def test_apps_of_others_have_stand_ins_on_mongodb_and_nowhere_else():
     apps = ["django.contrib.auth", "accounts"]
     assert databases.family("sqlite:///x").apps_for(apps) == databases.family("postgres://h/x").apps_for(apps) == apps
-    assert databases.family("mongodb://h/x").apps_for(apps) == ["firmlight.mongodb.apps.MongoAuthConfig", "accounts"]
+    assert databases.family("mongodb://h/x").apps_for(apps) == ["core.mongodb.apps.MongoAuthConfig", "accounts"]

@@ -11,7 +11,7 @@ from accounts.audit import purge_entries
 from accounts.models import AuditEntry, Notification, Session
 from accounts.notifications import purge_notifications
 from accounts.services import purge_sessions
-from firmlight import bites
+from core import batches
 from tasks.models import Contribution, FoldedDay, SubtaskFailure, Tally, Task, TaskHistory, Worker
 from tasks.services import retention
 from tests.support.racing import race
@@ -132,7 +132,7 @@ def test_bites_are_small_and_nothing_is_left(alice, settings, django_assert_num_
 
 
 def eaten(rows):
-    for keys in bites.bites(rows):
+    for keys in batches.key_batches(rows):
         rows.model.objects.filter(pk__in=keys).delete()
         yield keys
 

@@ -13,8 +13,8 @@ import httpx
 import psutil
 import redis
 
-from firmlight import redis_log
-from firmlight.embedded.system import System
+from core import redis_log
+from embedded.system import System
 from tests.support import databases
 from tests.support.patient import until
 
@@ -48,7 +48,7 @@ def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
     """Stop Redis, cut off the end of its append-only file, start it. Returns how many bytes it lost.
 
     Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not whole. It must live
-    until the sweep has had it write its file anew (see `firmlight.redis_log`).
+    until the sweep has had it write its file anew (see `core.redis_log`).
     """
     system.stop_part("redis")
     lost = cut_tail(system, bytes_lost)

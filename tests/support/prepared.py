@@ -14,7 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from filelock import FileLock
 
-from firmlight.embedded.home import Home
+from embedded.home import Home
 
 SHARED = "FIRMLIGHT_TESTS_SHARED"  # in the environment: a folder of all processes of this run, named by `tests.plugin`
 
@@ -43,5 +43,5 @@ def _prepared() -> Path:
 def _prepare(folder: Path) -> None:
     folder.mkdir()
     place = {"DATABASE_URL": f"sqlite:///{folder}/firmlight.sqlite3", "STATIC_ROOT": str(folder / "static")}
-    command = [sys.executable, "-m", "firmlight.embedded.prepare"]
+    command = [sys.executable, "-m", "firmlight", "prepare"]
     subprocess.run(command, env=os.environ | place, cwd=settings.BASE_DIR, check=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import redis
 
-from firmlight.embedded import redis_server
+from embedded import redis_server
 from tests.support import watched
 
 START_SECONDS = 10.0

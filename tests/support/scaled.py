@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import httpx
 
-from firmlight import parts
-from firmlight.embedded import ports
-from firmlight.embedded.supervision import Part
-from firmlight.embedded.system import System
+from embedded import ports
+from embedded.supervision import Part
+from embedded.system import System
+from firmlight import processes
 
 
 class ScaledOut(System):
@@ -24,7 +24,7 @@ class ScaledOut(System):
         return first + [self._second(part) for part in first]
 
     def _second(self, part: Part) -> Part:
-        changes = {str(self.port): str(self.ports[1]), **{f"{name}@%h": f"{name}-2@%h" for name in parts.QUEUES}}
+        changes = {str(self.port): str(self.ports[1]), **{f"{name}@%h": f"{name}-2@%h" for name in processes.QUEUES}}
         return replace(part, name=f"{part.name}-2", command=[changes.get(word, word) for word in part.command])
 
     def _web_answers(self) -> bool:

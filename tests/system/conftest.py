@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.system.lab import Lab
 from tests.system.peer import Peer
 

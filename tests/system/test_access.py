@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from firmlight_client import protocol
 from tests.support.databases import fresh
 from tests.support.systems import SHORT

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from tests.system.lab import Lab
 
 

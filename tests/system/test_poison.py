@@ -11,7 +11,7 @@ import msgspec
 import psutil
 import pytest
 
-from firmlight.embedded.system import System
+from embedded.system import System
 from firmlight_client import kinds, protocol
 from tests.chaos.hostile import sends_poisoned_partials
 from tests.support.patient import PatientLab

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight import redis
+from core import redis
 from firmlight.settings.read import beside
 from tests.plugin import ON_CLUSTER
 

@@ -19,7 +19,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 
-from firmlight.errors import Busy
+from core.errors import Busy
 from firmlight_client import kinds
 from tasks.kind_processes import calls, pool, process, wire
 from tasks.kind_processes.outcomes import (
@@ -389,7 +389,7 @@ def test_a_child_has_no_secret_no_socket_and_no_server(hard: Hard, monkeypatch: 
     assert not {"SECRET_KEY", "DATABASE_URL", "REDIS_URL"} & given.environment.keys()
     assert os.environ["SECRET_KEY"] not in given.environment.values()
     assert not [name for name in given.open_files if "socket" in name or "sqlite" in name]
-    assert not {"django", "redis", "celery", "firmlight", "channels"} & set(given.modules)
+    assert not {"django", "core", "redis", "celery", "firmlight", "channels"} & set(given.modules)
     assert given.nice == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 3)
 
 

@@ -9,9 +9,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from firmlight import redis
+from core import redis
+from core.metrics import recording
 from firmlight.celery import app
-from firmlight.metrics import notes
 from tasks import jobs, queue
 from tasks.consumers.socket import Socket
 from tasks.services.sweep import requeue_expired
@@ -125,7 +125,7 @@ class Broken(Socket):
     seen: list[int] = []
 
     async def websocket_connect(self, message):
-        self.seen.append(notes._notes.open["sockets|worker"])
+        self.seen.append(recording._notes.open["sockets|worker"])
         raise RuntimeError("it breaks")
 
 

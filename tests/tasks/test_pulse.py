@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from redis.exceptions import RedisError
 
-from firmlight.redis import connect, connect_async
+from core.redis import connect, connect_async
 from tasks import queue
 from tasks.consumers import pulse as pulses
 from tasks.consumers.pulse import Pulse

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError
 
 from accounts.models import User
-from firmlight.errors import Forbidden, Invalid
+from core.errors import Forbidden, Invalid
 from firmlight_client import kinds
 from groups.models import Group
 from tasks import queue, states

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from firmlight.redis import connect
+from core.redis import connect
 from tasks import queue
 
 KIND = "ECHO@1"

@@ -12,7 +12,7 @@ import msgspec
 from django.test import override_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
-from firmlight.redis import connect
+from core.redis import connect
 from tasks import queue, states
 from tasks.queue.scripts import Call
 from tests.tasks.queue.checks import check_choice, check_copy, check_leases, check_run, check_served, check_tasks, look

@@ -1,0 +1,1 @@
+"""The ground of every app: errors, Redis, databases, what views share, counting, logging. It knows no app."""

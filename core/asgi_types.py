@@ -1,0 +1,45 @@
+"""Types of ASGI, and an error as an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from core.errors import Busy, FirmlightError
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+App = Callable[[Any, Any, Any], Awaitable[None]]
+
+TRY_AGAIN_LATER = 1013  # a close code of IANA's registry; workers and pages come back with growing pauses
+
+
+def busy(retry_seconds: int, what: str = "The server is busy") -> Busy:
+    """More than the server does at a time; the error says when it may be tried again."""
+    return Busy(retry_seconds, f"{what}: try again in {retry_seconds} s.")
+
+
+def encoded(error: FirmlightError) -> bytes:
+    return json.dumps(error.as_dict()).encode()
+
+
+def headers_of(error: FirmlightError, body: bytes) -> list[tuple[bytes, bytes]]:
+    """The connection ends with this answer: what is still to come on it would never be read."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if isinstance(error, Busy):
+        headers.append((b"retry-after", b"%d" % error.retry_seconds))
+    return [*headers, (b"connection", b"close")]
+
+
+async def refuse(scope: Scope, send: Send, error: FirmlightError, *, more: bool = False) -> None:
+    """Answer a request or a handshake with an error. With `more` the answer still has to be ended."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})  # the answer to a handshake has no room for a reason
+        await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": error.message})
+        return
+    body = encoded(error)
+    start = {"type": "http.response.start", "status": error.status, "headers": headers_of(error, body)}
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -1,0 +1,89 @@
+"""The Redis server that the embedded system starts itself: which program, and how it is set up."""
+
+from pathlib import Path
+
+from core.redis import OLDEST
+from embedded import redis_folder, redis_programs
+from embedded.home import Home
+from embedded.problem import Problem
+from embedded.redis_programs import Program
+
+ADVICE = (
+    "No Redis server can be started. Install one (Debian, Ubuntu: apt install redis-server; "
+    "Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL."
+)
+
+# `always` writes every accepted command to the disk before it is answered: a power cut loses nothing.
+# `noeviction`: a full Redis refuses new work, it never forgets accepted work.
+# `set-proc-title no`: the command line keeps naming this file, so the next start recognises a server left behind.
+CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {folder}
+appendonly yes
+appendfsync always
+maxmemory-policy noeviction
+save ""
+daemonize no
+supervised no
+set-proc-title no
+always-show-logo no
+tcp-backlog 128
+"""
+
+
+def find(folder: Path | None = None) -> Program:
+    """The server to start: ours, or one on PATH where ours does not run.
+
+    With the folder of its files, one that can read them: a folder that a newer Redis on PATH wrote
+    is still read by that one. Raises Problem that says what is wrong with each, and what to do.
+    """
+    reasons: list[str] = []
+    for path in redis_programs.paths():
+        program = redis_programs.ask(path)
+        reason = _reason_against(path, program, folder)
+        if program and not reason:
+            return program
+        reasons.append(reason)
+    raise Problem(" ".join([*reasons, _advice(folder)]))
+
+
+def _reason_against(path: str, program: Program | None, folder: Path | None) -> str:
+    """Why this program is not to be started; empty if it may be."""
+    if program is None:
+        return f"{path} does not run here."
+    if program.release.version[:2] < OLDEST:
+        return f"{program} is not version {OLDEST[0]}.{OLDEST[1]} or newer."
+    writer = redis_folder.unreadable(folder, program.release) if folder else None
+    if writer is None:
+        return ""
+    return f"{folder} was written by {writer}, and {program} cannot read it."
+
+
+def _advice(folder: Path | None) -> str:
+    """What to do, given that no server can be started."""
+    writers = redis_folder.writers(folder) if folder else []
+    if not writers:
+        return ADVICE
+    return f"Install {writers[0].minor} or newer, or begin anew with VAR set to another folder."
+
+
+def configure(home: Home, program: Program, port: int) -> tuple[Path, str]:
+    """Write the server's configuration; return its path and the URL to reach the server by."""
+    password = home.secret("redis/password")
+    redis_folder.record(home.redis, program.release)
+    file = home.redis / "redis.conf"
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    folder = str(home.redis).replace("\\", "\\\\").replace('"', '\\"')
+    file.write_text(CONFIGURATION.format(port=port, password=password, folder=f'"{folder}"'))
+    (home.redis / "port").write_text(str(port))
+    return file, f"redis://:{password}@127.0.0.1:{port}"
+
+
+def last_port(home: Home) -> int:
+    """The port of the last run; 0 if there was none."""
+    file = home.redis / "port"
+    text = file.read_text().strip() if file.exists() else ""
+    return int(text) if text.isdecimal() else 0

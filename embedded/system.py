@@ -1,0 +1,233 @@
+"""The embedded system as one object: start it, use it, stop it."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Self
+
+import httpx
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from core import redis_log
+from embedded import environment, orphans, ports, redis_server
+from embedded.home import Home
+from embedded.problem import Problem
+from embedded.supervision import BASE, Part, Supervisor, last_line
+from firmlight import processes
+
+# Loading a large append-only file takes its time (about 10 s a gigabyte); what does not live at all is seen at once.
+READY_SECONDS_MAX = 120.0
+PREPARE_SECONDS_MAX = 300.0
+LOOK_SECONDS = 2.0
+
+
+class System:
+    """Firmlight on this machine, in the folder `var`, on `host` and `port` (0: any free one).
+
+    `env` goes to every part and wins over what this class decides; with a REDIS_URL in it no Redis server is
+    started, with a DATABASE_URL no SQLite file is used. `fresh` empties the folder first. `url` is known once it
+    has started.
+    """
+
+    def __init__(
+        self,
+        var: Path | str,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        env: Mapping[str, str] | None = None,
+        fresh: bool = False,
+    ) -> None:
+        self.home, self.host, self.port = Home(Path(var).absolute()), host, port
+        self.given, self.fresh = dict(env or {}), fresh
+        self.environment: dict[str, str] = {}
+        self._lock: IO[str] | None = None
+        self._supervisor: Supervisor | None = None
+        self._prepare: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return environment.url(self.host, self.port)
+
+    @property
+    def redis_url(self) -> str:
+        return self.environment["REDIS_URL"]
+
+    @property
+    def mark(self) -> dict[str, str]:
+        """Environment for further processes that must not outlive this system: `stop` ends whatever carries it."""
+        return {orphans.MARK: str(self.home.root)}
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start everything and return when it answers. Raises Problem, with nothing left running."""
+        self.home.create()
+        self._lock = self.home.lock()
+        try:
+            orphans.end(self.home.root)
+            if self.fresh:
+                self.home.empty()
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything in good order; harmless when nothing runs."""
+        if self._lock is None:
+            return
+        if self._prepare is not None and self._prepare.poll() is None:
+            self._prepare.kill()
+            self._prepare.wait()
+        if self._supervisor is not None:
+            self._supervisor.stop()
+        orphans.end(self.home.root)
+        self._lock.close()
+        self._lock = self._supervisor = self._prepare = None
+
+    def pids(self) -> dict[str, int]:
+        """Part -> process id, of those that live: redis, web, jobs, jobs-long, sweep, beat, supervisord."""
+        assert self._supervisor is not None and self._supervisor.process is not None, "not started"
+        living = {name: pid for name, (_, pid) in self._supervisor.states().items() if pid}
+        return {**living, "supervisord": self._supervisor.process.pid}
+
+    def stop_part(self, name: str) -> None:
+        """Stop one part in good order; it stays down until `start_part`."""
+        assert self._supervisor is not None, "not started"
+        self._supervisor.stop_part(name)
+
+    def start_part(self, name: str) -> None:
+        """Start what `stop_part` stopped; do not wait for it."""
+        assert self._supervisor is not None, "not started"
+        self._supervisor.start_part(name)
+
+    def watch(self) -> None:
+        """Stay until something fails for good. Raises Problem then; ends otherwise by a signal only."""
+        assert self._supervisor is not None, "not started"
+        while True:
+            self._supervisor.check({"FATAL"})
+            time.sleep(LOOK_SECONDS)
+
+    def _start(self) -> None:
+        if self.port:
+            ports.check_free(self.host, self.port)
+        else:
+            self.port = ports.free(self.host)
+        own, settings = self._own_redis() if "REDIS_URL" not in self.given else ([], {})
+        self.environment = environment.build(self.home, self.host, self.port, {**settings, **self.given})
+        self._supervisor = Supervisor(self.home, own + self._parts())
+        self._begin_prepare()
+        self._supervisor.start(self.environment)
+        self._wait(self._redis_answers, "Redis does not answer")
+        if own:
+            self._wait(self._redis_log_is_new, "Redis does not write its append-only file anew")
+        self._end_prepare()
+        self._supervisor.start_parts()
+        self._wait(self._web_answers, "web does not answer")
+        self._wait(self._jobs_listen, "the jobs do not take work")
+
+    def _own_redis(self) -> tuple[list[Part], dict[str, str]]:
+        program = redis_server.find(self.home.redis)
+        port = ports.free("127.0.0.1", redis_server.last_port(self.home))
+        file, url = redis_server.configure(self.home, program, port)
+        return [Part("redis", [program.path, str(file)], first=True)], {"REDIS_URL": url}
+
+    def _parts(self) -> list[Part]:
+        return [self._part(name) for name in processes.NAMES]
+
+    def _part(self, name: str) -> Part:
+        """Beat's own handler of SIGTERM writes to the database, and hangs when it interrupts just that. It has nothing
+        to tidy up: what is due is in the database.
+        """
+        place = {"HOST": self.host, "PORT": str(self.port)}
+        words = processes.arguments(name, {**self.environment, **place})
+        return Part(name, [sys.executable, "-m", *words], signal="KILL" if name == "beat" else "TERM")
+
+    def _begin_prepare(self) -> None:
+        with self._prepare_log.open("wb") as log:
+            self._prepare = subprocess.Popen(
+                [sys.executable, "-m", "firmlight", "prepare"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=BASE,
+                env=self.environment,
+                start_new_session=True,
+            )
+
+    def _end_prepare(self) -> None:
+        assert self._prepare is not None
+        if self._prepare.wait(PREPARE_SECONDS_MAX):
+            raise Problem(last_line(self._prepare_log) or f"Django cannot be prepared; see {self._prepare_log}")
+
+    @property
+    def _prepare_log(self) -> Path:
+        return self.home.log / "prepare.log"
+
+    def _wait(self, answers: Callable[[], bool], complaint: str) -> None:
+        """Poll until it answers; stop at once when a part dies. Raises Problem."""
+        assert self._supervisor is not None
+        deadline = time.monotonic() + READY_SECONDS_MAX
+        while not answers():
+            self._supervisor.check()
+            if self._prepare is not None and self._prepare.poll():
+                self._end_prepare()
+            if time.monotonic() > deadline:
+                raise Problem(f"{complaint} after {READY_SECONDS_MAX:.0f} seconds; see {self.home.log}")
+            time.sleep(0.05)
+
+    def _redis_answers(self) -> bool:
+        try:
+            with _client(self.redis_url) as client:
+                return bool(client.ping())
+        except redis.exceptions.AuthenticationError:
+            raise Problem(
+                f"another Redis server listens where ours should: {_without_password(self.redis_url)}"
+            ) from None
+        except (redis.exceptions.RedisError, ValueError) as error:
+            if "REDIS_URL" in self.given:
+                raise Problem(f"REDIS_URL cannot be used: {error}") from None
+            return False
+
+    def _redis_log_is_new(self) -> bool:
+        with _client(self.redis_url) as client:
+            return redis_log.is_new(client)
+
+    def _web_answers(self) -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return httpx.get(f"{self.url}/healthz", trust_env=False, timeout=5).status_code < 500
+        return False
+
+    def _jobs_listen(self) -> bool:
+        """Each of the Celery workers waits in a BRPOP of its own when it is ready."""
+        assert self._supervisor is not None
+        broker = self.environment.get("BROKER_URL", self.redis_url)
+        if not broker.startswith("redis"):
+            return True
+        with _client(broker) as client:
+            waiting = sum(entry["cmd"] == "brpop" for entry in client.client_list())
+        return waiting >= sum(_runs_celery(part) for part in self._supervisor.parts)
+
+
+def _runs_celery(part: Part) -> bool:
+    return "worker" in part.command
+
+
+def _client(url: str) -> redis.Redis:
+    """One that gives up at once: here we are the ones who try again."""
+    return redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
+
+
+def _without_password(url: str) -> str:
+    return url.rpartition("@")[2]

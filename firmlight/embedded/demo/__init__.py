@@ -1,5 +1,0 @@
-"""The demo: three people, two computers, four tasks and one killed worker, in under a minute."""
-
-from firmlight.embedded.demo.story import show
-
-__all__ = ["show"]

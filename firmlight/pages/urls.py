@@ -1,0 +1,25 @@
+"""Every page, in the namespace `page`: the API has addresses of the same names."""
+
+from django.urls import path
+
+from accounts.urls_pages import urlpatterns as accounts
+from firmlight.pages import public
+from groups.urls_pages import urlpatterns as groups
+from tasks.urls_pages import urlpatterns as tasks
+
+app_name = "page"
+urlpatterns = [
+    path("", public.landing, name="home"),
+    path("favicon.ico", public.favicon, name="favicon"),
+    path("docs/", public.docs, name="docs"),
+    path("docs/<path:slug>/", public.document, name="document"),
+    path("download/", public.downloads, name="downloads"),
+    path("download/latest", public.latest, name="latest-download"),
+    path("download/<str:name>", public.download, name="download"),
+    path("about/", public.about, name="about"),
+    path("privacy/", public.privacy, name="privacy"),
+    path("terms/", public.terms, name="terms"),
+    *accounts,
+    *groups,
+    *tasks,
+]
