@@ -11,8 +11,8 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services
+from accounts.admin_actions import Facts, deed, links, who
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
-from accounts.moderation import Facts, deed, links, who
 from core.errors import Conflict, Forbidden
 
 ELSEWHERE = (

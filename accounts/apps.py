@@ -10,10 +10,10 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from accounts.services import browser
+        from accounts.services import browser_sessions
 
-        user_logged_in.connect(browser.note_login)
-        user_logged_out.connect(browser.note_logout)
+        user_logged_in.connect(browser_sessions.note_login)
+        user_logged_out.connect(browser_sessions.note_logout)
 
 
 class LoginLimitsConfig(AxesConfig):

@@ -11,7 +11,7 @@ from rest_framework_simplejwt.tokens import Token
 
 from accounts import selectors, services, tokens
 from accounts.models import User
-from accounts.services.browser import browser_session
+from accounts.services.browser_sessions import browser_session
 
 
 class AccessTokenAuthentication(JWTAuthentication):

@@ -52,7 +52,7 @@ def cool_off(request: HttpRequest | None) -> timedelta:
 
 def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None) -> HttpResponse:
     """The answer of pages that ask Django themselves (the admin's), instead of services.check_credentials."""
-    from accounts.services.logging_in import retry_seconds  # that one needs axes, and axes needs this module
+    from accounts.services.login import retry_seconds  # that one needs axes, and axes needs this module
 
     error = TooManyAttempts(retry_seconds(request, str((credentials or {}).get("username") or "")))
     if request.path.startswith("/api/"):

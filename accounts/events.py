@@ -10,7 +10,7 @@ from core import broker
 
 
 def send_letter(letter: str, **facts: Any) -> None:
-    """Have templates/mail/<letter>.txt sent; `facts` are what accounts.letters needs for it. Never a secret: links
+    """Have templates/mail/<letter>.txt sent; `facts` are what accounts.emails needs for it. Never a secret: links
     are signed by the job, so that the broker holds none.
     """
     broker.send_job("accounts.mail", [letter, {name: str(value) for name, value in facts.items()}], queue="short")

@@ -4,7 +4,7 @@ from smtplib import SMTPException
 
 from celery import shared_task
 
-from accounts import letters
+from accounts import emails
 
 
 @shared_task(
@@ -17,6 +17,6 @@ from accounts import letters
 )
 def mail(letter: str, facts: dict[str, str]) -> None:
     """Write a letter and send it; twice, if the job dies in between."""
-    message = letters.write(letter, facts)
+    message = emails.write(letter, facts)
     if message is not None:
         message.send()

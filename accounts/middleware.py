@@ -10,7 +10,7 @@ from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 
 from accounts import audit, selectors, services
-from accounts.services.browser import browser_session
+from accounts.services.browser_sessions import browser_session
 
 Answer = Callable[[HttpRequest], HttpResponse]
 

@@ -31,7 +31,7 @@ UNPROCESSABLE = 422  # a form that has to be filled in again; htmx is told to sh
 
 
 class HtmxRequest(HttpRequest):
-    """What a page view gets: whether htmx asks is known. `accounts.requests` adds who asks."""
+    """What a page view gets: whether htmx asks is known. `accounts.pages.requests` adds who asks."""
 
     htmx: HtmxDetails
 

@@ -17,7 +17,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from accounts.moderation import Facts, deed
+from accounts.admin_actions import Facts, deed
 from core.errors import Conflict
 
 for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, Role):

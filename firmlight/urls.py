@@ -15,8 +15,8 @@ admin.autodiscover()
 admin.site.index_title = "Overview"
 
 urlpatterns = [
-    path("api/", include("accounts.urls")),
-    path("api/", include("groups.urls")),
+    path("api/", include("accounts.api.urls")),
+    path("api/", include("groups.api.urls")),
     path("api/", include("tasks.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.moderation import Facts, Rows, deed, links, who
+from accounts.admin_actions import Facts, Rows, deed, links, who
 from groups import services, states
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, name_key
 from groups.services import moderating

@@ -10,7 +10,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from accounts.moderation import Facts, Rows, deed, who
+from accounts.admin_actions import Facts, Rows, deed, who
 from firmlight_client import kinds
 from tasks import selectors, states, statistics
 from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker

@@ -16,9 +16,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.api.serializers import validated
 from accounts.authentication import user_of
 from accounts.models import name_key
-from accounts.serializers import validated
 from core.errors import Invalid
 from core.parsers import JSONBody
 from firmlight_client import kinds

@@ -9,10 +9,10 @@ import msgspec
 from django.conf import settings
 
 from accounts import selectors as account_selectors
+from accounts.api.serializers import NotificationSerializer
 from accounts.models import User
 from accounts.selectors import Bearer
-from accounts.serializers import NotificationSerializer
-from accounts.services.browser import SID
+from accounts.services.browser_sessions import SID
 from groups import selectors as group_selectors
 from tasks import queue, selectors, states
 from tasks.hub import View

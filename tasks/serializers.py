@@ -8,7 +8,7 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.serializers import PersonSerializer
+from accounts.api.serializers import PersonSerializer
 from core.parsers import read_json
 from firmlight_client import kinds
 from tasks import agreement, selectors, states

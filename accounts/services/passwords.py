@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts import audit, events
 from accounts.errors import BadLink, WrongPassword
 from accounts.models import User, email_key
-from accounts.services.browser import browser_session
+from accounts.services.browser_sessions import browser_session
 from accounts.services.sessions import revoke_sessions
 from core.errors import Conflict, Fields, Invalid
 

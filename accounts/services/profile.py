@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from accounts import selectors
 from accounts.errors import WrongPassword
 from accounts.models import User, email_key, name_key
-from accounts.services.addresses import change_email
+from accounts.services.email_addresses import change_email
 from core.errors import Invalid
 
 

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from accounts.urls_pages import urlpatterns as accounts
+from accounts.pages.urls import urlpatterns as accounts
 from firmlight.pages import public
-from groups.urls_pages import urlpatterns as groups
+from groups.pages.urls import urlpatterns as groups
 from tasks.urls_pages import urlpatterns as tasks
 
 app_name = "page"

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http.cookie import parse_cookie
 
 from accounts import selectors
-from accounts.services.browser import SID
+from accounts.services.browser_sessions import SID
 from core.asgi_types import Scope
 from tasks.consumers.doors import token_of
 

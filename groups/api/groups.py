@@ -11,11 +11,12 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
+from accounts.api.serializers import validated
 from accounts.authentication import user_of
 from accounts.models import User
-from accounts.serializers import validated
 from core.errors import NotFound
-from groups import selectors, serializers, services, states
+from groups import selectors, services, states
+from groups.api import serializers
 from groups.models import NAME_MAX, Group, Membership
 
 

@@ -1,13 +1,13 @@
 """Writes: one module per use case, one function per thing that a person does."""
 
-from groups.services.answering import accept, accept_all, decline, decline_all
-from groups.services.asking import answer_request, ask_to_join, withdraw_request
-from groups.services.closing import close_group, delete_group
-from groups.services.inviting import Answer, invite, withdraw
-from groups.services.leaving import leave_all_groups, leave_group, remove_member
-from groups.services.linking import group_of_code, join_by_code, make_link, withdraw_link
-from groups.services.making import create_group, star, update_group
-from groups.services.rights import require_leader, require_owner
+from groups.services.deletion import close_group, delete_group
+from groups.services.departures import leave_all_groups, leave_group, remove_member
+from groups.services.groups import create_group, star, update_group
+from groups.services.invitation_answers import accept, accept_all, decline, decline_all
+from groups.services.invitations import Answer, invite, withdraw
+from groups.services.join_requests import answer_request, ask_to_join, withdraw_request
+from groups.services.links import group_of_code, join_by_code, make_link, withdraw_link
+from groups.services.permissions import require_leader, require_owner
 from groups.services.roles import hand_over, set_role, set_submitting
 
 __all__ = [

@@ -6,8 +6,8 @@ from accounts.models import WARNING
 from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, InviteLink, name_key
-from groups.services.answering import why_closed
-from groups.services.telling import tell, tell_leaders
+from groups.services.invitation_answers import why_closed
+from groups.services.notices import tell, tell_leaders
 
 
 def clear_words(group: Group) -> None:

@@ -13,8 +13,8 @@ from accounts.models import User
 from core.errors import Conflict, Invalid
 from groups import selectors, states
 from groups.models import Group, Membership
-from groups.services.rights import require_leader, require_owner
-from groups.services.telling import note, tell
+from groups.services.notices import note, tell
+from groups.services.permissions import require_leader, require_owner
 
 TRIES = 20  # each fails only if somebody else left or became owner in a moment
 

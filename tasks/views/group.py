@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core import databases
 from core.views import rows, show, signed_in
 from firmlight_client import kinds

@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.template.loader import select_template
 from django.views.decorators.http import require_POST
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.views import go, limited, show, signed_in
 from firmlight_client import kinds
 from groups.errors import MayNotSubmit

@@ -9,7 +9,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.errors import NotFound
 from core.streaming import stream
 from core.views import show, signed_in

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import resolve_url
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.errors import NotFound
 from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors as group_selectors

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core import client_wheel
 from core.errors import NotFound
 from core.views import Question, go, question, show, signed_in

@@ -7,7 +7,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.test import override_settings
 
 from accounts.models import Session, User
-from accounts.services.addresses import confirmation_token
+from accounts.services.email_addresses import confirmation_token
 from tests.conftest import PASSWORD
 from tests.pages.conftest import beside, words
 

@@ -10,8 +10,8 @@ from django.db import IntegrityError, transaction
 from accounts.models import WARNING, User
 from core.errors import Conflict
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
-from groups.services.rights import require_owner
-from groups.services.telling import note, tell
+from groups.services.notices import note, tell
+from groups.services.permissions import require_owner
 from groups.signals import group_closed, group_closing
 
 TRIES = 3

@@ -11,13 +11,13 @@ from django.shortcuts import resolve_url
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core import throttling
 from core.errors import Invalid, NotFound
 from core.views import back, go, limited, rows, show, signed_in
 from groups import selectors, services
-from groups.forms import CodeForm, GroupForm, SearchForm
 from groups.models import Membership
+from groups.pages.forms import CodeForm, GroupForm, SearchForm
 
 SHOWN: dict[str, dict[str, Any]] = {"starred": {"starred": True}, "mine": {"role": "owner"}}  # `?show=`
 LATEST = 6  # notifications beside the list

@@ -13,10 +13,10 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK
 
 from accounts import services
-from accounts.api import PublicView
+from accounts.api.accounts import PublicView
+from accounts.api.serializers import UserSerializer, validated
 from accounts.audit import address_of
 from accounts.models import USER, WORKER
-from accounts.serializers import UserSerializer, validated
 
 
 def printable(name: str) -> None:

@@ -6,7 +6,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import selectors
 from accounts.models import User
-from accounts.services.addresses import send_confirmation
+from accounts.services.email_addresses import send_confirmation
 from accounts.services.passwords import weakness
 from core.errors import Invalid
 

@@ -18,11 +18,11 @@ from accounts.selectors import users_named
 from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
-from groups.services.answering import why_closed
-from groups.services.asking import let_in_who_asked
-from groups.services.entering import settle
-from groups.services.rights import require_leader
-from groups.services.telling import tell
+from groups.services.invitation_answers import why_closed
+from groups.services.join_requests import let_in_who_asked
+from groups.services.joining import settle
+from groups.services.notices import tell
+from groups.services.permissions import require_leader
 
 INVITED, JOINED = "invited", "joined"  # joined: he had asked to join himself
 ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = "already_member", "already_invited", "unknown", "yourself"

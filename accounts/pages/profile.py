@@ -9,9 +9,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import services
-from accounts.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
 from accounts.models import User
-from accounts.requests import PageRequest
+from accounts.pages.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
+from accounts.pages.requests import PageRequest
 from core import throttling
 from core.views import PageForm, Question, go, next_of, question, show, signed_in
 

@@ -10,12 +10,13 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
+from accounts.api.serializers import validated
 from accounts.authentication import user_of
-from accounts.serializers import validated
-from groups import selectors, serializers, services
+from groups import selectors, services
+from groups.api import serializers
 from groups.api.groups import card
 from groups.models import Invitation, InviteLink, JoinRequest
-from groups.services.inviting import INVITED, JOINED
+from groups.services.invitations import INVITED, JOINED
 
 ANSWERS = serializers.InvitationAnswerSerializer(many=True)
 

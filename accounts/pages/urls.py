@@ -2,16 +2,16 @@
 
 from django.urls import path
 
-from accounts.views import devices, entering, profile, telling
+from accounts.pages import devices, login, notifications, profile
 
 urlpatterns = [
-    path("register/", entering.register, name="register"),
-    path("login/", entering.log_in, name="login"),
-    path("logout/", entering.log_out, name="logout"),
-    path("password/forgotten/", entering.forgotten, name="forgotten"),
-    path("password/sent/", entering.password_sent, name="password-sent"),
-    path("password/reset/<str:uid>/<str:token>/", entering.reset_password, name="reset-password"),
-    path("email/confirm/<str:token>/", entering.confirm_email, name="confirm-email"),
+    path("register/", login.register, name="register"),
+    path("login/", login.log_in, name="login"),
+    path("logout/", login.log_out, name="logout"),
+    path("password/forgotten/", login.forgotten, name="forgotten"),
+    path("password/sent/", login.password_sent, name="password-sent"),
+    path("password/reset/<str:uid>/<str:token>/", login.reset_password, name="reset-password"),
+    path("email/confirm/<str:token>/", login.confirm_email, name="confirm-email"),
     path("theme/", profile.set_theme, name="theme"),
     path("profile/", profile.profile, name="profile"),
     path("profile/name/", profile.rename, name="rename"),
@@ -25,8 +25,8 @@ urlpatterns = [
     path("profile/tokens/", devices.tokens, name="tokens"),
     path("profile/tokens/<uuid:pk>/revoke/", devices.revoke_token, name="revoke-token"),
     path("device/", devices.device, name="device"),
-    path("notifications/read/", telling.read_all, name="read-all"),
-    path("notifications/delete/", telling.delete_all, name="delete-all"),
-    path("notifications/<uuid:pk>/read/", telling.read, name="read"),
-    path("notifications/<uuid:pk>/delete/", telling.delete, name="delete-notification"),
+    path("notifications/read/", notifications.read_all, name="read-all"),
+    path("notifications/delete/", notifications.delete_all, name="delete-all"),
+    path("notifications/<uuid:pk>/read/", notifications.read, name="read"),
+    path("notifications/<uuid:pk>/delete/", notifications.delete, name="delete-notification"),
 ]

@@ -1,4 +1,4 @@
-"""What one does with one's notifications. The page that lists them is groups.views.inbox: invitations lie there too."""
+"""What one does with one's notifications. The page that lists them is groups.pages.inbox: invitations lie there too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST
 
 from accounts import notifications, selectors
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.views import Question, back, go, question, show, signed_in
 
 

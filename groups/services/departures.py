@@ -17,9 +17,9 @@ from accounts.models import WARNING, User
 from core.errors import Conflict, Forbidden
 from groups import selectors, states
 from groups.models import Membership
-from groups.services.closing import close_group, shut_door
+from groups.services.deletion import close_group, shut_door
+from groups.services.notices import note, tell, tell_leaders
 from groups.services.roles import owner_of
-from groups.services.telling import note, tell, tell_leaders
 from groups.signals import member_leaving, member_left
 
 

@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
 from accounts.models import User
-from accounts.services.addresses import confirmation_token
+from accounts.services.email_addresses import confirmation_token
 
 
 def write(letter: str, facts: dict[str, str]) -> EmailMessage | None:

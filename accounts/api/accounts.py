@@ -13,11 +13,12 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.views import APIView
 
-from accounts import notifications, selectors, serializers, services
+from accounts import notifications, selectors, services
+from accounts.api import serializers
+from accounts.api.serializers import validated
 from accounts.audit import address_of
 from accounts.authentication import session_of, user_of
 from accounts.models import Notification, Session, User, WorkerToken
-from accounts.serializers import validated
 from core.pagination import Pagination
 
 

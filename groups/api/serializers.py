@@ -5,8 +5,8 @@ from typing import Any
 from django.conf import settings
 from rest_framework import serializers
 
+from accounts.api.serializers import PersonSerializer
 from accounts.models import USERNAME_MAX
-from accounts.serializers import PersonSerializer
 from groups import states
 from groups.codes import CODE_MAX
 from groups.models import (
@@ -20,7 +20,7 @@ from groups.models import (
     Membership,
     tidy_name,
 )
-from groups.services.inviting import OUTCOMES
+from groups.services.invitations import OUTCOMES
 
 
 class GroupNameField(serializers.CharField):

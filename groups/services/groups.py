@@ -10,8 +10,8 @@ from accounts.models import SUCCESS, User
 from core.errors import Fields, Invalid, NotFound
 from groups import selectors, states
 from groups.models import Group, Membership, name_key
-from groups.services.rights import require_owner
-from groups.services.telling import tell
+from groups.services.notices import tell
+from groups.services.permissions import require_owner
 
 NAME_TAKEN: Fields = {"name": ["There is a group of this name already."]}
 

@@ -9,8 +9,8 @@ from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import InvitationClosed, InvitationExpired
 from groups.models import Invitation, Membership
-from groups.services.entering import let_in
-from groups.services.telling import tell, tell_of_newcomer
+from groups.services.joining import let_in
+from groups.services.notices import tell, tell_of_newcomer
 
 
 def accept(*, user: User, invitation_id: UUID) -> Membership:

@@ -12,12 +12,12 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core import throttling
 from core.views import go, limited, show, signed_in
 from groups import selectors, services
-from groups.forms import InviteForm, LinkForm, last_word
-from groups.services.inviting import INVITED, JOINED, UNKNOWN, YOURSELF, Answer
+from groups.pages.forms import InviteForm, LinkForm, last_word
+from groups.services.invitations import INVITED, JOINED, UNKNOWN, YOURSELF, Answer
 
 WORDS = {
     INVITED: "{} is invited.",

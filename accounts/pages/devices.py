@@ -10,10 +10,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts import selectors, services
-from accounts.forms import CodeForm, TokenForm
 from accounts.models import DeviceRequest
-from accounts.requests import PageRequest
-from accounts.services.browser import browser_session
+from accounts.pages.forms import CodeForm, TokenForm
+from accounts.pages.requests import PageRequest
+from accounts.services.browser_sessions import browser_session
 from core.errors import NotFound
 from core.views import Question, go, limited, question, show, signed_in
 

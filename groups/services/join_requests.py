@@ -11,10 +11,10 @@ from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import AlreadyMember, InvitationClosed, InvitationExpired, RequestClosed, RequestExpired
 from groups.models import Group, JoinRequest, Membership, pending_key
-from groups.services.answering import accept_invitation
-from groups.services.entering import let_in, settle
-from groups.services.rights import require_leader
-from groups.services.telling import tell, tell_leaders, tell_of_newcomer
+from groups.services.invitation_answers import accept_invitation
+from groups.services.joining import let_in, settle
+from groups.services.notices import tell, tell_leaders, tell_of_newcomer
+from groups.services.permissions import require_leader
 
 
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
@@ -30,7 +30,7 @@ def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     if group is None:
         raise NotFound
     request, new = _open_request(group, user)
-    # Somebody may have invited him, or let him in, since we looked (see groups.services.inviting).
+    # Somebody may have invited him, or let him in, since we looked (see groups.services.invitations).
     if membership := _accept_if_invited(user, group_id) or selectors.membership(user, group_id):
         settle(group, user)
         return membership

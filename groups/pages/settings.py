@@ -8,11 +8,11 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.views import Question, go, question, show, signed_in
 from groups import selectors, services, states
-from groups.forms import GroupForm
 from groups.models import Group
+from groups.pages.forms import GroupForm
 
 
 @signed_in

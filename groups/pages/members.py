@@ -9,11 +9,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors, services, states
-from groups.forms import EXCEPTION_WORDS
 from groups.models import Membership
+from groups.pages.forms import EXCEPTION_WORDS
 
 
 @signed_in

@@ -13,9 +13,9 @@ from core.errors import Conflict, NotFound
 from groups import codes, selectors
 from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
 from groups.models import Group, InviteLink, Membership
-from groups.services.entering import let_in
-from groups.services.rights import require_leader
-from groups.services.telling import note, tell_of_newcomer
+from groups.services.joining import let_in
+from groups.services.notices import note, tell_of_newcomer
+from groups.services.permissions import require_leader
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:

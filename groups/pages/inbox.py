@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts import selectors as account_selectors
-from accounts.requests import PageRequest
+from accounts.pages.requests import PageRequest
 from core.views import back, go, rows, show, signed_in
 from groups import selectors, services
 

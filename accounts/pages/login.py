@@ -10,8 +10,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
-from accounts.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
-from accounts.requests import PageRequest
+from accounts.pages.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
+from accounts.pages.requests import PageRequest
 from core.client_address import address_of
 from core.errors import FirmlightError
 from core.views import go, limited, next_of, show

@@ -1,1 +1,0 @@
-"""The pages of groups: they translate, services decide. The page of a group's tasks is tasks.views."""
