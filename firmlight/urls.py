@@ -17,7 +17,7 @@ admin.site.index_title = "Overview"
 urlpatterns = [
     path("api/", include("accounts.api.urls")),
     path("api/", include("groups.api.urls")),
-    path("api/", include("tasks.urls")),
+    path("api/", include("tasks.api.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("admin/", admin.site.urls),

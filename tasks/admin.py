@@ -14,7 +14,7 @@ from accounts.admin_actions import Facts, Rows, deed, who
 from firmlight_client import kinds
 from tasks import selectors, states, statistics
 from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
-from tasks.services import moderating, workers
+from tasks.services import moderation, workers
 
 COLOURS = {"succeeded": "success", "failed": "danger", "running": "warning", "aggregating": "warning", "queued": "info"}
 
@@ -32,7 +32,7 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """As `tasks.services.end` writes it; to look what there is would take a look at all of the table."""
+    """As `tasks.services.finish` writes it; to look what there is would take a look at all of the table."""
 
     title, parameter_name = "status", "status"
 
@@ -119,7 +119,7 @@ class TaskAdmin(Facts):
         when=lambda request, task: not task.is_final,
     )
     def cancel(self, request: HttpRequest, task: Task, reason: str) -> None:
-        moderating.cancel(task, reason)
+        moderation.cancel(task, reason)
 
     @deed(
         "Submit again",
@@ -129,7 +129,7 @@ class TaskAdmin(Facts):
         when=lambda request, task: task.status == states.FAILED,
     )
     def submit_again(self, request: HttpRequest, task: Task, reason: str) -> None:
-        moderating.submit_again(task)
+        moderation.submit_again(task)
 
 
 class OnlineFilter(admin.SimpleListFilter):
@@ -171,7 +171,7 @@ class WorkerAdmin(Facts):
         when=lambda request, worker: not worker.blocked,
     )
     def block(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        moderating.block_worker(worker, reason)
+        moderation.block_worker(worker, reason)
 
     @deed(
         "Unblock",
@@ -181,7 +181,7 @@ class WorkerAdmin(Facts):
         when=lambda request, worker: worker.blocked,
     )
     def unblock(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        moderating.unblock_worker(worker)
+        moderation.unblock_worker(worker)
 
     @deed(
         "Let back",

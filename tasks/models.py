@@ -150,7 +150,7 @@ class Contribution(models.Model):
 
 
 class TaskHistory(models.Model):
-    """What happened to a task that is over: its latest events and its leases as bars, thinned (`tasks/history.py`)."""
+    """What happened to a task that has ended: its latest events and its leases as bars (see `tasks.event_log`)."""
 
     id = uuid_key()
     task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="history")

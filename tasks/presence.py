@@ -11,7 +11,7 @@ from django.db.models import Count
 from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import agreement, queue, selectors, states
+from tasks import consent, queue, selectors, states
 from tasks.models import Task, Worker
 
 
@@ -66,7 +66,7 @@ def mine(user: User) -> list[Present]:
             runs=_named(held[name], titles),
             here=name in present or name in resting,
             resting="" if name in present else "; ".join(sorted(set(resting.get(name, {}).values()))),
-            unfit=tuple(agreement.names_unfit(row, owned)),
+            unfit=tuple(consent.names_unfit(row, owned)),
         )
         for name, row in workers.items()
     ]
@@ -123,7 +123,7 @@ def workers_here(group_id: UUID) -> list[Present]:
             busy=len(held.get(str(worker.pk), ())),
             runs=_named(held.get(str(worker.pk), ()), titles),
             resting=resting.get(str(worker.pk), ""),
-            limits=tuple(agreement.words(agreement.of_worker(worker, str(group_id)))),
+            limits=tuple(consent.words(consent.of_worker(worker, str(group_id)))),
         )
         for worker in workers
     ]

@@ -3,8 +3,8 @@
 from channels.auth import AuthMiddlewareStack
 from django.urls import path
 
-from tasks.consumers.live import LiveConsumer
-from tasks.consumers.worker import WorkerConsumer
+from tasks.live_socket.consumer import LiveConsumer
+from tasks.worker_socket.consumer import WorkerConsumer
 
 websocket_urlpatterns = [
     path("ws/worker/", WorkerConsumer.as_asgi()),

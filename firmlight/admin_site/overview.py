@@ -7,7 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tasks import charts, statistics
+from tasks import statistics
+from tasks.pages import charts
 
 MINUTES = 60
 CHART_HEIGHT = 120  # px

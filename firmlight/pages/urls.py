@@ -5,7 +5,7 @@ from django.urls import path
 from accounts.pages.urls import urlpatterns as accounts
 from firmlight.pages import public
 from groups.pages.urls import urlpatterns as groups
-from tasks.urls_pages import urlpatterns as tasks
+from tasks.pages.urls import urlpatterns as tasks
 
 app_name = "page"
 urlpatterns = [

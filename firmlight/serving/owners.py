@@ -12,8 +12,8 @@ from django.http.cookie import parse_cookie
 
 from accounts import selectors
 from accounts.services.browser_sessions import SID
+from accounts.socket_authentication import token_of
 from core.asgi_types import Scope
-from tasks.consumers.doors import token_of
 
 
 async def owner_of(scope: Scope) -> str | None:

@@ -75,7 +75,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "firmlight.context_processors.of",
             ],
-            "builtins": ["firmlight.templatetags.page_tags", "tasks.tags"],
+            "builtins": ["firmlight.templatetags.page_tags", "tasks.templatetags.task_tags"],
         },
     }
 ]

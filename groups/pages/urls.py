@@ -1,4 +1,4 @@
-"""Pages; their names are in the namespace `page`. The page of a group itself, its tasks, is in tasks.urls_pages."""
+"""Pages; their names are in the namespace `page`. The page of a group itself, its tasks, is in tasks.pages.urls."""
 
 from django.urls import path
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from redis.exceptions import ResponseError
 
 from core import redis
-from tasks.history import Entry
+from tasks.event_log import Entry
 from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
 from tasks.queue.standing import Blame
 

@@ -24,7 +24,7 @@ from tasks.kind_processes.outcomes import (
     TimedOut,
 )
 from tasks.models import Task
-from tasks.services.end import INPUT_LOST, close_task, fail_task, record_work, tell_creator
+from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from groups import selectors as group_selectors
 from groups.models import Membership
 from tasks import events, queue, states
 from tasks.models import Task
-from tasks.services.end import cancel_task, tell_creator
+from tasks.services.finish import cancel_task, tell_creator
 
 
 def cancel(*, user: User, task: Task) -> None:

@@ -1,12 +1,7 @@
 """Hand the result to who asks, until it expires."""
 
-from dataclasses import dataclass
-
-from django.conf import settings
-from django.utils import timezone
-
 from core.errors import FirmlightError
-from tasks import queue, results, selectors, states
+from tasks import queue, states
 from tasks.models import Task
 
 
@@ -46,26 +41,3 @@ def result_of(task: Task) -> bytes:
     if result is None:
         raise ResultExpired
     return result
-
-
-@dataclass(frozen=True)
-class Look:
-    """A finished task's result on a page. `shown` is None if it is gone, or too large: then `size` says so (bytes)."""
-
-    shown: results.Shown | None
-    size: int
-    kept: str
-
-
-def look(task: Task, ask: results.Ask) -> Look | None:
-    """What people see of the result; None as long as there is none, and where there will be none."""
-    expires = selectors.result_expires(task)
-    if expires is None:
-        return None
-    kept = results.kept_for(expires, timezone.now())
-    try:
-        raw = result_of(task)
-    except ResultExpired:
-        return Look(None, 0, kept)
-    small = len(raw) <= settings.RESULT_SHOWN_BYTES_MAX
-    return Look(results.shown(task.kind, raw, ask) if small else None, len(raw), kept)

@@ -18,7 +18,7 @@ from accounts.models import WARNING, User
 from accounts.notifications import notify
 from tasks import events, queue, states
 from tasks.models import Task, Worker
-from tasks.services.end import cancel_task
+from tasks.services.finish import cancel_task
 
 CANCELLABLE = list(states.UNDER_WAY)
 

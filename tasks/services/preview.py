@@ -15,7 +15,7 @@ from core.errors import Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import agreement, queue, states
+from tasks import consent, queue, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
@@ -82,10 +82,10 @@ def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]
     (resting,) = queue.resting([group.pk])
     found: tuple[list[Worker], list[Worker]] = [], []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
-        worker.agreed = agreement.of_worker(worker, str(group.pk))
+        worker.agreed = consent.of_worker(worker, str(group.pk))
         worker.resting = resting.get(str(worker.pk), "")
         longest = worker.agreed.subtask_seconds_max
-        if agreement.allows(worker.agreed, kind.name) and (longest is None or kind.subtask_seconds_max <= longest):
+        if consent.allows(worker.agreed, kind.name) and (longest is None or kind.subtask_seconds_max <= longest):
             found[bool(worker.resting)].append(worker)
     return found
 

@@ -23,7 +23,7 @@ from tasks.kind_processes.outcomes import (
 )
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
-from tasks.services.end import INPUT_LOST, fail_task
+from tasks.services.finish import INPUT_LOST, fail_task
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)

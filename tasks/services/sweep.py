@@ -13,7 +13,7 @@ from groups.models import Group
 from tasks import events, queue, states
 from tasks.models import Task
 from tasks.services.control import follow_pause
-from tasks.services.end import INPUT_LOST, close_task, fail_task
+from tasks.services.finish import INPUT_LOST, close_task, fail_task
 from tasks.services.under_way import KindGone, is_quiet, kind_of
 
 log = structlog.get_logger(__name__)

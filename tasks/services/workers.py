@@ -20,7 +20,7 @@ from core.errors import Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import agreement, events, queue
+from tasks import consent, events, queue
 from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 
@@ -57,12 +57,12 @@ class Enrolled:
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     """Find or make the worker of this owner and name. One that is known is only read: the database may be locked."""
     owned = owned_groups(user)
-    consent = agreement.by_id(hello.consent, owned)
+    agreed = consent.by_id(hello.consent, owned)
     facts = {
         "slots": hello.slots,
         "platform": hello.platform,
         "client_version": hello.client_version,
-        "consent": agreement.stored(consent),
+        "consent": consent.stored(agreed),
     }
     worker = Worker.objects.filter(owner=user, name=hello.name).first()
     if worker is None or any(getattr(worker, name) != value for name, value in facts.items()):
@@ -70,15 +70,15 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         worker, _ = Worker.objects.update_or_create(
             owner=user, name=hello.name, defaults={**facts, **given, "last_seen": timezone.now()}
         )
-    wanted = tuple(agreement.group_key(written, owned) for written in hello.groups)
+    wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
-    unfit = agreement.unfit([*consent, *wanted], owned)
-    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, consent, unfit)
+    unfit = consent.unfit([*agreed, *wanted], owned)
+    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, agreed, unfit)
 
 
 def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
     """Whether the names and ids that the worker brought mean the same groups as when it said hello."""
-    return agreement.unfit([*worker.consent, *worker.wanted], owned) == worker.unfit
+    return consent.unfit([*worker.consent, *worker.wanted], owned) == worker.unfit
 
 
 def _suspended_with_the_others(owner: User) -> dict[str, Any]:

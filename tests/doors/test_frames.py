@@ -10,7 +10,7 @@ from django.conf import settings
 
 from firmlight_client import protocol
 from tasks import queue, statistics
-from tasks.consumers import live
+from tasks.live_socket import consumer
 from tests.doors import matrix, sockets
 from tests.doors.sockets import LIVE, WORKER, Heard, line
 from tests.doors.test_matrix import compare
@@ -101,8 +101,8 @@ SUBJECTS = {"task": lambda world: str(world.task.pk), "group": lambda world: str
 
 def rows_of_live() -> list[str]:
     """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
-    tags = [ask.__struct_config__.tag for ask in live.Ask.__subclasses__()]
-    return [f"{tag} {field}" for tag in tags for field in live.Ask.__struct_fields__ if field != "view"]
+    tags = [ask.__struct_config__.tag for ask in consumer.Ask.__subclasses__()]
+    return [f"{tag} {field}" for tag in tags for field in consumer.Ask.__struct_fields__ if field != "view"]
 
 
 async def live_answer(world: World, who: str, row: str) -> str:

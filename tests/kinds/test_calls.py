@@ -12,7 +12,7 @@ from firmlight_client.local import run_here
 from firmlight_client.protocol import Consent
 from firmlight_client.testing import check_kind
 from firmlight_client.worker.consent import Rules
-from tasks.agreement import allows
+from tasks.consent import allows
 
 MANY = {
     "FACTORIZATION[]": [{"number": number} for number in ("1000000016000000063", 91, 10**40, 97)],

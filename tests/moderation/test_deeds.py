@@ -15,7 +15,7 @@ from groups import services as groups
 from groups.models import Group, Invitation
 from tasks import queue
 from tasks.models import Task, Worker
-from tasks.services.end import fail_task
+from tasks.services.finish import fail_task
 from tasks.services.split import split_task
 from tests.moderation.test_pages import MODELS, page
 

@@ -8,7 +8,7 @@ import sys
 
 JOBS = "from firmlight import celery; celery.app.loader.import_default_modules()"
 OF_KINDS = {"numpy", "flint", "gmpy2", "httpx", "lxml", "openpyxl", "protego", "ada_url"}
-OF_PAGES = {"tasks.admin", "unfold.admin", "rest_framework.views", "tasks.api", "firmlight.urls"}
+OF_PAGES = {"tasks.admin", "unfold.admin", "rest_framework.views", "tasks.api.views", "firmlight.urls"}
 
 
 def loaded_after(code: str) -> set[str]:

@@ -14,9 +14,9 @@ from accounts.models import User
 from groups.models import Group, Membership
 from tasks import queue
 from tasks.models import Contribution, Task, Worker
-from tasks.panels.changes import Changes
-from tasks.panels.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPanel, _week
-from tasks.panels.rows import task_rows
+from tasks.pages.fragments.changes import Changes
+from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPanel, _week
+from tasks.pages.fragments.rows import task_rows
 from tasks.services.conclude import conclude_task
 from tests.pages.conftest import read, words
 

@@ -16,9 +16,9 @@ from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group, Membership
 from tasks import queue
-from tasks.forms import TaskForm
 from tasks.models import Task, Worker
-from tasks.services.end import fail_task
+from tasks.pages.forms import TaskForm
+from tasks.services.finish import fail_task
 from tasks.services.submit import submit_task
 from tests.pages.conftest import beside, read, words
 

@@ -12,7 +12,7 @@ from groups.models import Group, Membership
 from tasks import queue, states
 from tasks.models import Contribution, Task, Worker
 from tasks.services.conclude import conclude_task
-from tasks.services.end import fail_task
+from tasks.services.finish import fail_task
 from tests.pages.conftest import read, words
 
 Browser = Callable[..., Client]

@@ -31,12 +31,12 @@ WAYS = ("search", "match", "fullmatch", "findall", "finditer", "split", "sub", "
 
 # file and expression -> what it may be; (pattern, flags)
 EXAMPLES: dict[tuple[str, str], tuple[str, int]] = {
-    ("tasks/results/tree.py", "f'({re.escape(q)})'"): (f"({re.escape('a' * 20)})", re.IGNORECASE),
+    ("tasks/pages/results/tree.py", "f'({re.escape(q)})'"): (f"({re.escape('a' * 20)})", re.IGNORECASE),
 }
 # Not patterns: other arguments of that name, and patterns that are handed on from where they are examined.
 HANDED_ON = {
-    ("tasks/fields.py", "self.pattern"),  # of a kind's Params: a `pattern=` of its module
-    ("tasks/fields.py", "pattern"),
+    ("tasks/pages/fields.py", "self.pattern"),  # of a kind's Params: a `pattern=` of its module
+    ("tasks/pages/fields.py", "pattern"),
 }
 
 

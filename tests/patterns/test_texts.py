@@ -16,7 +16,7 @@ from firmlight_client import kinds
 from firmlight_client.kinds import _page, _robots
 from firmlight_client.kinds._web_url import page_url
 from firmlight_client.worker import hours
-from tasks import fields
+from tasks.pages import fields
 from tests.patterns.test_patterns import fault
 
 PAGE = page_url("https://example.org/")

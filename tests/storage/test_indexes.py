@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from tasks.api import TaskFilter
+from tasks.filters import TaskFilter
 from tasks.selectors import tasks_of
 
 pytestmark = [

@@ -18,7 +18,7 @@ from groups.models import Group
 from tasks import queue, states
 from tasks.models import Task, Worker
 from tasks.services.conclude import conclude_task
-from tasks.services.end import fail_task
+from tasks.services.finish import fail_task
 from tests.support.databases import queries_max
 
 Api = Callable[..., APIClient]

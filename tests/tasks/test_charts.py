@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmlight_client.kinds._histogram import histogram as bins_of
-from tasks import charts
-from tasks.charts import Bins
+from tasks.pages import charts
+from tasks.pages.charts import Bins
 from tests.kinds import steady
 
 MAX = sys.float_info.max

@@ -28,7 +28,7 @@ from tasks.models import Contribution, Task, Worker
 from tasks.services import conclude as concluding
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import ResultExpired, result_of
-from tasks.services.end import cancel_task
+from tasks.services.finish import cancel_task
 from tasks.services.under_way import StillWanted
 from tests.support.patient import until
 from tests.tasks.conftest import compute

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.drawing import TICKS_MAX, Scale, clock, lanes, scale, span
-from tasks.history import Bar
+from tasks.event_log import Bar
+from tasks.pages.timeline import TICKS_MAX, Scale, clock, lanes, scale, span
 
 TEN = Scale(0, 10_000, 2000)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from tasks.fields import Json, Lines, Numbers, field_of
+from tasks.pages.fields import Json, Lines, Numbers, field_of
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.history import Bar, Entry, bars, thinned
+from tasks.event_log import Bar, Entry, bars, thinned
 
 
 def entry(at: int, what: str, lease: str = "a", subtasks: int = 1, left: int = 0, worker: str = "w") -> Entry:

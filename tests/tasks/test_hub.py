@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tasks import events
-from tasks.hub import Hub, View
+from tasks.live_socket.feed import Hub, View
 
 pytestmark = pytest.mark.django_db  # Channels looks after the connections of its threads
 

@@ -13,8 +13,8 @@ from core import redis
 from core.metrics import recording
 from firmlight.celery import app
 from tasks import jobs, queue
-from tasks.consumers.socket import Socket
 from tasks.services.sweep import requeue_expired
+from tasks.socket_base import Socket
 from tests.tasks.conftest import compute
 
 

@@ -11,8 +11,8 @@ from redis.exceptions import RedisError
 
 from core.redis import connect, connect_async
 from tasks import queue
-from tasks.consumers import pulse as pulses
-from tasks.consumers.pulse import Pulse
+from tasks.worker_socket import heartbeats as pulses
+from tasks.worker_socket.heartbeats import Pulse
 
 KIND = "ECHO@1"
 

@@ -10,9 +10,9 @@ import pytest
 
 from firmlight_client import kinds
 from firmlight_client.kinds import combine_all
-from tasks import results
-from tasks.results import Ask, Incomplete, anything, sheet, tree
-from tasks.results.crawl import Crawl
+from tasks.pages import results
+from tasks.pages.results import Ask, Incomplete, anything, sheet, tree
+from tasks.pages.results.crawl import Crawl
 
 HOST = "https://docs.example.org"
 

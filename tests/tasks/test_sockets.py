@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tasks.consumers.socket import Socket
+from tasks.socket_base import Socket
 
 pytestmark = pytest.mark.django_db  # Channels looks after the connections of its threads
 

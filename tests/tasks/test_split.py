@@ -22,7 +22,7 @@ from tasks.kind_processes.outcomes import CannotStart
 from tasks.kind_processes.splitting import Batch, RuleBroken, batches
 from tasks.models import Task, Worker
 from tasks.services import split as splitting
-from tasks.services.end import cancel_task
+from tasks.services.finish import cancel_task
 from tasks.services.split import split_task
 from tests.support.patient import until
 

@@ -11,12 +11,12 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from tasks import queue
-from tasks.history import Entry
+from tasks.event_log import Entry
+from tasks.event_texts import events, story
 from tasks.models import Task, TaskHistory, Worker
 from tasks.queue import storage
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel, pause, resume
-from tasks.story import events, story
 
 Work = Callable[..., int]
 

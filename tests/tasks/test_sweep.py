@@ -15,7 +15,7 @@ from pytest_django import Settings
 from firmlight_echo import Echo
 from tasks import queue, states
 from tasks.models import Task, Worker
-from tasks.services import end
+from tasks.services import finish
 from tasks.services.split import split_task
 from tasks.services.sweep import fail_overdue, purge, reconcile, requeue_expired
 
@@ -114,7 +114,7 @@ def test_a_task_that_is_complete_just_as_its_deadline_passes_is_concluded(
     task = split(count=3)
     row = Task.objects.filter(pk=task.pk)
     row.update(deadline=timezone.now() - timedelta(seconds=1))
-    monkeypatch.setattr(end, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
+    monkeypatch.setattr(finish, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
     fail_overdue()
     assert row.get().status == states.AGGREGATING
 
@@ -143,7 +143,7 @@ def test_a_task_that_cannot_be_swept_holds_up_no_other(
         if task.pk == odd.pk:
             raise UnicodeDecodeError("utf-8", b"", 0, 1, "as nobody expects")
 
-    monkeypatch.setattr(end, "record_work", record_work)
+    monkeypatch.setattr(finish, "record_work", record_work)
     sweeping()
     even.refresh_from_db()
     assert even.status == states.FAILED

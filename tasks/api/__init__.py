@@ -1,0 +1,1 @@
+"""Below /api/: JSON in and out."""

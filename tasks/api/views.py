@@ -1,0 +1,160 @@
+"""REST: tasks, kinds and workers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.serializers import validated
+from accounts.authentication import user_of
+from core.errors import Invalid
+from core.parsers import JSONBody
+from firmlight_client import kinds
+from groups import selectors as group_selectors
+from tasks import event_texts, selectors
+from tasks.api.serializers import (
+    EventSerializer,
+    KindSerializer,
+    PreviewSerializer,
+    TaskBriefSerializer,
+    TaskDraft,
+    TaskSerializer,
+    TaskSubmission,
+    WorkerChange,
+    WorkerSerializer,
+)
+from tasks.filters import TaskFilter
+from tasks.models import Task, Worker
+from tasks.services import control, deliver, workers
+from tasks.services.preview import preview_task
+from tasks.services.submit import submit_task
+
+KEY_CHARS_MAX = 200
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description=f"Names this submission, 1 to {KEY_CHARS_MAX} characters: sent again with it, it makes no second task",
+)
+
+
+def key_of(request: Request) -> str:
+    """What names this submission; "" without. Raises Invalid."""
+    key: str = request.headers.get("Idempotency-Key", "")
+    if len(key) > KEY_CHARS_MAX:
+        raise Invalid(f"Idempotency-Key has at most {KEY_CHARS_MAX} characters.")
+    return key
+
+
+class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Tasks of the groups you are in, newest first."""
+
+    throttles = {"POST": ("submit", "upload")}
+    serializer_class = TaskSerializer
+    filterset_class = TaskFilter
+    parser_classes = (JSONBody, MultiPartParser)
+    lookup_value_converter = "uuid"
+    queryset = Task.objects.none()
+
+    def get_queryset(self) -> QuerySet[Task]:
+        user = user_of(self.request)
+        return selectors.task_list_of(user) if self.action == "list" else selectors.tasks_visible_to(user)
+
+    def get_serializer_class(self) -> Any:
+        return TaskBriefSerializer if self.action == "list" else TaskSerializer
+
+    @extend_schema(request=TaskSubmission, responses={201: TaskSerializer}, parameters=[IDEMPOTENCY_KEY])
+    def create(self, request: Request) -> Response:
+        """Submit a task to a group."""
+        task = submit_task(author=user_of(request), **validated(TaskSubmission, request), key=key_of(request))
+        return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=TaskDraft, responses=PreviewSerializer)
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """What a task would come to: subtasks, who would take it, about how long. Nothing is stored."""
+        found = preview_task(author=user_of(request), **validated(TaskDraft, request))
+        return Response(PreviewSerializer(found).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: UUID) -> Response:
+        """End it now; running workers are told to stop."""
+        control.cancel(user=user_of(request), task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def pause(self, request: Request, pk: UUID) -> Response:
+        """Stop its workers; what is computed stays, and `resume` goes on."""
+        control.pause(user=user_of(request), task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=TaskSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: UUID) -> Response:
+        """Go on with a paused task."""
+        control.resume(user=user_of(request), task=self.get_object())
+        return Response(TaskSerializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses=EventSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"])
+    def events(self, request: Request, pk: UUID) -> Response:
+        """What happened to it, the latest first: split, leased, done, lost, failed, and so on."""
+        page = self.paginate_queryset(event_texts.events(self.get_object()))
+        return self.get_paginated_response(EventSerializer(page, many=True).data)
+
+    @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
+    @action(detail=True, methods=["get"])
+    def result(self, request: Request, pk: UUID) -> HttpResponse:
+        """The result itself, as the kind makes it."""
+        return HttpResponse(deliver.result_of(self.get_object()), content_type="application/json")
+
+
+class KindList(APIView):
+    """The kinds that this server can split."""
+
+    @extend_schema(responses=KindSerializer(many=True), operation_id="kinds_list")
+    def get(self, request: Request) -> Response:
+        return Response(KindSerializer(list(kinds.listed().values()), many=True).data)
+
+
+class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    """Your own machines; to moderators, everybody's."""
+
+    serializer_class = WorkerSerializer
+    lookup_value_converter = "uuid"
+    queryset = Worker.objects.none()
+
+    def get_queryset(self) -> QuerySet[Worker]:
+        return selectors.workers_visible_to(user_of(self.request))
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        real = not getattr(self, "swagger_fake_view", False)  # and not drf-spectacular's, which has nobody logged in
+        groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
+        return {**super().get_serializer_context(), "resting": selectors.resting_in(groups)}
+
+    @extend_schema(request=WorkerChange, responses=WorkerSerializer)
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Let a suspended worker back: {"suspended": false}."""
+        worker = self.get_object()
+        validated(WorkerChange, request)
+        workers.let_back(worker, by=user_of(request))
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def drain(self, request: Request, pk: UUID) -> Response:
+        """Ask it to finish what it holds, and leave."""
+        workers.drain(self.get_object(), by=user_of(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,1 @@
+"""`/ws/live/`: what browsers and the Python client watch."""

@@ -1,0 +1,133 @@
+"""What those who watch may see, and how it looks. Blocking; sockets call it from a thread."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.conf import settings
+
+from accounts import selectors as account_selectors
+from accounts.api.serializers import NotificationSerializer
+from accounts.models import User
+from accounts.selectors import Bearer
+from accounts.services.browser_sessions import SID
+from groups import selectors as group_selectors
+from tasks import queue, selectors, states
+from tasks.api.serializers import TaskSerializer
+from tasks.live_socket.feed import View
+from tasks.models import Task
+from tasks.pages.fragments.changes import Changes
+from tasks.pages.fragments.group import GroupPanel
+from tasks.pages.fragments.task import TaskPanel
+
+
+def browser_bearer(scope: dict[str, Any]) -> Bearer | None:
+    """Whose cookie this is, and the session that stands for it; None if nobody is logged in (or may be)."""
+    key = _uuid(scope["session"].get(SID) or "")
+    bearer = account_selectors.session_bearer(key) if key else None
+    return bearer if bearer and bearer.user == scope["user"] else None
+
+
+def notices(user: User, known: set[UUID] | None) -> tuple[dict[str, Any], set[UUID]]:
+    """The message that says what this user has not read: how many, and those that are not among `known` (None: all
+    that there are now); and the ids that are known from now on. Two queries.
+    """
+    newest = account_selectors.newest_unread(user, settings.LIVE_NOTIFICATIONS_MAX)
+    new = [note for note in newest if known is not None and note.pk not in known]
+    message = {
+        "type": "notifications",
+        "unread": account_selectors.unread_count(user),
+        "new": NotificationSerializer(new, many=True).data,
+    }
+    return message, {note.pk for note in newest}
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def may_watch_task(user: User, task_id: str) -> bool:
+    key = _uuid(task_id)
+    return key is not None and selectors.tasks_visible_to(user).filter(pk=key).exists()
+
+
+def may_watch_group(user: User, group_id: str) -> bool:
+    key = _uuid(group_id)
+    return key is not None and group_selectors.membership(user, key) is not None
+
+
+class TaskView(View):
+    """A task as JSON, whole each time."""
+
+    def __init__(self, task_id: str) -> None:
+        self.task_id = task_id
+
+    def whole(self) -> dict[str, Any] | None:
+        return snapshot(self.task_id)
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return snapshot(self.task_id)
+
+
+class GroupView(View):
+    """Each task of a group that changes, as JSON."""
+
+    by_task = True
+
+    def __init__(self, group_id: str) -> None:
+        self.group_id = group_id
+
+    def whole(self) -> dict[str, Any]:
+        return {"type": "group", "group": self.group_id}
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return snapshot(task) if task else None  # "": a worker came or went
+
+
+class PageView(View):
+    """A page: the parts that have changed. `about` says whose it is."""
+
+    def __init__(self, changes: Changes, **about: str) -> None:
+        self.changes, self.about = changes, about
+
+    def whole(self) -> dict[str, Any] | None:
+        return self._message(self.changes.whole())
+
+    def news(self, task: str) -> dict[str, Any] | None:
+        return self._message(self.changes.news())
+
+    def _message(self, found: dict[str, Any] | None) -> dict[str, Any] | None:
+        return found and {"type": "page", **self.about, **found}
+
+
+class GroupPageView(PageView):
+    """Of a group: how long ago something was changes by itself."""
+
+    every_seconds = 10.0
+
+
+def task_page(task_id: str) -> PageView:
+    return PageView(Changes(TaskPanel(UUID(task_id)).parts), task=task_id)
+
+
+def group_page(group_id: str) -> PageView:
+    return GroupPageView(Changes(GroupPanel(UUID(group_id)).parts), group=group_id)
+
+
+def snapshot(task_id: str) -> dict[str, Any] | None:
+    """The message that shows the task now, None if it is gone: `task` is what GET /api/tasks/{id}/ shows; `result`
+    comes along once there is one, if it is small.
+    """
+    task = Task.objects.filter(pk=task_id).select_related("creator").first()
+    if task is None:
+        return None
+    message = {"type": "task", "task": TaskSerializer(task).data}
+    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
+    if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
+        return message
+    return {**message, "result": msgspec.Raw(result)}

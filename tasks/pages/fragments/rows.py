@@ -1,0 +1,78 @@
+"""Tasks as lists show them: how far each is, or what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count
+
+from tasks import selectors, states
+from tasks.estimates import in_words, time_left
+from tasks.models import Contribution, Task
+from tasks.pages import timeline
+from tasks.selectors import Standing
+
+SAYS_CHARS_MAX = 120
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """`says`: what is left to do, why it waits, or how it ended. `percent` is None where none is shown."""
+
+    id: UUID
+    status: str
+    title: str
+    kind: str
+    creator: str
+    group: str
+    created: datetime
+    subtasks: int
+    workers: int
+    percent: float | None
+    says: str
+
+
+def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
+    """Two queries and a round trip to Redis for all; one more for each that waits. Needs their groups and creators."""
+    stands = selectors.standings(tasks)
+    ended = Contribution.objects.filter(task__in=[task.pk for task in tasks if task.is_final]).order_by()
+    helped = dict(ended.values_list("task").annotate(Count("pk")))
+    return [_row(task, stands[task.pk], helped) for task in tasks]
+
+
+def _row(task: Task, stands: Standing, helped: Mapping[UUID, int]) -> TaskRow:
+    return TaskRow(
+        id=task.pk,
+        status=task.status,
+        title=task.title or task.kind,
+        kind=task.kind,
+        creator=task.creator.username if task.creator else "somebody who left",
+        group=task.group.name,
+        created=task.created,
+        subtasks=stands.total,
+        workers=helped.get(task.pk, 0) if stands.work is None else len(stands.work),
+        percent=None if task.is_final else selectors.percent(stands),
+        says=_says(task, stands)[:SAYS_CHARS_MAX],
+    )
+
+
+def _says(task: Task, stands: Standing) -> str:
+    if task.status == states.SUCCEEDED:
+        return f"took {_took(task)}"
+    if task.is_final:
+        return task.error_message or task.status
+    if task.status == states.AGGREGATING:
+        return "the result is put together"
+    if reason := selectors.waiting_reason(task, stands):
+        return reason
+    left = time_left(stands.total - stands.done - stands.failed, [stands.rate]) if stands.is_split else None
+    return f"{in_words(left)} left" if left else ""
+
+
+def _took(task: Task) -> str:
+    if not (task.finished and task.started):
+        return "no time"
+    return timeline.span(int((task.finished - task.started).total_seconds() * 1000))

@@ -1,0 +1,63 @@
+"""Pages that list tasks: they translate, services decide."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils.functional import SimpleLazyObject
+from django.views.decorators.http import require_safe
+
+from accounts.pages.requests import PageRequest
+from core import databases
+from core.views import rows, show, signed_in
+from firmlight_client import kinds
+from groups.selectors import membership_or_not_found
+from tasks import selectors, states
+from tasks.filters import TaskFilter
+from tasks.models import Task
+from tasks.pages.fragments.group import GroupPanel
+from tasks.pages.fragments.rows import task_rows
+
+FILTERS = ("search", "status", "kind", "member")
+
+
+@signed_in
+@require_safe
+def group(request: PageRequest, pk: UUID) -> HttpResponse:
+    """A group: its tasks, newest first, the workers that are here, and what they computed."""
+    membership = membership_or_not_found(request.user, pk)
+    facts = _tasks(request, selectors.tasks_of(pk))
+    look = SimpleLazyObject(GroupPanel(pk).look)  # most of the lists that htmx asks for show nothing of it
+    facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
+    if request.htmx:
+        return show(request, "tasks/_list.html", **facts)
+    return show(request, "tasks/group.html", **facts, members=selectors.members_named(pk))
+
+
+@signed_in
+@require_safe
+def mine(request: PageRequest) -> HttpResponse:
+    """What I submitted, to whichever group."""
+    facts = _tasks(request, selectors.task_list_of(request.user).filter(creator=request.user))
+    facts |= {"nothing": "tasks/_none_of_mine.html"}
+    if request.htmx:
+        return show(request, "tasks/_list.html", **facts)
+    watched = {str(task.group_id) for task in facts["page"] if not task.is_final}
+    groups = sorted(watched)[: settings.LIVE_SUBSCRIPTIONS_MAX]
+    return show(request, "tasks/mine.html", **facts, groups=" ".join(groups))
+
+
+def _tasks(request: PageRequest, tasks: QuerySet[Task]) -> dict[str, Any]:
+    """Those that fit what is asked for, and what can be asked for."""
+    page = rows(request, TaskFilter(request.GET, databases.related(tasks, "group")).qs)
+    return {
+        "page": page,
+        "tasks": task_rows(list(page)),
+        "filtered": any(request.GET.get(name) for name in FILTERS),
+        "statuses": states.STATES,
+        "kinds": sorted(kinds.listed()),
+    }

@@ -1,0 +1,96 @@
+"""Template filters for tasks. Loaded everywhere without `{% load %}`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from firmlight_client.protocol import Consent
+from tasks import consent, estimates
+from tasks.estimates import Range
+from tasks.pages import charts, timeline
+from tasks.pages.fragments.page_state import LABELS, TONES
+
+register = template.Library()
+
+
+@register.filter
+def span(ms: int) -> str:
+    """45 ms, 3.2 s, 4 min 5 s"""
+    return timeline.span(ms)
+
+
+@register.filter
+def clock(moment: str | datetime | None) -> SafeString | str:
+    """The time of day; the browser shows it in the reader's own zone."""
+    if not moment:
+        return "–"
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return format_html('<time datetime="{}" data-clock>{}</time>', at.isoformat(timespec="seconds"), f"{at:%H:%M:%S}")
+
+
+@register.filter
+def ready_in(eta: Range | None) -> str:
+    """A range of seconds in words: "40 to 70 s", "2 to 3 min", "a moment"."""
+    return estimates.in_words(eta)
+
+
+@register.filter
+def pace(rate: float) -> SafeString:
+    """Subtasks a second in the unit that suits it."""
+    for least, factor, unit in ((2, 1, "a second"), (2 / 60, 60, "a minute"), (0, 3600, "an hour")):
+        if rate >= least and rate > 0:
+            return format_html("{} <small>{}</small>", f"{rate * factor:,.0f}", unit)
+    return SafeString('<span class="faint">–</span>')
+
+
+@register.filter
+def event_label(what: str) -> str:
+    return LABELS.get(what, what.capitalize())
+
+
+@register.filter
+def event_tone(what: str) -> str:
+    return TONES.get(what, "")
+
+
+@register.filter
+def hours(seconds: float) -> str:
+    """1.4 h, 12 min, 8 s"""
+    return estimates.hours(seconds)
+
+
+@register.filter
+def limits(agreed: Consent) -> list[str]:
+    """What a worker's owner does not agree to, in words."""
+    return consent.words(agreed)
+
+
+SMALL_BARS_PX = 24
+
+
+@register.filter
+def small_bars(counts: list[int]) -> list[charts.Column]:
+    """The columns of a small histogram, SMALL_BARS_PX high."""
+    return charts.columns(counts, [""] * len(counts), top_px=0, base_px=SMALL_BARS_PX)
+
+
+@register.filter
+def column_words(column: dict[str, Any]) -> str:
+    """What a column of a file holds, as ParamsError and previews describe it."""
+    words = [f"column {column['number']}", _counted(column["count"], "number")]
+    if column["count"]:
+        words[-1] += f" from {column['min']:.6g} to {column['max']:.6g}"
+    if column["texts"]:
+        words.append(_counted(column["texts"], "text"))
+    if column["missing"] + column["empty"]:
+        words.append(f"{_counted(column['missing'] + column['empty'], 'cell')} without a number")
+    return ", ".join(words)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,1 @@
+"""`/ws/worker/`: one connection of one worker."""
