@@ -26,8 +26,8 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 
 from embedded.system import System
 from firmlight_client import kinds, protocol
-from firmlight_client.api import Client
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.sdk.client import Client
 from tests.support import bad_clients
 from tests.system.peer import Peer
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 from benchmarks.attack_list import ATTACKS, Target
 from benchmarks.honest import Figures, Honest
 from benchmarks.lab import PASSWORD, Lab, lab
-from firmlight_client.api import Client
+from firmlight_client.sdk.client import Client
 
 FILES_MIN = 4096  # open files of this process: a thousand connections, and what honest people need
 SETTINGS = {"LOGIN_PER_MINUTE_MAX": "100000", "WORKER_CONNECTS_PER_MINUTE_MAX": "10000"}  # ours come from one address

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from embedded.system import System
-from firmlight_client.api import Client
+from firmlight_client.sdk.client import Client
 
 PASSWORD = "correct horse battery"
 START_SECONDS_MAX = 60.0

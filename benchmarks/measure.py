@@ -15,8 +15,8 @@ import psutil
 from benchmarks import celery_peer
 from benchmarks.hand import HandWorker
 from benchmarks.lab import Lab, WorkerProcess
-from firmlight_client.api import Task
-from firmlight_client.executor import FirmlightExecutor
+from firmlight_client.sdk.client import Task
+from firmlight_client.sdk.executor import FirmlightExecutor
 from tests.support import faults
 from tests.support.patient import until
 

@@ -16,7 +16,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.lab import PASSWORD, Lab
 from benchmarks.measure import cpu
-from firmlight_client.api import Task
+from firmlight_client.sdk.client import Task
 from tests.support import chromium
 
 FIRST_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime"

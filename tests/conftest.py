@@ -18,7 +18,8 @@ from accounts import services as accounts
 from accounts.models import Notification, User
 from core.metrics import recording
 from embedded.system import System
-from firmlight_client import kinds, told
+from firmlight_client import kinds
+from firmlight_client.sdk import task_state
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
@@ -208,8 +209,8 @@ def scrape(db: None) -> Callable[..., Scrape]:
 @pytest.fixture
 def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clients do not ask in between: what comes was pushed."""
-    monkeypatch.setattr(told, "POLL_SECONDS_SILENT", 60.0)
-    monkeypatch.setattr(told, "POLL_SECONDS_PUSHED", 60.0)
+    monkeypatch.setattr(task_state, "POLL_SECONDS_SILENT", 60.0)
+    monkeypatch.setattr(task_state, "POLL_SECONDS_PUSHED", 60.0)
 
 
 @pytest.fixture

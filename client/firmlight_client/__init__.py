@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from firmlight_client.aio import AsyncClient, AsyncTask
-    from firmlight_client.api import Client, Task
     from firmlight_client.errors import (
         ApiError,
         ConnectionFailed,
@@ -28,17 +26,19 @@ if TYPE_CHECKING:
         TaskEnded,
         TaskFailed,
     )
-    from firmlight_client.executor import FirmlightExecutor
     from firmlight_client.kinds import Kind, ParamsError
+    from firmlight_client.sdk.aio import AsyncClient, AsyncTask
+    from firmlight_client.sdk.client import Client, Task
+    from firmlight_client.sdk.executor import FirmlightExecutor
 
 _HOMES = {
-    "aio": ("AsyncClient", "AsyncTask"),
-    "api": ("Client", "Task"),
+    "sdk.aio": ("AsyncClient", "AsyncTask"),
+    "sdk.client": ("Client", "Task"),
     "errors": (
         *("ApiError", "ConnectionFailed", "FirmlightClientError", "NotFound", "NotLoggedIn", "ResultExpired"),
         *("ResultNotReady", "ResultTimeout", "TaskCancelled", "TaskEnded", "TaskFailed"),
     ),
-    "executor": ("FirmlightExecutor",),
+    "sdk.executor": ("FirmlightExecutor",),
     "kinds": ("Kind", "ParamsError"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -18,8 +18,8 @@ from typing import Any
 import msgspec
 
 from firmlight_client.kinds import BadPartial, Kind, combine_all, decode_partial, params_schema
+from firmlight_client.kinds.local import run_here
 from firmlight_client.kinds.partials import loose_ends
-from firmlight_client.local import run_here
 
 __all__ = ("KindFault", "check_kind", "run_here")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from firmlight_client.api import Client
+from firmlight_client.sdk.client import Client
 from tests.client.web_peer import WebPeer
 from tests.client.worker_peer import Peer, WorkerProcess
 

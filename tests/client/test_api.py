@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from firmlight_client import api, errors
-from firmlight_client.api import Client
-from firmlight_client.tokens import FileTokens, Login, LoginFile
+from firmlight_client import errors
+from firmlight_client.auth.tokens import FileTokens, Login, LoginFile
+from firmlight_client.sdk.client import Client, Moment
 from tests.client.web_peer import WebPeer
 
 BIG = 10**40 + 1
@@ -103,14 +103,14 @@ NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
     "deadline",
     [NOON, NOON.astimezone(timezone(timedelta(hours=5))), "2030-01-31T12:00:00Z", "2030-01-31T14:00+02:00"],
 )
-def test_a_deadline_is_sent_with_its_zone(web: WebPeer, client: Client, deadline: api.Moment) -> None:
+def test_a_deadline_is_sent_with_its_zone(web: WebPeer, client: Client, deadline: Moment) -> None:
     client.submit("K", group="G", deadline=deadline, subtask_seconds_max=2.5)
     sent = web.asked[-1][2]
     assert (sent["deadline"], sent["subtask_seconds_max"]) == ("2030-01-31T12:00:00+00:00", 2.5)
 
 
 @pytest.mark.parametrize("span", [90, 90.0, timedelta(seconds=90)])
-def test_a_deadline_may_be_a_span_from_now(web: WebPeer, client: Client, span: api.Moment) -> None:
+def test_a_deadline_may_be_a_span_from_now(web: WebPeer, client: Client, span: Moment) -> None:
     before = datetime.now(UTC)
     client.submit("K", group="G", deadline=span)
     sent = datetime.fromisoformat(web.asked[-1][2]["deadline"])
@@ -124,7 +124,7 @@ def test_a_time_without_a_zone_is_this_machines(web: WebPeer, client: Client) ->
 
 
 @pytest.mark.parametrize("deadline", ["tomorrow", "", 1e300, float("nan")])
-def test_what_is_no_deadline_is_not_sent(web: WebPeer, client: Client, deadline: api.Moment) -> None:
+def test_what_is_no_deadline_is_not_sent(web: WebPeer, client: Client, deadline: Moment) -> None:
     with pytest.raises(ValueError, match=r"tomorrow|''|too far|NaN"):
         client.submit("K", group="G", deadline=deadline)
     assert web.tasks == {}

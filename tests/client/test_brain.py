@@ -9,13 +9,23 @@ import pytest
 
 from firmlight_client import protocol
 from firmlight_client.backoff import CAP_SECONDS, TOO_MANY_SECONDS_MIN, wait_seconds
-from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, Forget, QuitSlot, Reconnect, Remember, RunSlot, Send, Stop, Tell
-from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.consent import Consent
-from firmlight_client.worker.mode import Mode
-from firmlight_client.worker.neighbour import Verdict
-from firmlight_client.worker.processes import Broken, Death
+from firmlight_client.worker.brain.actions import (
+    Action,
+    Forget,
+    QuitSlot,
+    Reconnect,
+    Remember,
+    RunSlot,
+    Send,
+    Stop,
+    Tell,
+)
+from firmlight_client.worker.brain.brain import Brain, Config
+from firmlight_client.worker.consent.rules import Consent
+from firmlight_client.worker.load_policy import Verdict
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.processes import Broken, Death
+from firmlight_client.worker.slot.slot_options import Mode
 
 
 def welcome(leases: list[str], **more: object) -> protocol.Welcome:

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from firmlight_client import protocol
-from firmlight_client.worker import wire
-from firmlight_client.worker.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop
-from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.processes import Death
+from firmlight_client.worker.brain.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop
+from firmlight_client.worker.brain.brain import Brain, Config
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.processes import Death
 
 SLOTS = 2
 DOWN, OPEN, WELCOMED = "down", "open", "welcomed"

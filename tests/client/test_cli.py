@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 import typer
 
-from firmlight_client import device
-from firmlight_client.tokens import LoginFile
-from firmlight_client.typed import parse_deadline, parse_params
+from firmlight_client.auth import device
+from firmlight_client.auth.tokens import LoginFile
+from firmlight_client.cli.arguments import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
 from tests.support.cli import firmlight
 

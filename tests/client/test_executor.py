@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmlight_client import Client, FirmlightExecutor, ParamsError, errors, executor, kinds
-from firmlight_client.executor import can_pack
-from firmlight_client.local import run_here
+from firmlight_client import Client, FirmlightExecutor, ParamsError, errors, kinds
+from firmlight_client.kinds.local import run_here
+from firmlight_client.sdk import executor
+from firmlight_client.sdk.executor import can_pack
 from tests.client.web_peer import WebPeer
 
 

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from firmlight_client.memory import MEMORY_MIB_MIN
-from firmlight_client.worker import wire
-from firmlight_client.worker.mode import Mode
-from firmlight_client.worker.processes import Death, SlotEvent
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.processes import Death, SlotEvent
+from firmlight_client.worker.slot.slot_options import Mode
 from tests.client.test_slot import Driver, driving
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps the limit")

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import firmlight_client
-from firmlight_client.progress import bar
-from firmlight_client.told import Group, Told
+from firmlight_client.sdk.progress import bar
+from firmlight_client.sdk.task_state import Group, Told
 
 TASK = {
     "id": "t0",

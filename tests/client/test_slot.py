@@ -17,9 +17,9 @@ import msgspec
 import psutil
 import pytest
 
-from firmlight_client.worker import wire
-from firmlight_client.worker.processes import Broken, Death, SlotEvent, SlotProcess
-from firmlight_client.worker.slot import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.child import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
+from firmlight_client.worker.slot.processes import Broken, Death, SlotEvent, SlotProcess
 
 ROOM = 100_000
 SLACK_SECONDS = 2.0  # of a busy machine
@@ -312,7 +312,7 @@ def test_a_slot_may_be_closed_while_it_starts() -> None:
 PARENT = """
 import asyncio, sys
 from firmlight_client.worker import wire
-from firmlight_client.worker.processes import SlotProcess
+from firmlight_client.worker.slot.processes import SlotProcess
 import msgspec
 
 def hear(number, event):

@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from firmlight_client import protocol
-from firmlight_client.worker import wire
-from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.screen import RECENT, REDRAW_SECONDS, SLOTS_SHOWN, Live, Picture, span_of
-from firmlight_client.worker.terminal import Lines
+from firmlight_client.worker.brain.brain import Brain, Config
+from firmlight_client.worker.dashboard import RECENT, REDRAW_SECONDS, SLOTS_SHOWN, Live, Picture, span_of
+from firmlight_client.worker.report import Lines
+from firmlight_client.worker.slot import wire
 from tests.client.test_brain import lease, welcome
 
 ABOUT = {"lease": "L1", "task": "T1", "kind": "MEAN"}

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from firmlight_client.api import Client
+from firmlight_client.sdk.client import Client
 from tests.failover.conftest import LEASE_SECONDS, Start
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy

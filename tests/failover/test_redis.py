@@ -7,7 +7,7 @@ import time
 import pytest
 
 from embedded.system import System
-from firmlight_client.api import Client
+from firmlight_client.sdk.client import Client
 from tests.failover.conftest import Start
 from tests.support import faults
 from tests.support.patient import PatientLab, until

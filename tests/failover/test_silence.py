@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
-from firmlight_client.worker import line as lines
+from firmlight_client.worker import server_connection as lines
 from tests.support.proxy import Proxy
 
 

@@ -8,10 +8,10 @@ import pytest
 
 from firmlight_client import kinds
 from firmlight_client.kinds import ParamsError
-from firmlight_client.local import run_here
+from firmlight_client.kinds.local import run_here
 from firmlight_client.protocol import Consent
 from firmlight_client.testing import check_kind
-from firmlight_client.worker.consent import Rules
+from firmlight_client.worker.consent.rules import Rules
 from tasks.consent import allows
 
 MANY = {

@@ -10,8 +10,8 @@ import msgspec
 import openpyxl
 import pytest
 
+from firmlight_client.cli.arguments import parse_params
 from firmlight_client.kinds import ParamsError
-from firmlight_client.typed import parse_params
 from tests.kinds.test_number_dialects import asked, numbers
 from tests.kinds.test_number_files import kind, left_out, read, refusal, xlsx
 

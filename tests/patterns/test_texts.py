@@ -15,7 +15,7 @@ from core import client_address, context, logs, parsers
 from firmlight_client import kinds
 from firmlight_client.kinds import _page, _robots
 from firmlight_client.kinds._web_url import page_url
-from firmlight_client.worker import hours
+from firmlight_client.worker.consent import hours
 from tasks.pages import fields
 from tests.patterns.test_patterns import fault
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from firmlight_client.api import Client
 from firmlight_client.errors import ApiError
+from firmlight_client.sdk.client import Client
 from tests.system.lab import PASSWORD, Lab
 
 FIRMLIGHT = [sys.executable, "-m", "firmlight_client.cli"]

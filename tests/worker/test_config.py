@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client.worker import group_file
+from firmlight_client.worker.consent import group_file
 from tests.support.cli import firmlight
 
 BY_HAND = """\

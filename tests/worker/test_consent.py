@@ -9,9 +9,9 @@ import pytest
 
 from firmlight_client import network
 from firmlight_client.kinds import _public_http
-from firmlight_client.worker import consent
-from firmlight_client.worker.consent import BadConsent, Consent
-from firmlight_client.worker.mode import Mode
+from firmlight_client.worker.consent import rules
+from firmlight_client.worker.consent.rules import BadConsent, Consent
+from firmlight_client.worker.slot.slot_options import Mode
 
 FILE = """
 name = "attic"
@@ -36,16 +36,16 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_a_group_has_what_the_file_says_of_it_and_of_all(home: Path) -> None:
-    loaded = consent.load(home)
+    loaded = rules.load(home)
     assert (loaded.plain.slots, loaded.plain.nice, loaded.plain.kinds) == (3, 15, None)
     lab = loaded.groups["Lab Seven"]
     assert (lab.slots, lab.nice, lab.kinds) == (1, 15, ["MEAN"])
     assert loaded.groups["Friends"].hours == ["22:00-07:00", "sat-sun"]
-    assert consent.name(home) == "attic"
+    assert rules.name(home) == "attic"
 
 
 def test_the_command_line_comes_before_the_file_but_not_before_a_groups_own(home: Path) -> None:
-    loaded = consent.load(home, nice=19, memory_mib=None, network="private")
+    loaded = rules.load(home, nice=19, memory_mib=None, network="private")
     assert (loaded.plain.nice, loaded.plain.network) == (19, "private")
     assert (loaded.groups["Friends"].nice, loaded.groups["Friends"].network) == (5, "none")
 
@@ -68,8 +68,8 @@ def test_the_command_line_comes_before_the_file_but_not_before_a_groups_own(home
 )
 def test_what_cannot_be_meant_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "worker.toml").write_text(text)
-    with pytest.raises(BadConsent, match=re.escape(consent.FILE)) as error:
-        consent.load(tmp_path)
+    with pytest.raises(BadConsent, match=re.escape(rules.FILE)) as error:
+        rules.load(tmp_path)
     assert said in str(error.value)
 
 

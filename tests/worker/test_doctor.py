@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client import doctor
-from firmlight_client.doctor_slots import FINE, NOTE
+from firmlight_client.doctor import checks
+from firmlight_client.doctor.slots import FINE, NOTE
 from tests.support.cli import firmlight
 
 
@@ -37,16 +37,16 @@ def test_a_server_that_is_not_there_is_found() -> None:
 @pytest.mark.parametrize(("hours", "state", "words"), [(0, FINE, "as"), (-24, NOTE, "fast"), (24, NOTE, "slow")])
 def test_a_clock_is_compared_with_the_servers(hours: int, state: str, words: str) -> None:
     theirs = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
-    found = doctor._clock(theirs)
+    found = checks._clock(theirs)
     assert found.state == state
     assert words in found.words
 
 
 def test_a_server_that_tells_no_time_is_no_fault() -> None:
-    assert doctor._clock("").state == NOTE
+    assert checks._clock("").state == NOTE
 
 
 def test_a_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
-    assert "http://proxy.example:3128" in doctor._proxy("https://example.org").words
-    assert doctor._proxy("http://127.0.0.1:8000").words.startswith("none")
+    assert "http://proxy.example:3128" in checks._proxy("https://example.org").words
+    assert checks._proxy("http://127.0.0.1:8000").words.startswith("none")

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmlight_client.protocol import ALL_GROUPS
-from firmlight_client.worker import surroundings
-from firmlight_client.worker.consent import Consent, Rules
-from firmlight_client.worker.hours import open_at, parse_span
-from firmlight_client.worker.neighbour import (
+from firmlight_client.worker import machine
+from firmlight_client.worker.consent.hours import open_at, parse_span
+from firmlight_client.worker.consent.rules import Consent, Rules
+from firmlight_client.worker.load_policy import (
     CALM_DOWN_SECONDS,
     COME_BACK_SECONDS,
     IDLE_SECONDS,
@@ -144,7 +144,7 @@ def test_a_span_and_its_complement_fill_the_day(moment: datetime, start: int, en
 
 
 def test_the_load_of_others_is_seen_and_ones_own_is_not() -> None:
-    lookout = surroundings.Lookout(mind_idle=True)
+    lookout = machine.Lookout(mind_idle=True)
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
         pass

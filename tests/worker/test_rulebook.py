@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from firmlight_client import group_names, protocol
 from firmlight_client.protocol import ALL_GROUPS, RULE_FITS_NO_GROUP
-from firmlight_client.worker import group_file
-from firmlight_client.worker.consent import BadConsent, Consent
-from firmlight_client.worker.group_file import Memory
-from firmlight_client.worker.rulebook import TWO_RULES, Rulebook
+from firmlight_client.worker.consent import group_file
+from firmlight_client.worker.consent.group_file import Memory
+from firmlight_client.worker.consent.rulebook import TWO_RULES, Rulebook
+from firmlight_client.worker.consent.rules import BadConsent, Consent
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000001", "bbbbbbbb-0000-4000-8000-000000000002"
 URL = "https://lab.example.org"

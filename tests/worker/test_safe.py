@@ -17,10 +17,10 @@ import pytest
 
 from firmlight_client import protocol
 from firmlight_client.limits import CPU_SLACK_SECONDS, FILE_MIB, OPEN_FILES
-from firmlight_client.worker import wire
-from firmlight_client.worker.fence import may_hide
-from firmlight_client.worker.mode import Mode
-from firmlight_client.worker.processes import Death
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.processes import Death
+from firmlight_client.worker.slot.sandbox import may_hide
+from firmlight_client.worker.slot.slot_options import Mode
 from tests.client.test_slot import Driver, driving
 from tests.client.worker_peer import WorkerProcess
 

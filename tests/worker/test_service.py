@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client import service
-from firmlight_client.tokens import Login, LoginFile
+from firmlight_client.auth.tokens import Login, LoginFile
+from firmlight_client.worker import service
 from tests.support.cli import firmlight
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="systemd is Linux's")

@@ -14,8 +14,8 @@ import typer
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
 from firmlight_client.cli import config, doctor, groups, kinds, login, service, status, tasks, work, workers
+from firmlight_client.cli.arguments import to_add
 from firmlight_client.errors import ApiError, FirmlightClientError
-from firmlight_client.typed import to_add
 
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from firmlight_client.worker.consent import Consent
-    from firmlight_client.worker.group_file import Memory
-    from firmlight_client.worker.rulebook import Rulebook
+    from firmlight_client.worker.consent.group_file import Memory
+    from firmlight_client.worker.consent.rulebook import Rulebook
+    from firmlight_client.worker.consent.rules import Consent
 
 config = typer.Typer(
     help="Say what this machine may do for your groups. Example: firmlight config set kinds MEAN --group 'Lab Seven'",
@@ -26,21 +26,21 @@ Key = Annotated[str, typer.Argument(help="One of those that `firmlight config` s
 @config.callback()
 def show(context: typer.Context, as_json: AsJson = False) -> None:
     """Show the rules in force, and the file they stand in."""
-    from firmlight_client import session
-    from firmlight_client.worker import consent
+    from firmlight_client.auth import session
+    from firmlight_client.worker.consent import rules
 
     if context.invoked_subcommand:
         return
-    loaded = consent.load(session.home())
+    loaded = rules.load(session.home())
     book = _rulebook(loaded)
     if as_json:
-        for group, rules in loaded.rows():
-            typer.echo(json.dumps({"group": group, **_which(book, group), **_plain(rules)}))
+        for group, own in loaded.rows():
+            typer.echo(json.dumps({"group": group, **_which(book, group), **_plain(own)}))
         return
-    typer.echo(f"{session.home() / consent.FILE}")
-    for group, rules in loaded.rows():
+    typer.echo(f"{session.home() / rules.FILE}")
+    for group, own in loaded.rows():
         typer.echo(f"\n{'every group' if group == '*' else f'{group}{_about(book, group)}'}")
-        for key, value in _plain(rules).items():
+        for key, value in _plain(own).items():
             typer.echo(f"  {key:<20} {_words(value)}")
     if book.groups is not None and (problems := book.problems()):
         typer.echo("\n" + "\n".join(problems))
@@ -48,7 +48,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
 def _rulebook(loaded: Consent) -> Rulebook:
     """With what the worker has heard of groups when it was connected last."""
-    from firmlight_client.worker.rulebook import Rulebook
+    from firmlight_client.worker.consent.rulebook import Rulebook
 
     memory = _memory()
     book = Rulebook(loaded, (), memory)
@@ -57,9 +57,9 @@ def _rulebook(loaded: Consent) -> Rulebook:
 
 
 def _memory() -> Memory:
-    from firmlight_client import session
+    from firmlight_client.auth import session
     from firmlight_client.errors import FirmlightClientError
-    from firmlight_client.worker import group_file
+    from firmlight_client.worker.consent import group_file
 
     try:
         url, _ = session.worker_access()
@@ -107,21 +107,21 @@ def put(
     group: Group = "",
 ) -> None:
     """Write one rule. Example: firmlight config set hours 22:00-07:00,sat-sun"""
-    from firmlight_client import session
-    from firmlight_client.worker import consent, consent_file
+    from firmlight_client.auth import session
+    from firmlight_client.worker.consent import consent_file, rules
 
     memory = _memory()
     typer.echo(consent_file.put(session.home(), key, value, group, memory))
     if group and memory.groups is not None:
-        for problem in _rulebook(consent.load(session.home())).problems():
+        for problem in _rulebook(rules.load(session.home())).problems():
             typer.echo(problem)
 
 
 @config.command("unset")
 def unset(key: Key = "", group: Group = "") -> None:
     """Take one rule out of the file, or all of a group. Example: firmlight config unset hours"""
-    from firmlight_client import session
-    from firmlight_client.worker import consent_file
+    from firmlight_client.auth import session
+    from firmlight_client.worker.consent import consent_file
 
     typer.echo(consent_file.unset(session.home(), key, group, _memory()))
 
@@ -129,8 +129,8 @@ def unset(key: Key = "", group: Group = "") -> None:
 @config.command("forget")
 def forget(name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")]) -> None:
     """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab Seven'"""
-    from firmlight_client import session
-    from firmlight_client.worker import group_file
+    from firmlight_client.auth import session
+    from firmlight_client.worker.consent import group_file
 
     if group_file.forget(session.home(), name):
         typer.echo(f"{name} is looked up anew when the worker starts.")

@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -16,7 +16,7 @@ def doctor(as_json: AsJson = False) -> None:
 
     Exit code 1 if something keeps this machine from working. Example: firmlight doctor
     """
-    from firmlight_client import doctor as examination
+    from firmlight_client.doctor import checks as examination
 
     fine = True
     for finding in examination.findings():

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 MISTAKES = {"unknown", "yourself"}  # of what can become of a name
 
 
 def groups(as_json: AsJson = False) -> None:
     """List your groups. Example: firmlight groups --json"""
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     with session.client() as user:
         for group in user.groups():
@@ -30,8 +30,8 @@ def invite(
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
-    from firmlight_client import session
-    from firmlight_client.words import one_line
+    from firmlight_client.auth import session
+    from firmlight_client.text import one_line
 
     with session.client() as user:
         answers = user.invite(str(user.group(group)["id"]), *usernames)
@@ -50,7 +50,7 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """Accept an invitation, or list those that wait for you. Example: firmlight accept "Lab Seven" """
-    from firmlight_client import session
+    from firmlight_client.auth import session
     from firmlight_client.errors import NotFound
 
     with session.client() as user:
@@ -70,7 +70,7 @@ def _is_called(row: dict[str, Any], called: str) -> bool:
 
 
 def _words(row: dict[str, Any], *, accepted: bool) -> str:
-    from firmlight_client.words import one_line
+    from firmlight_client.text import one_line
 
     group, inviter = one_line(row["group"]["name"]), row.get("inviter") or {}
     if accepted:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmlight_client.cli.words import AsJson, kind_names
-from firmlight_client.typed import parse_params, to_add
+from firmlight_client.cli.arguments import parse_params, to_add
+from firmlight_client.cli.options import AsJson, kind_names
 
 if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
@@ -74,8 +74,8 @@ def _load(kind: Kind, given: dict[str, Any], file: Path | None) -> Any:
 
 def _run(kind: Kind, params: Any) -> Any:
     """The result; how many subtasks it took goes to stderr while somebody looks."""
-    from firmlight_client.local import run_here
-    from firmlight_client.words import count
+    from firmlight_client.kinds.local import run_here
+    from firmlight_client.text import count
 
     began, done, shown = time.monotonic(), [0], sys.stderr.isatty()
 

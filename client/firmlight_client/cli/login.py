@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from firmlight_client.addresses import server_url
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from firmlight_client.device import Code
-    from firmlight_client.tokens import Login
+    from firmlight_client.auth.device import Code
+    from firmlight_client.auth.tokens import Login
 
 
 def login(
@@ -33,8 +33,8 @@ def login(
 
     Example: firmlight login https://example.org
     """
-    from firmlight_client import session
-    from firmlight_client.tokens import Login
+    from firmlight_client.auth import session
+    from firmlight_client.auth.tokens import Login
 
     address = server_url(url)
     if token_stdin:
@@ -89,7 +89,7 @@ def _first_line(what: str) -> str:
 
 def logout() -> None:
     """Forget the log-in of this machine and end it at the server. Example: firmlight logout"""
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     name = session.log_out()
     typer.echo(f"Logged out {name}." if name else "Logged out.")
@@ -97,7 +97,7 @@ def logout() -> None:
 
 def whoami(as_json: AsJson = False) -> None:
     """Show who is logged in, and where. Example: firmlight whoami --json"""
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     with session.client() as user:
         me = user.me()

@@ -7,7 +7,7 @@ import os
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 service = typer.Typer(
     help="Have this machine work whenever you are logged in. Example: firmlight service install",
@@ -22,8 +22,8 @@ def install() -> None:
 
     Example: firmlight service install
     """
-    from firmlight_client import service as system
-    from firmlight_client import session
+    from firmlight_client.auth import session
+    from firmlight_client.worker import service as system
 
     session.kept_worker_access()
     if os.environ.get("FIRMLIGHT_TOKEN"):
@@ -34,7 +34,7 @@ def install() -> None:
 @service.command()
 def uninstall() -> None:
     """Let it finish what it runs, and take it away. Example: firmlight service uninstall"""
-    from firmlight_client import service as system
+    from firmlight_client.worker import service as system
 
     typer.echo(system.uninstall())
 
@@ -42,7 +42,7 @@ def uninstall() -> None:
 @service.command()
 def status(as_json: AsJson = False) -> None:
     """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight service status"""
-    from firmlight_client import service as system
+    from firmlight_client.worker import service as system
 
     found = system.status()
     typer.echo(json.dumps({"installed": found.installed, "running": found.running}) if as_json else found.words)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from firmlight_client.api import Client
+    from firmlight_client.sdk.client import Client
 
 LOOK_SECONDS = 2.0
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ def status(
     With an id, --watch ends when the task is over: exit code 0 if it succeeded, 1 if not.
     Example: firmlight status --watch
     """
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     with session.client() as user, contextlib.suppress(KeyboardInterrupt):
         if task:
@@ -44,7 +44,7 @@ def status(
 
 
 def _one(user: Client, task_id: str, *, watch: bool, as_json: bool) -> None:
-    from firmlight_client.reports import task_report
+    from firmlight_client.cli.reports import task_report
 
     task, shown = user.task(task_id), ""
     for info in task.watch() if watch and not task.is_over else [task.info]:
@@ -61,7 +61,7 @@ def _latest(user: Client, *, watch: bool, as_json: bool) -> None:
     if sys.stdout.isatty() and not as_json:
         _draw(looks, live=watch)
         return
-    from firmlight_client.reports import task_line
+    from firmlight_client.cli.reports import task_line
 
     shown: dict[str, str] = {}
     for rows in looks:
@@ -96,7 +96,7 @@ def table(rows: list[Row]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from firmlight_client.words import one_line
+    from firmlight_client.text import one_line
 
     made = Table(box=None, pad_edge=False)
     for name in ("TASK", "STATUS", "KIND", "DONE", "", "TITLE"):

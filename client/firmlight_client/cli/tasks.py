@@ -10,8 +10,8 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from firmlight_client.cli.words import AsJson, TaskId, kind_names
-from firmlight_client.typed import parse_deadline, parse_params
+from firmlight_client.cli.arguments import parse_deadline, parse_params
+from firmlight_client.cli.options import AsJson, TaskId, kind_names
 
 STDIN = "-"
 
@@ -45,7 +45,7 @@ def submit(
     It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     words, given = _from_stdin(params or [])
     given |= parse_params(words)
@@ -111,8 +111,8 @@ def resume(task: TaskId, as_json: AsJson = False) -> None:
 
 
 def _tell(task: str, verb: str, *, as_json: bool) -> None:
-    from firmlight_client import session
-    from firmlight_client.reports import task_line
+    from firmlight_client.auth import session
+    from firmlight_client.cli.reports import task_line
 
     with session.client() as user:
         told = getattr(user.task(task), verb)()
@@ -124,7 +124,7 @@ def result(
     as_json: AsJson = False,
 ) -> None:
     """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json > result.json"""
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     with session.client() as user:
         found = user.transport.get(f"tasks/{task}/result/")

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from firmlight_client.cli.words import AsJson
-from firmlight_client.typed import parse_memory
+from firmlight_client.cli.arguments import parse_memory
+from firmlight_client.cli.options import AsJson
 
 QUIET_NICE = 19
 Slots = Annotated[
@@ -49,8 +49,9 @@ def work(
 
     What it may do is written in a file: `firmlight config`. Example: firmlight work --slots 2 --group "Lab Seven"
     """
-    from firmlight_client import session
-    from firmlight_client.worker import consent, group_file, shell, terminal
+    from firmlight_client.auth import session
+    from firmlight_client.worker import report, shell
+    from firmlight_client.worker.consent import group_file, rules
 
     url, token = session.worker_access()
     said = {
@@ -61,12 +62,12 @@ def work(
         "yield_to_others": False if always else None,
         "on_battery": True if always else None,
     }
-    rules, home = consent.load(session.home(), **said), session.home()
-    count = rules.plain.slots or max(1, (os.cpu_count() or 2) - 1)
-    wanted = [consent.check_name(each) for each in group or []]
+    agreed, home = rules.load(session.home(), **said), session.home()
+    count = agreed.plain.slots or max(1, (os.cpu_count() or 2) - 1)
+    wanted = [rules.check_name(each) for each in group or []]
     known = group_file.load(home, url)
-    settings = shell.Settings(url, token, count, wanted, name or consent.name(home), rules, home, known)
-    with terminal.observer(plain=plain, as_json=as_json) as view:
+    settings = shell.Settings(url, token, count, wanted, name or rules.name(home), agreed, home, known)
+    with report.observer(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:
         raise typer.Exit(code)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firmlight_client.cli.words import AsJson
+from firmlight_client.cli.options import AsJson
 
 
 def workers(
@@ -17,8 +17,8 @@ def workers(
     as_json: AsJson = False,
 ) -> None:
     """List your workers, or let a suspended one back. Example: firmlight workers --let-back tower"""
-    from firmlight_client import session
-    from firmlight_client.reports import worker_lines
+    from firmlight_client.auth import session
+    from firmlight_client.cli.reports import worker_lines
 
     with session.client() as user:
         rows = [user.let_back(let_back)] if let_back else user.workers()
@@ -28,7 +28,7 @@ def workers(
 
 def drain(worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")]) -> None:
     """Have a worker finish what it holds, and leave. Example: firmlight drain tower"""
-    from firmlight_client import session
+    from firmlight_client.auth import session
 
     with session.client() as user:
         user.drain(worker)

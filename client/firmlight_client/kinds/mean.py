@@ -60,7 +60,7 @@ class Mean(Kind):
     Partial = MeanPartial
     file_suffixes = (".csv", ".npy", ".tsv", ".txt", ".xlsx")  # what `_number_files` reads
     FileParams = NumberFileParams
-    small = True  # a call with many numbers goes alone: see `firmlight_client.executor`
+    small = True  # a call with many numbers goes alone: see `firmlight_client.sdk.executor`
 
     def load_file(
         self,

@@ -22,10 +22,9 @@ from websockets.typing import Subprotocol
 
 from firmlight_client import __version__, protocol
 from firmlight_client.addresses import proxy_for, websocket_url
+from firmlight_client.auth.token_refresh import another_token
 from firmlight_client.errors import FirmlightClientError
-from firmlight_client.worker import group_file
-from firmlight_client.worker.access import another_token
-from firmlight_client.worker.actions import (
+from firmlight_client.worker.brain.actions import (
     Action,
     Forget,
     Keep,
@@ -37,16 +36,17 @@ from firmlight_client.worker.actions import (
     Stop,
     Tell,
 )
-from firmlight_client.worker.brain import Brain, Config
-from firmlight_client.worker.consent import BadConsent, Consent
-from firmlight_client.worker.fence import keep_secrets, may_hide
-from firmlight_client.worker.group_file import Memory
-from firmlight_client.worker.ledger import Ledger
-from firmlight_client.worker.line import Line
-from firmlight_client.worker.neighbour import Neighbour
-from firmlight_client.worker.processes import SlotEvent, SlotProcess
-from firmlight_client.worker.spool import Keeper
-from firmlight_client.worker.surroundings import Lookout
+from firmlight_client.worker.brain.brain import Brain, Config
+from firmlight_client.worker.brain.lease_book import Ledger
+from firmlight_client.worker.brain.spool import Keeper
+from firmlight_client.worker.consent import group_file
+from firmlight_client.worker.consent.group_file import Memory
+from firmlight_client.worker.consent.rules import BadConsent, Consent
+from firmlight_client.worker.load_policy import Neighbour
+from firmlight_client.worker.machine import Lookout
+from firmlight_client.worker.server_connection import Line
+from firmlight_client.worker.slot.processes import SlotEvent, SlotProcess
+from firmlight_client.worker.slot.sandbox import keep_secrets, may_hide
 
 ABNORMAL_CLOSE = 1006
 LAST_WORDS_SECONDS = 2.0

@@ -1,0 +1,74 @@
+"""Log in with a code that somebody confirms in a browser (RFC 8628): no password is typed here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from firmlight_client.auth.tokens import MemoryTokens, Pair
+from firmlight_client.errors import ApiError, ConnectionFailed, FirmlightClientError
+from firmlight_client.transport import Transport
+
+SLOWER_SECONDS = 5.0  # RFC 8628, 3.5
+
+
+class Code(msgspec.Struct):
+    """What people are shown, and how long it is good (seconds)."""
+
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: float
+    interval: float
+
+
+class LetIn(msgspec.Struct):
+    """`access` and `refresh` are None where it may only work."""
+
+    username: str
+    worker_token: str
+    worker_token_id: str
+    access: str | None
+    refresh: str | None
+
+
+def let_in(url: str, name: str, scope: str, show: Callable[[Code], None]) -> LetIn:
+    """Ask the server, show the code, wait for the answer. Raises ApiError and FirmlightClientError."""
+    transport = Transport(url, MemoryTokens(Pair()))
+    try:
+        answer = transport.post("auth/device/", json={"name": name, "scope": scope})
+        code = msgspec.convert(answer, Code)
+        show(code)
+        return _wait(transport, code)
+    finally:
+        transport.close()
+
+
+def _wait(transport: Transport, code: Code) -> LetIn:
+    end, pause = time.monotonic() + code.expires_in, code.interval
+    while time.monotonic() < end:
+        time.sleep(pause)
+        try:
+            return _read(transport.post("auth/device/token/", json={"device_code": code.device_code}))
+        except ConnectionFailed:
+            continue  # the server may come back while the code is good
+        except ApiError as error:
+            if error.code == "slow_down":
+                pause += SLOWER_SECONDS
+            elif error.code != "authorization_pending":
+                raise
+    raise FirmlightClientError("Nobody has confirmed the code in time. Start again.")
+
+
+def _read(body: dict[str, Any]) -> LetIn:
+    return LetIn(
+        username=body["user"]["username"],
+        worker_token=body["worker_token"],
+        worker_token_id=str(body["worker_token_id"]),
+        access=body["access"],
+        refresh=body["refresh"],
+    )

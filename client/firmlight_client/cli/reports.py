@@ -1,0 +1,81 @@
+"""What the command line shows of tasks and workers. Words of other people go through `one_line`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from firmlight_client.text import count, one_line
+
+FAILURES_SHOWN = 5
+
+Row = dict[str, Any]
+
+
+def task_line(task: Row) -> str:
+    """One task of a list."""
+    return f"{task['id']}  {task['status']:<11} {task['kind']:<14} {one_line(task.get('title') or '')}".rstrip()
+
+
+def task_report(task: Row) -> str:
+    """Where a task stands, in several lines."""
+    counts, error = task.get("counts") or {}, task.get("error")
+    lines = [
+        task_line(task),
+        f"{task.get('progress', 0):.0%} done: " + ", ".join(f"{n} {k}" for k, n in counts.items()),
+    ]
+    if task.get("waiting_reason"):
+        lines.append(one_line(task["waiting_reason"]))
+    if task.get("eta_seconds") is not None:
+        lines.append(f"about {task['eta_seconds']:.0f} s to go")
+    if error:
+        lines.append(one_line(f"{error['code']}: {error['message']}"))
+    lines += [f"  {_share(row)}" for row in task.get("contributions", [])]
+    return "\n".join([*lines, *_failures(task.get("failures") or [])])
+
+
+def _share(row: Row) -> str:
+    member = (row["member"] or {}).get("username", "a former member")
+    who = one_line(f"{member} ({row['worker']['name']})")
+    return f"{who}: {count(row['subtasks'], 'subtask')}, {row['share']:.1f} %, {row['compute_seconds']:.1f} s"
+
+
+def _failures(rows: list[Row]) -> list[str]:
+    """The last few, oldest first."""
+    last = sorted(rows, key=lambda row: row["at"])[-FAILURES_SHOWN:]
+    title = [f"the last {len(last)} of {count(len(rows), 'failure')}:"] if len(rows) > len(last) else []
+    return [*title, *(f"  {failure_line(row)}" for row in last)]
+
+
+def failure_line(row: Row) -> str:
+    """subtask 17 on ben's tower: ValueError: no such thing"""
+    place = " ".join([*_owner(row), *([row["worker"]["name"]] if row.get("worker") else [])])
+    what = ": ".join(filter(None, (row["error"], row["message"])))
+    given_up = " (given up)" if row.get("final") else ""
+    return one_line(f"subtask {row['subtask']}{f' on {place}' if place else ''}: {what}") + given_up
+
+
+def _owner(row: Row) -> list[str]:
+    return [f"{row['member']['username']}'s"] if row.get("member") and row.get("worker") else []
+
+
+def worker_lines(workers: list[Row]) -> list[str]:
+    """A table: name, slots, when it was last seen, and why it gets no work if it gets none."""
+    rows = [("NAME", "SLOTS", "LAST SEEN", "SUSPENDED"), *(_cells(worker) for worker in workers)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return [line.rstrip() for line in lines] if workers else []
+
+
+def _cells(worker: Row) -> tuple[str, str, str, str]:
+    return (
+        one_line(worker["name"]),
+        str(worker["slots"]),
+        _local(worker.get("last_seen")),
+        one_line(worker.get("suspended") or ""),
+    )
+
+
+def _local(moment: str | None) -> str:
+    """An ISO time by this machine's clock, to the second."""
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "never"

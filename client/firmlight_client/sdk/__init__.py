@@ -1,0 +1,1 @@
+"""Firmlight from Python. `firmlight_client` has the names that are promised."""

@@ -1,0 +1,258 @@
+"""Firmlight from Python.
+
+    client = Client.login("https://example.org", "alice", "her password")
+    client.submit("FACTORIZATION", group="friends", number=2**61 - 1).result(timeout=60)
+
+Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`). For asyncio there is AsyncClient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from firmlight_client import errors
+from firmlight_client.auth.tokens import MemoryTokens, Pair, Tokens
+from firmlight_client.sdk.encoding import Moment
+from firmlight_client.sdk.live import Live
+from firmlight_client.sdk.submission import File, Options, submission
+from firmlight_client.sdk.task_state import Group, Patience, Told, group_called, worker_called
+from firmlight_client.transport import Transport
+
+__all__ = ["Client", "File", "Group", "Moment", "Task"]
+
+
+class Client:
+    """One user at one server. Safe to share among threads; `token` is an access token."""
+
+    def __init__(self, url: str, token: str | None = None, *, tokens: Tokens | None = None) -> None:
+        self.transport = Transport(url, tokens or MemoryTokens(Pair(token or "")))
+        self.live = Live(self.transport)
+
+    @classmethod
+    def from_login(cls) -> Self:
+        """A client of whoever `firmlight login` let in on this machine; FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first.
+
+        Raises FirmlightClientError if there is nobody.
+        """
+        from firmlight_client.auth import session
+
+        url, tokens = session.access()
+        return cls(url, tokens=tokens)
+
+    @classmethod
+    def login(cls, url: str, login: str, password: str) -> Self:
+        """A client of this user, by user name or e-mail. It renews its tokens itself."""
+        return cls._enter(url, "auth/login/", {"login": login, "password": password})
+
+    @classmethod
+    def register(cls, url: str, username: str, email: str, password: str) -> Self:
+        """Make an account; a client of the new user."""
+        return cls._enter(url, "auth/register/", {"username": username, "email": email, "password": password})
+
+    @classmethod
+    def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
+        client = cls(url)
+        try:
+            answer = client.transport.post(path, json=body)
+        except errors.FirmlightClientError:
+            client.close()
+            raise
+        client.transport.tokens = MemoryTokens(Pair(answer["access"], answer["refresh"]))
+        return client
+
+    @property
+    def pair(self) -> Pair:
+        """The tokens as they are now, for who wants to keep them."""
+        return self.transport.tokens.pair
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.live.close()
+        self.transport.close()
+
+    # Tasks
+
+    def submit(
+        self,
+        kind: str,
+        *,
+        group: str,
+        title: str | None = None,
+        file: File | None = None,
+        priority: str | None = None,
+        allow_partial: bool = False,
+        deadline: Moment | None = None,
+        subtask_seconds_max: float | None = None,
+        params: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> Task:
+        """Submit a task to a group (id or name). The kind's params go by keyword, or in `params`.
+
+        A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded. `file` is
+        a path or an open binary file. `deadline` is a datetime, an ISO time, or how many seconds from now;
+        `subtask_seconds_max` is what one subtask may take on a worker before it counts as failed.
+        Beside a file, params say how it is read: column="temp", decimal="comma", sheet="S2", heading="no".
+        A connection that breaks meanwhile never makes two tasks of one.
+        Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in several ways has
+        the code "ambiguous_file", and `choices` are the params that would settle it.
+        """
+        options = Options(
+            title=title,
+            priority=priority,
+            allow_partial=allow_partial,
+            deadline=deadline,
+            subtask_seconds_max=subtask_seconds_max,
+        )
+        with submission(kind, group, {**(params or {}), **more}, file, options) as call:
+            answer = self.transport.call(call)
+        self.live.start()  # it will be there when somebody waits
+        return Task(self, answer)
+
+    def task(self, task: str) -> Task:
+        """The task of this id. Raises NotFound."""
+        return Task(self, self.transport.get(f"tasks/{task}/"))
+
+    def tasks(self, **filters: Any) -> list[Task]:
+        """Tasks you may see, newest first; filters: group, status, kind, creator, search."""
+        return [Task(self, row) for row in self._pages("tasks/", **filters)]
+
+    def latest(self) -> list[Task]:
+        """The first page of them."""
+        return [Task(self, row) for row in self.transport.get("tasks/")["results"]]
+
+    def kinds(self) -> list[dict[str, Any]]:
+        """The kinds of this server: name, title, and the JSON Schema of their params."""
+        return self.transport.get("kinds/")
+
+    # Your workers
+
+    def workers(self) -> list[dict[str, Any]]:
+        """Your machines; `suspended` is why one gets no work, "" if it does."""
+        return list(self._pages("workers/"))
+
+    def let_back(self, worker: str) -> dict[str, Any]:
+        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
+        called = worker_called(self.workers(), worker)
+        return self.transport.ask("PATCH", f"workers/{called}/", json={"suspended": False})
+
+    def drain(self, worker: str) -> None:
+        """Have a worker (id or name) finish what it holds, and leave. Raises NotFound."""
+        self.transport.post(f"workers/{worker_called(self.workers(), worker)}/drain/")
+
+    # Groups and people
+
+    def me(self) -> dict[str, Any]:
+        return self.transport.get("users/me/")
+
+    def groups(self) -> list[Group]:
+        return [Group(row) for row in self._pages("groups/")]
+
+    def group(self, called: str) -> Group:
+        """Your group of this id or name. Raises NotFound."""
+        return group_called(self.groups(), called)
+
+    def create_group(self, name: str, **more: Any) -> Group:
+        return Group(self.transport.post("groups/", json={"name": name, **more}))
+
+    def invite(self, group: str, *usernames: str) -> Any:
+        """Invite people to a group, given by its id; what became of it, for each name."""
+        return self.transport.post(f"groups/{group}/invitations/", json={"usernames": list(usernames)})
+
+    def invitations(self) -> list[dict[str, Any]]:
+        """Those that wait for your answer."""
+        return list(self._pages("invitations/"))
+
+    def accept(self, invitation: str) -> Any:
+        return self.transport.post(f"invitations/{invitation}/accept/")
+
+    def create_worker_token(self, name: str) -> dict[str, Any]:
+        """`token` is one for `firmlight work`, shown this once; `id` is what revokes it."""
+        return self.transport.post("worker-tokens/", json={"name": name})
+
+    def revoke_worker_token(self, token_id: str) -> None:
+        self.transport.ask("DELETE", f"worker-tokens/{token_id}/")
+
+    def logout(self, refresh: str) -> None:
+        """End the log-in that this refresh token belongs to, its access tokens included."""
+        self.transport.post("auth/logout/", json={"refresh": refresh})
+
+    def _pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        page = 1
+        while True:
+            answer = self.transport.get(path, page=page if page > 1 else None, **query)
+            yield from answer["results"]
+            if not answer.get("next"):
+                return
+            page += 1
+
+
+class Task(Told):
+    """A submitted task."""
+
+    def __init__(self, client: Client, info: dict[str, Any]) -> None:
+        super().__init__(info)
+        self.client = client
+
+    def refresh(self) -> Self:
+        self.info = self.client.transport.get(f"tasks/{self.id}/")
+        return self
+
+    def cancel(self) -> Self:
+        """End it; there will be no result."""
+        return self._told("cancel")
+
+    def pause(self) -> Self:
+        """Nothing more of it is given out until `resume`; what is done already is kept."""
+        return self._told("pause")
+
+    def resume(self) -> Self:
+        return self._told("resume")
+
+    def _told(self, verb: str) -> Self:
+        """Have the server do it; the answer is the task."""
+        self.info = self.client.transport.post(f"tasks/{self.id}/{verb}/") or self.info
+        return self if "status" in self.info else self.refresh()
+
+    def watch(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
+        """Snapshots as they change, the last one with a final status. Raises ResultTimeout."""
+        patience = Patience(timeout)
+        if self.is_over:
+            yield self.info
+            return
+        with self.client.live.watching(self.id) as watch:
+            seen = 0
+            while True:
+                seen, snapshot = watch.wait(seen, patience.next_look(pushed=self.client.live.is_up))
+                self.info = self.refresh().info if snapshot is None else snapshot
+                self.outcome = watch.outcome
+                yield self.info
+                if self.is_over:
+                    return
+                patience.check(self)
+
+    def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
+        """Return when the task is over, however it ended; `progress` shows a bar meanwhile. Raises ResultTimeout."""
+        from firmlight_client.sdk.progress import bar
+
+        with bar(self.info, shown=progress) as show:
+            for snapshot in self.watch(timeout):
+                show(snapshot)
+        return self
+
+    def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
+        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired."""
+        self.wait(timeout, progress=progress)
+        if self.status != "succeeded":
+            raise self.without_result()
+        if not self.outcome:
+            self.outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
+        return self.outcome.pop()  # once: who asks again gets one of his own

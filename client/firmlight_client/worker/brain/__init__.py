@@ -1,0 +1,1 @@
+"""What a worker decides, without a socket: frames in, actions out."""

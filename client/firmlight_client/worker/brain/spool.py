@@ -1,0 +1,148 @@
+"""Results that the server has not acknowledged yet, on disk: a worker that is killed brings them after its next start.
+
+A folder for each server and name of a worker; a process that works there holds its lock. What a crash of the whole
+system tears apart is noticed and dropped: its subtasks are computed again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from firmlight_client import protocol
+from firmlight_client.worker.brain.actions import Forget, Keep
+
+FOLDERS_MAX = 100  # processes of one name at a time
+SUFFIX, UNFINISHED = ".result", ".new"
+
+
+class Kept(msgspec.Struct, array_like=True):
+    """A result, and what must be known of its lease. `frame`: as it is sent."""
+
+    lease: str
+    task: str
+    group: str
+    group_name: str
+    kind: str
+    frame: bytes
+
+    @property
+    def result(self) -> protocol.Result:
+        frame = protocol.decode_from_worker(self.frame)
+        assert isinstance(frame, protocol.Result)
+        return frame
+
+
+class Spool:
+    """One process's folder; `close` gives it to the next."""
+
+    def __init__(self, home: Path, url: str, name: str) -> None:
+        """Raises OSError."""
+        self.root = home / "spool" / hashlib.sha256(f"{url}\n{name}".encode()).hexdigest()[:16]
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder, self.lock = next(self._free())
+
+    def _free(self) -> Iterator[tuple[Path, FileLock]]:
+        """Folders that nobody works in, locked."""
+        for number in range(FOLDERS_MAX):
+            folder = self.root / str(number)
+            folder.mkdir(exist_ok=True, mode=0o700)
+            lock = FileLock(self.root / f"{number}.lock")
+            with contextlib.suppress(Timeout):
+                lock.acquire(timeout=0)
+                yield folder, lock
+        raise OSError(f"too many workers use {self.root}")
+
+    def restore(self) -> list[Kept]:
+        """What is kept here, and in the folders that others have left."""
+        for folder in self.root.iterdir():
+            if folder.is_dir() and folder != self.folder:
+                self._take_over(folder)
+        return [kept for path in sorted(self.folder.iterdir()) if (kept := _read(path))]
+
+    def _take_over(self, folder: Path) -> None:
+        lock = FileLock(self.root / f"{folder.name}.lock")
+        with contextlib.suppress(Timeout, OSError), lock.acquire(timeout=0):
+            for path in folder.iterdir():
+                path.replace(self.folder / path.name)
+            folder.rmdir()
+
+    def keep(self, lease: protocol.Lease, result: protocol.Result) -> None:
+        """Raises OSError: then it is in memory only."""
+        kept = Kept(lease.lease, lease.task, lease.group, lease.group_name, lease.kind, protocol.encode(result))
+        path = self._path(result)
+        fresh = path.with_suffix(UNFINISHED)
+        try:
+            fresh.write_bytes(msgspec.msgpack.encode(kept))
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise
+
+    def forget(self, result: protocol.Result) -> None:
+        self._path(result).unlink(missing_ok=True)
+
+    def _path(self, result: protocol.Result) -> Path:
+        name = f"{result.lease} {result.subtasks}".encode()
+        return self.folder / (hashlib.sha256(name).hexdigest()[:32] + SUFFIX)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):  # something is left in it
+            self.folder.rmdir()
+        self.lock.release()
+
+
+class Keeper:
+    """The spool for the shell: where the disk does not play along results stay in memory, and that is said once."""
+
+    def __init__(self, home: Path | None, url: str, name: str, observe: Callable[[str, dict[str, Any]], None]) -> None:
+        self.observe, self.fails, self.spool = observe, False, None
+        with self._saying():
+            self.spool = Spool(home, url, name) if home else None
+
+    def restore(self) -> list[Kept]:
+        """What an earlier run could not deliver."""
+        with self._saying():
+            return self.spool.restore() if self.spool else []
+        return []
+
+    def carry_out(self, action: Keep | Forget) -> None:
+        if self.spool is None:
+            return
+        with self._saying():
+            if isinstance(action, Keep):
+                self.spool.keep(action.lease, action.result)
+                self.fails = False
+            else:
+                self.spool.forget(action.result)
+
+    @contextlib.contextmanager
+    def _saying(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self.fails:
+                self.observe("spool_failed", {"why": error.strerror or str(error)})
+            self.fails = True
+
+    def close(self) -> None:
+        if self.spool:
+            self.spool.close()
+
+
+def _read(path: Path) -> Kept | None:
+    """None of what was never finished, which goes."""
+    try:
+        kept = msgspec.msgpack.decode(path.read_bytes(), type=Kept)
+        assert kept.result
+    except (OSError, msgspec.DecodeError, protocol.MalformedFrame, AssertionError):
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return None
+    return kept

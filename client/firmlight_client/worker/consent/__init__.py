@@ -1,0 +1,1 @@
+"""What this machine's owner agreed to: `worker.toml`."""

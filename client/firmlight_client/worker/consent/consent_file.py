@@ -1,0 +1,117 @@
+"""Changes of `worker.toml`. Everything else in the file stays as its owner wrote it, comments too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomlkit
+from tomlkit.container import Container
+from tomlkit.items import Table
+
+from firmlight_client.group_names import as_id, find, name_key
+from firmlight_client.worker.consent import group_file
+from firmlight_client.worker.consent.group_file import Memory
+from firmlight_client.worker.consent.rules import FILE, MACHINE, BadConsent, Rules, check, read
+
+YES, NO = {"yes", "true", "on"}, {"no", "false", "off"}
+TYPES = {field.name: str(field.type) for field in msgspec.structs.fields(Rules)}
+
+
+def put(home: Path, key: str, text: str, group: str, memory: Memory) -> str:
+    """Write a rule; returns what is written now, as a line of TOML. Raises BadConsent.
+
+    `memory` tells which of the groups in the file is meant, if it has another name by now.
+    """
+    document, group = _open(home, key, group, memory)
+    table = _table(document, group, make=True)
+    assert table is not None
+    table[key] = value_of(key, text)
+    _save(home, document)
+    return f"{_place(group)}{key} = {tomlkit.item(table[key]).as_string()}"
+
+
+def unset(home: Path, key: str, group: str, memory: Memory) -> str:
+    """Take a rule out, or all rules of a group if `key` is "". Raises BadConsent, OSError."""
+    document, group = _open(home, key, group, memory)
+    table = _table(document, group, make=False)
+    if table is None or (key and key not in table):
+        return f"{_place(group)}{key} is not set" if key else f"there is no rule for {group}"
+    if key:
+        del table[key]
+    if group and not (key and table):
+        del document["groups"][group]
+        group_file.forget(home, group)
+    _save(home, document)
+    return f"{_place(group)}{key} is not set any more" if key else f"there is no rule for {group} any more"
+
+
+def _place(group: str) -> str:
+    return f"[{group}] " if group else ""
+
+
+def value_of(key: str, text: str) -> Any:
+    """What a person's words mean for this key; what they cannot mean is found when all is checked."""
+    kind = TYPES.get(key, "str")
+    if "list" in kind:
+        return [word.strip() for word in text.split(",") if word.strip()]
+    if "bool" in kind and text.lower() in YES | NO:
+        return text.lower() in YES
+    try:
+        return int(text) if "int" in kind else float(text) if "float" in kind else text
+    except ValueError:
+        return text
+
+
+def _open(home: Path, key: str, group: str, memory: Memory) -> tuple[tomlkit.TOMLDocument, str]:
+    """The file, and what it calls this group ("": every group)."""
+    if key and key not in TYPES and key not in MACHINE:
+        raise BadConsent(f"there is no rule {key!r}; there are {', '.join([*MACHINE, *TYPES])}")
+    if group and key in MACHINE:
+        raise BadConsent(f"{key} is not of a group")
+    if not group and not key:
+        raise BadConsent("say which rule, or with --group whose rules")
+    read(home)
+    document = tomlkit.parse(_text(home))
+    return document, _written(document, group, memory) if group else ""
+
+
+def _table(document: tomlkit.TOMLDocument, group: str, *, make: bool) -> Table | Container | None:
+    """Where the rules of this group stand; None if that is not there and not to be made."""
+    if not group:
+        return document
+    groups: Any = document.get("groups")
+    if groups is None and make:
+        groups = document["groups"] = tomlkit.table(is_super_table=True)
+    if groups is not None and group not in groups and make:
+        groups[group] = tomlkit.table()
+    return groups.get(group) if groups is not None else None
+
+
+def _written(document: tomlkit.TOMLDocument, group: str, memory: Memory) -> str:
+    """As the file writes this group already, if it does: under another name, perhaps."""
+    known = {name: as_id(name) or memory.bound.get(name, "") for name in document.get("groups") or {}}
+    if group in known:
+        return group
+    meant = as_id(group) or memory.bound.get(group) or find(group, memory.groups or {})
+    same_group = [name for name, found in known.items() if meant and found == meant]
+    same_name = [name for name, found in known.items() if name_key(name) == name_key(group) and not (meant and found)]
+    return next(iter([*same_group, *same_name]), group)
+
+
+def _text(home: Path) -> str:
+    try:
+        return (home / FILE).read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _save(home: Path, document: tomlkit.TOMLDocument) -> None:
+    """In one step, and only what can be meant."""
+    check(document.unwrap())
+    home.mkdir(parents=True, exist_ok=True)
+    fresh = home / f"{FILE}.{os.getpid()}.new"
+    fresh.write_text(tomlkit.dumps(document), "utf-8")
+    fresh.replace(home / FILE)

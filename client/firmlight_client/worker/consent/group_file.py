@@ -1,0 +1,89 @@
+"""What the worker remembers of groups: `groups.json` in FIRMLIGHT_HOME, for each server.
+
+A name in `worker.toml` or after `--group` is looked up once. From then on it means that group, however
+the group is called, until the rule is removed or `firmlight config forget` has it looked up anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from firmlight_client.worker.consent.rules import BadConsent
+
+FILE = "groups.json"
+LOCK_SECONDS_MAX = 2.0
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Of one server.
+
+    `groups` {id: name} are its owner's, as it told them last; None: it has not told them yet.
+    `bound` is {name as it was written: id of the group that it means}.
+    """
+
+    groups: dict[str, str] | None = None
+    bound: dict[str, str] = {}
+
+
+def load(home: Path, url: str) -> Memory:
+    """What is remembered of this server.
+
+    Raises BadConsent if the file cannot be read: a rule could be taken for another group's then.
+    """
+    return _read(home).get(url, Memory())
+
+
+Names = Mapping[str, str]
+
+
+def remember(home: Path, url: str, groups: Names | None, bound: Names) -> None:
+    """Keep what the server told, and which names have just been looked up.
+
+    Raises OSError, BadConsent.
+    """
+    with _changed(home) as servers:
+        known = servers.get(url, Memory()).bound
+        servers[url] = Memory(None if groups is None else dict(groups), {**known, **bound})
+
+
+def forget(home: Path, name: str) -> bool:
+    """Let this name be looked up anew, at every server; whether it meant a group.
+
+    Raises OSError, BadConsent.
+    """
+    if not any(name in memory.bound for memory in _read(home).values()):
+        return False
+    with _changed(home) as servers:
+        for url, memory in servers.items():
+            bound = {text: group for text, group in memory.bound.items() if text != name}
+            servers[url] = Memory(memory.groups, bound)
+    return True
+
+
+@contextlib.contextmanager
+def _changed(home: Path) -> Iterator[dict[str, Memory]]:
+    """The file's content, written back in one step: several workers may share the folder."""
+    home.mkdir(parents=True, exist_ok=True)
+    with FileLock(home / f"{FILE}.lock", timeout=LOCK_SECONDS_MAX):
+        servers = _read(home)
+        yield servers
+        fresh = home / f"{FILE}.{os.getpid()}.new"
+        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(servers)))
+        fresh.replace(home / FILE)
+
+
+def _read(home: Path) -> dict[str, Memory]:
+    path = home / FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Memory])
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        advice = "Remove it: what names of groups mean is then looked up anew"
+        raise BadConsent(f"{path} cannot be read: {error}. {advice}") from None

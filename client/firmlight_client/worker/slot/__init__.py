@@ -1,0 +1,1 @@
+"""Slots: the child processes that compute."""

@@ -1,0 +1,226 @@
+"""One slot: a process that computes one lease at a time.
+
+`python -m firmlight_client.worker.slot.child FOLDER MODE HIDDEN` starts it.
+
+It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints goes
+nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is gone then,
+however that died, and nobody wants the work any more. Kinds work in FOLDER/scratch; they never see the folder HIDDEN.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from queue import SimpleQueue
+from time import perf_counter_ns
+from typing import Any, BinaryIO
+
+import msgspec
+
+from firmlight_client import kinds, limits, network
+from firmlight_client.child_process import leave, mute, take_pipes
+from firmlight_client.memory import Memory
+from firmlight_client.worker.slot import sandbox, wire
+from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.slot_options import decode as decode_mode
+
+FLUSH_NS = 20_000_000
+MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
+ENTRY_CHARS_MAX = 800  # of a traceback: a long message must not push the lines out
+
+encode = msgspec.msgpack.Encoder().encode
+decode = msgspec.msgpack.Decoder().decode
+
+
+class TooLarge(Exception):
+    """A partial is larger than the server takes."""
+
+
+class Slot:
+    """Runs jobs one after another. `current` is two int64 shared with the parent: position and its start."""
+
+    def __init__(self, out: int, current: memoryview, memory: Memory, scratch: Path) -> None:
+        self.out, self.current, self.memory, self.scratch = out, current, memory, scratch
+        self.jobs: SimpleQueue[wire.Run] = SimpleQueue()
+        self.unwanted = -1  # a job to stop; the reader thread sets it
+        self.flushed = 0
+
+    def send(self, *words: wire.Word) -> None:
+        data = memoryview(b"".join(map(wire.encode, words)))
+        while data:
+            data = data[os.write(self.out, data) :]
+
+    def serve(self) -> None:
+        while True:
+            run = self.jobs.get()
+            if run.seconds_max:
+                limits.limit_cpu(run.seconds_max * (len(run.payloads) + 1))  # folding may take as long as one
+            self.work(run)
+            limits.clear(self.scratch)
+            self.retire_if_worn()
+
+    def retire_if_worn(self) -> None:
+        """End the process, to nobody's blame, if what ran here has left no memory for others; the next takes over."""
+        if self.memory.is_worn:
+            self.current[0] = wire.IDLE
+            os._exit(0)
+
+    def work(self, run: wire.Run) -> None:
+        """One job from its first subtask to its Finished."""
+        kind = kinds.get(run.kind)
+        partials, last = self.compute(kind, run)
+        if len(run.before) + len(partials) > 1:  # folding is foreign code: what is computed must survive its crash
+            self.send(*last)
+            last = []
+        self.current[1] = perf_counter_ns()
+        self.current[0] = wire.COMBINING
+        end = fold(kind, run, run.before + partials if self.unwanted != run.job else [])
+        self.current[0] = wire.IDLE
+        self.send(*last, end)
+
+    def compute(self, kind: kinds.Kind, run: wire.Run) -> tuple[list[bytes], list[wire.Word]]:
+        """Run every payload; returns the partials and the report that is still to be sent.
+
+        A lease may hold thousands of tiny subtasks, so the loop does for each only what a crash at any
+        moment needs: the note of where it is. Reports leave every FLUSH_NS at most.
+        """
+        current, job, compute = self.current, run.job, kind.run
+        decides = type(kind).is_decided is not kinds.Kind.is_decided
+        arrive = kinds.decoder_of(type(kind))  # what the server would refuse is this subtask's failure
+        done: list[bytes] = []
+        batch = wire.Batch(job, 0, [], [])
+        for position, payload in enumerate(run.payloads):
+            started = current[1] = perf_counter_ns()
+            current[0] = position
+            if started - self.flushed > FLUSH_NS:
+                batch = self.flush(batch, position)
+            try:
+                partial = encode(compute(decode(payload)))
+                if len(partial) > run.partial_bytes_max:
+                    raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+                arrived = arrive(partial)
+            except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
+                batch = self.report(batch, position, error)
+                continue
+            batch.partials.append(partial)
+            batch.seconds.append((perf_counter_ns() - started) / 1e9)
+            done.append(partial)
+            if self.unwanted == job or (decides and kind.is_decided(arrived)):
+                break
+        return done, [batch] if batch.partials else []
+
+    def report(self, batch: wire.Batch, position: int, error: BaseException) -> wire.Batch:
+        """Send what is there and that the subtask at `position` failed; returns the empty batch that follows."""
+        seconds = (perf_counter_ns() - self.current[1]) / 1e9
+        self.memory.make_room(error)
+        batch = self.flush(batch, position + 1)
+        self.send(wire.Raised(batch.job, position, *told(error, self.memory), seconds))
+        self.retire_if_worn()
+        self.memory.tighten()
+        return batch
+
+    def flush(self, batch: wire.Batch, position: int) -> wire.Batch:
+        """Send what is there; returns the empty batch that begins at `position`."""
+        if batch.partials:
+            self.send(batch)
+        self.flushed = perf_counter_ns()
+        return wire.Batch(batch.job, position, [], [])
+
+
+def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
+    """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
+    if not partials:
+        return wire.Finished(run.job, None, False)
+    try:
+        data, whole = _combined(kind, partials)
+        if whole is None or len(data) > run.partial_bytes_max:
+            return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
+        return wire.Finished(run.job, data, bool(kind.is_decided(whole[0])))
+    except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
+        return wire.Finished(run.job, None, False, error=type(error).__name__)
+
+
+def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
+    """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    arrive = kinds.decoder_of(type(kind))
+    if len(partials) == 1:
+        return partials[0], (arrive(partials[0]),)
+    data = encode(kinds.combine_all(kind, [arrive(partial) for partial in partials]))
+    try:
+        return data, (arrive(data),)
+    except kinds.BadPartial:
+        return data, None
+
+
+def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
+    """A failure in words: name, message, and the end of its traceback, which closes with the kind's own lines."""
+    if isinstance(error, TooLarge):
+        return wire.TOO_LARGE, str(error), ""
+    if isinstance(error, kinds.BadPartial):
+        return type(error).__name__, f"what it computed does not fit its kind's Partial: {error}", ""
+    name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
+    message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
+    return name, message[:MESSAGE_CHARS_MAX], _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
+
+
+def _traceback(error: BaseException) -> str:
+    entries = traceback.format_exception(error)
+    return "".join(entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n" for entry in entries)
+
+
+def _words(text: Any) -> str:
+    """What `text()` says, as something UTF-8 can carry. An exception's __str__ may raise itself."""
+    try:
+        return text().encode("utf-8", "replace").decode()
+    except Exception as error:  # noqa: BLE001
+        return f"(it cannot be shown: {type(error).__name__})"
+
+
+def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
+    """The reader thread: hands jobs over, and ends the process with the pipe, even in the middle of a subtask."""
+    try:
+        while length := pipe.read(wire.LENGTH_BYTES):
+            word = wire.decode_from_parent(pipe.read(int.from_bytes(length, "little")))
+            if isinstance(word, wire.Run):
+                slot.jobs.put(word)
+            else:
+                slot.unwanted = word.job
+    finally:
+        leave(folder)
+
+
+def confine(mode: Mode, hidden: Path | None) -> str:
+    """Limits, priority and fence, while there is one thread; returns why there is no fence."""
+    limits.be_modest(mode.nice)
+    limits.limit_files()
+    network.allow_only(mode.hosts)
+    if mode.private:
+        network.allow_private()
+    return sandbox.raise_fence(network=mode.network, hidden=hidden)
+
+
+def main() -> None:
+    folder, mode = Path(sys.argv[1]), decode_mode(sys.argv[2])
+    pipe, out = take_pipes()
+    for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent drains and we work on
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    with (folder / wire.CURRENT_FILE).open("r+b") as file:
+        current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
+    unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
+    slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
+    threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
+    limits.die_with_parent()
+    found = kinds.installed()
+    public = [name for name, kind in found.items() if kind.network == "public"]
+    slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))
+    mute()
+    slot.serve()
+
+
+if __name__ == "__main__":
+    main()

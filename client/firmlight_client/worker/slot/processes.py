@@ -1,0 +1,279 @@
+"""The parent's side of a slot: start the process, hear it, watch its time, end it, start the next."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import mmap
+import os
+import shutil
+import signal
+import site
+import subprocess
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter_ns
+
+import msgspec
+
+from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.slot_options import encode as encode_mode
+
+QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
+CLOSE_SECONDS = 0.5
+START_FAILURES_MAX = 3
+BUFFER_BYTES = 4 * 2**20
+TRACEBACK_LINES = 20
+USUAL = Mode()
+CPU_SIGNAL = getattr(signal, "SIGXCPU", 0)
+OWN_GROUP = 0
+if sys.platform == "win32":  # Ctrl-C in the terminal is for the parent alone; elsewhere a session of its own does it
+    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+KEPT_VARIABLES = (  # where programs, modules and certificates lie; nothing else of the worker's environment
+    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "FIRMLIGHT_EMBEDDED_VAR"),
+    *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT"),
+)
+
+
+@dataclass(frozen=True)
+class Death:
+    """A slot's process ended. `position`: what it was at (wire.IDLE, COMBINING or a subtask of its job)."""
+
+    error: str  # crashed, timed_out; "" if the subtask there is not to blame
+    message: str
+    traceback: str
+    position: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Slots cannot be started on this machine."""
+
+    message: str
+
+
+SlotEvent = wire.FromSlot | Death | Broken
+
+
+class SlotProcess:
+    """One slot for the life of the worker: when its process dies, the next is started at once."""
+
+    def __init__(
+        self, number: int, tell: Callable[[int, SlotEvent], None], *, mode: Mode = USUAL, hidden: Path | None = None
+    ) -> None:
+        self.number, self.tell, self.mode, self.hidden = number, tell, mode, hidden
+        self.process: Process | None = None
+        self.closing = False
+        self.moving = False  # to another mode: the next process is not the last one's successor by accident
+        self.given: tuple[wire.Run, float] | None = None  # a job for the process that is being started
+        self.unfenced = ""
+        self.overran = 0  # start of the subtask that took too long
+        self.timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Keep the slot alive until `close`. Reports Broken when it dies START_FAILURES_MAX times before it starts."""
+        failures = 0
+        while not self.closing and failures < START_FAILURES_MAX:
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="firmlight-slot-"))
+            try:
+                failures = 0 if await self._live(folder) else failures + 1
+                if failures == START_FAILURES_MAX:
+                    self.tell(self.number, Broken(_last_lines(folder) or "a slot's process ends as soon as it starts"))
+            finally:
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+    async def _live(self, folder: Path) -> bool:
+        """One process from start to death; returns whether it ever said Started."""
+        with (
+            wire.create_current(folder).open("r+b") as file,
+            mmap.mmap(file.fileno(), wire.CURRENT_BYTES) as shared,
+            memoryview(shared) as raw,
+            raw.cast("q") as self.current,
+        ):
+            self.process = await self._spawn(folder)
+            if self.closing:  # asked for while it was being started
+                self.close()
+            started = False
+            try:
+                async for word in self._words(self.process):
+                    started = True
+                    self._heard(word)
+            finally:
+                self._unwatch()
+                await self._bury(self.process)
+            if started and not self.closing and not self.moving:
+                self.tell(self.number, self._death(self.process.returncode or 0, folder))
+        return started
+
+    def _heard(self, word: wire.FromSlot) -> None:
+        if isinstance(word, wire.Started):
+            self.unfenced = word.unfenced
+            self.moving, given, self.given = False, self.given, None
+            if given:  # nobody needs to know that it is another process
+                self._hand_over(*given)
+                return
+        self.tell(self.number, word)
+
+    async def _spawn(self, folder: Path) -> Process:
+        """Nothing is inherited but three pipes and a few variables: no socket, no token, no terminal."""
+        scratch = folder / wire.SCRATCH
+        scratch.mkdir()
+        with (folder / wire.ERRORS_FILE).open("wb") as errors:
+            return await asyncio.create_subprocess_exec(
+                sys.executable,
+                *(
+                    "-m",
+                    "firmlight_client.worker.slot.child",
+                    str(folder),
+                    encode_mode(self.mode),
+                    str(self.hidden or ""),
+                ),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                limit=BUFFER_BYTES,
+                cwd=scratch,
+                env=_environment(scratch),
+                start_new_session=True,
+                creationflags=OWN_GROUP,
+            )
+
+    async def _words(self, process: Process) -> AsyncIterator[wire.FromSlot]:
+        assert process.stdout
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                length = int.from_bytes(await process.stdout.readexactly(wire.LENGTH_BYTES), "little")
+                word = wire.decode_from_slot(await process.stdout.readexactly(length))
+                if isinstance(word, wire.Finished):
+                    self._unwatch()
+                yield word
+
+    async def _bury(self, process: Process) -> None:
+        """Its stdout has ended, so it is dead or dying; make sure of it and of what it started."""
+        if self.closing:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), CLOSE_SECONDS)
+        self._kill()
+        await process.wait()
+
+    def _death(self, code: int, folder: Path) -> Death:
+        position, since = self.current[0], self.current[1]
+        seconds = (perf_counter_ns() - since) / 1e9
+        if self.overran:
+            error = "timed_out" if self.overran == since else ""  # it went on just before we killed it
+            self.overran = 0
+            return Death(error, f"it took more than {seconds:.3g} s" if error else "", "", position, seconds)
+        if CPU_SIGNAL and code == -CPU_SIGNAL:
+            return Death("timed_out", "several processors computed for longer than it may take", "", position, seconds)
+        return Death("crashed", how_it_ended(code), _last_lines(folder), position, seconds)
+
+    # Orders
+
+    def start(self, run: wire.Run, seconds_max: float, mode: Mode | None = None) -> None:
+        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh process takes over."""
+        wanted = self._possible(mode or self.mode)
+        if wanted == self._possible(self.mode):
+            self._hand_over(run, seconds_max)
+        else:
+            self.mode, self.moving, self.given = wanted, True, (run, seconds_max)
+            self._kill()
+
+    def _possible(self, mode: Mode) -> Mode:
+        """Without a fence a process for kinds that need no network would be no other one."""
+        return msgspec.structs.replace(mode, network=True) if self.unfenced else mode
+
+    def _hand_over(self, run: wire.Run, seconds_max: float) -> None:
+        self.current[0], self.current[1] = wire.IDLE, perf_counter_ns()
+        run.seconds_max = self.seconds_max = seconds_max
+        self._write(run)
+        self._watch(seconds_max)
+
+    def quit(self, job: int) -> None:
+        """End this job: between two subtasks if that comes soon, with its process otherwise.
+
+        A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much again.
+        """
+        self._unwatch()
+        if self.moving:
+            self.given = None
+            return
+        self._write(wire.Quit(job))
+        patience = 0.0 if self._seconds_at_it() > QUIT_SECONDS else QUIT_SECONDS
+        self.timer = asyncio.get_running_loop().call_later(patience, self._kill)
+
+    def close(self) -> None:
+        """End the process and start no other; `run` returns then."""
+        self.closing = True
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._kill)
+
+    def _write(self, word: wire.Word) -> None:
+        if self.process and self.process.stdin and not self.process.stdin.is_closing():
+            self.process.stdin.write(wire.encode(word))
+
+    # Time
+
+    def _seconds_at_it(self) -> float:
+        """How long it has been at what it does now."""
+        return (perf_counter_ns() - self.current[1]) / 1e9
+
+    def _watch(self, seconds: float) -> None:
+        self.timer = asyncio.get_running_loop().call_later(seconds, self._check)
+
+    def _unwatch(self) -> None:
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
+
+    def _check(self) -> None:
+        """Kill the process if the subtask it is at has had its time; else look again when that is over."""
+        since = self.current[1]
+        left = self.seconds_max - self._seconds_at_it()
+        if left > 0:
+            self._watch(left + 0.001)
+        else:
+            self.overran = since
+            self._kill()
+
+    def _kill(self) -> None:
+        process = self.process
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if sys.platform != "win32":
+                os.killpg(process.pid, signal.SIGKILL)  # its session: what a kind started goes too
+            elif process.returncode is None:
+                process.kill()
+
+
+def how_it_ended(code: int) -> str:
+    """The exit code of a process in words, as subprocess counts: a signal is negative."""
+    if code >= 0:
+        return f"its process ended with exit code {code}"
+    try:
+        return f"killed by signal {-code} ({signal.Signals(-code).name})"
+    except ValueError:
+        return f"killed by signal {-code}"
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    """What a slot's process finds: no secrets of the worker's, and no way to its owner's home."""
+    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+    places = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(scratch))
+    own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
+    # A slot is one core: libraries that would start a thread for every core get in each other's way.
+    return {**kept, **places, **own, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+
+
+def _last_lines(folder: Path) -> str:
+    with contextlib.suppress(OSError):
+        lines = (folder / wire.ERRORS_FILE).read_text("utf-8", "replace").splitlines()
+        return "\n".join(line[:300] for line in lines[-TRACEBACK_LINES:])
+    return ""
