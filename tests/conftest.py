@@ -35,7 +35,7 @@ PASSWORD = "correct-horse-battery"
 # What runs in one test process, one after the other, because it shares a whole system there; all else goes by file.
 TOGETHER = {
     "tests/failover/": "failover",
-    "tests/storage/test_backup": "failover",
+    "tests/databases/test_backup": "failover",
     "tests/deploy/test_caddy": "failover",
     "tests/e2e/": "people",
     "tests/system/": "people",
@@ -50,11 +50,9 @@ APART_FROM_STORAGE = (
     "tests/e2e/",
     "tests/embedded/",
     "tests/failover/",
-    "tests/kinds/",
     "tests/tasks/queue/",
     "tests/tasks/test_cluster.py",
     "tests/test_running.py",
-    "tests/worker/",
 )
 
 
@@ -181,6 +179,19 @@ def api() -> Callable[..., APIClient]:
         return APIClient(headers={"Authorization": f"Bearer {pair.access}"} if pair else {})
 
     return client
+
+
+@pytest.fixture
+def browser(db: None) -> Callable[..., Client]:
+    """browser(alice): her browser, logged in; browser(): nobody's. `htmx=True`: what htmx sends along."""
+
+    def open_one(user: User | None = None, *, htmx: bool = False) -> Client:
+        client = Client(headers={"HX-Request": "true"} if htmx else {})
+        if user:
+            client.force_login(user, backend="accounts.backends.LoginBackend")
+        return client
+
+    return open_one
 
 
 @pytest.fixture

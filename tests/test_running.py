@@ -252,7 +252,7 @@ def test_what_is_apart_from_storage_exists() -> None:
 
 
 def test_tests_of_storage_are_chosen_by_their_folder() -> None:
-    files = ["tests/storage/test_databases.py", "tests/kinds/test_page.py"]
+    files = ["tests/core/test_databases.py", "tests/client/kinds/test_page.py"]
     command = [*PYTEST, "--collect-only", "-q", "-m", "storage", *files]
     done = subprocess.run(command, cwd=ROOT, env=clean(), capture_output=True, text=True, timeout=300)
     assert re.findall(r"^(tests/\S+): \d+$", done.stdout, re.MULTILINE) == files[:1], done.stdout

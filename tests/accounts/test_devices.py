@@ -18,7 +18,7 @@ from accounts.errors import DeviceExpired, NoSuchCode, TooManyTokens
 from accounts.models import DEVICE_MAX, AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
 from accounts.signals import access_ended
 from core.errors import FirmlightError
-from tests.pages.conftest import words
+from tests.support.pages import words
 
 Ask = Callable[..., dict[str, Any]]
 

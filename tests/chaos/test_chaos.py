@@ -15,7 +15,7 @@ from tests.chaos.latency import Latency
 from tests.chaos.people import Memory, Person
 from tests.chaos.report import Report
 from tests.chaos.workload import Imagination
-from tests.kinds.site import Site, html
+from tests.client.kinds.site import Site, html
 from tests.support.databases import fresh
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy

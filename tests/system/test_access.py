@@ -20,7 +20,7 @@ from tests.support.databases import fresh
 from tests.support.systems import SHORT
 from tests.system.lab import PASSWORD, Lab
 from tests.system.peer import Peer
-from tests.system.test_letters import link
+from tests.system.test_emails import link
 from tests.system.test_live_socket import ask, closes_with, hear, watching
 
 Connect = Callable[..., Peer]

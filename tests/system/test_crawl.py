@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kinds.poison import SHOWN, TOLD, site_of_poison
-from tests.kinds.site import Site, html
+from tests.client.kinds.poison import SHOWN, TOLD, site_of_poison
+from tests.client.kinds.site import Site, html
 from tests.system.lab import Lab
 
 

@@ -1,0 +1,35 @@
+"""The whole way of a crawl, without server and worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firmlight_client.kinds import combine_all
+from firmlight_client.kinds.crawler import Crawler
+from tests.client.kinds.site import Reply
+
+kind = Crawler()
+
+
+def crawl(*urls: str, **params: Any) -> list[dict[str, Any]]:
+    loaded = kind.load({"urls": list(urls), **params})
+    partials = [kind.run(payload) for payload in kind.split(loaded)]
+    return kind.finish(combine_all(kind, partials), loaded)["sites"]
+
+
+def crawl_one(url: str, **params: Any) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    (site,) = crawl(url, **params)
+    assert site["url"] == url
+    return site["pages"], site["errors"]
+
+
+def reason(url: str, **params: Any) -> str:
+    """Why the start URL gave no page."""
+    pages, errors = crawl_one(url, **params)
+    assert not pages
+    assert len(errors) == 1
+    return errors[0]["reason"]
+
+
+def robots(text: str, status: int = 200) -> Reply:
+    return Reply(status, {"Content-Type": "text/plain"}, text.encode())

@@ -1,0 +1,375 @@
+"""The form of a new task, made from the kind's schema; what it would come to; and that it makes one task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from accounts.models import User
+from firmlight_client import kinds
+from groups.models import Group, Membership
+from tasks import queue
+from tasks.models import Task, Worker
+from tasks.pages.forms import TaskForm
+from tasks.services.finish import fail_task
+from tasks.services.submit import submit_task
+from tests.support.pages import beside, read, words
+
+Browser = Callable[..., Client]
+PLAIN = {"title": "", "description": "", "priority": "normal", "hours": "", "subtask_seconds_max": ""}
+
+
+@pytest.fixture
+def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
+    """send("MEAN", numbers="1 2"): what Bob's browser gets for it."""
+
+    def post(kind: str, where: str = "", *, user: User | None = None, htmx: bool = False, **fields: Any) -> Any:
+        own = {name: fields.pop(name) for name in (*PLAIN, "allow_partial", "file", "key") if name in fields}
+        params = {name if "-" in name else f"param-{name}": value for name, value in fields.items()}
+        data = {"kind": kind, "key": str(uuid4()), **PLAIN, **params, **own}
+        return browser(user or bob, htmx=htmx).post(f"/groups/{group.pk}/tasks/new/{where}", data)
+
+    return post
+
+
+def input_of(task: Task) -> dict[str, Any]:
+    return msgspec.msgpack.decode(queue.get_input(task.group_id, task.pk) or b"")
+
+
+def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=ECHO")
+    fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
+    assert fields["param-count"]["type"] == "number"
+    assert (fields["param-count"]["min"], fields["param-count"]["max"]) == ("1", "10000000")
+    assert fields["param-collect"]["type"] == "checkbox"
+    assert "How long each of them sleeps, in seconds" in words(answer)
+
+
+@pytest.mark.parametrize("kind", sorted(kinds.installed()))
+def test_every_kind_has_a_form_and_a_picture(kind: str, group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind={kind}")
+    assert answer.status_code == 200
+    assert answer.content.decode().count('class="glyph"') == len(kinds.listed())
+
+
+# Sending
+
+
+def test_what_is_typed_becomes_the_kinds_params(send: Callable[..., Any]) -> None:
+    answer = send("CRAWLER", urls="https://a.example/\n\nhttps://b.example/ ", limit="7", title="Two sites")
+    task = Task.objects.get()
+    assert answer.url == f"/tasks/{task.pk}/"
+    assert (task.title, task.kind) == ("Two sites", "CRAWLER")
+    assert input_of(task) == {"urls": ["https://a.example/", "https://b.example/"], "limit": 7, "same_host": False}
+
+
+def test_what_is_left_empty_is_the_kinds_own_default(send: Callable[..., Any]) -> None:
+    send("ECHO", count="5")
+    assert input_of(Task.objects.get()) == {"count": 5, "seconds": 0.0, "collect": False}
+
+
+def test_numbers_come_as_text_or_as_a_file(send: Callable[..., Any]) -> None:
+    send("MEAN", numbers="1, 2\n3")
+    send("MEAN", file=SimpleUploadedFile("a.csv", b"x\n1\n2\n3\n"))
+    first, second = (input_of(task)["numbers"] for task in Task.objects.all())
+    assert first == second
+
+
+def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
+    send("ECHO", count="5", priority="low", allow_partial="on", hours="2", subtask_seconds_max="9", description="why")
+    task = Task.objects.get()
+    assert (task.priority, task.allow_partial, task.subtask_seconds_max, task.description) == ("low", True, 9.0, "why")
+    assert task.deadline and 7190 < (task.deadline - task.created).total_seconds() < 7210
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "field", "sentence"),
+    [
+        ("FACTORIZATION", {"number": "13a"}, "param-number", "The number must be a positive integer in decimal digits"),
+        ("FACTORIZATION", {"number": ""}, "param-number", "This field is required."),
+        ("CRAWLER", {"urls": "https://a.example/\nftp://b"}, "param-urls", "Line 2, “ftp://b”, does not look"),
+        ("CRAWLER", {"urls": "https://a.example/", "limit": "5000"}, "param-limit", "less than or equal to 2000"),
+        ("MEAN", {"numbers": "1 two"}, "param-numbers", "“two” is not a number."),
+        ("MEAN", {"numbers": "1 inf"}, "param-numbers", "Number 2 is not finite"),
+        (
+            "MEAN",
+            {"file": SimpleUploadedFile("a.csv", b"x\n1\nwhat\n")},
+            "file",
+            "Line 3: &#x27;what&#x27; is not a number",
+        ),
+        ("MEAN", {}, "param-numbers", "required field `numbers`"),
+        ("ECHO", {"count": "5", "subtask_seconds_max": "1e9"}, "subtask_seconds_max", "allows 3605 s at most"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_made(
+    send: Callable[..., Any], kind: str, fields: dict[str, Any], field: str, sentence: str
+) -> None:
+    answer = send(kind, title="kept", **fields)
+    assert answer.status_code == 422
+    assert sentence in beside(answer, field)
+    assert 'value="kept"' in answer.content.decode()
+    assert not Task.objects.exists()
+    assert queue.groups() == []
+
+
+def test_a_form_that_is_sent_twice_makes_one_task(send: Callable[..., Any]) -> None:
+    key = str(uuid4())
+    first, second = (send("ECHO", count="5", key=key) for _ in range(2))
+    assert first.url == second.url == f"/tasks/{Task.objects.get().pk}/"
+
+
+def test_a_form_that_is_sent_again_with_something_else_in_it_makes_another_task(send: Callable[..., Any]) -> None:
+    """Browsers bring a page back with its key, for example with the button Back."""
+    key = str(uuid4())
+    sent = [
+        send("ECHO", count="5", key=key),
+        send("ECHO", count="6", key=key),
+        send("ECHO", count="6", title="Six", key=key),
+        *(send("MEAN", file=SimpleUploadedFile("a.txt", content), key=key) for content in (b"1 2", b"1 3")),
+    ]
+    assert len({answer.url for answer in sent}) == Task.objects.count() == 5
+
+
+def test_a_file_that_is_sent_twice_makes_one_task_with_all_its_numbers(send: Callable[..., Any]) -> None:
+    key = str(uuid4())
+    urls = {send("MEAN", file=SimpleUploadedFile("a.txt", b"1 2 3"), key=key).url for _ in range(2)}
+    assert urls == {f"/tasks/{Task.objects.get().pk}/"}
+    assert len(input_of(Task.objects.get())["numbers"]) == 24
+
+
+def test_each_form_has_a_key_of_its_own(group: Group, bob: User, browser: Browser) -> None:
+    found = set()
+    for _ in range(2):
+        elements = read(browser(bob).get(f"/groups/{group.pk}/tasks/new/")).elements
+        found |= {attrs["value"] for _, attrs, _ in elements if attrs.get("name") == "key"}
+    assert len(found) == 2
+
+
+def test_high_priority_is_offered_to_those_who_may(group: Group, alice: User, bob: User, browser: Browser) -> None:
+    page = f"/groups/{group.pk}/tasks/new/"
+    assert "High" in words(browser(alice).get(page))
+    assert "High" not in words(browser(bob).get(page))
+
+
+def test_who_only_works_has_no_button_and_no_form(
+    send: Callable[..., Any], group: Group, bob: User, browser: Browser
+) -> None:
+    assert "/tasks/new/" in browser(bob).get(f"/groups/{group.pk}/").content.decode()
+    Group.objects.filter(pk=group.pk).update(submitting="leaders")
+    assert "/tasks/new/" not in browser(bob).get(f"/groups/{group.pk}/").content.decode()
+    assert browser(bob).get(f"/groups/{group.pk}/tasks/new/").status_code == 403
+    assert send("ECHO", count="5").status_code == 403
+    assert send("ECHO", "preview/", count="5").status_code == 403
+    assert not Task.objects.exists()
+
+
+def test_a_kind_that_is_not_there_is_named(group: Group, bob: User, browser: Browser) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=%3Cb%3E")
+    assert answer.status_code == 400
+    assert "<b>" not in answer.content.decode()
+
+
+# Before it is sent
+
+
+def test_the_preview_tells_what_it_comes_to_and_stores_nothing(
+    send: Callable[..., Any], group: Group, laptop: Worker
+) -> None:
+    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
+    seen = words(send("ECHO", "preview/", htmx=True, count="12"))
+    assert "Subtasks 12" in seen
+    assert "laptop alice" in seen
+    assert "not known: no task of this kind was finished here lately" in seen
+    assert not Task.objects.exists()
+
+
+def test_the_preview_says_what_owners_do_not_agree_to_and_who_rests(
+    send: Callable[..., Any], group: Group, alice: User, laptop: Worker
+) -> None:
+    Worker.objects.filter(pk=laptop.pk).update(consent={"*": {"slots": 1, "network": "none"}})
+    tired = Worker.objects.create(owner=alice, name="tired")
+    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
+    asyncio.run(queue.note_resting(group.pk, tired.pk, "on battery"))
+    seen = words(send("ECHO", "preview/", htmx=True, count="12"))
+    assert "laptop alice at most 1 at a time no network" in seen
+    assert "Would take it, and rests now tired alice on battery" in seen
+
+
+def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(send: Callable[..., Any]) -> None:
+    content = b"temp\n" + b"1.5\n2.5\nn/a\n\n" + b"3.5\n"
+    seen = words(send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", content)))
+    assert "Numbers 3" in seen
+    assert "The first 1.5, 2.5, 3.5" in seen
+    assert "Separator line end Decimal mark point Heading temp" in seen
+    assert "temp column 1, 3 numbers from 1.5 to 3.5" in seen
+    assert "Left out of the file: 3 things" in seen
+    for sentence in ("line 1 is a heading", "line 4 says &#x27;n/a&#x27;", "1 cell is empty"):
+        assert sentence in seen
+
+
+WEATHER = b"station,temp,humidity\nA,1.5,80\nB,2.5,70\n"
+
+
+def test_a_question_about_a_file_is_a_choice_beside_it(send: Callable[..., Any]) -> None:
+    answer = send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", WEATHER))
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert '<details class="small" id="file-params" open hx-swap-oob="true">' in page
+    assert '<option value="temp">temp</option>' in page
+    assert "It has 2 columns of numbers" in beside(answer, "file-param-column")
+    assert "humidity column 3, 2 numbers from 70 to 80" in words(answer)
+    assert page.count("small-bars") == 2
+
+
+def test_the_choice_is_sent_with_the_file(send: Callable[..., Any]) -> None:
+    chosen = {"file-param-column": "temp"}
+    seen = send_raw(send, "preview/", chosen)
+    assert "The first 1.5, 2.5" in words(seen)
+    assert '<option value="temp" selected>temp</option>' in seen.content.decode()
+    assert "station not read column 1, 0 numbers, 2 texts" in words(seen)
+    assert send_raw(send, "", chosen).status_code == 302
+    assert len(input_of(Task.objects.get())["numbers"]) == 16
+
+
+def send_raw(send: Callable[..., Any], where: str, beside_file: dict[str, str]) -> Any:
+    file = SimpleUploadedFile("a.csv", WEATHER)
+    return send("MEAN", where, htmx=bool(where), file=file, **beside_file)
+
+
+def test_without_script_the_question_comes_with_the_page(send: Callable[..., Any]) -> None:
+    answer = send("MEAN", file=SimpleUploadedFile("a.csv", b"1,5\n2,5\n"))
+    assert answer.status_code == 422
+    assert "may be one number" in beside(answer, "file-param-decimal")
+    assert "a.csv has to be chosen again" in words(answer)
+
+
+@pytest.mark.parametrize("text", ["1,5; 2,5", "1,5", "1,234", ",5"])
+def test_a_comma_in_typed_numbers_is_never_guessed(send: Callable[..., Any], text: str) -> None:
+    assert "may be one number" in beside(send("MEAN", numbers=text), "param-numbers")
+    assert not Task.objects.exists()
+
+
+def test_commas_that_stand_between_typed_numbers_for_certain_are_fine(send: Callable[..., Any]) -> None:
+    assert send("MEAN", numbers="1,2,3 4,5\n6, 7").status_code == 302
+    assert len(input_of(Task.objects.get())["numbers"]) == 56
+
+
+def test_the_preview_of_what_is_wrong_says_what(send: Callable[..., Any]) -> None:
+    answer = send("FACTORIZATION", "preview/", htmx=True, number="x")
+    assert answer.status_code == 422
+    assert "Number: The number must be" in words(answer)
+
+
+def test_without_script_the_preview_is_the_page_with_all_that_was_typed(send: Callable[..., Any]) -> None:
+    answer = send("ECHO", "preview/", count="12", title="Twelve")
+    assert answer.status_code == 200
+    assert "Subtasks 12" in words(answer)
+    assert 'value="Twelve"' in answer.content.decode()
+
+
+@pytest.mark.parametrize("where", ["", "preview/"])
+def test_a_file_that_came_with_the_form_is_named_since_it_has_to_be_chosen_again(
+    send: Callable[..., Any], where: str
+) -> None:
+    answer = send("MEAN", where, hours="x", file=SimpleUploadedFile("year.csv", b"1\n2\n"))
+    assert "year.csv has to be chosen again: a page cannot keep a file." in words(answer)
+    assert "has to be chosen again" not in words(send("MEAN", "preview/", numbers="1"))
+
+
+def test_a_file_beyond_the_limit_is_refused_and_the_browser_is_told_the_limit(
+    send: Callable[..., Any], settings: Any, group: Group, bob: User, browser: Browser
+) -> None:
+    settings.UPLOAD_BYTES_MAX = 5
+    answer = send("MEAN", file=SimpleUploadedFile("a.csv", b"1\n2\n3\n"))
+    assert "At most 5 bytes." in beside(answer, "file")
+    elements = read(browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=MEAN")).elements
+    (chooser,) = [attrs for _, attrs, _ in elements if attrs.get("name") == "file"]
+    assert chooser["data-bytes-max"] == "5"
+    assert chooser["accept"] == ".csv,.npy,.tsv,.txt,.xlsx"
+
+
+def test_files_and_submissions_are_counted_as_over_the_api(send: Callable[..., Any], settings: Any) -> None:
+    settings.UPLOAD_PER_MINUTE_MAX = 1
+    assert send("MEAN", file=SimpleUploadedFile("a.txt", b"1")).status_code == 302
+    assert send("MEAN", file=SimpleUploadedFile("b.txt", b"1")).status_code == 429
+    assert send("MEAN", numbers="1").status_code == 302
+
+
+def test_the_page_asks_the_database_little_however_many_workers_there_are(
+    group: Group, alice: User, bob: User, browser: Browser, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(30):
+        worker = Worker.objects.create(owner=alice, name=f"w{number}", slots=1)
+        queue.beat(group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]).now()
+    his = browser(bob)
+    his.get("/groups/")  # the session is in the cache after that
+    with django_assert_max_num_queries(8):
+        assert "30 online" in words(his.get(f"/groups/{group.pk}/tasks/new/?kind=ECHO"))
+    data = {"kind": "ECHO", "key": "k", **PLAIN, "param-count": "5"}
+    with django_assert_max_num_queries(9):
+        answer = his.post(f"/groups/{group.pk}/tasks/new/preview/", data, headers={"HX-Request": "true"})
+    assert "and 18 more" in words(answer)
+
+
+# Again
+
+
+def test_submit_again_fills_in_settings_and_the_input_that_is_held(
+    split: Callable[..., Task], group: Group, bob: User, browser: Browser
+) -> None:
+    task = split(count=7, priority="low")
+    fail_task(task, "subtask_failed", "It did not work.")
+    page = browser(bob).get(f"/tasks/{task.pk}/").content.decode()
+    assert f"/groups/{group.pk}/tasks/new/?again={task.pk}" in page
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
+    fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
+    assert fields["param-count"]["value"] == "7"
+    assert fields["title"]["value"] == task.title
+    assert "So is its input, which is still held." in words(answer)
+    queue.drop_group(group.pk)
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
+    assert "Its input is no longer held: give it again." in words(answer)
+
+
+def test_submit_again_fills_in_numbers_unless_they_are_more_than_a_form_shows(
+    group: Group, bob: User, browser: Browser
+) -> None:
+    few, many = (
+        submit_task(author=bob, group=group.pk, kind="MEAN", params={"numbers": numbers})
+        for numbers in ([0.1, -3e10], [1.5] * 10_000)
+    )
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={few.pk}")
+    assert "0.1\n-30000000000.0</textarea>" in answer.content.decode()
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={many.pk}")
+    assert "Its input is more than a form shows: give it again." in words(answer)
+
+
+def test_who_may_not_raise_the_priority_submits_again_with_the_normal_one(
+    split: Callable[..., Task], group: Group, bob: User, browser: Browser
+) -> None:
+    task = split(count=7)
+    Task.objects.filter(pk=task.pk).update(priority="high")
+    page = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}").content.decode()
+    assert '<option value="normal" selected>' in page
+
+
+def test_a_task_of_another_group_fills_in_nothing(split: Callable[..., Task], carol: User, browser: Browser) -> None:
+    task = split(count=7)
+    hers = Group.objects.create(name="Hers", name_key="hers")
+    Membership.objects.create(group=hers, user=carol, role="owner")
+    answer = browser(carol).get(f"/groups/{hers.pk}/tasks/new/?again={task.pk}")
+    assert "are filled in" not in words(answer)
+
+
+def test_a_form_needs_no_more_than_the_kinds_say(bob: User) -> None:
+    for kind in kinds.installed().values():
+        form = TaskForm(kind, {**PLAIN, "key": "k"}, leads=False)
+        needed = kinds.params_schema(kind).get("required", []) if not kind.file_suffixes else []
+        assert not form.is_valid() if needed else form.is_valid()
