@@ -19,7 +19,7 @@ from supervisor.xmlrpc import SupervisorTransport
 from embedded.home import Home
 from embedded.problem import Problem
 
-BASE = Path(__file__).resolve().parents[2]
+BASE = Path(__file__).resolve().parents[1]
 FIRST, GROUP = "first", "firmlight"
 START_SECONDS_MAX = 15.0
 STOP_SECONDS_MAX = 40.0
