@@ -7,7 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-ASK = ("--requirement", "requirements.txt", "--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "5")
+ASK = (
+    "--requirement",
+    "requirements.txt",
+    "--no-deps",
+    "--disable-pip",
+    "--progress-spinner",
+    "off",
+    "--timeout",
+    "5",
+)
 
 
 def main() -> int:
@@ -20,7 +29,9 @@ def main() -> int:
     judged = [row for row in found if "vulns" in row]
     if not judged:
         print("known faults: skipped, the package index does not answer")
-    faults = [f"{row['name']} {row['version']}: {fault['id']}" for row in judged for fault in row["vulns"]]
+    faults = [
+        f"{row['name']} {row['version']}: {fault['id']}" for row in judged for fault in row["vulns"]
+    ]
     print(*faults, sep="\n", end="\n" if faults else "")
     return 1 if faults else 0
 

@@ -1,4 +1,6 @@
-"""People, where they are logged in, their tokens, what they are told and what was done, for moderators."""
+"""People, where they are logged in, their tokens, what they are told and what was done, for
+moderators.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def _refuse_untouchable(request: HttpRequest, user: User) -> None:
 
 
 def _is_touchable(request: HttpRequest, user: User) -> bool:
-    return user.pk != request.user.pk and (request.user.is_superuser or not (user.is_staff or user.is_superuser))
+    return user.pk != request.user.pk and (
+        request.user.is_superuser or not (user.is_staff or user.is_superuser)
+    )
 
 
 @admin.register(User)
@@ -63,14 +67,18 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
     ordering = ("username_key",)
     filter_horizontal = ("groups", "user_permissions")
     readonly_fields = ("is_active", "last_login", "created", "elsewhere")
-    add_fieldsets = ((None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),)
+    add_fieldsets = (
+        (None, {"fields": ("username", "email", "usable_password", "password1", "password2")}),
+    )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """Both are kept in lower case, so that an index can answer."""
         return super().get_search_results(request, queryset, search_term.lower())
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Without the password's hash, for anybody: a superuser sets a new one on a page of its own."""
+        """Without the password's hash, for anybody: a superuser sets a new one on a page of its
+        own.
+        """
         if obj is None:
             return self.add_fieldsets
         rights = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
@@ -172,7 +180,12 @@ class SessionAdmin(Facts):
         return super().get_queryset(request).select_related("user")
 
     @deed(
-        "End", word="session_ended", icon="logout", hurts=True, says="Its tokens stop working at once.", when=_is_alive
+        "End",
+        word="session_ended",
+        icon="logout",
+        hurts=True,
+        says="Its tokens stop working at once.",
+        when=_is_alive,
     )
     def revoke(self, request: HttpRequest, session: Session, reason: str) -> None:
         _refuse_untouchable(request, session.user)

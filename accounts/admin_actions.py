@@ -1,7 +1,7 @@
 """What the pages of the moderators' admin share: facts are looked at, and change by deeds alone.
 
-A deed calls a service, so that Redis, sockets and notifications follow; it is confirmed on a page of its own, and
-recorded in the audit log with who did it, to whom, when and from where.
+A deed calls a service, so that Redis, sockets and notifications follow; it is confirmed on a page
+of its own, and recorded in the audit log with who did it, to whom, when and from where.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ def links(places: Iterable[tuple[str, str, str]], pk: UUID) -> SafeString:
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=REASON_MAX, required=False, widget=UnfoldAdminTextInputWidget)
+    reason = forms.CharField(
+        max_length=REASON_MAX, required=False, widget=UnfoldAdminTextInputWidget
+    )
 
 
 def deed(
@@ -61,16 +63,20 @@ def deed(
     asks: bool = False,
     when: Fits = lambda request, row: True,
 ) -> Callable[[Do], Any]:
-    """Make a method `do(self, request, row, reason)` a deed, on the list for the rows chosen and on a row's own page.
+    """Make a method `do(self, request, row, reason)` a deed, on the list for the rows chosen and on
+    a row's own page.
 
-    `word` goes to the audit log ("" where the service records it), `says` tells what follows, `asks` for a reason; the
-    page of a row offers it `when` there is a point in it. Only a POST that says so confirms it. What the method raises
-    as FirmlightError is shown, and nothing is recorded.
+    `word` goes to the audit log ("" where the service records it), `says` tells what follows,
+    `asks` for a reason; the page of a row offers it `when` there is a point in it. Only a POST that
+    says so confirms it. What the method raises as FirmlightError is shown, and nothing is recorded.
     """
 
     def decorate(do: Do) -> Any:
         def run(
-            admin: Facts, request: HttpRequest, queryset: QuerySet | None = None, object_id: str | None = None
+            admin: Facts,
+            request: HttpRequest,
+            queryset: QuerySet | None = None,
+            object_id: str | None = None,
         ) -> HttpResponse | None:
             rows = admin.chosen(request, queryset, object_id)
             form = ReasonForm(request.POST if "confirmed" in request.POST else None)
@@ -78,7 +84,13 @@ def deed(
                 admin.message_user(request, f"At most {DEED_ROWS_MAX} at once.", messages.ERROR)
                 return None
             if request.method != "POST" or not form.is_valid():
-                facts = {"title": title, "says": says, "hurts": hurts, "rows": rows, "form": form if asks else None}
+                facts = {
+                    "title": title,
+                    "says": says,
+                    "hurts": hurts,
+                    "rows": rows,
+                    "form": form if asks else None,
+                }
                 return admin.ask(request, do.__name__, facts)
             for row in rows:
                 admin.carry_out(request, do, row, word, title, form.cleaned_data["reason"])
@@ -137,7 +149,11 @@ class Facts(Shown, ModelAdmin):
         """All there is, in the model's order, but for `exclude`."""
         if self.fields:
             return self.fields
-        return [f.name for f in self.opts.concrete_fields if not f.primary_key and f.name not in (self.exclude or ())]
+        return [
+            f.name
+            for f in self.opts.concrete_fields
+            if not f.primary_key and f.name not in (self.exclude or ())
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         if self.has_change_permission(request, obj):
@@ -153,7 +169,9 @@ class Facts(Shown, ModelAdmin):
     def _may(self, request: HttpRequest, verb: str) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}")
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
         """Fetched once for a page: its buttons depend on it too."""
         fetched: dict[Any, Any] = request.__dict__.setdefault("fetched", {})
         key = (self.model, object_id, from_field)
@@ -165,12 +183,22 @@ class Facts(Shown, ModelAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         row = self.get_object(request, str(object_id))
-        return [one for one in super().get_actions_detail(request, object_id) if row and one.method.fits(request, row)]
+        return [
+            one
+            for one in super().get_actions_detail(request, object_id)
+            if row and one.method.fits(request, row)
+        ]
 
-    def chosen(self, request: HttpRequest, queryset: QuerySet | None, object_id: str | None) -> list[Model]:
+    def chosen(
+        self, request: HttpRequest, queryset: QuerySet | None, object_id: str | None
+    ) -> list[Model]:
         """The rows that a deed is about. Raises Http404."""
         if object_id is None:
-            return list((queryset if queryset is not None else self.get_queryset(request))[: DEED_ROWS_MAX + 1])
+            return list(
+                (queryset if queryset is not None else self.get_queryset(request))[
+                    : DEED_ROWS_MAX + 1
+                ]
+            )
         row = self.get_object(request, object_id)
         if row is None:
             raise Http404
@@ -186,7 +214,9 @@ class Facts(Shown, ModelAdmin):
         }
         return TemplateResponse(request, "admin/deed.html", context)
 
-    def carry_out(self, request: HttpRequest, do: Do, row: Model, word: str, title: str, reason: str) -> None:
+    def carry_out(
+        self, request: HttpRequest, do: Do, row: Model, word: str, title: str, reason: str
+    ) -> None:
         label = str(row)
         try:
             do(self, request, row, reason)
@@ -205,25 +235,36 @@ class Facts(Shown, ModelAdmin):
         return request.get_full_path()
 
     def _address(self, page: str, *args: str) -> str:
-        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args)
+        return reverse(
+            f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args
+        )
 
     # The log: ours is the only one
 
     def note(self, request: HttpRequest, word: str, row: Model, **details: Any) -> None:
-        audit.record(word, actor=who(request), target=row, address=audit.address_of(request), **details)
+        audit.record(
+            word, actor=who(request), target=row, address=audit.address_of(request), **details
+        )
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         self.note(request, f"{self.opts.model_name}_added", obj)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        fields = [name for part in message if "changed" in part for name in part["changed"].get("fields", ())]
+        fields = [
+            name
+            for part in message
+            if "changed" in part
+            for name in part["changed"].get("fields", ())
+        ]
         self.note(request, f"{self.opts.model_name}_changed", obj, fields=fields)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> None:
         for row in queryset:
             self.note(request, f"{self.opts.model_name}_deleted", row)
 
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
         """What the audit log says of this row."""
         entries = reverse(f"{self.admin_site.name}:accounts_auditentry_changelist")
         return HttpResponseRedirect(f"{entries}?target_id__exact={object_id}")

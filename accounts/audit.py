@@ -18,14 +18,18 @@ from core.client_address import address_of
 __all__ = ["address_of", "current_address", "purge_entries", "record"]
 
 current_address: ContextVar[str] = ContextVar("current_address", default="")
-"""Whence the request that is being answered came; accounts.middleware sets it, so that services need not carry it."""
+"""Whence the request that is being answered came; accounts.middleware sets it, so that services
+need not carry it.
+"""
 
 
-def record(action: str, *, actor: User | None, target: Model | None, address: str = "", **details: Any) -> None:
+def record(
+    action: str, *, actor: User | None, target: Model | None, address: str = "", **details: Any
+) -> None:
     """Add an entry. `action` is a stable word of at most 40 characters ("user_blocked").
 
-    `actor` is None where nobody is logged in or the server acts by itself. `details` that make more than
-    AUDIT_DETAILS_MAX characters of JSON are left out, and the entry says so.
+    `actor` is None where nobody is logged in or the server acts by itself. `details` that make more
+    than AUDIT_DETAILS_MAX characters of JSON are left out, and the entry says so.
     """
     AuditEntry.objects.create(
         action=action,
@@ -41,7 +45,11 @@ def record(action: str, *, actor: User | None, target: Model | None, address: st
 
 def _fitting(details: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(details, cls=DjangoJSONEncoder)
-    return json.loads(text) if len(text) <= AUDIT_DETAILS_MAX else {"left_out": f"{len(text)} characters"}
+    return (
+        json.loads(text)
+        if len(text) <= AUDIT_DETAILS_MAX
+        else {"left_out": f"{len(text)} characters"}
+    )
 
 
 def purge_entries() -> int:

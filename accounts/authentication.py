@@ -15,10 +15,11 @@ from accounts.services.browser_sessions import browser_session
 
 
 class AccessTokenAuthentication(JWTAuthentication):
-    """`Authorization: Bearer <access token>`; one query. Logging out ends it at once, whatever its expiry says.
+    """`Authorization: Bearer <access token>`; one query. Logging out ends it at once, whatever its
+    expiry says.
 
-    Errors are DRF's own here, not FirmlightErrors: its browsable pages ask for the user again while they show
-    the error, and only an APIException is remembered as "nobody".
+    Errors are DRF's own here, not FirmlightErrors: its browsable pages ask for the user again while
+    they show the error, and only an APIException is remembered as "nobody".
     """
 
     def get_validated_token(self, raw_token: bytes) -> Token:
@@ -43,7 +44,11 @@ def user_of(request: Request) -> User:
 
 def session_of(request: Request) -> UUID | None:
     """The id of the session behind this request, of its access token or its cookie."""
-    return tokens.session_named(request.auth) if isinstance(request.auth, Token) else browser_session(request._request)
+    return (
+        tokens.session_named(request.auth)
+        if isinstance(request.auth, Token)
+        else browser_session(request._request)
+    )
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):

@@ -17,10 +17,16 @@ from core.errors import headers_of
 
 
 class LoginBackend(ModelBackend):
-    """User name or e-mail address, in any case. One password is hashed whether or not the account exists."""
+    """User name or e-mail address, in any case. One password is hashed whether or not the account
+    exists.
+    """
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
     ) -> User | None:
         user = selectors.user_by_login(username or "")
         if user is None:
@@ -33,7 +39,9 @@ class LoginBackend(ModelBackend):
 
 
 def account_key(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Under what failures are counted: one and the same for name and address of an account, in any case."""
+    """Under what failures are counted: one and the same for name and address of an account, in any
+    case.
+    """
     login = str((credentials or {}).get("username") or "")
     known: dict[str, str] = request.__dict__.setdefault("account_keys", {})
     if login not in known:
@@ -50,11 +58,19 @@ def cool_off(request: HttpRequest | None) -> timedelta:
     return timedelta(minutes=settings.LOGIN_LOCK_MINUTES)
 
 
-def locked_out(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None) -> HttpResponse:
-    """The answer of pages that ask Django themselves (the admin's), instead of services.check_credentials."""
-    from accounts.services.login import retry_seconds  # that one needs axes, and axes needs this module
+def locked_out(
+    request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None
+) -> HttpResponse:
+    """The answer of pages that ask Django themselves (the admin's), instead of
+    services.check_credentials.
+    """
+    from accounts.services.login import (
+        retry_seconds,
+    )  # that one needs axes, and axes needs this module
 
     error = TooManyAttempts(retry_seconds(request, str((credentials or {}).get("username") or "")))
     if request.path.startswith("/api/"):
         return JsonResponse(error.as_dict(), status=error.status, headers=headers_of(error))
-    return HttpResponse(error.message, status=error.status, headers=headers_of(error), content_type="text/plain")
+    return HttpResponse(
+        error.message, status=error.status, headers=headers_of(error), content_type="text/plain"
+    )

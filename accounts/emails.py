@@ -27,7 +27,10 @@ def write(letter: str, facts: dict[str, str]) -> EmailMessage | None:
 def _links(letter: str, user: User, facts: dict[str, str]) -> dict[str, Any]:
     if letter == "confirm_email":
         token = confirmation_token(user, facts["email"])
-        return {"link": f"{settings.PUBLIC_URL}/email/confirm/{token}/", "hours": settings.EMAIL_CONFIRM_HOURS}
+        return {
+            "link": f"{settings.PUBLIC_URL}/email/confirm/{token}/",
+            "hours": settings.EMAIL_CONFIRM_HOURS,
+        }
     if letter == "password_reset":
         token = default_token_generator.make_token(user)
         link = f"{settings.PUBLIC_URL}/password/reset/{user.pk}/{token}/"

@@ -31,14 +31,18 @@ class TooManyTokens(Conflict):
 
 
 class TooManyAttempts(TooMany):
-    """Too many wrong passwords for this account from this address, whether or not there is such an account."""
+    """Too many wrong passwords for this account from this address, whether or not there is such an
+    account.
+    """
 
     code = "too_many_attempts"
     message = "Too many failed log-ins. Try again later."
 
 
 class BadLink(FirmlightError):
-    """A link of a letter that is not good any more: used, overdue, or not for this account as it is now."""
+    """A link of a letter that is not good any more: used, overdue, or not for this account as it is
+    now.
+    """
 
     code = "link_not_valid"
     message = "This link is not valid any more. Ask for a new one."
@@ -81,4 +85,7 @@ class DeviceExpired(FirmlightError):
 class NoSuchCode(FirmlightError):
     """What was typed is no code that waits for an answer."""
 
-    code, message = "no_such_code", "No machine waits with this code now. It may have expired: start it anew there."
+    code, message = (
+        "no_such_code",
+        "No machine waits with this code now. It may have expired: start it anew there.",
+    )

@@ -30,7 +30,9 @@ class AddressMiddleware:
 
 
 class BrowserSessionMiddleware:
-    """Logs a browser out whose session has ended: by its owner elsewhere, a new password, or a moderator."""
+    """Logs a browser out whose session has ended: by its owner elsewhere, a new password, or a
+    moderator.
+    """
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer

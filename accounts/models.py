@@ -1,7 +1,8 @@
-"""Who there is, where they are logged in, the tokens of their machines, what they are told, and who did what.
+"""Who there is, where they are logged in, the tokens of their machines, what they are told, and who
+did what.
 
-Everything that must be unique without regard to case has a normalised column with a plain unique index, and
-facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
+Everything that must be unique without regard to case has a normalised column with a plain unique
+index, and facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ check_username = RegexValidator(
 
 
 def uuid_key() -> models.UUIDField:
-    """The primary key of every model of ours. The column name makes it MongoDB's own key: joins need that."""
+    """The primary key of every model of ours. The column name makes it MongoDB's own key: joins
+    need that.
+    """
     return models.UUIDField(primary_key=True, db_column="_id", default=uuid4, editable=False)
 
 
@@ -46,15 +49,23 @@ class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username_key=name_key(username or ""))
 
-    def create_user(self, username: str, email: str, password: str | None = None, **extra: Any) -> User:
-        """A saved user; without a password he cannot log in with one. Raises IntegrityError if a name is taken."""
+    def create_user(
+        self, username: str, email: str, password: str | None = None, **extra: Any
+    ) -> User:
+        """A saved user; without a password he cannot log in with one. Raises IntegrityError if a
+        name is taken.
+        """
         user = self.model(username=username, email=email, **extra)
         user.set_password(password)
         user.save(using=self._db)
         return user
 
-    def create_superuser(self, username: str, email: str, password: str | None = None, **extra: Any) -> User:
-        return self.create_user(username, email, password, **{"is_staff": True, "is_superuser": True, **extra})
+    def create_superuser(
+        self, username: str, email: str, password: str | None = None, **extra: Any
+    ) -> User:
+        return self.create_user(
+            username, email, password, **{"is_staff": True, "is_superuser": True, **extra}
+        )
 
 
 class Absent:
@@ -71,13 +82,17 @@ class User(AbstractBaseUser, PermissionsMixin):
     username = models.CharField(max_length=USERNAME_MAX, unique=True, validators=[check_username])
     username_key = models.CharField(max_length=USERNAME_MAX, unique=True, editable=False)
     email = models.EmailField(max_length=254, unique=True)
-    email_confirmed = models.BooleanField(default=False)  # he has shown that he reads what is sent there
+    email_confirmed = models.BooleanField(
+        default=False
+    )  # he has shown that he reads what is sent there
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
-    natural_key = Absent()  # in a dump he keeps his id: the audit log and Redis speak of it without a foreign key
+    natural_key = (
+        Absent()
+    )  # in a dump he keeps his id: the audit log and Redis speak of it without a foreign key
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -93,7 +108,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         """For forms: say that a name is taken in another case before the database has to."""
         super().clean()
         self.email = email_key(self.email or "")
-        if self.username and User.objects.filter(username_key=name_key(self.username)).exclude(pk=self.pk).exists():
+        if (
+            self.username
+            and User.objects.filter(username_key=name_key(self.username))
+            .exclude(pk=self.pk)
+            .exists()
+        ):
             raise ValidationError({"username": "This user name is taken."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -107,7 +127,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         return check_password(raw_password, self.password, self._renew_hash)
 
     def _renew_hash(self, raw_password: str) -> None:
-        # Only if it is still the hash that was checked: else a log-in could undo a change of password beside it.
+        # Only if it is still the hash that was checked: else a log-in could undo a change of
+        # password beside it.
         old = self.password
         self.set_password(raw_password)
         self._password = None
@@ -124,11 +145,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """One log-in on one device. Its id is the claim `sid` of its access and refresh tokens, or lies under "sid" in
-    the browser's session.
+    """One log-in on one device. Its id is the claim `sid` of its access and refresh tokens, or lies
+    under "sid" in the browser's session.
 
-    `jti` names the one refresh token that is good now ("" for a browser), `expires` is when that one (or the
-    browser's cookie) ends.
+    `jti` names the one refresh token that is good now ("" for a browser), `expires` is when that
+    one (or the browser's cookie) ends.
     """
 
     id = uuid_key()
@@ -157,8 +178,9 @@ WORKER, USER = "worker", "user"
 
 
 class DeviceRequest(models.Model):
-    """A program without a browser asks to be let in (RFC 8628). It knows the device code, kept as its digest; people
-    type the user code. It moves once: pending to confirmed or denied, confirmed to taken.
+    """A program without a browser asks to be let in (RFC 8628). It knows the device code, kept as
+    its digest; people type the user code. It moves once: pending to confirmed or denied, confirmed
+    to taken.
     """
 
     id = uuid_key()
@@ -169,7 +191,9 @@ class DeviceRequest(models.Model):
     agent = models.CharField(max_length=DEVICE_MAX, blank=True)
     address = models.CharField(max_length=45, blank=True)
     status = models.CharField(max_length=9, default=PENDING)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="device_requests")
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, null=True, related_name="device_requests"
+    )
     created = models.DateTimeField(default=timezone.now)
     expires = models.DateTimeField(db_index=True)
 
@@ -196,10 +220,11 @@ class WorkerTokenQuerySet(models.QuerySet["WorkerToken"]):
 
 
 class WorkerToken(models.Model):
-    """What a worker shows instead of a password; good for working only. The text itself is kept nowhere.
+    """What a worker shows instead of a password; good for working only. The text itself is kept
+    nowhere.
 
-    `name` is the owner's reminder of the machine and need not be unique: logging in again on one machine makes
-    a second token of the same name, told apart by when they were made and used.
+    `name` is the owner's reminder of the machine and need not be unique: logging in again on one
+    machine makes a second token of the same name, told apart by when they were made and used.
     """
 
     id = uuid_key()
@@ -225,15 +250,19 @@ NOTIFICATION_TEXT_MAX = 300
 
 
 class Notification(models.Model):
-    """One sentence that waits for a person until he reads or deletes it, or NOTIFICATION_DAYS are over.
+    """One sentence that waits for a person until he reads or deletes it, or NOTIFICATION_DAYS are
+    over.
 
-    `code` is a stable word for programs ("task_cancelled"). `group_id` and `task_id` say what it is about; they
-    are no foreign keys, since accounts know neither groups nor tasks, and the thing may be gone.
+    `code` is a stable word for programs ("task_cancelled"). `group_id` and `task_id` say what it is
+    about; they are no foreign keys, since accounts know neither groups nor tasks, and the thing may
+    be gone.
     """
 
     id = uuid_key()
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications")
-    level = models.CharField(max_length=7, choices=[(level, level) for level in LEVELS], default=INFO)
+    level = models.CharField(
+        max_length=7, choices=[(level, level) for level in LEVELS], default=INFO
+    )
     code = models.CharField(max_length=40)
     text = models.CharField(max_length=NOTIFICATION_TEXT_MAX)
     group_id = models.UUIDField(null=True, blank=True)
@@ -269,7 +298,9 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         return super().bulk_create(objs, *args, **kwargs)
 
     def purge(self, before: datetime) -> int:
-        """The one way out, for accounts.audit: delete what is older than this moment. Return how many."""
+        """The one way out, for accounts.audit: delete what is older than this moment. Return how
+        many.
+        """
         old = key_batches(self.filter(created__lt=before))
         return sum(super(AuditQuerySet, self.filter(pk__in=keys)).delete()[0] for keys in old)
 

@@ -17,13 +17,27 @@ from core.errors import NotFound
 
 
 def notify(
-    users: Iterable[UUID], *, code: str, level: str, text: str, group: UUID | None = None, task: UUID | None = None
+    users: Iterable[UUID],
+    *,
+    code: str,
+    level: str,
+    text: str,
+    group: UUID | None = None,
+    task: UUID | None = None,
 ) -> None:
-    """Leave each of these users (by id) one sentence. Whoever has no account any more is passed over.
+    """Leave each of these users (by id) one sentence. Whoever has no account any more is passed
+    over.
 
-    `level` is one of LEVELS; `code` has at most 40 characters, and `text` is cut at NOTIFICATION_TEXT_MAX.
+    `level` is one of LEVELS; `code` has at most 40 characters, and `text` is cut at
+    NOTIFICATION_TEXT_MAX.
     """
-    facts = {"code": code, "level": level, "text": text[:NOTIFICATION_TEXT_MAX], "group_id": group, "task_id": task}
+    facts = {
+        "code": code,
+        "level": level,
+        "text": text[:NOTIFICATION_TEXT_MAX],
+        "group_id": group,
+        "task_id": task,
+    }
     known = list(User.objects.filter(pk__in=set(users)).order_by().values_list("pk", flat=True))
     Notification.objects.bulk_create(Notification(user_id=user, **facts) for user in known)
     _tell(known)

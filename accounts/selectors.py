@@ -25,7 +25,9 @@ class Bearer:
 
 
 def bearer(token: str) -> Bearer | None:
-    """Whose worker token or access token this is; None unless it and its user are good. One query at most."""
+    """Whose worker token or access token this is; None unless it and its user are good. One query
+    at most.
+    """
     if not token.isascii():  # no token of ours; it could not even be encoded if it holds surrogates
         return None
     if token.startswith(tokens.WORKER_PREFIX):
@@ -43,7 +45,12 @@ def session_bearer(session_id: UUID) -> Bearer | None:
 
 
 def _worker_bearer(token: str) -> Bearer | None:
-    row = WorkerToken.objects.live().select_related("owner").filter(digest=tokens.digest(token)).first()
+    row = (
+        WorkerToken.objects.live()
+        .select_related("owner")
+        .filter(digest=tokens.digest(token))
+        .first()
+    )
     if row is None or not row.owner.is_active:
         return None
     return Bearer(row.owner, "worker", row.pk, row.last_used)
@@ -52,7 +59,8 @@ def _worker_bearer(token: str) -> Bearer | None:
 def still_valid(bearer: Bearer) -> bool:
     """Whether what was good when a socket opened is good now. One query.
 
-    For an access token its session counts, not its own short life: the socket outlives the token that opened it.
+    For an access token its session counts, not its own short life: the socket outlives the token
+    that opened it.
     """
     if bearer.kind == "worker":
         return WorkerToken.objects.live().filter(pk=bearer.id, owner__is_active=True).exists()
@@ -67,18 +75,26 @@ def user_by_login(login: str) -> User | None:
 
 def users_named(usernames: Iterable[str]) -> dict[str, User]:
     """The active users of these names, by `name_key`. One query."""
-    found = User.objects.filter(username_key__in={name_key(name) for name in usernames}, is_active=True)
+    found = User.objects.filter(
+        username_key__in={name_key(name) for name in usernames}, is_active=True
+    )
     return {user.username_key: user for user in found}
 
 
 def people(search: str = "") -> QuerySet[User]:
-    """The active users whose name contains `search`, without regard to case, in the order of their names."""
-    if not search.isprintable():  # no name holds such characters, and PostgreSQL refuses to compare with NUL
+    """The active users whose name contains `search`, without regard to case, in the order of their
+    names.
+    """
+    if (
+        not search.isprintable()
+    ):  # no name holds such characters, and PostgreSQL refuses to compare with NUL
         return User.objects.none()
     return User.objects.filter(is_active=True, username_key__contains=name_key(search))
 
 
-def taken(*, username: str | None = None, email: str | None = None, but: UUID | None = None) -> dict[str, list[str]]:
+def taken(
+    *, username: str | None = None, email: str | None = None, but: UUID | None = None
+) -> dict[str, list[str]]:
     """Which of the two another user has already, as `fields` of an error."""
     others = User.objects.exclude(pk=but) if but else User.objects.all()
     fields = {}

@@ -1,4 +1,6 @@
-"""What tokens look like: the two JWTs of a log-in session, and worker tokens. Pure; nothing here asks the database."""
+"""What tokens look like: the two JWTs of a log-in session, and worker tokens. Pure; nothing here
+asks the database.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ SESSION_CLAIM = "sid"
 
 @dataclass(frozen=True)
 class Pair:
-    """The two tokens that a log-in or a refresh gives, and what the Session row keeps of the refresh token."""
+    """The two tokens that a log-in or a refresh gives, and what the Session row keeps of the
+    refresh token.
+    """
 
     access: str
     refresh: str
@@ -70,7 +74,7 @@ def new_worker_token() -> str:
 
 
 def digest(secret: str) -> str:
-    """How a worker token or a device code is stored. Unsalted and fast is enough for 256 random bits: there is nothing
-    to guess.
+    """How a worker token or a device code is stored. Unsalted and fast is enough for 256 random
+    bits: there is nothing to guess.
     """
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,1 +1,3 @@
-"""Measurements. `make bench` runs them all and writes docs/benchmarks.md; no test depends on a time."""
+"""Measurements. `make bench` runs them all and writes docs/benchmarks.md; no test depends on a
+time.
+"""

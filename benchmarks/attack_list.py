@@ -1,4 +1,5 @@
-"""The attacks of `make bench-attacks`. Each is bounded in time, and returns in words what came of it.
+"""The attacks of `make bench-attacks`. Each is bounded in time, and returns in words what came of
+it.
 
 They come from 127.0.0.2 upwards where addresses matter (Linux); honest people come from 127.0.0.1.
 """
@@ -64,7 +65,11 @@ def long_headers(target: Target) -> str:
     upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     upgrade += b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
     heads = [
-        b"GET /ws/live/ HTTP/1.1\r\nHost: 127.0.0.1\r\n" + upgrade + b"Origin: http://" + text + b"\r\n\r\n",
+        b"GET /ws/live/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        + upgrade
+        + b"Origin: http://"
+        + text
+        + b"\r\n\r\n",
         b"GET /login/ HTTP/1.1\r\nHost: " + text + b"\r\nConnection: close\r\n\r\n",
     ]
     counts: Counter[str] = Counter()
@@ -116,7 +121,9 @@ def nothing(target: Target) -> str:
 
 def poisoned_factors(target: Target) -> str:
     """An exponent of 10^12, a "prime" of 1,000 digits and a wrong shape, each with `decided`."""
-    return _poison(target, "FACTORIZATION", [msgspec.msgpack.encode(one) for one in POISON], number=str(HARD))
+    return _poison(
+        target, "FACTORIZATION", [msgspec.msgpack.encode(one) for one in POISON], number=str(HARD)
+    )
 
 
 def empty_maps(target: Target) -> str:
@@ -125,11 +132,15 @@ def empty_maps(target: Target) -> str:
 
 
 def _poison(target: Target, kind: str, partials: list[bytes], **params: Any) -> str:
-    """Each partial once, for a lease of its own; the owner lets the worker back when it is suspended."""
+    """Each partial once, for a lease of its own; the owner lets the worker back when it is
+    suspended.
+    """
     task = target.client.submit(kind, group=target.group, **params)
     answers: Counter[str] = Counter()
     for poison in partials:
-        with contextlib.suppress(OSError, TimeoutError, WebSocketException, InvalidHandshake, AssertionError):
+        with contextlib.suppress(
+            OSError, TimeoutError, WebSocketException, InvalidHandshake, AssertionError
+        ):
             answers[_send_poison(target, poison)] += 1
     time.sleep(target.seconds)
     with contextlib.suppress(FirmlightClientError):
@@ -139,13 +150,19 @@ def _poison(target: Target, kind: str, partials: list[bytes], **params: Any) -> 
 
 def _send_poison(target: Target, poison: bytes) -> str:
     """The answer to one poisoned result."""
-    with contextlib.closing(Peer(target.system.url, target.token, "pedlar", offered=_all_kinds())) as peer:
+    with contextlib.closing(
+        Peer(target.system.url, target.token, "pedlar", offered=_all_kinds())
+    ) as peer:
         peer.ready()
         while True:
             frame = peer.receive()
             if isinstance(frame, protocol.Lease):
                 result = protocol.Result(
-                    lease=frame.lease, subtasks=frame.subtasks, partial=poison, seconds=0.1, decided=True
+                    lease=frame.lease,
+                    subtasks=frame.subtasks,
+                    partial=poison,
+                    seconds=0.1,
+                    decided=True,
                 )
                 peer.send(result)
             elif isinstance(frame, protocol.Error) and frame.code == "suspended":
@@ -163,7 +180,10 @@ def workbook(sheet: bytes) -> bytes:
     """A workbook whose only sheet is this XML, deflated."""
     plain, made = io.BytesIO(), io.BytesIO()
     openpyxl.Workbook().save(plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new:
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as new,
+    ):
         for name in source.namelist():
             new.writestr(name, sheet if name == "xl/worksheets/sheet1.xml" else source.read(name))
     return made.getvalue()
@@ -171,7 +191,9 @@ def workbook(sheet: bytes) -> bytes:
 
 def sheet(attributes: bytes, rows: bytes) -> bytes:
     space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    return b"<worksheet " + space + attributes + b"><sheetData>" + rows + b"</sheetData></worksheet>"
+    return (
+        b"<worksheet " + space + attributes + b"><sheetData>" + rows + b"</sheetData></worksheet>"
+    )
 
 
 def long_attribute() -> tuple[str, bytes]:
@@ -239,8 +261,12 @@ ATTACKS: dict[str, Attack] = {
     "8 million `na`": partial(upload, make=many_na),
     "10 half-sent bodies": partial(slow, client=bad_clients.half_a_body, count=10),
     "1,000 half-sent bodies": partial(slow, client=bad_clients.half_a_body, count=1000),
-    "10 readers that do not read": partial(slow, client=bad_clients.asks_and_does_not_read, count=10),
-    "1,000 readers that do not read": partial(slow, client=bad_clients.asks_and_does_not_read, count=1000),
+    "10 readers that do not read": partial(
+        slow, client=bad_clients.asks_and_does_not_read, count=10
+    ),
+    "1,000 readers that do not read": partial(
+        slow, client=bad_clients.asks_and_does_not_read, count=1000
+    ),
 }
 
 

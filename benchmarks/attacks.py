@@ -1,7 +1,8 @@
-"""`make bench-attacks`: attacks on a system of its own, one after another, and how late honest people are meanwhile.
+"""`make bench-attacks`: attacks on a system of its own, one after another, and how late honest
+people are meanwhile.
 
-ATTACK_SECONDS (15) is how long an attack lasts that could go on for ever; ATTACK names those that are run, by a part
-of their name.
+ATTACK_SECONDS (15) is how long an attack lasts that could go on for ever; ATTACK names those that
+are run, by a part of their name.
 """
 
 from __future__ import annotations
@@ -19,8 +20,13 @@ from benchmarks.lab import PASSWORD, Lab, lab
 from firmlight_client.sdk.client import Client
 
 FILES_MIN = 4096  # open files of this process: a thousand connections, and what honest people need
-SETTINGS = {"LOGIN_PER_MINUTE_MAX": "100000", "WORKER_CONNECTS_PER_MINUTE_MAX": "10000"}  # ours come from one address
-HEAD = "| Attack | `/healthz` | log-in | another group's task | web | its children | what came of it |"
+SETTINGS = {
+    "LOGIN_PER_MINUTE_MAX": "100000",
+    "WORKER_CONNECTS_PER_MINUTE_MAX": "10000",
+}  # ours come from one address
+HEAD = (
+    "| Attack | `/healthz` | log-in | another group's task | web | its children | what came of it |"
+)
 RULE = "| --- | --- | --- | --- | --- | --- | --- |"
 
 
@@ -42,7 +48,9 @@ def main() -> None:
 def _attackers(made: Lab, seconds: float) -> Target:
     """An account of their own, with a group of their own."""
     mark = uuid4().hex[:8]
-    client = Client.register(made.system.url, f"mallory-{mark}", f"mallory-{mark}@example.org", PASSWORD)
+    client = Client.register(
+        made.system.url, f"mallory-{mark}", f"mallory-{mark}@example.org", PASSWORD
+    )
     group = client.create_group(f"attackers {mark}")["id"]
     token = str(client.create_worker_token("pedlar")["token"])
     return Target(made.system, client, group, token, seconds)
@@ -50,7 +58,15 @@ def _attackers(made: Lab, seconds: float) -> Target:
 
 def _row(name: str, found: Figures, came: str) -> str:
     late = [found.words(question) for question in ("/healthz", "log-in", "conclusion")]
-    return " | ".join(["| " + name, *late, f"{found.web_mib:,.0f} MiB", f"{found.children_mib:,.0f} MiB", came + " |"])
+    return " | ".join(
+        [
+            "| " + name,
+            *late,
+            f"{found.web_mib:,.0f} MiB",
+            f"{found.children_mib:,.0f} MiB",
+            came + " |",
+        ]
+    )
 
 
 def _machine() -> str:

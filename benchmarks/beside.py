@@ -1,4 +1,5 @@
-"""`python -m benchmarks.beside CHECKOUT`: this checkout's throughput beside that of another one, in one run.
+"""`python -m benchmarks.beside CHECKOUT`: this checkout's throughput beside that of another one, in
+one run.
 
 Both systems are up at the same time, each from its own checkout and virtual environment, and are
 measured in turn, so that a busy moment of the machine meets both. The other checkout needs its

@@ -1,4 +1,6 @@
-"""The peer: plain Celery with a no-op task, its results kept in Redis, as its documentation starts a project."""
+"""The peer: plain Celery with a no-op task, its results kept in Redis, as its documentation starts
+a project.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,14 @@ from collections.abc import Iterator
 
 from celery import Celery, group
 
-app = Celery("peer", broker=os.environ.get("PEER_REDIS", ""), backend=os.environ.get("PEER_REDIS", ""))
-app.conf.update(broker_connection_retry_on_startup=True, task_default_queue="peer", worker_hijack_root_logger=False)
+app = Celery(
+    "peer", broker=os.environ.get("PEER_REDIS", ""), backend=os.environ.get("PEER_REDIS", "")
+)
+app.conf.update(
+    broker_connection_retry_on_startup=True,
+    task_default_queue="peer",
+    worker_hijack_root_logger=False,
+)
 
 
 @app.task(name="peer.echo")
@@ -50,8 +58,14 @@ def two_workers(redis_url: str) -> Iterator[None]:
         "-c",
         "1",
     ]
-    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "", "PYTHONWARNINGS": "ignore"}  # no word about running as root
-    started = [subprocess.Popen([*command, "-n", f"peer{i}@%h", "-l", "ERROR"], env=env) for i in range(2)]
+    env = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "",
+        "PYTHONWARNINGS": "ignore",
+    }  # no word about running as root
+    started = [
+        subprocess.Popen([*command, "-n", f"peer{i}@%h", "-l", "ERROR"], env=env) for i in range(2)
+    ]
     try:
         for i in range(20):  # both are up once these have been answered
             assert echo.delay(i).get(timeout=60) == i

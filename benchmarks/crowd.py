@@ -1,4 +1,5 @@
-"""`python -m benchmarks.crowd TASK N`: let N workers of as many members each do one lease of a running ECHO task.
+"""`python -m benchmarks.crowd TASK N`: let N workers of as many members each do one lease of a
+running ECHO task.
 
 Run with the environment of a system: it takes part through that one's own queue, without sockets.
 """
@@ -38,7 +39,9 @@ def _work(task: Any, worker: Any) -> None:
         raise SystemExit("there was nothing left to lease")
     done = granted.subtasks
     partial = msgspec.msgpack.encode([len(done), sum(done), []])
-    settled = queue.complete(granted.lease, worker=worker.pk, subtasks=done, partial=partial, seconds=0.5).now()
+    settled = queue.complete(
+        granted.lease, worker=worker.pk, subtasks=done, partial=partial, seconds=0.5
+    ).now()
     if settled.reason:
         raise SystemExit(f"refused: {settled.reason}")
 

@@ -1,4 +1,6 @@
-"""A worker made by hand, as slow as is wanted: it speaks the protocol and sleeps for each ECHO subtask."""
+"""A worker made by hand, as slow as is wanted: it speaks the protocol and sleeps for each ECHO
+subtask.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class HandWorker(threading.Thread):
             while True:
                 frame = protocol.decode_from_server(self.socket.recv())  # type: ignore[arg-type]
                 if isinstance(frame, protocol.Welcome):
-                    threading.Thread(target=self.beat, args=(frame.heartbeat_seconds,), daemon=True).start()
+                    threading.Thread(
+                        target=self.beat, args=(frame.heartbeat_seconds,), daemon=True
+                    ).start()
                     self.say(protocol.Ready(slots=1))
                 elif isinstance(frame, protocol.Lease):
                     self.work(frame)
@@ -82,4 +86,8 @@ class HandWorker(threading.Thread):
     def give(self, lease: str, subtasks: list[int]) -> None:
         partial = msgspec.msgpack.encode([len(subtasks), sum(subtasks), list(subtasks)])
         seconds = self.each * len(subtasks)
-        self.say(protocol.Result(lease=lease, subtasks=subtasks, partial=partial, seconds=seconds, ready=1))
+        self.say(
+            protocol.Result(
+                lease=lease, subtasks=subtasks, partial=partial, seconds=seconds, ready=1
+            )
+        )

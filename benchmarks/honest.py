@@ -1,4 +1,6 @@
-"""Honest people beside an attack: how late what they ask for is, and what the web process takes meanwhile."""
+"""Honest people beside an attack: how late what they ask for is, and what the web process takes
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -26,10 +28,13 @@ MIB = 2**20
 class Figures:
     """Of one attack. `seconds` {question: [until each answer]}; `unanswered` {question: how many}.
 
-    `web_mib` and `children_mib` are the highest resident memory of web, and of its child processes together.
+    `web_mib` and `children_mib` are the highest resident memory of web, and of its child processes
+    together.
     """
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in PAUSE_SECONDS})
+    seconds: dict[str, list[float]] = field(
+        default_factory=lambda: {name: [] for name in PAUSE_SECONDS}
+    )
     unanswered: dict[str, int] = field(default_factory=lambda: dict.fromkeys(PAUSE_SECONDS, 0))
     web_mib: float = 0.0
     children_mib: float = 0.0
@@ -95,7 +100,9 @@ class Honest:
         while not leaving.wait(LOOK_SECONDS):
             with contextlib.suppress(psutil.Error):
                 found.web_mib = max(found.web_mib, self.web.memory_info().rss / MIB)
-                children = sum(child.memory_info().rss for child in self.web.children(recursive=True))
+                children = sum(
+                    child.memory_info().rss for child in self.web.children(recursive=True)
+                )
                 found.children_mib = max(found.children_mib, children / MIB)
 
 

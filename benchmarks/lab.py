@@ -26,7 +26,9 @@ START_SECONDS_MAX = 60.0
 
 @dataclass
 class WorkerProcess:
-    """A `firmlight work --json` process; `lines` gets (time.monotonic(), event) for each line it prints."""
+    """A `firmlight work --json` process; `lines` gets (time.monotonic(), event) for each line it
+    prints.
+    """
 
     process: subprocess.Popen[str]
     lines: Queue[tuple[float, dict[str, Any]]] = field(default_factory=Queue)
@@ -37,7 +39,9 @@ class WorkerProcess:
             with contextlib.suppress(ValueError):
                 self.lines.put((time.monotonic(), json.loads(line)))
 
-    def wait_for(self, event: str, seconds: float = START_SECONDS_MAX) -> tuple[float, dict[str, Any]]:
+    def wait_for(
+        self, event: str, seconds: float = START_SECONDS_MAX
+    ) -> tuple[float, dict[str, Any]]:
         """When it next printed this event, and the event."""
         end = time.monotonic() + seconds
         while True:
@@ -82,7 +86,12 @@ class Lab:
         token = self.worker_token(name)
         home = self.folder / name
         home.mkdir(exist_ok=True)
-        env = {**os.environ, "FIRMLIGHT_URL": self.system.url, "FIRMLIGHT_TOKEN": token, "FIRMLIGHT_HOME": str(home)}
+        env = {
+            **os.environ,
+            "FIRMLIGHT_URL": self.system.url,
+            "FIRMLIGHT_TOKEN": token,
+            "FIRMLIGHT_HOME": str(home),
+        }
         command = [
             sys.executable,
             "-m",
@@ -95,7 +104,9 @@ class Lab:
             "--name",
             name,
         ]
-        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         worker = WorkerProcess(process)
         threading.Thread(target=worker.read, daemon=True).start()
         self.workers.append(worker)
@@ -105,11 +116,16 @@ class Lab:
 
 @contextlib.contextmanager
 def lab(**env: str) -> Iterator[Lab]:
-    """A system on free ports in a temporary folder, with two people in one group; all of it ends with the block."""
+    """A system on free ports in a temporary folder, with two people in one group; all of it ends
+    with the block.
+    """
     folder = tempfile.TemporaryDirectory(prefix="firmlight-bench-")
     with (
         folder as name,
-        System(Path(name) / "var", env={"LOG_LEVEL": "WARNING", "SUBMIT_PER_MINUTE_MAX": "1000000", **env}) as system,
+        System(
+            Path(name) / "var",
+            env={"LOG_LEVEL": "WARNING", "SUBMIT_PER_MINUTE_MAX": "1000000", **env},
+        ) as system,
     ):
         made = _people(system, Path(name))
         try:

@@ -1,4 +1,6 @@
-"""`make bench-load`: one web process with thousands of workers on it, and what it costs; writes the page."""
+"""`make bench-load`: one web process with thousands of workers on it, and what it costs; writes the
+page.
+"""
 
 from __future__ import annotations
 
@@ -60,8 +62,14 @@ class Load:
         processes = {name: psutil.Process(pid) for name, pid in self.lab.system.pids().items()}
         before = {name: cpu(process) for name, process in processes.items()}
         await asyncio.sleep(WATCH_SECONDS)
-        spent = {name: (cpu(process) - before[name]) / WATCH_SECONDS for name, process in processes.items()}
-        return [(f"{name} while they are idle", f"{spent[name]:.1%} of a core") for name in ("web", "redis")]
+        spent = {
+            name: (cpu(process) - before[name]) / WATCH_SECONDS
+            for name, process in processes.items()
+        }
+        return [
+            (f"{name} while they are idle", f"{spent[name]:.1%} of a core")
+            for name in ("web", "redis")
+        ]
 
     async def work(self) -> list[tuple[str, str]]:
         """A task for those that are active; the others only beat."""
@@ -77,7 +85,10 @@ class Load:
             raise AssertionError("something was lost")
         waits = self.swarm.waits
         return [
-            (f"{SUBTASKS:,} ECHO over {ACTIVE} active workers", f"{seconds:.2f} s, {SUBTASKS / seconds:,.0f}/s"),
+            (
+                f"{SUBTASKS:,} ECHO over {ACTIVE} active workers",
+                f"{seconds:.2f} s, {SUBTASKS / seconds:,.0f}/s",
+            ),
             (f"from asking to a lease, {len(waits):,} leases", _spread(waits)),
             ("from a result to its answer", _spread(self.swarm.results)),
         ]
@@ -96,7 +107,10 @@ class Load:
         return [(f"web is killed, and all {IDLE:,} are back", f"{time.monotonic() - began:.1f} s")]
 
     def dropped(self) -> str:
-        return ", ".join(f"{count} with {code}" for code, count in Counter(self.swarm.closes).items()) or "none"
+        return (
+            ", ".join(f"{count} with {code}" for code, count in Counter(self.swarm.closes).items())
+            or "none"
+        )
 
 
 def _spread(values: list[float]) -> str:
@@ -115,11 +129,15 @@ async def measured(running: Lab) -> list[tuple[str, str]]:
 
 def main() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # web inherits it: one descriptor for each end
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (most, most)
+    )  # web inherits it: one descriptor for each end
     with lab(**UNLIMITED) as running:
         rows = asyncio.run(measured(running))
     machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
-    lines = [f"| {what} | {figure} |" for what, figure in [("What", "Figure"), ("---", "---"), *rows]]
+    lines = [
+        f"| {what} | {figure} |" for what, figure in [("What", "Figure"), ("---", "---"), *rows]
+    ]
     made = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}."
     PAGE.write_text("\n".join([PREFACE, made, "", *lines, ""]))
     sys.stdout.write(PAGE.read_text())

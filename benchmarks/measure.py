@@ -79,8 +79,8 @@ def startup(lab: Lab, part: str, rounds: int = 3) -> list[float]:
 
 
 def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:
-    """Core-seconds of this process that one call of FirmlightExecutor costs, results checked. Each call is a
-    task of its own, a hundred of them under way at a time.
+    """Core-seconds of this process that one call of FirmlightExecutor costs, results checked. Each
+    call is a task of its own, a hundred of them under way at a time.
     """
     own = psutil.Process()
     found = []
@@ -94,7 +94,9 @@ def sdk_overhead(lab: Lab, calls: int = 100) -> list[float]:
 
 
 def packed_calls(lab: Lab, calls: int = 1000) -> list[float]:
-    """Seconds from the first of so many calls of FACTORIZATION to the last result; they travel packed."""
+    """Seconds from the first of so many calls of FACTORIZATION to the last result; they travel
+    packed.
+    """
     numbers = range(10**15, 10**15 + calls)
 
     def run() -> None:
@@ -118,7 +120,9 @@ def mean_of_ten_million(lab: Lab, rounds: int = 3) -> list[float]:
 
 
 def failover(lab: Lab, rounds: int = 15) -> list[float]:
-    """Seconds from SIGKILL of the worker that holds the work to its start on the other, idle worker."""
+    """Seconds from SIGKILL of the worker that holds the work to its start on the other, idle
+    worker.
+    """
     delays = []
     for _ in range(rounds):
         workers = [worker for worker in lab.workers if worker.process.poll() is None]
@@ -149,7 +153,9 @@ def _hold_one(lab: Lab, workers: list[WorkerProcess]) -> tuple[Task, WorkerProce
 
 
 def frozen(lab: Lab, lease_seconds: float, rounds: int = 5) -> list[float]:
-    """Seconds beyond the lease from SIGSTOP of the worker that holds the work to its start on the other one."""
+    """Seconds beyond the lease from SIGSTOP of the worker that holds the work to its start on the
+    other one.
+    """
     delays = []
     for _ in range(rounds):
         task, holder, other = _hold_one(lab, lab.workers)
@@ -163,7 +169,9 @@ def frozen(lab: Lab, lease_seconds: float, rounds: int = 5) -> list[float]:
 
 
 def cancelled(lab: Lab, rounds: int = 10) -> list[float]:
-    """Seconds from the call that cancels a subtask that never yields to the start of the next one on its slot."""
+    """Seconds from the call that cancels a subtask that never yields to the start of the next one
+    on its slot.
+    """
     (worker,) = lab.workers
     delays = []
     for _ in range(rounds):
@@ -179,10 +187,13 @@ def cancelled(lab: Lab, rounds: int = 10) -> list[float]:
 
 
 def tail(lab: Lab, subtasks: int = 200, fast: float = 0.01, slow: float = 0.1) -> list[float]:
-    """How many times the ideal a task takes on a fast worker and one ten times slower, submit to result."""
+    """How many times the ideal a task takes on a fast worker and one ten times slower, submit to
+    result.
+    """
     ideal = subtasks / (1 / fast + 1 / slow)
     hands = [
-        HandWorker(lab.system.url, lab.worker_token(name), name, each) for name, each in (("f", fast), ("s", slow))
+        HandWorker(lab.system.url, lab.worker_token(name), name, each)
+        for name, each in (("f", fast), ("s", slow))
     ]
     try:
         echo(lab, 1)  # the jobs' first task after their start takes a fifth of a second longer
@@ -195,7 +206,9 @@ def tail(lab: Lab, subtasks: int = 200, fast: float = 0.01, slow: float = 0.1) -
 def sweep(lab: Lab) -> list[float]:
     """Seconds to requeue 100,000 leased subtasks."""
     command = [sys.executable, "-m", "benchmarks.sweep"]
-    done = subprocess.run(command, env=lab.system.environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env=lab.system.environment, capture_output=True, text=True, check=True
+    )
     return [float(line) for line in done.stdout.split()]
 
 
@@ -215,17 +228,26 @@ def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
     """{process: (per cent of a core, MiB resident)} over so many quiet seconds, children included."""
     roots = {name: psutil.Process(pid) for name, pid in lab.system.pids().items()}
     living = [worker.process.pid for worker in lab.workers if worker.process.poll() is None]
-    roots |= {f"worker {number} with its slot": psutil.Process(pid) for number, pid in enumerate(living, 1)}
+    roots |= {
+        f"worker {number} with its slot": psutil.Process(pid)
+        for number, pid in enumerate(living, 1)
+    }
     families = {
-        name: [root, *(root.children(recursive=True) if name != "supervisord" else [])] for name, root in roots.items()
+        name: [root, *(root.children(recursive=True) if name != "supervisord" else [])]
+        for name, root in roots.items()
     }
     before = {process: cpu(process) for family in families.values() for process in family}
     time.sleep(seconds)
     found = {}
     for name, family in families.items():
-        there = [process for process in family if process.is_running()]  # Redis may have ended writing its file anew
+        there = [
+            process for process in family if process.is_running()
+        ]  # Redis may have ended writing its file anew
         used = sum(cpu(process) - before[process] for process in there)
-        found[name] = (100 * used / seconds, sum(process.memory_info().rss for process in there) / 2**20)
+        found[name] = (
+            100 * used / seconds,
+            sum(process.memory_info().rss for process in there) / 2**20,
+        )
     return found
 
 

@@ -1,8 +1,9 @@
-"""`python -m benchmarks.pages`: how long each page and list takes with much in the database (`make bench-pages`).
+"""`python -m benchmarks.pages`: how long each page and list takes with much in the database (`make
+bench-pages`).
 
-Asks the database that DATABASE_URL names, fills it first if it is empty, and writes that database's part of
-docs/benchmarks-pages.md; those of others stay. Requests go through everything but the network: middleware, views,
-templates, database, Redis.
+Asks the database that DATABASE_URL names, fills it first if it is empty, and writes that database's
+part of docs/benchmarks-pages.md; those of others stay. Requests go through everything but the
+network: middleware, views, templates, database, Redis.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def set_up(folder: str) -> RedisServer:
     django.setup()
     from django.conf import settings
 
-    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES["staticfiles"]["BACKEND"] = (
+        "django.contrib.staticfiles.storage.StaticFilesStorage"
+    )
     settings.ALLOWED_HOSTS.append("testserver")
     return redis
 
@@ -104,7 +107,12 @@ def addresses() -> Iterator[str]:
     me = User.objects.get(username=FIRST_USER)
     group = Group.objects.get(name_key__endswith=" 0").pk
     task = Task.objects.filter(group=group).latest("created").pk
-    yield from ("/groups/", "/groups/?search=genome", "/groups/find/", "/groups/find/?search=prime+99")
+    yield from (
+        "/groups/",
+        "/groups/?search=genome",
+        "/groups/find/",
+        "/groups/find/?search=prime+99",
+    )
     asked = (
         "",
         "page=2",
@@ -117,7 +125,9 @@ def addresses() -> Iterator[str]:
         "search=ge",
     )
     yield from (f"/groups/{group}/{'?' * bool(query)}{query}" for query in asked)
-    yield from (f"/groups/{group}/{part}/" for part in ("members", "invitations", "settings", "tasks/new"))
+    yield from (
+        f"/groups/{group}/{part}/" for part in ("members", "invitations", "settings", "tasks/new")
+    )
     yield f"/groups/{group}/members/?page=50"
     yield from (
         "/tasks/",
@@ -126,18 +136,51 @@ def addresses() -> Iterator[str]:
         f"/tasks/{task}/",
         f"/tasks/{task}/events/",
     )
-    yield from ("/workers/", "/notifications/", "/profile/", "/profile/sessions/", "/profile/tokens/")
+    yield from (
+        "/workers/",
+        "/notifications/",
+        "/profile/",
+        "/profile/sessions/",
+        "/profile/tokens/",
+    )
     yield from ("/api/groups/", "/api/groups/joinable/", "/api/groups/joinable/?search=orbit")
-    yield from (f"/api/groups/{group}/{part}" for part in ("", "members/", "invitations/", "join-requests/"))
-    yield from ("/api/tasks/", "/api/tasks/?page=20", "/api/tasks/?status=failed", "/api/tasks/?search=genome")
+    yield from (
+        f"/api/groups/{group}/{part}" for part in ("", "members/", "invitations/", "join-requests/")
+    )
+    yield from (
+        "/api/tasks/",
+        "/api/tasks/?page=20",
+        "/api/tasks/?status=failed",
+        "/api/tasks/?search=genome",
+    )
     yield from (f"/api/tasks/?group={group}", f"/api/tasks/?creator={me.pk}", f"/api/tasks/{task}/")
-    yield from ("/api/users/?search=demo_0999", "/api/users/?search=99", "/api/users/", "/api/notifications/")
-    yield from ("/api/workers/", "/api/sessions/", "/api/worker-tokens/", "/api/invitations/", "/api/join-requests/")
+    yield from (
+        "/api/users/?search=demo_0999",
+        "/api/users/?search=99",
+        "/api/users/",
+        "/api/notifications/",
+    )
+    yield from (
+        "/api/workers/",
+        "/api/sessions/",
+        "/api/worker-tokens/",
+        "/api/invitations/",
+        "/api/join-requests/",
+    )
     yield "/admin/"
-    yield from (f"/admin/accounts/{name}/" for name in ("user", "session", "notification", "auditentry"))
+    yield from (
+        f"/admin/accounts/{name}/" for name in ("user", "session", "notification", "auditentry")
+    )
     yield from (f"/admin/groups/{name}/" for name in ("group", "membership", "invitation"))
-    yield from (f"/admin/tasks/{name}/" for name in ("task", "worker", "contribution", "subtaskfailure", "tally"))
-    yield from ("/admin/accounts/user/?q=demo_0999", "/admin/tasks/task/?q=genome+7777", "/admin/groups/group/?q=prime")
+    yield from (
+        f"/admin/tasks/{name}/"
+        for name in ("task", "worker", "contribution", "subtaskfailure", "tally")
+    )
+    yield from (
+        "/admin/accounts/user/?q=demo_0999",
+        "/admin/tasks/task/?q=genome+7777",
+        "/admin/groups/group/?q=prime",
+    )
     yield from (
         f"/admin/tasks/task/?status__exact=failed&group__id__exact={group}",
         f"/admin/tasks/task/{task}/change/",
@@ -155,7 +198,9 @@ def measure(rounds: int, say: Callable[[Row], object], only: str) -> list[Row]:
     client = Client()
     client.force_login(User.objects.get(username=FIRST_USER))
     times: dict[str, list[float]] = {address: [] for address in addresses() if only in address}
-    for _ in range(WARM_UP + rounds):  # each in turn: whatever else the machine does for a while meets all alike
+    for _ in range(
+        WARM_UP + rounds
+    ):  # each in turn: whatever else the machine does for a while meets all alike
         for address, row in times.items():
             row.append(_milliseconds(client.get, address))
     rows = [_row(address, row[WARM_UP:]) for address, row in times.items()]
@@ -221,9 +266,13 @@ def _database() -> str:
 
 
 def with_part(page: str, mine: str) -> str:
-    """The page with this part instead of the one of the same database, of whichever version; parts by name."""
+    """The page with this part instead of the one of the same database, of whichever version; parts
+    by name.
+    """
     _, *parts = page.split("\n## ")
-    others = [f"## {text.rstrip()}\n" for text in parts if f"## {text}".split()[1] != mine.split()[1]]
+    others = [
+        f"## {text.rstrip()}\n" for text in parts if f"## {text}".split()[1] != mine.split()[1]
+    ]
     return "\n".join([PREFACE.format(limit=LIMIT_MS), *sorted([*others, mine], reverse=True)])
 
 
@@ -238,10 +287,14 @@ def main() -> None:
         try:
             fill(options.size)
             rows = measure(
-                options.rounds, lambda row: print(f"{row.p95_ms:8.1f} {row.address}", flush=True), options.only
+                options.rounds,
+                lambda row: print(f"{row.p95_ms:8.1f} {row.address}", flush=True),
+                options.only,
             )
             if not options.only:
-                DOCS.write_text(with_part(DOCS.read_text(), part(rows, options.size, options.rounds)))
+                DOCS.write_text(
+                    with_part(DOCS.read_text(), part(rows, options.size, options.rounds))
+                )
         finally:
             redis.stop()
 

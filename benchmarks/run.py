@@ -1,4 +1,6 @@
-"""`python -m benchmarks.run`: measure everything in one run, print the table, write docs/benchmarks.md."""
+"""`python -m benchmarks.run`: measure everything in one run, print the table, write
+docs/benchmarks.md.
+"""
 
 from __future__ import annotations
 
@@ -28,23 +30,31 @@ Row = tuple[str, str, str]
 
 def throughput_rows(rates: dict[str, list[float]]) -> list[Row]:
     rows = [
-        (name, f"{measure.median(row):,.0f}/s", f"{min(row):,.0f} to {max(row):,.0f}") for name, row in rates.items()
+        (name, f"{measure.median(row):,.0f}/s", f"{min(row):,.0f} to {max(row):,.0f}")
+        for name, row in rates.items()
     ]
     medians = {name: measure.median(row) for name, row in rates.items()}
     ours, large = (rate for name, rate in medians.items() if name.startswith("Firmlight"))
     best_peer = max(rate for name, rate in medians.items() if name.startswith("Celery"))
     rows.append(("Firmlight against the better Celery", f"{ours / best_peer:.1f} times", "medians"))
-    rows.append(("100,000 against 10,000, per subtask", f"{large / ours:.2f} times as fast", "medians"))
+    rows.append(
+        ("100,000 against 10,000, per subtask", f"{large / ours:.2f} times as fast", "medians")
+    )
     return rows
 
 
 def time_rows(name: str, seconds: list[float]) -> list[Row]:
     low, mid, high = (1000 * measure.quantile(seconds, share) for share in (0, 0.5, 0.99))
-    return [(name, f"{mid:,.1f} ms median", f"{low:,.1f} least, {high:,.1f} p99, n = {len(seconds)}")]
+    return [
+        (name, f"{mid:,.1f} ms median", f"{low:,.1f} least, {high:,.1f} p99, n = {len(seconds)}")
+    ]
 
 
 def idle_rows(shares: dict[str, tuple[float, float]]) -> list[Row]:
-    return [(f"Idle: {name}", f"{cpu:.2f} % of a core", f"{mib:,.0f} MiB") for name, (cpu, mib) in shares.items()]
+    return [
+        (f"Idle: {name}", f"{cpu:.2f} % of a core", f"{mib:,.0f} MiB")
+        for name, (cpu, mib) in shares.items()
+    ]
 
 
 def collect() -> list[Row]:
@@ -53,14 +63,23 @@ def collect() -> list[Row]:
             running.start_worker()
         rows = throughput_rows(measure.throughput(running))
         rows += time_rows("One ECHO task, submit to result", measure.latency(running))
-        rows += time_rows("Python client: its processor time for a call, a task each", measure.sdk_overhead(running))
-        rows += time_rows("Python client: 1,000 FACTORIZATION calls, packed", measure.packed_calls(running))
-        rows += time_rows("MEAN of 10,000,000 numbers (80 MB NPY file)", measure.mean_of_ten_million(running))
+        rows += time_rows(
+            "Python client: its processor time for a call, a task each",
+            measure.sdk_overhead(running),
+        )
+        rows += time_rows(
+            "Python client: 1,000 FACTORIZATION calls, packed", measure.packed_calls(running)
+        )
+        rows += time_rows(
+            "MEAN of 10,000,000 numbers (80 MB NPY file)", measure.mean_of_ten_million(running)
+        )
         rows += time_rows("Failover: SIGKILL to start elsewhere", measure.failover(running))
         rows += time_rows("Sweep: 100,000 leased subtasks requeued", measure.sweep(running))
         rows += idle_rows(measure.idle(running))
         for part in ("web", "jobs", "jobs-long", "sweep", "beat"):
-            rows += time_rows(f"Start of {part}, until all is ready", measure.startup(running, part))
+            rows += time_rows(
+                f"Start of {part}, until all is ready", measure.startup(running, part)
+            )
     return rows + page_rows() + failure_rows()
 
 
@@ -68,14 +87,22 @@ def page_rows() -> list[Row]:
     """What open pages cost."""
     with lab() as running:
         running.start_worker()
-        rows = time_rows("First paint of a task's page, 1,000 contributions", watching.first_paint(running))
+        rows = time_rows(
+            "First paint of a task's page, 1,000 contributions", watching.first_paint(running)
+        )
         costs: dict[int, list[float]] = {0: [], 1: [], watching.WATCHERS: []}
         for _ in range(3):
             for watchers, row in costs.items():
                 row.append(1000 * watching.watched(running, watchers)[0])
     for watchers, row in costs.items():
         spread = f"{min(row):.0f} to {max(row):.0f}, n = {len(row)}"
-        rows.append((f"`web`, a running task that {watchers} pages watch", f"{measure.median(row):.0f} ms/s", spread))
+        rows.append(
+            (
+                f"`web`, a running task that {watchers} pages watch",
+                f"{measure.median(row):.0f} ms/s",
+                spread,
+            )
+        )
     return rows
 
 
@@ -87,16 +114,27 @@ def failure_rows() -> list[Row]:
     with lab() as running:
         ratios = measure.tail(running)
         times = f"{min(ratios):.2f} to {max(ratios):.2f}"
-        rows.append(("A worker ten times slower beside a fast one", f"{measure.median(ratios):.2f} x the ideal", times))
+        rows.append(
+            (
+                "A worker ten times slower beside a fast one",
+                f"{measure.median(ratios):.2f} x the ideal",
+                times,
+            )
+        )
     with lab(LEASE_SECONDS="3", HEARTBEAT_SECONDS="1") as running:
         for _ in range(2):
             running.start_worker()
-        return rows + time_rows("Frozen worker: start elsewhere, beyond the lease", measure.frozen(running, 3.0))
+        return rows + time_rows(
+            "Frozen worker: start elsewhere, beyond the lease", measure.frozen(running, 3.0)
+        )
 
 
 def page(rows: list[Row]) -> str:
     machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
-    lines = [f"| {' | '.join(row)} |" for row in [("What", "Figure", "Spread"), ("---", "---", "---"), *rows]]
+    lines = [
+        f"| {' | '.join(row)} |"
+        for row in [("What", "Figure", "Spread"), ("---", "---", "---"), *rows]
+    ]
     made = f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {machine}."
     return "\n".join([PREFACE.format(workers="two workers of one slot each"), made, "", *lines, ""])
 

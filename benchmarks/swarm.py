@@ -1,4 +1,6 @@
-"""Thousands of workers in one event loop: each has a connection, speaks the protocol and computes nothing."""
+"""Thousands of workers in one event loop: each has a connection, speaks the protocol and computes
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ ABNORMAL_CLOSE = 1006
 
 @dataclass
 class Swarm:
-    """`here` are the workers that are welcome now, `closes` the codes of the connections that ended."""
+    """`here` are the workers that are welcome now, `closes` the codes of the connections that
+    ended.
+    """
 
     url: str
     token: str
@@ -60,7 +64,9 @@ class Swarm:
 
 
 class Worker:
-    """One slot. It asks for work once `works` is set, and comes back when it is thrown out, as the real one does."""
+    """One slot. It asks for work once `works` is set, and comes back when it is thrown out, as the
+    real one does.
+    """
 
     def __init__(self, swarm: Swarm, number: int) -> None:
         self.swarm, self.name, self.chance = swarm, f"swarm-{number}", random.Random(number)
@@ -86,7 +92,9 @@ class Worker:
             line = await self.dial()
             offer = {"ECHO": "1"}
             await line.send(
-                protocol.encode(protocol.Hello(name=self.name, slots=1, kinds=offer, client_version="0.1.0"))
+                protocol.encode(
+                    protocol.Hello(name=self.name, slots=1, kinds=offer, client_version="0.1.0")
+                )
             )
             welcome = protocol.decode_from_server(await line.recv())  # type: ignore[arg-type]
             if isinstance(welcome, protocol.Welcome):
@@ -155,4 +163,6 @@ class Worker:
         partial = msgspec.msgpack.encode([len(subtasks), sum(subtasks), list(subtasks)])
         self.held = []
         self.asked_at = self.gave_at = time.monotonic()
-        return protocol.Result(lease=lease, subtasks=subtasks, partial=partial, seconds=0.001, ready=1)
+        return protocol.Result(
+            lease=lease, subtasks=subtasks, partial=partial, seconds=0.001, ready=1
+        )

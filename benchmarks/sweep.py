@@ -1,4 +1,5 @@
-"""`python -m benchmarks.sweep`: seconds to requeue 100,000 leased subtasks whose workers are gone, a line a round.
+"""`python -m benchmarks.sweep`: seconds to requeue 100,000 leased subtasks whose workers are gone,
+a line a round.
 
 Run with the environment of a system; it uses that one's Redis.
 """
@@ -19,14 +20,27 @@ def requeue_all() -> float:
 
     group, task, worker = str(uuid4()), str(uuid4()), str(uuid4())
     q.open_task(
-        group, task, kind="ECHO@1", creator="nobody", priority="normal", seconds_max=60, allow_partial=False, order=1
+        group,
+        task,
+        kind="ECHO@1",
+        creator="nobody",
+        priority="normal",
+        seconds_max=60,
+        allow_partial=False,
+        order=1,
     ).now()
     for first in range(0, SUBTASKS, LEASE):
-        q.push(group, task, first=first, payloads=[b"\x01"] * LEASE, last=first + LEASE == SUBTASKS).now()
+        q.push(
+            group, task, first=first, payloads=[b"\x01"] * LEASE, last=first + LEASE == SUBTASKS
+        ).now()
     base = f"fl:{{{group}}}"
     redis.connect().hset(f"{base}:t:{task}:work", f"{worker}:speed", 1e6)
     names = []
-    while granted := q.lease(group, worker=worker, owner=worker, conn="gone", kinds=["ECHO@1"]).now().granted:
+    while (
+        granted := q.lease(group, worker=worker, owner=worker, conn="gone", kinds=["ECHO@1"])
+        .now()
+        .granted
+    ):
         names.append(granted.lease)
     redis.connect().zadd(f"{base}:leases", dict.fromkeys(names, 1))
     began = time.perf_counter()

@@ -24,11 +24,15 @@ CONTRIBUTORS, WATCHERS = 1000, 500
 
 
 def first_paint(lab: Lab, rounds: int = 15) -> list[float]:
-    """Seconds from the click to the first paint of the page of a running task with 1,000 contributions, in Chromium."""
+    """Seconds from the click to the first paint of the page of a running task with 1,000
+    contributions, in Chromium.
+    """
     task = crowded_task(lab)
     try:
         with browser(lab) as page:
-            return [_paint(page, f"{lab.system.url}/tasks/{task.id}/") for _ in range(rounds + 2)][2:]
+            return [_paint(page, f"{lab.system.url}/tasks/{task.id}/") for _ in range(rounds + 2)][
+                2:
+            ]
     finally:
         task.cancel()
 
@@ -63,16 +67,23 @@ def _paint(page: Page, address: str) -> float:
 
 
 def watched(lab: Lab, watchers: int, seconds: float = 15.0) -> tuple[float, float]:
-    """Of a running task that so many pages watch: (seconds of processor `web` spends a second, updates a second)."""
+    """Of a running task that so many pages watch: (seconds of processor `web` spends a second,
+    updates a second).
+    """
     web = psutil.Process(lab.system.pids()["web"])
     with ExitStack() as open_pages:
         pages = [open_pages.enter_context(open_page(lab)) for _ in range(watchers)]
         task = lab.client.submit("ECHO", group=lab.group, count=100_000, seconds=0.05)
         for page in pages:
-            page.send(msgspec.json.encode({"type": "subscribe", "task": task.id, "view": "page"}).decode())
+            page.send(
+                msgspec.json.encode({"type": "subscribe", "task": task.id, "view": "page"}).decode()
+            )
         heard = [0] * watchers
         ends = time.monotonic() + 3 + seconds
-        readers = [threading.Thread(target=_read, args=(page, heard, i, ends)) for i, page in enumerate(pages)]
+        readers = [
+            threading.Thread(target=_read, args=(page, heard, i, ends))
+            for i, page in enumerate(pages)
+        ]
         for reader in readers:
             reader.start()
         time.sleep(3)
@@ -88,7 +99,9 @@ def watched(lab: Lab, watchers: int, seconds: float = 15.0) -> tuple[float, floa
 @contextmanager
 def open_page(lab: Lab) -> Iterator[ClientConnection]:
     headers = {"Authorization": f"Bearer {lab.client.pair.access}"}
-    with connect(f"ws{lab.system.url.removeprefix('http')}/ws/live/", additional_headers=headers) as socket:
+    with connect(
+        f"ws{lab.system.url.removeprefix('http')}/ws/live/", additional_headers=headers
+    ) as socket:
         yield socket
 
 

@@ -1,1 +1,3 @@
-"""The ground of every app: errors, Redis, databases, what views share, counting, logging. It knows no app."""
+"""The ground of every app: errors, Redis, databases, what views share, counting, logging. It knows
+no app.
+"""

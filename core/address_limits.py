@@ -24,7 +24,9 @@ class AddressCounts:
         self.counts: Counter[str] = Counter()
 
     def claim(self, address: str) -> Callable[[], None] | None:
-        """One more; returns what gives it back, which may be called twice. None if that is too many."""
+        """One more; returns what gives it back, which may be called twice. None if that is too
+        many.
+        """
         if self.counts[address] >= self.most:
             return None
         self.counts[address] += 1
@@ -68,7 +70,9 @@ class StrangersPerAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         give_back = self.counts.claim(key_of(address_of_scope(scope)))
         if give_back is None:
-            error = busy(self.retry_seconds, "Too many connections of your address are not logged in")
+            error = busy(
+                self.retry_seconds, "Too many connections of your address are not logged in"
+            )
             await refuse(scope, send, error)
             return
         connection_let_in = scope.get(LET_IN)  # of the connection itself, where it is one of ours

@@ -13,7 +13,9 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
-TRY_AGAIN_LATER = 1013  # a close code of IANA's registry; workers and pages come back with growing pauses
+TRY_AGAIN_LATER = (
+    1013  # a close code of IANA's registry; workers and pages come back with growing pauses
+)
 
 
 def busy(retry_seconds: int, what: str = "The server is busy") -> Busy:
@@ -36,10 +38,16 @@ def headers_of(error: FirmlightError, body: bytes) -> list[tuple[bytes, bytes]]:
 async def refuse(scope: Scope, send: Send, error: FirmlightError, *, more: bool = False) -> None:
     """Answer a request or a handshake with an error. With `more` the answer still has to be ended."""
     if scope["type"] == "websocket":
-        await send({"type": "websocket.accept"})  # the answer to a handshake has no room for a reason
+        await send(
+            {"type": "websocket.accept"}
+        )  # the answer to a handshake has no room for a reason
         await send({"type": "websocket.close", "code": TRY_AGAIN_LATER, "reason": error.message})
         return
     body = encoded(error)
-    start = {"type": "http.response.start", "status": error.status, "headers": headers_of(error, body)}
+    start = {
+        "type": "http.response.start",
+        "status": error.status,
+        "headers": headers_of(error, body),
+    }
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -11,7 +11,8 @@ from django.db.models import QuerySet
 
 
 def key_batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """Keys of these rows, PURGE_ROWS_MAX at a time, until none are left or PURGE_SECONDS_MAX are over.
+    """Keys of these rows, PURGE_ROWS_MAX at a time, until none are left or PURGE_SECONDS_MAX are
+    over.
 
     The caller deletes each batch before it takes the next one; what is left comes the next time.
     """
@@ -26,4 +27,6 @@ def key_batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
 
 def delete_in_batches(rows: QuerySet[Any]) -> int:
     """Delete these rows in batches. Return how many, with what hung on them."""
-    return sum(rows.model._default_manager.filter(pk__in=keys).delete()[0] for keys in key_batches(rows))
+    return sum(
+        rows.model._default_manager.filter(pk__in=keys).delete()[0] for keys in key_batches(rows)
+    )

@@ -9,12 +9,14 @@ from django.conf import settings
 from django.http import HttpRequest
 
 ADDRESS_MAX = 45  # characters of an IPv6 address at its longest
-NETWORK_BITS = 64  # of an IPv6 address: what one customer gets at the least, and may number as they like
+NETWORK_BITS = (
+    64  # of an IPv6 address: what one customer gets at the least, and may number as they like
+)
 
 
 def address_of(request: HttpRequest) -> str:
-    """The client's IP address. Behind a proxy of ours (BEHIND_PROXY) it is the one that the proxy added last: what
-    stands before it in the header is the client's own word.
+    """The client's IP address. Behind a proxy of ours (BEHIND_PROXY) it is the one that the proxy
+    added last: what stands before it in the header is the client's own word.
     """
     return _told(request.META.get("HTTP_X_FORWARDED_FOR", ""), request.META.get("REMOTE_ADDR"))
 
@@ -32,12 +34,16 @@ def _told(forwarded: str, peer: str | None) -> str:
 
 def _last(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
     """Of several headers of a name the last, which the proxy added."""
-    return next((value.decode("latin-1") for key, value in reversed(list(headers)) if key == name), "")
+    return next(
+        (value.decode("latin-1") for key, value in reversed(list(headers)) if key == name), ""
+    )
 
 
 @lru_cache(4096)
 def key_of(address: str) -> str:
-    """What limits count under: an IPv4 address as it is, an IPv6 address by its /64, anything else as it is."""
+    """What limits count under: an IPv4 address as it is, an IPv6 address by its /64, anything else
+    as it is.
+    """
     try:
         found = ip_address(address[:ADDRESS_MAX])
     except ValueError:
@@ -46,4 +52,6 @@ def key_of(address: str) -> str:
         return str(found)
     if found.ipv4_mapped:
         return str(found.ipv4_mapped)
-    return f"{IPv6Address(int(found) >> (128 - NETWORK_BITS) << (128 - NETWORK_BITS))}/{NETWORK_BITS}"
+    return (
+        f"{IPv6Address(int(found) >> (128 - NETWORK_BITS) << (128 - NETWORK_BITS))}/{NETWORK_BITS}"
+    )

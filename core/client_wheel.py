@@ -1,4 +1,6 @@
-"""The wheel of the client: built from `client/`, handed out by the server itself, so that both always fit together."""
+"""The wheel of the client: built from `client/`, handed out by the server itself, so that both
+always fit together.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,11 @@ def _described(path: Path, changed_ns: int) -> Wheel:
 
 
 def build() -> None:
-    """Build it unless nothing has changed since the last time. Raises OSError if it cannot be built.
+    """Build it unless nothing has changed since the last time. Raises OSError if it cannot be
+    built.
 
-    The new one takes the old one's place in one step: whoever downloads meanwhile gets one of them whole.
+    The new one takes the old one's place in one step: whoever downloads meanwhile gets one of them
+    whole.
     """
     stamp, now = settings.CLIENT_ROOT / ".built", _fingerprint()
     if find() and stamp.exists() and stamp.read_text() == now:
@@ -55,7 +59,16 @@ def build() -> None:
 
 
 def _build_into(folder: Path) -> Path:
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    command = [
+        sys.executable,
+        "-m",
+        "hatchling",
+        "build",
+        "--target",
+        "wheel",
+        "--directory",
+        str(folder),
+    ]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"the client's wheel cannot be built: {done.stderr.strip()[-500:]}")

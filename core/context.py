@@ -1,7 +1,9 @@
-"""What a line of the log belongs to: the request, the connection, the worker, the task; from end to end.
+"""What a line of the log belongs to: the request, the connection, the worker, the task; from end to
+end.
 
-A request's id is made here, or taken from X-Request-ID if a proxy in front has made one. structlog binds it to all
-that is logged on the way, Celery jobs carry it on in a header, and whatever they send carries it further.
+A request's id is made here, or taken from X-Request-ID if a proxy in front has made one. structlog
+binds it to all that is logged on the way, Celery jobs carry it on in a header, and whatever they
+send carries it further.
 """
 
 from __future__ import annotations
@@ -18,7 +20,12 @@ from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from structlog.contextvars import bind_contextvars, bound_contextvars, clear_contextvars, get_contextvars
+from structlog.contextvars import (
+    bind_contextvars,
+    bound_contextvars,
+    clear_contextvars,
+    get_contextvars,
+)
 
 from core import metrics
 
@@ -35,7 +42,9 @@ def id_from(text: str | None) -> str:
 
 
 class RequestContext:
-    """Middleware: the request's id on every line and in the answer (X-Request-ID), and what the answer took."""
+    """Middleware: the request's id on every line and in the answer (X-Request-ID), and what the
+    answer took.
+    """
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.answer = answer
@@ -53,7 +62,9 @@ def _note(request: HttpRequest, status: int, seconds: float) -> None:
     method = request.method if request.method in METHODS else "other"
     metrics.observe("http_seconds", seconds, str(method), f"{status // 100}xx")
     if settings.LOG_REQUESTS:
-        log.info("request", method=method, path=request.path, status=status, ms=round(seconds * 1000, 1))
+        log.info(
+            "request", method=method, path=request.path, status=status, ms=round(seconds * 1000, 1)
+        )
 
 
 def connection(scope: dict[str, Any]) -> AbstractContextManager[Any]:

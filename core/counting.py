@@ -1,4 +1,6 @@
-"""Pages of lists that may be long: counting a million rows takes longer than showing twenty-five of them."""
+"""Pages of lists that may be long: counting a million rows takes longer than showing twenty-five of
+them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from core import databases
 
 
 class CappedPaginator(Paginator):
-    """Counts to COUNT_ROWS_MAX and no further. Where there are more, later pages can be had all the same.
+    """Counts to COUNT_ROWS_MAX and no further. Where there are more, later pages can be had all the
+    same.
 
     `count` is then what is known: at least so many. `capped` says so.
     """
@@ -28,7 +31,11 @@ class CappedPaginator(Paginator):
 
     @property
     def capped(self) -> bool:
-        return isinstance(self.object_list, QuerySet) and self.count >= settings.COUNT_ROWS_MAX and not self.ended
+        return (
+            isinstance(self.object_list, QuerySet)
+            and self.count >= settings.COUNT_ROWS_MAX
+            and not self.ended
+        )
 
     def page(self, number: int | str) -> Page[Any]:
         """As Django's, and beyond what was counted. Raises EmptyPage, PageNotAnInteger."""
@@ -45,7 +52,11 @@ class CappedPaginator(Paginator):
 
     def _rows(self, bottom: int, top: int) -> Any:
         listed = self.object_list
-        return databases.cut(listed, bottom, top) if isinstance(listed, QuerySet) else listed[bottom:top]
+        return (
+            databases.cut(listed, bottom, top)
+            if isinstance(listed, QuerySet)
+            else listed[bottom:top]
+        )
 
     def _beyond(self, number: int) -> Page[Any]:
         """Fetches one row more than it shows: whether there is another page."""

@@ -1,7 +1,9 @@
-"""What Django needs for each database, from DATABASE_URL alone. Nothing else in the project asks which one it is.
+"""What Django needs for each database, from DATABASE_URL alone. Nothing else in the project asks
+which one it is.
 
-SQLite and PostgreSQL share one family of migrations. MongoDB has no keys that count, so apps of others that have
-such get configurations and migrations of their own there (`firmlight/mongodb`); our apps have UUIDs and need neither.
+SQLite and PostgreSQL share one family of migrations. MongoDB has no keys that count, so apps of
+others that have such get configurations and migrations of their own there (`firmlight/mongodb`);
+our apps have UUIDs and need neither.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ PATIENCE_SECONDS = 10  # with a server that does not answer
 
 @dataclass(frozen=True)
 class Family:
-    """What the models and migrations of one kind of database share. `apps`: what stands in for an app of others."""
+    """What the models and migrations of one kind of database share. `apps`: what stands in for an
+    app of others.
+    """
 
     auto_field: str = "django.db.models.BigAutoField"
     routers: tuple[str, ...] = ()
@@ -46,7 +50,8 @@ MONGODB = Family(
         "django_celery_beat": "core.mongodb.apps.MongoBeatConfig",
     },
     migrations={
-        app: f"core.mongodb.migrations.{app}" for app in ("admin", "auth", "contenttypes", "django_celery_beat")
+        app: f"core.mongodb.migrations.{app}"
+        for app in ("admin", "auth", "contenttypes", "django_celery_beat")
     },
 )
 
@@ -56,10 +61,11 @@ def family(url: str) -> Family:
 
 
 def config(url: str, *, busy_seconds: float, connections_max: int) -> dict[str, Any]:
-    """DATABASES["default"]. Raises ImproperlyConfigured for an address that names no database we run on.
+    """DATABASES["default"]. Raises ImproperlyConfigured for an address that names no database we
+    run on.
 
-    A writer on SQLite waits `busy_seconds` for another one; a process keeps at most `connections_max` connections
-    to a server.
+    A writer on SQLite waits `busy_seconds` for another one; a process keeps at most
+    `connections_max` connections to a server.
     """
     if _is_mongodb(url):
         return _mongodb(url, connections_max)
@@ -89,13 +95,17 @@ def _sqlite(busy_seconds: float) -> dict[str, Any]:
 
 
 def _postgresql(options: dict[str, Any], connections_max: int) -> dict[str, Any]:
-    """A pool keeps the connections, so Django must not (CONN_MAX_AGE 0 gives them back). It opens none until asked."""
+    """A pool keeps the connections, so Django must not (CONN_MAX_AGE 0 gives them back). It opens
+    none until asked.
+    """
     pool = {"min_size": 0, "max_size": connections_max, "max_idle": 60, "timeout": PATIENCE_SECONDS}
     return {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": {**options, "pool": pool}}
 
 
 def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
-    """pymongo pools by itself. It reads the rest of the address: who logs in where, TLS, the replica set."""
+    """pymongo pools by itself. It reads the rest of the address: who logs in where, TLS, the
+    replica set.
+    """
     if not urlsplit(url).path.strip("/"):
         raise ImproperlyConfigured("DATABASE_URL must name the database: mongodb://host/NAME")
     options = {"maxPoolSize": connections_max, "serverSelectionTimeoutMS": PATIENCE_SECONDS * 1000}
@@ -105,23 +115,32 @@ def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
 def related(rows: QuerySet[Any], *names: str) -> QuerySet[Any]:
     """`rows` with what these foreign keys lead to, for long lists of which a page is shown: a join.
 
-    MongoDB makes its kind of join for every row before it sorts and cuts the list. So there what the page needs is
-    fetched afterwards, by a query for each name.
+    MongoDB makes its kind of join for every row before it sorts and cuts the list. So there what
+    the page needs is fetched afterwards, by a query for each name.
     """
-    return rows.prefetch_related(*names) if _is_mongodb(settings.DATABASE_URL) else rows.select_related(*names)
+    return (
+        rows.prefetch_related(*names)
+        if _is_mongodb(settings.DATABASE_URL)
+        else rows.select_related(*names)
+    )
 
 
 def cut(rows: QuerySet[Any], bottom: int, top: int) -> QuerySet[Any]:
-    """rows[bottom:top]. Only their keys are looked for in the whole list: what is joined to a row, or counted for it,
-    comes in for these alone, and for the rest an index may be enough. MongoDB would do the whole twice.
+    """rows[bottom:top]. Only their keys are looked for in the whole list: what is joined to a row,
+    or counted for it, comes in for these alone, and for the rest an index may be enough. MongoDB
+    would do the whole twice.
     """
-    if _is_mongodb(settings.DATABASE_URL) or not (rows.query.select_related or rows.query.annotations):
+    if _is_mongodb(settings.DATABASE_URL) or not (
+        rows.query.select_related or rows.query.annotations
+    ):
         return rows[bottom:top]
     return rows.filter(pk__in=rows.prefetch_related(None).values("pk")[bottom:top])
 
 
 def failures(*also: type[Exception]) -> tuple[type[Exception], ...]:
-    """Whatever the database may raise, and these. pymongo's own errors come through Django as they are."""
+    """Whatever the database may raise, and these. pymongo's own errors come through Django as they
+    are.
+    """
     if not _is_mongodb(settings.DATABASE_URL):
         return (*also, DatabaseError)
     from pymongo.errors import PyMongoError

@@ -1,7 +1,8 @@
-"""One shape for every error: a class with a stable `code` and an HTTP `status`, and how it becomes JSON.
+"""One shape for every error: a class with a stable `code` and an HTTP `status`, and how it becomes
+JSON.
 
-Services raise subclasses of FirmlightError; every door (REST, pages, sockets) translates them. The body is
-`{"code", "message", "fields"?}`, `fields` mapping a field's name to a list of sentences.
+Services raise subclasses of FirmlightError; every door (REST, pages, sockets) translates them. The
+body is `{"code", "message", "fields"?}`, `fields` mapping a field's name to a list of sentences.
 """
 
 from math import ceil
@@ -73,7 +74,9 @@ class Conflict(FirmlightError):
 
 
 class TooMany(FirmlightError):
-    """Too much in too short a time; after `retry_seconds` (the header Retry-After) it may be tried again."""
+    """Too much in too short a time; after `retry_seconds` (the header Retry-After) it may be tried
+    again.
+    """
 
     code, status = "throttled", 429
     message = "That was too much in too short a time. Try again later."
@@ -91,7 +94,9 @@ class Unavailable(FirmlightError):
 
 
 class Busy(FirmlightError):
-    """Everything that could do it is at work; after `retry_seconds` (the header Retry-After) it may be tried again."""
+    """Everything that could do it is at work; after `retry_seconds` (the header Retry-After) it may
+    be tried again.
+    """
 
     code, status = "busy", 503
     message = "The server is busy just now: try again in a few seconds."
@@ -112,7 +117,11 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler400, for what is refused before a view sees it: our error body under /api/."""
     if not request.path.startswith("/api/"):
         return defaults.bad_request(request, exception)
-    error = TooLarge() if isinstance(exception, RequestDataTooBig) else Invalid("This request cannot be read.")
+    error = (
+        TooLarge()
+        if isinstance(exception, RequestDataTooBig)
+        else Invalid("This request cannot be read.")
+    )
     return JsonResponse(error.as_dict(), status=error.status)
 
 
@@ -126,13 +135,16 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500, likewise. What went wrong is in the log, never in the answer."""
     if request.path.startswith("/api/"):
-        return JsonResponse({"code": "server_error", "message": "Something went wrong here."}, status=500)
+        return JsonResponse(
+            {"code": "server_error", "message": "Something went wrong here."}, status=500
+        )
     return defaults.server_error(request)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's hook: any exception to our error body; None (a 500) only for what we did not foresee."""
-    # Not at the top: DRF's views load the authentication class from its settings, and that one loads this module.
+    # Not at the top: DRF's views load the authentication class from its settings, and that one
+    # loads this module.
     from rest_framework.views import exception_handler as rest_exception_handler
 
     if isinstance(error, databases.lost(RedisError)):
@@ -141,7 +153,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, FirmlightError):
         return Response(error.as_dict(), status=error.status, headers=headers_of(error))
     if isinstance(error, DjangoValidationError):
-        error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
+        error = exceptions.ValidationError(
+            error.message_dict if hasattr(error, "error_dict") else error.messages
+        )
     response = rest_exception_handler(error, context)
     if response is not None:
         response.data = _body(error, response)
@@ -165,7 +179,10 @@ def _body(error: Exception, response: Response) -> dict[str, Any]:
     assert isinstance(error, exceptions.APIException)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code
-    return {"code": {"permission_denied": "forbidden"}.get(code, code), "message": _sentence(error.detail)}
+    return {
+        "code": {"permission_denied": "forbidden"}.get(code, code),
+        "message": _sentence(error.detail),
+    }
 
 
 def _sentence(detail: Any) -> str:
@@ -175,10 +192,18 @@ def _sentence(detail: Any) -> str:
 
 
 def _flatten(detail: Any, path: str = "") -> Fields:
-    """Nested DRF details to {"a.0.b": [sentences]}; what belongs to no field is under "non_field_errors"."""
+    """Nested DRF details to {"a.0.b": [sentences]}; what belongs to no field is under
+    "non_field_errors".
+    """
     if isinstance(detail, dict):
-        parts = [_flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()]
+        parts = [
+            _flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()
+        ]
         return {key: value for part in parts for key, value in part.items()}
     if isinstance(detail, list) and any(isinstance(item, (dict, list)) for item in detail):
         return _flatten({str(i): item for i, item in enumerate(detail) if item}, path)
-    return {path or "non_field_errors": [str(item) for item in (detail if isinstance(detail, list) else [detail])]}
+    return {
+        path or "non_field_errors": [
+            str(item) for item in (detail if isinstance(detail, list) else [detail])
+        ]
+    }

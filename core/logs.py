@@ -1,7 +1,8 @@
 """Logging: structlog's formatter on the standard library, one line an event, as text or as JSON.
 
-Whatever a client sends may end up in a line, in any length. Texts are cut first and masked then, and every pattern here
-takes time that grows with the text and no faster: tests/patterns/ holds us to that.
+Whatever a client sends may end up in a line, in any length. Texts are cut first and masked then,
+and every pattern here takes time that grows with the text and no faster: tests/patterns/ holds us
+to that.
 """
 
 import re
@@ -14,7 +15,17 @@ from django.conf import settings
 
 HIDDEN = "[hidden]"
 LEFT_OUT = "[left out]"
-SECRET_NAMES = ("password", "token", "secret", "authorization", "cookie", "refresh", "access", "jti", "digest")
+SECRET_NAMES = (
+    "password",
+    "token",
+    "secret",
+    "authorization",
+    "cookie",
+    "refresh",
+    "access",
+    "jti",
+    "digest",
+)
 
 # Once a branch has matched its first words it takes what follows, closing quote or none. A branch
 # that fails after a long run is tried again from each later start: quadratic.
@@ -22,15 +33,21 @@ SECRET_TEXTS = re.compile(
     r"(?P<scheme>\b(?:Bearer|Basic)\s+)[^\s'\",;]+"  # a header
     r"|\bflw_[\w-]{20,}"  # a worker token
     r"|\beyJ[\w-]{5,}(?:\.[\w-]+){0,2}"  # a JSON Web Token, or the beginning of one
-    r"|(?P<path>/(?:password/reset|email/confirm|join)/)[^\s?#'\"]+"  # the link of a letter or to a group
+    # the link of a letter or to a group
+    r"|(?P<path>/(?:password/reset|email/confirm|join)/)[^\s?#'\"]+"
     r"|(?P<name>(?:password|token|secret|refresh|access|authorization|cookie|sessionid)[\"']?\s*[:=]\s*)"
     r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s,;&}]+)",
     re.IGNORECASE,
 )
 TOKEN_CHARS = string.ascii_letters + string.digits + "_-."
 NAME_CHARS_MAX = 200  # of a key, which may be somebody else's word, too
-LEVELS_MAX, VALUES_MAX = 12, 10_000  # of values within values; an error on its way to Sentry has some hundreds on eight
-NESTED_TEXTS_MAX = 16  # what lies within a value may have as many characters as so many texts, all together
+LEVELS_MAX, VALUES_MAX = (
+    12,
+    10_000,
+)  # of values within values; an error on its way to Sentry has some hundreds on eight
+NESTED_TEXTS_MAX = (
+    16  # what lies within a value may have as many characters as so many texts, all together
+)
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -40,15 +57,20 @@ SHARED: list[Any] = [
 ]
 
 
-def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The last processor before a line is written: passwords and tokens go, by the name or by the look of them."""
+def hide_secrets(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """The last processor before a line is written: passwords and tokens go, by the name or by the
+    look of them.
+    """
     return without_secrets_in(event)
 
 
 def without_secrets_in(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The same as plain values, without what looks like a secret or is named like one.
 
-    A text longer than LOG_TEXT_CHARS_MAX is cut. Of values within values some are left out if they are many or deep.
+    A text longer than LOG_TEXT_CHARS_MAX is cut. Of values within values some are left out if they
+    are many or deep.
     """
     return {name[:NAME_CHARS_MAX]: _Masking().value(name, value) for name, value in facts.items()}
 
@@ -88,9 +110,9 @@ class _Masking:
 def without_secrets(text: str) -> str:
     """The text with what looks like a secret replaced.
 
-    Of one longer than LOG_TEXT_CHARS_MAX its beginning is left, and its last lines, where a traceback says what went
-    wrong. No cut goes through a secret, whose rest would not look like one: the beginning ends before the word that was
-    cut, and the end begins with a whole line.
+    Of one longer than LOG_TEXT_CHARS_MAX its beginning is left, and its last lines, where a
+    traceback says what went wrong. No cut goes through a secret, whose rest would not look like
+    one: the beginning ends before the word that was cut, and the end begins with a whole line.
     """
     most = settings.LOG_TEXT_CHARS_MAX
     if len(text) <= most:
@@ -107,9 +129,17 @@ def _masked(text: str) -> str:
 
 def config(level: str, *, as_json: bool) -> dict[str, Any]:
     """The dictConfig for Django's LOGGING."""
-    renderer: Any = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if as_json
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -132,7 +162,9 @@ def config(level: str, *, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.request": {"level": "ERROR"},
-            "axes": {"level": "ERROR"},  # it would write what was typed for a name, which may be a password
+            "axes": {
+                "level": "ERROR"
+            },  # it would write what was typed for a name, which may be a password
             "uvicorn.access": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
         },

@@ -1,4 +1,6 @@
-"""How the text of requests becomes data: JSON that nests no deeper than JSON_LEVELS_MAX, whatever Python could read."""
+"""How the text of requests becomes data: JSON that nests no deeper than JSON_LEVELS_MAX, whatever
+Python could read.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def read_json(text: str) -> Any:
     except RecursionError:  # deeper than Python reads: that differs between versions
         raise TooDeep from None
     most = settings.JSON_LEVELS_MAX
-    if text.count("[") + text.count("{") > most and _is_deeper(value, most):  # most are not, and counting takes no time
+    if text.count("[") + text.count("{") > most and _is_deeper(
+        value, most
+    ):  # most are not, and counting takes no time
         raise TooDeep
     return value
 
@@ -43,7 +47,9 @@ class JSONBody(JSONParser):
 def _is_deeper(value: Any, most: int) -> bool:
     level: list[Any] = [[value]]
     for _ in range(most + 1):
-        level = [child for one in level for child in _children(one) if isinstance(child, (list, dict))]
+        level = [
+            child for one in level for child in _children(one) if isinstance(child, (list, dict))
+        ]
         if not level:
             return False
     return True

@@ -22,11 +22,15 @@ class _Index(Operation):
     def state_forwards(self, app_label: str, state: Any) -> None:
         pass
 
-    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
         if schema_editor.connection.vendor == "postgresql":
             self._create(schema_editor, to_state.apps, app_label)
 
-    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+    def database_backwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
         if schema_editor.connection.vendor == "postgresql":
             schema_editor.execute(f"DROP INDEX IF EXISTS {self._name}")
 
@@ -36,9 +40,11 @@ class _Index(Operation):
 
 
 class PartOfText(_Index):
-    """For `contains` on a text column, or with `any_case` for `icontains`: pg_trgm finds three letters or more.
+    """For `contains` on a text column, or with `any_case` for `icontains`: pg_trgm finds three
+    letters or more.
 
-    Where the server has no pg_trgm or the user may not make it there is none: then the same questions take longer.
+    Where the server has no pg_trgm or the user may not make it there is none: then the same
+    questions take longer.
     """
 
     def __init__(self, model: str, field: str, *, any_case: bool = False) -> None:
@@ -55,7 +61,9 @@ class PartOfText(_Index):
         text = f'"{meta.get_field(self.field).column}"::text'
         text = f"UPPER({text})" if self.any_case else text
         schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-        schema_editor.execute(f'CREATE INDEX {self._name} ON "{meta.db_table}" USING gin (({text}) gin_trgm_ops)')
+        schema_editor.execute(
+            f'CREATE INDEX {self._name} ON "{meta.db_table}" USING gin (({text}) gin_trgm_ops)'
+        )
 
 
 def _may_make(connection: Any) -> bool:
@@ -65,7 +73,8 @@ def _may_make(connection: Any) -> bool:
 
 
 class Beside(_Index):
-    """Rows of the same `first`, newest first, with the text in `field` beside their keys (some 100 letters at most).
+    """Rows of the same `first`, newest first, with the text in `field` beside their keys (some 100
+    letters at most).
 
     A question about one or two letters has to look at each text: here they lie close together.
     `core.counting` asks so that this index is enough.
@@ -81,7 +90,8 @@ class Beside(_Index):
     def _create(self, schema_editor: Any, models: Any, app_label: str) -> None:
         meta = models.get_model(app_label, self.model)._meta
         first, created, key, text = (
-            f'"{meta.get_field(name).column}"' for name in (self.first, "created", meta.pk.name, self.field)
+            f'"{meta.get_field(name).column}"'
+            for name in (self.first, "created", meta.pk.name, self.field)
         )
         schema_editor.execute(
             f'CREATE INDEX {self._name} ON "{meta.db_table}" ({first}, {created} DESC) INCLUDE ({key}, {text})'

@@ -1,6 +1,7 @@
 """The one way to Redis: one pooled client a process for blocking code, one for the event loop.
 
-REDIS_URL may name a node of a Redis Cluster (`redis+cluster://`): all keys of a group lie in one slot of it.
+REDIS_URL may name a node of a Redis Cluster (`redis+cluster://`): all keys of a group lie in one
+slot of it.
 """
 
 import asyncio
@@ -15,10 +16,15 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.retry import Retry
 
-# A restart of Redis takes a second or two, loading its append-only file included. Everything we send is safe to
-# send twice (scripts refuse what is done already), so the clients wait it out (5 s) instead of failing.
+# A restart of Redis takes a second or two, loading its append-only file included. Everything we
+# send is safe to send twice (scripts refuse what is done already), so the clients wait it out (5 s)
+# instead of failing.
 RETRIES = 9
-LOST = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, redis.exceptions.BusyLoadingError)
+LOST = (
+    redis.exceptions.ConnectionError,
+    redis.exceptions.TimeoutError,
+    redis.exceptions.BusyLoadingError,
+)
 REPLY_SECONDS_MAX = 30.0
 CLUSTER = "+cluster"  # in the scheme of an address
 OLDEST = (6, 2)  # LMOVE, ZADD GT and `set-proc-title`
@@ -40,7 +46,9 @@ def patience() -> dict[str, Any]:
 
 
 def patience_async() -> dict[str, Any]:
-    """Options of a connection on an event loop that waits out a restart; the channel layer's have them too."""
+    """Options of a connection on an event loop that waits out a restart; the channel layer's have
+    them too.
+    """
     return {
         "socket_timeout": REPLY_SECONDS_MAX,
         "retry": AsyncRetry(_backoff(), RETRIES),
@@ -57,8 +65,12 @@ def connect() -> redis.Redis:
     """The client of this process for blocking code; thread-safe. Replies are bytes."""
     url = settings.REDIS_URL
     if is_cluster(url):  # the commands we use are the same
-        return cast(redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience()))
-    return redis.Redis.from_pool(redis.BlockingConnectionPool.from_url(url, **_room(), **patience()))
+        return cast(
+            redis.Redis, redis.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience())
+        )
+    return redis.Redis.from_pool(
+        redis.BlockingConnectionPool.from_url(url, **_room(), **patience())
+    )
 
 
 @cache
@@ -84,15 +96,17 @@ def connect_async() -> redis.asyncio.Redis:
 
 def _new_async(url: str) -> redis.asyncio.Redis:
     if is_cluster(url):
-        cluster = redis.asyncio.RedisCluster.from_url(url.replace(CLUSTER, "", 1), **patience_async())
+        cluster = redis.asyncio.RedisCluster.from_url(
+            url.replace(CLUSTER, "", 1), **patience_async()
+        )
         return cast(redis.asyncio.Redis, cluster)
     pool = redis.asyncio.BlockingConnectionPool.from_url(url, **_room(), **patience_async())
     return redis.asyncio.Redis.from_pool(pool)
 
 
 def _room() -> dict[str, Any]:
-    """Of a pool in which one who finds no connection free waits for one. The default pool fails him: thousands of
-    workers whose heartbeats fell together would all be thrown out.
+    """Of a pool in which one who finds no connection free waits for one. The default pool fails
+    him: thousands of workers whose heartbeats fell together would all be thrown out.
     """
     return {"max_connections": settings.REDIS_CONNECTIONS_MAX, "timeout": REPLY_SECONDS_MAX}
 

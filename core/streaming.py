@@ -1,6 +1,7 @@
 """Answers that are made while they are sent, on both of Django's ways.
 
-Under ASGI Django would first gather a plain iterator whole, and under WSGI (the test client) an asynchronous one.
+Under ASGI Django would first gather a plain iterator whole, and under WSGI (the test client) an
+asynchronous one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from django.http import HttpRequest, StreamingHttpResponse
 
 def stream(request: HttpRequest, pieces: Iterator[bytes], **kwargs: Any) -> StreamingHttpResponse:
     """An answer of these pieces; each is made in a thread, so that the event loop goes on."""
-    return StreamingHttpResponse(_awaited(pieces) if isinstance(request, ASGIRequest) else pieces, **kwargs)
+    return StreamingHttpResponse(
+        _awaited(pieces) if isinstance(request, ASGIRequest) else pieces, **kwargs
+    )
 
 
 async def _awaited(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

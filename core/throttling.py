@@ -1,7 +1,8 @@
 """How often somebody may do something: each user, or where nobody is logged in each address.
 
-Counted in the cache (Redis), in windows of a minute or an hour that begin for all at once; one atomic increment, so
-that callers at once cannot get past it. A view names its scopes in `throttles`, by method: {"POST": ("submit",)}.
+Counted in the cache (Redis), in windows of a minute or an hour that begin for all at once; one
+atomic increment, so that callers at once cannot get past it. A view names its scopes in
+`throttles`, by method: {"POST": ("submit",)}.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ def who(request: HttpRequest | Request) -> str:
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         return f"user-{user.pk}"
-    return f"address-{address_of(getattr(request, '_request', request))}"  # DRF's request is a wrapper
+    return (
+        f"address-{address_of(getattr(request, '_request', request))}"  # DRF's request is a wrapper
+    )
 
 
 def _count(scope: str, ident: str) -> float:
@@ -69,7 +72,11 @@ class ScopedThrottle(BaseThrottle):
 
     def allow_request(self, request: Request, view: Any) -> bool:
         scopes: Sequence[str] = getattr(view, "throttles", {}).get(request.method, ())
-        waits = [_count(scope, who(request)) for scope in scopes if scope != "upload" or _is_form(request)]
+        waits = [
+            _count(scope, who(request))
+            for scope in scopes
+            if scope != "upload" or _is_form(request)
+        ]
         self.seconds = max(waits, default=0.0)
         return not self.seconds
 

@@ -1,6 +1,8 @@
-"""What every page needs: forms that show a service's errors, the way on, and questions before something goes.
+"""What every page needs: forms that show a service's errors, the way on, and questions before
+something goes.
 
-Views translate: they read a form, call one service and say where to go. Nothing in here knows an app.
+Views translate: they read a form, call one service and say where to go. Nothing in here knows an
+app.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ class View(Protocol):
 
 
 def signed_in(view: View) -> View:
-    """Only for people who are logged in; others log in first and come back. Browsers keep no copy of the page."""
+    """Only for people who are logged in; others log in first and come back. Browsers keep no copy
+    of the page.
+    """
 
     @wraps(view)
     def checked(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -61,7 +65,9 @@ class PageRenderer(TemplatesSetting):
 
 
 class PageForm(forms.Form):
-    """A form behind which a service stands: what the service refuses appears beside the field it refused."""
+    """A form behind which a service stands: what the service refuses appears beside the field it
+    refused.
+    """
 
     default_renderer = PageRenderer
     outcome: Any = None
@@ -74,11 +80,15 @@ class PageForm(forms.Form):
                 field.widget.attrs.setdefault("class", "input")
 
     def submit(self, action: Callable[..., Any], **facts: Any) -> bool:
-        """Whether the form was sent, is right, and `action(**facts, **its values)` went through; see `outcome`."""
+        """Whether the form was sent, is right, and `action(**facts, **its values)` went through;
+        see `outcome`.
+        """
         return self.is_valid() and self.run(lambda: action(**facts, **self.cleaned_data))
 
     def run(self, action: Callable[[], Any]) -> bool:
-        """Run `action`; False if it refuses, and why is then among the errors. "There is no such thing" goes on up."""
+        """Run `action`; False if it refuses, and why is then among the errors. "There is no such
+        thing" goes on up.
+        """
         try:
             self.outcome = action()
         except (NotFound, Forbidden):
@@ -88,7 +98,9 @@ class PageForm(forms.Form):
         return not self.errors
 
     def take(self, error: FirmlightError) -> None:
-        """Errors of `usernames.0` belong to the field `usernames`; what belongs to no field of ours, to the form."""
+        """Errors of `usernames.0` belong to the field `usernames`; what belongs to no field of
+        ours, to the form.
+        """
         self.status = error.status if isinstance(error, TooMany | Busy) else UNPROCESSABLE
         if not error.fields:
             self.add_error(None, error.message)
@@ -105,7 +117,9 @@ class PageForm(forms.Form):
 
 
 def limited(scope: str, request: HttpRequest, action: Callable[..., Any]) -> Callable[..., Any]:
-    """`action`, counted: it raises TooMany if this visitor has done so too often (core/throttling.py)."""
+    """`action`, counted: it raises TooMany if this visitor has done so too often
+    (core/throttling.py).
+    """
 
     def counted(**facts: Any) -> Any:
         throttling.check(scope, request)
@@ -123,10 +137,14 @@ class Password(forms.PasswordInput):
 
 def password_field(label: str, *, now: bool = True, hint: str = "") -> forms.CharField:
     """As long as the API takes them: hashing must not become a way to keep the server busy."""
-    return forms.CharField(label=label, max_length=1024, strip=False, widget=Password(now=now), help_text=hint)
+    return forms.CharField(
+        label=label, max_length=1024, strip=False, widget=Password(now=now), help_text=hint
+    )
 
 
-def show(request: HttpRequest, template: str, *forms_shown: PageForm, **context: Any) -> HttpResponse:
+def show(
+    request: HttpRequest, template: str, *forms_shown: PageForm, **context: Any
+) -> HttpResponse:
     """The page; 422 if a form on it was sent and is not right. A single form is there as `form`."""
     if forms_shown:
         context.setdefault("form", forms_shown[0])
@@ -137,14 +155,20 @@ def show(request: HttpRequest, template: str, *forms_shown: PageForm, **context:
 
 
 def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-    """On to another page; htmx is told to load it whole instead of putting it into a part of this one."""
+    """On to another page; htmx is told to load it whole instead of putting it into a part of this
+    one.
+    """
     url = resolve_url(to, *args, **kwargs)
     return HttpResponseClientRedirect(url) if getattr(request, "htmx", False) else redirect(url)
 
 
 def own(request: HttpRequest, url: str | None) -> str:
-    """This address if it is one of ours, else "": nobody is sent elsewhere by a link that begins here."""
-    safe = url_has_allowed_host_and_scheme(url or "", {request.get_host()}, require_https=request.is_secure())
+    """This address if it is one of ours, else "": nobody is sent elsewhere by a link that begins
+    here.
+    """
+    safe = url_has_allowed_host_and_scheme(
+        url or "", {request.get_host()}, require_https=request.is_secure()
+    )
     return url or "" if safe else ""
 
 
@@ -160,7 +184,9 @@ def back(request: HttpRequest) -> HttpResponse:
 
 
 def rows(request: HttpRequest, found: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
-    """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that does."""
+    """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that
+    does.
+    """
     return CappedPaginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
 
 
@@ -173,10 +199,20 @@ class Question(NamedTuple):
     keep: str
 
 
-def question(request: HttpRequest, asks: Question, *, leads_back: Any, form: PageForm | None = None) -> HttpResponse:
-    """A dialog where htmx asks for it, a page of its own without script. The way out leads to `leads_back`."""
+def question(
+    request: HttpRequest, asks: Question, *, leads_back: Any, form: PageForm | None = None
+) -> HttpResponse:
+    """A dialog where htmx asks for it, a page of its own without script. The way out leads to
+    `leads_back`.
+    """
     template = "parts/_question.html" if getattr(request, "htmx", False) else "pages/question.html"
-    return show(request, template, *([form] if form else []), **asks._asdict(), leads_back=resolve_url(leads_back))
+    return show(
+        request,
+        template,
+        *([form] if form else []),
+        **asks._asdict(),
+        leads_back=resolve_url(leads_back),
+    )
 
 
 def login_first(request: HttpRequest, error: Unauthenticated) -> HttpResponse:

@@ -1,9 +1,10 @@
-"""Print the settings of a new installation: .env.example with the server's name filled in and every secret made anew.
+"""Print the settings of a new installation: .env.example with the server's name filled in and every
+secret made anew.
 
     python3 deploy/new_env.py firmlight.example [--postgres] > deploy/.env
 
-Python's standard library is all it needs. Keep the file: another SECRET_KEY logs everybody out, another password locks
-the server out of its database.
+Python's standard library is all it needs. Keep the file: another SECRET_KEY logs everybody out,
+another password locks the server out of its database.
 """
 
 from __future__ import annotations
@@ -20,13 +21,20 @@ PLACEHOLDER = re.compile(r"change-me(?:-[a-z]+)?")
 
 
 def fill(text: str, name: str, *, postgres: bool = False) -> str:
-    """The same placeholder is the same secret everywhere: 256 random bits that need no quoting in an address."""
+    """The same placeholder is the same secret everywhere: 256 random bits that need no quoting in
+    an address.
+    """
     made: dict[str, str] = {}
     if postgres:
         text = text.replace("COMPOSE_PROFILES=mongo", "COMPOSE_PROFILES=postgres")
         text = re.sub(r"^DATABASE_URL=mongodb", "#~ DATABASE_URL=mongodb", text, flags=re.MULTILINE)
-        text = re.sub(r"^#~ DATABASE_URL=postgres", "DATABASE_URL=postgres", text, flags=re.MULTILINE)
-    lines = [line if line.startswith("# ") else _fill_line(line, name, made) for line in text.splitlines()]
+        text = re.sub(
+            r"^#~ DATABASE_URL=postgres", "DATABASE_URL=postgres", text, flags=re.MULTILINE
+        )
+    lines = [
+        line if line.startswith("# ") else _fill_line(line, name, made)
+        for line in text.splitlines()
+    ]
     return "\n".join(lines) + "\n"
 
 

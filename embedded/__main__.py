@@ -20,7 +20,9 @@ class Stopped(BaseException):
 
 def main() -> int:
     """Exit code 0 when it ended as wished, 1 after a Problem, 130 when the demo was interrupted."""
-    parser = argparse.ArgumentParser(prog="python -m embedded", description="Firmlight on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="python -m embedded", description="Firmlight on this machine."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="keep Firmlight up until Ctrl-C (HOST, PORT, VAR)")
     commands.add_parser("demo", help="show the whole of it in a minute (VAR)")
@@ -57,7 +59,9 @@ def run() -> int:
 def demo() -> int:
     from embedded.demo import show
 
-    return show(Path(os.environ.get("VAR") or "var") / "demo", ports.parse(os.environ.get("PORT") or "0"))
+    return show(
+        Path(os.environ.get("VAR") or "var") / "demo", ports.parse(os.environ.get("PORT") or "0")
+    )
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

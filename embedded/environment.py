@@ -9,8 +9,9 @@ import psutil
 from embedded.home import Home
 from embedded.orphans import MARK
 
-# Everything that says where a system keeps its state or how it is reached. `System` takes none of these from the
-# environment it is started in, so that a test or a demo never touches the real thing; `make run` hands them on.
+# Everything that says where a system keeps its state or how it is reached. `System` takes none of
+# these from the environment it is started in, so that a test or a demo never touches the real
+# thing; `make run` hands them on.
 DECIDED = (
     "SECRET_KEY",
     "DATABASE_URL",

@@ -11,7 +11,8 @@ from typing import IO
 
 from embedded.problem import Problem
 
-# sun_path of a Unix socket holds 108 bytes on Linux and 104 on macOS; supervisor adds a suffix while it binds.
+# sun_path of a Unix socket holds 108 bytes on Linux and 104 on macOS; supervisor adds a suffix
+# while it binds.
 SOCKET_PATH_BYTES_MAX = 90
 
 
@@ -49,7 +50,8 @@ class Home:
             raise Problem(f"VAR={self.root} cannot be used: it is not writable")
 
     def lock(self) -> IO[str]:
-        """Hold the folder for as long as the returned file is open; the system frees it when we die.
+        """Hold the folder for as long as the returned file is open; the system frees it when we
+        die.
 
         Raises Problem if somebody else holds it.
         """
@@ -63,7 +65,9 @@ class Home:
             file.seek(0)
             holder = file.read().strip() or "?"
             file.close()
-            raise Problem(f"Firmlight already runs on {self.root} (process {holder}); stop it or set VAR") from None
+            raise Problem(
+                f"Firmlight already runs on {self.root} (process {holder}); stop it or set VAR"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -90,10 +94,11 @@ class Home:
         return file.read_text().strip()
 
     def socket(self) -> Path:
-        """Where supervisor listens: in the folder, unless the path would be too long for a Unix socket.
+        """Where supervisor listens: in the folder, unless the path would be too long for a Unix
+        socket.
 
-        Then it is in a temporary folder, to which `socket-folder` links, so that the next start finds and removes
-        what a killed run left.
+        Then it is in a temporary folder, to which `socket-folder` links, so that the next start
+        finds and removes what a killed run left.
         """
         inside = self.root / "supervisor.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:

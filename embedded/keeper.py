@@ -1,7 +1,7 @@
 """Supervisor, made prompt, and ending when whoever started it is gone.
 
-Run as a file, in place of `supervisord`. Its standard input is a pipe that its parent holds open: at the end of
-that pipe, even after a SIGKILL of the parent, it stops everything in good order.
+Run as a file, in place of `supervisord`. Its standard input is a pipe that its parent holds open:
+at the end of that pipe, even after a SIGKILL of the parent, it stops everything in good order.
 """
 
 import os
@@ -23,8 +23,8 @@ PROMPT_SECONDS = 0.05
 class PromptPoller(poller.Poller):
     """Looks again soon while something is about to happen.
 
-    Supervisor itself looks once a second, so that a death costs a second until the restart, and a stop one for
-    every step. When everything runs it still sleeps its second.
+    Supervisor itself looks once a second, so that a death costs a second until the restart, and a
+    stop one for every step. When everything runs it still sleeps its second.
     """
 
     keeper: Supervisor
@@ -36,11 +36,17 @@ class PromptPoller(poller.Poller):
         if self.options.mood < SupervisorStates.RUNNING:
             return False
         groups = self.keeper.process_groups.values()
-        return all(process.get_state() in SETTLED for group in groups for process in group.processes.values())
+        return all(
+            process.get_state() in SETTLED
+            for group in groups
+            for process in group.processes.values()
+        )
 
 
 def stop_with_the_parent() -> None:
-    """Wait for the pipe to close, then ask the main thread to stop. Blocks, so it has a thread of its own."""
+    """Wait for the pipe to close, then ask the main thread to stop. Blocks, so it has a thread of
+    its own.
+    """
     while os.read(0, 4096):
         pass
     main = threading.main_thread().ident

@@ -10,8 +10,8 @@ import psutil
 
 from embedded.problem import Problem
 
-# In the environment of everything that an embedded system starts, its value the absolute folder: a process that
-# carries it is ours beyond doubt, whatever its id, and no file of ids can be stale.
+# In the environment of everything that an embedded system starts, its value the absolute folder: a
+# process that carries it is ours beyond doubt, whatever its id, and no file of ids can be stale.
 MARK = "FIRMLIGHT_EMBEDDED_VAR"
 ORDERLY_SECONDS = 15.0
 WEB_AND_JOBS_SECONDS = 3.0
@@ -27,8 +27,9 @@ def find(root: Path) -> list[psutil.Process]:
 def end(root: Path) -> int:
     """End them all; return how many there were. Raises Problem if one survives even SIGKILL.
 
-    Supervisor goes first, and in good order: it would only start again what we end. Redis goes last, because the
-    others try to reach it until their end. None of them loses accepted work when it is killed.
+    Supervisor goes first, and in good order: it would only start again what we end. Redis goes
+    last, because the others try to reach it until their end. None of them loses accepted work when
+    it is killed.
     """
     found = find(root)
     _terminate([p for p in found if _runs(p, "keeper.py")], ORDERLY_SECONDS)
@@ -50,7 +51,9 @@ def _terminate(processes: list[psutil.Process], seconds: float) -> None:
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that still live after so long. A zombie is as good as gone: its new parent may collect it late."""
+    """Those that still live after so long. A zombie is as good as gone: its new parent may collect
+    it late.
+    """
     deadline = time.monotonic() + seconds
     while (alive := [p for p in processes if _lives(p)]) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -7,8 +7,8 @@ import sys
 
 from embedded.problem import Problem
 
-# Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152 elsewhere), so that
-# none of those takes ours between the look and the bind.
+# Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152
+# elsewhere), so that none of those takes ours between the look and the bind.
 CANDIDATES = range(20_000, 32_000)
 TRIES = 100
 
@@ -50,7 +50,9 @@ def is_free(host: str, port: int) -> bool:
 def _bind(host: str, port: int) -> None:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        if sys.platform != "win32":  # as servers do: a port that only waits for late packets is free
+        if (
+            sys.platform != "win32"
+        ):  # as servers do: a port that only waits for late packets is free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
         probe.listen(1)

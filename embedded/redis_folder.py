@@ -1,7 +1,8 @@
 """Which server wrote the files of the embedded Redis, and which servers can read them.
 
-A server that cannot read them stops with a message about a format, or, worse, starts empty beside them. So the folder
-says who wrote it, in the file `written-by`. Folders from before there was such a file say it by their contents.
+A server that cannot read them stops with a message about a format, or, worse, starts empty beside
+them. So the folder says who wrote it, in the file `written-by`. Folders from before there was such
+a file say it by their contents.
 """
 
 import re
@@ -12,8 +13,8 @@ from embedded.redis_programs import Release
 RECORD = "written-by"
 HEADER_BYTES = 64  # of a snapshot: its format, and then the version of the server that wrote it
 
-# Their files were the same until Redis 7.2, from which Valkey comes. Redis changed its format in 7.4, which Valkey
-# refuses, and Valkey changed its own in 9.0, which Redis refuses.
+# Their files were the same until Redis 7.2, from which Valkey comes. Redis changed its format in
+# 7.4, which Valkey refuses, and Valkey changed its own in 9.0, which Redis refuses.
 LAST_REDIS_FOR_VALKEY = (7, 2)
 LAST_VALKEY_FOR_REDIS = (8, 1)
 FIRST_REDIS_FOR_VALKEY = (7, 2)
@@ -29,7 +30,8 @@ def record(folder: Path, release: Release) -> None:
 
 
 def writers(folder: Path) -> list[Release]:
-    """The servers known to have written what lies there: by the record, and by the files themselves.
+    """The servers known to have written what lies there: by the record, and by the files
+    themselves.
 
     They differ after a restore, and after a crash soon after a start. An empty folder has none.
     """
@@ -59,7 +61,9 @@ def can_read(reader: Release, writer: Release) -> bool:
 
 def _recorded(folder: Path) -> Release | None:
     file = folder / RECORD
-    match = re.match(r"(Redis|Valkey) (\d+)\.(\d+)\.(\d+)", file.read_text()) if file.exists() else None
+    match = (
+        re.match(r"(Redis|Valkey) (\d+)\.(\d+)\.(\d+)", file.read_text()) if file.exists() else None
+    )
     return _release(match[1], *match.groups()[1:]) if match else None
 
 

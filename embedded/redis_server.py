@@ -13,9 +13,10 @@ ADVICE = (
     "Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL."
 )
 
-# `always` writes every accepted command to the disk before it is answered: a power cut loses nothing.
-# `noeviction`: a full Redis refuses new work, it never forgets accepted work.
-# `set-proc-title no`: the command line keeps naming this file, so the next start recognises a server left behind.
+# `always` writes every accepted command to the disk before it is answered: a power cut loses
+# nothing. `noeviction`: a full Redis refuses new work, it never forgets accepted work.
+# `set-proc-title no`: the command line keeps naming this file, so the next start recognises a
+# server left behind.
 CONFIGURATION = """\
 bind 127.0.0.1
 port {port}

@@ -1,4 +1,5 @@
-"""Supervisor as the keeper of the parts: its configuration, its start, and questions to it while it runs.
+"""Supervisor as the keeper of the parts: its configuration, its start, and questions to it while it
+runs.
 
 The parts inherit their environment from it, so no secret is written into its configuration.
 """
@@ -25,8 +26,8 @@ START_SECONDS_MAX = 15.0
 STOP_SECONDS_MAX = 40.0
 BROKEN = {"BACKOFF", "FATAL", "EXITED"}
 
-# Paths are relative to the folder of the system, where supervisord runs: some it would expand twice, and a % in
-# the folder's name does not survive that.
+# Paths are relative to the folder of the system, where supervisord runs: some it would expand
+# twice, and a % in the folder's name does not survive that.
 DAEMON = """\
 [supervisord]
 nodaemon = true
@@ -45,7 +46,8 @@ chmod = 0700
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
 
-# A part that dies is started again at once, and then with growing pauses (1 s, 2 s, …) while it keeps dying young.
+# A part that dies is started again at once, and then with growing pauses (1 s, 2 s, …) while it
+# keeps dying young.
 PART = """
 [program:{name}]
 command = {command}
@@ -63,7 +65,8 @@ stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """
 
-# Supervisor stops the group with the highest priority first, and Redis when nobody needs it any more.
+# Supervisor stops the group with the highest priority first, and Redis when nobody needs it any
+# more.
 GROUPED = """
 [group:{group}]
 programs = {names}
@@ -98,7 +101,14 @@ class Supervisor:
         configuration.write_text(self.configuration())
         with (self.home.log / "supervisord.out").open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", str(Path(__file__).with_name("keeper.py")), "-n", "-c", str(configuration)],
+                [
+                    sys.executable,
+                    "-P",
+                    str(Path(__file__).with_name("keeper.py")),
+                    "-n",
+                    "-c",
+                    str(configuration),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -123,7 +133,9 @@ class Supervisor:
         first = [part.name for part in self.parts if part.first]
         others = [part.name for part in self.parts if not part.first]
         groups = [(FIRST, first, 1), (GROUP, others, 2)]
-        return text + "".join(GROUPED.format(group=g, names=",".join(n), priority=p) for g, n, p in groups if n)
+        return text + "".join(
+            GROUPED.format(group=g, names=",".join(n), priority=p) for g, n, p in groups if n
+        )
 
     def start_parts(self) -> None:
         """Start every part that is not running yet; do not wait for them."""
@@ -142,7 +154,9 @@ class Supervisor:
         return f"{FIRST if part.first else GROUP}:{name}"
 
     def states(self) -> dict[str, tuple[str, int]]:
-        """Part -> (supervisor's name of its state, process id or 0). Raises Problem if supervisor is gone."""
+        """Part -> (supervisor's name of its state, process id or 0). Raises Problem if supervisor
+        is gone.
+        """
         if self.process is None or self.process.poll() is not None:
             raise Problem(f"supervisor has ended; see {self.home.log / 'supervisord.log'}")
         found: Any = self._call("getAllProcessInfo")
@@ -153,10 +167,14 @@ class Supervisor:
         for name, (state, _) in self.states().items():
             if state in broken:
                 log = self.home.log / f"{name}.log"
-                raise Problem(f"{name} does not stay up: {last_line(log) or 'it said nothing'} (see {log})")
+                raise Problem(
+                    f"{name} does not stay up: {last_line(log) or 'it said nothing'} (see {log})"
+                )
 
     def stop(self) -> None:
-        """Stop all parts in order, Redis last, then supervisord itself. Harmless when it does not run."""
+        """Stop all parts in order, Redis last, then supervisord itself. Harmless when it does not
+        run.
+        """
         if self.process is None:
             return
         with contextlib.suppress(Problem):
@@ -203,7 +221,9 @@ def last_line(file: Path) -> str:
 
 
 def _plain(value: object) -> str:
-    """For supervisor's configuration, where % begins an expansion and " ;" a comment. Raises Problem."""
+    """For supervisor's configuration, where % begins an expansion and " ;" a comment. Raises
+    Problem.
+    """
     text = str(value)
     if " ;" in text or "\n" in text:
         raise Problem(f"supervisor cannot work in a folder of this name: {text}")

@@ -20,7 +20,8 @@ from embedded.problem import Problem
 from embedded.supervision import BASE, Part, Supervisor, last_line
 from firmlight import processes
 
-# Loading a large append-only file takes its time (about 10 s a gigabyte); what does not live at all is seen at once.
+# Loading a large append-only file takes its time (about 10 s a gigabyte); what does not live at all
+# is seen at once.
 READY_SECONDS_MAX = 120.0
 PREPARE_SECONDS_MAX = 300.0
 LOOK_SECONDS = 2.0
@@ -29,9 +30,9 @@ LOOK_SECONDS = 2.0
 class System:
     """Firmlight on this machine, in the folder `var`, on `host` and `port` (0: any free one).
 
-    `env` goes to every part and wins over what this class decides; with a REDIS_URL in it no Redis server is
-    started, with a DATABASE_URL no SQLite file is used. `fresh` empties the folder first. `url` is known once it
-    has started.
+    `env` goes to every part and wins over what this class decides; with a REDIS_URL in it no Redis
+    server is started, with a DATABASE_URL no SQLite file is used. `fresh` empties the folder first.
+    `url` is known once it has started.
     """
 
     def __init__(
@@ -60,7 +61,9 @@ class System:
 
     @property
     def mark(self) -> dict[str, str]:
-        """Environment for further processes that must not outlive this system: `stop` ends whatever carries it."""
+        """Environment for further processes that must not outlive this system: `stop` ends whatever
+        carries it.
+        """
         return {orphans.MARK: str(self.home.root)}
 
     def __enter__(self) -> Self:
@@ -97,7 +100,9 @@ class System:
         self._lock = self._supervisor = self._prepare = None
 
     def pids(self) -> dict[str, int]:
-        """Part -> process id, of those that live: redis, web, jobs, jobs-long, sweep, beat, supervisord."""
+        """Part -> process id, of those that live: redis, web, jobs, jobs-long, sweep, beat,
+        supervisord.
+        """
         assert self._supervisor is not None and self._supervisor.process is not None, "not started"
         living = {name: pid for name, (_, pid) in self._supervisor.states().items() if pid}
         return {**living, "supervisord": self._supervisor.process.pid}
@@ -113,7 +118,9 @@ class System:
         self._supervisor.start_part(name)
 
     def watch(self) -> None:
-        """Stay until something fails for good. Raises Problem then; ends otherwise by a signal only."""
+        """Stay until something fails for good. Raises Problem then; ends otherwise by a signal
+        only.
+        """
         assert self._supervisor is not None, "not started"
         while True:
             self._supervisor.check({"FATAL"})
@@ -125,7 +132,9 @@ class System:
         else:
             self.port = ports.free(self.host)
         own, settings = self._own_redis() if "REDIS_URL" not in self.given else ([], {})
-        self.environment = environment.build(self.home, self.host, self.port, {**settings, **self.given})
+        self.environment = environment.build(
+            self.home, self.host, self.port, {**settings, **self.given}
+        )
         self._supervisor = Supervisor(self.home, own + self._parts())
         self._begin_prepare()
         self._supervisor.start(self.environment)
@@ -147,12 +156,14 @@ class System:
         return [self._part(name) for name in processes.NAMES]
 
     def _part(self, name: str) -> Part:
-        """Beat's own handler of SIGTERM writes to the database, and hangs when it interrupts just that. It has nothing
-        to tidy up: what is due is in the database.
+        """Beat's own handler of SIGTERM writes to the database, and hangs when it interrupts just
+        that. It has nothing to tidy up: what is due is in the database.
         """
         place = {"HOST": self.host, "PORT": str(self.port)}
         words = processes.arguments(name, {**self.environment, **place})
-        return Part(name, [sys.executable, "-m", *words], signal="KILL" if name == "beat" else "TERM")
+        return Part(
+            name, [sys.executable, "-m", *words], signal="KILL" if name == "beat" else "TERM"
+        )
 
     def _begin_prepare(self) -> None:
         with self._prepare_log.open("wb") as log:
@@ -169,7 +180,10 @@ class System:
     def _end_prepare(self) -> None:
         assert self._prepare is not None
         if self._prepare.wait(PREPARE_SECONDS_MAX):
-            raise Problem(last_line(self._prepare_log) or f"Django cannot be prepared; see {self._prepare_log}")
+            raise Problem(
+                last_line(self._prepare_log)
+                or f"Django cannot be prepared; see {self._prepare_log}"
+            )
 
     @property
     def _prepare_log(self) -> Path:
@@ -184,7 +198,9 @@ class System:
             if self._prepare is not None and self._prepare.poll():
                 self._end_prepare()
             if time.monotonic() > deadline:
-                raise Problem(f"{complaint} after {READY_SECONDS_MAX:.0f} seconds; see {self.home.log}")
+                raise Problem(
+                    f"{complaint} after {READY_SECONDS_MAX:.0f} seconds; see {self.home.log}"
+                )
             time.sleep(0.05)
 
     def _redis_answers(self) -> bool:

@@ -1,6 +1,7 @@
 """`python -m firmlight NAME`: become one of the server's processes, or prepare a start.
 
-`prepare [database|files]` migrates the database and lays out the static files (see `firmlight.prepare`).
+`prepare [database|files]` migrates the database and lays out the static files (see
+`firmlight.prepare`).
 """
 
 from __future__ import annotations

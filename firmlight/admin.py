@@ -1,4 +1,6 @@
-"""What comes with the libraries, in the manner of the rest: periodic tasks, and the roles of the staff."""
+"""What comes with the libraries, in the manner of the rest: periodic tasks, and the roles of the
+staff.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,41 @@ from django_celery_beat.models import (
 from accounts.admin_actions import Facts, deed
 from core.errors import Conflict
 
-for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, Role):
+for model in (
+    PeriodicTask,
+    IntervalSchedule,
+    CrontabSchedule,
+    SolarSchedule,
+    ClockedSchedule,
+    Role,
+):
     admin.site.unregister(model)
 
 
 @admin.register(PeriodicTask)
 class PeriodicTaskAdmin(Facts):
-    """How often they run is a setting, which beat writes here at its start. Superusers switch them off and on."""
+    """How often they run is a setting, which beat writes here at its start. Superusers switch them
+    off and on.
+    """
 
     deeds = ("enable", "disable")
-    list_display = ("name", "enabled", "task", "interval", "crontab", "last_run_at", "total_run_count")
+    list_display = (
+        "name",
+        "enabled",
+        "task",
+        "interval",
+        "crontab",
+        "last_run_at",
+        "total_run_count",
+    )
     list_select_related = ("interval", "crontab")
     list_filter = ("enabled",)
     search_fields = ("name", "task")
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
+        return (
+            super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
+        )
 
     @deed(
         "Enable",
@@ -85,4 +106,6 @@ class RoleAdmin(Facts, DjangoRoleAdmin):  # type: ignore[misc]  # the stubs take
     def _is_superuser(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.is_active and request.user.is_superuser
 
-    has_add_permission = has_change_permission = has_delete_permission = has_view_permission = _is_superuser
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission = (
+        _is_superuser
+    )

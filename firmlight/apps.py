@@ -3,7 +3,9 @@ from django.db.models.signals import post_migrate
 
 
 class FirmlightConfig(AppConfig):
-    """The site. It stands last in INSTALLED_APPS, so that permissions are made before they are given."""
+    """The site. It stands last in INSTALLED_APPS, so that permissions are made before they are
+    given.
+    """
 
     name = "firmlight"
 

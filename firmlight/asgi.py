@@ -1,8 +1,8 @@
 """The ASGI application: HTTP to Django, two kinds of socket to Channels.
 
-Our views and middleware are blocking code. Django's own ASGI handler would change threads some fifteen times for a
-request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes to a pool of threads through WSGI.
-What stands before the threads is in `firmlight/serving`.
+Our views and middleware are blocking code. Django's own ASGI handler would change threads some
+fifteen times for a request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes
+to a pool of threads through WSGI. What stands before the threads is in `firmlight/serving`.
 """
 
 import asyncio
@@ -38,8 +38,9 @@ from tasks.kind_processes import pool  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 PROBE_THREADS, PROBES_MAX = 2, 20
-# For how long a request's thread may keep the interpreter while the event loop waits for it (Python's own: 5 ms). With
-# a thousand clients that ask at once and do not read, probes are answered twice as soon.
+# For how long a request's thread may keep the interpreter while the event loop waits for it
+# (Python's own: 5 ms). With a thousand clients that ask at once and do not read, probes are
+# answered twice as soon.
 SWITCH_SECONDS = 0.001
 
 metrics.run_as("web")
@@ -54,7 +55,9 @@ def http_application() -> App:
     app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
     cookie = settings.SESSION_COOKIE_NAME
     limits = body_bounds.limits()
-    app = Bodies(app, limits, body_bounds.most, owner_of, session_cookie=cookie, retry_seconds=retry)
+    app = Bodies(
+        app, limits, body_bounds.most, owner_of, session_cookie=cookie, retry_seconds=retry
+    )
     app = RequestsPerAddress(app, settings.REQUESTS_PER_ADDRESS_MAX, retry)
     checks = ConcurrencyLimit(Threads(wsgi, PROBE_THREADS, outgoing, "probe"), PROBES_MAX, retry)
     return Probes(app, checks)
@@ -68,7 +71,9 @@ def websocket_application() -> App:
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
-    """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is written before."""
+    """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is
+    written before.
+    """
     while (await receive())["type"] == "lifespan.startup":
         pool.children().warm_up()
         await send({"type": "lifespan.startup.complete"})

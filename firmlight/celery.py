@@ -1,4 +1,6 @@
-"""The Celery app. Queues: `short` (conclude, mail), `long` and `bulk` (split, fold), `sweep`. No results are kept."""
+"""The Celery app. Queues: `short` (conclude, mail), `long` and `bulk` (split, fold), `sweep`. No
+results are kept.
+"""
 
 import os
 from typing import Any

@@ -1,6 +1,7 @@
 """What stands around every page: the theme, the groups beside, how many notifications wait.
 
-Everything is asked for when a template first uses it, and once: a page that does not show it does not pay for it.
+Everything is asked for when a template first uses it, and once: a page that does not show it does
+not pay for it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The documentation as pages: the Markdown files of docs/, read once.
 
-Raw HTML in them stays text, and links from one file to another lead from page to page. A file is found only in the
-list made at the start, so that no address reads anything else.
+Raw HTML in them stays text, and links from one file to another lead from page to page. A file is
+found only in the list made at the start, so that no address reads anything else.
 """
 
 from __future__ import annotations
@@ -58,14 +58,18 @@ def library() -> dict[str, Document]:
 
 def _document(root: Path, path: Path) -> Document:
     slug = path.relative_to(root).with_suffix("").as_posix()
-    heading = next((line for line in path.read_text().splitlines() if line.startswith("# ")), f"# {slug}")
+    heading = next(
+        (line for line in path.read_text().splitlines() if line.startswith("# ")), f"# {slug}"
+    )
     return Document(slug, heading.removeprefix("# ").strip(), path)
 
 
 def shelves() -> list[tuple[str, list[Document]]]:
     """The documents by folder, for the first page; folders without any are left out."""
     books = [one for one in library().values() if not one.slug.endswith("README")]
-    by_folder = [(title, [one for one in books if one.folder == folder]) for folder, title in FOLDERS.items()]
+    by_folder = [
+        (title, [one for one in books if one.folder == folder]) for folder, title in FOLDERS.items()
+    ]
     return [(title, found) for title, found in by_folder if found]
 
 
@@ -74,7 +78,9 @@ def html(slug: str) -> SafeString:
     """The document as HTML without its first heading, which the page has already."""
     document = library()[slug]
     text = document.path.read_text().replace(f"# {document.title}\n", "", 1)
-    made = _markdown().render(text, {"slug": slug})  # escapes everything it is given, so the tags are all its own
+    made = _markdown().render(
+        text, {"slug": slug}
+    )  # escapes everything it is given, so the tags are all its own
     for plain, scrollable in SCROLLABLE.items():
         made = made.replace(plain, scrollable)
     return SafeString(made)
@@ -95,7 +101,9 @@ def _each(tokens: Sequence[Token], env: Any) -> None:
 
 
 def _unlink(tokens: Sequence[Token]) -> None:
-    """A link to a file that is no document (of the sources, say) is words only: the server does not show it."""
+    """A link to a file that is no document (of the sources, say) is words only: the server does not
+    show it.
+    """
     ends = []
     for token in tokens:
         if token.type == "link_open":
@@ -119,7 +127,9 @@ def _fit(token: Token, slug: str) -> None:
 
 
 def address(href: str, slug: str) -> str:
-    """Where a link of this document leads: to a page of ours, or where it says if that is an address; "" if nowhere."""
+    """Where a link of this document leads: to a page of ours, or where it says if that is an
+    address; "" if nowhere.
+    """
     target, _, part = href.partition("#")
     if "://" in href or not target:
         return href

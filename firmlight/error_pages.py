@@ -21,7 +21,9 @@ log = structlog.get_logger(__name__)
 
 
 class ProblemPages:
-    """Middleware: an error that a view did not catch becomes a page, or a message on the page it came from."""
+    """Middleware: an error that a view did not catch becomes a page, or a message on the page it
+    came from.
+    """
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
         self.answer = answer
@@ -58,5 +60,7 @@ def unavailable() -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW: cookies are off, or the page was open while its owner logged in elsewhere."""
+    """Django's CSRF_FAILURE_VIEW: cookies are off, or the page was open while its owner logged in
+    elsewhere.
+    """
     return render(request, "403_csrf.html", status=403)

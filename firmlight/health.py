@@ -28,7 +28,10 @@ def ready(request: HttpRequest) -> JsonResponse:
     """200 if all is well, otherwise 503; either way each check with `ok` and what it found."""
     found = readiness.look()
     fine = all(finding.ok for finding in found.values())
-    body = {"status": "ready" if fine else "not_ready", "checks": {name: asdict(one) for name, one in found.items()}}
+    body = {
+        "status": "ready" if fine else "not_ready",
+        "checks": {name: asdict(one) for name, one in found.items()},
+    }
     return JsonResponse(body, status=200 if fine else 503)
 
 
@@ -36,8 +39,9 @@ PROBES: dict[str, View] = {"/healthz": alive, "/readyz": ready, "/metrics": metr
 
 
 class Probes:
-    """The first middleware. Who probes, or reads the metrics, comes from inside, by plain http and under any name for
-    the server: he is not redirected to https, nor refused because of the name; and nothing is looked up for him.
+    """The first middleware. Who probes, or reads the metrics, comes from inside, by plain http and
+    under any name for the server: he is not redirected to https, nor refused because of the name;
+    and nothing is looked up for him.
     """
 
     def __init__(self, answer: View) -> None:

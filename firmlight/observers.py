@@ -1,4 +1,6 @@
-"""Sentry and OpenTelemetry, for those who have them: nothing of either is imported unless its setting is set."""
+"""Sentry and OpenTelemetry, for those who have them: nothing of either is imported unless its
+setting is set.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ def check(setting: str, value: str) -> str:
     """The value. Raises ImproperlyConfigured where it is set and what it needs is not installed."""
     module, extra = NEEDED[setting]
     if value and not _is_there(module):
-        raise ImproperlyConfigured(f"{setting} is set, but {module} is not installed: pip install 'firmlight[{extra}]'")
+        raise ImproperlyConfigured(
+            f"{setting} is set, but {module} is not installed: pip install 'firmlight[{extra}]'"
+        )
     return value
 
 
@@ -35,7 +39,9 @@ def _is_there(module: str) -> bool:
 
 
 def start() -> None:
-    """Once in each process, before Django loads its middleware. Warnings become lines of the log, too."""
+    """Once in each process, before Django loads its middleware. Warnings become lines of the log,
+    too.
+    """
     logging.captureWarnings(True)
     if settings.SENTRY_DSN:
         _start_sentry()
@@ -74,7 +80,9 @@ def _start_opentelemetry() -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    about = Resource.create({"service.version": settings.SERVER_VERSION, "service.name": settings.OTEL_SERVICE_NAME})
+    about = Resource.create(
+        {"service.version": settings.SERVER_VERSION, "service.name": settings.OTEL_SERVICE_NAME}
+    )
     provider = TracerProvider(resource=about)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     trace.set_tracer_provider(provider)

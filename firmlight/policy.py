@@ -1,7 +1,8 @@
 """The Content-Security-Policy of each part of the server.
 
-Our own pages have the strictest (settings.CONTENT_SECURITY_POLICY): nothing inline, nothing from elsewhere. Three
-parts are other people's pages and cannot do without some of it; docs/reference/security.md says why.
+Our own pages have the strictest (settings.CONTENT_SECURITY_POLICY): nothing inline, nothing from
+elsewhere. Three parts are other people's pages and cannot do without some of it;
+docs/reference/security.md says why.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 LOOSER: dict[str, dict[str, Any]] = {
-    "/admin/": {"script-src": [SELF, UNSAFE_EVAL], "style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]},
+    "/admin/": {
+        "script-src": [SELF, UNSAFE_EVAL],
+        "style-src": [SELF, UNSAFE_INLINE],
+        "img-src": [SELF, "data:"],
+    },
     "/api/": {"style-src": [SELF, UNSAFE_INLINE], "img-src": [SELF, "data:"]},
 }
 
@@ -26,6 +31,8 @@ class PolicyMiddleware(CSPMiddleware):
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        looser = next((policy for prefix, policy in LOOSER.items() if request.path.startswith(prefix)), {})
+        looser = next(
+            (policy for prefix, policy in LOOSER.items() if request.path.startswith(prefix)), {}
+        )
         parts.replace = {**looser, **(parts.replace or {})}
         return parts

@@ -1,10 +1,11 @@
-"""Django's part of a start: the settings read, the checks made, the database migrated, the files laid out.
+"""Django's part of a start: the settings read, the checks made, the database migrated, the files
+laid out.
 
-`python -m firmlight prepare` does all of it, with `database` or `files` that half: an image lays out the
-static files and the client's wheel when it is built, and migrates when it is started.
+`python -m firmlight prepare` does all of it, with `database` or `files` that half: an image lays
+out the static files and the client's wheel when it is built, and migrates when it is started.
 
-One process for all, because importing Django takes longer than the rest. It ends with 1 after one line on
-standard error, the last it prints, when something is wrong.
+One process for all, because importing Django takes longer than the rest. It ends with 1 after one
+line on standard error, the last it prints, when something is wrong.
 """
 
 import hashlib

@@ -1,7 +1,8 @@
 """What a server needs before it can do its work, asked all at once and for a short time only.
 
-Each check returns what it found, or raises: NotReady with words for whoever operates the server, anything else for
-"it does not answer". The words go to everybody who asks `/readyz`, so they name no host and no secret.
+Each check returns what it found, or raises: NotReady with words for whoever operates the server,
+anything else for "it does not answer". The words go to everybody who asks `/readyz`, so they name
+no host and no secret.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def migrations() -> str:
     wanted = _migrations_here()
     missing = wanted - set(MigrationRecorder(connection).applied_migrations())
     if missing:
-        raise NotReady(f"{len(missing)} not applied, {'.'.join(min(missing))} the first: run manage.py migrate")
+        raise NotReady(
+            f"{len(missing)} not applied, {'.'.join(min(missing))} the first: run manage.py migrate"
+        )
     return f"{len(wanted)} applied"
 
 
@@ -65,7 +68,9 @@ def redis_server() -> str:
 
 
 def channel_layer() -> str:
-    """News to sockets: what is sent is heard. On a loop of its own, whose end closes the connections."""
+    """News to sockets: what is sent is heard. On a loop of its own, whose end closes the
+    connections.
+    """
     asyncio.run(_round_trip(settings.PROBE_SECONDS_MAX))
     return "a message came back"
 
@@ -93,7 +98,9 @@ def beat() -> str:
     if age is None:
         raise NotReady("the sweep has never run: is beat up, is sweep?")
     if age > most:
-        raise NotReady(f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, is sweep?")
+        raise NotReady(
+            f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, is sweep?"
+        )
     return f"the last sweep was {age:.1f} s ago"
 
 
@@ -110,7 +117,9 @@ _starting = Lock()
 
 
 def look() -> dict[str, Finding]:
-    """All checks side by side. One that still hangs is waited for, not asked a second time, however many probe."""
+    """All checks side by side. One that still hangs is waited for, not asked a second time, however
+    many probe.
+    """
     with _starting:
         asked = {name: _ask(name) for name in CHECKS}
     wait(asked.values(), timeout=settings.PROBE_SECONDS_MAX)

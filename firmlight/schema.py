@@ -1,4 +1,6 @@
-"""What drf-spectacular cannot know of our API: errors have one shape (core/errors.py), and what is paginated."""
+"""What drf-spectacular cannot know of our API: errors have one shape (core/errors.py), and what is
+paginated.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,10 @@ ERROR = {
     "properties": {
         "code": {"type": "string"},
         "message": {"type": "string"},
-        "fields": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
+        },
     },
     "required": ["code", "message"],
 }

@@ -22,9 +22,13 @@ class SchemaView(SpectacularAPIView):
         renderer = request.accepted_renderer
         with _rendering:
             if renderer.media_type not in _rendered:
-                _rendered[renderer.media_type] = renderer.render(self._document(request), renderer_context={})
+                _rendered[renderer.media_type] = renderer.render(
+                    self._document(request), renderer_context={}
+                )
         headers = {"Content-Disposition": f'inline; filename="{self._get_filename(request, None)}"'}
-        return HttpResponse(_rendered[renderer.media_type], content_type=renderer.media_type, headers=headers)
+        return HttpResponse(
+            _rendered[renderer.media_type], content_type=renderer.media_type, headers=headers
+        )
 
     def _document(self, request: Request) -> Any:
         return self.generator_class().get_schema(request=request, public=self.serve_public)

@@ -6,9 +6,11 @@ IMPORT = r"""(?P<matched>from "(?P<url>\./[^"]+)")"""
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
-    """Names carry a hash, and our modules import each other by those: without, one would be loaded under two names.
+    """Names carry a hash, and our modules import each other by those: without, one would be loaded
+    under two names.
 
-    Django's own `support_js_module_import_aggregation` stumbles over the comments in other packages' scripts.
+    Django's own `support_js_module_import_aggregation` stumbles over the comments in other
+    packages' scripts.
     """
 
     patterns = (

@@ -132,6 +132,12 @@ class InviteLinkAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("group", "creator")
 
-    @deed("Withdraw", word="link_withdrawn", icon="link_off", hurts=True, says="Its code lets nobody in any more.")
+    @deed(
+        "Withdraw",
+        word="link_withdrawn",
+        icon="link_off",
+        hurts=True,
+        says="Its code lets nobody in any more.",
+    )
     def withdraw(self, request: HttpRequest, link: InviteLink, reason: str) -> None:
         moderating.withdraw_link(link)

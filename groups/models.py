@@ -38,14 +38,20 @@ def choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 class Group(models.Model):
-    """People who pool their computers. Its name is unique in the system, so `--group NAME` is never in doubt."""
+    """People who pool their computers. Its name is unique in the system, so `--group NAME` is never
+    in doubt.
+    """
 
     id = uuid_key()
     name = models.CharField(max_length=NAME_MAX)
     name_key = models.CharField(max_length=3 * NAME_MAX, unique=True, editable=False)
     description = models.CharField(max_length=DESCRIPTION_MAX, blank=True)
-    joining = models.CharField(max_length=7, choices=choices(states.JOINING), default=states.BY_INVITATION)
-    submitting = models.CharField(max_length=7, choices=choices(states.SUBMITTING), default=states.MEMBERS_SUBMIT)
+    joining = models.CharField(
+        max_length=7, choices=choices(states.JOINING), default=states.BY_INVITATION
+    )
+    submitting = models.CharField(
+        max_length=7, choices=choices(states.SUBMITTING), default=states.MEMBERS_SUBMIT
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
@@ -64,8 +70,9 @@ class Group(models.Model):
 class Membership(models.Model):
     """One person in one group. A group has one owner.
 
-    `owner_key` is unique and never null: the group's id for its owner, something of its own for everybody else. So
-    the database itself allows no second owner, whoever races. `submitting` is his exception from the group's setting.
+    `owner_key` is unique and never null: the group's id for its owner, something of its own for
+    everybody else. So the database itself allows no second owner, whoever races. `submitting` is
+    his exception from the group's setting.
     """
 
     id = uuid_key()
@@ -73,13 +80,17 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=9, choices=choices(states.ROLES), default=states.MEMBER)
     owner_key = models.CharField(max_length=40, unique=True, editable=False)
-    submitting = models.CharField(max_length=6, choices=choices(states.EXCEPTIONS), default=states.AS_GROUP)
+    submitting = models.CharField(
+        max_length=6, choices=choices(states.EXCEPTIONS), default=states.AS_GROUP
+    )
     joined = models.DateTimeField(default=timezone.now, editable=False)
     starred = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("joined", "id")
-        constraints = (models.UniqueConstraint(fields=["group", "user"], name="membership_group_user"),)
+        constraints = (
+            models.UniqueConstraint(fields=["group", "user"], name="membership_group_user"),
+        )
         indexes = (models.Index(fields=["joined"], name="membership_joined"),)
 
     def __str__(self) -> str:
@@ -95,7 +106,9 @@ class Membership(models.Model):
         return str(self.group_id) if role == states.OWNER else f"not:{self.pk}"
 
     def move(self, start: str, finish: str) -> bool:
-        """Give him the role `finish` if he still has `start`; False if not, or if the group would have two owners."""
+        """Give him the role `finish` if he still has `start`; False if not, or if the group would
+        have two owners.
+        """
         row = Membership.objects.filter(pk=self.pk, role=start)
         try:
             with transaction.atomic():
@@ -125,15 +138,20 @@ class OpeningQuerySet(models.QuerySet[Any]):
 
 
 class Opening(models.Model):
-    """What an invitation and a request to join have in common: open until it is answered, withdrawn or expires.
+    """What an invitation and a request to join have in common: open until it is answered, withdrawn
+    or expires.
 
-    `pending_key` is unique and never null (MongoDB takes null for a value like any other): "group:person" while
-    it is pending, "closed:id" afterwards. So there is one open at most for a person and group.
+    `pending_key` is unique and never null (MongoDB takes null for a value like any other):
+    "group:person" while it is pending, "closed:id" afterwards. So there is one open at most for a
+    person and group.
     """
 
     id = uuid_key()
     status = models.CharField(
-        max_length=9, choices=choices(states.INVITATION_STATES), default=states.PENDING, editable=False
+        max_length=9,
+        choices=choices(states.INVITATION_STATES),
+        default=states.PENDING,
+        editable=False,
     )
     pending_key = models.CharField(max_length=80, unique=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -148,13 +166,17 @@ class Opening(models.Model):
         indexes = (models.Index(fields=["-created"], name="%(class)s_created"),)
 
     def close(self, status: str) -> bool:
-        """Move it from pending to `status`; False if somebody else closed it first (one conditional UPDATE).
+        """Move it from pending to `status`; False if somebody else closed it first (one conditional
+        UPDATE).
 
         An overdue one can only become expired, and one that is not overdue never.
         """
         rows = type(self).objects.filter(pk=self.pk)
         rows = rows.overdue() if status == states.EXPIRED else rows.open()
-        return rows.update(status=status, pending_key=f"closed:{self.pk}", answered=timezone.now()) == 1
+        return (
+            rows.update(status=status, pending_key=f"closed:{self.pk}", answered=timezone.now())
+            == 1
+        )
 
 
 def invitation_end() -> datetime:
@@ -170,7 +192,9 @@ class Invitation(Opening):
 
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="invitations")
     invitee = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
-    inviter = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invitations_sent")
+    inviter = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="invitations_sent"
+    )
     expires = models.DateTimeField(default=invitation_end)
 
     def __str__(self) -> str:
@@ -194,11 +218,15 @@ class InviteLinkQuerySet(models.QuerySet["InviteLink"]):
 
 
 class InviteLink(models.Model):
-    """Whoever has its code may join, until it has been used so often or expires. The code itself is kept nowhere."""
+    """Whoever has its code may join, until it has been used so often or expires. The code itself is
+    kept nowhere.
+    """
 
     id = uuid_key()
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="links")
-    creator = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="invite_links")
+    creator = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, related_name="invite_links"
+    )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     uses_left = models.PositiveIntegerField()
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -213,8 +241,12 @@ class InviteLink(models.Model):
         return f"link to {self.group}, {self.uses_left} uses left"
 
     def use(self) -> bool:
-        """Take one of its uses; False if it has none, has expired or is gone. Of two at the last use one wins."""
-        return InviteLink.objects.open().filter(pk=self.pk).update(uses_left=F("uses_left") - 1) == 1
+        """Take one of its uses; False if it has none, has expired or is gone. Of two at the last
+        use one wins.
+        """
+        return (
+            InviteLink.objects.open().filter(pk=self.pk).update(uses_left=F("uses_left") - 1) == 1
+        )
 
     def give_back(self) -> None:
         """A use that made nobody a member."""

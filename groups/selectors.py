@@ -16,7 +16,9 @@ from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 
 
 def membership(user: User, group_id: UUID) -> Membership | None:
-    """The user's membership with its group; None for a stranger or if there is no such group. One query."""
+    """The user's membership with its group; None for a stranger or if there is no such group. One
+    query.
+    """
     return Membership.objects.select_related("group").filter(user=user, group=group_id).first()
 
 
@@ -37,7 +39,9 @@ def member_or_not_found(group_id: UUID, user_id: UUID) -> Membership:
 
 
 def find_membership(user: User, id_or_name: str) -> Membership | None:
-    """The user's membership in the group of this id or, without regard to case, of this name. One query."""
+    """The user's membership in the group of this id or, without regard to case, of this name. One
+    query.
+    """
     mine = Membership.objects.select_related("group").filter(user=user)
     try:
         return mine.filter(group=UUID(id_or_name)).first()
@@ -58,11 +62,14 @@ def groups_of(user: User) -> QuerySet[Group]:
 
 def group_ids_of(user_id: UUID) -> set[UUID]:
     """The ids of the groups the user is in. One query on one table."""
-    return set(Membership.objects.filter(user=user_id).order_by().values_list("group_id", flat=True))
+    return set(
+        Membership.objects.filter(user=user_id).order_by().values_list("group_id", flat=True)
+    )
 
 
 def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
-    """The user's memberships with group and head count (`.members`), starred ones first, then by name.
+    """The user's memberships with group and head count (`.members`), starred ones first, then by
+    name.
 
     With `search` as in `matching`.
     """
@@ -71,17 +78,23 @@ def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
 
 
 def joinable_groups(user: User, search: str = "") -> QuerySet[Group]:
-    """The groups that this user is not in and may ask to be let into, by name, with head count (`.members`)."""
+    """The groups that this user is not in and may ask to be let into, by name, with head count
+    (`.members`).
+    """
     found = Group.objects.filter(joining=states.BY_ASKING).exclude(pk__in=group_ids_of(user.pk))
     return with_head_count(matching(found, search)).order_by("name_key")
 
 
 def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Those groups, or memberships, whose group has `text` in its name or description, without regard to case."""
+    """Those groups, or memberships, whose group has `text` in its name or description, without
+    regard to case.
+    """
     if not text:
         return rows
     path = "" if rows.model is Group else "group__"
-    fits = Q(**{f"{path}name_key__contains": name_key(text)}) | Q(**{f"{path}description__icontains": text})
+    fits = Q(**{f"{path}name_key__contains": name_key(text)}) | Q(
+        **{f"{path}description__icontains": text}
+    )
     return rows.filter(fits)
 
 
@@ -90,18 +103,24 @@ def with_head_count(groups: QuerySet[Group]) -> QuerySet[Group]:
 
 
 def _head_count(group: str) -> Coalesce:
-    """Of the group whose id is in this field: counted for the rows that are shown, not for all that there are."""
+    """Of the group whose id is in this field: counted for the rows that are shown, not for all that
+    there are.
+    """
     others = Membership.objects.filter(group=OuterRef(group)).order_by().values("group")
     return Coalesce(Subquery(others.annotate(heads=Count("pk")).values("heads")), 0)
 
 
 def members_of(group_id: UUID) -> QuerySet[Membership]:
-    """Everyone in the group, those longest in it first. Whether the caller may know is for him to check."""
+    """Everyone in the group, those longest in it first. Whether the caller may know is for him to
+    check.
+    """
     return Membership.objects.filter(group=group_id).select_related("user", "group")
 
 
 def names_of(group_id: UUID, users: Iterable[UUID]) -> dict[UUID, str]:
-    """{user: name} of those of them who are in the group. Whether the caller may know is for him to check."""
+    """{user: name} of those of them who are in the group. Whether the caller may know is for him to
+    check.
+    """
     members = Membership.objects.filter(group=group_id, user__in=list(users)).order_by()
     return dict(members.values_list("user_id", "user__username"))
 
@@ -114,7 +133,9 @@ def leader_ids(group_id: UUID) -> list[UUID]:
 
 def open_invitations_of(user: User) -> QuerySet[Invitation]:
     """What the user can answer now, with the group's head count (`.members`)."""
-    return _with_group(Invitation.objects.open().filter(invitee=user)).select_related("group", "inviter", "invitee")
+    return _with_group(Invitation.objects.open().filter(invitee=user)).select_related(
+        "group", "inviter", "invitee"
+    )
 
 
 def open_invitations_to(group_id: UUID) -> QuerySet[Invitation]:
@@ -124,13 +145,17 @@ def open_invitations_to(group_id: UUID) -> QuerySet[Invitation]:
 
 
 def open_requests_of(user: User) -> QuerySet[JoinRequest]:
-    """Where the user has asked to be let in and waits for an answer, with the group's head count (`.members`)."""
+    """Where the user has asked to be let in and waits for an answer, with the group's head count
+    (`.members`).
+    """
     return _with_group(JoinRequest.objects.open().filter(user=user)).select_related("group", "user")
 
 
 def open_requests_to(group_id: UUID) -> QuerySet[JoinRequest]:
     """Who has asked to be let into the group and waits for an answer; as above."""
-    return _with_group(JoinRequest.objects.open().filter(group=group_id)).select_related("group", "user")
+    return _with_group(JoinRequest.objects.open().filter(group=group_id)).select_related(
+        "group", "user"
+    )
 
 
 def _with_group(openings: QuerySet[Any]) -> QuerySet[Any]:

@@ -7,13 +7,26 @@ LEADERS = frozenset({OWNER, MODERATOR})  # who may invite, and raise a task's pr
 MAY_REMOVE = {OWNER: {MODERATOR, MEMBER}, MODERATOR: {MEMBER}, MEMBER: set[str]()}
 
 BY_INVITATION, BY_ASKING = "invited", "ask"
-JOINING = (BY_INVITATION, BY_ASKING)  # how a stranger comes in; by asking, he may be invited as well
+JOINING = (
+    BY_INVITATION,
+    BY_ASKING,
+)  # how a stranger comes in; by asking, he may be invited as well
 
 MEMBERS_SUBMIT, LEADERS_SUBMIT = "members", "leaders"
 SUBMITTING = (MEMBERS_SUBMIT, LEADERS_SUBMIT)  # who may submit tasks; the others only work
 
 AS_GROUP, ALWAYS, NEVER = "group", "always", "never"
-EXCEPTIONS = (AS_GROUP, ALWAYS, NEVER)  # whether one member may submit, whatever the group's setting says
+EXCEPTIONS = (
+    AS_GROUP,
+    ALWAYS,
+    NEVER,
+)  # whether one member may submit, whatever the group's setting says
 
-PENDING, ACCEPTED, DECLINED, EXPIRED, WITHDRAWN = "pending", "accepted", "declined", "expired", "withdrawn"
+PENDING, ACCEPTED, DECLINED, EXPIRED, WITHDRAWN = (
+    "pending",
+    "accepted",
+    "declined",
+    "expired",
+    "withdrawn",
+)
 INVITATION_STATES = (PENDING, ACCEPTED, DECLINED, EXPIRED, WITHDRAWN)  # all but the first are final

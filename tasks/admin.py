@@ -16,7 +16,13 @@ from tasks import selectors, states, statistics
 from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
 from tasks.services import moderation, workers
 
-COLOURS = {"succeeded": "success", "failed": "danger", "running": "warning", "aggregating": "warning", "queued": "info"}
+COLOURS = {
+    "succeeded": "success",
+    "failed": "danger",
+    "running": "warning",
+    "aggregating": "warning",
+    "queued": "info",
+}
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -32,7 +38,9 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """As `tasks.services.finish` writes it; to look what there is would take a look at all of the table."""
+    """As `tasks.services.finish` writes it; to look what there is would take a look at all of the
+    table.
+    """
 
     title, parameter_name = "status", "status"
 
@@ -45,7 +53,16 @@ class OutcomeFilter(admin.SimpleListFilter):
 
 class Contributions(Rows):
     model = Contribution
-    fields = ("worker", "status", "subtasks", "share", "compute_seconds", "failures", "started", "finished")
+    fields = (
+        "worker",
+        "status",
+        "subtasks",
+        "share",
+        "compute_seconds",
+        "failures",
+        "started",
+        "finished",
+    )
     ordering = ("-subtasks", "id")
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -67,7 +84,16 @@ class Failures(Rows):
 @admin.register(Task)
 class TaskAdmin(Facts):
     deeds = ("cancel", "submit_again")
-    list_display = ("title", "shown_status", "kind", "group", "creator", "priority", "created", "finished")
+    list_display = (
+        "title",
+        "shown_status",
+        "kind",
+        "group",
+        "creator",
+        "priority",
+        "created",
+        "finished",
+    )
     list_select_related = ("group", "creator")
     list_filter = ("status", KindFilter, ("group", AutocompleteSelectFilter), "created")
     list_filter_submit = True
@@ -76,7 +102,10 @@ class TaskAdmin(Facts):
     inlines = (Contributions, Failures)
     fieldsets = (
         (None, {"fields": ("title", "description", "group", "creator", "kind", "kind_version")}),
-        ("Now", {"fields": ("status", "counts", "progress", "waiting", "error_code", "error_message")}),
+        (
+            "Now",
+            {"fields": ("status", "counts", "progress", "waiting", "error_code", "error_message")},
+        ),
         ("Wishes", {"fields": ("priority", "allow_partial", "deadline", "subtask_seconds_max")}),
         ("Times", {"fields": ("created", "started", "changed", "finished")}),
     )
@@ -92,7 +121,9 @@ class TaskAdmin(Facts):
     @admin.display(description="subtasks")
     def counts(self, task: Task) -> str:
         """Live from Redis; one look for the whole page."""
-        return ", ".join(f"{number:,} {name}" for name, number in self._standing(task).counts.items())
+        return ", ".join(
+            f"{number:,} {name}" for name, number in self._standing(task).counts.items()
+        )
 
     @admin.display
     def progress(self, task: Task) -> str:
@@ -148,7 +179,16 @@ class OnlineFilter(admin.SimpleListFilter):
 @admin.register(Worker)
 class WorkerAdmin(Facts):
     deeds = ("block", "unblock", "let_back", "drain")
-    list_display = ("name", "owner", "online", "blocked", "suspended_reason", "slots", "platform", "last_seen")
+    list_display = (
+        "name",
+        "owner",
+        "online",
+        "blocked",
+        "suspended_reason",
+        "slots",
+        "platform",
+        "last_seen",
+    )
     list_select_related = ("owner",)
     list_filter = (OnlineFilter, "blocked", ("suspended_reason", admin.EmptyFieldListFilter))
     search_fields = ("name", "owner__username_key")
@@ -203,7 +243,16 @@ class WorkerAdmin(Facts):
 
 @admin.register(Contribution)
 class ContributionAdmin(Facts):
-    list_display = ("task", "worker", "status", "subtasks", "share", "compute_seconds", "failures", "finished")
+    list_display = (
+        "task",
+        "worker",
+        "status",
+        "subtasks",
+        "share",
+        "compute_seconds",
+        "failures",
+        "finished",
+    )
     list_select_related = ("task", "worker")
     list_filter = (OutcomeFilter,)
     search_fields = ("task__title", "worker__name")
@@ -229,7 +278,16 @@ class SubtaskFailureAdmin(Facts):
 class TallyAdmin(Facts):
     """What is left of who did what, after RETENTION_DAYS."""
 
-    list_display = ("day", "group", "member", "kind", "tasks", "subtasks", "compute_seconds", "failures")
+    list_display = (
+        "day",
+        "group",
+        "member",
+        "kind",
+        "tasks",
+        "subtasks",
+        "compute_seconds",
+        "failures",
+    )
     list_select_related = ("group", "member")
     list_filter = (KindFilter, ("group", AutocompleteSelectFilter), "day")
     list_filter_submit = True

@@ -1,7 +1,9 @@
-"""What a worker's owner agreed to, group by group, and where it rests now. Who is leased what follows from it.
+"""What a worker's owner agreed to, group by group, and where it rests now. Who is leased what
+follows from it.
 
-Groups are ids here. A name is looked up when the worker says hello: from then on it is that group that is meant.
-While a rule fits no group of the owner's, groups without a rule of their own get nothing: it may be meant for them.
+Groups are ids here. A name is looked up when the worker says hello: from then on it is that group
+that is meant. While a rule fits no group of the owner's, groups without a rule of their own get
+nothing: it may be meant for them.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ NOTHING = Consent(kinds=[], slots=0)
 
 @dataclass
 class Agreement:
-    """`consent` and `resting` as `by_id` makes them; `kinds` are the ["NAME@version"] that both sides have alike.
+    """`consent` and `resting` as `by_id` makes them; `kinds` are the ["NAME@version"] that both
+    sides have alike.
 
     `unfit`: whether a rule fits no group of the owner's.
     """
@@ -49,7 +52,11 @@ class Agreement:
     def kinds_for(self, group: str) -> list[str]:
         """What may be leased to it from this group, were it at work."""
         agreed = self.of(group)
-        return [] if agreed.slots == 0 else [kind for kind in self.kinds if allows(agreed, kind.partition("@")[0])]
+        return (
+            []
+            if agreed.slots == 0
+            else [kind for kind in self.kinds if allows(agreed, kind.partition("@")[0])]
+        )
 
     def slots_for(self, group: str, slots: int) -> int:
         agreed = self.of(group).slots
@@ -57,7 +64,8 @@ class Agreement:
 
 
 def by_id(consent: Mapping[str, Consent], owned: Mapping[str, str]) -> dict[str, Consent]:
-    """What hello brought, with the ids of groups for keys; what fits none of `owned` {id: name} keeps its key.
+    """What hello brought, with the ids of groups for keys; what fits none of `owned` {id: name}
+    keeps its key.
 
     Two rules for one group cannot both be meant: it gets nothing.
     """
@@ -69,7 +77,9 @@ def by_id(consent: Mapping[str, Consent], owned: Mapping[str, str]) -> dict[str,
 
 
 def group_key(written: str, owned: Mapping[str, str]) -> str:
-    """The id of the group among `owned` {id: name} that is meant; what was written if there is none."""
+    """The id of the group among `owned` {id: name} that is meant; what was written if there is
+    none.
+    """
     if written == ALL_GROUPS:
         return written
     return group_names.find(written, owned) or group_names.as_id(written) or written
@@ -107,7 +117,9 @@ def of_worker(worker: Worker, group: str) -> Consent:
 
 
 def names_unfit(worker: Worker, owned: Mapping[str, str]) -> list[str]:
-    """What its owner calls the groups of the rules that fit none of `owned` {id: name}, as of its last hello."""
+    """What its owner calls the groups of the rules that fit none of `owned` {id: name}, as of its
+    last hello.
+    """
     consent = restored(worker.consent)
     return sorted(consent[key].written or key for key in unfit(consent, owned))
 
@@ -117,7 +129,10 @@ def words(consent: Consent) -> list[str]:
     found = [
         (consent.kinds is not None, "only " + (", ".join(consent.kinds or []) or "nothing")),
         (consent.slots is not None, f"at most {consent.slots} at a time"),
-        (consent.subtask_seconds_max is not None, f"subtasks of at most {consent.subtask_seconds_max or 0:g} s"),
+        (
+            consent.subtask_seconds_max is not None,
+            f"subtasks of at most {consent.subtask_seconds_max or 0:g} s",
+        ),
         (bool(consent.hours), "at " + ", ".join(consent.hours)),
         (consent.network == "none", "no network"),
         (bool(consent.hosts), "only " + ", ".join(consent.hosts)),

@@ -5,7 +5,12 @@ from __future__ import annotations
 import math
 
 Range = tuple[float, float]
-STEPS = ((60.0, 5.0), (300.0, 10.0), (3600.0, 60.0), (36_000.0, 600.0))  # below so many seconds, so many a step
+STEPS = (
+    (60.0, 5.0),
+    (300.0, 10.0),
+    (3600.0, 60.0),
+    (36_000.0, 600.0),
+)  # below so many seconds, so many a step
 LONG_STEP_SECONDS = 3600.0
 SOON_SECONDS = 5
 
@@ -18,7 +23,9 @@ def round_range(low: float, high: float) -> Range:
 
 
 def time_left(subtasks: float, rates: list[float], margin: float = 0.15) -> Range | None:
-    """Seconds until so many subtasks are done, if any of these rates (a second) goes on; None if none is known."""
+    """Seconds until so many subtasks are done, if any of these rates (a second) goes on; None if
+    none is known.
+    """
     known = [rate for rate in rates if rate > 0]
     if not known:
         return None

@@ -1,9 +1,10 @@
-"""What happened to a task, read from its log: a line for each event, and a bar for each lease. Pure.
+"""What happened to a task, read from its log: a line for each event, and a bar for each lease.
+Pure.
 
-The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time), *again* (what another
-worker lost or failed) or *copied* (a second time, at the tail); what it owes becomes *done*, *failed*, *lost*,
-*released* or *overtaken* (another worker was faster), or is taken away: what came was a *bad_partial*, or its kind has
-*kind_changed*.
+The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time),
+*again* (what another worker lost or failed) or *copied* (a second time, at the tail); what it owes
+becomes *done*, *failed*, *lost*, *released* or *overtaken* (another worker was faster), or is taken
+away: what came was a *bad_partial*, or its kind has *kind_changed*.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One lease, or several of one worker that followed each other, in time. `end` is None while it runs; ms."""
+    """One lease, or several of one worker that followed each other, in time. `end` is None while it
+    runs; ms.
+    """
 
     lease: str  # the end of its id; of several, the first's
     worker: str
@@ -45,7 +48,9 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 def bars(entries: Iterable[Entry]) -> list[Bar]:
-    """A bar for each lease, in the order they were granted. What was granted before the log begins is not there."""
+    """A bar for each lease, in the order they were granted. What was granted before the log begins
+    is not there.
+    """
     found: dict[str, Bar] = {}
     for entry in entries:
         draw(found, entry)
@@ -55,13 +60,17 @@ def bars(entries: Iterable[Entry]) -> list[Bar]:
 def draw(found: dict[str, Bar], entry: Entry) -> None:
     """Add what this entry says to the bars drawn so far, by lease."""
     if entry.what in GRANTED:
-        found[entry.lease] = Bar(entry.lease, entry.worker, entry.at, None, entry.what, "running", entry.subtasks)
+        found[entry.lease] = Bar(
+            entry.lease, entry.worker, entry.at, None, entry.what, "running", entry.subtasks
+        )
     elif entry.lease in found and entry.what not in WHOLE:
         found[entry.lease] = _after(found[entry.lease], entry)
 
 
 def _after(bar: Bar, entry: Entry) -> Bar:
-    """The bar after this event. It ends when nothing is owed; a result that comes later still counts for it."""
+    """The bar after this event. It ends when nothing is owed; a result that comes later still
+    counts for it.
+    """
     done = bar.done + (entry.subtasks if entry.what == "done" else 0)
     over = entry.left == 0
     outcome = "failed" if entry.what == "failed_for_good" or bar.outcome == "failed" else entry.what
@@ -74,7 +83,8 @@ def _after(bar: Bar, entry: Entry) -> Bar:
 
 
 def thinned(row: Sequence[Bar], most: int) -> list[Bar]:
-    """At most about `most` bars: those of a worker that follow each other are joined, the closest first.
+    """At most about `most` bars: those of a worker that follow each other are joined, the closest
+    first.
 
     Only what went well is joined, so whatever was lost, failed or copied stays a bar of its own.
     """

@@ -62,7 +62,9 @@ def recorded(task: Task) -> tuple[list[Entry], list[Bar]]:
 
 
 def events(task: Task) -> list[dict[str, Any]]:
-    """Everything that is known to have happened, the latest first: {at, what, text, worker, member, subtasks}."""
+    """Everything that is known to have happened, the latest first: {at, what, text, worker, member,
+    subtasks}.
+    """
     told = story(task)
     lines = [*beginning(task), *(_line(entry, told.workers) for entry in told.entries), *end(task)]
     return lines[::-1]  # not by time: the clocks of Redis and of this machine may differ
@@ -75,7 +77,9 @@ def _line(entry: Entry, workers: Mapping[str, Worker]) -> dict[str, Any]:
         "what": entry.what,
         "text": sentence(entry, who(row)),
         "worker": {"id": str(row.pk), "name": row.name} if row else None,
-        "member": {"id": str(row.owner.pk), "username": row.owner.username} if row and row.owner else None,
+        "member": {"id": str(row.owner.pk), "username": row.owner.username}
+        if row and row.owner
+        else None,
         "subtasks": entry.subtasks,
     }
 
@@ -93,7 +97,9 @@ def who(worker: Worker | None) -> str:
 
 def sentence(entry: Entry, worker: str) -> str:
     detail = entry.detail.replace(" ", ": ", 1) if entry.what.startswith("failed") else entry.detail
-    return SENTENCES[entry.what].format(worker=worker, subtasks=counted(entry.subtasks), detail=detail)
+    return SENTENCES[entry.what].format(
+        worker=worker, subtasks=counted(entry.subtasks), detail=detail
+    )
 
 
 def counted(subtasks: int) -> str:

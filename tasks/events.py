@@ -1,7 +1,8 @@
 """News that leaves the app: a job is wanted, a worker may start, somebody's page changed.
 
-Jobs are sent by name, so that the wiring stays out of here. A socket may miss a message (pub/sub delivers at
-most once): workers ask again by themselves, pages get snapshots, and the sweep finds forgotten jobs.
+Jobs are sent by name, so that the wiring stays out of here. A socket may miss a message (pub/sub
+delivers at most once): workers ask again by themselves, pages get snapshots, and the sweep finds
+forgotten jobs.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def split(task: Id, *, patient: bool = False) -> None:
 
 
 def conclude(task: Id, *, attempt: int | None = None, patient: bool = False) -> None:
-    """`attempt`: also if it is being concluded, in place of the attempt of this number (see `services.conclude`).
+    """`attempt`: also if it is being concluded, in place of the attempt of this number (see
+    `services.conclude`).
 
     `patient`: it takes long, and must not hold up others.
     """
@@ -85,13 +87,17 @@ async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
 
 
 async def workers_changed(workers: Iterable[Id]) -> None:
-    """Tell every connection of these workers to look now at what it may still do: token, groups, suspension."""
+    """Tell every connection of these workers to look now at what it may still do: token, groups,
+    suspension.
+    """
     for worker in workers:
         await get_channel_layer().group_send(worker_topic(worker), {"type": "worker.changed"})
 
 
 async def access_changed(user: Id, workers: Iterable[Id]) -> None:
-    """Tell every connection of this user, open pages and his workers', to look now whether it may stay."""
+    """Tell every connection of this user, open pages and his workers', to look now whether it may
+    stay.
+    """
     await get_channel_layer().group_send(user_topic(user), {"type": "access.changed"})
     await workers_changed(workers)
 
@@ -118,7 +124,8 @@ async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
 async def group_changed(group: Id) -> None:
     """Tell everybody who watches the group that its workers came or went."""
     await get_channel_layer().group_send(
-        group_topic(group), {"type": "task.changed", "task": "", "group": str(group), "final": False}
+        group_topic(group),
+        {"type": "task.changed", "task": "", "group": str(group), "final": False},
     )
 
 
@@ -126,7 +133,8 @@ async def _send(conn: str, message: dict[str, Any]) -> None:
     await get_channel_layer().send(conn, message)
 
 
-# From blocking code: one loop of our own per process, so that the channel layer keeps one connection
+# From blocking code: one loop of our own per process, so that the channel layer keeps one
+# connection
 
 
 @cache
@@ -137,7 +145,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def tell(news: Coroutine[Any, Any, None]) -> None:
-    """Run one of the above to its end from a job or a view. News may be lost, what brought them about may not."""
+    """Run one of the above to its end from a job or a view. News may be lost, what brought them
+    about may not.
+    """
     try:
         asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)
     except LOST:

@@ -16,7 +16,9 @@ LETTERS_EVERYWHERE_MIN = 3  # no index finds fewer within long texts
 class TaskFilter(django_filters.FilterSet):
     group = django_filters.UUIDFilter(field_name="group_id")
     creator = django_filters.UUIDFilter(field_name="creator_id")
-    status = django_filters.MultipleChoiceFilter(choices=[(s, s) for s in states.STATES], distinct=False)
+    status = django_filters.MultipleChoiceFilter(
+        choices=[(s, s) for s in states.STATES], distinct=False
+    )
     kind = django_filters.CharFilter(method="of_kind", max_length=64)
     member = django_filters.CharFilter(method="by_name", max_length=150)
     search = django_filters.CharFilter(

@@ -1,4 +1,6 @@
-"""What must survive a restart: tasks, workers and who did what. Input, subtasks and results live in Redis."""
+"""What must survive a restart: tasks, workers and who did what. Input, subtasks and results live in
+Redis.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,16 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def move(self, start: str, finish: str, **changes: Any) -> int:
         """Move the rows still in `start` to `finish`; return how many moved.
 
-        One conditional UPDATE: of two racing callers exactly one gets 1. It needs no transaction, so
-        it holds on MongoDB too, where `atomic` and `select_for_update` silently do nothing.
+        One conditional UPDATE: of two racing callers exactly one gets 1. It needs no transaction,
+        so it holds on MongoDB too, where `atomic` and `select_for_update` silently do nothing.
         """
         return self.move_from([start], finish, **changes)
 
     def move_from(self, starts: Collection[str], finish: str, **changes: Any) -> int:
         """Move the rows in any of `starts` to `finish`; return how many moved.
 
-        One UPDATE for all of them: a row that goes from one of `starts` to another meanwhile is not missed.
+        One UPDATE for all of them: a row that goes from one of `starts` to another meanwhile is not
+        missed.
         """
         for start in starts:
             states.check_move(start, finish)
@@ -45,13 +48,19 @@ class Task(models.Model):
 
     id = uuid_key()
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tasks")
-    creator = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tasks")
+    creator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tasks"
+    )
     kind = models.CharField(max_length=64)
     kind_version = models.CharField(max_length=64)
     title = models.CharField(max_length=120)
     description = models.CharField(max_length=2000, blank=True)
-    status = models.CharField(max_length=12, choices=[(s, s) for s in states.STATES], default=states.QUEUED)
-    priority = models.CharField(max_length=6, choices=[(p, p) for p in states.PRIORITIES], default=states.NORMAL)
+    status = models.CharField(
+        max_length=12, choices=[(s, s) for s in states.STATES], default=states.QUEUED
+    )
+    priority = models.CharField(
+        max_length=6, choices=[(p, p) for p in states.PRIORITIES], default=states.NORMAL
+    )
     allow_partial = models.BooleanField(default=False)
     deadline = models.DateTimeField(null=True)  # then it fails
     subtask_seconds_max = models.FloatField(null=True)  # None: the kind's own limit
@@ -96,13 +105,16 @@ class Task(models.Model):
 
 
 class Worker(models.Model):
-    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to say.
+    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to
+    say.
 
     Without an owner it is a former member's, and only its contributions matter.
     """
 
     id = uuid_key()
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="workers")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="workers"
+    )
     name = models.CharField(max_length=64)
     slots = models.PositiveIntegerField(default=1)
     platform = models.CharField(max_length=128, blank=True)
@@ -111,8 +123,12 @@ class Worker(models.Model):
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
     suspended_reason = models.CharField(max_length=SUSPENDED_REASON_MAX, blank=True)
-    consent = models.JSONField(default=dict, blank=True)  # {group's id, or "*": protocol.Consent as a map}
-    blocked = models.BooleanField(default=False)  # suspended by a moderator: its owner cannot let it back
+    consent = models.JSONField(
+        default=dict, blank=True
+    )  # {group's id, or "*": protocol.Consent as a map}
+    blocked = models.BooleanField(
+        default=False
+    )  # suspended by a moderator: its owner cannot let it back
 
     agreed: Consent  # what its owner agreed to in the group that is being looked at
     resting: str  # why it takes nothing there now
@@ -127,7 +143,9 @@ class Worker(models.Model):
 
 
 class Contribution(models.Model):
-    """What one worker did for one task. Written as values, never by adding: writing it twice changes nothing."""
+    """What one worker did for one task. Written as values, never by adding: writing it twice
+    changes nothing.
+    """
 
     id = uuid_key()
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="contributions")
@@ -139,18 +157,26 @@ class Contribution(models.Model):
     share = models.FloatField(default=0.0)  # per cent of the task's subtasks done
     compute_seconds = models.FloatField(default=0.0)
     failures = models.PositiveIntegerField(default=0)
-    copies = models.PositiveIntegerField(default=0)  # of `subtasks`: second copies that were faster than the first
+    copies = models.PositiveIntegerField(
+        default=0
+    )  # of `subtasks`: second copies that were faster than the first
     saved_seconds = models.FloatField(default=0.0)  # by those, as far as was known
-    wasted_seconds = models.FloatField(default=0.0)  # computed on what another worker finished first
+    wasted_seconds = models.FloatField(
+        default=0.0
+    )  # computed on what another worker finished first
 
     class Meta:
         ordering = ("-subtasks", "id")
-        constraints = (models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),)
+        constraints = (
+            models.UniqueConstraint(fields=["task", "worker"], name="contribution_task_worker"),
+        )
         indexes = (models.Index(fields=["-finished"], name="contribution_finished"),)
 
 
 class TaskHistory(models.Model):
-    """What happened to a task that has ended: its latest events and its leases as bars (see `tasks.event_log`)."""
+    """What happened to a task that has ended: its latest events and its leases as bars (see
+    `tasks.event_log`).
+    """
 
     id = uuid_key()
     task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="history")
@@ -159,7 +185,8 @@ class TaskHistory(models.Model):
 
 
 class SubtaskFailure(models.Model):
-    """One failed attempt at a subtask, the latest of a task, kept when it ends: visible to the group's members.
+    """One failed attempt at a subtask, the latest of a task, kept when it ends: visible to the
+    group's members.
 
     `number` is its place among them, so that writing them twice changes nothing.
     """
@@ -168,7 +195,9 @@ class SubtaskFailure(models.Model):
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="failures")
     number = models.PositiveIntegerField()
     subtask = models.PositiveIntegerField()
-    worker = models.ForeignKey(Worker, on_delete=models.SET_NULL, null=True, related_name="failures")
+    worker = models.ForeignKey(
+        Worker, on_delete=models.SET_NULL, null=True, related_name="failures"
+    )
     error = models.CharField(max_length=200)
     message = models.CharField(max_length=MESSAGE_MAX, blank=True)
     traceback = models.TextField(max_length=TRACEBACK_MAX, blank=True)  # its end
@@ -177,12 +206,16 @@ class SubtaskFailure(models.Model):
 
     class Meta:
         ordering = ("number",)
-        constraints = (models.UniqueConstraint(fields=["task", "number"], name="failure_task_number"),)
+        constraints = (
+            models.UniqueConstraint(fields=["task", "number"], name="failure_task_number"),
+        )
         indexes = (models.Index(fields=["-at"], name="failure_at"),)
 
 
 class FoldedDay(models.Model):
-    """A day (UTC) of which the tallies are written. What they were made from goes afterwards, until it is `emptied`."""
+    """A day (UTC) of which the tallies are written. What they were made from goes afterwards, until
+    it is `emptied`.
+    """
 
     id = uuid_key()
     day = models.DateField(unique=True)
@@ -196,7 +229,8 @@ class FoldedDay(models.Model):
 
 
 class Tally(models.Model):
-    """What a member did for a group's tasks of one kind that ended on one day (UTC), after RETENTION_DAYS.
+    """What a member did for a group's tasks of one kind that ended on one day (UTC), after
+    RETENTION_DAYS.
 
     `key` makes it unique; the member is None where the work was a former member's.
     """
@@ -204,7 +238,9 @@ class Tally(models.Model):
     id = uuid_key()
     key = models.CharField(max_length=160, unique=True, editable=False)
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tallies")
-    member = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tallies")
+    member = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="tallies"
+    )
     kind = models.CharField(max_length=64)
     day = models.DateField()
     tasks = models.PositiveIntegerField()

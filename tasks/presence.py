@@ -24,7 +24,9 @@ class Light:
 
     @property
     def state(self) -> str:
-        """The lamp's: lit while something runs on somebody's machine, ready with machines but without work."""
+        """The lamp's: lit while something runs on somebody's machine, ready with machines but
+        without work.
+        """
         if not self.online:
             return "off"
         return "lit" if self.running else "ready"
@@ -36,10 +38,15 @@ class Light:
 
 def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
     """One query and three round trips to Redis, for as many groups as there are."""
-    counted = Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
+    counted = (
+        Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
+    )
     running = dict(counted.annotate(Count("pk")))
     online = queue.present(groups, _kinds())
-    return {group: Light(running.get(group, 0), len(here)) for group, here in zip(groups, online, strict=True)}
+    return {
+        group: Light(running.get(group, 0), len(here))
+        for group, here in zip(groups, online, strict=True)
+    }
 
 
 def _kinds() -> list[str]:
@@ -48,10 +55,14 @@ def _kinds() -> list[str]:
 
 
 def mine(user: User) -> list[Present]:
-    """This user's workers by name, those that are away, too. Three round trips, and two for each group with one."""
+    """This user's workers by name, those that are away, too. Three round trips, and two for each
+    group with one.
+    """
     groups = list(group_selectors.groups_of(user))
     here = dict(zip(groups, queue.present([group.pk for group in groups], _kinds()), strict=True))
-    workers = {str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")}
+    workers = {
+        str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")
+    }
     held: dict[str, list[str]] = {name: [] for name in workers}
     for group in (group for group in groups if here[group] & workers.keys()):
         for name, tasks in queue.at_work(group.pk).items():
@@ -65,7 +76,9 @@ def mine(user: User) -> list[Present]:
             busy=len(held[name]),
             runs=_named(held[name], titles),
             here=name in present or name in resting,
-            resting="" if name in present else "; ".join(sorted(set(resting.get(name, {}).values()))),
+            resting=""
+            if name in present
+            else "; ".join(sorted(set(resting.get(name, {}).values()))),
             unfit=tuple(consent.names_unfit(row, owned)),
         )
         for name, row in workers.items()
@@ -77,8 +90,8 @@ TASKS_NAMED_MAX = 3
 
 @dataclass(frozen=True)
 class Present:
-    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks, `resting` says why it
-    takes nothing new of it now.
+    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks,
+    `resting` says why it takes nothing new of it now.
     """
 
     worker: Worker
@@ -87,7 +100,9 @@ class Present:
     here: bool = True
     resting: str = ""
     limits: tuple[str, ...] = ()  # what its owner does not agree to in this group, in words
-    unfit: tuple[str, ...] = ()  # what its rules call groups that its owner is not in; of its owner's eyes only
+    unfit: tuple[
+        str, ...
+    ] = ()  # what its rules call groups that its owner is not in; of its owner's eyes only
 
     @property
     def cells(self) -> list[bool]:
@@ -113,9 +128,14 @@ class Present:
 
 
 def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name; those that rest come last. Two queries at most."""
+    """The group's workers that were heard of lately, by name; those that rest come last. Two
+    queries at most.
+    """
     (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
-    held, workers = queue.at_work(group_id), Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
+    held, workers = (
+        queue.at_work(group_id),
+        Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner"),
+    )
     titles = _titles({task for tasks in held.values() for task in tasks})
     found = [
         Present(

@@ -1,7 +1,8 @@
-"""People, groups and a year of finished tasks, for demonstrations and for measuring pages. Nothing of it is live.
+"""People, groups and a year of finished tasks, for demonstrations and for measuring pages. Nothing
+of it is live.
 
-Groups differ as they do in life: the first is the largest, and has the most tasks. What has to be held in memory are
-ids; rows are made in batches.
+Groups differ as they do in life: the first is the largest, and has the most tasks. What has to be
+held in memory are ids; rows are made in batches.
 """
 
 from __future__ import annotations
@@ -29,7 +30,18 @@ FIRST_USER = "demo_000000"
 FIRST_USERS_GROUPS = 20
 KINDS = ("FACTORIZATION", "MEAN", "CRAWLER")
 WAYS_TO_END = (states.SUCCEEDED,) * 18 + (states.FAILED, states.CANCELLED)
-WORDS = ("genome", "climate", "prime", "survey", "corpus", "orbit", "protein", "spectrum", "market", "weather")
+WORDS = (
+    "genome",
+    "climate",
+    "prime",
+    "survey",
+    "corpus",
+    "orbit",
+    "protein",
+    "spectrum",
+    "market",
+    "weather",
+)
 NOTIFICATIONS_EACH, HISTORY_EVERY, AUDIT_EVERY = 3, 50, 5
 
 
@@ -49,7 +61,9 @@ Say = Callable[[str], object]
 
 @dataclass
 class Seed:
-    """What has been made so far, by id. The same `chance` makes the same installation, but for ids and moments."""
+    """What has been made so far, by id. The same `chance` makes the same installation, but for ids
+    and moments.
+    """
 
     size: Size
     say: Say
@@ -61,9 +75,22 @@ class Seed:
         self.groups = [uuid4() for _ in range(self.size.groups)]
         self.members = [self._members(number) for number in range(self.size.groups)]
         self.machines = {user: uuid4() for user in self.users[::2]}
-        for rows in (self._users, self._groups, self._memberships, self._workers, self._tasks, self._contributions):
+        for rows in (
+            self._users,
+            self._groups,
+            self._memberships,
+            self._workers,
+            self._tasks,
+            self._contributions,
+        ):
             self._write(rows())
-        for rows in (self._histories, self._notifications, self._sessions, self._invitations, self._audit):
+        for rows in (
+            self._histories,
+            self._notifications,
+            self._sessions,
+            self._invitations,
+            self._audit,
+        ):
             self._write(rows())
 
     def _write(self, rows: Iterator[Model]) -> None:
@@ -79,7 +106,9 @@ class Seed:
         self.say(f"{made:>9,} {kind.__name__}")
 
     def _members(self, number: int) -> list[UUID]:
-        """Of group `number`, its owner first: fewer the higher the number. The first user is in the first groups."""
+        """Of group `number`, its owner first: fewer the higher the number. The first user is in the
+        first groups.
+        """
         most = max(self.size.users // 20, 3)
         wanted = max(int(most / (number + 1) ** 0.7), 3)
         found = dict.fromkeys(self.chance.choices(self.users, k=wanted))
@@ -101,29 +130,44 @@ class Seed:
         for number, group in enumerate(self.groups):
             name = f"Demo {self.chance.choice(WORDS)} {number}"
             joining = ways.JOINING[number % 2]
-            yield Group(pk=group, name=name, name_key=name_key(name), joining=joining, description="Made by seed_demo")
+            yield Group(
+                pk=group,
+                name=name,
+                name_key=name_key(name),
+                joining=joining,
+                description="Made by seed_demo",
+            )
 
     def _memberships(self) -> Iterator[Model]:
         for group, members in zip(self.groups, self.members, strict=True):
             for place, user in enumerate(members):
-                row = Membership(group_id=group, user_id=user, role=ways.MEMBER if place else ways.OWNER)
+                row = Membership(
+                    group_id=group, user_id=user, role=ways.MEMBER if place else ways.OWNER
+                )
                 row.owner_key = row._owner_key(row.role)
                 yield row
 
     def _workers(self) -> Iterator[Model]:
         for user, machine in self.machines.items():
             seen = self._moment(self.chance.uniform(0.9, 0.99))
-            yield Worker(pk=machine, owner_id=user, name="laptop", slots=4, platform="Linux", last_seen=seen)
+            yield Worker(
+                pk=machine, owner_id=user, name="laptop", slots=4, platform="Linux", last_seen=seen
+            )
 
     def _tasks(self) -> Iterator[Model]:
-        self.done: list[tuple[UUID, int, bool]] = []  # id, number of its group, whether it has a history
+        self.done: list[
+            tuple[UUID, int, bool]
+        ] = []  # id, number of its group, whether it has a history
         return (self._task(number) for number in range(self.size.tasks))
 
     def _task(self, number: int) -> Task:
         place = int(self.size.groups * self.chance.random() ** 3)
         status = self.chance.choice(WAYS_TO_END)
         created = self._moment(number / self.size.tasks)
-        started, finished = created + timedelta(seconds=1), created + timedelta(seconds=self.chance.randint(2, 3600))
+        started, finished = (
+            created + timedelta(seconds=1),
+            created + timedelta(seconds=self.chance.randint(2, 3600)),
+        )
         subtasks = self.chance.randint(1, 1000)
         task = Task(
             group_id=self.groups[place],
@@ -145,10 +189,21 @@ class Seed:
     def _contributions(self) -> Iterator[Model]:
         for number, (task, place, _) in enumerate(self.done):
             started = self._moment(number / self.size.tasks)
-            helpers = [user for user in self.chance.choices(self.members[place], k=4) if user in self.machines]
+            helpers = [
+                user
+                for user in self.chance.choices(self.members[place], k=4)
+                if user in self.machines
+            ]
             for user in dict.fromkeys(helpers):
-                facts = {"subtasks": 10, "share": 100 / len(helpers), "compute_seconds": 60.0, "started": started}
-                yield Contribution(task_id=task, worker_id=self.machines[user], finished=started, **facts)
+                facts = {
+                    "subtasks": 10,
+                    "share": 100 / len(helpers),
+                    "compute_seconds": 60.0,
+                    "started": started,
+                }
+                yield Contribution(
+                    task_id=task, worker_id=self.machines[user], finished=started, **facts
+                )
 
     def _histories(self) -> Iterator[Model]:
         for task, _, has_history in self.done:
@@ -160,7 +215,9 @@ class Seed:
             for number in range(NOTIFICATIONS_EACH):
                 text = f"Your task {self.chance.choice(WORDS)} {number} has succeeded."
                 created = self._moment(self.chance.uniform(0.8, 1))
-                yield Notification(user_id=user, level=INFO, code="task_succeeded", text=text, created=created)
+                yield Notification(
+                    user_id=user, level=INFO, code="task_succeeded", text=text, created=created
+                )
 
     def _sessions(self) -> Iterator[Model]:
         ends = self.now + timedelta(days=30)
@@ -173,7 +230,10 @@ class Seed:
             if stranger not in self.members[number]:
                 key = pending_key(group, stranger)
                 yield Invitation(
-                    group_id=group, invitee_id=stranger, inviter_id=self.members[number][0], pending_key=key
+                    group_id=group,
+                    invitee_id=stranger,
+                    inviter_id=self.members[number][0],
+                    pending_key=key,
                 )
 
     def _audit(self) -> Iterator[Model]:

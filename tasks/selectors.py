@@ -28,7 +28,9 @@ def tasks_visible_to(user: User) -> QuerySet[Task]:
 
 
 def task_list_of(user: User) -> QuerySet[Task]:
-    """The same, to list them. Two queries: over a join a database misjudges how many there will be, and reads all."""
+    """The same, to list them. Two queries: over a join a database misjudges how many there will be,
+    and reads all.
+    """
     return databases.related(Task.objects.filter(group__in=group_ids_of(user.pk)), "creator")
 
 
@@ -60,7 +62,9 @@ def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a task stands. `progress` is 0..1; `eta_seconds` is None as long as nothing can be said."""
+    """Where a task stands. `progress` is 0..1; `eta_seconds` is None as long as nothing can be
+    said.
+    """
 
     total: int = 0
     done: int = 0
@@ -75,7 +79,9 @@ class Standing:
 
     @property
     def counts(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in ("total", "done", "leased", "waiting", "failed")}
+        return {
+            name: getattr(self, name) for name in ("total", "done", "leased", "waiting", "failed")
+        }
 
 
 def standing(task: Task) -> Standing:
@@ -86,7 +92,9 @@ def standing(task: Task) -> Standing:
 def standings(tasks: Sequence[Task]) -> dict[UUID, Standing]:
     """Of each of these tasks; one round trip for all."""
     alive = [task for task in tasks if not (task.is_final or task.status == states.QUEUED)]
-    found = queue.run_all([queue.progress(task.group_id, task.pk) for task in alive]) if alive else []
+    found = (
+        queue.run_all([queue.progress(task.group_id, task.pk) for task in alive]) if alive else []
+    )
     live = dict(zip((task.pk for task in alive), found, strict=True))
     return {task.pk: _standing(task, live.get(task.pk)) for task in tasks}
 
@@ -94,7 +102,9 @@ def standings(tasks: Sequence[Task]) -> dict[UUID, Standing]:
 def _standing(task: Task, live: queue.Progress | None) -> Standing:
     if live is None:
         progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
-        return Standing(task.subtasks, task.done, 0, 0, task.failed, progress, rate=_rate(task, task.done))
+        return Standing(
+            task.subtasks, task.done, 0, 0, task.failed, progress, rate=_rate(task, task.done)
+        )
     rate = _rate(task, live.done)
     settled = live.done + live.failed
     return Standing(
@@ -133,20 +143,33 @@ def contributions(task: Task, stands: Standing, most: int | None = None) -> list
     if stands.work is None:
         rows = Contribution.objects.filter(task=task).select_related("worker__owner")
         return [_recorded(row) for row in rows[:most]]
-    leading = dict(sorted(stands.work.items(), key=lambda item: (-item[1].subtasks, item[0]))[:most])
-    workers = {str(row.pk): row for row in Worker.objects.filter(pk__in=list(leading)).select_related("owner")}
-    return [_live(workers[name], work, stands.done) for name, work in leading.items() if name in workers]
+    leading = dict(
+        sorted(stands.work.items(), key=lambda item: (-item[1].subtasks, item[0]))[:most]
+    )
+    workers = {
+        str(row.pk): row
+        for row in Worker.objects.filter(pk__in=list(leading)).select_related("owner")
+    }
+    return [
+        _live(workers[name], work, stands.done) for name, work in leading.items() if name in workers
+    ]
 
 
 def contributors(task: Task, stands: Standing) -> int:
     """How many workers have a part in it."""
-    return len(stands.work) if stands.work is not None else Contribution.objects.filter(task=task).count()
+    return (
+        len(stands.work)
+        if stands.work is not None
+        else Contribution.objects.filter(task=task).count()
+    )
 
 
 def _names(worker: Worker) -> dict[str, Any]:
     return {
         "worker": {"id": str(worker.pk), "name": worker.name},
-        "member": {"id": str(worker.owner.pk), "username": worker.owner.username} if worker.owner else None,
+        "member": {"id": str(worker.owner.pk), "username": worker.owner.username}
+        if worker.owner
+        else None,
     }
 
 
@@ -191,25 +214,43 @@ def _moment(ms: int) -> str | None:
 
 
 def failures(task: Task, stands: Standing) -> list[dict[str, Any]]:
-    """The latest FAILURES_SHOWN_MAX failures of subtasks, the oldest first; live from Redis while the task runs."""
+    """The latest FAILURES_SHOWN_MAX failures of subtasks, the oldest first; live from Redis while
+    the task runs.
+    """
     if stands.work is None:
-        rows = SubtaskFailure.objects.filter(task=task).select_related("worker__owner").order_by("-number")
-        return [_failure(row, row.worker, row.at) for row in reversed(rows[: settings.FAILURES_SHOWN_MAX])]
+        rows = (
+            SubtaskFailure.objects.filter(task=task)
+            .select_related("worker__owner")
+            .order_by("-number")
+        )
+        return [
+            _failure(row, row.worker, row.at)
+            for row in reversed(rows[: settings.FAILURES_SHOWN_MAX])
+        ]
     latest = queue.failures(task.group_id, task.pk)[-settings.FAILURES_SHOWN_MAX :]
     ids = {blame.worker for blame in latest}
-    workers = {str(w.pk): w for w in Worker.objects.filter(pk__in=ids).select_related("owner")} if ids else {}
+    workers = (
+        {str(w.pk): w for w in Worker.objects.filter(pk__in=ids).select_related("owner")}
+        if ids
+        else {}
+    )
     return [
-        _failure(blame, workers.get(blame.worker), datetime.fromtimestamp(blame.at / 1000, UTC)) for blame in latest
+        _failure(blame, workers.get(blame.worker), datetime.fromtimestamp(blame.at / 1000, UTC))
+        for blame in latest
     ]
 
 
-def _failure(row: SubtaskFailure | queue.Blame, worker: Worker | None, at: datetime) -> dict[str, Any]:
+def _failure(
+    row: SubtaskFailure | queue.Blame, worker: Worker | None, at: datetime
+) -> dict[str, Any]:
     return {
         "subtask": row.subtask,
         **(_names(worker) if worker else {"worker": None, "member": None}),
         "error": row.error,
         "message": row.message,
-        "traceback": row.traceback[-settings.TRACEBACK_SHOWN_CHARS_MAX :] if settings.TRACEBACK_SHOWN_CHARS_MAX else "",
+        "traceback": row.traceback[-settings.TRACEBACK_SHOWN_CHARS_MAX :]
+        if settings.TRACEBACK_SHOWN_CHARS_MAX
+        else "",
         "at": _text(at),
         "final": row.final,
     }

@@ -12,7 +12,9 @@ TASK_MOVES = {  # a state not listed here is final
 STATES = (QUEUED, RUNNING, AGGREGATING, SUCCEEDED, FAILED, CANCELLED, PAUSED)
 FINAL = frozenset(STATES) - TASK_MOVES.keys()
 LIVE = frozenset(TASK_MOVES)
-UNDER_WAY = LIVE - {AGGREGATING}  # deadlines and departures end these: what is being concluded has its work done
+UNDER_WAY = LIVE - {
+    AGGREGATING
+}  # deadlines and departures end these: what is being concluded has its work done
 
 LOW, NORMAL, HIGH = "low", "normal", "high"
 PRIORITIES = (HIGH, NORMAL, LOW)  # in the order in which they are served

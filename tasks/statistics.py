@@ -1,7 +1,8 @@
 """How fast groups and the whole system work, for people to look at.
 
-Connections of workers note here what they settled; once in a few seconds it goes to Redis in one write, because the way
-of a result is worth every tenth of a millisecond. What a crash takes along is a few seconds of a chart.
+Connections of workers note here what they settled; once in a few seconds it goes to Redis in one
+write, because the way of a result is worth every tenth of a millisecond. What a crash takes along
+is a few seconds of a chart.
 """
 
 from __future__ import annotations
@@ -59,20 +60,34 @@ def this_minute() -> int:
 
 
 def pace(minutes: int, group: UUID | None = None) -> list[int]:
-    """Subtasks done in each of the last `minutes` minutes, the present one last; in this group, or in all."""
+    """Subtasks done in each of the last `minutes` minutes, the present one last; in this group, or
+    in all.
+    """
     last = this_minute()
     return queue.done_in(range(last - minutes + 1, last + 1), group)
 
 
 def tasks_since(moment: datetime) -> dict[str, int]:
     """{status: how many} of the tasks submitted since then, every status named."""
-    rows = Task.objects.filter(created__gte=moment).order_by().values_list("status").annotate(Count("pk"))
+    rows = (
+        Task.objects.filter(created__gte=moment)
+        .order_by()
+        .values_list("status")
+        .annotate(Count("pk"))
+    )
     return dict.fromkeys(states.STATES, 0) | dict(rows)
 
 
 def tasks_now(most: int) -> tuple[dict[str, int], list[tuple[UUID, UUID]], int]:
-    """{status: how many} of the tasks that live; (group, task) of `most` under way, oldest first; how many more."""
-    rows = Task.objects.filter(status__in=list(states.LIVE)).order_by().values_list("status").annotate(Count("pk"))
+    """{status: how many} of the tasks that live; (group, task) of `most` under way, oldest first;
+    how many more.
+    """
+    rows = (
+        Task.objects.filter(status__in=list(states.LIVE))
+        .order_by()
+        .values_list("status")
+        .annotate(Count("pk"))
+    )
     live = dict.fromkeys(sorted(states.LIVE), 0) | dict(rows)
     begun = Task.objects.filter(status__in=[states.RUNNING, states.PAUSED, states.AGGREGATING])
     under_way = list(begun.order_by("created").values_list("group_id", "pk")[:most])
@@ -81,7 +96,9 @@ def tasks_now(most: int) -> tuple[dict[str, int], list[tuple[UUID, UUID]], int]:
 
 def capacity(now: datetime) -> tuple[int, int]:
     """(workers online, their slots)."""
-    found = Worker.objects.filter(last_seen__gte=seen_since(now)).aggregate(Count("pk"), Sum("slots"))
+    found = Worker.objects.filter(last_seen__gte=seen_since(now)).aggregate(
+        Count("pk"), Sum("slots")
+    )
     return found["pk__count"], found["slots__sum"] or 0
 
 
@@ -92,7 +109,9 @@ def failures_since(moment: datetime) -> int:
 
 def failed_since(moment: datetime, most: int) -> list[Task]:
     """The latest tasks that failed."""
-    return list(Task.objects.filter(status=states.FAILED, finished__gte=moment).order_by("-finished")[:most])
+    return list(
+        Task.objects.filter(status=states.FAILED, finished__gte=moment).order_by("-finished")[:most]
+    )
 
 
 def workers_online(now: datetime) -> int:
@@ -106,12 +125,20 @@ def seen_since(now: datetime) -> datetime:
 
 
 def computed(group: UUID, since: datetime) -> dict[UUID, dict[date, float]]:
-    """{member: {day, UTC: seconds of computing}} of the group's tasks that ended since then. One query.
+    """{member: {day, UTC: seconds of computing}} of the group's tasks that ended since then. One
+    query.
 
-    What former members computed is left out; a contribution counts on the day on which its task ended.
+    What former members computed is left out; a contribution counts on the day on which its task
+    ended.
     """
-    rows = Contribution.objects.filter(task__group=group, task__finished__gte=since, worker__owner__isnull=False)
-    by_day = rows.order_by().annotate(day=TruncDate("task__finished")).values_list("worker__owner", "day")
+    rows = Contribution.objects.filter(
+        task__group=group, task__finished__gte=since, worker__owner__isnull=False
+    )
+    by_day = (
+        rows.order_by()
+        .annotate(day=TruncDate("task__finished"))
+        .values_list("worker__owner", "day")
+    )
     found: dict[UUID, dict[date, float]] = {}
     for member, day, seconds in by_day.annotate(Sum("compute_seconds")):
         found.setdefault(member, {})[day] = seconds

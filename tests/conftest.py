@@ -1,4 +1,6 @@
-"""Fixtures for all tests: a real Redis, a real database in a file, three people and a group of two of them."""
+"""Fixtures for all tests: a real Redis, a real database in a file, three people and a group of two
+of them.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ from tests.support.systems import SHORT
 PASSWORD = "correct-horse-battery"
 
 
-# What runs in one test process, one after the other, because it shares a whole system there; all else goes by file.
+# What runs in one test process, one after the other, because it shares a whole system there; all
+# else goes by file.
 TOGETHER = {
     "tests/failover/": "failover",
     "tests/databases/test_backup": "failover",
@@ -85,8 +88,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Mark what depends on storage, before `-m` chooses. And schemathesis gives all its tests one id, and of those
-    pytest-xdist would run one.
+    """Mark what depends on storage, before `-m` chooses. And schemathesis gives all its tests one
+    id, and of those pytest-xdist would run one.
     """
     if not item.nodeid.startswith(APART_FROM_STORAGE):
         item.add_marker("storage")
@@ -104,17 +107,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """One for each test process. SQLite in a file, as in production (WAL, threads that lock each other out): Django
-    would take memory.
+    """One for each test process. SQLite in a file, as in production (WAL, threads that lock each
+    other out): Django would take memory.
     """
     settings = connections["default"].settings_dict
     on_sqlite = settings["ENGINE"] == "django.db.backends.sqlite3"
-    settings["TEST"]["NAME"] = str(plugin.folder / "test.sqlite3") if on_sqlite else f"test_{uuid4().hex[:12]}"
+    settings["TEST"]["NAME"] = (
+        str(plugin.folder / "test.sqlite3") if on_sqlite else f"test_{uuid4().hex[:12]}"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _settings_for_tests() -> Iterator[None]:
-    """Cheap password hashes, and static files as they lie in the sources (no `collectstatic` before tests)."""
+    """Cheap password hashes, and static files as they lie in the sources (no `collectstatic` before
+    tests).
+    """
     with override_settings(
         PASSWORD_HASHERS=["tests.support.hashers.CheapArgon2"],
         STORAGES={
@@ -133,12 +140,16 @@ def static_root() -> str:
 
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[System]:
-    """The whole system with short leases, one for all tests of a test process: its start takes ten seconds of work.
+    """The whole system with short leases, one for all tests of a test process: its start takes ten
+    seconds of work.
 
     Whoever breaks something of it leaves it whole.
     """
     folder = tmp_path_factory.mktemp("system")
-    with fresh(folder) as database, System(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
+    with (
+        fresh(folder) as database,
+        System(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running,
+    ):
         yield running
 
 
@@ -183,7 +194,9 @@ def api() -> Callable[..., APIClient]:
 
 @pytest.fixture
 def browser(db: None) -> Callable[..., Client]:
-    """browser(alice): her browser, logged in; browser(): nobody's. `htmx=True`: what htmx sends along."""
+    """browser(alice): her browser, logged in; browser(): nobody's. `htmx=True`: what htmx sends
+    along.
+    """
 
     def open_one(user: User | None = None, *, htmx: bool = False) -> Client:
         client = Client(headers={"HX-Request": "true"} if htmx else {})
@@ -197,7 +210,9 @@ def browser(db: None) -> Callable[..., Client]:
 @pytest.fixture
 def group(alice: User, bob: User) -> Group:
     """Alice owns it, Bob is a member, Carol a stranger. Nobody has been told anything yet."""
-    group = groups.create_group(owner=alice, name="Lab Seven", description="The machines on the third floor")
+    group = groups.create_group(
+        owner=alice, name="Lab Seven", description="The machines on the third floor"
+    )
     Membership.objects.create(group=group, user=bob)
     Notification.objects.all().delete()
     return group
@@ -205,7 +220,9 @@ def group(alice: User, bob: User) -> Group:
 
 @pytest.fixture
 def scrape(db: None) -> Callable[..., Scrape]:
-    """scrape(): a look at /metrics from this machine. Whatever tests before this one noted is forgotten."""
+    """scrape(): a look at /metrics from this machine. Whatever tests before this one noted is
+    forgotten.
+    """
     recording._notes.totals.clear()
     recording._notes.open.clear()
 

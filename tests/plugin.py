@@ -1,7 +1,9 @@
-"""Loaded with `-p tests.plugin`: starts Redis and sets the environment before anything reads the settings.
+"""Loaded with `-p tests.plugin`: starts Redis and sets the environment before anything reads the
+settings.
 
-Under pytest-xdist every worker process has its own Redis and its own database. DATABASE_URL may name another
-database than SQLite; everything else of the environment that tests depend on is set here.
+Under pytest-xdist every worker process has its own Redis and its own database. DATABASE_URL may
+name another database than SQLite; everything else of the environment that tests depend on is set
+here.
 """
 
 from __future__ import annotations
@@ -21,9 +23,15 @@ from tests.support.redis import RedisCluster, RedisServer
 
 ON_CLUSTER = "FIRMLIGHT_TESTS_ON_CLUSTER"  # in the environment: the queue lies on a Redis Cluster
 
-# Tests do in a minute what people do in a week, all from one address; those of the limits set their own.
+# Tests do in a minute what people do in a week, all from one address; those of the limits set their
+# own.
 UNLIMITED = (
-    *("LOGIN_PER_MINUTE_MAX", "REGISTER_PER_HOUR_MAX", "REFRESH_PER_MINUTE_MAX", "MAIL_PER_HOUR_MAX"),
+    *(
+        "LOGIN_PER_MINUTE_MAX",
+        "REGISTER_PER_HOUR_MAX",
+        "REFRESH_PER_MINUTE_MAX",
+        "MAIL_PER_HOUR_MAX",
+    ),
     *("SUBMIT_PER_MINUTE_MAX", "UPLOAD_PER_MINUTE_MAX", "INVITE_PER_HOUR_MAX", "JOIN_PER_HOUR_MAX"),
     "SEARCH_PER_MINUTE_MAX",
 )
@@ -34,7 +42,11 @@ gc.disable()  # until all is loaded, which stays
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--note-seconds", action="store_true", help="write tests/seconds.json anew: how long files take")
+    parser.addoption(
+        "--note-seconds",
+        action="store_true",
+        help="write tests/seconds.json anew: how long files take",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,15 +62,23 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         redis = RedisCluster(folder) if os.environ.get(ON_CLUSTER) else RedisServer(folder)
     os.environ["REDIS_URL"] = redis.url if redis else "redis://127.0.0.1:1"
     if isinstance(redis, RedisCluster):
-        os.environ |= dict.fromkeys(("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"), redis.other.url)
-    os.environ.setdefault(SHARED, str(folder))  # of the process that hands the tests to others it is theirs, too
+        os.environ |= dict.fromkeys(
+            ("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"), redis.other.url
+        )
+    os.environ.setdefault(
+        SHARED, str(folder)
+    )  # of the process that hands the tests to others it is theirs, too
     os.environ["SECRET_KEY"] = "for-tests-only-" + "0123456789" * 5
-    os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/unused.sqlite3")  # conftest.py names the test database
+    os.environ.setdefault(
+        "DATABASE_URL", f"sqlite:///{folder}/unused.sqlite3"
+    )  # conftest.py names the test database
     os.environ.setdefault("LOG_LEVEL", "WARNING")
     for name in UNLIMITED:
         os.environ[name] = "1000000"
     os.environ["FIRMLIGHT_ALWAYS"] = "1"  # workers do not wait until the machine is quiet
-    os.environ["METRICS_WRITE_SECONDS"] = "3600"  # tests write them themselves, where they look at them
+    os.environ["METRICS_WRITE_SECONDS"] = (
+        "3600"  # tests write them themselves, where they look at them
+    )
     os.environ["EMAIL_URL"] = "consolemail://"
     os.environ["STATIC_ROOT"] = str(folder / "static")
     (folder / "static").mkdir()  # whitenoise warns of a missing one
@@ -67,7 +87,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def _only_distributes(config: pytest.Config) -> bool:
     """Whether this process hands the tests to others (pytest -n) and runs none."""
-    return bool(getattr(config.known_args_namespace, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
+    return (
+        bool(getattr(config.known_args_namespace, "numprocesses", None))
+        and "PYTEST_XDIST_WORKER" not in os.environ
+    )
 
 
 def pytest_collection_finish() -> None:
@@ -79,7 +102,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
-    """After the fixtures' own ends. A process of pytest-xdist may be gone before `pytest_unconfigure` is called."""
+    """After the fixtures' own ends. A process of pytest-xdist may be gone before
+    `pytest_unconfigure` is called.
+    """
     _end()
 
 

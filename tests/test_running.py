@@ -16,7 +16,13 @@ from tests import conftest
 from tests.support import bare, needed, order
 
 ROOT = Path(__file__).parents[1]
-PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider")  # beside other tests: no folder appears under them
+PYTEST = (
+    sys.executable,
+    "-m",
+    "pytest",
+    "-p",
+    "no:cacheprovider",
+)  # beside other tests: no folder appears under them
 REAL = ("sh", "cat", "chmod", "env", "rm", "ls", "sort", "head", "tail", "cut")
 
 # Notes what it is asked for, and whether a server that comes along would be started.
@@ -53,7 +59,9 @@ class Machine:
 
     def run(self, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
         place = {"PATH": str(self.bin), "NOTES": str(self.notes), "POLICY_FILE": str(self.policy)}
-        return subprocess.run(command, env=place | more, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(
+            command, env=place | more, capture_output=True, text=True, check=False, timeout=60
+        )
 
     def install(self, *packages: str, **more: str) -> tuple[list[str], str]:
         """What apt-get was asked for, and what was said."""
@@ -132,7 +140,9 @@ def test_each_target_names_the_packages_that_it_lacks(
     assert "chromium-headless-shell" not in needed.packages(target)
 
 
-def test_a_program_may_be_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_program_may_be_named_by_a_variable(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("CHROMIUM", sys.executable)
     assert needed.PROGRAMS["chromium"].path() == sys.executable
     monkeypatch.setenv("CHROMIUM", str(tmp_path / "gone"))
@@ -145,7 +155,11 @@ def test_the_last_lines_count_what_was_skipped_for_each_program(
     machine.lay("apt-get", APT_GET)
     monkeypatch.setenv("PATH", str(machine.bin))
     browser, caddy = (needed.PROGRAMS[name].lacking for name in ("chromium", "caddy"))
-    reasons = [*[f"Skipped: {browser}"] * 16, f"Skipped: {caddy}", "Skipped: these limits are Linux's"]
+    reasons = [
+        *[f"Skipped: {browser}"] * 16,
+        f"Skipped: {caddy}",
+        "Skipped: these limits are Linux's",
+    ]
     assert needed.skipped(reasons) == [
         "1 test skipped: no Caddy; apt install caddy",
         "16 browser tests skipped: no Chromium; apt install chromium-headless-shell",
@@ -163,7 +177,9 @@ def test_on_a_machine_that_has_nothing_browser_tests_are_skipped_and_the_run_is_
     tests = ["tests/e2e/test_everybody.py", "tests/deploy/test_caddy.py"]
     pytest_here = [*PYTEST, "-n", "1", "-k", "everybody or come_in_by_tls", *tests]
     command = [sys.executable, "-m", "tests.support.bare", *pytest_here]
-    done = subprocess.run(command, cwd=ROOT, env=clean(), capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env=clean(), capture_output=True, text=True, check=False, timeout=300
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-3:]
     browser = [line for line in last if " browser tests skipped: no Chromium; " in line]
@@ -171,7 +187,9 @@ def test_on_a_machine_that_has_nothing_browser_tests_are_skipped_and_the_run_is_
     assert any(line.startswith("1 test skipped: no Caddy; ") for line in last)
 
 
-def test_a_bare_machine_has_all_but_what_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bare_machine_has_all_but_what_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     full, empty = tmp_path / "full", tmp_path / "bare"
     for folder in (full, empty):
         folder.mkdir()
@@ -212,11 +230,17 @@ def test_a_python_that_is_too_old_or_too_new_is_not_taken(machine: Machine) -> N
         code = shift.format(version)
         machine.lay(name, f'#!/bin/sh\nexec {sys.executable} -c "{code}" "$2"\n')
     assert machine.run(str(ROOT / ".ci" / "python"), "newest").stdout == ""
-    machine.lay("python3.14", f'#!/bin/sh\nexec {sys.executable} -c "{shift.format("3, 14, 0")}" "$2"\n')
-    assert machine.run(str(ROOT / ".ci" / "python"), "newest").stdout == f"{machine.bin}/python3.14\n"
+    machine.lay(
+        "python3.14", f'#!/bin/sh\nexec {sys.executable} -c "{shift.format("3, 14, 0")}" "$2"\n'
+    )
+    assert (
+        machine.run(str(ROOT / ".ci" / "python"), "newest").stdout == f"{machine.bin}/python3.14\n"
+    )
 
 
-def test_what_runs_together_and_takes_longest_is_begun_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_runs_together_and_takes_longest_is_begun_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seconds = {"tests/a.py": 30.0, "tests/b.py": 20.0, "tests/c.py": 15.0, "tests/d.py": 1.0}
     monkeypatch.setattr(order, "noted", lambda: seconds)
     files = ("d", "a", "new", "c", "b")
@@ -228,10 +252,18 @@ def test_what_runs_together_and_takes_longest_is_begun_first(monkeypatch: pytest
         return "pair" if file in together else file
 
     order.longest_first(items, scope)
-    assert [Path(item.nodeid.partition("::")[0]).stem for item in items] == ["c", "b", "a", "new", "d"]
+    assert [Path(item.nodeid.partition("::")[0]).stem for item in items] == [
+        "c",
+        "b",
+        "a",
+        "new",
+        "d",
+    ]
 
 
-def test_the_seconds_of_the_files_that_ran_are_noted_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_seconds_of_the_files_that_ran_are_noted_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     noted = tmp_path / "seconds.json"
     noted.write_text('{"tests/gone.py": 9.0, "tests/conftest.py": 8.0, "tests/plugin.py": 7.0}')
     monkeypatch.setattr(order, "NOTED", noted)
@@ -242,7 +274,9 @@ def test_the_seconds_of_the_files_that_ran_are_noted_anew(monkeypatch: pytest.Mo
         ("tests/conftest.py", "setup", 0.0),
     ]
     for file, when, seconds in ran:
-        notes.pytest_runtest_logreport(SimpleNamespace(nodeid=f"{file}::test", when=when, duration=seconds))
+        notes.pytest_runtest_logreport(
+            SimpleNamespace(nodeid=f"{file}::test", when=when, duration=seconds)
+        )
     notes.pytest_sessionfinish()
     assert order.noted() == {"tests/conftest.py": 8.0, "tests/plugin.py": 3.0}
 
@@ -254,5 +288,7 @@ def test_what_is_apart_from_storage_exists() -> None:
 def test_tests_of_storage_are_chosen_by_their_folder() -> None:
     files = ["tests/core/test_databases.py", "tests/client/kinds/test_page.py"]
     command = [*PYTEST, "--collect-only", "-q", "-m", "storage", *files]
-    done = subprocess.run(command, cwd=ROOT, env=clean(), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        command, cwd=ROOT, env=clean(), capture_output=True, text=True, timeout=300
+    )
     assert re.findall(r"^(tests/\S+): \d+$", done.stdout, re.MULTILINE) == files[:1], done.stdout

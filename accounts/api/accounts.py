@@ -29,7 +29,9 @@ def _signed_in(user: User, request: Request, status: int) -> Response:
 
 
 class PublicView(APIView):
-    """Open to all. No authentication: an expired token in the header must not keep anybody from logging in."""
+    """Open to all. No authentication: an expired token in the header must not keep anybody from
+    logging in.
+    """
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -38,7 +40,9 @@ class PublicView(APIView):
 class RegisterView(PublicView):
     throttles = {"POST": ("register",)}
 
-    @extend_schema(request=serializers.Registration, responses={201: serializers.SignedInSerializer})
+    @extend_schema(
+        request=serializers.Registration, responses={201: serializers.SignedInSerializer}
+    )
     def post(self, request: Request) -> Response:
         user = services.register(**validated(serializers.Registration, request))
         return _signed_in(user, request, HTTP_201_CREATED)
@@ -67,8 +71,9 @@ class RefreshView(PublicView):
 class LogoutView(PublicView):
     @extend_schema(request=serializers.LogOut, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The session ends with its access tokens. A worker token ends, too, where it is named: nothing else can
-        be done with it here. One that is no token, or none any more, is passed over.
+        """The session ends with its access tokens. A worker token ends, too, where it is named:
+        nothing else can be done with it here. One that is no token, or none any more, is passed
+        over.
         """
         services.log_out(**validated(serializers.LogOut, request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -77,7 +82,9 @@ class LogoutView(PublicView):
 class LogoutEverywhereView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those by themselves."""
+        """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those
+        by themselves.
+        """
         services.end_all_sessions(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -87,7 +94,9 @@ class PasswordResetView(PublicView):
 
     @extend_schema(request=serializers.PasswordResetAsk, responses={204: None})
     def post(self, request: Request) -> Response:
-        """If there is an account with this address, a letter goes there. The answer is the same if there is none."""
+        """If there is an account with this address, a letter goes there. The answer is the same if
+        there is none.
+        """
         data = validated(serializers.PasswordResetAsk, request)
         services.ask_password_reset(data["email"], address_of(request._request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -141,22 +150,29 @@ class MeView(APIView):
     @extend_schema(request=serializers.ProfileChange, responses=serializers.ProfileSerializer)
     def patch(self, request: Request) -> Response:
         """Another e-mail address needs `password`. The old address is told of the change."""
-        user = services.update_profile(user_of(request), **validated(serializers.ProfileChange, request))
+        user = services.update_profile(
+            user_of(request), **validated(serializers.ProfileChange, request)
+        )
         return Response(serializers.ProfileSerializer(user).data)
 
     @extend_schema(responses={204: None}, deprecated=True)
     def delete(self, request: Request) -> Response:
         """As POST /api/users/me/delete/ does, with its body: OpenAPI knows none for DELETE."""
-        services.delete_account(user=user_of(request), **validated(serializers.AccountDeletion, request))
+        services.delete_account(
+            user=user_of(request), **validated(serializers.AccountDeletion, request)
+        )
         return Response(status=HTTP_204_NO_CONTENT)
 
 
 class MeDeleteView(APIView):
     @extend_schema(request=serializers.AccountDeletion, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The account goes for good. Its groups pass to the next in line, its running tasks are cancelled, and what
-        its workers have done stays in the statistics without a name."""
-        services.delete_account(user=user_of(request), **validated(serializers.AccountDeletion, request))
+        """The account goes for good. Its groups pass to the next in line, its running tasks are
+        cancelled, and what its workers have done stays in the statistics without a name.
+        """
+        services.delete_account(
+            user=user_of(request), **validated(serializers.AccountDeletion, request)
+        )
         return Response(status=HTTP_204_NO_CONTENT)
 
 
@@ -204,7 +220,10 @@ class WorkerTokensView(ListAPIView):
     def get_queryset(self) -> QuerySet[WorkerToken]:
         return selectors.worker_tokens_of(user_of(self.request))
 
-    @extend_schema(request=serializers.WorkerTokenSerializer, responses={201: serializers.NewWorkerTokenSerializer})
+    @extend_schema(
+        request=serializers.WorkerTokenSerializer,
+        responses={201: serializers.NewWorkerTokenSerializer},
+    )
     def post(self, request: Request) -> Response:
         """The answer shows the token's text, once."""
         row, text = services.create_worker_token(

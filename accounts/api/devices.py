@@ -26,7 +26,9 @@ def printable(name: str) -> None:
 
 
 class DeviceAsk(serializers.Serializer):
-    """`name`: what the machine is called. `scope`: `worker` may only work, `user` may do what its user may."""
+    """`name`: what the machine is called. `scope`: `worker` may only work, `user` may do what its
+    user may.
+    """
 
     name = serializers.CharField(max_length=64, validators=[printable])
     scope = serializers.ChoiceField([WORKER, USER], default=WORKER)
@@ -62,10 +64,14 @@ class DeviceView(PublicView):
 
     @extend_schema(request=DeviceAsk, responses=DeviceCodeSerializer)
     def post(self, request: Request) -> Response:
-        """Ask to be let in; show `user_code` and `verification_uri` to people, and ask for the token meanwhile."""
+        """Ask to be let in; show `user_code` and `verification_uri` to people, and ask for the
+        token meanwhile.
+        """
         facts: dict[str, Any] = validated(DeviceAsk, request)
         made, code = services.ask_to_be_let_in(
-            **facts, agent=request.headers.get("User-Agent", ""), address=address_of(request._request)
+            **facts,
+            agent=request.headers.get("User-Agent", ""),
+            address=address_of(request._request),
         )
         page = request.build_absolute_uri(reverse("page:device"))
         body = {
@@ -82,7 +88,7 @@ class DeviceView(PublicView):
 class DeviceTokenView(PublicView):
     @extend_schema(request=DeviceTake, responses=LetInSerializer)
     def post(self, request: Request) -> Response:
-        """The tokens, once, as soon as somebody has confirmed. Until then 400 with `authorization_pending`, or
-        `slow_down`; `access_denied` and `expired_token` end it.
+        """The tokens, once, as soon as somebody has confirmed. Until then 400 with
+        `authorization_pending`, or `slow_down`; `access_denied` and `expired_token` end it.
         """
         return Response(LetInSerializer(services.take(**validated(DeviceTake, request))).data)

@@ -18,7 +18,9 @@ def validated(serializer: type[serializers.Serializer], request: Request) -> dic
 
 
 def password_field() -> serializers.CharField:
-    return serializers.CharField(max_length=PASSWORD_MAX, trim_whitespace=False, style={"input_type": "password"})
+    return serializers.CharField(
+        max_length=PASSWORD_MAX, trim_whitespace=False, style={"input_type": "password"}
+    )
 
 
 class UserSerializer(serializers.ModelSerializer):
@@ -52,12 +54,19 @@ class Registration(serializers.Serializer):
 
 
 class ProfileChange(serializers.Serializer):
-    username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username], required=False)
+    username = serializers.CharField(
+        max_length=USERNAME_MAX, validators=[check_username], required=False
+    )
     email = serializers.EmailField(
-        max_length=254, required=False, help_text="Where mail is configured, it changes when its link is followed"
+        max_length=254,
+        required=False,
+        help_text="Where mail is configured, it changes when its link is followed",
     )
     password = serializers.CharField(
-        max_length=PASSWORD_MAX, trim_whitespace=False, required=False, help_text="Needed for another e-mail address"
+        max_length=PASSWORD_MAX,
+        trim_whitespace=False,
+        required=False,
+        help_text="Needed for another e-mail address",
     )
 
 
@@ -148,8 +157,12 @@ class NewWorkerTokenSerializer(WorkerTokenSerializer):
 
 
 class NotificationSerializer(serializers.ModelSerializer):
-    group = serializers.UUIDField(source="group_id", allow_null=True, help_text="What it is about; it may be gone")
-    task = serializers.UUIDField(source="task_id", allow_null=True, help_text="What it is about; it may be gone")
+    group = serializers.UUIDField(
+        source="group_id", allow_null=True, help_text="What it is about; it may be gone"
+    )
+    task = serializers.UUIDField(
+        source="task_id", allow_null=True, help_text="What it is about; it may be gone"
+    )
     read = serializers.DateTimeField(allow_null=True, help_text="When it was first read")
 
     class Meta:

@@ -48,13 +48,17 @@ def end_all_sessions(request: PageRequest) -> HttpResponse:
         messages.success(request, "You are logged out everywhere.")
         return go(request, "page:login")
     says = "Every browser and program of yours has to log in again, this one too. Worker tokens stay good."
-    asks = Question(title="Log out everywhere?", says=says, verb="Log out everywhere", keep="Stay logged in")
+    asks = Question(
+        title="Log out everywhere?", says=says, verb="Log out everywhere", keep="Stay logged in"
+    )
     return question(request, asks, leads_back="page:sessions")
 
 
 @signed_in
 def tokens(request: PageRequest) -> HttpResponse:
-    """A new token's text is on the answer to the form, once: it is kept nowhere, so there is nothing to go back to."""
+    """A new token's text is on the answer to the form, once: it is kept nowhere, so there is
+    nothing to go back to.
+    """
     form, fresh = TokenForm(request.POST or None), None
     if form.submit(services.create_worker_token, owner=request.user):
         fresh, form = form.outcome, TokenForm()

@@ -1,4 +1,6 @@
-"""Forms of the account pages. What they check is only what a browser can be told early; services decide."""
+"""Forms of the account pages. What they check is only what a browser can be told early; services
+decide.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,21 @@ from django import forms
 from accounts.models import USERNAME_MAX, USERNAME_MIN, WorkerToken, check_username
 from core.views import PageForm, Password, password_field
 
-USERNAME_HINT = f"{USERNAME_MIN} to {USERNAME_MAX} characters: letters, digits, and _ - . What others see."
+USERNAME_HINT = (
+    f"{USERNAME_MIN} to {USERNAME_MAX} characters: letters, digits, and _ - . What others see."
+)
 
 
 def username_field() -> forms.CharField:
-    widget = forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"})
+    widget = forms.TextInput(
+        attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+    )
     return forms.CharField(
-        label="Username", max_length=USERNAME_MAX, validators=[check_username], widget=widget, help_text=USERNAME_HINT
+        label="Username",
+        max_length=USERNAME_MAX,
+        validators=[check_username],
+        widget=widget,
+        help_text=USERNAME_HINT,
     )
 
 
@@ -25,14 +35,18 @@ def email_field(hint: str = "") -> forms.EmailField:
 class RegisterForm(PageForm):
     username = username_field()
     email = email_field("Only you and the moderators of this server see it.")
-    password = password_field("Password", now=False, hint="8 characters or more. A few unrelated words are good.")
+    password = password_field(
+        "Password", now=False, hint="8 characters or more. A few unrelated words are good."
+    )
 
 
 class LoginForm(PageForm):
     login = forms.CharField(
         label="Username or e-mail",
         max_length=254,
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
     password = password_field("Password")
 
@@ -58,7 +72,9 @@ class EmailForm(PageForm):
 
 class PasswordForm(PageForm):
     old_password = password_field("Current password")
-    new_password = password_field("New password", now=False, hint="8 characters or more. Your other sessions end.")
+    new_password = password_field(
+        "New password", now=False, hint="8 characters or more. Your other sessions end."
+    )
 
 
 class TokenForm(PageForm):
@@ -70,7 +86,9 @@ class TokenForm(PageForm):
 
 
 class DeletionForm(PageForm):
-    password = forms.CharField(label="Your password", max_length=1024, strip=False, widget=Password())
+    password = forms.CharField(
+        label="Your password", max_length=1024, strip=False, widget=Password()
+    )
 
 
 class CodeForm(PageForm):

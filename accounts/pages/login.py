@@ -1,4 +1,6 @@
-"""Register, log in, log out, and the ways back in when a password or an address has to be shown anew."""
+"""Register, log in, log out, and the ways back in when a password or an address has to be shown
+anew.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def forgotten(request: PageRequest) -> HttpResponse:
     """The answer is the same whether or not there is such an account."""
     form = ForgottenForm(request.POST or None)
-    if form.submit(limited("mail", request, services.ask_password_reset), address=address_of(request)):
+    if form.submit(
+        limited("mail", request, services.ask_password_reset), address=address_of(request)
+    ):
         return go(request, "page:password-sent")
     return show(request, "accounts/forgotten.html", form, mail=settings.MAIL_CONFIGURED)
 
@@ -67,9 +71,13 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
-    """The link of a letter. Whether it is good is said when the new password is sent: nothing is lost by asking."""
+    """The link of a letter. Whether it is good is said when the new password is sent: nothing is
+    lost by asking.
+    """
     form = NewPasswordForm(request.POST or None)
-    if form.is_valid() and form.run(lambda: services.reset_password(uid, token, form.cleaned_data["password"])):
+    if form.is_valid() and form.run(
+        lambda: services.reset_password(uid, token, form.cleaned_data["password"])
+    ):
         services.open_browser_session(request, form.outcome)
         messages.success(request, "Your password is changed, and every other session has ended.")
         return go(request, "page:groups")
@@ -79,13 +87,17 @@ def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
 @open_to_all
 @never_cache
 def confirm_email(request: PageRequest, token: str) -> HttpResponse:
-    """The link of a letter opens a page with one button: programs that look at links in mail confirm nothing."""
+    """The link of a letter opens a page with one button: programs that look at links in mail
+    confirm nothing.
+    """
     trouble = ""
     if request.method == "POST":
         try:
             user = services.confirm_email(token)
         except FirmlightError as error:
-            trouble = " ".join(sentence for found in (error.fields or {}).values() for sentence in found)
+            trouble = " ".join(
+                sentence for found in (error.fields or {}).values() for sentence in found
+            )
             trouble = trouble or error.message
         else:
             messages.success(request, f"{user.email} is confirmed.")

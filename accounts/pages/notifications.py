@@ -1,4 +1,6 @@
-"""What one does with one's notifications. The page that lists them is groups.pages.inbox: invitations lie there too."""
+"""What one does with one's notifications. The page that lists them is groups.pages.inbox:
+invitations lie there too.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def delete_all(request: PageRequest) -> HttpResponse:
         messages.success(request, "Your notifications are deleted.")
         return go(request, "page:notifications")
     says = "Read or not, they go. Invitations stay until you answer them."
-    asks = Question(title="Delete all notifications?", says=says, verb="Delete them", keep="Keep them")
+    asks = Question(
+        title="Delete all notifications?", says=says, verb="Delete them", keep="Keep them"
+    )
     return question(request, asks, leads_back="page:notifications")
 
 

@@ -27,7 +27,9 @@ def _page(request: PageRequest, **sent: PageForm) -> HttpResponse:
         "password_form": PasswordForm(prefix="password"),
         **sent,
     }
-    return show(request, "accounts/profile.html", *forms.values(), **forms, mail=settings.MAIL_CONFIGURED)
+    return show(
+        request, "accounts/profile.html", *forms.values(), **forms, mail=settings.MAIL_CONFIGURED
+    )
 
 
 @signed_in
@@ -40,7 +42,9 @@ def profile(request: PageRequest) -> HttpResponse:
 @require_POST
 def rename(request: PageRequest) -> HttpResponse:
     form = UsernameForm(request.POST, prefix="name")
-    if not form.is_valid() or not form.run(lambda: services.update_profile(request.user, **form.cleaned_data)):
+    if not form.is_valid() or not form.run(
+        lambda: services.update_profile(request.user, **form.cleaned_data)
+    ):
         return _page(request, name_form=form)
     messages.success(request, f"You are {form.outcome.username} now.")
     return go(request, "page:profile")
@@ -51,7 +55,9 @@ def rename(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_email(request: PageRequest) -> HttpResponse:
     form = EmailForm(request.POST, prefix="email")
-    if not form.is_valid() or not form.run(lambda: services.change_email(request.user, **form.cleaned_data)):
+    if not form.is_valid() or not form.run(
+        lambda: services.change_email(request.user, **form.cleaned_data)
+    ):
         return _page(request, email_form=form)
     changed = form.outcome.email == form.cleaned_data["email"].lower()
     letter = "A letter with a link is on its way. The address changes when you follow it."
@@ -64,7 +70,9 @@ def change_email(request: PageRequest) -> HttpResponse:
 def confirm_again(request: PageRequest) -> HttpResponse:
     throttling.check("mail", request)
     services.send_confirmation(request.user)
-    messages.success(request, f"If {request.user.email} is not confirmed, a letter is on its way there.")
+    messages.success(
+        request, f"If {request.user.email} is not confirmed, a letter is on its way there."
+    )
     return go(request, "page:profile")
 
 
@@ -96,7 +104,9 @@ def delete_account(request: PageRequest) -> HttpResponse:
         "This cannot be taken back. Groups you own go to their longest moderator or member. Your running tasks are "
         "cancelled, your computers get no more work. Counts stay, without your name."
     )
-    asks = Question(title="Delete your account?", says=says, verb="Delete the account", keep="Keep my account")
+    asks = Question(
+        title="Delete your account?", says=says, verb="Delete the account", keep="Keep my account"
+    )
     return question(request, asks, leads_back="page:profile", form=form)
 
 
@@ -106,7 +116,9 @@ def set_theme(request: HttpRequest) -> HttpResponse:
     answer = go(request, next_of(request, "page:home"))
     theme = request.POST.get("theme", "")
     if theme in ("light", "dark"):
-        answer.set_cookie("theme", theme, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure())
+        answer.set_cookie(
+            "theme", theme, max_age=THEME_SECONDS, samesite="Lax", secure=request.is_secure()
+        )
     else:
         answer.delete_cookie("theme", samesite="Lax")
     return answer

@@ -3,7 +3,14 @@
 from accounts.services.blocking import block_user, unblock_user
 from accounts.services.browser_sessions import close_browser_session, open_browser_session
 from accounts.services.deletion import delete_account, remove_user
-from accounts.services.devices import ask_to_be_let_in, let_in, purge_device_requests, take, turn_away, waiting
+from accounts.services.devices import (
+    ask_to_be_let_in,
+    let_in,
+    purge_device_requests,
+    take,
+    turn_away,
+    waiting,
+)
 from accounts.services.email_addresses import change_email, confirm_email, send_confirmation
 from accounts.services.login import check_credentials
 from accounts.services.passwords import ask_password_reset, change_password, reset_password

@@ -9,9 +9,11 @@ from core.errors import Conflict, Forbidden
 
 
 def block_user(user: User, by: User, reason: str = "") -> None:
-    """Nobody gets in as this user any more, wherever: his sessions end, his worker tokens are good for nothing.
+    """Nobody gets in as this user any more, wherever: his sessions end, his worker tokens are good
+    for nothing.
 
-    His tokens are kept for when he is unblocked. Raises Forbidden if `by` may not, Conflict if he is blocked already.
+    His tokens are kept for when he is unblocked. Raises Forbidden if `by` may not, Conflict if he
+    is blocked already.
     """
     _require_above(by, user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
@@ -31,5 +33,8 @@ def unblock_user(user: User, by: User) -> None:
 def _require_above(by: User, user: User) -> None:
     if by.pk == user.pk:
         raise Forbidden("You cannot do this to yourself.")
-    if not (by.is_active and (by.is_superuser or (by.is_staff and not user.is_staff and not user.is_superuser))):
+    if not (
+        by.is_active
+        and (by.is_superuser or (by.is_staff and not user.is_staff and not user.is_superuser))
+    ):
         raise Forbidden("Moderators may do this to people who are none; to those, a superuser may.")

@@ -1,7 +1,8 @@
-"""Log-in sessions of browsers: Django's cookie, and a Session row beside it whose id lies in it under "sid".
+"""Log-in sessions of browsers: Django's cookie, and a Session row beside it whose id lies in it
+under "sid".
 
-So people see their browsers in the list of their sessions, and end them there. The rows follow Django's own signals:
-whoever logs in by whatever page, the admin's included, has one.
+So people see their browsers in the list of their sessions, and end them there. The rows follow
+Django's own signals: whoever logs in by whatever page, the admin's included, has one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ BACKEND = "accounts.backends.LoginBackend"
 
 
 def open_browser_session(request: HttpRequest, user: User) -> None:
-    """Log this user in on the browser behind this request, for BROWSER_SESSION_DAYS; whoever was before is out."""
+    """Log this user in on the browser behind this request, for BROWSER_SESSION_DAYS; whoever was
+    before is out.
+    """
     if request.user.is_authenticated and request.user != user:
         auth.logout(request)
     auth.login(request, user, backend=BACKEND)

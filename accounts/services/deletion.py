@@ -16,10 +16,11 @@ def delete_account(*, user: User, password: str) -> None:
 
 
 def remove_user(user: User, by: User | None = None) -> None:
-    """Log him out everywhere, let the other apps settle what is his (`user_leaving`), then delete his row.
+    """Log him out everywhere, let the other apps settle what is his (`user_leaving`), then delete
+    his row.
 
-    In this order: nobody can come in with a token of his while he leaves, and if something fails on the way he
-    logs in and asks again.
+    In this order: nobody can come in with a token of his while he leaves, and if something fails on
+    the way he logs in and asks again.
     """
     user.sessions.revoke()
     user.worker_tokens.revoke()

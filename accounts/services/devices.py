@@ -1,4 +1,6 @@
-"""A program without a browser is let in by somebody who has one (RFC 8628, the device authorization grant)."""
+"""A program without a browser is let in by somebody who has one (RFC 8628, the device authorization
+grant).
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class LetIn:
     worker_text: str
 
 
-def ask_to_be_let_in(*, name: str, scope: str, agent: str = "", address: str = "") -> tuple[DeviceRequest, str]:
+def ask_to_be_let_in(
+    *, name: str, scope: str, agent: str = "", address: str = ""
+) -> tuple[DeviceRequest, str]:
     """A request and its device code, which is kept nowhere; good for DEVICE_MINUTES."""
     code = secrets.token_urlsafe(32)
     facts = {"name": name, "scope": scope, "agent": device_name(agent), "address": address}
@@ -67,7 +71,9 @@ def _new_user_code() -> str:
 def waiting(code: str) -> DeviceRequest:
     """The request that waits with this user code, however it was typed. Raises NoSuchCode."""
     letters = "".join(letter for letter in code.upper() if letter.isalpha())
-    found = DeviceRequest.objects.filter(user_code=letters, status=PENDING, expires__gt=timezone.now()).first()
+    found = DeviceRequest.objects.filter(
+        user_code=letters, status=PENDING, expires__gt=timezone.now()
+    ).first()
     if found is None:
         raise NoSuchCode
     return found
@@ -76,7 +82,14 @@ def waiting(code: str) -> DeviceRequest:
 def let_in(*, user: User, code: str) -> DeviceRequest:
     """Say yes. Raises NoSuchCode if somebody has answered meanwhile."""
     found = _answer(user, code, CONFIRMED)
-    audit.record("device_confirmed", actor=user, target=user, address=found.address, name=found.name, scope=found.scope)
+    audit.record(
+        "device_confirmed",
+        actor=user,
+        target=user,
+        address=found.address,
+        name=found.name,
+        scope=found.scope,
+    )
     text = f"{found.name} may now {'act and work' if found.scope == USER else 'work'} for you."
     notifications.notify([user.pk], code="device_confirmed", level=INFO, text=text)
     return found
@@ -90,7 +103,9 @@ def turn_away(*, user: User, code: str) -> DeviceRequest:
 def _answer(user: User, code: str, status: str) -> DeviceRequest:
     """Of two answers at once one counts."""
     found = waiting(code)
-    if not DeviceRequest.objects.filter(pk=found.pk, status=PENDING).update(status=status, user=user):
+    if not DeviceRequest.objects.filter(pk=found.pk, status=PENDING).update(
+        status=status, user=user
+    ):
         raise NoSuchCode
     return found
 
@@ -98,12 +113,19 @@ def _answer(user: User, code: str, status: str) -> DeviceRequest:
 def take(device_code: str) -> LetIn:
     """What was granted, once.
 
-    Raises AuthorizationPending and SlowDown (ask again), DeviceDenied and DeviceExpired (do not), TooManyTokens.
+    Raises AuthorizationPending and SlowDown (ask again), DeviceDenied and DeviceExpired (do not),
+    TooManyTokens.
     """
     digest = tokens.digest(device_code)
-    if not cache.add(f"device-{digest}", 1, timeout=settings.DEVICE_POLL_SECONDS * 0.8):  # clocks and lines vary
+    if not cache.add(
+        f"device-{digest}", 1, timeout=settings.DEVICE_POLL_SECONDS * 0.8
+    ):  # clocks and lines vary
         raise SlowDown
-    found = DeviceRequest.objects.filter(digest=digest, expires__gt=timezone.now()).select_related("user").first()
+    found = (
+        DeviceRequest.objects.filter(digest=digest, expires__gt=timezone.now())
+        .select_related("user")
+        .first()
+    )
     _check(found)
     assert found and found.user
     if not DeviceRequest.objects.filter(pk=found.pk, status=CONFIRMED).update(status=TAKEN):

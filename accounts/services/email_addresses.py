@@ -1,7 +1,7 @@
 """E-mail addresses: confirm one by a link, change to another.
 
-A link carries its facts signed: who, from which address to which, and a mark of the password, so that a new password
-ends the links that were asked for under the old one.
+A link carries its facts signed: who, from which address to which, and a mark of the password, so
+that a new password ends the links that were asked for under the old one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SALT = "accounts.email"
 
 
 def send_confirmation(user: User) -> None:
-    """Ask him by a letter to confirm his address; nothing if he has, or where no mail is configured."""
+    """Ask him by a letter to confirm his address; nothing if he has, or where no mail is
+    configured.
+    """
     if settings.MAIL_CONFIGURED and not user.email_confirmed:
         events.send_letter("confirm_email", user=user.pk, email=user.email)
 
@@ -39,7 +41,8 @@ def _mark(user: User) -> str:
 
 
 def confirm_email(token: str) -> User:
-    """The link of a letter was followed: its address is the user's, and confirmed. A second time changes nothing.
+    """The link of a letter was followed: its address is the user's, and confirmed. A second time
+    changes nothing.
 
     Raises BadLink, or Invalid with `email` if somebody else has the address by now.
     """
@@ -56,13 +59,16 @@ def confirm_email(token: str) -> User:
 
 def _read(token: str) -> dict[str, Any]:
     try:
-        return signing.loads(token, salt=SALT, max_age=timedelta(hours=settings.EMAIL_CONFIRM_HOURS))
+        return signing.loads(
+            token, salt=SALT, max_age=timedelta(hours=settings.EMAIL_CONFIRM_HOURS)
+        )
     except signing.BadSignature:
         raise BadLink from None
 
 
 def change_email(user: User, password: str, email: str) -> User:
-    """Change the address: at once, or by a link sent to the new one where mail is configured. The old one is told.
+    """Change the address: at once, or by a link sent to the new one where mail is configured. The
+    old one is told.
 
     Raises Invalid with `password`, or with `email` if another user has it.
     """
@@ -79,10 +85,14 @@ def change_email(user: User, password: str, email: str) -> User:
 
 
 def _move(user: User, old: str, new: str, *, confirmed: bool) -> bool:
-    """Whether it was this caller who moved the address from `old` to `new`. Raises Invalid if it is taken."""
+    """Whether it was this caller who moved the address from `old` to `new`. Raises Invalid if it is
+    taken.
+    """
     try:
         with transaction.atomic():
-            moved = User.objects.filter(pk=user.pk, email=old).update(email=new, email_confirmed=confirmed)
+            moved = User.objects.filter(pk=user.pk, email=old).update(
+                email=new, email_confirmed=confirmed
+            )
     except IntegrityError:
         raise Invalid(fields=selectors.taken(email=new, but=user.pk)) from None
     if not moved:

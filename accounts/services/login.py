@@ -16,10 +16,12 @@ from accounts.models import User
 
 
 def check_credentials(*, request: HttpRequest, login: str, password: str) -> User:
-    """The active user of this name or e-mail and password. Raises BadCredentials or TooManyAttempts.
+    """The active user of this name or e-mail and password. Raises BadCredentials or
+    TooManyAttempts.
 
-    After LOGIN_FAILURES_MAX failures for one account from one address nobody gets in there for LOGIN_LOCK_MINUTES,
-    not even with the password. It looks and takes the same whether or not the account exists.
+    After LOGIN_FAILURES_MAX failures for one account from one address nobody gets in there for
+    LOGIN_LOCK_MINUTES, not even with the password. It looks and takes the same whether or not the
+    account exists.
     """
     user = authenticate(request, username=login, password=password)
     if getattr(request, "axes_locked_out", False):

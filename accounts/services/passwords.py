@@ -34,7 +34,8 @@ def change_password(
 ) -> None:
     """Set a new password and end every session of the user but the one that asks.
 
-    That one is `keep`, or that of the browser behind `request`. Raises Invalid, or Conflict if two race.
+    That one is `keep`, or that of the browser behind `request`. Raises Invalid, or Conflict if two
+    race.
     """
     if not user.check_password(old):
         raise WrongPassword("old_password")
@@ -63,16 +64,18 @@ def _set(user: User, new: str) -> bool:
 def ask_password_reset(email: str, address: str = "") -> None:
     """Somebody (at this IP address) forgot the password of the account with this e-mail address.
 
-    Nothing is looked up here, so that answer and time are the same whether or not there is one: the job that writes
-    the letter does that.
+    Nothing is looked up here, so that answer and time are the same whether or not there is one: the
+    job that writes the letter does that.
     """
     events.send_letter("password_reset", email=email_key(email), address=address)
 
 
 def reset_password(uid: str, token: str, new: str) -> User:
-    """Set a new password by the link of a letter, and end every session. Raises BadLink, Invalid with `password`.
+    """Set a new password by the link of a letter, and end every session. Raises BadLink, Invalid
+    with `password`.
 
-    The link has shown that the address is his, and he may log in at once even where he was locked out.
+    The link has shown that the address is his, and he may log in at once even where he was locked
+    out.
     """
     user = user_of_link(uid)
     if user is None or not default_token_generator.check_token(user, token):

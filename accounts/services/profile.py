@@ -12,11 +12,16 @@ from core.errors import Invalid
 
 
 def update_profile(
-    user: User, *, username: str | None = None, email: str | None = None, password: str | None = None
+    user: User,
+    *,
+    username: str | None = None,
+    email: str | None = None,
+    password: str | None = None,
 ) -> User:
     """Change what is given; another address needs the password, see `change_email`.
 
-    Raises Invalid with the fields that another user has, or with `password`. Nothing is changed then.
+    Raises Invalid with the fields that another user has, or with `password`. Nothing is changed
+    then.
     """
     moves = email is not None and email_key(email) != user.email
     if moves and not user.check_password(password):
@@ -33,6 +38,8 @@ def update_profile(
 def _rename(user: User, username: str) -> None:
     try:
         with transaction.atomic():
-            User.objects.filter(pk=user.pk).update(username=username, username_key=name_key(username))
+            User.objects.filter(pk=user.pk).update(
+                username=username, username_key=name_key(username)
+            )
     except IntegrityError:  # somebody took it since we looked
         raise Invalid(fields=selectors.taken(username=username, but=user.pk)) from None

@@ -14,7 +14,8 @@ from core.errors import Invalid
 def register(*, username: str, email: str, password: str) -> User:
     """Make an account. Raises Invalid with the fields that are taken or too weak.
 
-    Where mail is configured, a letter with a link asks him to confirm the address; he may begin at once.
+    Where mail is configured, a letter with a link asks him to confirm the address; he may begin at
+    once.
     """
     fields = selectors.taken(username=username, email=email)
     fields |= weakness(password, User(username=username, email=email))

@@ -29,15 +29,19 @@ def open_session(user: User, device: str = "") -> tokens.Pair:
     """Log this user in on a device (its User-Agent); return its tokens."""
     session_id = uuid4()
     pair = tokens.mint(user, session_id)
-    Session.objects.create(id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires)
+    Session.objects.create(
+        id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
+    )
     return pair
 
 
 def refresh_session(refresh: str) -> tokens.Pair:
-    """Spend a refresh token for a new pair. Raises BadToken, or TokenReused after ending the session.
+    """Spend a refresh token for a new pair. Raises BadToken, or TokenReused after ending the
+    session.
 
-    One conditional UPDATE moves `jti`: of two callers with one token exactly one gets a pair. The other one is a
-    thief, or his victim; nobody can tell which, so both lose the session (RFC 9700, 4.14.2).
+    One conditional UPDATE moves `jti`: of two callers with one token exactly one gets a pair. The
+    other one is a thief, or his victim; nobody can tell which, so both lose the session (RFC 9700,
+    4.14.2).
     """
     session_id, jti = tokens.read_refresh(refresh)
     bearer = selectors.session_bearer(session_id)
@@ -53,7 +57,8 @@ def refresh_session(refresh: str) -> tokens.Pair:
 
 
 def log_out(refresh: str = "", worker_token: str = "") -> None:
-    """End the session of this refresh token, its access tokens with it, and this worker token. Raises BadToken.
+    """End the session of this refresh token, its access tokens with it, and this worker token.
+    Raises BadToken.
 
     The worker token first: it lives on when the refresh token has run out.
     """
@@ -114,6 +119,8 @@ def note_use(bearer: selectors.Bearer) -> None:
 
 
 def purge_sessions() -> int:
-    """Delete the sessions whose refresh token or cookie has expired: nothing can come of them. Return how many."""
+    """Delete the sessions whose refresh token or cookie has expired: nothing can come of them.
+    Return how many.
+    """
     batches.delete_in_batches(Cookie.objects.filter(expire_date__lt=timezone.now()))
     return batches.delete_in_batches(Session.objects.filter(expires__lt=timezone.now()))

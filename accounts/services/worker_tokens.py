@@ -16,14 +16,17 @@ from core.errors import NotFound
 def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
     """A new worker token and its text, which is kept nowhere. Raises TooManyTokens.
 
-    Counted after the insert: of racing callers at the limit some may be refused, but none gets past it.
+    Counted after the insert: of racing callers at the limit some may be refused, but none gets past
+    it.
     """
     text = tokens.new_worker_token()
     row = WorkerToken.objects.create(owner=owner, name=name, digest=tokens.digest(text))
     most = settings.WORKER_TOKENS_PER_USER_MAX
     if selectors.worker_tokens_of(owner).count() > most:
         row.delete()
-        raise TooManyTokens(f"You have {most} worker tokens, which is the most there may be. Delete one first.")
+        raise TooManyTokens(
+            f"You have {most} worker tokens, which is the most there may be. Delete one first."
+        )
     return row, text
 
 

@@ -35,7 +35,14 @@ _HOMES = {
     "sdk.aio": ("AsyncClient", "AsyncTask"),
     "sdk.client": ("Client", "Task"),
     "errors": (
-        *("ApiError", "ConnectionFailed", "FirmlightClientError", "NotFound", "NotLoggedIn", "ResultExpired"),
+        *(
+            "ApiError",
+            "ConnectionFailed",
+            "FirmlightClientError",
+            "NotFound",
+            "NotLoggedIn",
+            "ResultExpired",
+        ),
         *("ResultNotReady", "ResultTimeout", "TaskCancelled", "TaskEnded", "TaskFailed"),
     ),
     "sdk.executor": ("FirmlightExecutor",),

@@ -16,7 +16,11 @@ def server_url(text: str) -> str:
     url = text.strip().rstrip("/")
     parts = urlsplit(url if "://" in url else f"https://{url}")
     try:
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port)
+        usable = (
+            parts.scheme in ("http", "https")
+            and parts.hostname
+            and (parts.port is None or parts.port)
+        )
     except ValueError:
         usable = False
     if not usable or parts.username or parts.query or parts.fragment:

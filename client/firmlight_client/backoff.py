@@ -1,7 +1,7 @@
 """How long to wait before the next try: exponential, with full jitter.
 
-"Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): after an outage all workers come back, and
-full jitter spreads them best.
+"Exponential Backoff And Jitter" (AWS Architecture Blog, 2015): after an outage all workers come
+back, and full jitter spreads them best.
 """
 
 from __future__ import annotations
@@ -10,7 +10,10 @@ import random
 
 from firmlight_client.protocol import CLOSE_TOO_MANY
 
-FIRST_SECONDS = 0.05, 0.3  # a restarting server is back soon, and thousands of workers must not come as one
+FIRST_SECONDS = (
+    0.05,
+    0.3,
+)  # a restarting server is back soon, and thousands of workers must not come as one
 BASE_SECONDS, CAP_SECONDS = 0.5, 30.0
 TOO_MANY_SECONDS_MIN = 30.0  # for those whom the server sent away because they came too often
 
@@ -23,7 +26,9 @@ def wait_seconds(attempt: int, chance: random.Random) -> float:
 
 
 def wait_seconds_after(code: int, attempt: int, chance: random.Random) -> float:
-    """As `wait_seconds`, after a close with this code. Those sent away together must not come back together."""
+    """As `wait_seconds`, after a close with this code. Those sent away together must not come back
+    together.
+    """
     if code == CLOSE_TOO_MANY:
         return chance.uniform(TOO_MANY_SECONDS_MIN, 2 * TOO_MANY_SECONDS_MIN)
     return wait_seconds(attempt, chance)

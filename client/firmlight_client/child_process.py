@@ -15,7 +15,9 @@ from typing import BinaryIO
 
 
 def take_pipes() -> tuple[BinaryIO, int]:
-    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads nowhere."""
+    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads
+    nowhere.
+    """
     pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
@@ -24,14 +26,18 @@ def take_pipes() -> tuple[BinaryIO, int]:
 
 
 def mute() -> None:
-    """Faults of the process itself still reach the parent's file; what kinds write to stderr does not."""
+    """Faults of the process itself still reach the parent's file; what kinds write to stderr does
+    not.
+    """
     faults = os.dup(2)
     faulthandler.enable(faults)
     os.dup2(0, 2)
 
 
 def leave(folder: Path) -> None:
-    """Remove the folder and go, with every process that a kind started: they are in our process group."""
+    """Remove the folder and go, with every process that a kind started: they are in our process
+    group.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     if sys.platform != "win32" and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)

@@ -18,9 +18,9 @@ class ConnectionFailed(FirmlightClientError):
 class ApiError(FirmlightClientError):
     """The server refused. `code` is stable; `fields` maps a field to what is wrong with it.
 
-    `choices` maps params that would settle it to their values, {"decimal": ["point", "comma"]}: of a file that can be
-    read in several ways (code "ambiguous_file"), or a column or sheet that is not there. `columns` describes what the
-    columns of such a file hold, where it has any.
+    `choices` maps params that would settle it to their values, {"decimal": ["point", "comma"]}: of
+    a file that can be read in several ways (code "ambiguous_file"), or a column or sheet that is
+    not there. `columns` describes what the columns of such a file hold, where it has any.
     """
 
     def __init__(
@@ -34,7 +34,11 @@ class ApiError(FirmlightClientError):
     ) -> None:
         self.code, self.message, self.fields, self.status = code, message, fields or {}, status
         self.choices, self.columns = choices or {}, columns or []
-        super().__init__(" ".join([message, *(f"{name}: {' '.join(said)}" for name, said in self.fields.items())]))
+        super().__init__(
+            " ".join(
+                [message, *(f"{name}: {' '.join(said)}" for name, said in self.fields.items())]
+            )
+        )
 
 
 class NotLoggedIn(ApiError):
@@ -73,7 +77,10 @@ class ResultTimeout(FirmlightClientError, TimeoutError):
     """The task was not over in the time given; it goes on, and may be waited for again."""
 
 
-BY_CODE: dict[str, type[ApiError]] = {"result_not_ready": ResultNotReady, "result_expired": ResultExpired}
+BY_CODE: dict[str, type[ApiError]] = {
+    "result_not_ready": ResultNotReady,
+    "result_expired": ResultExpired,
+}
 BY_STATUS: dict[int, type[ApiError]] = {401: NotLoggedIn, 404: NotFound, 410: ResultExpired}
 
 
@@ -82,4 +89,6 @@ def api_error(status: int, body: dict[str, Any]) -> ApiError:
     code = str(body.get("code", "error"))
     known = BY_CODE.get(code) or BY_STATUS.get(status, ApiError)
     message = str(body.get("message", f"The server answered {status}."))
-    return known(code, message, body.get("fields"), status, body.get("choices"), body.get("columns"))
+    return known(
+        code, message, body.get("fields"), status, body.get("choices"), body.get("columns")
+    )

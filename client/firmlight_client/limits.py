@@ -1,4 +1,5 @@
-"""Limits of a process that runs kinds, besides memory: processor time, files, priority, and the life of its parent.
+"""Limits of a process that runs kinds, besides memory: processor time, files, priority, and the
+life of its parent.
 
 Windows has none of them but priority.
 """
@@ -37,7 +38,8 @@ def limit_files() -> None:
 
 
 def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
-    """So much processor time from now on, however many threads take it; then SIGXCPU ends the process.
+    """So much processor time from now on, however many threads take it; then SIGXCPU ends the
+    process.
 
     Who watches the clock is the parent; this holds also while the parent is stopped.
     """
@@ -45,7 +47,9 @@ def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
         usage = resource.getrusage(resource.RUSAGE_SELF)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         soft = math.ceil(usage.ru_utime + usage.ru_stime + seconds + slack_seconds)
-        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+        )
 
 
 def _lower(what: int, most: int) -> None:
@@ -57,10 +61,12 @@ def _lower(what: int, most: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Linux: end with the thread that started this process, also while foreign code holds the interpreter's lock.
+    """Linux: end with the thread that started this process, also while foreign code holds the
+    interpreter's lock.
 
-    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being
-    1, ends the process one second later. Until then the reader thread may leave in good order.
+    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP),
+    SIGHUP being 1, ends the process one second later. Until then the reader thread may leave in
+    good order.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)

@@ -1,8 +1,9 @@
 """How much memory a slot may take. Linux keeps such a limit; elsewhere there is none.
 
-The limit is RLIMIT_DATA: what a process may write and shares with nobody (setrlimit(2), since Linux 4.7), touched or
-not. RLIMIT_AS would also count what libraries only reserve or read, and refuse work that fits. Each process that a
-kind starts has the same limit for itself; memory that processes share is not counted.
+The limit is RLIMIT_DATA: what a process may write and shares with nobody (setrlimit(2), since Linux
+4.7), touched or not. RLIMIT_AS would also count what libraries only reserve or read, and refuse
+work that fits. Each process that a kind starts has the same limit for itself; memory that processes
+share is not counted.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ class Memory:
 
     @property
     def is_worn(self) -> bool:
-        """Nothing runs, and most of it is taken all the same: what comes next would fail by what others left behind."""
+        """Nothing runs, and most of it is taken all the same: what comes next would fail by what
+        others left behind.
+        """
         return self._is_short and _resident_bytes() > WORN * self.limit_bytes
 
     def words(self, error: MemoryError) -> str:
@@ -66,7 +69,11 @@ def _allowed(limit_bytes: int) -> int:
     """As asked for, or less if this system allows less; 0 where it keeps no limit."""
     if sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        return limit_bytes if hard == resource.RLIM_INFINITY else max(0, min(limit_bytes, hard - REPORT_BYTES))
+        return (
+            limit_bytes
+            if hard == resource.RLIM_INFINITY
+            else max(0, min(limit_bytes, hard - REPORT_BYTES))
+        )
     return 0
 
 
@@ -89,9 +96,11 @@ def _pages() -> list[int]:
 
 
 def let_go(error: BaseException) -> None:
-    """Free what a subtask's variables held: an exception keeps its frames alive, and those of what it came from.
+    """Free what a subtask's variables held: an exception keeps its frames alive, and those of what
+    it came from.
 
-    The first step needs no memory, and has some for the next. Frames keep their lines, so it can still be shown.
+    The first step needs no memory, and has some for the next. Frames keep their lines, so it can
+    still be shown.
     """
     traceback.clear_frames(error.__traceback__)
     rest, seen = [error], set[int]()
@@ -100,4 +109,8 @@ def let_go(error: BaseException) -> None:
         if id(one) not in seen:
             seen.add(id(one))
             traceback.clear_frames(one.__traceback__)
-            rest += [each for each in (one.__cause__, one.__context__, *getattr(one, "exceptions", ())) if each]
+            rest += [
+                each
+                for each in (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+                if each
+            ]

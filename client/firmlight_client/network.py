@@ -1,4 +1,5 @@
-"""What this machine's owner lets kinds reach: public addresses only, or private ones too, or only the hosts he names.
+"""What this machine's owner lets kinds reach: public addresses only, or private ones too, or only
+the hosts he names.
 
 It holds for one process: a worker's slot sets it at its start.
 """

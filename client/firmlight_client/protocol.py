@@ -1,7 +1,8 @@
 """The frames of `/ws/worker/`: one MessagePack map each, told apart by its `type`.
 
-`docs/protocol.md` says in words what each frame asks and promises. Times are seconds unless a name ends
-in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so fields may be added.
+`docs/protocol.md` says in words what each frame asks and promises. Times are seconds unless a name
+ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so fields may be
+added.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far belo
 CLOSE_MALFORMED = 4400  # fatal
 CLOSE_BAD_TOKEN = 4401  # fatal
 CLOSE_BAD_VERSION = 4426  # fatal
-CLOSE_NO_HELLO = 1013  # the server heard nothing for too long; not fatal, the network may have stalled
+CLOSE_NO_HELLO = (
+    1013  # the server heard nothing for too long; not fatal, the network may have stalled
+)
 CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
@@ -42,7 +45,9 @@ class Frame(msgspec.Struct, tag_field="type", kw_only=True):
 
 
 ALL_GROUPS = "*"  # where groups are keys: all that have no key of their own
-RULE_FITS_NO_GROUP = "its owner has a rule that fits no group"  # why groups without one of their own get nothing
+RULE_FITS_NO_GROUP = (
+    "its owner has a rule that fits no group"  # why groups without one of their own get nothing
+)
 
 
 class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -52,7 +57,9 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     slots: Slots | None = None
     memory_mib: Count | None = None  # of a slot; 0: no limit
     subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
-    hours: Annotated[list[Name], msgspec.Meta(max_length=32)] = []  # for people: the worker says when it rests
+    hours: Annotated[
+        list[Name], msgspec.Meta(max_length=32)
+    ] = []  # for people: the worker says when it rests
     network: Literal["none", "public", "private"] = "public"
     hosts: Annotated[list[Host], msgspec.Meta(max_length=256)] = []
     on_battery: bool = False  # works then, too
@@ -60,39 +67,51 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     written: Written = ""  # what its owner calls the group
 
 
-Resting = Annotated[dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)]
+Resting = Annotated[
+    dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)
+]
 
 
 # From the worker
 
 
 class Hello(Frame, tag="hello"):
-    """First frame of a connection. `kinds` maps kind to version; `leases` names those it still works on."""
+    """First frame of a connection. `kinds` maps kind to version; `leases` names those it still
+    works on.
+    """
 
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
     kinds: dict[Name, Name]
     client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
     platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
-    groups: Annotated[list[Name], msgspec.Meta(max_length=256)] = []  # ids or names; empty: every group of its owner
+    groups: Annotated[
+        list[Name], msgspec.Meta(max_length=256)
+    ] = []  # ids or names; empty: every group of its owner
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
-    consent: Annotated[dict[Name, Consent], msgspec.Meta(max_length=257)] = {}  # group's id or name, or ALL_GROUPS
+    consent: Annotated[
+        dict[Name, Consent], msgspec.Meta(max_length=257)
+    ] = {}  # group's id or name, or ALL_GROUPS
 
 
 class Ready(Frame, tag="ready"):
     """How many slots are free now. It replaces what was said before; 0 asks for nothing more.
 
-    `received` counts the leases that came on this connection before it was said: those that were under way
-    then take a slot each. Without it the server takes `slots` as they are.
+    `received` counts the leases that came on this connection before it was said: those that were
+    under way then take a slot each. Without it the server takes `slots` as they are.
     """
 
     slots: Slots
     received: Count | None = None
-    resting: Resting | None = None  # group's id or name, or ALL_GROUPS -> why it takes nothing now; None: as before
+    resting: Resting | None = (
+        None  # group's id or name, or ALL_GROUPS -> why it takes nothing now; None: as before
+    )
 
 
 class Heartbeat(Frame, tag="heartbeat"):
-    """Renews the leases it names, and those that are still under way to it. `received`: as in Ready."""
+    """Renews the leases it names, and those that are still under way to it. `received`: as in
+    Ready.
+    """
 
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
     received: Count | None = None
@@ -115,7 +134,9 @@ class Failure(Frame, tag="failure"):
 
     lease: LeaseId
     subtask: Index
-    error: Annotated[str, msgspec.Meta(max_length=200)]  # ValueError, crashed, timed_out, too_large, …
+    error: Annotated[
+        str, msgspec.Meta(max_length=200)
+    ]  # ValueError, crashed, timed_out, too_large, …
     message: Words = ""
     traceback: Words = ""  # the last lines
     seconds: Seconds = 0.0
@@ -138,7 +159,9 @@ class Bye(Frame, tag="bye"):
 
 
 class Welcome(Frame, tag="welcome"):
-    """Answer to Hello. `leases`: which of those named there are still this worker's; it drops the others."""
+    """Answer to Hello. `leases`: which of those named there are still this worker's; it drops the
+    others.
+    """
 
     worker: str
     name: str
@@ -149,7 +172,9 @@ class Welcome(Frame, tag="welcome"):
     server_version: str
     leases: list[str] = []
     groups: list[str] = []  # names of the groups it serves now
-    owner_groups: dict[str, str] | None = None  # {id: name} of all that its owner is in; None: an older server
+    owner_groups: dict[str, str] | None = (
+        None  # {id: name} of all that its owner is in; None: an older server
+    )
     refused_kinds: dict[str, str] = {}  # kind -> the version the server has ("": none)
 
 
@@ -177,7 +202,9 @@ class Refused(Frame, tag="refused"):
     """Nothing of it was taken. `open` names the lease's subtasks that still can be sent."""
 
     lease: str
-    reason: str  # done_by_another, unknown_lease, not_in_lease, too_large, task_closed, bad_partial, kind_changed
+    # done_by_another, unknown_lease, not_in_lease, too_large, task_closed, bad_partial,
+    # kind_changed
+    reason: str
     open: list[int] = []
     message: str = ""  # what is wrong with a bad partial
 

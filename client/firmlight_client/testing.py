@@ -33,15 +33,20 @@ class KindFault(AssertionError):
 
 
 def check_kind(
-    kind: Kind, *examples: Mapping[str, Any], same: Same = lambda a, b: bool(a == b), orders: int = ORDERS
+    kind: Kind,
+    *examples: Mapping[str, Any],
+    same: Same = lambda a, b: bool(a == b),
+    orders: int = ORDERS,
 ) -> list[Any]:
-    """Check a kind with a few inputs, as they would come from JSON; returns their results. Raises KindFault.
+    """Check a kind with a few inputs, as they would come from JSON; returns their results. Raises
+    KindFault.
 
-    It must say what it is; split the same params the same way; use only what MessagePack can carry between its parts
-    and JSON in its result; and give the same result however subtasks are grouped and in whatever order they end, of
-    which so many `orders` are tried. `same` compares two results; give one that allows for rounding if partials are
-    sums of floats. A partial that is decided must give the result of the whole. Each partial, of one subtask as of all,
-    must fit the kind's `Partial`, which must bound everything; a kind without one is warned of.
+    It must say what it is; split the same params the same way; use only what MessagePack can carry
+    between its parts and JSON in its result; and give the same result however subtasks are grouped
+    and in whatever order they end, of which so many `orders` are tried. `same` compares two
+    results; give one that allows for rounding if partials are sums of floats. A partial that is
+    decided must give the result of the whole. Each partial, of one subtask as of all, must fit the
+    kind's `Partial`, which must bound everything; a kind without one is warned of.
     """
     if not examples:
         raise ValueError("give at least one example of params")
@@ -56,18 +61,26 @@ def _fault(holds: bool, message: str) -> None:
 
 
 def _check_words(kind: Kind) -> None:
-    _fault(kind.name == kind.name.upper() and bool(kind.name), f"name is upper case, not {kind.name!r}")
+    _fault(
+        kind.name == kind.name.upper() and bool(kind.name), f"name is upper case, not {kind.name!r}"
+    )
     _fault(bool(kind.title and kind.version), "title and version say something")
-    _fault(kind.network in ("none", "public"), f'network is "none" or "public", not {kind.network!r}')
+    _fault(
+        kind.network in ("none", "public"), f'network is "none" or "public", not {kind.network!r}'
+    )
     _fault(kind.subtask_seconds_max > 0, "subtask_seconds_max is more than 0")
     for name, field in params_schema(kind).get("properties", {}).items():
-        _fault(bool(field.get("description")), f"the param {name} has a description (msgspec.Meta), which forms show")
+        _fault(
+            bool(field.get("description")),
+            f"the param {name} has a description (msgspec.Meta), which forms show",
+        )
 
 
 def _check_partial_type(kind: Kind) -> None:
     if kind.Partial is None:
         warnings.warn(
-            f"{kind.name} has no Partial: declare what a partial may be at most, or generic limits hold", stacklevel=3
+            f"{kind.name} has no Partial: declare what a partial may be at most, or generic limits hold",
+            stacklevel=3,
         )
         return
     loose = loose_ends(kind.Partial)
@@ -77,7 +90,10 @@ def _check_partial_type(kind: Kind) -> None:
 def _check_example(kind: Kind, example: dict[str, Any], same: Same, orders: int) -> Any:
     params = kind.load(json.loads(json.dumps(example)))
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(params), type=kind.Params)
-    _fault(kept == params, f"params are the same after a trip through MessagePack: {params!r}, then {kept!r}")
+    _fault(
+        kept == params,
+        f"params are the same after a trip through MessagePack: {params!r}, then {kept!r}",
+    )
     payloads = _check_split(kind, params)
     partials = [_check_run(kind, payload, number) for number, payload in enumerate(payloads)]
     result = _finished(kind, kind.load(example), partials)
@@ -101,7 +117,10 @@ def _packed(value: Any, what: str) -> bytes:
         packed = msgspec.msgpack.encode(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise KindFault(f"{what} is nothing that MessagePack can carry: {error}") from None
-    _fault(len(packed) <= PAYLOAD_BYTES_MAX, f"{what} has {len(packed):,} bytes; {PAYLOAD_BYTES_MAX:,} may travel")
+    _fault(
+        len(packed) <= PAYLOAD_BYTES_MAX,
+        f"{what} has {len(packed):,} bytes; {PAYLOAD_BYTES_MAX:,} may travel",
+    )
     return packed
 
 
@@ -110,7 +129,10 @@ def _check_run(kind: Kind, payload: bytes, number: int) -> bytes:
     began = time.monotonic()
     partial = kind.run(msgspec.msgpack.decode(payload))
     seconds = time.monotonic() - began
-    _fault(seconds < kind.subtask_seconds_max, f"subtask {number} took {seconds:.1f} s, more than subtask_seconds_max")
+    _fault(
+        seconds < kind.subtask_seconds_max,
+        f"subtask {number} took {seconds:.1f} s, more than subtask_seconds_max",
+    )
     return _fitting(kind, partial, f"the partial of subtask {number}")
 
 
@@ -127,14 +149,19 @@ def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
 def _check_order(
     kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same, chance: random.Random
 ) -> None:
-    """Combine in any order, in groups of any size, each group's partial on a trip of its own: as leases come back."""
+    """Combine in any order, in groups of any size, each group's partial on a trip of its own: as
+    leases come back.
+    """
     order, groups = chance.sample(partials, len(partials)), list[bytes]()
     while order:
         size = chance.randint(1, len(order))
         groups.append(_fitting(kind, _combined(kind, order[:size]), "a combined partial"))
         order = order[size:]
     found = _finished(kind, params, groups)
-    _fault(same(found, result), f"the result depends on the order or the grouping of partials: {found!r}, {result!r}")
+    _fault(
+        same(found, result),
+        f"the result depends on the order or the grouping of partials: {found!r}, {result!r}",
+    )
 
 
 def _check_decided(kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same) -> None:
@@ -142,7 +169,10 @@ def _check_decided(kind: Kind, params: Any, partials: list[bytes], result: Any, 
         partial = _combined(kind, partials[:count])
         if kind.is_decided(partial):
             found = _finished(kind, params, partials[:count])
-            _fault(same(found, result), f"is_decided after {count} subtasks, but that is another result: {found!r}")
+            _fault(
+                same(found, result),
+                f"is_decided after {count} subtasks, but that is another result: {found!r}",
+            )
             return
 
 

@@ -6,8 +6,12 @@ LINE_CHARS_MAX = 200
 
 
 def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
-    """On one line, without control characters (a message could move the cursor or write over what stands there)."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * chars_max]).split())
+    """On one line, without control characters (a message could move the cursor or write over what
+    stands there).
+    """
+    line = " ".join(
+        "".join(char if char.isprintable() else " " for char in text[: 4 * chars_max]).split()
+    )
     return line if len(line) <= chars_max else f"{line[: chars_max - 1]}…"
 
 

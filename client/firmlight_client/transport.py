@@ -1,7 +1,8 @@
-"""HTTP to one server: kept-alive connections, the token in place, renewed when it ran out, errors as exceptions.
+"""HTTP to one server: kept-alive connections, the token in place, renewed when it ran out, errors
+as exceptions.
 
-What is sent, when again and what an answer means is decided by `exchange`, which does no I/O: it yields steps.
-`Transport` carries them out blocking, `AsyncTransport` in an event loop.
+What is sent, when again and what an answer means is decided by `exchange`, which does no I/O: it
+yields steps. `Transport` carries them out blocking, `AsyncTransport` in an event loop.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ HELD_OFF_TIMES_MAX = 10
 
 @dataclass(frozen=True)
 class Call:
-    """One request; `content` is what httpx takes. `key` names it (Idempotency-Key): sent twice, it is done once."""
+    """One request; `content` is what httpx takes. `key` names it (Idempotency-Key): sent twice, it
+    is done once.
+    """
 
     method: str
     path: str
@@ -44,7 +47,9 @@ class Call:
 
 @dataclass(frozen=True)
 class Send:
-    """Send the call with this access token; to be answered with the response, or with the TransportError."""
+    """Send the call with this access token; to be answered with the response, or with the
+    TransportError.
+    """
 
     call: Call
     access: str
@@ -56,7 +61,12 @@ class Send:
             headers["Content-Type"] = "application/json"
         if self.call.key:
             headers["Idempotency-Key"] = self.call.key
-        return {"method": self.call.method, "url": self.call.path, "headers": headers, **self.call.content}
+        return {
+            "method": self.call.method,
+            "url": self.call.path,
+            "headers": headers,
+            **self.call.content,
+        }
 
 
 @dataclass(frozen=True)
@@ -114,7 +124,9 @@ def _may_pass(call: Call, outcome: Outcome) -> bool:
     """What is neither a GET nor named by a key goes twice only if it never reached the server."""
     if isinstance(outcome, httpx.ConnectError):
         return True
-    return call.repeatable and (isinstance(outcome, httpx.TransportError) or outcome.status_code in PASSING_STATUSES)
+    return call.repeatable and (
+        isinstance(outcome, httpx.TransportError) or outcome.status_code in PASSING_STATUSES
+    )
 
 
 def _asked_to_wait(answer: httpx.Response) -> float:
@@ -122,7 +134,9 @@ def _asked_to_wait(answer: httpx.Response) -> float:
     if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
         return 0.0
     text = answer.headers.get("Retry-After", "")
-    return max(float(text), 0.1) if text.isdecimal() and float(text) <= HELD_OFF_SECONDS_MAX else 0.0
+    return (
+        max(float(text), 0.1) if text.isdecimal() and float(text) <= HELD_OFF_SECONDS_MAX else 0.0
+    )
 
 
 def read(answer: httpx.Response) -> Any:
@@ -139,7 +153,9 @@ def read(answer: httpx.Response) -> Any:
 
 
 def get(path: str, query: dict[str, Any]) -> Call:
-    return Call("GET", path, {"params": {name: value for name, value in query.items() if value is not None}})
+    return Call(
+        "GET", path, {"params": {name: value for name, value in query.items() if value is not None}}
+    )
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -202,7 +218,9 @@ class Transport:
     def spend(self, refresh: str) -> Pair:
         """The pair that this refresh token brings; an empty one if it is not good any more."""
         try:
-            body = self._carry_out(exchange(Call("POST", "auth/refresh/", {"json": {"refresh": refresh}}), ""))
+            body = self._carry_out(
+                exchange(Call("POST", "auth/refresh/", {"json": {"refresh": refresh}}), "")
+            )
         except NotLoggedIn:
             return Pair()
         return Pair(body["access"], body["refresh"])
@@ -245,10 +263,14 @@ class AsyncTransport:
                 return await self.http.request(**step.request)
             except httpx.TransportError as error:
                 return error
-        return await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else self.renew(step.stale))
+        return await (
+            asyncio.sleep(step.seconds) if isinstance(step, Pause) else self.renew(step.stale)
+        )
 
     async def renew(self, stale: str) -> str:
-        """Tokens may lie in a file that other processes lock: waiting for those must not hold up the loop."""
+        """Tokens may lie in a file that other processes lock: waiting for those must not hold up
+        the loop.
+        """
         return await asyncio.to_thread(_renewed, self.url, self.tokens, stale)
 
     async def close(self) -> None:

@@ -1,5 +1,5 @@
-"""Every metric by name, with what it says. Labels take values from short lists of ours: never a name, an id, an address
-or a word of a user.
+"""Every metric by name, with what it says. Labels take values from short lists of ours: never a
+name, an id, an address or a word of a user.
 """
 
 from __future__ import annotations
@@ -25,18 +25,24 @@ COUNTERS = {
     "subtasks_completed": Family("Subtasks whose result was accepted."),
     "subtasks_failed": Family("Failed attempts at subtasks, as workers report them."),
     "subtasks_requeued": Family("Subtasks that wait again because their lease was lost."),
-    "subtasks_refused": Family("Subtasks of results, failures and releases that were refused.", ("reason",)),
+    "subtasks_refused": Family(
+        "Subtasks of results, failures and releases that were refused.", ("reason",)
+    ),
     "sockets_opened": Family("Connections taken.", ("door",)),
 }
 HISTOGRAMS = {
-    "lease_seconds": Family("From a slot that asks for work to the lease on its way.", buckets=QUICK),
+    "lease_seconds": Family(
+        "From a slot that asks for work to the lease on its way.", buckets=QUICK
+    ),
     "http_seconds": Family("Answers to requests, pages and API.", ("method", "status"), QUICK),
     "job_seconds": Family("Celery jobs and how they ended.", ("job", "outcome"), SLOW),
 }
 OF_PROCESSES = {"sockets": Family("Connections open now.", ("door",))}
 GAUGES = {
     "tasks": Family("Tasks that have not ended, by status.", ("status",)),
-    "tasks_left_out": Family("Tasks under way, too many, whose subtasks firmlight_subtasks leaves out."),
+    "tasks_left_out": Family(
+        "Tasks under way, too many, whose subtasks firmlight_subtasks leaves out."
+    ),
     "subtasks": Family("Subtasks split and not done, of tasks under way.", ("state",)),
     "leases_open": Family("Leases that are held now."),
     "workers": Family("Workers heard of lately."),

@@ -1,4 +1,6 @@
-"""The noting end. It costs about a microsecond, is safe from threads and event loops, and never raises."""
+"""The noting end. It costs about a microsecond, is safe from threads and event loops, and never
+raises.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ def _start() -> None:
     if _notes.writer is None:
         with _notes.lock:
             if _notes.writer is None:
-                _notes.writer = threading.Thread(target=_keep_writing, args=(_notes,), name="metrics", daemon=True)
+                _notes.writer = threading.Thread(
+                    target=_keep_writing, args=(_notes,), name="metrics", daemon=True
+                )
                 _notes.writer.start()
 
 
@@ -96,7 +100,8 @@ def _keep_writing(notes: Notes) -> None:
 def write() -> None:
     """Write now. If Redis is away the sums wait for the next time.
 
-    Had it taken them and could not say so, they count twice: these are figures for charts, not accounts.
+    Had it taken them and could not say so, they count twice: these are figures for charts, not
+    accounts.
     """
     with _notes.lock:
         totals, _notes.totals = _notes.totals, Counter()

@@ -1,1 +1,3 @@
-"""What other people's apps need to live on MongoDB: keys that it can make, and migrations with such keys."""
+"""What other people's apps need to live on MongoDB: keys that it can make, and migrations with such
+keys.
+"""

@@ -1,4 +1,6 @@
-"""Apps of others whose keys count up elsewhere; MongoDB makes ObjectIds instead (see core/databases.py)."""
+"""Apps of others whose keys count up elsewhere; MongoDB makes ObjectIds instead (see
+core/databases.py).
+"""
 
 from django.contrib.auth.apps import AuthConfig
 from django.contrib.contenttypes.apps import ContentTypesConfig

@@ -1,4 +1,6 @@
-"""The computers that people lend: worker processes as `firmlight work` starts them, each with a home of its own."""
+"""The computers that people lend: worker processes as `firmlight work` starts them, each with a
+home of its own.
+"""
 
 import os
 import subprocess
@@ -27,7 +29,8 @@ class Computer:
         folder.mkdir(exist_ok=True)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                # The crawled site is on this machine: its owner allows what workers refuse otherwise.
+                # The crawled site is on this machine: its owner allows what workers refuse
+                # otherwise.
                 [*_command(), "work", *MANNERS, "--slots=1", "--name", self.name],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -41,7 +44,10 @@ class Computer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.process.terminate()
         try:
@@ -59,7 +65,9 @@ class Computer:
         """Raises Problem, with its last words, if it ended by itself."""
         code = self.process.poll()
         if code is not None and code >= 0:
-            raise Problem(f"{self.name} ended: {last_line(self.log) or 'it said nothing'} (see {self.log})")
+            raise Problem(
+                f"{self.name} ended: {last_line(self.log) or 'it said nothing'} (see {self.log})"
+            )
 
 
 def _command() -> list[str]:

@@ -1,4 +1,6 @@
-"""What the demo asks for, and how it knows the right answer: always from the input alone, never from Firmlight."""
+"""What the demo asks for, and how it knows the right answer: always from the input alone, never
+from Firmlight.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -41,11 +43,18 @@ def factorization() -> Errand:
         expect("divisors", (result["divisors"], result["proved"]), (4, True))
         return f"{product} = {PRIMES[0]} × {PRIMES[1]}, both proved prime"
 
-    return Errand("FACTORIZATION", f"Factor a number of {len(str(product))} digits", check, {"number": str(product)})
+    return Errand(
+        "FACTORIZATION",
+        f"Factor a number of {len(str(product))} digits",
+        check,
+        {"number": str(product)},
+    )
 
 
 def mean(folder: Path) -> Errand:
-    """Two million numbers in a NumPy file: multiples of 1/1024, so that plain integers give the exact answer."""
+    """Two million numbers in a NumPy file: multiples of 1/1024, so that plain integers give the
+    exact answer.
+    """
     whole = np.random.default_rng(1024).integers(-(2**30), 2**30, NUMBERS)
     file = folder / "numbers.npy"
     np.save(file, whole / 1024)
@@ -66,7 +75,12 @@ def mean(folder: Path) -> Errand:
             expect(name, result[name], value)
         return f"mean {result['mean']!r}, variance {result['variance']!r}, right to the last bit"
 
-    return Errand("MEAN", f"Mean of {NUMBERS:,} numbers ({file.stat().st_size >> 20} MB file)", check, file=file)
+    return Errand(
+        "MEAN",
+        f"Mean of {NUMBERS:,} numbers ({file.stat().st_size >> 20} MB file)",
+        check,
+        file=file,
+    )
 
 
 def crawl(address: str) -> Errand:
@@ -78,7 +92,12 @@ def crawl(address: str) -> Errand:
         expect("pages", sorted(good), sorted(site.pages()))
         return f"{len(good)} pages, and not the one that robots.txt forbids"
 
-    return Errand("CRAWLER", "Crawl a small web site", check, {"urls": [f"{address}/"], "limit": 50, "same_host": True})
+    return Errand(
+        "CRAWLER",
+        "Crawl a small web site",
+        check,
+        {"urls": [f"{address}/"], "limit": 50, "same_host": True},
+    )
 
 
 def echo() -> Errand:
@@ -89,7 +108,9 @@ def echo() -> Errand:
         expect("result", {name: result[name] for name in right}, right)
         return f"0 + 1 + … + {ECHOES - 1} = {result['sum']:,}: every subtask counted, none twice"
 
-    return Errand("ECHO", f"{ECHOES} small steps", check, {"count": ECHOES, "seconds": ECHO_SECONDS})
+    return Errand(
+        "ECHO", f"{ECHOES} small steps", check, {"count": ECHOES, "seconds": ECHO_SECONDS}
+    )
 
 
 def expect(name: str, found: object, right: object) -> None:

@@ -25,7 +25,10 @@ class Person:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._http.close()
 
@@ -46,7 +49,9 @@ class Person:
     def worker_token(self, name: str) -> str:
         return self.post("worker-tokens/", json={"name": name})["token"]
 
-    def submit(self, group: str, kind: str, title: str, *, params: dict[str, Any], file: Path | None = None) -> str:
+    def submit(
+        self, group: str, kind: str, title: str, *, params: dict[str, Any], file: Path | None = None
+    ) -> str:
         """Submit a task, with `file` as its upload if there is one; return its id."""
         about = {"group": group, "kind": kind, "title": title}
         if file is None:
@@ -73,5 +78,7 @@ class Person:
         except httpx.TransportError as error:
             raise Problem(f"{method} /api/{path} got no answer: {error}") from None
         if not answer.is_success:
-            raise Problem(f"{method} /api/{path} answered {answer.status_code}: {answer.text[:500]}")
+            raise Problem(
+                f"{method} /api/{path} answered {answer.status_code}: {answer.text[:500]}"
+            )
         return answer.json() if answer.content else None

@@ -1,4 +1,6 @@
-"""How the demo looks: calm lines, a bar for each task while it runs, a table at the end. Plain when piped."""
+"""How the demo looks: calm lines, a bar for each task while it runs, a table at the end. Plain when
+piped.
+"""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -29,7 +31,9 @@ class Screen:
 
     def waiting(self, text: str) -> AbstractContextManager[object]:
         """Say what is being waited for, as long as the context lasts; nothing when piped."""
-        return self.console.status(text, spinner="dots") if self.console.is_terminal else nullcontext()
+        return (
+            self.console.status(text, spinner="dots") if self.console.is_terminal else nullcontext()
+        )
 
     def contributions(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
         """A table of (title, contribution)."""
@@ -69,7 +73,8 @@ class Board:
         )
         self._titles = titles
         self._bars: dict[str, TaskID] = {
-            task: self._progress.add_task(title, total=1.0, state="queued") for task, title in titles.items()
+            task: self._progress.add_task(title, total=1.0, state="queued")
+            for task, title in titles.items()
         }
         self._over: set[str] = set()
 
@@ -87,7 +92,9 @@ class Board:
             return
         state = f"{_counted(task)} · {seconds:.1f} s"
         self._progress.update(
-            self._bars[task["id"]], completed=1.0 if task["status"] == "succeeded" else task["progress"], state=state
+            self._bars[task["id"]],
+            completed=1.0 if task["status"] == "succeeded" else task["progress"],
+            state=state,
         )
         if over:
             self._over.add(task["id"])

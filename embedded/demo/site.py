@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# Page -> where it links to. Some links lead in circles, one to a missing page, one to where robots may not go.
+# Page -> where it links to. Some links lead in circles, one to a missing page, one to where robots
+# may not go.
 LINKS = {
     "/": ["/stars/", "/moons/", "/about"],
     "/stars/": ["/", "/stars/vega", "/stars/deneb", "/stars/altair"],

@@ -23,7 +23,9 @@ KEPT = ("SECRET_KEY", "STATIC_ROOT")  # database and Redis are always the demo's
 
 
 def show(var: Path, port: int) -> int:
-    """Play it in the folder `var`, which is emptied first. Raises Problem if anything is not as it should be."""
+    """Play it in the folder `var`, which is emptied first. Raises Problem if anything is not as it
+    should be.
+    """
     began = time.monotonic()
     screen, system = Screen(), System(var, port, env=environment.of_the_user(KEPT), fresh=True)
     screen.heading("Firmlight: three people, two computers, one group")
@@ -33,7 +35,9 @@ def show(var: Path, port: int) -> int:
     except (Problem, WrongResult) as error:
         raise Problem(f"the demo went wrong: {error} (logs: {system.home}log/)") from None
     screen.console.print()
-    screen.done(f"Everything has stopped after {time.monotonic() - began:.0f} s. What it wrote is in {system.home}")
+    screen.done(
+        f"Everything has stopped after {time.monotonic() - began:.0f} s. What it wrote is in {system.home}"
+    )
     screen.console.print()
     return 0
 
@@ -53,7 +57,9 @@ class Story:
         self._meet()
         self._lend()
         address = self.stack.enter_context(site.serve())
-        self._three_tasks([errands.factorization(), errands.mean(self.system.home.root), errands.crawl(address)])
+        self._three_tasks(
+            [errands.factorization(), errands.mean(self.system.home.root), errands.crawl(address)]
+        )
         self._one_task_and_a_death(errands.echo())
         self.screen.heading("Who contributed what")
         self.screen.contributions(self.contributions)
@@ -75,13 +81,19 @@ class Story:
         for guest in (ben, chloe):
             if guest.accept_invitations() != 1:
                 raise Problem(f"{guest.username} does not find the invitation.")
-        self.screen.done(f"ada, ben and chloe registered; ben and chloe accepted ada's invitation to “{GROUP}”")
+        self.screen.done(
+            f"ada, ben and chloe registered; ben and chloe accepted ada's invitation to “{GROUP}”"
+        )
 
     def _lend(self) -> None:
         for person in self.people[1:]:
             token = person.worker_token(f"{person.username}-pc")
-            self.computers.append(self.stack.enter_context(Computer(self.system, person.username, token)))
-        self.screen.done("ben and chloe lend their computers: two worker processes with one slot each")
+            self.computers.append(
+                self.stack.enter_context(Computer(self.system, person.username, token))
+            )
+        self.screen.done(
+            "ben and chloe lend their computers: two worker processes with one slot each"
+        )
 
     def _three_tasks(self, all_errands: list[Errand]) -> None:
         self.screen.heading("ada submits three tasks to the group")
@@ -92,7 +104,9 @@ class Story:
 
     def _one_task_and_a_death(self, errand: Errand) -> None:
         victim, heir = self.computers[-1], self.computers[0].owner
-        self.screen.heading(f"ada submits a fourth, and {victim.owner}'s computer dies in the middle of it")
+        self.screen.heading(
+            f"ada submits a fourth, and {victim.owner}'s computer dies in the middle of it"
+        )
         dead = False
 
         def kill(task: dict[str, Any]) -> None:
@@ -110,13 +124,22 @@ class Story:
             raise Problem("the task was over before a worker could be killed.")
         self.screen.done(f"still right: {errand.check(result)}")
 
-    def _run(self, all_errands: list[Errand], on_look: Callable[[dict[str, Any]], None] | None = None) -> list[Any]:
-        """Submit them all, show their progress until they end, return their results. Raises Problem if one fails."""
+    def _run(
+        self, all_errands: list[Errand], on_look: Callable[[dict[str, Any]], None] | None = None
+    ) -> list[Any]:
+        """Submit them all, show their progress until they end, return their results. Raises Problem
+        if one fails.
+        """
         ada = self.people[0]
         began = time.monotonic()
-        ids = [ada.submit(self.group, e.kind, e.title, params=e.params, file=e.file) for e in all_errands]
+        ids = [
+            ada.submit(self.group, e.kind, e.title, params=e.params, file=e.file)
+            for e in all_errands
+        ]
         tasks: dict[str, dict[str, Any]] = {}
-        with Board(self.screen, {i: e.title for i, e in zip(ids, all_errands, strict=True)}) as board:
+        with Board(
+            self.screen, {i: e.title for i, e in zip(ids, all_errands, strict=True)}
+        ) as board:
             while any(task not in tasks or tasks[task]["status"] not in FINAL for task in ids):
                 for task in ids:
                     tasks[task] = ada.task(task)
@@ -137,7 +160,9 @@ class Story:
 
     def _note(self, errand: Errand, task: dict[str, Any]) -> None:
         if task["status"] != "succeeded":
-            raise Problem(f"“{errand.title}” {task['status']}: {(task['error'] or {}).get('message', '')}.")
+            raise Problem(
+                f"“{errand.title}” {task['status']}: {(task['error'] or {}).get('message', '')}."
+            )
         counted = sum(one["subtasks"] for one in task["contributions"])
         errands.expect("the sum of all contributions", counted, task["counts"]["done"])
         self.contributions += [(errand.kind, one) for one in task["contributions"]]

@@ -1,4 +1,6 @@
-"""unfold's settings: names, colours and the way through the admin. Settings read this, so it imports no app."""
+"""unfold's settings: names, colours and the way through the admin. Settings read this, so it
+imports no app.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,8 @@ UNFOLD = {
     "SITE_SUBHEADER": "Moderation",
     "SITE_SYMBOL": "lightbulb",
     "BORDER_RADIUS": "6px",
-    "COLORS": lambda request: {},  # they lie in the style sheet: unfold would write them into each page
+    # they lie in the style sheet: unfold would write them into each page
+    "COLORS": lambda request: {},
     "STYLES": [lambda request: static("moderation/moderation.css")],
     "DASHBOARD_CALLBACK": "firmlight.admin_site.overview.facts",
     "SIDEBAR": {"show_search": False, "navigation": NAVIGATION},

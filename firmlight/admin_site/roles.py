@@ -1,7 +1,8 @@
 """The role "Moderators": what its people may look at and change, without being superusers.
 
-It is made after each migration instead of by one: without transactions the tests flush it away, and a model that comes
-later is covered too. A row that is there is completed, never cut down: what an operator has added stays.
+It is made after each migration instead of by one: without transactions the tests flush it away, and
+a model that comes later is covered too. A row that is there is completed, never cut down: what an
+operator has added stays.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""`manage.py doctor`: what keeps this deployment from being safe and whole, and what to do about it.
+"""`manage.py doctor`: what keeps this deployment from being safe and whole, and what to do about
+it.
 
-A check yields findings. One that raises is a finding, too: what cannot be looked at has to be mended.
+A check yields findings. One that raises is a finding, too: what cannot be looked at has to be
+mended.
 """
 
 from __future__ import annotations

@@ -24,18 +24,29 @@ def is_for_others() -> bool:
 
 def settings_are_safe() -> Iterator[Finding]:
     if settings.DEBUG:
-        yield Finding("DEBUG", MEND, "on: errors show the program's insides to everybody", "unset DEBUG")
+        yield Finding(
+            "DEBUG", MEND, "on: errors show the program's insides to everybody", "unset DEBUG"
+        )
     else:
         yield Finding("DEBUG", OK, "off")
     if settings.METRICS_TOKEN or not is_for_others():
         yield Finding(
-            "METRICS_TOKEN", OK, "set" if settings.METRICS_TOKEN else "none: only this machine reads /metrics"
+            "METRICS_TOKEN",
+            OK,
+            "set" if settings.METRICS_TOKEN else "none: only this machine reads /metrics",
         )
     else:
-        yield Finding("METRICS_TOKEN", NOTE, "none: a Prometheus elsewhere cannot read /metrics", "set METRICS_TOKEN")
+        yield Finding(
+            "METRICS_TOKEN",
+            NOTE,
+            "none: a Prometheus elsewhere cannot read /metrics",
+            "set METRICS_TOKEN",
+        )
     yield from (_django(message) for message in checks.run_checks() if message.is_serious())
     if settings.HTTPS:
-        yield from map(_django, checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True))
+        yield from map(
+            _django, checks.run_checks(tags=[checks.Tags.security], include_deployment_checks=True)
+        )
 
 
 def _django(message: checks.CheckMessage) -> Finding:
@@ -50,7 +61,10 @@ def address() -> Iterator[Finding]:
     elif is_for_others():
         what = f"{settings.PUBLIC_URL}: passwords and tokens travel in the open"
         yield Finding(
-            "PUBLIC_URL", MEND, what, "put a proxy with TLS in front, and set PUBLIC_URL to its https:// address"
+            "PUBLIC_URL",
+            MEND,
+            what,
+            "put a proxy with TLS in front, and set PUBLIC_URL to its https:// address",
         )
     else:
         yield Finding("PUBLIC_URL", NOTE, f"{settings.PUBLIC_URL}: for this machine only")
@@ -59,39 +73,63 @@ def address() -> Iterator[Finding]:
         yield Finding("ALLOWED_HOSTS", MEND, what, f"name the hosts: ALLOWED_HOSTS={host}")
     elif not validate_host(host, settings.ALLOWED_HOSTS):
         named = ",".join([host, *settings.ALLOWED_HOSTS])
-        yield Finding("ALLOWED_HOSTS", MEND, f"{host} of PUBLIC_URL is not among them", f"ALLOWED_HOSTS={named}")
+        yield Finding(
+            "ALLOWED_HOSTS",
+            MEND,
+            f"{host} of PUBLIC_URL is not among them",
+            f"ALLOWED_HOSTS={named}",
+        )
     else:
         yield Finding("ALLOWED_HOSTS", OK, ", ".join(settings.ALLOWED_HOSTS))
     for origin in settings.CSRF_TRUSTED_ORIGINS:
         if origin.startswith("http://"):
-            yield Finding("CSRF_TRUSTED_ORIGINS", MEND, f"{origin} is plain http", "trust https:// origins only")
+            yield Finding(
+                "CSRF_TRUSTED_ORIGINS",
+                MEND,
+                f"{origin} is plain http",
+                "trust https:// origins only",
+            )
 
 
 def _proxy() -> Iterator[Finding]:
     if settings.BEHIND_PROXY:
-        yield Finding("BEHIND_PROXY", OK, "on: the proxy's X-Forwarded-For and X-Forwarded-Proto count")
+        yield Finding(
+            "BEHIND_PROXY", OK, "on: the proxy's X-Forwarded-For and X-Forwarded-Proto count"
+        )
     else:
         what = "off: behind a proxy every request would be redirected to https without end, and limits be shared by all"
-        yield Finding("BEHIND_PROXY", NOTE, what, "set BEHIND_PROXY=1, unless this server itself ends TLS")
+        yield Finding(
+            "BEHIND_PROXY", NOTE, what, "set BEHIND_PROXY=1, unless this server itself ends TLS"
+        )
 
 
 def files() -> Iterator[Finding]:
     """What is laid out before the start."""
     laid_out = (Path(settings.STATIC_ROOT) / "staticfiles.json").exists()
     how = "python -m firmlight prepare files"
-    yield Finding("static files", OK if laid_out else MEND, str(settings.STATIC_ROOT), "" if laid_out else f"run {how}")
+    yield Finding(
+        "static files",
+        OK if laid_out else MEND,
+        str(settings.STATIC_ROOT),
+        "" if laid_out else f"run {how}",
+    )
     if wheel := client_wheel.find():
         yield Finding("client", OK, f"{wheel.name} is handed out")
     else:
         yield Finding(
-            "client", MEND, f"no wheel in {settings.CLIENT_ROOT}: nobody can install the client", f"run {how}"
+            "client",
+            MEND,
+            f"no wheel in {settings.CLIENT_ROOT}: nobody can install the client",
+            f"run {how}",
         )
 
 
 def mail() -> Iterator[Finding]:
     if not settings.MAIL_CONFIGURED:
         what = "letters go to the console: nobody can reset a password or confirm an address"
-        yield Finding("mail", MEND if is_for_others() else NOTE, what, "set EMAIL_URL and MAIL_FROM")
+        yield Finding(
+            "mail", MEND if is_for_others() else NOTE, what, "set EMAIL_URL and MAIL_FROM"
+        )
         return
     try:
         with get_connection(timeout=min(settings.EMAIL_TIMEOUT, 10)):

@@ -60,14 +60,23 @@ def kind_processes() -> Iterator[Finding]:
         pass  # an example may be none; the kind has run
     except (Busy, KindFault) as error:
         how = "the log of this command says why: is there memory left, may processes be started?"
-        yield Finding("kinds", MEND, f"a process that runs {kind.name} does not do so: {error}", how)
+        yield Finding(
+            "kinds", MEND, f"a process that runs {kind.name} does not do so: {error}", how
+        )
         return
-    yield Finding("kinds", OK, f"a process that runs them answered in {time.monotonic() - began:.2f} s")
+    yield Finding(
+        "kinds", OK, f"a process that runs them answered in {time.monotonic() - began:.2f} s"
+    )
 
 
 def beat() -> Iterator[Finding]:
     found = readiness.check("beat")
-    yield Finding("beat", OK if found.ok else MEND, found.what, "" if found.ok else "start one beat, and one sweep")
+    yield Finding(
+        "beat",
+        OK if found.ok else MEND,
+        found.what,
+        "" if found.ok else "start one beat, and one sweep",
+    )
 
 
 def public_address() -> Iterator[Finding]:
@@ -76,13 +85,22 @@ def public_address() -> Iterator[Finding]:
         answer = httpx.get(f"{settings.PUBLIC_URL}/healthz", timeout=SECONDS_MAX)
     except httpx.HTTPError as error:
         what = f"{settings.PUBLIC_URL} cannot be reached from here: {type(error).__name__}: {error}"
-        yield Finding("web", MEND, what, "is web up, and the proxy? If only this machine cannot reach it, all is well")
+        yield Finding(
+            "web",
+            MEND,
+            what,
+            "is web up, and the proxy? If only this machine cannot reach it, all is well",
+        )
         return
     if answer.status_code != 200:
         what = f"{settings.PUBLIC_URL}/healthz answers {answer.status_code}"
         yield Finding("web", MEND, what, "does PUBLIC_URL lead to this server?")
         return
-    yield Finding("web", OK, f"{settings.PUBLIC_URL} answers in {answer.elapsed.total_seconds() * 1000:.0f} ms")
+    yield Finding(
+        "web",
+        OK,
+        f"{settings.PUBLIC_URL} answers in {answer.elapsed.total_seconds() * 1000:.0f} ms",
+    )
     yield _socket()
 
 
@@ -90,9 +108,13 @@ def _socket() -> Finding:
     """A worker's handshake without a token: the server takes it, and says why it closes."""
     url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/worker/"
     try:
-        with connect(url, subprotocols=[Subprotocol(protocol.SUBPROTOCOL)], open_timeout=SECONDS_MAX) as socket:
+        with connect(
+            url, subprotocols=[Subprotocol(protocol.SUBPROTOCOL)], open_timeout=SECONDS_MAX
+        ) as socket:
             socket.recv(timeout=SECONDS_MAX)
     except (OSError, WebSocketException) as error:
         what = f"workers do not get through: {type(error).__name__}: {error}"
-        return Finding("web, sockets", MEND, what, "the proxy has to pass WebSockets on (Upgrade, Connection)")
+        return Finding(
+            "web, sockets", MEND, what, "the proxy has to pass WebSockets on (Upgrade, Connection)"
+        )
     return Finding("web, sockets", OK, "workers get through")

@@ -30,14 +30,23 @@ def database() -> Iterator[Finding]:
         return
     if connection.vendor == "sqlite":
         what = "a file: all processes have to run on this machine"
-        yield Finding("database family", NOTE, what, "PostgreSQL or MongoDB for more than one machine")
+        yield Finding(
+            "database family", NOTE, what, "PostgreSQL or MongoDB for more than one machine"
+        )
     applied = readiness.check("migrations")
-    yield Finding("migrations", OK if applied.ok else MEND, applied.what, "" if applied.ok else "manage.py migrate")
+    yield Finding(
+        "migrations",
+        OK if applied.ok else MEND,
+        applied.what,
+        "" if applied.ok else "manage.py migrate",
+    )
 
 
 def channel_layer() -> Iterator[Finding]:
     found = readiness.check("channel_layer")
-    how = "" if found.ok else "check CHANNEL_LAYER_URL: without it workers and pages hear of nothing"
+    how = (
+        "" if found.ok else "check CHANNEL_LAYER_URL: without it workers and pages hear of nothing"
+    )
     yield Finding("channel layer", OK if found.ok else MEND, found.what, how)
 
 
@@ -46,7 +55,9 @@ def redis_servers() -> Iterator[Finding]:
     servers: dict[str, tuple[str, str]] = {}
     for name in ("REDIS_URL", "BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"):
         url = getattr(settings, name)
-        if url.startswith(("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")):
+        if url.startswith(
+            ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
+        ):
             servers.setdefault(_server(url), (name, url))
     for name, url in servers.values():
         yield from _redis(name, url)
@@ -60,12 +71,16 @@ def _server(url: str) -> str:
 def _redis(name: str, url: str) -> Iterator[Finding]:
     if redis.is_cluster(url):
         what = "a cluster: see on each node that it keeps what it is given"
-        yield Finding(name, NOTE, what, "appendonly yes, appendfsync always, maxmemory-policy noeviction")
+        yield Finding(
+            name, NOTE, what, "appendonly yes, appendfsync always, maxmemory-policy noeviction"
+        )
         return
     try:
         facts: dict[str, Any] = redis.impatient(url, SECONDS_MAX).info()
     except library.RedisError as error:
-        yield Finding(name, MEND, f"does not answer: {error}", f"check {name}, and that the server runs")
+        yield Finding(
+            name, MEND, f"does not answer: {error}", f"check {name}, and that the server runs"
+        )
         return
     yield _version(name, facts)
     yield _clock(name, url)
@@ -78,7 +93,9 @@ def _version(name: str, facts: dict[str, Any]) -> Finding:
     text = str(facts["redis_version"])
     fine = tuple(map(int, text.split(".")[:2])) >= OLDEST
     oldest = ".".join(map(str, OLDEST))
-    return Finding(f"{name} version", OK if fine else MEND, text, "" if fine else f"Redis {oldest} or newer")
+    return Finding(
+        f"{name} version", OK if fine else MEND, text, "" if fine else f"Redis {oldest} or newer"
+    )
 
 
 def _clock(name: str, url: str) -> Finding:
@@ -88,7 +105,10 @@ def _clock(name: str, url: str) -> Finding:
     apart = abs((before + time.time()) / 2 - (int(seconds) + int(micros) / 1e6))
     fine = apart <= CLOCK_SECONDS_MAX
     return Finding(
-        f"{name} clock", OK if fine else MEND, f"{apart:.3f} s apart", "" if fine else "run NTP on both machines"
+        f"{name} clock",
+        OK if fine else MEND,
+        f"{apart:.3f} s apart",
+        "" if fine else "run NTP on both machines",
     )
 
 
@@ -97,16 +117,24 @@ def _keeps(name: str, url: str, facts: dict[str, Any]) -> Iterator[Finding]:
     policy, durable = facts.get("maxmemory_policy", "?"), bool(facts.get("aof_enabled"))
     fine = policy == "noeviction"
     yield Finding(
-        f"{name} maxmemory-policy", OK if fine else MEND, policy, "" if fine else "maxmemory-policy noeviction"
+        f"{name} maxmemory-policy",
+        OK if fine else MEND,
+        policy,
+        "" if fine else "maxmemory-policy noeviction",
     )
     what = "yes" if durable else "no: a restart of Redis loses all work under way"
-    yield Finding(f"{name} appendonly", OK if durable else MEND, what, "" if durable else "appendonly yes")
+    yield Finding(
+        f"{name} appendonly", OK if durable else MEND, what, "" if durable else "appendonly yes"
+    )
     if durable:
         yield _fsync(name, url)
         yield _written_anew(name, facts)
     if (most := int(facts.get("maxmemory", 0))) and facts["used_memory"] > FULL_SHARE * most:
         yield Finding(
-            f"{name} memory", MEND, f"{facts['used_memory'] / most:.0%} of maxmemory is used", "raise maxmemory"
+            f"{name} memory",
+            MEND,
+            f"{facts['used_memory'] / most:.0%} of maxmemory is used",
+            "raise maxmemory",
         )
 
 
@@ -115,7 +143,9 @@ def _fsync(name: str, url: str) -> Finding:
     try:
         found: Any = redis.impatient(url, SECONDS_MAX).config_get("appendfsync")
     except library.RedisError:
-        return Finding(f"{name} appendfsync", NOTE, "this server does not tell", "see that it is always")
+        return Finding(
+            f"{name} appendfsync", NOTE, "this server does not tell", "see that it is always"
+        )
     how = found.get("appendfsync", "?")
     lose = "" if how == "always" else "a power cut may lose the last second: appendfsync always"
     return Finding(f"{name} appendfsync", NOTE if lose else OK, how, lose)
@@ -126,4 +156,6 @@ def _written_anew(name: str, facts: dict[str, Any]) -> Finding:
     if redis_log.is_told_new(facts) or redis_log.is_under_way(facts):
         return Finding(f"{name} file", OK, "written anew since its start")
     what = "not written anew since its start: a second power cut may lose what was accepted after the first"
-    return Finding(f"{name} file", NOTE, what, "run BGREWRITEAOF after each start, or let our user run it")
+    return Finding(
+        f"{name} file", NOTE, what, "run BGREWRITEAOF after each start, or let our user run it"
+    )

@@ -1,1 +1,3 @@
-"""`/metrics`: what all processes have counted (see `core.metrics`) and how things stand now, for Prometheus."""
+"""`/metrics`: what all processes have counted (see `core.metrics`) and how things stand now, for
+Prometheus.
+"""

@@ -22,7 +22,9 @@ def begin(task_id: str, **_: Any) -> None:
 def end(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
     began = _began.pop(task_id, None)
     if began is not None:
-        metrics.observe("job_seconds", time.monotonic() - began, task.name, (state or "unknown").lower())
+        metrics.observe(
+            "job_seconds", time.monotonic() - began, task.name, (state or "unknown").lower()
+        )
 
 
 @worker_ready.connect

@@ -1,6 +1,8 @@
-"""The showing end: what Redis has summed, and how things stand now, as families of prometheus-client.
+"""The showing end: what Redis has summed, and how things stand now, as families of
+prometheus-client.
 
-A scrape asks the database three bounded questions and Redis six times, whatever the number of tasks that have ended.
+A scrape asks the database three bounded questions and Redis six times, whatever the number of tasks
+that have ended.
 """
 
 from __future__ import annotations
@@ -10,7 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 
 from core import redis
@@ -28,7 +35,9 @@ class Shown(Collector):
         totals, processes = _totals(), _processes()
         yield from (_counter(name, totals.get(name, {})) for name in COUNTERS)
         yield from (_histogram(name, totals.get(name, {})) for name in HISTOGRAMS)
-        yield from (_gauge(name, family, _open(name, processes)) for name, family in OF_PROCESSES.items())
+        yield from (
+            _gauge(name, family, _open(name, processes)) for name, family in OF_PROCESSES.items()
+        )
         state = {**_state(), "processes": _roles(processes)}
         yield from (_gauge(name, GAUGES[name], samples) for name, samples in state.items())
 
@@ -96,7 +105,9 @@ def _jobs_waiting() -> dict[str, int]:
     """A queue of Celery's is a list of its name in the broker."""
     if not settings.BROKER_URL.startswith(("redis://", "rediss://")):
         return {}
-    pipe = redis.impatient(settings.BROKER_URL, settings.PROBE_SECONDS_MAX).pipeline(transaction=False)
+    pipe = redis.impatient(settings.BROKER_URL, settings.PROBE_SECONDS_MAX).pipeline(
+        transaction=False
+    )
     for name in QUEUES:
         pipe.llen(name)
     return dict(zip(QUEUES, pipe.execute(), strict=True))
@@ -112,7 +123,9 @@ def _gauge(name: str, says: Family, samples: Samples) -> Metric:
 
 
 def _filled(family: Any, says: Family, samples: Samples) -> Metric:
-    """With a 0 where there is no label and nothing was counted yet: a rate needs something to rise from."""
+    """With a 0 where there is no label and nothing was counted yet: a rate needs something to rise
+    from.
+    """
     if not says.labels and family.type == "counter":
         samples = {(): 0.0, **samples}
     for labels, value in sorted(samples.items()):

@@ -16,7 +16,11 @@ from core import databases, metrics
 from firmlight.metrics.shown import Shown
 
 LOOPBACK = ("127.0.0.1", "::1")
-PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP")  # a proxy on this machine has our loopback address, too
+PASSED_ON = (
+    "X-Forwarded-For",
+    "Forwarded",
+    "X-Real-IP",
+)  # a proxy on this machine has our loopback address, too
 log = structlog.get_logger(__name__)
 
 
@@ -34,7 +38,9 @@ def show(request: HttpRequest) -> HttpResponse:
         return HttpResponse(encode(registry), content_type=kind)
     except databases.failures(RedisError):
         log.warning("metrics_not_shown", exc_info=True)
-        return HttpResponse("Database or Redis does not answer.\n", status=503, content_type="text/plain")
+        return HttpResponse(
+            "Database or Redis does not answer.\n", status=503, content_type="text/plain"
+        )
 
 
 class _Once(Shown):
@@ -45,10 +51,14 @@ class _Once(Shown):
 
 
 def may_read(request: HttpRequest) -> bool:
-    """With METRICS_TOKEN who sends it; without, who asks from this machine, and not through a proxy."""
+    """With METRICS_TOKEN who sends it; without, who asks from this machine, and not through a
+    proxy.
+    """
     if settings.METRICS_TOKEN:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+        return scheme.lower() == "bearer" and constant_time_compare(
+            token.strip(), settings.METRICS_TOKEN
+        )
     passed_on = any(name in request.headers for name in PASSED_ON)
     return request.META.get("REMOTE_ADDR") in LOOPBACK and not passed_on
 
@@ -56,5 +66,9 @@ def may_read(request: HttpRequest) -> bool:
 def _refused() -> HttpResponse:
     if settings.METRICS_TOKEN:
         how = {"WWW-Authenticate": 'Bearer realm="metrics"'}
-        return HttpResponse("Send METRICS_TOKEN.\n", status=401, content_type="text/plain", headers=how)
-    return HttpResponse("Set METRICS_TOKEN to read this from afar.\n", status=403, content_type="text/plain")
+        return HttpResponse(
+            "Send METRICS_TOKEN.\n", status=401, content_type="text/plain", headers=how
+        )
+    return HttpResponse(
+        "Set METRICS_TOKEN to read this from afar.\n", status=403, content_type="text/plain"
+    )

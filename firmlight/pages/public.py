@@ -49,9 +49,17 @@ def about(request: HttpRequest) -> HttpResponse:
 @require_safe
 def privacy(request: HttpRequest) -> HttpResponse:
     """What is kept and for how long, in this server's own figures."""
-    names = ("RESULT_TTL_HOURS", "NOTIFICATION_DAYS", "REFRESH_TOKEN_DAYS", "AUDIT_DAYS", "BROWSER_SESSION_DAYS")
+    names = (
+        "RESULT_TTL_HOURS",
+        "NOTIFICATION_DAYS",
+        "REFRESH_TOKEN_DAYS",
+        "AUDIT_DAYS",
+        "BROWSER_SESSION_DAYS",
+    )
     figures = {name.lower(): getattr(settings, name) for name in names}
-    figures["failed_input_hours"] = getattr(settings, "FAILED_INPUT_HOURS", 0)  # where failed tasks can be sent again
+    figures["failed_input_hours"] = getattr(
+        settings, "FAILED_INPUT_HOURS", 0
+    )  # where failed tasks can be sent again
     return render(request, "pages/privacy.html", figures)
 
 
@@ -83,9 +91,13 @@ def _fingerprint(request: HttpRequest, name: str) -> str | None:
 @require_safe
 @etag(_fingerprint)
 def download(request: HttpRequest, name: str) -> FileResponse:
-    """The wheel of this name. It may be built anew under the same name: whoever keeps a copy asks before using it."""
+    """The wheel of this name. It may be built anew under the same name: whoever keeps a copy asks
+    before using it.
+    """
     wheel = client_wheel.find()
     if wheel is None or name != wheel.name:
         raise Http404
     headers = {"Cache-Control": "no-cache"}
-    return FileResponse(wheel.path.open("rb"), content_type="application/octet-stream", headers=headers)
+    return FileResponse(
+        wheel.path.open("rb"), content_type="application/octet-stream", headers=headers
+    )

@@ -1,9 +1,9 @@
 """Bodies of requests are read here, on the event loop, before a thread is taken for them.
 
-A client that sends half a body costs memory within bounds, and no thread. What is too large, too slow
-or more than there is room for is refused with `too_large` (413), `too_slow` (408) or `busy` (503), and
-the connection ends. Whose a body is gets asked when it grows larger than a stranger's may be: a token
-that is made up opens nothing.
+A client that sends half a body costs memory within bounds, and no thread. What is too large, too
+slow or more than there is room for is refused with `too_large` (413), `too_slow` (408) or `busy`
+(503), and the connection ends. Whose a body is gets asked when it grows larger than a stranger's
+may be: a token that is made up opens nothing.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ def read_head(scope: Scope, session_cookie: bytes) -> Head:
 class Limits:
     """Bytes, seconds and bytes a second.
 
-    `seconds` is for a whole body; it must come at `bytes_per_second` at least, looked at in windows of
-    `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file. Of all bodies that
-    are being read or used `sum_bytes` is for all together, `owner_bytes` for those of one user. What is
-    larger than `stranger_bytes` needs a user.
+    `seconds` is for a whole body; it must come at `bytes_per_second` at least, looked at in windows
+    of `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file. Of all
+    bodies that are being read or used `sum_bytes` is for all together, `owner_bytes` for those of
+    one user. What is larger than `stranger_bytes` needs a user.
     """
 
     seconds: float
@@ -166,14 +166,18 @@ class Bodies:
         finally:
             spool.close()
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, error: FirmlightError) -> None:
-        """Once a connection is closed on which data still come, the kernel resets it, and the answer
-        may be lost: what comes is dropped for a while.
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, error: FirmlightError
+    ) -> None:
+        """Once a connection is closed on which data still come, the kernel resets it, and the
+        answer may be lost: what comes is dropped for a while.
         """
         await refuse(scope, send, error, more=True)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(0 if isinstance(error, TooSlow) else LINGER_SECONDS):
-                while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                while (message := await receive())["type"] == "http.request" and message.get(
+                    "more_body"
+                ):
                     pass
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 

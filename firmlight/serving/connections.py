@@ -1,9 +1,9 @@
 """Every connection of a web process, and when one has been waited for long enough.
 
 uvicorn waits for ever for the head of a request, and for a client that does not read. Here each
-connection says when its present head began and how many bytes its client has taken; a look at all of
-them every second or two ends those that are too slow. Connections count against their address until
-it is known whose they are.
+connection says when its present head began and how many bytes its client has taken; a look at all
+of them every second or two ends those that are too slow. Connections count against their address
+until it is known whose they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,11 @@ LOOK_SECONDS_MAX = 2.0
 UNSENT_BYTES = 128 * 1024  # in the kernel; more of it would hide whether a client reads
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 NOT_SENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
-PHRASES = {408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+PHRASES = {
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 
 
 class HeadTooLarge(FirmlightError):
@@ -42,9 +46,9 @@ class HeadTooLarge(FirmlightError):
 class Limits:
     """Seconds, bytes, and connections.
 
-    A client must read `window_seconds * bytes_per_second` bytes in every `window_seconds`, or all there
-    are. `pipelined` requests may wait for their turn on one connection. `stranger_bytes` is what a
-    socket may send before it is let in, `connections` what the process has descriptors for.
+    A client must read `window_seconds * bytes_per_second` bytes in every `window_seconds`, or all
+    there are. `pipelined` requests may wait for their turn on one connection. `stranger_bytes` is
+    what a socket may send before it is let in, `connections` what the process has descriptors for.
     `counts_addresses` is off behind a proxy, whose address all have.
     """
 
@@ -119,7 +123,10 @@ class Connection:
 
     def look(self, now: float) -> None:
         """End it if its head, or its reader, is too slow."""
-        if self.head_began is not None and now - self.head_began > self.connections.limits.head_seconds:
+        if (
+            self.head_began is not None
+            and now - self.head_began > self.connections.limits.head_seconds
+        ):
             self._end_late_head()
         waiting = self.buffer_size()
         if not waiting:
@@ -149,7 +156,9 @@ class Connections:
         self.all: set[Connection] = set()
         self.heads: dict[Connection, None] = {}  # whose head is waited for, the longest first
         self.strangers = AddressCounts(limits.per_address)
-        self.look_seconds = min(LOOK_SECONDS_MAX, limits.head_seconds / 4, limits.window_seconds / 4)
+        self.look_seconds = min(
+            LOOK_SECONDS_MAX, limits.head_seconds / 4, limits.window_seconds / 4
+        )
         self.clock: asyncio.TimerHandle | None = None
 
     def new_rate(self, now: float) -> LeastRate:
@@ -161,7 +170,9 @@ class Connections:
         one = Connection(transport, self)
         error = None if self._has_room() else self._busy("The server has too many connections")
         if self.limits.counts_addresses and error is None:
-            one.give_back = self.strangers.claim(key_of(str((transport.get_extra_info("peername") or ("",))[0])))
+            one.give_back = self.strangers.claim(
+                key_of(str((transport.get_extra_info("peername") or ("",))[0]))
+            )
             if one.give_back is None:
                 error = self._busy("Your address has too many connections that are not logged in")
         self.all.add(one)

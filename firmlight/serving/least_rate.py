@@ -6,8 +6,8 @@ from __future__ import annotations
 class LeastRate:
     """In every `seconds` at least `seconds * bytes_per_second` bytes must pass.
 
-    `ends` is when the present window ends (seconds, on the caller's clock); what passes sooner begins
-    the next one. A pause of up to `seconds` is nothing.
+    `ends` is when the present window ends (seconds, on the caller's clock); what passes sooner
+    begins the next one. A pause of up to `seconds` is nothing.
     """
 
     def __init__(self, seconds: float, bytes_per_second: float, now: float) -> None:

@@ -1,4 +1,5 @@
-"""What a web process cannot serve soon is told so immediately, instead of waiting with all the rest.
+"""What a web process cannot serve soon is told so immediately, instead of waiting with all the
+rest.
 
 Sockets that are open already are not touched, and their heartbeats need no thread.
 """
@@ -11,7 +12,8 @@ from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 
 
 class ConcurrencyLimit:
-    """At most `most` at a time go through to `app`; others hear `busy` (503, or the close code 1013).
+    """At most `most` at a time go through to `app`; others hear `busy` (503, or the close code
+    1013).
 
     A request counts until its answer begins: a client that reads slowly takes nobody's place. A
     socket counts until it ends.

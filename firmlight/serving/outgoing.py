@@ -1,4 +1,6 @@
-"""Answers that are made and not yet read, all together: where they are too many, those that nobody reads go."""
+"""Answers that are made and not yet read, all together: where they are too many, those that nobody
+reads go.
+"""
 
 from __future__ import annotations
 

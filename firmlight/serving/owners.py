@@ -19,7 +19,8 @@ from core.asgi_types import Scope
 async def owner_of(scope: Scope) -> str | None:
     """The id of the user whose token or cookie this request carries; None if neither is good.
 
-    This decides how much is read. What the user may do is for Django to judge, when the body is there.
+    This decides how much is read. What the user may do is for Django to judge, when the body is
+    there.
     """
     return await database_sync_to_async(find_owner)(scope)
 

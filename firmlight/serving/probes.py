@@ -1,4 +1,6 @@
-"""Probes never wait behind anybody: `/healthz` is answered on the event loop, the others have threads of their own."""
+"""Probes never wait behind anybody: `/healthz` is answered on the event loop, the others have
+threads of their own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ HEADERS = [
 
 
 class Probes:
-    """`checks` answers /readyz and /metrics, `app` everything else. No probe has a body: none is read."""
+    """`checks` answers /readyz and /metrics, `app` everything else. No probe has a body: none is
+    read.
+    """
 
     def __init__(self, app: App, checks: App) -> None:
         self.app, self.checks = app, checks

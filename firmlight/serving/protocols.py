@@ -1,7 +1,8 @@
 """uvicorn's protocols for HTTP and WebSockets, watched over by `firmlight.serving.connections`.
 
-`python -m uvicorn --http firmlight.serving.protocols:Http --ws firmlight.serving.protocols:WebSocket`
-uses them. Both rely on uvicorn's own (0.35 and later), whose methods they extend and never replace.
+`python -m uvicorn --http firmlight.serving.protocols:Http --ws
+firmlight.serving.protocols:WebSocket` uses them. Both rely on uvicorn's own (0.35 and later), whose
+methods they extend and never replace.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Http(HttpToolsProtocol):
     """A connection until it is closed or becomes a socket."""
 
     transport: Any  # a Connection
-    running: RequestResponseCycle | None = None  # of several requests sent at once the one that is answered
+    running: RequestResponseCycle | None = (
+        None  # of several requests sent at once the one that is answered
+    )
     head_bytes = 0
 
     def watch(self) -> Connections:

@@ -1,8 +1,8 @@
 """Django runs in threads of ours, through WSGI, and none of them waits for a client.
 
 By the time a request gets here its body has been read. A thread makes the answer, or a piece of a
-long one, hands it over and goes; the next piece is made once the client has read the last. How long a
-client may take to read is watched by `firmlight.serving.connections`.
+long one, hands it over and goes; the next piece is made once the client has read the last. How long
+a client may take to read is watched by `firmlight.serving.connections`.
 """
 
 from __future__ import annotations
@@ -65,11 +65,14 @@ class Answer:
             self.is_whole = True
             getattr(self.iterable, "close", lambda: None)()
 
-    def _start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], Any]:
+    def _start(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], Any]:
         """WSGI's `start_response`."""
         self.status = int(status.split(" ", 1)[0])
         self.headers = [
-            (name.strip().lower().encode("latin1"), value.strip().encode("latin1")) for name, value in headers
+            (name.strip().lower().encode("latin1"), value.strip().encode("latin1"))
+            for name, value in headers
         ]
         return self.pieces.append
 
@@ -77,7 +80,9 @@ class Answer:
 class Threads:
     """An ASGI application out of a WSGI application, run by so many threads."""
 
-    def __init__(self, application: Any, threads: int, outgoing: Outgoing, name: str = "request") -> None:
+    def __init__(
+        self, application: Any, threads: int, outgoing: Outgoing, name: str = "request"
+    ) -> None:
         self.application, self.outgoing = application, outgoing
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
 
@@ -85,7 +90,9 @@ class Threads:
         answer = Answer(self.application, environ_of(scope))
         context = contextvars.copy_context()
         piece = await self._in_thread(context.run, answer.begin)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send(
+            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        )
         try:
             if answer.is_whole:
                 await self._send(scope, send, piece, more=False)
@@ -96,7 +103,13 @@ class Threads:
                 self.pool.submit(context.run, answer.close)
 
     async def _send_long(
-        self, answer: Answer, piece: bytes, context: contextvars.Context, scope: Scope, receive: Receive, send: Send
+        self,
+        answer: Answer,
+        piece: bytes,
+        context: contextvars.Context,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
     ) -> None:
         """A client that goes away is not noticed by sending: uvicorn drops what is sent to it."""
         gone = asyncio.create_task(_disconnected(receive))
@@ -110,7 +123,9 @@ class Threads:
             gone.cancel()
 
     async def _send(self, scope: Scope, send: Send, piece: bytes, *, more: bool) -> None:
-        """Small ones in one message, larger ones in several, so that the connection's own buffer stays small."""
+        """Small ones in one message, larger ones in several, so that the connection's own buffer
+        stays small.
+        """
         if len(piece) <= WRITE_BYTES:
             await send({"type": "http.response.body", "body": piece, "more_body": more})
             return

@@ -1,7 +1,7 @@
 """Every tunable of Firmlight, read from the environment. Limits carry their unit in their name.
 
-A missing or bad value stops the start with its name (`ImproperlyConfigured`). `docs/reference/settings.md`
-lists them for operators.
+A missing or bad value stops the start with its name (`ImproperlyConfigured`).
+`docs/reference/settings.md` lists them for operators.
 """
 
 from firmlight.settings.accounts import *  # noqa: F403

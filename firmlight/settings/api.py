@@ -43,7 +43,10 @@ SPECTACULAR_SETTINGS = {
         "GroupSubmitting": "groups.states.SUBMITTING",
         "MemberSubmitting": "groups.states.EXCEPTIONS",
     },
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "firmlight.schema.add_errors"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "firmlight.schema.add_errors",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

@@ -32,7 +32,11 @@ def whole(name: str, default: int, least: int = 0) -> int:
 
 
 def beside(name: str, redis_url: str, database: int) -> str:
-    """The Redis of this setting: another database of the same server, unless it is named. A cluster has but one."""
+    """The Redis of this setting: another database of the same server, unless it is named. A cluster
+    has but one.
+    """
     if redis.is_cluster(redis_url) and name not in env.ENVIRON:
-        raise ImproperlyConfigured(f"{name} must name a Redis server of its own: REDIS_URL is a cluster")
+        raise ImproperlyConfigured(
+            f"{name} must name a Redis server of its own: REDIS_URL is a cluster"
+        )
     return env.str(name, f"{redis_url.rstrip('/')}/{database}")

@@ -9,7 +9,9 @@ from firmlight.settings.read import whole
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.LoginBackend"]
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]  # by name alone anybody could lock anybody out
+AXES_LOCKOUT_PARAMETERS = [
+    ["username", "ip_address"]
+]  # by name alone anybody could lock anybody out
 AXES_USERNAME_CALLABLE = "accounts.backends.account_key"
 AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
 AXES_FAILURE_LIMIT = "accounts.backends.failures_max"
@@ -22,7 +24,9 @@ PASSWORD_RESET_TIMEOUT = round(PASSWORD_RESET_MINUTES * 60)
 SESSION_COOKIE_AGE = round(BROWSER_SESSION_DAYS * 24 * 3600)
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "page:login", "page:groups", "page:home"
 CSRF_FAILURE_VIEW = "firmlight.error_pages.csrf_failure"
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # a page asks the database for other things
+SESSION_ENGINE = (
+    "django.contrib.sessions.backends.cached_db"  # a page asks the database for other things
+)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

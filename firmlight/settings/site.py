@@ -13,12 +13,15 @@ from firmlight.settings.read import env, whole
 # Pages
 
 PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
-COUNT_ROWS_MAX = whole("COUNT_ROWS_MAX", 10_000, 1)  # of a longer list it is not known how long it is
+COUNT_ROWS_MAX = whole(
+    "COUNT_ROWS_MAX", 10_000, 1
+)  # of a longer list it is not known how long it is
 
 DATABASE = databases.family(DATABASE_URL)
 INSTALLED_APPS = DATABASE.apps_for(
     [
-        "unfold.apps.BasicAppConfig",  # before the admin whose templates it replaces; the site is ours
+        # before the admin whose templates it replaces; the site is ours
+        "unfold.apps.BasicAppConfig",
         "unfold.contrib.filters",
         "firmlight.admin_site.apps.SiteConfig",
         "django.contrib.auth",
@@ -42,7 +45,10 @@ INSTALLED_APPS = DATABASE.apps_for(
         "firmlight.apps.FirmlightConfig",
     ]
 )
-MIGRATION_MODULES = {"axes": None, **DATABASE.migrations}  # its counters lie in the cache, see LoginLimitsConfig
+MIGRATION_MODULES = {
+    "axes": None,
+    **DATABASE.migrations,
+}  # its counters lie in the cache, see LoginLimitsConfig
 MIDDLEWARE = [
     "firmlight.health.Probes",
     "core.context.RequestContext",
@@ -84,14 +90,17 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
-CLIENT_ROOT = Path(env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client")))  # the wheel that is handed out
+CLIENT_ROOT = Path(
+    env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client"))
+)  # the wheel that is handed out
 STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "firmlight.static.HashedStaticFiles"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
-# Source maps are megabytes that only debuggers ask for: compressing them is half the time of `collectstatic`.
+# Source maps are megabytes that only debuggers ask for: compressing them is half the time of
+# `collectstatic`.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_BODY_BYTES_MAX
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

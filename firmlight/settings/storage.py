@@ -11,7 +11,9 @@ DATABASES = {
     "default": databases.config(
         DATABASE_URL,
         busy_seconds=number("SQLITE_BUSY_SECONDS", 20, 0.1),
-        connections_max=whole("DATABASE_CONNECTIONS_MAX", 20, 1),  # of one process; SQLite has no server to spare
+        connections_max=whole(
+            "DATABASE_CONNECTIONS_MAX", 20, 1
+        ),  # of one process; SQLite has no server to spare
     )
 }
 DATABASE_ROUTERS = databases.family(DATABASE_URL).routers
@@ -23,14 +25,22 @@ CACHES = {
         "OPTIONS": redis.patience(),
     }
 }
-REDIS_CONNECTIONS_MAX = whole("REDIS_CONNECTIONS_MAX", 50, 2)  # of one process; who finds none free waits
-LAYER_CONNECTIONS_MAX = 5000  # its pool knows no waiting: one more would throw out whoever has something to tell
+REDIS_CONNECTIONS_MAX = whole(
+    "REDIS_CONNECTIONS_MAX", 50, 2
+)  # of one process; who finds none free waits
+LAYER_CONNECTIONS_MAX = (
+    5000  # its pool knows no waiting: one more would throw out whoever has something to tell
+)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
             "hosts": [
-                {"address": CHANNEL_LAYER_URL, "max_connections": LAYER_CONNECTIONS_MAX, **redis.patience_async()}
+                {
+                    "address": CHANNEL_LAYER_URL,
+                    "max_connections": LAYER_CONNECTIONS_MAX,
+                    **redis.patience_async(),
+                }
             ],
             "prefix": "fl-layer",
         },
@@ -47,16 +57,23 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = False  # letters to the console are for people; the log would hide their links
+CELERY_WORKER_REDIRECT_STDOUTS = (
+    False  # letters to the console are for people; the log would hide their links
+)
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # pub/sub chatter that nobody here reads
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = min(5.0, SWEEP_SECONDS)
-# Whole seconds: beat's table keeps no others, and takes half a second for none, so that it would sweep without end.
+# Whole seconds: beat's table keeps no others, and takes half a second for none, so that it would
+# sweep without end.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "tasks.sweep", "schedule": ceil(SWEEP_SECONDS), "options": {"expires": ceil(SWEEP_SECONDS)}},
+    "sweep": {
+        "task": "tasks.sweep",
+        "schedule": ceil(SWEEP_SECONDS),
+        "options": {"expires": ceil(SWEEP_SECONDS)},
+    },
     "reconcile": {
         "task": "tasks.reconcile",
         "schedule": ceil(RECONCILE_SECONDS),

@@ -1,4 +1,6 @@
-"""Template tags for all pages: icons, lamps, badges, people, and moments. Loaded everywhere without `{% load %}`."""
+"""Template tags for all pages: icons, lamps, badges, people, and moments. Loaded everywhere without
+`{% load %}`.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ RECENT_DAYS = 7  # older moments are dates
 
 @register.simple_tag
 def icon(name: str, size: str = "") -> SafeString:
-    """A symbol of icons/_sprite.html, hidden from screen readers: a word stands beside it, or is its label."""
+    """A symbol of icons/_sprite.html, hidden from screen readers: a word stands beside it, or is
+    its label.
+    """
     return format_html(
         '<svg class="i{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>',
         " i-sm" if size == "sm" else "",
@@ -34,9 +38,15 @@ def icon(name: str, size: str = "") -> SafeString:
 @register.simple_tag
 def lamp(state: str, label: str = "") -> SafeString:
     """lit, ready, off or lost; without `label` the word stands beside it."""
-    says = format_html('role="img" aria-label="{}"', label) if label else SafeString('aria-hidden="true"')
+    says = (
+        format_html('role="img" aria-label="{}"', label)
+        if label
+        else SafeString('aria-hidden="true"')
+    )
     return format_html(
-        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>', state, says
+        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>',
+        state,
+        says,
     )
 
 
@@ -81,7 +91,11 @@ def _words(moment: datetime, now: datetime) -> str:
         return "a moment ago" if moment <= now else "in a moment"
     if away > RECENT_DAYS * 86400 and moment < now:
         return f"{moment:%-d %b}" if moment.year == now.year else f"{moment:%-d %b %Y}"
-    return f"{timesince(moment, now, depth=1)} ago" if moment < now else f"in {timeuntil(moment, now, depth=1)}"
+    return (
+        f"{timesince(moment, now, depth=1)} ago"
+        if moment < now
+        else f"in {timeuntil(moment, now, depth=1)}"
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -119,7 +133,12 @@ def tone_icon(level: str) -> str:
     return {"success": "check", "warning": "alert", "error": "x"}.get(level, "bell")
 
 
-GONE = {"group_deleted", "member_removed", "invitation_withdrawn", "join_declined"}  # nothing is there to be opened
+GONE = {
+    "group_deleted",
+    "member_removed",
+    "invitation_withdrawn",
+    "join_declined",
+}  # nothing is there to be opened
 
 
 @register.filter
@@ -129,10 +148,23 @@ def way(note: Notification) -> str:
         return reverse("page:task", args=(note.task_id,))
     if note.group_id is None or note.code in GONE:
         return ""
-    return reverse("page:notifications") if note.code == "invited" else reverse("page:group", args=(note.group_id,))
+    return (
+        reverse("page:notifications")
+        if note.code == "invited"
+        else reverse("page:group", args=(note.group_id,))
+    )
 
 
-PROGRAMS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "firmlight", "python-httpx", "curl")  # the first that fits
+PROGRAMS = (
+    "Edg",
+    "OPR",
+    "Firefox",
+    "Chrome",
+    "Safari",
+    "firmlight",
+    "python-httpx",
+    "curl",
+)  # the first that fits
 SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 NAMES = {
     "Edg": "Edge",

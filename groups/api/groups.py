@@ -29,7 +29,9 @@ def card(user: User, group_id: UUID) -> dict:
 
 
 class SearchFilter(filters.FilterSet):
-    search = filters.CharFilter(method="narrow", max_length=4 * NAME_MAX, help_text="In name or description")
+    search = filters.CharFilter(
+        method="narrow", max_length=4 * NAME_MAX, help_text="In name or description"
+    )
 
     def narrow(self, rows: QuerySet, name: str, text: str) -> QuerySet:
         return selectors.matching(rows, text)
@@ -52,7 +54,9 @@ class GroupsView(ListAPIView):
 
     @extend_schema(request=serializers.GroupForm, responses={201: serializers.GroupSerializer})
     def post(self, request: Request) -> Response:
-        group = services.create_group(owner=user_of(request), **validated(serializers.GroupForm, request))
+        group = services.create_group(
+            owner=user_of(request), **validated(serializers.GroupForm, request)
+        )
         return Response(card(user_of(request), group.pk), status=HTTP_201_CREATED)
 
 
@@ -75,13 +79,19 @@ class GroupView(APIView):
 
     @extend_schema(request=serializers.GroupChange, responses=serializers.GroupSerializer)
     def patch(self, request: Request, pk: UUID) -> Response:
-        services.require_owner(user_of(request), pk)  # others are not told what is wrong with their input
-        services.update_group(editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request))
+        services.require_owner(
+            user_of(request), pk
+        )  # others are not told what is wrong with their input
+        services.update_group(
+            editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request)
+        )
         return Response(card(user_of(request), pk))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """For its owner. All that is in the group goes with it: memberships, invitations, tasks, results."""
+        """For its owner. All that is in the group goes with it: memberships, invitations, tasks,
+        results.
+        """
         services.delete_group(user=user_of(request), group_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -91,14 +101,18 @@ class StarView(APIView):
     def post(self, request: Request, pk: UUID) -> Response:
         """Starred groups stand first in one's own list; nobody else sees the star."""
         selectors.membership_or_not_found(user_of(request), pk)
-        services.star(user=user_of(request), group_id=pk, **validated(serializers.StarForm, request))
+        services.star(
+            user=user_of(request), group_id=pk, **validated(serializers.StarForm, request)
+        )
         return Response(card(user_of(request), pk))
 
 
 class LeaveView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
-        """An owner's group passes to the longest moderator or member; with its last member it is deleted."""
+        """An owner's group passes to the longest moderator or member; with its last member it is
+        deleted.
+        """
         services.leave_group(user=user_of(request), group_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -136,7 +150,9 @@ class MemberView(APIView):
         if role := change.get("role"):
             services.set_role(owner=user_of(request), group_id=pk, user_id=user, role=role)
         if exception := change.get("submitting"):
-            services.set_submitting(leader=user_of(request), group_id=pk, user_id=user, submitting=exception)
+            services.set_submitting(
+                leader=user_of(request), group_id=pk, user_id=user, submitting=exception
+            )
         return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
 
     @extend_schema(responses={204: None})

@@ -103,7 +103,9 @@ class GroupRequestsView(ListAPIView):
 
     @extend_schema(request=None, responses=serializers.AskedSerializer, filters=False)
     def post(self, request: Request, pk: UUID) -> Response:
-        """Ask to be let in, where the group allows it. Asked again, it is the same request; who is invited joins."""
+        """Ask to be let in, where the group allows it. Asked again, it is the same request; who is
+        invited joins.
+        """
         found = services.ask_to_join(user=user_of(request), group_id=pk)
         if isinstance(found, JoinRequest):
             return Response({"outcome": "asked", "request": found.pk})
@@ -113,14 +115,18 @@ class GroupRequestsView(ListAPIView):
 class AcceptRequestView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
-        services.answer_request(leader=user_of(request), group_id=pk, request_id=asked, accepted=True)
+        services.answer_request(
+            leader=user_of(request), group_id=pk, request_id=asked, accepted=True
+        )
         return Response(status=HTTP_204_NO_CONTENT)
 
 
 class DeclineRequestView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
-        services.answer_request(leader=user_of(request), group_id=pk, request_id=asked, accepted=False)
+        services.answer_request(
+            leader=user_of(request), group_id=pk, request_id=asked, accepted=False
+        )
         return Response(status=HTTP_204_NO_CONTENT)
 
 
@@ -153,7 +159,9 @@ class LinksView(ListAPIView):
         services.require_leader(user_of(self.request), self.kwargs["pk"])
         return selectors.links_of(self.kwargs["pk"])
 
-    @extend_schema(request=serializers.LinkForm, responses={201: serializers.NewLinkSerializer}, filters=False)
+    @extend_schema(
+        request=serializers.LinkForm, responses={201: serializers.NewLinkSerializer}, filters=False
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         services.require_leader(user_of(request), pk)
         form = validated(serializers.LinkForm, request)
@@ -176,5 +184,7 @@ class JoinView(APIView):
     @extend_schema(request=serializers.CodeForm, responses=serializers.GroupSerializer)
     def post(self, request: Request) -> Response:
         """Join the group of a link by its code. The code is in the body: addresses are logged."""
-        membership = services.join_by_code(user=user_of(request), **validated(serializers.CodeForm, request))
+        membership = services.join_by_code(
+            user=user_of(request), **validated(serializers.CodeForm, request)
+        )
         return Response(card(user_of(request), membership.group_id))

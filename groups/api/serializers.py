@@ -29,20 +29,30 @@ class GroupNameField(serializers.CharField):
     def to_internal_value(self, data: Any) -> str:
         name = tidy_name(super().to_internal_value(data))
         if not NAME_MIN <= len(name) <= NAME_MAX:
-            raise serializers.ValidationError(f"A group's name has {NAME_MIN} to {NAME_MAX} characters.")
+            raise serializers.ValidationError(
+                f"A group's name has {NAME_MIN} to {NAME_MAX} characters."
+            )
         if not name.isprintable():
-            raise serializers.ValidationError("There is a character in this name that cannot be seen.")
+            raise serializers.ValidationError(
+                "There is a character in this name that cannot be seen."
+            )
         return name
 
 
 class GroupForm(serializers.Serializer):
     name = GroupNameField(max_length=4 * NAME_MAX)
-    description = serializers.CharField(max_length=DESCRIPTION_MAX, allow_blank=True, required=False)
+    description = serializers.CharField(
+        max_length=DESCRIPTION_MAX, allow_blank=True, required=False
+    )
     joining = serializers.ChoiceField(
-        choices=states.JOINING, required=False, help_text="How strangers come in: only invited, or they may ask"
+        choices=states.JOINING,
+        required=False,
+        help_text="How strangers come in: only invited, or they may ask",
     )
     submitting = serializers.ChoiceField(
-        choices=states.SUBMITTING, required=False, help_text="Who may submit tasks; the others only work"
+        choices=states.SUBMITTING,
+        required=False,
+        help_text="Who may submit tasks; the others only work",
     )
 
 
@@ -95,12 +105,16 @@ class MemberSerializer(serializers.ModelSerializer):
 class MemberChange(serializers.Serializer):
     role = serializers.ChoiceField(choices=states.GIVEN_ROLES, required=False)
     submitting = serializers.ChoiceField(
-        choices=states.EXCEPTIONS, required=False, help_text="Whether he may submit tasks: as the group says, or not"
+        choices=states.EXCEPTIONS,
+        required=False,
+        help_text="Whether he may submit tasks: as the group says, or not",
     )
 
 
 class KnownGroupSerializer(serializers.Serializer):
-    """What an invited person, or one who asks, knows of the group. Made from the invitation or request."""
+    """What an invited person, or one who asks, knows of the group. Made from the invitation or
+    request.
+    """
 
     id = serializers.UUIDField(source="group.id")
     name = serializers.CharField(source="group.name")
@@ -120,7 +134,9 @@ class InvitationSerializer(serializers.ModelSerializer):
 
 class InvitationForm(serializers.Serializer):
     usernames = serializers.ListField(
-        child=serializers.CharField(max_length=USERNAME_MAX), min_length=1, max_length=settings.INVITED_AT_ONCE_MAX
+        child=serializers.CharField(max_length=USERNAME_MAX),
+        min_length=1,
+        max_length=settings.INVITED_AT_ONCE_MAX,
     )
 
 
@@ -129,7 +145,9 @@ class InvitationAnswerSerializer(serializers.Serializer):
 
     username = serializers.CharField()
     outcome = serializers.ChoiceField(choices=OUTCOMES)
-    invitation = serializers.UUIDField(allow_null=True, help_text="The open invitation, if there is one")
+    invitation = serializers.UUIDField(
+        allow_null=True, help_text="The open invitation, if there is one"
+    )
 
 
 class AcceptedAllSerializer(serializers.Serializer):

@@ -14,13 +14,21 @@ urlpatterns = [
     path("groups/<uuid:pk>/hand-over/", groups.HandOverView.as_view(), name="hand-over"),
     path("groups/<uuid:pk>/members/", groups.MembersView.as_view(), name="members"),
     path("groups/<uuid:pk>/members/<uuid:user>/", groups.MemberView.as_view(), name="member"),
-    path("groups/<uuid:pk>/invitations/", joining.GroupInvitationsView.as_view(), name="group-invitations"),
+    path(
+        "groups/<uuid:pk>/invitations/",
+        joining.GroupInvitationsView.as_view(),
+        name="group-invitations",
+    ),
     path(
         "groups/<uuid:pk>/invitations/<uuid:invitation>/",
         joining.GroupInvitationView.as_view(),
         name="group-invitation",
     ),
-    path("groups/<uuid:pk>/join-requests/", joining.GroupRequestsView.as_view(), name="group-requests"),
+    path(
+        "groups/<uuid:pk>/join-requests/",
+        joining.GroupRequestsView.as_view(),
+        name="group-requests",
+    ),
     path(
         "groups/<uuid:pk>/join-requests/<uuid:asked>/accept/",
         joining.AcceptRequestView.as_view(),

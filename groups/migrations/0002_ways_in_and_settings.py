@@ -12,7 +12,8 @@ import groups.models
 
 
 def fill_owner_keys(apps: Any, schema_editor: Any) -> None:
-    """As `Membership.save` does. One by one: there is no expression for it that every database has."""
+    """As `Membership.save` does. One by one: there is no expression for it that every database has.
+    """
     memberships = apps.get_model("groups", "Membership").objects
     for pk, group, role in memberships.values_list("pk", "group_id", "role"):
         memberships.filter(pk=pk).update(owner_key=str(group) if role == "owner" else f"not:{pk}")

@@ -1,1 +1,3 @@
-"""The pages of groups: they translate, services decide. The page of a group's tasks is in tasks.pages."""
+"""The pages of groups: they translate, services decide. The page of a group's tasks is in
+tasks.pages.
+"""

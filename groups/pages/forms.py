@@ -77,7 +77,9 @@ class InviteForm(PageForm):
         label="Usernames",
         max_length=60 * USERNAME_MAX,
         help_text="One or several, with spaces or commas between them.",
-        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+        ),
     )
 
     def clean_usernames(self) -> list[str]:
@@ -90,7 +92,12 @@ class InviteForm(PageForm):
 
     def suggest(self, address: str) -> None:
         """Have htmx fetch names that begin to be typed from here into the <datalist> `people`."""
-        asks = {"list": "people", "hx-get": address, "hx-target": "#people", "hx-sync": "this:replace"}
+        asks = {
+            "list": "people",
+            "hx-get": address,
+            "hx-target": "#people",
+            "hx-sync": "this:replace",
+        }
         self.fields["usernames"].widget.attrs |= asks | {"hx-trigger": "input changed delay:200ms"}
 
 
@@ -120,7 +127,11 @@ class CodeForm(PageForm):
         max_length=CODE_MAX,
         help_text="The code that a member gave you.",
         widget=forms.TextInput(
-            attrs={"class": "input input-mono", "autocomplete": "off", "placeholder": "7K3M-XQ0D-9VBT"}
+            attrs={
+                "class": "input input-mono",
+                "autocomplete": "off",
+                "placeholder": "7K3M-XQ0D-9VBT",
+            }
         ),
     )
 
@@ -131,4 +142,6 @@ class SearchForm(forms.Form):
     q = forms.CharField(required=False)
 
     def words(self) -> str:
-        return self.cleaned_data.get("q", "")[:NAME_MAX].replace("\0", "") if self.is_valid() else ""
+        return (
+            self.cleaned_data.get("q", "")[:NAME_MAX].replace("\0", "") if self.is_valid() else ""
+        )

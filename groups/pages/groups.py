@@ -19,14 +19,19 @@ from groups import selectors, services
 from groups.models import Membership
 from groups.pages.forms import CodeForm, GroupForm, SearchForm
 
-SHOWN: dict[str, dict[str, Any]] = {"starred": {"starred": True}, "mine": {"role": "owner"}}  # `?show=`
+SHOWN: dict[str, dict[str, Any]] = {
+    "starred": {"starred": True},
+    "mine": {"role": "owner"},
+}  # `?show=`
 LATEST = 6  # notifications beside the list
 
 
 @signed_in
 @require_safe
 def groups(request: PageRequest) -> HttpResponse:
-    """All, the starred or one's own ones, and a search. htmx asks for the list alone while somebody types."""
+    """All, the starred or one's own ones, and a search. htmx asks for the list alone while somebody
+    types.
+    """
     words, show_only = SearchForm(request.GET).words(), request.GET.get("show", "")
     cards = selectors.group_cards(request.user, words).filter(**SHOWN.get(show_only, {}))
     facts = {"cards": cards, "words": words, "show_only": show_only}
@@ -53,7 +58,9 @@ def star(request: PageRequest, pk: UUID) -> HttpResponse:
     services.star(user=request.user, group_id=pk, starred=starred)
     if not request.htmx:
         return back(request)
-    return show(request, "groups/_star.html", card=selectors.membership_or_not_found(request.user, pk))
+    return show(
+        request, "groups/_star.html", card=selectors.membership_or_not_found(request.user, pk)
+    )
 
 
 @signed_in
@@ -64,7 +71,9 @@ def find(request: PageRequest) -> HttpResponse:
     found = rows(request, selectors.joinable_groups(request.user, words))
     if request.htmx:
         return show(request, "groups/_found.html", page=found, words=words, asked=_asked(request))
-    return show(request, "groups/find.html", page=found, words=words, asked=_asked(request), form=CodeForm())
+    return show(
+        request, "groups/find.html", page=found, words=words, asked=_asked(request), form=CodeForm()
+    )
 
 
 def _asked(request: PageRequest) -> dict[UUID, UUID]:
@@ -79,7 +88,10 @@ def ask(request: PageRequest, pk: UUID) -> HttpResponse:
     asked = services.ask_to_join(user=request.user, group_id=pk)
     if isinstance(asked, Membership):  # he was invited
         return go(request, "page:group", pk)
-    messages.success(request, f"You have asked to join {asked.group.name}. You are told when somebody has answered.")
+    messages.success(
+        request,
+        f"You have asked to join {asked.group.name}. You are told when somebody has answered.",
+    )
     return go(request, "page:find-groups")
 
 
@@ -103,7 +115,9 @@ def enter_code(request: PageRequest) -> HttpResponse:
 
 
 def _look(code: str) -> None:
-    """Raises Invalid for a code that leads nowhere: that belongs beside the field, the page itself is there."""
+    """Raises Invalid for a code that leads nowhere: that belongs beside the field, the page itself
+    is there.
+    """
     try:
         services.group_of_code(code)
     except NotFound as error:
@@ -112,10 +126,15 @@ def _look(code: str) -> None:
 
 @signed_in
 def join(request: PageRequest, code: str) -> HttpResponse:
-    """The address that a link has. It shows the group; joining is a second step, so that no look is a yes."""
+    """The address that a link has. It shows the group; joining is a second step, so that no look is
+    a yes.
+    """
     if request.method == "POST":
         membership = limited("join", request, services.join_by_code)(user=request.user, code=code)
         return go(request, "page:group", membership.group_id)
     return show(
-        request, "groups/join.html", group=limited("join", request, services.group_of_code)(code=code), code=code
+        request,
+        "groups/join.html",
+        group=limited("join", request, services.group_of_code)(code=code),
+        code=code,
     )

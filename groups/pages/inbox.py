@@ -41,7 +41,9 @@ def decline(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def accept_all(request: PageRequest) -> HttpResponse:
     joined = services.accept_all(request.user)
-    messages.success(request, f"You have joined: {', '.join(m.group.name for m in joined) or 'none'}.")
+    messages.success(
+        request, f"You have joined: {', '.join(m.group.name for m in joined) or 'none'}."
+    )
     return go(request, "page:groups")
 
 

@@ -30,7 +30,9 @@ WORDS = {
 SUGGESTED = 8  # names under the field
 
 
-def _page(request: PageRequest, pk: UUID, *, form: InviteForm | None = None, **facts: Any) -> HttpResponse:
+def _page(
+    request: PageRequest, pk: UUID, *, form: InviteForm | None = None, **facts: Any
+) -> HttpResponse:
     facts = {"form": form or InviteForm(), "link_form": LinkForm(), **facts}
     facts["form"].suggest(reverse("page:people", args=(pk,)))
     return show(
@@ -48,9 +50,13 @@ def _page(request: PageRequest, pk: UUID, *, form: InviteForm | None = None, **f
 
 @signed_in
 def invitations(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Names that were no good stay in the field, with what is wrong beside it; the others are invited."""
+    """Names that were no good stay in the field, with what is wrong beside it; the others are
+    invited.
+    """
     form = InviteForm(request.POST or None)
-    if not form.submit(limited("invite", request, services.invite), inviter=request.user, group_id=pk):
+    if not form.submit(
+        limited("invite", request, services.invite), inviter=request.user, group_id=pk
+    ):
         return _page(request, pk, form=form)
     bad = list(_sort(request, form.outcome))
     if not bad:
@@ -73,7 +79,9 @@ def _sort(request: PageRequest, answers: Iterable[Answer]) -> Iterable[Answer]:
 @signed_in
 @require_safe
 def people(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Usernames that begin to be typed, for the field's list of suggestions. Never more than name and id."""
+    """Usernames that begin to be typed, for the field's list of suggestions. Never more than name
+    and id.
+    """
     services.require_leader(request.user, pk)
     throttling.check("search", request)
     before, word = last_word(request.GET.get("usernames", ""))
@@ -97,7 +105,12 @@ def make_link(request: PageRequest, pk: UUID) -> HttpResponse:
     if not form.submit(services.make_link, maker=request.user, group_id=pk):
         return _page(request, pk, link_form=form)
     code = form.outcome[1]
-    return _page(request, pk, code=code, address=request.build_absolute_uri(reverse("page:join", args=(code,))))
+    return _page(
+        request,
+        pk,
+        code=code,
+        address=request.build_absolute_uri(reverse("page:join", args=(code,))),
+    )
 
 
 @signed_in
@@ -113,5 +126,7 @@ def withdraw_link(request: PageRequest, pk: UUID, link: UUID) -> HttpResponse:
 def answer_request(request: PageRequest, pk: UUID, asked: UUID) -> HttpResponse:
     accepted = request.POST.get("accepted") == "true"
     services.answer_request(leader=request.user, group_id=pk, request_id=asked, accepted=accepted)
-    messages.success(request, "They are in the group now." if accepted else "The request is declined.")
+    messages.success(
+        request, "They are in the group now." if accepted else "The request is declined."
+    )
     return go(request, "page:invitations", pk)

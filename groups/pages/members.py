@@ -23,13 +23,21 @@ def members(request: PageRequest, pk: UUID) -> HttpResponse:
     page = rows(request, selectors.members_of(pk))
     for one in page:
         one.removable = one.role in states.MAY_REMOVE[mine.role] and one.pk != mine.pk
-    return show(request, "groups/members.html", membership=mine, page=page, exceptions=EXCEPTION_WORDS.items())
+    return show(
+        request,
+        "groups/members.html",
+        membership=mine,
+        page=page,
+        exceptions=EXCEPTION_WORDS.items(),
+    )
 
 
 @signed_in
 @require_POST
 def set_role(request: PageRequest, pk: UUID, user: UUID) -> HttpResponse:
-    services.set_role(owner=request.user, group_id=pk, user_id=user, role=request.POST.get("role", ""))
+    services.set_role(
+        owner=request.user, group_id=pk, user_id=user, role=request.POST.get("role", "")
+    )
     messages.success(request, "The role is changed.")
     return go(request, "page:members", pk)
 
@@ -71,7 +79,9 @@ def hand_over(request: PageRequest, pk: UUID, user: UUID) -> HttpResponse:
 
 
 def _two(request: PageRequest, pk: UUID, user: UUID) -> tuple[Membership, Membership]:
-    return selectors.membership_or_not_found(request.user, pk), selectors.member_or_not_found(pk, user)
+    return selectors.membership_or_not_found(request.user, pk), selectors.member_or_not_found(
+        pk, user
+    )
 
 
 def _members_url(pk: UUID) -> str:

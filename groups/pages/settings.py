@@ -23,7 +23,13 @@ def settings(request: PageRequest, pk: UUID) -> HttpResponse:
     if form.submit(services.update_group, editor=request.user, group_id=pk):
         messages.success(request, "The group is changed.")
         return go(request, "page:group-settings", pk)
-    return show(request, "groups/settings.html", form, membership=membership, owns=membership.role == states.OWNER)
+    return show(
+        request,
+        "groups/settings.html",
+        form,
+        membership=membership,
+        owns=membership.role == states.OWNER,
+    )
 
 
 def _as_it_is(group: Group) -> dict[str, str]:
@@ -40,7 +46,9 @@ def leave(request: PageRequest, pk: UUID) -> HttpResponse:
     says = "Your running tasks in it are cancelled, and your computers get none of its work."
     if membership.role == states.OWNER:
         says += " The group goes to its longest moderator or member; with nobody else in it, it is deleted."
-    asks = Question(title=f"Leave {membership.group.name}?", says=says, verb="Leave the group", keep="Stay")
+    asks = Question(
+        title=f"Leave {membership.group.name}?", says=says, verb="Leave the group", keep="Stay"
+    )
     return question(request, asks, leads_back=_back(pk))
 
 
@@ -52,7 +60,9 @@ def delete(request: PageRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"{group.name} is deleted.")
         return go(request, "page:groups")
     says = "All that is in it goes: memberships, invitations, tasks, results. Its members are told."
-    asks = Question(title=f"Delete {group.name}?", says=says, verb="Delete the group", keep="Keep it")
+    asks = Question(
+        title=f"Delete {group.name}?", says=says, verb="Delete the group", keep="Keep it"
+    )
     return question(request, asks, leads_back=_back(pk))
 
 

@@ -1,4 +1,6 @@
-"""Pages; their names are in the namespace `page`. The page of a group itself, its tasks, is in tasks.pages.urls."""
+"""Pages; their names are in the namespace `page`. The page of a group itself, its tasks, is in
+tasks.pages.urls.
+"""
 
 from django.urls import path
 
@@ -30,7 +32,9 @@ urlpatterns = [
     path(f"{GROUP}invitations/<uuid:invitation>/withdraw/", invitations.withdraw, name="withdraw"),
     path(f"{GROUP}links/", invitations.make_link, name="make-link"),
     path(f"{GROUP}links/<uuid:link>/withdraw/", invitations.withdraw_link, name="withdraw-link"),
-    path(f"{GROUP}requests/<uuid:asked>/answer/", invitations.answer_request, name="answer-request"),
+    path(
+        f"{GROUP}requests/<uuid:asked>/answer/", invitations.answer_request, name="answer-request"
+    ),
     path(f"{GROUP}settings/", settings.settings, name="group-settings"),
     path(f"{GROUP}leave/", settings.leave, name="leave"),
     path(f"{GROUP}delete/", settings.delete, name="delete-group"),

@@ -15,7 +15,11 @@ from groups.services.permissions import require_owner
 from groups.signals import group_closed, group_closing
 
 TRIES = 3
-WAYS_IN: tuple[type[Invitation | JoinRequest | InviteLink], ...] = (Invitation, JoinRequest, InviteLink)
+WAYS_IN: tuple[type[Invitation | JoinRequest | InviteLink], ...] = (
+    Invitation,
+    JoinRequest,
+    InviteLink,
+)
 
 
 def delete_group(*, user: User, group_id: UUID) -> None:
@@ -24,7 +28,9 @@ def delete_group(*, user: User, group_id: UUID) -> None:
 
 
 def close_group(group: Group, *, by: User) -> None:
-    """Delete the group with all that is in it, and tell its other members. Raises Conflict if its rows cannot go."""
+    """Delete the group with all that is in it, and tell its other members. Raises Conflict if its
+    rows cannot go.
+    """
     shut_door(group)
     members = list(Membership.objects.filter(group=group).values_list("user_id", flat=True))
     facts: dict[str, Any] = {"group_id": group.pk, "members": members, "closed_by": by.pk}
@@ -47,7 +53,8 @@ def shut_door(group: Group) -> None:
 def _delete_rows(group: Group) -> bool:
     """Whether it was this caller who deleted the group. Raises Conflict.
 
-    Django collects what hangs on a row before it deletes it: what came in between is collected at the next try.
+    Django collects what hangs on a row before it deletes it: what came in between is collected at
+    the next try.
     """
     for _ in range(TRIES):
         try:

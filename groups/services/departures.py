@@ -1,8 +1,8 @@
 """Leave a group or be removed from it, and who owns it afterwards.
 
-A row goes or changes by one statement whose condition says what must still hold, so that of two racing callers one
-wins. Whoever has taken a membership out then looks whether the group still has an owner: of several who leave at
-once, the last one to look sees what the others did.
+A row goes or changes by one statement whose condition says what must still hold, so that of two
+racing callers one wins. Whoever has taken a membership out then looks whether the group still has
+an owner: of several who leave at once, the last one to look sees what the others did.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from groups.signals import member_leaving, member_left
 
 
 def leave_group(*, user: User, group_id: UUID) -> None:
-    """Leave. An owner's group passes to the next in line; with its last member it is deleted. Raises NotFound."""
+    """Leave. An owner's group passes to the next in line; with its last member it is deleted.
+    Raises NotFound.
+    """
     _leave(selectors.membership_or_not_found(user, group_id), user)
 
 
@@ -46,14 +48,17 @@ def _leave(membership: Membership, user: User) -> None:
         close_group(group, by=user)
     else:
         news = f"{user.username} has left the group {group.name}."
-        new_owner = {owner.user_id} if membership.role == states.OWNER else set[UUID]()  # he has been told already
+        new_owner = (
+            {owner.user_id} if membership.role == states.OWNER else set[UUID]()
+        )  # he has been told already
         tell_leaders(group, "member_left", news, but=new_owner)
 
 
 def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     """The owner removes everyone else, moderators remove plain members; whoever is removed is told.
 
-    Raises NotFound, Forbidden, or Conflict if it is himself, or if the member goes or gets another role just now.
+    Raises NotFound, Forbidden, or Conflict if it is himself, or if the member goes or gets another
+    role just now.
     """
     mine = selectors.membership_or_not_found(remover, group_id)
     if user_id == remover.pk:
@@ -69,7 +74,9 @@ def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
 
 
 def _take_out(membership: Membership, row: QuerySet[Membership]) -> bool:
-    """Delete the row if it is there still, and see to it that the group has an owner; False if it is not."""
+    """Delete the row if it is there still, and see to it that the group has an owner; False if it
+    is not.
+    """
     who = {"group_id": membership.group_id, "user_id": membership.user_id}
     member_leaving.send(Membership, **who)
     with transaction.atomic():

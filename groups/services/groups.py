@@ -47,7 +47,8 @@ def update_group(
     joining: str | None = None,
     submitting: str | None = None,
 ) -> None:
-    """Change what is given: "joining" is one of states.JOINING, "submitting" one of states.SUBMITTING.
+    """Change what is given: "joining" is one of states.JOINING, "submitting" one of
+    states.SUBMITTING.
 
     The owner alone may. Raises NotFound, Forbidden, or Invalid if the name is taken.
     """

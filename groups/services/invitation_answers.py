@@ -14,7 +14,8 @@ from groups.services.notices import tell, tell_of_newcomer
 
 
 def accept(*, user: User, invitation_id: UUID) -> Membership:
-    """Join the group. Raises NotFound if it is not his or the group is gone, InvitationClosed, InvitationExpired.
+    """Join the group. Raises NotFound if it is not his or the group is gone, InvitationClosed,
+    InvitationExpired.
 
     Of two callers one closes the invitation, and only he makes the membership.
     """
@@ -44,7 +45,9 @@ def decline_invitation(invitation: Invitation) -> None:
 
 
 def accept_all(user: User) -> list[Membership]:
-    """Join every group he is invited to; those that are withdrawn or go at this moment are passed over."""
+    """Join every group he is invited to; those that are withdrawn or go at this moment are passed
+    over.
+    """
     joined = []
     for invitation in selectors.open_invitations_of(user):
         try:
@@ -67,7 +70,11 @@ def decline_all(user: User) -> int:
 
 
 def _own(user: User, invitation_id: UUID) -> Invitation:
-    found = Invitation.objects.select_related("group", "invitee").filter(pk=invitation_id, invitee=user).first()
+    found = (
+        Invitation.objects.select_related("group", "invitee")
+        .filter(pk=invitation_id, invitee=user)
+        .first()
+    )
     if found is None:
         raise NotFound
     return found

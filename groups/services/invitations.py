@@ -1,7 +1,8 @@
 """Invite people, and take invitations back.
 
-Whoever writes an invitation looks afterwards whether the invited person asked to join, or came in, at the same time;
-whoever asks or comes in looks for invitations afterwards. So one of two who cross each other's way sees the other.
+Whoever writes an invitation looks afterwards whether the invited person asked to join, or came in,
+at the same time; whoever asks or comes in looks for invitations afterwards. So one of two who cross
+each other's way sees the other.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ from groups.services.notices import tell
 from groups.services.permissions import require_leader
 
 INVITED, JOINED = "invited", "joined"  # joined: he had asked to join himself
-ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = "already_member", "already_invited", "unknown", "yourself"
+ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = (
+    "already_member",
+    "already_invited",
+    "unknown",
+    "yourself",
+)
 OUTCOMES = (INVITED, JOINED, ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF)
 
 
@@ -39,7 +45,8 @@ class Answer:
 
 
 def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[Answer]:
-    """Ask these people into the group; one answer for each name, in their order. A name given twice counts once.
+    """Ask these people into the group; one answer for each name, in their order. A name given twice
+    counts once.
 
     Who has asked to join himself is let in. Raises NotFound, Forbidden.
     """
@@ -47,18 +54,30 @@ def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[A
     names = {username_key(name): name for name in reversed(usernames)}
     people = users_named(names)
     answers = _answers(group, inviter, people)
-    fresh = [user for user in people.values() if user.pk in answers and answers[user.pk].outcome == INVITED]
+    fresh = [
+        user
+        for user in people.values()
+        if user.pk in answers and answers[user.pk].outcome == INVITED
+    ]
     text = f"{inviter.username} invites you to the group {group.name}."
     tell([user.pk for user in fresh], group, "invited", text)
     ordered = dict.fromkeys(username_key(name) for name in usernames)
-    return [answers[people[key].pk] if key in people else Answer(names[key], UNKNOWN) for key in ordered]
+    return [
+        answers[people[key].pk] if key in people else Answer(names[key], UNKNOWN) for key in ordered
+    ]
 
 
 def _answers(group: Group, inviter: User, people: dict[str, User]) -> dict[UUID, Answer]:
     others = [user for user in people.values() if user.pk != inviter.pk]
-    answers = {user.pk: Answer(user.username, YOURSELF) for user in people.values() if user.pk == inviter.pk}
+    answers = {
+        user.pk: Answer(user.username, YOURSELF)
+        for user in people.values()
+        if user.pk == inviter.pk
+    }
     members = _members_among(group, others)
-    answers |= {user.pk: Answer(user.username, ALREADY_MEMBER) for user in others if user.pk in members}
+    answers |= {
+        user.pk: Answer(user.username, ALREADY_MEMBER) for user in others if user.pk in members
+    }
     strangers = [user for user in others if user.pk not in members]
     _expire_overdue(group, strangers)
     answers |= {user.pk: _invite_one(group, inviter, user) for user in strangers}
@@ -72,7 +91,9 @@ def _members_among(group: Group, people: Iterable[User]) -> set[UUID]:
 
 def _expire_overdue(group: Group, people: Iterable[User]) -> None:
     """Free the `pending_key` of invitations that ran out, so that these people can be asked again."""
-    for invitation in Invitation.objects.overdue().filter(group=group, invitee__in=[user.pk for user in people]):
+    for invitation in Invitation.objects.overdue().filter(
+        group=group, invitee__in=[user.pk for user in people]
+    ):
         invitation.close(states.EXPIRED)
 
 
@@ -80,18 +101,30 @@ def _invite_one(group: Group, inviter: User, invitee: User) -> Answer:
     key = pending_key(group.pk, invitee.pk)
     try:
         with transaction.atomic():
-            row = Invitation.objects.create(group=group, inviter=inviter, invitee=invitee, pending_key=key)
+            row = Invitation.objects.create(
+                group=group, inviter=inviter, invitee=invitee, pending_key=key
+            )
         return Answer(invitee.username, INVITED, row.pk)
-    except IntegrityError:  # he is invited, perhaps by somebody else just now; or the group has gone
+    except (
+        IntegrityError
+    ):  # he is invited, perhaps by somebody else just now; or the group has gone
         found = Invitation.objects.filter(pending_key=key).first()
         return Answer(invitee.username, ALREADY_INVITED, found.pk if found else None)
 
 
 def _crossings(group: Group, inviter: User, people: Iterable[User]) -> dict[UUID, Answer]:
-    """Those who asked to join before us or just now are let in; who came in just now needs no invitation."""
+    """Those who asked to join before us or just now are let in; who came in just now needs no
+    invitation.
+    """
     ids = [user.pk for user in people]
-    requests = JoinRequest.objects.open().filter(group=group, user__in=ids).select_related("group", "user")
-    joined = {row.user_id: Answer(row.user.username, JOINED) for row in requests if let_in_who_asked(row, by=inviter)}
+    requests = (
+        JoinRequest.objects.open().filter(group=group, user__in=ids).select_related("group", "user")
+    )
+    joined = {
+        row.user_id: Answer(row.user.username, JOINED)
+        for row in requests
+        if let_in_who_asked(row, by=inviter)
+    }
     came = _members_among(group, people) - joined.keys()
     for user in (user for user in people if user.pk in came):
         settle(group, user)

@@ -9,7 +9,13 @@ from django.db import IntegrityError, transaction
 from accounts.models import SUCCESS, WARNING, User
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
-from groups.errors import AlreadyMember, InvitationClosed, InvitationExpired, RequestClosed, RequestExpired
+from groups.errors import (
+    AlreadyMember,
+    InvitationClosed,
+    InvitationExpired,
+    RequestClosed,
+    RequestExpired,
+)
 from groups.models import Group, JoinRequest, Membership, pending_key
 from groups.services.invitation_answers import accept_invitation
 from groups.services.joining import let_in, settle
@@ -18,7 +24,8 @@ from groups.services.permissions import require_leader
 
 
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
-    """Ask; who is invited is let in instead, and gets his membership. Asked again, it is the same open request.
+    """Ask; who is invited is let in instead, and gets his membership. Asked again, it is the same
+    open request.
 
     Raises AlreadyMember, or NotFound if there is no such group, or none that may be asked.
     """
@@ -30,12 +37,15 @@ def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     if group is None:
         raise NotFound
     request, new = _open_request(group, user)
-    # Somebody may have invited him, or let him in, since we looked (see groups.services.invitations).
+    # Somebody may have invited him, or let him in, since we looked (see
+    # groups.services.invitations).
     if membership := _accept_if_invited(user, group_id) or selectors.membership(user, group_id):
         settle(group, user)
         return membership
     if new:
-        tell_leaders(group, "join_requested", f"{user.username} asks to join the group {group.name}.")
+        tell_leaders(
+            group, "join_requested", f"{user.username} asks to join the group {group.name}."
+        )
     return request
 
 
@@ -65,7 +75,9 @@ def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
 
 
 def withdraw_request(*, user: User, request_id: UUID) -> None:
-    """He does not want to join any more. Raises NotFound unless it is his, RequestClosed, RequestExpired."""
+    """He does not want to join any more. Raises NotFound unless it is his, RequestClosed,
+    RequestExpired.
+    """
     request = JoinRequest.objects.filter(pk=request_id, user=user).first()
     if request is None:
         raise NotFound
@@ -74,7 +86,9 @@ def withdraw_request(*, user: User, request_id: UUID) -> None:
 
 
 def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: bool) -> None:
-    """Let who asked in, or do not; he is told. Raises NotFound, Forbidden, RequestClosed, RequestExpired."""
+    """Let who asked in, or do not; he is told. Raises NotFound, Forbidden, RequestClosed,
+    RequestExpired.
+    """
     require_leader(leader, group_id)
     rows = JoinRequest.objects.select_related("group", "user")
     request = rows.filter(pk=request_id, group=group_id).first()

@@ -21,8 +21,8 @@ from groups.services.permissions import require_leader
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
     """A link, and its code, which is kept nowhere. Raises NotFound, Forbidden, TooManyLinks.
 
-    Links that have run out go. Counted after the insert: of racing callers at the limit some may be refused, but none
-    gets past it.
+    Links that have run out go. Counted after the insert: of racing callers at the limit some may be
+    refused, but none gets past it.
     """
     group = require_leader(maker, group_id).group
     InviteLink.objects.filter(group=group).exclude(pk__in=list(_open_ids(group))).delete()
@@ -33,7 +33,9 @@ def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[Inv
     most = settings.LINKS_PER_GROUP_MAX
     if len(_open_ids(group)) > most:
         link.delete()
-        raise TooManyLinks(f"This group has {most} links, which is the most there may be. Withdraw one first.")
+        raise TooManyLinks(
+            f"This group has {most} links, which is the most there may be. Withdraw one first."
+        )
     note("link_made", group, by=maker, days=days, uses=uses)
     return link, code
 
@@ -50,7 +52,8 @@ def withdraw_link(*, leader: User, group_id: UUID, link_id: UUID) -> None:
 
 
 def group_of_code(code: str) -> Group:
-    """The group that the code leads to, with head count (`.members`), to be shown to who considers joining.
+    """The group that the code leads to, with head count (`.members`), to be shown to who considers
+    joining.
 
     Raises NotFound, LinkExpired, LinkUsedUp.
     """
@@ -86,7 +89,9 @@ def join_by_code(*, user: User, code: str) -> Membership:
 def _link(code: str) -> InviteLink:
     link = InviteLink.objects.select_related("group").filter(digest=codes.digest(code)).first()
     if link is None:
-        raise NotFound("There is no group with this code. Perhaps it was withdrawn, or a letter is wrong.")
+        raise NotFound(
+            "There is no group with this code. Perhaps it was withdrawn, or a letter is wrong."
+        )
     return link
 
 

@@ -1,4 +1,6 @@
-"""What moderators of the site do to groups they are not in. Who may is settled at the door, and recorded there."""
+"""What moderators of the site do to groups they are not in. Who may is settled at the door, and
+recorded there.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from groups.services.notices import tell, tell_leaders
 
 
 def clear_words(group: Group) -> None:
-    """Replace a name and a description that must not stand; its leaders are told, and its owner may choose others."""
+    """Replace a name and a description that must not stand; its leaders are told, and its owner may
+    choose others.
+    """
     name = f"Group {group.pk.hex[:12]}"
     Group.objects.filter(pk=group.pk).update(name=name, name_key=name_key(name), description="")
     text = f"A moderator has removed the name and the description of your group {group.name}. Choose others."

@@ -11,7 +11,9 @@ from groups.models import Membership
 
 
 def require_leader(user: User, group_id: UUID) -> Membership:
-    """The membership of an owner or moderator. Raises NotFound for a stranger, Forbidden for a plain member."""
+    """The membership of an owner or moderator. Raises NotFound for a stranger, Forbidden for a
+    plain member.
+    """
     membership = selectors.membership_or_not_found(user, group_id)
     if not membership.leads:
         raise Forbidden("Only the owner and moderators may do this.")

@@ -1,6 +1,7 @@
 """Who has which role in a group, who owns it, and who may submit.
 
-A role moves by one conditional UPDATE, and the database allows one owner only (`Membership.owner_key`).
+A role moves by one conditional UPDATE, and the database allows one owner only
+(`Membership.owner_key`).
 """
 
 from __future__ import annotations
@@ -22,11 +23,16 @@ TRIES = 20  # each fails only if somebody else left or became owner in a moment
 def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
     """Make somebody moderator or plain member; he is told. The owner alone may.
 
-    Raises NotFound, Forbidden, Invalid, or Conflict for the owner himself, or if the member goes or changes just now.
+    Raises NotFound, Forbidden, Invalid, or Conflict for the owner himself, or if the member goes or
+    changes just now.
     """
     group = require_owner(owner, group_id).group
     if role not in states.GIVEN_ROLES:
-        raise Invalid(fields={"role": ["Choose moderator or member. Who is to own the group gets it handed over."]})
+        raise Invalid(
+            fields={
+                "role": ["Choose moderator or member. Who is to own the group gets it handed over."]
+            }
+        )
     his = selectors.member_or_not_found(group_id, user_id)
     if his.role == states.OWNER:
         raise Conflict("The owner has no other role. Hand the group over instead.")
@@ -40,7 +46,8 @@ def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
 
 
 def set_submitting(*, leader: User, group_id: UUID, user_id: UUID, submitting: str) -> None:
-    """Let one member submit tasks "always" or "never", or as the "group" says. Leaders may say so of plain members.
+    """Let one member submit tasks "always" or "never", or as the "group" says. Leaders may say so
+    of plain members.
 
     Raises NotFound, Forbidden, Invalid, or Conflict for a leader, who may always submit.
     """
@@ -56,9 +63,9 @@ def set_submitting(*, leader: User, group_id: UUID, user_id: UUID, submitting: s
 def hand_over(*, owner: User, group_id: UUID, user_id: UUID) -> None:
     """Make this member the owner, who is told; who owned it is a moderator then.
 
-    Raises NotFound, Forbidden, or Conflict: it is himself, the member cannot log in, or one of the two goes just now.
-    First the old owner steps down, then the new one steps up: of two hand-overs at once the second finds no owner to
-    step down, and there are never two.
+    Raises NotFound, Forbidden, or Conflict: it is himself, the member cannot log in, or one of the
+    two goes just now. First the old owner steps down, then the new one steps up: of two hand-overs
+    at once the second finds no owner to step down, and there are never two.
     """
     mine = require_owner(owner, group_id)
     his = selectors.member_or_not_found(group_id, user_id)
@@ -78,12 +85,16 @@ def hand_over(*, owner: User, group_id: UUID, user_id: UUID) -> None:
 
 
 def owner_of(group: Group) -> Membership | None:
-    """The group's owner: if it has none, the next in line becomes it. None if nobody is left; raises Conflict.
+    """The group's owner: if it has none, the next in line becomes it. None if nobody is left;
+    raises Conflict.
 
-    The next in line is the longest moderator, or without one the longest member; who cannot log in comes last.
+    The next in line is the longest moderator, or without one the longest member; who cannot log in
+    comes last.
     """
     for _ in range(TRIES):
-        people = list(Membership.objects.filter(group=group).select_related("user"))  # in the order of joining
+        people = list(
+            Membership.objects.filter(group=group).select_related("user")
+        )  # in the order of joining
         if not people:
             return None
         first = min(people, key=_place)

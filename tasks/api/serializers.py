@@ -45,9 +45,15 @@ class ContributionSerializer(serializers.Serializer):
     share = serializers.FloatField()
     compute_seconds = serializers.FloatField()
     failures = serializers.IntegerField()
-    copies = serializers.IntegerField(help_text="Subtasks it was given a second time and was faster with")
-    saved_seconds = serializers.FloatField(help_text="That those would still have taken the first worker, about")
-    wasted_seconds = serializers.FloatField(help_text="Computed on subtasks that another worker finished first")
+    copies = serializers.IntegerField(
+        help_text="Subtasks it was given a second time and was faster with"
+    )
+    saved_seconds = serializers.FloatField(
+        help_text="That those would still have taken the first worker, about"
+    )
+    wasted_seconds = serializers.FloatField(
+        help_text="Computed on subtasks that another worker finished first"
+    )
 
 
 class FailureSerializer(serializers.Serializer):
@@ -134,9 +140,20 @@ class TaskSerializer(serializers.Serializer):
         stands = selectors.standing(task)
         row = {
             name: getattr(task, name)
-            for name in ("kind", "title", "description", "status", "priority", "allow_partial", "subtask_seconds_max")
+            for name in (
+                "kind",
+                "title",
+                "description",
+                "status",
+                "priority",
+                "allow_partial",
+                "subtask_seconds_max",
+            )
         }
-        times = {name: _time(getattr(task, name)) for name in ("created", "started", "finished", "deadline")}
+        times = {
+            name: _time(getattr(task, name))
+            for name in ("created", "started", "finished", "deadline")
+        }
         return {
             "id": str(task.pk),
             "group": str(task.group_id),
@@ -192,18 +209,25 @@ class ParamsField(serializers.JSONField):
 
 
 class TaskSubmission(serializers.Serializer):
-    """A new task. `group` is the group's id or name; `params` are those of the kind, see GET /api/kinds/."""
+    """A new task. `group` is the group's id or name; `params` are those of the kind, see GET
+    /api/kinds/.
+    """
 
     group = serializers.CharField(max_length=64)
     kind = serializers.CharField(max_length=64)
     title = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
-    description = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    description = serializers.CharField(
+        max_length=2000, required=False, allow_blank=True, default=""
+    )
     params = ParamsField(required=False, default=dict)
     file = serializers.FileField(required=False, allow_empty_file=False)
     priority = serializers.ChoiceField(states.PRIORITIES, default=states.NORMAL)
     allow_partial = serializers.BooleanField(default=False)
     deadline = serializers.DateTimeField(
-        required=False, allow_null=True, default=None, help_text="If it is not finished by then, it fails"
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="If it is not finished by then, it fails",
     )
     subtask_seconds_max = serializers.FloatField(
         required=False,
@@ -233,7 +257,9 @@ class TakerSerializer(serializers.ModelSerializer):
 
     member = PersonSerializer(source="owner")
     resting = serializers.CharField(help_text="Why it takes nothing now; empty if it does")
-    limits = serializers.SerializerMethodField(help_text="What its owner does not agree to in this group, in words")
+    limits = serializers.SerializerMethodField(
+        help_text="What its owner does not agree to in this group, in words"
+    )
 
     class Meta:
         model = Worker
@@ -258,7 +284,9 @@ class BinsSerializer(serializers.Serializer):
 class ColumnSerializer(serializers.Serializer):
     """A column of a file of numbers."""
 
-    column = serializers.CharField(help_text="What `params.column` says to choose it: its name, or its number")
+    column = serializers.CharField(
+        help_text="What `params.column` says to choose it: its name, or its number"
+    )
     number = serializers.IntegerField(help_text="1 for the first")
     read = serializers.BooleanField(help_text="Whether its numbers are among those of the task")
     count = serializers.IntegerField(help_text="How many numbers it has")
@@ -274,16 +302,21 @@ class PreviewSerializer(serializers.Serializer):
     """What a task would come to."""
 
     subtasks = serializers.IntegerField()
-    exact = serializers.BooleanField(help_text="False: there are at least so many, they were not counted to the end")
+    exact = serializers.BooleanField(
+        help_text="False: there are at least so many, they were not counted to the end"
+    )
     input_bytes = serializers.IntegerField()
-    payload_bytes = serializers.IntegerField(help_text="What travels to the workers in all, of the subtasks counted")
+    payload_bytes = serializers.IntegerField(
+        help_text="What travels to the workers in all, of the subtasks counted"
+    )
     payload_bytes_max = serializers.IntegerField(help_text="The largest subtask's")
     workers = TakerSerializer(many=True)
     resting = TakerSerializer(many=True, help_text="Who would take it, and rests now")
     seconds = serializers.SerializerMethodField()
     summary = serializers.SerializerMethodField(help_text="What was understood of the input")
     skipped = serializers.ListField(
-        child=serializers.CharField(), help_text="What was left out of the file, and why; the first of it"
+        child=serializers.CharField(),
+        help_text="What was left out of the file, and why; the first of it",
     )
     columns = ColumnSerializer(many=True, help_text="Of a file with columns")
     choices = serializers.DictField(
@@ -301,7 +334,9 @@ class PreviewSerializer(serializers.Serializer):
 
 
 class KindSerializer(serializers.Serializer):
-    """A kind of task; `params` is the JSON Schema of its input, `file_params` of what may be given beside a file."""
+    """A kind of task; `params` is the JSON Schema of its input, `file_params` of what may be given
+    beside a file.
+    """
 
     name = serializers.CharField()
     title = serializers.CharField()
@@ -315,22 +350,38 @@ class KindSerializer(serializers.Serializer):
     def to_representation(self, kind: kinds.Kind) -> dict[str, Any]:
         plain = ("name", "title", "version", "network", "subtask_seconds_max")
         row = {name: getattr(kind, name) for name in plain}
-        schemas = {"params": kinds.params_schema(kind), "file_params": kinds.file_params_schema(kind)}
+        schemas = {
+            "params": kinds.params_schema(kind),
+            "file_params": kinds.file_params_schema(kind),
+        }
         return {**row, "file_suffixes": list(kind.file_suffixes), **schemas}
 
 
 class WorkerSerializer(serializers.ModelSerializer):
     class Meta:
         model = Worker
-        plain = ("id", "name", "slots", "platform", "client_version", "created", "last_seen", "suspended")
+        plain = (
+            "id",
+            "name",
+            "slots",
+            "platform",
+            "client_version",
+            "created",
+            "last_seen",
+            "suspended",
+        )
         fields = (*plain, "consent", "resting")
         read_only_fields = fields
 
-    suspended = serializers.CharField(source="suspended_reason", help_text="Why it gets no work; empty if it does")
+    suspended = serializers.CharField(
+        source="suspended_reason", help_text="Why it gets no work; empty if it does"
+    )
     consent = serializers.JSONField(
         help_text='What its owner lets it do: {id of a group, or "*" for all others: limits}'
     )
-    resting = serializers.SerializerMethodField(help_text="{name of a group: why it takes nothing of it now}")
+    resting = serializers.SerializerMethodField(
+        help_text="{name of a group: why it takes nothing of it now}"
+    )
 
     @extend_schema_field(serializers.DictField(child=serializers.CharField()))
     def get_resting(self, worker: Worker) -> dict[str, str]:
@@ -340,7 +391,9 @@ class WorkerSerializer(serializers.ModelSerializer):
 class WorkerChange(serializers.Serializer):
     """Let a suspended worker back."""
 
-    suspended = serializers.BooleanField(help_text="Only false: people let a worker back, they do not suspend it")
+    suspended = serializers.BooleanField(
+        help_text="Only false: people let a worker back, they do not suspend it"
+    )
 
     def validate_suspended(self, value: bool) -> bool:
         if value:

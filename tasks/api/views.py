@@ -68,21 +68,31 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     def get_queryset(self) -> QuerySet[Task]:
         user = user_of(self.request)
-        return selectors.task_list_of(user) if self.action == "list" else selectors.tasks_visible_to(user)
+        return (
+            selectors.task_list_of(user)
+            if self.action == "list"
+            else selectors.tasks_visible_to(user)
+        )
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
 
-    @extend_schema(request=TaskSubmission, responses={201: TaskSerializer}, parameters=[IDEMPOTENCY_KEY])
+    @extend_schema(
+        request=TaskSubmission, responses={201: TaskSerializer}, parameters=[IDEMPOTENCY_KEY]
+    )
     def create(self, request: Request) -> Response:
         """Submit a task to a group."""
-        task = submit_task(author=user_of(request), **validated(TaskSubmission, request), key=key_of(request))
+        task = submit_task(
+            author=user_of(request), **validated(TaskSubmission, request), key=key_of(request)
+        )
         return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(request=TaskDraft, responses=PreviewSerializer)
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """What a task would come to: subtasks, who would take it, about how long. Nothing is stored."""
+        """What a task would come to: subtasks, who would take it, about how long. Nothing is
+        stored.
+        """
         found = preview_task(author=user_of(request), **validated(TaskDraft, request))
         return Response(PreviewSerializer(found).data)
 
@@ -140,7 +150,9 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return selectors.workers_visible_to(user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
-        real = not getattr(self, "swagger_fake_view", False)  # and not drf-spectacular's, which has nobody logged in
+        real = not getattr(
+            self, "swagger_fake_view", False
+        )  # and not drf-spectacular's, which has nobody logged in
         groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
         return {**super().get_serializer_context(), "resting": selectors.resting_in(groups)}
 

@@ -1,5 +1,6 @@
-"""Code of kinds that sees input or partials runs here: in child processes with limits of time and memory.
+"""Code of kinds that sees input or partials runs here: in child processes with limits of time and
+memory.
 
-`calls` is what services use. A child imports only `child`, `operations`, `splitting` and `wire`, so these and this
-file know neither Django nor Redis (`make check` holds them to it).
+`calls` is what services use. A child imports only `child`, `operations`, `splitting` and `wire`, so
+these and this file know neither Django nor Redis (`make check` holds them to it).
 """

@@ -1,6 +1,7 @@
 """What services ask of a kind: each function runs it in a child and returns plain values.
 
-All raise Busy if no child is free in time, and those of `outcomes`; `load` and `preview` also the kind's ParamsError.
+All raise Busy if no child is free in time, and those of `outcomes`; `load` and `preview` also the
+kind's ParamsError.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ from django.core.files.uploadedfile import UploadedFile
 
 from firmlight_client import kinds
 from tasks.kind_processes import wire
-from tasks.kind_processes.operations import ConcludeArguments, Counted, LoadArguments, PreviewArguments
+from tasks.kind_processes.operations import (
+    ConcludeArguments,
+    Counted,
+    LoadArguments,
+    PreviewArguments,
+)
 from tasks.kind_processes.pool import Owner, children
 from tasks.kind_processes.process import Found, Limits
 from tasks.kind_processes.splitting import Batch, SplitLimits
@@ -47,14 +53,20 @@ def load(
     with _on_disk(file) as path:
         arguments = LoadArguments(as_json, _packed_bytes_max(), path, (file and file.name) or "")
         heavy = _is_heavy(data, file)
-        value, pieces = _ask("load", kind, arguments, [data], limits=_load_limits(), owner=owner, heavy=heavy)
+        value, pieces = _ask(
+            "load", kind, arguments, [data], limits=_load_limits(), owner=owner, heavy=heavy
+        )
     if skipped is not None:
         skipped += value
     return pieces[0]
 
 
 def preview(
-    kind: kinds.Kind, params: Mapping[str, Any], file: UploadedFile | None = None, *, owner: UUID | None = None
+    kind: kinds.Kind,
+    params: Mapping[str, Any],
+    file: UploadedFile | None = None,
+    *,
+    owner: UUID | None = None,
 ) -> Counted:
     """What the input comes to; its split is counted for PREVIEW_SECONDS_MAX at most."""
     as_json, data = _as_given(params)
@@ -79,7 +91,9 @@ def typed(kind: kinds.Kind, data: bytes, *, owner: UUID | None = None) -> dict[s
     return dict(value)
 
 
-def split(kind: kinds.Kind, data: bytes, *, wanted: Wanted | None = None) -> Generator[Batch, None, None]:
+def split(
+    kind: kinds.Kind, data: bytes, *, wanted: Wanted | None = None
+) -> Generator[Batch, None, None]:
     """The batches of packed params. Whoever stops before the last one closes the iterator."""
     limits = Limits(settings.SPLIT_SECONDS_MAX, settings.SPLIT_PROCESSOR_SECONDS_MAX)
     call = _call("split", kind, split_limits(), limits)
@@ -107,7 +121,9 @@ def conclude(
     A KindRaised names the stage: combine, is_decided or finish.
     """
     arguments = ConcludeArguments(check_decided, settings.RESULT_BYTES_MAX, incomplete)
-    seconds = min(settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_QUICK_SECONDS if quick else float("inf"))
+    seconds = min(
+        settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_QUICK_SECONDS if quick else float("inf")
+    )
     limits = Limits(seconds, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
     given = [msgspec.msgpack.encode(partials), params]
     _, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
@@ -117,7 +133,9 @@ def conclude(
 async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
     """What is wrong with a partial that is too large for the event loop; "" if nothing is."""
     most = settings.PARTIAL_SECONDS_MAX
-    limits = Limits(2 * most, most)  # a busy machine is no worker's fault: the clock must not end it first
+    limits = Limits(
+        2 * most, most
+    )  # a busy machine is no worker's fault: the clock must not end it first
     value, _ = await ask_async("check_partial", kind, None, [partial], limits=limits)
     return str(value)
 
@@ -177,7 +195,9 @@ def _call(operation: str, kind: kinds.Kind, arguments: Any, limits: Limits) -> w
 
 
 def _load_limits(more_seconds: float = 0) -> Limits:
-    return Limits(settings.LOAD_SECONDS_MAX + more_seconds, settings.LOAD_PROCESSOR_SECONDS_MAX + more_seconds)
+    return Limits(
+        settings.LOAD_SECONDS_MAX + more_seconds, settings.LOAD_PROCESSOR_SECONDS_MAX + more_seconds
+    )
 
 
 def _packed_bytes_max() -> int:
@@ -201,7 +221,9 @@ def _is_heavy(data: bytes, file: UploadedFile | None) -> bool:
 
 @contextlib.contextmanager
 def _on_disk(file: UploadedFile | None) -> Iterator[str]:
-    """The path of an uploaded file, "" for none. One that lies in memory is written to a file for this while."""
+    """The path of an uploaded file, "" for none. One that lies in memory is written to a file for
+    this while.
+    """
     if file is None:
         yield ""
     elif hasattr(file, "temporary_file_path"):

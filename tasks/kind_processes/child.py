@@ -1,7 +1,9 @@
-"""A child: `python -m tasks.kind_processes.child FOLDER MEMORY_MIB`, a process that runs kinds for the server.
+"""A child: `python -m tasks.kind_processes.child FOLDER MEMORY_MIB`, a process that runs kinds for
+the server.
 
-It takes calls from its stdin and answers on its stdout (`wire`), one at a time, takes both away from the kinds (what a
-kind prints goes nowhere), and ends when stdin does: its parent is gone then, however it died.
+It takes calls from its stdin and answers on its stdout (`wire`), one at a time, takes both away
+from the kinds (what a kind prints goes nowhere), and ends when stdin does: its parent is gone then,
+however it died.
 """
 
 from __future__ import annotations
@@ -82,7 +84,9 @@ class Child:
 
 def failure(error: BaseException, memory: Memory) -> wire.Failed:
     """What went wrong, in a form that can travel."""
-    failed = wire.Failed(reason=reason_of(error), message="", name=type(error).__name__[:200], stage=Stage.name)
+    failed = wire.Failed(
+        reason=reason_of(error), message="", name=type(error).__name__[:200], stage=Stage.name
+    )
     if isinstance(error, MemoryError):
         failed.message = memory.words(MemoryError())
     elif isinstance(error, kinds.ParamsError):
@@ -123,11 +127,16 @@ def text_of(text: Callable[[], str]) -> str:
 
 def _traceback(error: BaseException) -> str:
     entries = traceback.format_exception(error)
-    return "".join(entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n" for entry in entries)
+    return "".join(
+        entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n"
+        for entry in entries
+    )
 
 
 def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
-    """The reader thread: hands calls over, and ends the process with the pipe, even in the middle of a call."""
+    """The reader thread: hands calls over, and ends the process with the pipe, even in the middle
+    of a call.
+    """
     try:
         while length := pipe.read(wire.LENGTH_BYTES):
             call = wire.decode_call(pipe.read(int.from_bytes(length, "little")))
@@ -139,7 +148,10 @@ def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
 def main() -> None:
     folder, memory_mib = Path(sys.argv[1]), int(sys.argv[2])
     pipe, out = take_pipes()
-    for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent says when it is over
+    for name in (
+        "SIGTERM",
+        "SIGINT",
+    ):  # a service manager may signal all of us; the parent says when it is over
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     limits.be_modest(os.getpriority(os.PRIO_PROCESS, 0) + NICE)
     limits.limit_files()

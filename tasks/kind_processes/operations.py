@@ -1,7 +1,9 @@
-"""What a child does with a kind, one function for each operation. It knows neither Django nor Redis.
+"""What a child does with a kind, one function for each operation. It knows neither Django nor
+Redis.
 
-A function takes the kind, the call's arguments and pieces, and returns an Answer; one that answers in parts calls
-`send` for each. Its name is the operation's, so `calls` and this file change together.
+A function takes the kind, the call's arguments and pieces, and returns an Answer; one that answers
+in parts calls `send` for each. Its name is the operation's, so `calls` and this file change
+together.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ class Stage:
 
 
 class LoadArguments(msgspec.Struct):
-    """How to read params, which come as a piece; with `path` a file of this `name` lies beside them."""
+    """How to read params, which come as a piece; with `path` a file of this `name` lies beside
+    them.
+    """
 
     as_json: bool  # the piece is JSON: MessagePack carries no integers beyond 64 bits
     bytes_max: int  # of the params as MessagePack
@@ -132,7 +136,9 @@ def split(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answe
 
 
 def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
-    """Packed partials and params become the result as JSON; without a piece, nothing is decided yet."""
+    """Packed partials and params become the result as JSON; without a piece, nothing is decided
+    yet.
+    """
     given = msgspec.convert(arguments, ConcludeArguments)
     partials, params = pieces
     Stage.name = "combine"
@@ -147,15 +153,22 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     Stage.name = "finish"
     result = kind.finish(whole, _unpacked(kind, params))
     if given.incomplete is not None:
-        result = {**(result if isinstance(result, dict) else {"result": result}), "incomplete": given.incomplete}
+        result = {
+            **(result if isinstance(result, dict) else {"result": result}),
+            "incomplete": given.incomplete,
+        }
     packed = msgspec.json.encode(result)
     if len(packed) > given.result_bytes_max:
-        raise RuleBroken(f"The result has {len(packed):,} bytes; at most {given.result_bytes_max:,}.")
+        raise RuleBroken(
+            f"The result has {len(packed):,} bytes; at most {given.result_bytes_max:,}."
+        )
     return None, [packed]
 
 
 def decode_partial(kind: kinds.Kind, data: bytes) -> Any:
-    """One partial as the kind's own code takes it. It was looked at when it came; before an upgrade, perhaps."""
+    """One partial as the kind's own code takes it. It was looked at when it came; before an
+    upgrade, perhaps.
+    """
     return kinds.decode_partial(kind, data)
 
 
@@ -169,7 +182,8 @@ def check_partial(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) 
 
 
 OPERATIONS: dict[str, Callable[[kinds.Kind, Any, Pieces, Send], Answer]] = {
-    function.__name__: function for function in (load, preview, typed, split, conclude, check_partial)
+    function.__name__: function
+    for function in (load, preview, typed, split, conclude, check_partial)
 }
 
 

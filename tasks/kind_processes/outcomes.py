@@ -6,13 +6,17 @@ from core.errors import Busy
 
 
 class KindFault(Exception):
-    """The kind gave no value. The message is for people; `lasting`: another try would end the same way."""
+    """The kind gave no value. The message is for people; `lasting`: another try would end the same
+    way.
+    """
 
     lasting = True
 
 
 class KindRaised(KindFault):
-    """An exception other than ParamsError. `name` is its class, `stage` what was being done, in the kind's words."""
+    """An exception other than ParamsError. `name` is its class, `stage` what was being done, in the
+    kind's words.
+    """
 
     def __init__(self, message: str, *, name: str, stage: str = "", traceback: str = "") -> None:
         super().__init__(message)
@@ -24,7 +28,9 @@ class RuleViolated(KindFault):
 
 
 class KindChanged(KindFault):
-    """The child has another version of this kind, or none: a package was changed under a running server."""
+    """The child has another version of this kind, or none: a package was changed under a running
+    server.
+    """
 
 
 class KindStopped(KindFault):
@@ -32,7 +38,9 @@ class KindStopped(KindFault):
 
 
 class TimedOut(KindStopped):
-    """Past its processor time, or (not lasting: the machine may have been busy) past its wall-clock time."""
+    """Past its processor time, or (not lasting: the machine may have been busy) past its wall-clock
+    time.
+    """
 
     def __init__(self, message: str, *, lasting: bool) -> None:
         super().__init__(message)

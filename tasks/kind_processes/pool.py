@@ -1,7 +1,7 @@
 """The children of this process: how many there are, whose turn it is, and which are replaced.
 
-They are started by one thread that lives as long as the process (`Keeper`): on Linux a child is told when the thread
-that started it ends.
+They are started by one thread that lives as long as the process (`Keeper`): on Linux a child is
+told when the thread that started it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from core.errors import Busy
 from tasks.kind_processes import wire
 from tasks.kind_processes.process import Found, Limits, Process
 
-SLOW_SECONDS = 1.0  # a call that has taken as long is slow: its owner's next ones are not made to wait for it
+SLOW_SECONDS = (
+    1.0  # a call that has taken as long is slow: its owner's next ones are not made to wait for it
+)
 END_SECONDS_MAX = 5.0
 START_AGAIN_SECONDS = 0.5
 log = structlog.get_logger(__name__)
@@ -32,8 +34,8 @@ Owner = UUID | str
 class Pool:
     """At most KIND_PROCESSES_MAX children, one call each at a time.
 
-    Of one owner (a user) one call runs at a time, and calls with large inputs leave one child to the others, so that
-    slow uploads hold up nobody's small ones.
+    Of one owner (a user) one call runs at a time, and calls with large inputs leave one child to
+    the others, so that slow uploads hold up nobody's small ones.
     """
 
     def __init__(self) -> None:
@@ -150,7 +152,9 @@ class Pool:
             self.changed.notify_all()
 
     def retire_idle(self) -> None:
-        """From the keeper, now and then: one child stays, others end when nobody has needed them for a while."""
+        """From the keeper, now and then: one child stays, others end when nobody has needed them
+        for a while.
+        """
         oldest = time.monotonic() - settings.KIND_IDLE_SECONDS
         with self.changed:
             quiet = [process for process in self.idle[:-1] if process.idle_since < oldest]

@@ -43,10 +43,14 @@ LOOK_SECONDS = 0.5  # how often a caller is asked whether it still wants the ans
 PIPE_BYTES = 2**20
 READ_BYTES = 2**20
 ERROR_LINES = 20
-KEPT_VARIABLES = (  # where programs and modules lie; nothing else of the server's environment, which holds secrets
+# where programs and modules lie; nothing else of the server's environment, which holds secrets
+KEPT_VARIABLES = (
     *("PATH", "LD_LIBRARY_PATH", "FIRMLIGHT_EMBEDDED_VAR", "LANG", "LC_ALL"),
     *("SSL_CERT_FILE", "SSL_CERT_DIR"),
-    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),  # whoever says so keeps the program's folder as it is
+    *(
+        "PYTHONDONTWRITEBYTECODE",
+        "PYTHONPYCACHEPREFIX",
+    ),  # whoever says so keeps the program's folder as it is
 )
 log = structlog.get_logger(__name__)
 
@@ -55,7 +59,9 @@ Found = tuple[Any, list[bytes]]  # a value and its pieces
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one call. `seconds` is time spent waiting for the child, `processor_seconds` what it computes."""
+    """Of one call. `seconds` is time spent waiting for the child, `processor_seconds` what it
+    computes.
+    """
 
     seconds: float
     processor_seconds: float
@@ -85,7 +91,9 @@ class Process:
             _widen(fd)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        """Nothing is inherited but three descriptors and a few variables: no socket, no secret, no terminal."""
+        """Nothing is inherited but three descriptors and a few variables: no socket, no secret, no
+        terminal.
+        """
         scratch = self.folder / "scratch"
         scratch.mkdir()
         with self._errors.open("wb") as errors:
@@ -112,9 +120,14 @@ class Process:
         return self.popen.poll() is None
 
     def call(
-        self, call: wire.Call, pieces: Sequence[bytes], limits: Limits, wanted: Callable[[], bool] | None = None
+        self,
+        call: wire.Call,
+        pieces: Sequence[bytes],
+        limits: Limits,
+        wanted: Callable[[], bool] | None = None,
     ) -> Generator[Found, None, None]:
-        """Yield the parts of the answer, the last of which is its end. While it is `at_work` nobody else may call.
+        """Yield the parts of the answer, the last of which is its end. While it is `at_work` nobody
+        else may call.
 
         Raises what `outcomes` lists, NotWanted, and the kind's own ParamsError.
         """
@@ -142,7 +155,9 @@ class Process:
     def _begin(self) -> None:
         """Wait until it has imported its kinds. That is no time of the caller's kind."""
         try:
-            head, _ = self._read_frame(Watch(self, Limits(START_SECONDS_MAX, START_SECONDS_MAX), None))
+            head, _ = self._read_frame(
+                Watch(self, Limits(START_SECONDS_MAX, START_SECONDS_MAX), None)
+            )
         except (EOFError, TimedOut):
             self.kill()
             log.error("kind_process_not_started", errors=self._last_errors())
@@ -160,7 +175,9 @@ class Process:
         except subprocess.TimeoutExpired:
             raise Crashed("its process closed its pipe") from None
         if code == -signal.SIGXCPU:
-            raise TimedOut(f"it computed for more than {limits.processor_seconds:g} s", lasting=True)
+            raise TimedOut(
+                f"it computed for more than {limits.processor_seconds:g} s", lasting=True
+            )
         how = how_it_ended(code)
         log.error("kind_process_crashed", how=how, errors=self._last_errors())
         raise Crashed(f"its process crashed ({how})")
@@ -266,8 +283,12 @@ def failure_of(failed: wire.Failed, kind: str) -> Exception:
         return KindChanged(failed.message)
     if failed.reason == "out_of_memory":
         return OutOfMemory(failed.message)
-    log.error("kind_raised", kind=kind, stage=failed.stage, error=failed.name, traceback=failed.traceback)
-    return KindRaised(failed.message, name=failed.name, stage=failed.stage, traceback=failed.traceback)
+    log.error(
+        "kind_raised", kind=kind, stage=failed.stage, error=failed.name, traceback=failed.traceback
+    )
+    return KindRaised(
+        failed.message, name=failed.name, stage=failed.stage, traceback=failed.traceback
+    )
 
 
 def how_it_ended(code: int) -> str:
@@ -292,6 +313,7 @@ def _environment(scratch: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     places = dict.fromkeys(("HOME", "TMPDIR"), str(scratch))
     own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
-    # A child is one core: libraries that would start a thread for every core get in each other's way.
+    # A child is one core: libraries that would start a thread for every core get in each other's
+    # way.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return {**kept, **places, **own, **threads, "PYTHONPATH": path, "PYTHONUTF8": "1"}

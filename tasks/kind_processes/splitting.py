@@ -13,7 +13,9 @@ class RuleBroken(Exception):
 
 
 class SplitLimits(msgspec.Struct, frozen=True):
-    """How a split is cut, and how far it may go. `first_subtasks`: of the first batch, workers start on it."""
+    """How a split is cut, and how far it may go. `first_subtasks`: of the first batch, workers
+    start on it.
+    """
 
     first_subtasks: int
     batch_subtasks_max: int
@@ -32,7 +34,9 @@ class Batch:
 
 
 def batches(payloads: Iterable[bytes], limits: SplitLimits) -> Iterator[Batch]:
-    """Cut into batches: a first small one, then by count and bytes. Raises RuleBroken beyond the limits."""
+    """Cut into batches: a first small one, then by count and bytes. Raises RuleBroken beyond the
+    limits.
+    """
     index, batch, size = 0, Batch(0, [], False), 0
     most = limits.first_subtasks
     for payload in payloads:
@@ -54,4 +58,6 @@ def _check(index: int, payload: bytes, limits: SplitLimits) -> None:
     if index >= limits.subtasks_max:
         raise RuleBroken(f"More than {limits.subtasks_max:,} subtasks.")
     if len(payload) > limits.payload_bytes_max:
-        raise RuleBroken(f"Subtask {index} has {len(payload):,} bytes; at most {limits.payload_bytes_max:,}.")
+        raise RuleBroken(
+            f"Subtask {index} has {len(payload):,} bytes; at most {limits.payload_bytes_max:,}."
+        )

@@ -1,7 +1,8 @@
 """What travels between the server and a child that runs kinds: frames through two pipes.
 
-A frame is its head's length (8 bytes, little-endian), the head (one of the structs below as MessagePack), and the
-pieces whose sizes the head names, each raw: large inputs are not packed a second time.
+A frame is its head's length (8 bytes, little-endian), the head (one of the structs below as
+MessagePack), and the pieces whose sizes the head names, each raw: large inputs are not packed a
+second time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ HEAD_BYTES_MAX = 64 * 2**20  # heads carry params as JSON had them, never files
 
 
 class Call(msgspec.Struct, tag="call", kw_only=True):
-    """Do one thing with a kind. `version` is the one that the server has: a child of another one refuses."""
+    """Do one thing with a kind. `version` is the one that the server has: a child of another one
+    refuses.
+    """
 
     operation: str  # a function of `operations`
     kind: str
@@ -38,7 +41,9 @@ class Piece(msgspec.Struct, tag="piece"):
 
 
 class Value(msgspec.Struct, tag="value", kw_only=True):
-    """The end of an answer. `worn`: the child ends now, since what ran in it left no memory for others."""
+    """The end of an answer. `worn`: the child ends now, since what ran in it left no memory for
+    others.
+    """
 
     value: Any
     sizes: list[int] = []
@@ -46,9 +51,11 @@ class Value(msgspec.Struct, tag="value", kw_only=True):
 
 
 class Failed(msgspec.Struct, tag="failed", kw_only=True):
-    """No answer. `reason`: params (ParamsError), broken_rule, raised, out_of_memory or kind_changed.
+    """No answer. `reason`: params (ParamsError), broken_rule, raised, out_of_memory or
+    kind_changed.
 
-    `name` is the exception's class, `extras` what else a ParamsError carries, `stage` what was being done.
+    `name` is the exception's class, `extras` what else a ParamsError carries, `stage` what was
+    being done.
     """
 
     reason: str

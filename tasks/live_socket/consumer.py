@@ -1,5 +1,6 @@
-"""`/ws/live/`: JSON for browsers and the SDK. Subscribe to a task, a group or one's own notifications; snapshots come,
-at most LIVE_UPDATES_PER_SECOND a second for each, so a lost message never matters. The last state is never held back.
+"""`/ws/live/`: JSON for browsers and the SDK. Subscribe to a task, a group or one's own
+notifications; snapshots come, at most LIVE_UPDATES_PER_SECOND a second for each, so a lost message
+never matters. The last state is never held back.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ class Ask(msgspec.Struct, tag_field="type"):
 
 
 class Subscribe(Ask, tag="subscribe"):
-    """Send snapshots of this task, of every task of this group that changes, or of one's own notifications."""
+    """Send snapshots of this task, of every task of this group that changes, or of one's own
+    notifications.
+    """
 
 
 class Unsubscribe(Ask, tag="unsubscribe"):
@@ -55,8 +58,9 @@ _read = msgspec.json.Decoder(Subscribe | Unsubscribe)
 
 
 class LiveConsumer(Visitor):
-    """`watched` holds what it has subscribed to; `told` the notifications that this page knows of, None as long as it
-    has not asked for any; `next_notices` the timer of those that wait for their turn.
+    """`watched` holds what it has subscribed to; `told` the notifications that this page knows of,
+    None as long as it has not asked for any; `next_notices` the timer of those that wait for their
+    turn.
     """
 
     told: set[UUID] | None = None
@@ -109,7 +113,9 @@ class LiveConsumer(Visitor):
         if ask.notifications:
             return await self.send_notices()
         if len(self.watched) >= settings.LIVE_SUBSCRIPTIONS_MAX:
-            return await self.complain("too_many", f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions.")
+            return await self.complain(
+                "too_many", f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions."
+            )
         self.leave(ask)  # asked twice: everything anew
         if await self.may_watch(ask) and await hub().join(ask.topic, ask.view, ask.make_view, self):
             self.watched[ask.topic, ask.view] = ask

@@ -1,7 +1,8 @@
 """What is watched is computed once for all who watch it in this process, and at most so often.
 
-A `Watch` listens to one topic of the channel layer; whenever its task changes it asks its view for the news, in a
-thread, and hands the same text to every observer. Views are blocking and used by one thread at a time.
+A `Watch` listens to one topic of the channel layer; whenever its task changes it asks its view for
+the news, in a thread, and hands the same text to every observer. Views are blocking and used by one
+thread at a time.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ Message = dict[str, Any]
 class View(ABC):
     """What a watched thing looks like. None: it is gone, or there is nothing to say.
 
-    `by_task`: news of each task have a pace of their own. `every_seconds`: it is looked at anew without any news, too;
-    0 if not.
+    `by_task`: news of each task have a pace of their own. `every_seconds`: it is looked at anew
+    without any news, too; 0 if not.
     """
 
     by_task = False
@@ -98,7 +99,9 @@ class Watch:
     @property
     def pause_seconds(self) -> float:
         """Between two looks: what is expensive to look at is looked at less often."""
-        return max(1 / settings.LIVE_UPDATES_PER_SECOND, self.cost_seconds / settings.LIVE_CPU_SHARE_MAX)
+        return max(
+            1 / settings.LIVE_UPDATES_PER_SECOND, self.cost_seconds / settings.LIVE_CPU_SHARE_MAX
+        )
 
     async def publish_after(self, task: str, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -127,7 +130,9 @@ class Watch:
         try:
             text, seconds = await database_sync_to_async(_timed)(ask)
         except databases.failures(RedisError):
-            log.warning("not_looked_at", topic=self.topic, exc_info=True)  # the next change tries again
+            log.warning(
+                "not_looked_at", topic=self.topic, exc_info=True
+            )  # the next change tries again
             return ""
         self.cost_seconds = (self.cost_seconds + seconds) / 2
         return text
@@ -147,7 +152,9 @@ class Hub:
     def __init__(self) -> None:
         self.watches: dict[tuple[str, str], Watch] = {}
 
-    async def join(self, topic: str, kind: str, make: Callable[[], View], observer: Observer) -> bool:
+    async def join(
+        self, topic: str, kind: str, make: Callable[[], View], observer: Observer
+    ) -> bool:
         """Watch with the others; False if there is nothing to see."""
         watch = self.watches.get((topic, kind))
         if watch is None:

@@ -24,15 +24,17 @@ from tasks.pages.fragments.task import TaskPanel
 
 
 def browser_bearer(scope: dict[str, Any]) -> Bearer | None:
-    """Whose cookie this is, and the session that stands for it; None if nobody is logged in (or may be)."""
+    """Whose cookie this is, and the session that stands for it; None if nobody is logged in (or may
+    be).
+    """
     key = _uuid(scope["session"].get(SID) or "")
     bearer = account_selectors.session_bearer(key) if key else None
     return bearer if bearer and bearer.user == scope["user"] else None
 
 
 def notices(user: User, known: set[UUID] | None) -> tuple[dict[str, Any], set[UUID]]:
-    """The message that says what this user has not read: how many, and those that are not among `known` (None: all
-    that there are now); and the ids that are known from now on. Two queries.
+    """The message that says what this user has not read: how many, and those that are not among
+    `known` (None: all that there are now); and the ids that are known from now on. Two queries.
     """
     newest = account_selectors.newest_unread(user, settings.LIVE_NOTIFICATIONS_MAX)
     new = [note for note in newest if known is not None and note.pk not in known]
@@ -120,8 +122,8 @@ def group_page(group_id: str) -> PageView:
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:
-    """The message that shows the task now, None if it is gone: `task` is what GET /api/tasks/{id}/ shows; `result`
-    comes along once there is one, if it is small.
+    """The message that shows the task now, None if it is gone: `task` is what GET /api/tasks/{id}/
+    shows; `result` comes along once there is one, if it is small.
     """
     task = Task.objects.filter(pk=task_id).select_related("creator").first()
     if task is None:

@@ -41,7 +41,9 @@ class Visitor(Socket):
             bearer = await bearer_of(self.scope)
             self.bearer = bearer if bearer and bearer.kind == "access" else None
         elif not self.origin_is_ours():
-            return await self.refuse(CLOSE_FOREIGN_ORIGIN, "foreign_origin", "Open this page from its own address.")
+            return await self.refuse(
+                CLOSE_FOREIGN_ORIGIN, "foreign_origin", "Open this page from its own address."
+            )
         else:
             self.bearer = await database_sync_to_async(views.browser_bearer)(self.scope)
         if self.bearer is None:
@@ -56,7 +58,9 @@ class Visitor(Socket):
         """A cookie authenticates here, so another site's page must not be able to open this socket."""
         headers = dict(self.scope["headers"])
         origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
-        trusted = {urlsplit(url).netloc for url in [settings.PUBLIC_URL, *settings.CSRF_TRUSTED_ORIGINS]}
+        trusted = {
+            urlsplit(url).netloc for url in [settings.PUBLIC_URL, *settings.CSRF_TRUSTED_ORIGINS]
+        }
         return origin.netloc in trusted | {headers.get(b"host", b"").decode("latin-1")}
 
     async def disconnect(self, code: int) -> None:
@@ -74,7 +78,9 @@ class Visitor(Socket):
         await self.channel_layer.group_discard(topic, self.channel_name)
 
     async def keep_checking(self) -> None:
-        """Messages may be lost, so token or session are looked at every MEMBERSHIP_CHECK_SECONDS besides."""
+        """Messages may be lost, so token or session are looked at every MEMBERSHIP_CHECK_SECONDS
+        besides.
+        """
         while self.user:
             await asyncio.sleep(settings.MEMBERSHIP_CHECK_SECONDS * random.uniform(0.8, 1.0))  # noqa: S311  spreads them
             try:
@@ -86,7 +92,9 @@ class Visitor(Socket):
         await self.check()
 
     async def check(self) -> None:
-        if self.user and not await database_sync_to_async(account_selectors.still_valid)(self.bearer):
+        if self.user and not await database_sync_to_async(account_selectors.still_valid)(
+            self.bearer
+        ):
             await self.refuse(CLOSE_NOT_LOGGED_IN, "not_logged_in", "Log in again.")
 
     async def complain(self, code: str, message: str, **about: str | None) -> None:

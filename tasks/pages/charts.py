@@ -1,4 +1,6 @@
-"""Charts as shapes: per cent of the width, pixels of the height, so that SVG without `viewBox` stretches. Pure."""
+"""Charts as shapes: per cent of the width, pixels of the height, so that SVG without `viewBox`
+stretches. Pure.
+"""
 
 from __future__ import annotations
 
@@ -84,30 +86,52 @@ def histogram(bins: Bins, mean: float, deviation: float | None) -> Histogram:
     edges = [short(bins.edge(i), digits) for i in range(len(bins.counts) + 1)]
     rows = [(edges[i], edges[i + 1], f"{count:,}") for i, count in enumerate(bins.counts)]
     return Histogram(
-        columns=columns(bins.counts, [f"{low} to {high}: {_numbers(count)}" for low, high, count in rows]),
+        columns=columns(
+            bins.counts, [f"{low} to {high}: {_numbers(count)}" for low, high, count in rows]
+        ),
         rules=_rules(bins, mean, deviation),
         labels=ticks(bins),
         rows=rows,
-        says=_says(bins, rows, short(mean, digits), None if deviation is None else short(deviation, digits)),
+        says=_says(
+            bins, rows, short(mean, digits), None if deviation is None else short(deviation, digits)
+        ),
     )
 
 
 def columns(
-    counts: Sequence[float], titles: Sequence[str], *, top_px: int = TOP_PX, base_px: int = BASE_PX, most: float = 0
+    counts: Sequence[float],
+    titles: Sequence[str],
+    *,
+    top_px: int = TOP_PX,
+    base_px: int = BASE_PX,
+    most: float = 0,
 ) -> list[Column]:
-    """One for each count; what is not nothing is at least two pixels high, and `most` (or the highest) fills it."""
+    """One for each count; what is not nothing is at least two pixels high, and `most` (or the
+    highest) fills it.
+    """
     each, most = 100 / len(counts), most or max(counts) or 1
     found = []
     for i, (count, title) in enumerate(zip(counts, titles, strict=True)):
         height = max(2, round((base_px - top_px) * count / most)) if count else 0
-        found.append(Column(round(i * each + 0.05 * each, 2), round(0.9 * each, 2), base_px - height, height, title))
+        found.append(
+            Column(
+                round(i * each + 0.05 * each, 2),
+                round(0.9 * each, 2),
+                base_px - height,
+                height,
+                title,
+            )
+        )
     return found
 
 
 def minutes(pace: Sequence[int]) -> list[str]:
     """What to say of the subtasks done in each minute, the present one last."""
     last = len(pace) - 1
-    return [f"{done:,} subtasks, {f'{last - i} min ago' if i < last else 'this minute'}" for i, done in enumerate(pace)]
+    return [
+        f"{done:,} subtasks, {f'{last - i} min ago' if i < last else 'this minute'}"
+        for i, done in enumerate(pace)
+    ]
 
 
 def _rules(bins: Bins, mean: float, deviation: float | None) -> list[Rule]:
@@ -134,8 +158,12 @@ def ticks(bins: Bins) -> list[Label]:
     """Round numbers below the axis, as many as have room; the ends where there are none."""
     low, high = bins.edge(0), bins.edge(len(bins.counts))
     step = nice_step((high / TICKS_MAX) - (low / TICKS_MAX))
-    all_of_them = [k * step for k in range(ceil(low / step), floor(high / step) + 1)] if step else []
-    values = sorted({value for value in all_of_them if low <= value <= high})  # where numbers lie densely they round
+    all_of_them = (
+        [k * step for k in range(ceil(low / step), floor(high / step) + 1)] if step else []
+    )
+    values = sorted(
+        {value for value in all_of_them if low <= value <= high}
+    )  # where numbers lie densely they round
     if len(values) < 2:
         values, step = [low, high], high / 2 - low / 2
     digits = _digits_for(max(abs(low), abs(high)), step)
@@ -143,7 +171,9 @@ def ticks(bins: Bins) -> list[Label]:
 
 
 def nice_step(least: float) -> float:
-    """The least of 1, 2, 5, 10, 20, … times a power of ten that is not below `least`; 0 where there is none."""
+    """The least of 1, 2, 5, 10, 20, … times a power of ten that is not below `least`; 0 where there
+    is none.
+    """
     if not (isfinite(least) and least > 1e-290):
         return 0.0
     power = 10.0 ** floor(log10(least))

@@ -1,7 +1,8 @@
-"""Form fields from a JSON Schema (2020-12, as msgspec writes it): labels, help, bounds and examples come from there.
+"""Form fields from a JSON Schema (2020-12, as msgspec writes it): labels, help, bounds and examples
+come from there.
 
-What no other field fits is typed as JSON. These fields spare people a round trip; what holds is what the kind's own
-Params say, and they look at the input again.
+What no other field fits is typed as JSON. These fields spare people a round trip; what holds is
+what the kind's own Params say, and they look at the input again.
 """
 
 from __future__ import annotations
@@ -45,7 +46,12 @@ class ManyLines(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         most = settings.JSON_BODY_BYTES_MAX
-        self.widget.attrs |= {"rows": 4, "class": "input input-mono", "spellcheck": "false", "data-text-max": most}
+        self.widget.attrs |= {
+            "rows": 4,
+            "class": "input input-mono",
+            "spellcheck": "false",
+            "data-text-max": most,
+        }
 
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(map(str, value)) if isinstance(value, list) else value
@@ -54,7 +60,9 @@ class ManyLines(forms.CharField):
 class Lines(ManyLines):
     """Texts, one a line; empty lines do not count."""
 
-    def __init__(self, *, item: JsonSchema, least: int = 0, most: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, item: JsonSchema, least: int = 0, most: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.pattern, self.least, self.most = item.get("pattern", ""), least, most
         self.widget.attrs["data-lines"] = self.pattern
@@ -66,14 +74,18 @@ class Lines(ManyLines):
         _check_length(lines, self.least, self.most, "line")
         for number, line in enumerate(lines, 1):
             if self.pattern and not re.search(self.pattern, line):
-                raise ValidationError(f"Line {number}, “{line[:SHOWN_CHARS]}”, does not look as it must.")
+                raise ValidationError(
+                    f"Line {number}, “{line[:SHOWN_CHARS]}”, does not look as it must."
+                )
         return lines
 
 
 class Numbers(ManyLines):
     """Numbers as text, apart by white space, commas or semicolons; integers stay exact."""
 
-    def __init__(self, *, item: JsonSchema, least: int = 0, most: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, item: JsonSchema, least: int = 0, most: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.item, self.least, self.most = item, least, most
         self.whole = item.get("type") == "integer"
@@ -105,7 +117,9 @@ class Numbers(ManyLines):
                 return int(word) if self.whole else float(word)
         except ValueError:
             pass
-        raise ValidationError(f"“{word[:SHOWN_CHARS]}” is not a {'whole ' if self.whole else ''}number.")
+        raise ValidationError(
+            f"“{word[:SHOWN_CHARS]}” is not a {'whole ' if self.whole else ''}number."
+        )
 
 
 def _check_length(values: list[Any], least: int, most: int | None, noun: str) -> None:
@@ -128,7 +142,11 @@ class Json(ManyLines):
         self.widget.attrs["data-json"] = True
 
     def prepare_value(self, value: Any) -> Any:
-        return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return (
+            value
+            if value is None or isinstance(value, str)
+            else json.dumps(value, ensure_ascii=False)
+        )
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
@@ -235,8 +253,12 @@ def _whole(schema: JsonSchema, facts: Facts) -> forms.Field:
 
 
 def _real(schema: JsonSchema, facts: Facts) -> forms.Field:
-    field = forms.FloatField(min_value=schema.get("minimum"), max_value=schema.get("maximum"), **facts)
-    open_ends = {word: schema[word] for word in ("exclusiveMinimum", "exclusiveMaximum") if word in schema}
+    field = forms.FloatField(
+        min_value=schema.get("minimum"), max_value=schema.get("maximum"), **facts
+    )
+    open_ends = {
+        word: schema[word] for word in ("exclusiveMinimum", "exclusiveMaximum") if word in schema
+    }
     field.validators.append(lambda value: check_bounds(value, open_ends))
     for word, attr in (("exclusiveMinimum", "data-above"), ("exclusiveMaximum", "data-below")):
         if word in open_ends:
@@ -246,7 +268,12 @@ def _real(schema: JsonSchema, facts: Facts) -> forms.Field:
 
 def _digits(schema: JsonSchema, facts: Facts) -> forms.Field:
     """An integer of any length: as text, for browsers keep 53 bits of a number."""
-    attrs = {"inputmode": "numeric", "class": "input input-mono", "data-digits": True, "autocomplete": "off"}
+    attrs = {
+        "inputmode": "numeric",
+        "class": "input input-mono",
+        "data-digits": True,
+        "autocomplete": "off",
+    }
     return forms.CharField(widget=forms.TextInput(attrs=attrs), max_length=1000, **facts)
 
 
@@ -254,7 +281,9 @@ def _text(schema: JsonSchema, facts: Facts) -> forms.Field:
     most, pattern = schema.get("maxLength"), schema.get("pattern")
     long = most is None or most > SHORT_TEXT_CHARS
     widget = forms.Textarea(attrs={"rows": 3}) if long else forms.TextInput()
-    field = forms.CharField(min_length=schema.get("minLength"), max_length=most, widget=widget, **facts)
+    field = forms.CharField(
+        min_length=schema.get("minLength"), max_length=most, widget=widget, **facts
+    )
     if pattern:
         field.validators.append(RegexValidator(pattern, "This does not look as it must."))
         field.widget.attrs["data-pattern"] = pattern
@@ -282,4 +311,9 @@ def _helped(facts: Facts, how: str) -> Facts:
     return {**facts, "help_text": f"{facts['help_text']} {how}".strip()}
 
 
-_SINGLE: dict[str, Maker] = {"boolean": _yes_no, "integer": _whole, "number": _real, "string": _text}
+_SINGLE: dict[str, Maker] = {
+    "boolean": _yes_no,
+    "integer": _whole,
+    "number": _real,
+    "string": _text,
+}

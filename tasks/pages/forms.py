@@ -1,4 +1,6 @@
-"""The form of a new task. What a kind needs is made from the JSON Schema of its Params: a plug-in gets its form so."""
+"""The form of a new task. What a kind needs is made from the JSON Schema of its Params: a plug-in
+gets its form so.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ PIECE_BYTES = 2**20
 
 
 class TaskForm(PageForm):
-    """`key` names the submission, so that a double click makes one task. Fields of the kind begin with PARAM."""
+    """`key` names the submission, so that a double click makes one task. Fields of the kind begin
+    with PARAM.
+    """
 
     key = forms.CharField(max_length=64, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
     title = forms.CharField(
@@ -39,7 +43,9 @@ class TaskForm(PageForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "For the others in the group"}),
     )
-    priority = forms.ChoiceField(choices=[(one, one.capitalize()) for one in states.PRIORITIES], initial=states.NORMAL)
+    priority = forms.ChoiceField(
+        choices=[(one, one.capitalize()) for one in states.PRIORITIES], initial=states.NORMAL
+    )
     allow_partial = forms.BooleanField(
         label="Go on without it", help_text="The result says what is missing.", required=False
     )
@@ -50,12 +56,16 @@ class TaskForm(PageForm):
         max_value=24 * 365,
         required=False,
     )
-    subtask_seconds_max = forms.FloatField(label="Seconds a subtask may take", min_value=0.1, required=False)
+    subtask_seconds_max = forms.FloatField(
+        label="Seconds a subtask may take", min_value=0.1, required=False
+    )
 
     def __init__(self, kind: kinds.Kind, *args: Any, leads: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
-        self.choices: dict[str, list[str]] = {}  # how else a file can be read, by the name of the param that says so
+        self.choices: dict[
+            str, list[str]
+        ] = {}  # how else a file can be read, by the name of the param that says so
         self.columns: list[dict[str, Any]] = []  # of a file that asks which one is meant
         self.fields["title"].widget.attrs["placeholder"] = kind.title
         limit = f"At most {kind.subtask_seconds_max:g}, which is this kind's own limit."
@@ -79,7 +89,9 @@ class TaskForm(PageForm):
         if takes_file:
             most = settings.UPLOAD_BYTES_MAX
             accept = {"accept": ",".join(self.kind.file_suffixes), "data-bytes-max": most}
-            self.fields["file"] = forms.FileField(required=False, widget=forms.FileInput(attrs=accept))
+            self.fields["file"] = forms.FileField(
+                required=False, widget=forms.FileInput(attrs=accept)
+            )
             self._add_file_params()
 
     def _add_file_params(self) -> None:
@@ -98,16 +110,22 @@ class TaskForm(PageForm):
     @property
     def asks_of_file(self) -> bool:
         """Whether anything about reading the file is asked, chosen or wrong."""
-        return bool(self.choices) or any(field.errors or field.value() for field in self.file_param_fields)
+        return bool(self.choices) or any(
+            field.errors or field.value() for field in self.file_param_fields
+        )
 
     def offer(self, choices: Mapping[str, list[str]]) -> None:
         """Have people choose from these values of params beside the file, instead of typing one."""
-        self.choices = {name: values for name, values in choices.items() if FILE_PARAM + name in self.fields}
+        self.choices = {
+            name: values for name, values in choices.items() if FILE_PARAM + name in self.fields
+        }
         for name, values in self.choices.items():
             own = self[FILE_PARAM + name].value()
             known = [*values, *([own] if own and own not in values else [])]
             offered = [("", "–"), *((value, value) for value in known)]
-            self.fields[FILE_PARAM + name].widget = forms.Select(choices=offered, attrs={"class": "input"})
+            self.fields[FILE_PARAM + name].widget = forms.Select(
+                choices=offered, attrs={"class": "input"}
+            )
 
     @property
     def has_refill(self) -> bool:
@@ -124,14 +142,22 @@ class TaskForm(PageForm):
         """The kind's input as far as it was given; what was left empty is the kind's own default."""
         prefix = FILE_PARAM if self.cleaned_data.get("file") else PARAM
         found = self.cleaned_data.items()
-        given = {name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)}
+        given = {
+            name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)
+        }
         if prefix == FILE_PARAM:  # what was typed besides is the kind's to refuse
-            given |= {name.removeprefix(PARAM): value for name, value in found if name.startswith(PARAM)}
+            given |= {
+                name.removeprefix(PARAM): value for name, value in found if name.startswith(PARAM)
+            }
         return {name: value for name, value in given.items() if value not in (None, "", [])}
 
     @property
     def input(self) -> dict[str, Any]:
-        return {"kind": self.kind.name, "params": self.params, "file": self.cleaned_data.get("file")}
+        return {
+            "kind": self.kind.name,
+            "params": self.params,
+            "file": self.cleaned_data.get("file"),
+        }
 
     @property
     def submission(self) -> dict[str, Any]:
@@ -140,11 +166,20 @@ class TaskForm(PageForm):
         hours = self.cleaned_data["hours"]
         deadline = timezone.now() + timedelta(hours=hours) if hours else None
         given = {name: self.cleaned_data[name] for name in plain}
-        return {**self.input, **given, "deadline": deadline, "key": f"{given['key']} {self._fingerprint()}"}
+        return {
+            **self.input,
+            **given,
+            "deadline": deadline,
+            "key": f"{given['key']} {self._fingerprint()}",
+        }
 
     def _fingerprint(self) -> str:
-        """Of all that was given. Who goes back in his browser, changes something and sends it means another task."""
-        given = {name: value for name, value in self.cleaned_data.items() if name not in ("key", "file")}
+        """Of all that was given. Who goes back in his browser, changes something and sends it means
+        another task.
+        """
+        given = {
+            name: value for name, value in self.cleaned_data.items() if name not in ("key", "file")
+        }
         found = blake2b(json.dumps(given, sort_keys=True).encode(), digest_size=16)
         if file := self.cleaned_data.get("file"):
             found.update(file.name.encode())
@@ -156,7 +191,9 @@ class TaskForm(PageForm):
     def take(self, error: FirmlightError) -> None:
         """A service says `params.limit`; here the field is called otherwise."""
         if error.fields:
-            error.fields = {self._own(name): [*map(capfirst, said)] for name, said in error.fields.items()}
+            error.fields = {
+                self._own(name): [*map(capfirst, said)] for name, said in error.fields.items()
+            }
         if isinstance(error, BadInput):
             self.offer(error.choices)
             self.columns = error.columns

@@ -31,7 +31,9 @@ def group(request: PageRequest, pk: UUID) -> HttpResponse:
     """A group: its tasks, newest first, the workers that are here, and what they computed."""
     membership = membership_or_not_found(request.user, pk)
     facts = _tasks(request, selectors.tasks_of(pk))
-    look = SimpleLazyObject(GroupPanel(pk).look)  # most of the lists that htmx asks for show nothing of it
+    look = SimpleLazyObject(
+        GroupPanel(pk).look
+    )  # most of the lists that htmx asks for show nothing of it
     facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)

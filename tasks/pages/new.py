@@ -45,7 +45,11 @@ def preview(request: PageRequest, pk: UUID) -> HttpResponse:
     membership = _submitter(request, pk)
     form = _form(request, membership)
     deed = _counted(request, preview_task)
-    found = form.outcome if form.is_valid() and form.run(lambda: _look(deed, request, form, membership)) else None
+    found = (
+        form.outcome
+        if form.is_valid() and form.run(lambda: _look(deed, request, form, membership))
+        else None
+    )
     if found:
         form.offer(found.choices)
     if request.htmx:
@@ -71,7 +75,10 @@ def _again(request: PageRequest, pk: UUID) -> Task | None:
 
 
 def _form(
-    request: PageRequest, membership: Membership, before: Task | None = None, refilled: Refill | None = None
+    request: PageRequest,
+    membership: Membership,
+    before: Task | None = None,
+    refilled: Refill | None = None,
 ) -> TaskForm:
     kind = _kind(request, before)
     initial: dict[str, Any] = {"key": str(uuid4())}
@@ -91,7 +98,9 @@ def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:
 
 def _submits(request: PageRequest, form: TaskForm, membership: Membership) -> bool:
     deed = _counted(request, submit_task)
-    return form.is_valid() and form.run(lambda: deed(author=request.user, group=membership.group_id, **form.submission))
+    return form.is_valid() and form.run(
+        lambda: deed(author=request.user, group=membership.group_id, **form.submission)
+    )
 
 
 def _counted(request: PageRequest, deed: Any) -> Any:
@@ -105,7 +114,9 @@ def _look(deed: Any, request: PageRequest, form: TaskForm, membership: Membershi
     return found
 
 
-def _page(request: PageRequest, membership: Membership, form: TaskForm, **more: Any) -> HttpResponse:
+def _page(
+    request: PageRequest, membership: Membership, form: TaskForm, **more: Any
+) -> HttpResponse:
     here = [one for one in presence.workers_here(membership.group_id) if not one.resting]
     facts = {
         "membership": membership,

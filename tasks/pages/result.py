@@ -52,7 +52,9 @@ def _part(request: PageRequest, task: Task, ask: results.Ask) -> HttpResponse:
 def as_json(request: PageRequest, pk: UUID) -> HttpResponse:
     """The result itself, as the kind made it."""
     found = visible_task(request, pk)
-    return HttpResponse(deliver.result_of(found), content_type="application/json", headers=_headers(found, "json"))
+    return HttpResponse(
+        deliver.result_of(found), content_type="application/json", headers=_headers(found, "json")
+    )
 
 
 @signed_in
@@ -67,4 +69,6 @@ def as_csv(request: PageRequest, pk: UUID) -> StreamingHttpResponse:
 def _headers(task: Task, suffix: str) -> dict[str, str]:
     """A file name from the title (RFC 6266): nothing in it is a path, a blank or invisible."""
     name = re.sub(r"[^-\w.]+", "_", task.title)[:NAME_CHARS_MAX].strip("._-") or task.kind.lower()
-    return {"Content-Disposition": content_disposition_header(True, f"{name}.{suffix}") or "attachment"}
+    return {
+        "Content-Disposition": content_disposition_header(True, f"{name}.{suffix}") or "attachment"
+    }

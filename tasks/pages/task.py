@@ -23,7 +23,12 @@ from tasks.services import control
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
     """The task if this user may see it. Raises NotFound."""
-    found = selectors.tasks_visible_to(request.user).filter(pk=pk).select_related("group", "creator").first()
+    found = (
+        selectors.tasks_visible_to(request.user)
+        .filter(pk=pk)
+        .select_related("group", "creator")
+        .first()
+    )
     if found is None:
         raise NotFound
     return found
@@ -50,7 +55,9 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
 def events(request: PageRequest, pk: UUID) -> HttpResponse:
     """All that is known to have happened to it."""
     found = visible_task(request, pk)
-    return show(request, "tasks/events.html", task=found, page=rows(request, event_texts.events(found)))
+    return show(
+        request, "tasks/events.html", task=found, page=rows(request, event_texts.events(found))
+    )
 
 
 @signed_in
@@ -77,5 +84,7 @@ def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
         return go(request, "page:task", pk)
     stands = selectors.standing(found)
     says = f"{stands.done:,} of {stands.total:,} subtasks are done. What is computed goes, the statistics stay."
-    asks = Question(title="Cancel this task?", says=says, verb="Cancel the task", keep="Keep it running")
+    asks = Question(
+        title="Cancel this task?", says=says, verb="Cancel the task", keep="Keep it running"
+    )
     return question(request, asks, leads_back=resolve_url("page:task", pk))

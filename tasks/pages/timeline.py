@@ -1,6 +1,7 @@
 """A task's timeline as shapes: percentages of a lane's width and pixels of its height. Pure.
 
-Lanes are 34 px high and hold two rows of bars, for workers of several slots; more lie over each other.
+Lanes are 34 px high and hold two rows of bars, for workers of several slots; more lie over each
+other.
 """
 
 from __future__ import annotations
@@ -15,7 +16,26 @@ ROWS_Y = (6, 18)
 TICKS_MAX = 8
 STEPS_MS = [
     seconds * 1000
-    for seconds in (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+    for seconds in (
+        1,
+        2,
+        5,
+        10,
+        15,
+        30,
+        60,
+        120,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        14_400,
+        21_600,
+        43_200,
+        86_400,
+    )
 ]
 LOOKS = {"again": "tb tb-took", "copied": "tb-copy"}
 WENT_WRONG = {"lost", "failed", "bad_partial"}
@@ -36,11 +56,15 @@ class Scale:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """(per cent, time since the start) of each tick."""
-        return [(self.at(at), clock(at - self.start)) for at in range(self.start, self.end, self.step)]
+        return [
+            (self.at(at), clock(at - self.start)) for at in range(self.start, self.end, self.step)
+        ]
 
 
 def scale(start: int, now: int, *, runs: bool) -> Scale:
-    """From the start to the tick behind now, so that it stays until now gets there; of what is over, to its end."""
+    """From the start to the tick behind now, so that it stays until now gets there; of what is
+    over, to its end.
+    """
     spent = max(now - start, 1000)
     step = next((step for step in STEPS_MS if spent / step <= TICKS_MAX), spent // TICKS_MAX)
     return Scale(start, start + (ceil(spent / step) * step if runs else spent), step)
@@ -55,7 +79,9 @@ def clock(ms: int) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """One bar. `look` is its class, `mark` what stands at its end or start: lost, took or nothing. `runs`: it grows."""
+    """One bar. `look` is its class, `mark` what stands at its end or start: lost, took or nothing.
+    `runs`: it grows.
+    """
 
     key: str
     x: float

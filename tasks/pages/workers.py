@@ -40,13 +40,17 @@ def get_worker(request: PageRequest) -> HttpResponse:
 def appeared(request: PageRequest) -> HttpResponse:
     """The workers that came since that page was opened."""
     facts = _appeared(request)
-    if facts["shown"] == request.GET.get("shown"):  # nothing is swapped: who listens is not told the same again
+    if facts["shown"] == request.GET.get(
+        "shown"
+    ):  # nothing is swapped: who listens is not told the same again
         return HttpResponse(status=204)
     return show(request, "tasks/workers/_appeared.html", **facts)
 
 
 def _appeared(request: PageRequest) -> dict[str, Any]:
-    """Who is here and was not `before`, the workers that were here as the page was opened: {short id},{short id}."""
+    """Who is here and was not `before`, the workers that were here as the page was opened: {short
+    id},{short id}.
+    """
     here = [one for one in presence.mine(request.user) if one.here]
     known = request.GET.get("before", ",".join(_short(one) for one in here))
     new = [one for one in here if _short(one) not in known.split(",")]
@@ -80,7 +84,9 @@ def drain(request: PageRequest, pk: UUID) -> HttpResponse:
         messages.success(request, f"{worker.name} finishes what it holds, and leaves.")
         return go(request, "page:workers")
     says = "It finishes what it holds, takes nothing more, and its program ends."
-    asks = Question(title=f"Let {worker.name} leave?", says=says, verb="Let it leave", keep="Keep it")
+    asks = Question(
+        title=f"Let {worker.name} leave?", says=says, verb="Let it leave", keep="Keep it"
+    )
     return question(request, asks, leads_back="page:workers")
 
 

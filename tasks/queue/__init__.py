@@ -1,7 +1,9 @@
-"""The queue: subtasks, leases and partials of a group's tasks in Redis. Only here and in `lua/` a key has a name.
+"""The queue: subtasks, leases and partials of a group's tasks in Redis. Only here and in `lua/` a
+key has a name.
 
-Every call prepares one atomic script (`scripts.Call`): `.now()` runs it from blocking code, `await` from the
-event loop. One call concerns one group, whose keys are one cluster slot. `lua/_common.lua` lists the keys.
+Every call prepares one atomic script (`scripts.Call`): `.now()` runs it from blocking code, `await`
+from the event loop. One call concerns one group, whose keys are one cluster slot. `lua/_common.lua`
+lists the keys.
 """
 
 from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled

@@ -43,7 +43,9 @@ class Leased:
     granted: Granted | None
     wake: Conns = field(default_factory=list)  # for work of leases reaped on the way
     complete: list[str] = field(default_factory=list)
-    ask_again_seconds: float = 0.0  # when a second copy of somebody's work may be wanted; 0: not in sight
+    ask_again_seconds: float = (
+        0.0  # when a second copy of somebody's work may be wanted; 0: not in sight
+    )
     requeued: int = 0  # subtasks of lost leases that wait again
 
 
@@ -65,7 +67,9 @@ class Settled:
     task: str = ""
     complete: bool = False  # nothing more can change the outcome: conclude
     wake: Conns = field(default_factory=list)
-    unwanted: list[tuple[str, str]] = field(default_factory=list)  # (connection, lease) that may stop
+    unwanted: list[tuple[str, str]] = field(
+        default_factory=list
+    )  # (connection, lease) that may stop
     streak: bool = False  # the worker has failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
 

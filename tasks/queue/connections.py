@@ -12,7 +12,14 @@ from tasks.queue.scripts import Call
 
 
 def beat(
-    group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, leases: Sequence[str]
+    group: Id,
+    *,
+    worker: Id,
+    owner: Id = "",
+    conn: str,
+    kinds: Sequence[str],
+    slots: int,
+    leases: Sequence[str],
 ) -> Call[list[str]]:
     """Note a worker as here and renew the leases it names; return those of which nothing is wanted."""
     args = {
@@ -30,7 +37,12 @@ def beat(
 
 def adopt(group: Id, *, worker: Id, conn: str, leases: Sequence[str]) -> Call[list[str]]:
     """Move leases to the connection their worker came back on; return those still of use."""
-    args = {"worker": str(worker), "conn": conn, "leases": list(leases), "lease_ms": ms(settings.LEASE_SECONDS)}
+    args = {
+        "worker": str(worker),
+        "conn": conn,
+        "leases": list(leases),
+        "lease_ms": ms(settings.LEASE_SECONDS),
+    }
     return Call("adopt", base_key(group), args, texts)
 
 
@@ -40,10 +52,17 @@ LOST, RELEASED, KEPT = "lost", "released", "kept"
 def leave(
     group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, how: str
 ) -> Call[Leased]:
-    """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves them alone."""
+    """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves
+    them alone.
+    """
     who = {"worker": str(worker), "owner": str(owner), "conn": conn}
     args = {**who, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
-    return Call("leave", base_key(group), args, lambda r: Leased(None, texts(r[0]), texts(r[1]), requeued=r[2]))
+    return Call(
+        "leave",
+        base_key(group),
+        args,
+        lambda r: Leased(None, texts(r[0]), texts(r[1]), requeued=r[2]),
+    )
 
 
 def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:

@@ -1,4 +1,6 @@
-"""How much there is, over all groups, for those who watch the server. Two round trips at most for each question."""
+"""How much there is, over all groups, for those who watch the server. Two round trips at most for
+each question.
+"""
 
 from __future__ import annotations
 

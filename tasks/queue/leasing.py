@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from tasks.queue.answers import Leased, Settled, read_completed, read_failed, read_leased, read_rejected, read_released
+from tasks.queue.answers import (
+    Leased,
+    Settled,
+    read_completed,
+    read_failed,
+    read_leased,
+    read_rejected,
+    read_released,
+)
 from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
@@ -14,12 +22,19 @@ LOGGED_ERROR_CHARS = 80
 
 
 def lease(
-    group: Id, *, worker: Id, owner: Id, conn: str, kinds: Sequence[str], longest_seconds: float | None = None
+    group: Id,
+    *,
+    worker: Id,
+    owner: Id,
+    conn: str,
+    kinds: Sequence[str],
+    longest_seconds: float | None = None,
 ) -> Call[Leased]:
-    """Lease a run of subtasks to one slot, at the tail of a task a second time what another is late with.
+    """Lease a run of subtasks to one slot, at the tail of a task a second time what another is late
+    with.
 
-    Without work the connection is noted as waiting for it. Subtasks that may take longer than `longest_seconds` are
-    not leased.
+    Without work the connection is noted as waiting for it. Subtasks that may take longer than
+    `longest_seconds` are not leased.
     """
     lease_id = new_lease_id(group)
     args = {
@@ -42,12 +57,20 @@ def lease(
 
 
 def _base_of(lease_id: str) -> str:
-    """The base key of the lease's group. An id that is none of ours lies nowhere, in one cluster slot all the same."""
+    """The base key of the lease's group. An id that is none of ours lies nowhere, in one cluster
+    slot all the same.
+    """
     return base_key(group_of(lease_id) or "nowhere")
 
 
 def complete(
-    lease_id: str, *, worker: Id, subtasks: Sequence[int], partial: bytes, seconds: float = 0.0, decided: bool = False
+    lease_id: str,
+    *,
+    worker: Id,
+    subtasks: Sequence[int],
+    partial: bytes,
+    seconds: float = 0.0,
+    decided: bool = False,
 ) -> Call[Settled]:
     """Accept the combined partial of these subtasks once, or refuse it whole with the reason."""
     args = {
@@ -62,7 +85,14 @@ def complete(
 
 
 def fail(
-    lease_id: str, *, worker: Id, subtask: int, error: str, message: str = "", traceback: str = "", seconds: float = 0.0
+    lease_id: str,
+    *,
+    worker: Id,
+    subtask: int,
+    error: str,
+    message: str = "",
+    traceback: str = "",
+    seconds: float = 0.0,
 ) -> Call[Settled]:
     """Count one attempt of a subtask that raised, crashed, ran out of time or was too large."""
     args = {
@@ -82,15 +112,19 @@ def fail(
 
 
 def kind_of(lease_id: str, *, worker: Id) -> Call[str]:
-    """The "NAME@version" of a lease that was granted to this worker; "" if none was, or its task is over."""
+    """The "NAME@version" of a lease that was granted to this worker; "" if none was, or its task is
+    over.
+    """
     args = {"lease": lease_id, "worker": str(worker)}
     return Call("kind", _base_of(lease_id), args, lambda reply: reply.decode())
 
 
 def reject(lease_id: str, *, worker: Id, owner: Id, why: str, message: str = "") -> Call[Settled]:
-    """Take a lease from a worker that sent what is no partial of its kind; others compute its subtasks.
+    """Take a lease from a worker that sent what is no partial of its kind; others compute its
+    subtasks.
 
-    `why` is "bad_partial", which is counted against worker and owner, or "kind_changed", which is not.
+    `why` is "bad_partial", which is counted against worker and owner, or "kind_changed", which is
+    not.
     """
     who = {"lease": lease_id, "worker": str(worker), "owner": str(owner)}
     args = {**who, "why": why, "message": message, **limits()}

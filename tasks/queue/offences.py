@@ -32,7 +32,9 @@ def suspension_of(owner: Id) -> str:
 
 
 def lift_suspension(owner: Id) -> None:
-    """New workers get work again. What was counted stays: the next bad partial suspends all of them."""
+    """New workers get work again. What was counted stays: the next bad partial suspends all of
+    them.
+    """
     redis.connect().unlink(_suspension_key(owner))
 
 

@@ -1,4 +1,6 @@
-"""How many subtasks are done a minute, in each group and in all: for people to look at, and lost without harm."""
+"""How many subtasks are done a minute, in each group and in all: for people to look at, and lost
+without harm.
+"""
 
 from __future__ import annotations
 

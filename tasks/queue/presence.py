@@ -1,4 +1,6 @@
-"""Who is here: workers heard of lately and the leases they hold, for people to look at. Nothing is decided by it."""
+"""Who is here: workers heard of lately and the leases they hold, for people to look at. Nothing is
+decided by it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 
 
 def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
-    """For each of these groups the workers heard of lately that take any of these kinds. Two round trips for all."""
+    """For each of these groups the workers heard of lately that take any of these kinds. Two round
+    trips for all.
+    """
     oldest = redis.now_ms() - online_ms()
     keys = [f"{base_key(group)}:workers:{kind}" for group in groups for kind in kinds]
     answers = iter(_pipeline([("zrangebyscore", name, oldest, "+inf") for name in keys]))
@@ -23,7 +27,9 @@ def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
 def at_work(group: Id) -> dict[str, list[str]]:
     """{worker: the task of each lease that it holds now} of this group."""
     leases = texts(redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1))  # type: ignore[arg-type]
-    held = _pipeline([("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"]) for lease in leases])
+    held = _pipeline(
+        [("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"]) for lease in leases]
+    )
     found: dict[str, list[str]] = {}
     for worker, task in held:
         if worker and task:
@@ -32,7 +38,9 @@ def at_work(group: Id) -> dict[str, list[str]]:
 
 
 async def note_resting(group: Id, worker: Id, reason: str) -> None:
-    """It is here and takes nothing of this group now; "" if it does. It holds as long as a heartbeat does."""
+    """It is here and takes nothing of this group now; "" if it does. It holds as long as a
+    heartbeat does.
+    """
     name, client = _resting_key(group), redis.connect_async()
     if reason:
         until = int(time.time() * 1000) + online_ms()
@@ -48,7 +56,10 @@ def resting(groups: Sequence[Id]) -> list[dict[str, str]]:
     """For each of these groups {worker that is here and takes nothing now: why}."""
     now = int(time.time() * 1000)
     found = _pipeline([("hgetall", _resting_key(group)) for group in groups])
-    return [{worker.decode(): why for worker, text in row.items() if (why := _still(text, now))} for row in found]
+    return [
+        {worker.decode(): why for worker, text in row.items() if (why := _still(text, now))}
+        for row in found
+    ]
 
 
 def _resting_key(group: Id) -> str:

@@ -1,4 +1,6 @@
-"""Lua scripts as calls: prepared once, run by blocking code with `.now()` or by the event loop with `await`."""
+"""Lua scripts as calls: prepared once, run by blocking code with `.now()` or by the event loop with
+`await`.
+"""
 
 from __future__ import annotations
 
@@ -93,5 +95,7 @@ def _pipelined(calls: Sequence[Call[T]]) -> list[Any]:
 
 def _filled(pipe: Any, calls: Sequence[Call[T]]) -> Any:
     for call in calls:
-        pipe.execute_command("EVALSHA", load(call.name).sha, *call._parts())  # that of a cluster has no `evalsha`
+        pipe.execute_command(
+            "EVALSHA", load(call.name).sha, *call._parts()
+        )  # that of a cluster has no `evalsha`
     return pipe

@@ -11,7 +11,15 @@ from tasks.queue.scripts import Call
 
 
 def open_task(
-    group: Id, task: Id, *, kind: str, creator: Id, priority: str, seconds_max: float, allow_partial: bool, order: float
+    group: Id,
+    task: Id,
+    *,
+    kind: str,
+    creator: Id,
+    priority: str,
+    seconds_max: float,
+    allow_partial: bool,
+    order: float,
 ) -> Call[Opened]:
     """Make the state of a task if it has none. `order` decides who came first, in any unit."""
     args = {

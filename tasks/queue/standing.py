@@ -19,7 +19,9 @@ class Work:
     last: int = 0
     speed: float = 0.0  # subtasks a second and slot
     copies: int = 0  # of `subtasks`: leased a second time, and faster than who had them first
-    saved: float = 0.0  # seconds that those would still have taken the first one, as far as was known
+    saved: float = (
+        0.0  # seconds that those would still have taken the first one, as far as was known
+    )
     wasted: float = 0.0  # seconds computed on what another one finished first
 
 
@@ -48,7 +50,9 @@ def _read_work(flat: list[bytes]) -> dict[str, Work]:
 
 
 class Blame(msgspec.Struct, array_like=True):
-    """An error of a subtask. `at`, ms since the epoch, and `final`, that it will not be tried again, if noted."""
+    """An error of a subtask. `at`, ms since the epoch, and `final`, that it will not be tried
+    again, if noted.
+    """
 
     subtask: int
     worker: str

@@ -15,8 +15,12 @@ from tasks.queue.standing import Blame
 
 
 def put_input(group: Id, task: Id, data: bytes) -> None:
-    """Once: who submits the same task again must not change what the first one may be split from already."""
-    redis.connect().set(task_key(group, task, "input"), data, px=ms(settings.INPUT_TTL_HOURS * 3600), nx=True)
+    """Once: who submits the same task again must not change what the first one may be split from
+    already.
+    """
+    redis.connect().set(
+        task_key(group, task, "input"), data, px=ms(settings.INPUT_TTL_HOURS * 3600), nx=True
+    )
     redis.connect().sadd(GROUPS, str(group))
 
 
@@ -38,7 +42,9 @@ def keep_input(group: Id, task: Id) -> bool:
 
 
 def keep_failed_input(group: Id, task: Id) -> None:
-    """Set the input of a task that has failed aside for FAILED_INPUT_HOURS, so that it can be submitted again."""
+    """Set the input of a task that has failed aside for FAILED_INPUT_HOURS, so that it can be
+    submitted again.
+    """
     aside = task_key(group, task, "failed-input")
     _rename(task_key(group, task, "input"), aside)
     redis.connect().pexpire(aside, ms(settings.FAILED_INPUT_HOURS * 3600))
@@ -49,7 +55,9 @@ def get_failed_input(group: Id, task: Id) -> bytes | None:
 
 
 def take_failed_input(group: Id, failed: Id, task: Id) -> bool:
-    """Make the input of a failed task that of a new one; False if it is not held. Of two callers one gets it."""
+    """Make the input of a failed task that of a new one; False if it is not held. Of two callers
+    one gets it.
+    """
     mine = task_key(group, task, "input")
     _rename(task_key(group, failed, "failed-input"), mine)
     redis.connect().sadd(GROUPS, str(group))
@@ -57,7 +65,9 @@ def take_failed_input(group: Id, failed: Id, task: Id) -> bool:
 
 
 def _rename(old: str, new: str) -> None:
-    """Once: what is not there was renamed before, perhaps by this very call, sent twice over a line that broke."""
+    """Once: what is not there was renamed before, perhaps by this very call, sent twice over a line
+    that broke.
+    """
     try:
         redis.connect().rename(old, new)
     except ResponseError as error:
@@ -72,7 +82,9 @@ def failures(group: Id, task: Id) -> list[Blame]:
 
 
 def log(group: Id, task: Id, *, after: int = 0) -> list[Entry]:
-    """What happened to a live task behind its entry number `after`, the oldest first; the latest thousands at most."""
+    """What happened to a live task behind its entry number `after`, the oldest first; the latest
+    thousands at most.
+    """
     newest = _latest(group, task, 1)
     count = newest[0].number - after if newest else 0
     while count > 0:
@@ -94,7 +106,9 @@ def _entry(row: bytes) -> Entry:
 
 
 def put_result(group: Id, task: Id, data: bytes) -> None:
-    redis.connect().set(task_key(group, task, "result"), data, px=ms(settings.RESULT_TTL_HOURS * 3600))
+    redis.connect().set(
+        task_key(group, task, "result"), data, px=ms(settings.RESULT_TTL_HOURS * 3600)
+    )
 
 
 def get_result(group: Id, task: Id) -> bytes | None:
@@ -107,7 +121,9 @@ def drop_result(group: Id, task: Id) -> None:
 
 def may_ask(group: Id, task: Id, seconds: float) -> bool:
     """Whether the sweep may ask for a job for this task: at most once in so many seconds."""
-    return bool(redis.connect().set(task_key(group, task, "asked"), 1, nx=True, px=max(ms(seconds), 1)))
+    return bool(
+        redis.connect().set(task_key(group, task, "asked"), 1, nx=True, px=max(ms(seconds), 1))
+    )
 
 
 def groups() -> list[str]:

@@ -19,7 +19,9 @@ def note_tick() -> None:
 
 
 def tick_age_seconds() -> float | None:
-    """Seconds since the last one; None if there was none for a week. It does not wait for a Redis that is away."""
+    """Seconds since the last one; None if there was none for a week. It does not wait for a Redis
+    that is away.
+    """
     left = int(redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).pttl(TICK))
     return (KEPT_MS - left) / 1000 if left >= 0 else None
 
@@ -30,4 +32,6 @@ def answer(word: str) -> None:
 
 
 def was_answered(word: str) -> bool:
-    return bool(redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).exists(f"fl:answer:{word}"))
+    return bool(
+        redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).exists(f"fl:answer:{word}")
+    )

@@ -11,9 +11,16 @@ from tasks.queue.standing import Outcome, Progress, read_outcome, read_progress
 
 
 def reap(group: Id) -> Call[Reaped]:
-    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many subtasks."""
+    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many
+    subtasks.
+    """
     args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
-    return Call("reap", base_key(group), args, lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1", r[4]))
+    return Call(
+        "reap",
+        base_key(group),
+        args,
+        lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1", r[4]),
+    )
 
 
 def outcome(group: Id, task: Id) -> Call[Outcome | None]:
@@ -22,7 +29,9 @@ def outcome(group: Id, task: Id) -> Call[Outcome | None]:
 
 
 def undecide(group: Id, task: Id) -> Call[Conns]:
-    """The kind does not agree that the task is decided: go on. Returns idle connections to wake for it."""
+    """The kind does not agree that the task is decided: go on. Returns idle connections to wake for
+    it.
+    """
     return Call("undecide", base_key(group), {"task": str(task), **limits()}, texts)
 
 
@@ -32,7 +41,9 @@ def close(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
 
 
 def pause(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
-    """Lease nothing more of it and take back what is leased; return the (connection, lease) pairs that were active."""
+    """Lease nothing more of it and take back what is leased; return the (connection, lease) pairs
+    that were active.
+    """
     return Call("pause", base_key(group), {"task": str(task), **limits()}, pairs)
 
 
@@ -42,8 +53,12 @@ def resume(group: Id, task: Id) -> Call[Conns]:
 
 
 def mend(group: Id, task: Id) -> Call[tuple[int, Conns]]:
-    """Let open subtasks that are neither waiting nor leased wait again; how many there were, and whom to wake."""
-    return Call("mend", base_key(group), {"task": str(task), **limits()}, lambda r: (r[0], texts(r[1])))
+    """Let open subtasks that are neither waiting nor leased wait again; how many there were, and
+    whom to wake.
+    """
+    return Call(
+        "mend", base_key(group), {"task": str(task), **limits()}, lambda r: (r[0], texts(r[1]))
+    )
 
 
 def progress(group: Id, task: Id) -> Call[Progress | None]:

@@ -1,1 +1,3 @@
-"""Writes: one module per use case, one function per thing that a person, a worker or the sweep does."""
+"""Writes: one module per use case, one function per thing that a person, a worker or the sweep
+does.
+"""

@@ -47,11 +47,13 @@ class TryAgain(Exception):
 
 
 def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = False) -> None:
-    """Conclude a task that is complete; one caller wins RUNNING -> AGGREGATING and the others leave.
+    """Conclude a task that is complete; one caller wins RUNNING -> AGGREGATING and the others
+    leave.
 
-    With `attempt` a task is taken over that is AGGREGATING and whose row has counted so many attempts: of several
-    callers one wins. All that is written is written as values. Without `patient` the kind gets
-    CONCLUDE_QUICK_SECONDS only, so that it holds up no other task's conclusion; then the long queue takes it.
+    With `attempt` a task is taken over that is AGGREGATING and whose row has counted so many
+    attempts: of several callers one wins. All that is written is written as values. Without
+    `patient` the kind gets CONCLUDE_QUICK_SECONDS only, so that it holds up no other task's
+    conclusion; then the long queue takes it.
     """
     task = Task.objects.filter(pk=task_id).first()
     if task is None or not _take(task, attempt):
@@ -77,7 +79,11 @@ def _take(task: Task, attempt: int | None) -> bool:
     if attempt is None or task.status != states.AGGREGATING:
         return False
     if task.conclude_attempts == attempt >= settings.CONCLUDE_ATTEMPTS_MAX:
-        fail_task(task, "conclude_timed_out", f"Putting its results together was tried {attempt} times in vain.")
+        fail_task(
+            task,
+            "conclude_timed_out",
+            f"Putting its results together was tried {attempt} times in vain.",
+        )
         return False
     mine = row.filter(status=states.AGGREGATING, conclude_attempts=attempt)
     task.conclude_attempts = attempt + 1
@@ -85,7 +91,9 @@ def _take(task: Task, attempt: int | None) -> bool:
 
 
 def _go_on(task: Task) -> None:
-    """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once more."""
+    """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once
+    more.
+    """
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
     progress = queue.progress(task.group_id, task.pk).now()
@@ -118,7 +126,8 @@ def _conclude(task: Task, outcome: queue.Outcome, patient: bool) -> None:
 
 
 def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
-    """The result as JSON, one that is not whole says so; None if a worker claimed a decision that is none.
+    """The result as JSON, one that is not whole says so; None if a worker claimed a decision that
+    is none.
 
     Raises NotConcluded, KindGone, TryAgain and NotWanted.
     """
@@ -156,7 +165,9 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
 
 
 def _incomplete(outcome: queue.Outcome) -> dict[str, Any] | None:
-    """What the result of a task says that went on without some subtasks; it names a thousand of them at most."""
+    """What the result of a task says that went on without some subtasks; it names a thousand of
+    them at most.
+    """
     if not outcome.failed or outcome.decided:
         return None
     return {"failed": outcome.failed, "of": outcome.split, "subtasks": sorted(outcome.missing)}
@@ -178,8 +189,12 @@ def _raised(kind: kinds.Kind, error: KindRaised | kinds.ParamsError) -> NotConcl
 
 
 def _try_again(task: Task, error: TryAgain) -> None:
-    """By another job, behind those that wait. One that does not count is asked for by the sweep, later."""
-    log.warning("conclude_again", task=str(task.pk), attempts=task.conclude_attempts, reason=str(error))
+    """By another job, behind those that wait. One that does not count is asked for by the sweep,
+    later.
+    """
+    log.warning(
+        "conclude_again", task=str(task.pk), attempts=task.conclude_attempts, reason=str(error)
+    )
     if error.counts:
         events.conclude(task.pk, attempt=task.conclude_attempts, patient=True)
     else:
@@ -200,7 +215,11 @@ def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
         close_task(task, "decided" if outcome.decided else "succeeded")
-        without = f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
+        without = (
+            f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
+        )
         tell_creator(task, "task_finished", SUCCESS, f"{task.title} is finished{without}.")
-    elif not Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists():  # by another conclusion
+    elif not Task.objects.filter(
+        pk=task.pk, status=states.SUCCEEDED
+    ).exists():  # by another conclusion
         queue.drop_result(task.group_id, task.pk)

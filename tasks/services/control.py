@@ -12,18 +12,24 @@ from tasks.services.finish import cancel_task, tell_creator
 
 
 def cancel(*, user: User, task: Task) -> None:
-    """Cancel for its creator, the group's owner and moderators. Raises Forbidden, or Conflict if it is over."""
+    """Cancel for its creator, the group's owner and moderators. Raises Forbidden, or Conflict if it
+    is over.
+    """
     check_control(user, task)
     if not cancel_task(task):
         raise _already(task)
     if task.creator_id != user.pk:
-        tell_creator(task, "task_cancelled", WARNING, f"{task.title} was cancelled by {user.username}.")
+        tell_creator(
+            task, "task_cancelled", WARNING, f"{task.title} was cancelled by {user.username}."
+        )
 
 
 def pause(*, user: User, task: Task) -> None:
     """Stop a task that waits or runs; what is computed stays. Raises as `cancel` does."""
     check_control(user, task)
-    if not Task.objects.filter(pk=task.pk).move_from(states.starts_of(states.PAUSED), states.PAUSED):
+    if not Task.objects.filter(pk=task.pk).move_from(
+        states.starts_of(states.PAUSED), states.PAUSED
+    ):
         raise _already(task)
     follow_pause(task)
 

@@ -1,7 +1,8 @@
-"""A member goes, a group closes, an account is deleted: their tasks are cancelled, and workers stop serving.
+"""A member goes, a group closes, an account is deleted: their tasks are cancelled, and workers stop
+serving.
 
-Each function receives one signal, `tasks/apps.py` says which. Workers' connections look at the database when they are
-told, so they are told when the rows have gone.
+Each function receives one signal, `tasks/apps.py` says which. Workers' connections look at the
+database when they are told, so they are told when the rows have gone.
 """
 
 from __future__ import annotations
@@ -30,13 +31,17 @@ def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 
 
 def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
-    """On `member_left`. His workers stop serving the group; what he submitted while he left is cancelled too."""
+    """On `member_left`. His workers stop serving the group; what he submitted while he left is
+    cancelled too.
+    """
     _recheck([user_id])
     cancel_tasks_of_member(group_id=group_id, user_id=user_id)
 
 
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
-    """On `group_closing`. Results go too; whose tasks were cancelled by another is told, once for all of them."""
+    """On `group_closing`. Results go too; whose tasks were cancelled by another is told, once for
+    all of them.
+    """
     live = Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group")
     cancelled = [task for task in live if cancel_task(task, among=states.UNDER_WAY)]
     _tell_creators([task for task in cancelled if task.creator_id != closed_by])
@@ -54,10 +59,11 @@ def _tell_creators(tasks: list[Task]) -> None:
 
 
 def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
-    """On `group_closed`. Redis forgets what could not be cancelled, and the members' workers stop serving.
+    """On `group_closed`. Redis forgets what could not be cancelled, and the members' workers stop
+    serving.
 
-    The group stays on the sweep's list until the hourly purge finds it empty: a split that was under way may put
-    something back.
+    The group stays on the sweep's list until the hourly purge finds it empty: a split that was
+    under way may put something back.
     """
     for task in queue.tasks_with_state(group_id):
         held = queue.close(group_id, task).now()
@@ -68,10 +74,13 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
 def dismiss_user(*, user: User, **_: Any) -> None:
     """On `user_leaving`. The connections of his workers have been told that his tokens have ended.
 
-    What they did stays in the statistics of others' tasks, without his name, and without the machine's own.
+    What they did stays in the statistics of others' tasks, without his name, and without the
+    machine's own.
     """
     for worker in Worker.objects.filter(owner=user.pk):
-        Worker.objects.filter(pk=worker.pk).update(owner=None, name=f"machine {worker.pk.hex[:8]}", platform="")
+        Worker.objects.filter(pk=worker.pk).update(
+            owner=None, name=f"machine {worker.pk.hex[:8]}", platform=""
+        )
 
 
 def recheck_user(*, user_id: UUID, **_: Any) -> None:
@@ -90,8 +99,14 @@ def forget_machines() -> int:
 
     Not at once: a task that they worked for may be running, and is concluded later.
     """
-    gone = Worker.objects.filter(owner=None, last_seen__lt=timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS))
-    ids = [worker.pk for worker in gone if not worker.contributions.exists() and not worker.failures.exists()]
+    gone = Worker.objects.filter(
+        owner=None, last_seen__lt=timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS)
+    )
+    ids = [
+        worker.pk
+        for worker in gone
+        if not worker.contributions.exists() and not worker.failures.exists()
+    ]
     return Worker.objects.filter(pk__in=ids).delete()[0]
 
 

@@ -1,4 +1,6 @@
-"""The ways a task ends: with a result, with an error, or because somebody does not want it any more."""
+"""The ways a task ends: with a result, with an error, or because somebody does not want it any
+more.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def fail_task(task: Task, code: str, message: str, *, among: Collection[str] = s
 
 def tell_creator(task: Task, code: str, level: str, text: str) -> None:
     if task.creator_id:
-        notify([task.creator_id], code=code, level=level, text=text, group=task.group_id, task=task.pk)
+        notify(
+            [task.creator_id], code=code, level=level, text=text, group=task.group_id, task=task.pk
+        )
 
 
 def cancel_task(task: Task, *, among: Collection[str] = states.LIVE) -> bool:
@@ -78,17 +82,22 @@ def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[
 
 
 def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
-    """Contributions, failures and history as rows: a second run changes nothing, one at the same time does no harm."""
+    """Contributions, failures and history as rows: a second run changes nothing, one at the same
+    time does no harm.
+    """
     failures = queue.failures(task.group_id, task.pk)
     workers = {*work, *(failure.worker for failure in failures)}
     known = {str(pk) for pk in Worker.objects.filter(pk__in=workers).values_list("pk", flat=True)}
     _record_history(task)
-    _record_contributions(task, {worker: _values(row, done) for worker, row in work.items() if worker in known})
+    _record_contributions(
+        task, {worker: _values(row, done) for worker, row in work.items() if worker in known}
+    )
     _record_failures(task, failures, known)
 
 
 def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -> None:
-    # Rows of a conclusion that came to nothing: Redis may have gone back since, and others have done the work again.
+    # Rows of a conclusion that came to nothing: Redis may have gone back since, and others have
+    # done the work again.
     Contribution.objects.filter(task=task).exclude(worker__in=list(values)).delete()
     rows = [Contribution(task=task, worker_id=worker, **row) for worker, row in values.items()]
     try:
@@ -111,8 +120,15 @@ def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -
     if not failures:  # mostly: no transaction for nothing
         return
     kept = set(SubtaskFailure.objects.filter(task=task).values_list("number", flat=True))
-    rows = [_failure(task, number, failure, known) for number, failure in enumerate(failures) if number not in kept]
-    with contextlib.suppress(IntegrityError), transaction.atomic():  # another conclusion wrote them just now
+    rows = [
+        _failure(task, number, failure, known)
+        for number, failure in enumerate(failures)
+        if number not in kept
+    ]
+    with (
+        contextlib.suppress(IntegrityError),
+        transaction.atomic(),
+    ):  # another conclusion wrote them just now
         SubtaskFailure.objects.bulk_create(rows)
 
 

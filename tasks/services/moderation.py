@@ -1,4 +1,6 @@
-"""What moderators do to other people's tasks and workers. Who may is settled at the door, and recorded there."""
+"""What moderators do to other people's tasks and workers. Who may is settled at the door, and
+recorded there.
+"""
 
 from __future__ import annotations
 
@@ -33,31 +35,43 @@ def cancel(task: Task, reason: str = "") -> None:
     if not cancel_task(task):
         task.refresh_from_db()
         raise Conflict(f"The task is {task.status} already.")
-    tell_creator(task, "task_cancelled", WARNING, _with(f"{task.title} was cancelled by a moderator.", reason))
+    tell_creator(
+        task,
+        "task_cancelled",
+        WARNING,
+        _with(f"{task.title} was cancelled by a moderator.", reason),
+    )
 
 
 def submit_again(task: Task) -> Task:
-    """A new task with the input of one that failed, without its deadline. Raises Conflict, saying why it cannot be.
+    """A new task with the input of one that failed, without its deadline. Raises Conflict, saying
+    why it cannot be.
 
     The input moves from the old task to the new one, so of two callers one submits.
     """
     _refuse_unfit(task)
     again = Task(id=uuid4(), **{name: getattr(task, name) for name in CARRIED_OVER})
     if not queue.take_failed_input(task.group_id, task.pk, again.pk):
-        raise Conflict("Its input is no longer held, or it was submitted again before. Its creator can submit it anew.")
+        raise Conflict(
+            "Its input is no longer held, or it was submitted again before. Its creator can submit it anew."
+        )
     try:
         again.save(force_insert=True)
     except Exception:
         queue.drop_input(again.group_id, again.pk)
         raise
     events.split(again.pk)
-    tell_creator(again, "task_submitted_again", INFO, f"A moderator has submitted {again.title} again.")
+    tell_creator(
+        again, "task_submitted_again", INFO, f"A moderator has submitted {again.title} again."
+    )
     return again
 
 
 def _refuse_unfit(task: Task) -> None:
     if task.status != states.FAILED:
-        raise Conflict(f"Only a task that failed can be submitted again; this one is {task.status}.")
+        raise Conflict(
+            f"Only a task that failed can be submitted again; this one is {task.status}."
+        )
     if task.creator is None or not task.creator.is_active:
         raise Conflict("Its creator has no account any more, or is blocked.")
     membership = group_selectors.membership(task.creator, task.group_id)
@@ -69,13 +83,17 @@ def _refuse_unfit(task: Task) -> None:
 
 
 def block_worker(worker: Worker, reason: str = "") -> None:
-    """Give it nothing until a moderator lets it back: its owner cannot. Raises Conflict if it is blocked already."""
+    """Give it nothing until a moderator lets it back: its owner cannot. Raises Conflict if it is
+    blocked already.
+    """
     why = _with("A moderator has blocked it.", reason)[:300]
     row = Worker.objects.filter(pk=worker.pk, blocked=False)
     if not row.update(blocked=True, suspended=timezone.now(), suspended_reason=why):
         raise Conflict("It is blocked already.")
     events.tell(events.workers_changed([worker.pk]))
-    text = _with(f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason)
+    text = _with(
+        f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason
+    )
     notify(filter(None, [worker.owner_id]), code="worker_blocked", level=ERROR, text=text)
 
 

@@ -27,9 +27,11 @@ TASKS_LOOKED_AT = 20
 
 @dataclass(frozen=True)
 class Preview:
-    """`exact` is False if the split was not counted to its end; `payload_bytes` are those of what was counted.
+    """`exact` is False if the split was not counted to its end; `payload_bytes` are those of what
+    was counted.
 
-    `seconds` is None without anybody online, or without a finished task of this kind in the group to go by.
+    `seconds` is None without anybody online, or without a finished task of this kind in the group
+    to go by.
     """
 
     subtasks: int
@@ -47,7 +49,12 @@ class Preview:
 
 
 def preview_task(
-    *, author: User, group: UUID | str, kind: str, params: Mapping[str, Any], file: UploadedFile | None = None
+    *,
+    author: User,
+    group: UUID | str,
+    kind: str,
+    params: Mapping[str, Any],
+    file: UploadedFile | None = None,
 ) -> Preview:
     """Count the split of this input and find who would take it. Raises as `submit_task` does."""
     membership = group_selectors.find_membership(author, str(group))
@@ -75,8 +82,8 @@ def preview_task(
 
 
 def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]:
-    """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what its owner agreed
-    to, and `resting` why it rests.
+    """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what
+    its owner agreed to, and `resting` why it rests.
     """
     online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
     (resting,) = queue.resting([group.pk])
@@ -85,7 +92,9 @@ def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]
         worker.agreed = consent.of_worker(worker, str(group.pk))
         worker.resting = resting.get(str(worker.pk), "")
         longest = worker.agreed.subtask_seconds_max
-        if consent.allows(worker.agreed, kind.name) and (longest is None or kind.subtask_seconds_max <= longest):
+        if consent.allows(worker.agreed, kind.name) and (
+            longest is None or kind.subtask_seconds_max <= longest
+        ):
             found[bool(worker.resting)].append(worker)
     return found
 
@@ -99,8 +108,14 @@ def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]
 
 
 def seconds_each(group: UUID, kind: kinds.Kind) -> float | None:
-    """What one subtask of this kind took lately in this group, in core-seconds; None if there was none."""
-    finished = Task.objects.filter(group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED)
+    """What one subtask of this kind took lately in this group, in core-seconds; None if there was
+    none.
+    """
+    finished = Task.objects.filter(
+        group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED
+    )
     latest = list(finished.order_by("-created").values_list("pk", flat=True)[:TASKS_LOOKED_AT])
-    sums = Contribution.objects.filter(task__in=latest).aggregate(done=Sum("subtasks"), seconds=Sum("compute_seconds"))
+    sums = Contribution.objects.filter(task__in=latest).aggregate(
+        done=Sum("subtasks"), seconds=Sum("compute_seconds")
+    )
     return sums["seconds"] / sums["done"] if sums["done"] else None

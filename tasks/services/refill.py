@@ -16,10 +16,14 @@ REFILLED_BYTES_MAX = 2**16  # what people look at in a form
 
 
 class Refill:
-    """`params` by name, {} if there are none to fill in; `held`: the input is there, and no matter for a form."""
+    """`params` by name, {} if there are none to fill in; `held`: the input is there, and no matter
+    for a form.
+    """
 
     def __init__(self, task: Task, user: User) -> None:
-        raw = queue.get_input(task.group_id, task.pk) or queue.get_failed_input(task.group_id, task.pk)
+        raw = queue.get_input(task.group_id, task.pk) or queue.get_failed_input(
+            task.group_id, task.pk
+        )
         self.params = _typed(task.kind, raw, user) if raw and len(raw) <= REFILLED_BYTES_MAX else {}
         self.held = raw is not None and not self.params
 

@@ -1,8 +1,9 @@
-"""After RETENTION_DAYS a task keeps its row alone: who did what becomes tallies, its events and failures go.
+"""After RETENTION_DAYS a task keeps its row alone: who did what becomes tallies, its events and
+failures go.
 
-A whole day is folded at a time. First its tallies are inserted, then a row says so, then what they were made from is
-deleted. Tallies are never changed, and a day that is over does not change either: so whoever died in between, or runs
-beside another one, may do it again.
+A whole day is folded at a time. First its tallies are inserted, then a row says so, then what they
+were made from is deleted. Tallies are never changed, and a day that is over does not change either:
+so whoever died in between, or runs beside another one, may do it again.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ DAY = timedelta(days=1)
 
 
 def fold() -> int:
-    """Fold the days that are old enough, the oldest first, for PURGE_SECONDS_MAX. Return how many were finished."""
+    """Fold the days that are old enough, the oldest first, for PURGE_SECONDS_MAX. Return how many
+    were finished.
+    """
     ends, finished = time.monotonic() + settings.PURGE_SECONDS_MAX, 0
     while time.monotonic() < ends:
         day = _half_done() or _next()
@@ -43,7 +46,12 @@ def _next() -> date | None:
     """The first day after the last one on which a task ended, if it is old enough."""
     last = FoldedDay.objects.order_by("-day").first()
     since = _midnight(last.day + DAY) if last else datetime.min.replace(tzinfo=UTC)
-    ended = Task.objects.filter(finished__gte=since).order_by("finished").values_list("finished", flat=True).first()
+    ended = (
+        Task.objects.filter(finished__gte=since)
+        .order_by("finished")
+        .values_list("finished", flat=True)
+        .first()
+    )
     oldest_kept = (timezone.now() - timedelta(days=settings.RETENTION_DAYS)).date()
     return ended.date() if ended and ended.date() < oldest_kept else None
 
@@ -64,8 +72,13 @@ def _midnight(day: date) -> datetime:
 
 
 def _tallies(day: date) -> Iterator[Tally]:
-    of_day = Contribution.objects.filter(task__finished__gte=_midnight(day), task__finished__lt=_midnight(day + DAY))
-    sums = {f"sum_{name}": Sum(name) for name in ("subtasks", "compute_seconds", "failures", "wasted_seconds")}
+    of_day = Contribution.objects.filter(
+        task__finished__gte=_midnight(day), task__finished__lt=_midnight(day + DAY)
+    )
+    sums = {
+        f"sum_{name}": Sum(name)
+        for name in ("subtasks", "compute_seconds", "failures", "wasted_seconds")
+    }
     rows: QuerySet[Any] = of_day.order_by().values("task__group", "task__kind", "worker__owner")
     for row in rows.annotate(count=Count("task", distinct=True), **sums):
         group, kind, member = row["task__group"], row["task__kind"], row["worker__owner"]
@@ -82,12 +95,16 @@ def _tallies(day: date) -> Iterator[Tally]:
 
 def _insert(tallies: list[Tally]) -> None:
     """Those that are not there yet."""
-    there = set(Tally.objects.filter(key__in=[tally.key for tally in tallies]).values_list("key", flat=True))
+    there = set(
+        Tally.objects.filter(key__in=[tally.key for tally in tallies]).values_list("key", flat=True)
+    )
     missing = [tally for tally in tallies if tally.key not in there]
     try:
         with transaction.atomic():
             Tally.objects.bulk_create(missing, batch_size=settings.PURGE_ROWS_MAX)
-    except IntegrityError:  # another one folds this day too, or a group or a member has gone just now
+    except (
+        IntegrityError
+    ):  # another one folds this day too, or a group or a member has gone just now
         for tally in missing:
             _insert_one(tally)
 
@@ -103,7 +120,9 @@ def _insert_one(tally: Tally) -> None:
 
 
 def _empty(day: date, ends: float) -> bool:
-    """Delete what the tallies were made from, some tasks at a time; False if there was no time for all."""
+    """Delete what the tallies were made from, some tasks at a time; False if there was no time for
+    all.
+    """
     of_day = Task.objects.filter(finished__gte=_midnight(day), finished__lt=_midnight(day + DAY))
     keys = list(of_day.order_by().values_list("pk", flat=True))
     for start in range(0, len(keys), TASKS_AT_ONCE):

@@ -79,7 +79,9 @@ def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
     except KindStopped as error:
         _give_up_or_try_again(task, error)
     except KindChanged:
-        raise SplitFailed(f"{kind.name} has been changed on this server: submit again.", "kind_changed") from None
+        raise SplitFailed(
+            f"{kind.name} has been changed on this server: submit again.", "kind_changed"
+        ) from None
     except RuleViolated as error:
         raise SplitFailed(str(error)) from None
     except (KindRaised, kinds.ParamsError) as error:
@@ -88,9 +90,13 @@ def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
 
 
 def _give_up_or_try_again(task: Task, error: KindStopped) -> None:
-    """Raises SplitFailed unless another attempt may go better: the machine was busy, or ended the process itself."""
+    """Raises SplitFailed unless another attempt may go better: the machine was busy, or ended the
+    process itself.
+    """
     attempts = task.split_attempts + 1
-    Task.objects.filter(pk=task.pk, split_attempts=task.split_attempts).update(split_attempts=attempts)
+    Task.objects.filter(pk=task.pk, split_attempts=task.split_attempts).update(
+        split_attempts=attempts
+    )
     if error.lasting or attempts >= settings.SPLIT_ATTEMPTS_MAX:
         advice = "Submit less at a time, or the same in a simpler form."
         raise SplitFailed(f"Splitting this input was given up: {error}. {advice}", "input_too_hard")
@@ -110,8 +116,12 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
     for batch in all_batches:
         while split < batch.first + len(batch.payloads):
             payloads = batch.payloads[split - batch.first :]
-            pushed = queue.push(task.group_id, task.pk, first=split, payloads=payloads, last=batch.last).now()
-            if pushed.gone or (not pushed.taken and pushed.split <= split):  # over, or another run ended it elsewhere
+            pushed = queue.push(
+                task.group_id, task.pk, first=split, payloads=payloads, last=batch.last
+            ).now()
+            if pushed.gone or (
+                not pushed.taken and pushed.split <= split
+            ):  # over, or another run ended it elsewhere
                 return
             _announce(task, batch, pushed)
             split = pushed.split

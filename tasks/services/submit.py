@@ -27,15 +27,19 @@ from tasks.models import Task
 
 
 class BadInput(Invalid):
-    """The kind does not take this input. A file that can be read in several ways has the code "ambiguous_file".
+    """The kind does not take this input. A file that can be read in several ways has the code
+    "ambiguous_file".
 
-    `choices` maps params that would settle it to their values; `columns` describes the columns of a file of numbers.
+    `choices` maps params that would settle it to their values; `columns` describes the columns of a
+    file of numbers.
     """
 
     def __init__(self, error: kinds.ParamsError) -> None:
         field = error.field if error.field == "file" else f"params.{error.field}".rstrip(".")
         self.code, self.choices, self.columns = error.code, error.choices, error.columns
-        message = "This file can be read in more than one way." if self.code == "ambiguous_file" else None
+        message = (
+            "This file can be read in more than one way." if self.code == "ambiguous_file" else None
+        )
         super().__init__(message, {field: [error.message]})
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,11 +68,12 @@ def submit_task(
     subtask_seconds_max: float | None = None,
     key: str = "",
 ) -> Task:
-    """Accept a task: input into Redis, then the row, then the job; a row without input would be a lost task.
+    """Accept a task: input into Redis, then the row, then the job; a row without input would be a
+    lost task.
 
-    `key` names this submission among the author's: whoever comes again with it gets the task of the first time.
-    Raises Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit, Forbidden,
-    KeyUsed and Busy.
+    `key` names this submission among the author's: whoever comes again with it gets the task of the
+    first time. Raises Invalid or InputTooHard with the field that is wrong (before anything is
+    stored), MayNotSubmit, Forbidden, KeyUsed and Busy.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
@@ -117,7 +122,9 @@ def same(task: Task, membership: Membership, kind: kinds.Kind) -> Task:
 
 
 def store(task: Task, data: bytes) -> bool:
-    """Input and row; False if the same submission has made the row meanwhile. It needs the input then: it stays."""
+    """Input and row; False if the same submission has made the row meanwhile. It needs the input
+    then: it stays.
+    """
     queue.put_input(task.group_id, task.pk, data)
     try:
         with transaction.atomic():
@@ -135,12 +142,20 @@ def check_priority(membership: Membership, priority: str) -> None:
         raise Forbidden("Only the group's owner and its moderators may raise the priority.")
 
 
-def check_times(kind: kinds.Kind, deadline: datetime | None, subtask_seconds_max: float | None) -> None:
+def check_times(
+    kind: kinds.Kind, deadline: datetime | None, subtask_seconds_max: float | None
+) -> None:
     """A submitter may ask for less than the kind allows, never for more of other people's time."""
     if deadline is not None and deadline <= timezone.now():
         raise Invalid(fields={"deadline": ["This is over already."]})
     if subtask_seconds_max is not None and subtask_seconds_max > kind.subtask_seconds_max:
-        raise Invalid(fields={"subtask_seconds_max": [f"{kind.name} allows {kind.subtask_seconds_max:g} s at most."]})
+        raise Invalid(
+            fields={
+                "subtask_seconds_max": [
+                    f"{kind.name} allows {kind.subtask_seconds_max:g} s at most."
+                ]
+            }
+        )
 
 
 def has_backlog(author: User) -> bool:
@@ -155,7 +170,9 @@ def find_kind(name: str) -> kinds.Kind:
         return kinds.get(name)
     except kinds.UnknownKind:
         known = ", ".join(kinds.listed())
-        raise Invalid(fields={"kind": [f"There is no kind {name!r} here; there are {known}."]}) from None
+        raise Invalid(
+            fields={"kind": [f"There is no kind {name!r} here; there are {known}."]}
+        ) from None
 
 
 class InputTooHard(FirmlightError):
@@ -185,7 +202,8 @@ def read_params(
 def refusals(kind: kinds.Kind, file: UploadedFile | None) -> Iterator[None]:
     """What the kind's code says of an input, as errors for whoever gave it.
 
-    Raises BadInput, Invalid and InputTooHard, with `params.<name>`, `params` or `file` as the field, and Busy.
+    Raises BadInput, Invalid and InputTooHard, with `params.<name>`, `params` or `file` as the
+    field, and Busy.
     """
     whole = "params" if file is None else "file"
     if file is not None and (file.size or 0) > settings.UPLOAD_BYTES_MAX:
@@ -196,10 +214,16 @@ def refusals(kind: kinds.Kind, file: UploadedFile | None) -> Iterator[None]:
         raise BadInput(error) from None
     except KindStopped as error:
         advice = "Give less at a time, or the same in a simpler form."
-        raise InputTooHard(fields={whole: [f"Reading it was given up: {error}. {advice}"]}) from None
+        raise InputTooHard(
+            fields={whole: [f"Reading it was given up: {error}. {advice}"]}
+        ) from None
     except KindRaised as error:
-        raise Invalid(fields={whole: [f"{kind.name} cannot read this ({error.name}): {error}"]}) from None
+        raise Invalid(
+            fields={whole: [f"{kind.name} cannot read this ({error.name}): {error}"]}
+        ) from None
     except RuleViolated as error:
         raise Invalid(fields={"params": [str(error)]}) from None
     except KindChanged:
-        raise Unavailable(f"{kind.name} is being updated on this server: try again in a minute.") from None
+        raise Unavailable(
+            f"{kind.name} is being updated on this server: try again in a minute."
+        ) from None

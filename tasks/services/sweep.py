@@ -1,4 +1,6 @@
-"""What beat runs: requeue what is overdue, and make database and Redis agree again. Harmless when run twice."""
+"""What beat runs: requeue what is overdue, and make database and Redis agree again. Harmless when
+run twice.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,9 @@ def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
 
 
 def reconcile() -> None:
-    """From the database's status: what should happen to each live task, and what Redis need not hold."""
+    """From the database's status: what should happen to each live task, and what Redis need not
+    hold.
+    """
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
     for group in queue.groups():
         _drop_finished(group)
@@ -139,11 +143,18 @@ def _drop_finished(group: str) -> None:
     """Redis follows: state of a task that has ended, or that has no row, goes."""
     held = queue.tasks_with_state(group)
     live = {
-        str(pk) for pk in Task.objects.filter(pk__in=held, status__in=list(states.LIVE)).values_list("pk", flat=True)
+        str(pk)
+        for pk in Task.objects.filter(pk__in=held, status__in=list(states.LIVE)).values_list(
+            "pk", flat=True
+        )
     }
     for task in Task.objects.filter(pk__in=held).exclude(pk__in=live):
         close_task(task, task.status)
-    rowless = set(held) - live - {str(pk) for pk in Task.objects.filter(pk__in=held).values_list("pk", flat=True)}
+    rowless = (
+        set(held)
+        - live
+        - {str(pk) for pk in Task.objects.filter(pk__in=held).values_list("pk", flat=True)}
+    )
     for pk in rowless:
         log.warning("purged_state_without_row", task=pk)
         pairs = queue.close(group, pk).now()
@@ -151,7 +162,9 @@ def _drop_finished(group: str) -> None:
 
 
 def purge() -> None:
-    """Forget groups that hold nothing any more, and all about those that are no more. The rest expires by itself."""
+    """Forget groups that hold nothing any more, and all about those that are no more. The rest
+    expires by itself.
+    """
     held = queue.groups()
     there = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
     for group in held:

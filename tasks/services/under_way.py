@@ -14,7 +14,9 @@ from tasks.models import Task
 
 
 class KindGone(Exception):
-    """The server has no longer the kind that the task was submitted for; the message is for its members."""
+    """The server has no longer the kind that the task was submitted for; the message is for its
+    members.
+    """
 
     code = "kind_changed"
 
@@ -25,14 +27,17 @@ def kind_of(task: Task) -> kinds.Kind:
     if kind is None:
         raise KindGone(f"The server no longer has the kind {task.kind}: submit again elsewhere.")
     if kind.version != task.kind_version:
-        raise KindGone(f"{task.kind} has changed from {task.kind_version} to {kind.version}: submit again.")
+        raise KindGone(
+            f"{task.kind} has changed from {task.kind_version} to {kind.version}: submit again."
+        )
     return kind
 
 
 class StillWanted:
     """Whether a task is still in this state, asked again and again while a child works for it.
 
-    Now and then it notes on the row that somebody is at it, so that the sweep begins nothing a second time.
+    Now and then it notes on the row that somebody is at it, so that the sweep begins nothing a
+    second time.
     """
 
     def __init__(self, task: Task, status: str, **facts: Any) -> None:

@@ -40,8 +40,8 @@ class Duty:
 class Enrolled:
     """What a connection needs to know of its worker.
 
-    `wanted`: groups it serves by its own word; empty: all. These and the keys of `consent` are ids, but for those that
-    mean no group of its owner's: `unfit`.
+    `wanted`: groups it serves by its own word; empty: all. These and the keys of `consent` are ids,
+    but for those that mean no group of its owner's: `unfit`.
     """
 
     id: str
@@ -55,7 +55,9 @@ class Enrolled:
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
-    """Find or make the worker of this owner and name. One that is known is only read: the database may be locked."""
+    """Find or make the worker of this owner and name. One that is known is only read: the database
+    may be locked.
+    """
     owned = owned_groups(user)
     agreed = consent.by_id(hello.consent, owned)
     facts = {
@@ -73,7 +75,9 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
     unfit = consent.unfit([*agreed, *wanted], owned)
-    return Enrolled(str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, agreed, unfit)
+    return Enrolled(
+        str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, agreed, unfit
+    )
 
 
 def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
@@ -82,17 +86,23 @@ def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
 
 
 def _suspended_with_the_others(owner: User) -> dict[str, Any]:
-    """What a new worker of a member starts with, all of whose workers are suspended: another name changes nothing."""
+    """What a new worker of a member starts with, all of whose workers are suspended: another name
+    changes nothing.
+    """
     reason = queue.suspension_of(owner.pk)
     return {"suspended": timezone.now(), "suspended_reason": reason} if reason else {}
 
 
 def update_of(version: str) -> str:
-    """What to say to a client that is too old for this server: why, and the command that updates. "" if it is not."""
+    """What to say to a client that is too old for this server: why, and the command that updates.
+    "" if it is not.
+    """
     least = settings.CLIENT_VERSION_MIN
     if _numbers(version) >= _numbers(least):
         return ""
-    return f"This client is {version}; the server needs {least} or newer. Update: {_update_command()}"
+    return (
+        f"This client is {version}; the server needs {least} or newer. Update: {_update_command()}"
+    )
 
 
 def _update_command() -> str:
@@ -134,7 +144,9 @@ def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
 def suspend(worker_id: str, last_error: str) -> str:
     """Give it nothing more until it is let back, and tell its owner why; returns why."""
     most = settings.SUSPEND_AFTER_SUBMITTERS
-    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[:SUSPENDED_REASON_MAX]
+    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[
+        :SUSPENDED_REASON_MAX
+    ]
     row = Worker.objects.filter(pk=worker_id)
     if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
         worker = row.get()
@@ -144,7 +156,8 @@ def suspend(worker_id: str, last_error: str) -> str:
 
 
 def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]:
-    """Give a member's workers, of whatever name, nothing more until they are let back; returns their ids.
+    """Give a member's workers, of whatever name, nothing more until they are let back; returns
+    their ids.
 
     `worker_id` sent the last of too many bad partials. The owner is told once.
     """
@@ -162,7 +175,8 @@ def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]
 
 
 def let_back(worker: Worker, *, by: User) -> None:
-    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has blocked it.
+    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has
+    blocked it.
 
     One that was suspended with all others of its owner comes back with them.
     """
@@ -172,7 +186,9 @@ def let_back(worker: Worker, *, by: User) -> None:
         queue.lift_suspension(worker.owner_id)
         rows = Worker.objects.filter(owner=worker.owner_id, suspended_reason=reason, blocked=False)
     ids = list(rows.values_list("pk", flat=True))
-    if not Worker.objects.filter(pk__in=ids, blocked=False).update(suspended=None, suspended_reason=""):
+    if not Worker.objects.filter(pk__in=ids, blocked=False).update(
+        suspended=None, suspended_reason=""
+    ):
         raise Forbidden("A moderator has blocked this worker; only they can let it back.")
     events.tell(events.workers_changed(ids))
     _record("worker_let_back", worker, by)
@@ -191,8 +207,12 @@ def _record(action: str, worker: Worker, by: User) -> None:
 
 
 def match_kinds(offered: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """(["NAME@version"] that both sides have alike, {name: the server's version or ""} of the others)."""
+    """(["NAME@version"] that both sides have alike, {name: the server's version or ""} of the
+    others).
+    """
     ours = {name: kind.version for name, kind in kinds.installed().items()}
     same = [f"{name}@{version}" for name, version in offered.items() if ours.get(name) == version]
-    refused = {name: ours.get(name, "") for name, version in offered.items() if ours.get(name) != version}
+    refused = {
+        name: ours.get(name, "") for name, version in offered.items() if ours.get(name) != version
+    }
     return same, refused

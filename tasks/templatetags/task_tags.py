@@ -30,7 +30,11 @@ def clock(moment: str | datetime | None) -> SafeString | str:
     if not moment:
         return "–"
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    return format_html('<time datetime="{}" data-clock>{}</time>', at.isoformat(timespec="seconds"), f"{at:%H:%M:%S}")
+    return format_html(
+        '<time datetime="{}" data-clock>{}</time>',
+        at.isoformat(timespec="seconds"),
+        f"{at:%H:%M:%S}",
+    )
 
 
 @register.filter

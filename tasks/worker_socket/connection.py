@@ -1,4 +1,6 @@
-"""A worker's connection as a line: what it carries out, how it ends, and what it knows of who is at the other end."""
+"""A worker's connection as a line: what it carries out, how it ends, and what it knows of who is at
+the other end.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 
 class Line(Socket):
-    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent to it; those
-    `under_way` have not arrived as far as it said; `agreed` is what its owner lets it do in each group; `suspended`
-    says why it gets nothing.
+    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent
+    to it; those `under_way` have not arrived as far as it said; `agreed` is what its owner lets it
+    do in each group; `suspended` says why it gets nothing.
     """
 
     bearer: Bearer | None = None
@@ -52,7 +54,8 @@ class Line(Socket):
         return self.worker.id
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Whatever came, from the worker or the channel layer: without Redis or database the worker comes back later.
+        """Whatever came, from the worker or the channel layer: without Redis or database the worker
+        comes back later.
 
         It is told that the server restarts, so that its leases stay its own.
         """

@@ -1,7 +1,8 @@
-"""`/ws/worker/`: one connection of one worker. A method a frame; what is accepted is decided by the queue.
+"""`/ws/worker/`: one connection of one worker. A method a frame; what is accepted is decided by the
+queue.
 
-Leases, results and heartbeats touch Redis only; the database is asked when the worker says hello and every
-MEMBERSHIP_CHECK_SECONDS, from a thread.
+Leases, results and heartbeats touch Redis only; the database is asked when the worker says hello
+and every MEMBERSHIP_CHECK_SECONDS, from a thread.
 """
 
 from __future__ import annotations
@@ -41,16 +42,22 @@ class WorkerConsumer(Presence):
         await self.accept(protocol.SUBPROTOCOL if offered else None)
         if not offered:
             return await self.stop(
-                protocol.CLOSE_BAD_VERSION, "bad_version", f"Ask for the subprotocol {protocol.SUBPROTOCOL}."
+                protocol.CLOSE_BAD_VERSION,
+                "bad_version",
+                f"Ask for the subprotocol {protocol.SUBPROTOCOL}.",
             )
         if await self.comes_too_often():
             return await self.stop(
-                protocol.CLOSE_TOO_MANY, "too_many_connections", "This token connects too often: come back in a minute."
+                protocol.CLOSE_TOO_MANY,
+                "too_many_connections",
+                "This token connects too often: come back in a minute.",
             )
         self.bearer = await bearer_of(self.scope)
         if self.bearer is None:
             return await self.stop(
-                protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is not known here, or no longer valid."
+                protocol.CLOSE_BAD_TOKEN,
+                "bad_token",
+                "This token is not known here, or no longer valid.",
             )
         self.remember(asyncio.create_task(self.note_use()))
         self.clock = asyncio.create_task(self.keep_checking())
@@ -77,7 +84,13 @@ class WorkerConsumer(Presence):
         if self.worker is None:
             return
         log.info("worker_gone", code=code, said_bye=self.said_bye)
-        how = queue.RELEASED if self.said_bye else queue.KEPT if code == protocol.CLOSE_RESTARTING else queue.LOST
+        how = (
+            queue.RELEASED
+            if self.said_bye
+            else queue.KEPT
+            if code == protocol.CLOSE_RESTARTING
+            else queue.LOST
+        )
         with contextlib.suppress(RedisError):  # it is away: the leases end at their deadline
             await self.channel_layer.group_discard(events.worker_topic(self.me), self.channel_name)
             for group in list(self.groups):
@@ -92,7 +105,9 @@ class WorkerConsumer(Presence):
         except protocol.MalformedFrame as error:
             return await self.stop(protocol.CLOSE_MALFORMED, "malformed_frame", str(error))
         if (self.worker is None) != isinstance(frame, protocol.Hello):
-            return await self.stop(protocol.CLOSE_MALFORMED, "unexpected_frame", "One hello comes first, and only one.")
+            return await self.stop(
+                protocol.CLOSE_MALFORMED, "unexpected_frame", "One hello comes first, and only one."
+            )
         comes_back = self.is_forgotten
         if comes_back:
             await self.note_presence()
@@ -151,7 +166,9 @@ class WorkerConsumer(Presence):
     async def take_result(self, frame: protocol.Result) -> None:
         if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
             metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
-            await self.tell(protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks))
+            await self.tell(
+                protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks)
+            )
         elif flaw := await self.flaw_in(frame):
             await self.reject(frame, flaw)
         else:
@@ -171,7 +188,9 @@ class WorkerConsumer(Presence):
             await self.settle(frame.lease, frame.subtasks, settled)
 
     async def flaw_in(self, frame: protocol.Result) -> Flaw | None:
-        """Whether its partial is none of its lease's kind. A lease that is not known the queue refuses anyway."""
+        """Whether its partial is none of its lease's kind. A lease that is not known the queue
+        refuses anyway.
+        """
         assert self.worker
         kind_key = await self.leased_kinds.of(frame.lease, self.me)
         return await flaw_in(frame.partial, kind_key, self.worker.owner) if kind_key else None

@@ -1,4 +1,6 @@
-"""The heartbeats of all workers on this process, sent to Redis together: each alone was half of what a worker costs."""
+"""The heartbeats of all workers on this process, sent to Redis together: each alone was half of
+what a worker costs.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class Pulse:
                 rows, self.waiting = self.waiting, []
                 here = [(who, who.beats(leases)) for who, leases in rows if not who.stopped]
                 try:
-                    answers = iter(await queue.run_all_later([call for _, calls in here for call in calls]))
+                    answers = iter(
+                        await queue.run_all_later([call for _, calls in here for call in calls])
+                    )
                 except RedisError:
                     await asyncio.gather(*(who.broken("heartbeat") for who, _ in here))
                     continue

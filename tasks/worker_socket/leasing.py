@@ -1,4 +1,6 @@
-"""Work for a connection: leases go out, results come in, news of both is passed on. Redis only, never the database."""
+"""Work for a connection: leases go out, results come in, news of both is passed on. Redis only,
+never the database.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,18 @@ class Leasing(Line):
         self.under_way = self.under_way[-left:] if left else []
 
     async def lease_all(self, first: str = "") -> None:
-        """Lease to every free slot from the groups in turn, until a round over all of them brings nothing."""
+        """Lease to every free slot from the groups in turn, until a round over all of them brings
+        nothing.
+        """
         async with self.leasing:
             row = sorted(self.groups, key=lambda group: (group != first, random.random()))  # noqa: S311  only spreads
             for group in row:
-                while self.free and not self.stopped and not self.suspended and await self.lease_one(group):
+                while (
+                    self.free
+                    and not self.stopped
+                    and not self.suspended
+                    and await self.lease_one(group)
+                ):
                     self.free -= 1
 
     async def lease_one(self, group: str) -> bool:
@@ -103,7 +112,9 @@ class Leasing(Line):
         """As news of work to ourselves, so that it is handled in turn with all others."""
         self.late = None
         for group in self.groups:
-            self.remember(asyncio.create_task(self.channel_layer.send(self.channel_name, _work_in(group))))
+            self.remember(
+                asyncio.create_task(self.channel_layer.send(self.channel_name, _work_in(group)))
+            )
 
     def remember(self, task: asyncio.Task[None]) -> None:
         """asyncio itself keeps no task alive."""
@@ -121,7 +132,13 @@ class Leasing(Line):
 
     async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
         """Answer a result, failure or release, and pass on what follows from it."""
-        log.debug("settled", task=settled.task, lease=lease, subtasks=len(subtasks), refused=settled.reason)
+        log.debug(
+            "settled",
+            task=settled.task,
+            lease=lease,
+            subtasks=len(subtasks),
+            refused=settled.reason,
+        )
         if settled.reason:
             metrics.count("subtasks_refused", len(subtasks), settled.reason)
             await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
@@ -142,25 +159,42 @@ class Leasing(Line):
         """It is no partial of its kind: nothing of the lease is wanted any more, and others do it."""
         assert self.worker
         owner = self.worker.owner
-        call = queue.reject(frame.lease, worker=self.me, owner=owner, why=flaw.reason, message=flaw.message)
+        call = queue.reject(
+            frame.lease, worker=self.me, owner=owner, why=flaw.reason, message=flaw.message
+        )
         rejected = await call
         self.leased_kinds.forget(frame.lease)
         if rejected.reason:
             await self.settle(frame.lease, frame.subtasks, rejected)
             return
-        log.warning("partial_rejected", task=rejected.task, lease=frame.lease, why=flaw.reason, message=flaw.message)
+        log.warning(
+            "partial_rejected",
+            task=rejected.task,
+            lease=frame.lease,
+            why=flaw.reason,
+            message=flaw.message,
+        )
         metrics.count("subtasks_refused", len(frame.subtasks), flaw.reason)
-        await self.tell(protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message))
+        await self.tell(
+            protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message)
+        )
         group = queue.group_of(frame.lease)
         await events.wake(rejected.wake, group)
         await announce_progress(rejected.task, group)
-        if flaw.reason == "bad_partial" and await queue.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX:
+        if (
+            flaw.reason == "bad_partial"
+            and await queue.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX
+        ):
             await self.suspend_owner(flaw.message)
 
     async def suspend_owner(self, last_error: str) -> None:
-        """All workers of its owner get nothing more: their connections are told, and the owner has word why."""
+        """All workers of its owner get nothing more: their connections are told, and the owner has
+        word why.
+        """
         assert self.worker
-        suspended = await database_sync_to_async(workers.suspend_all_of)(UUID(self.worker.owner), self.me, last_error)
+        suspended = await database_sync_to_async(workers.suspend_all_of)(
+            UUID(self.worker.owner), self.me, last_error
+        )
         await events.workers_changed(suspended)
 
     async def suspend(self, last_error: str) -> None:

@@ -1,4 +1,6 @@
-"""What comes as a partial: looked at before anything is made of it. No database, and mostly no Redis either."""
+"""What comes as a partial: looked at before anything is made of it. No database, and mostly no
+Redis either.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +17,17 @@ from tasks import queue
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindChanged, KindStopped
 
-SCANNED_SHARE = 8  # counting the values of a kind without `Partial` takes about as much longer, at worst
+SCANNED_SHARE = (
+    8  # counting the values of a kind without `Partial` takes about as much longer, at worst
+)
 TRIES = 2  # a process that checks may die, or the machine be busy
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """Why bytes are no partial. `reason` is that of the `refused` frame; `message` says more, for people."""
+    """Why bytes are no partial. `reason` is that of the `refused` frame; `message` says more, for
+    people.
+    """
 
     reason: str  # bad_partial, kind_changed
     message: str
@@ -32,9 +38,11 @@ class NotChecked(Exception):
 
 
 class LeasedKinds:
-    """Which kind each lease of a connection is of: noted as it is granted, so that its result needs no question.
+    """Which kind each lease of a connection is of: noted as it is granted, so that its result needs
+    no question.
 
-    It is forgotten when all of the lease is settled. Of a lease that came on another connection Redis tells.
+    It is forgotten when all of the lease is settled. Of a lease that came on another connection
+    Redis tells.
     """
 
     def __init__(self) -> None:
@@ -73,15 +81,20 @@ def may_be_decided(kind_key: str) -> bool:
 
 
 async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
-    """What is wrong with a partial of the kind "NAME@version"; None if nothing is. Raises NotChecked.
+    """What is wrong with a partial of the kind "NAME@version"; None if nothing is. Raises
+    NotChecked.
 
     A large one is decoded in a child process, of each owner one at a time in this process.
     """
     name, _, version = kind_key.partition("@")
     kind = kinds.installed().get(name)
     if kind is None or kind.version != version:
-        return Flaw("kind_changed", f"The server has {name} {kind.version if kind else 'no longer'} now.")
-    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (SCANNED_SHARE if is_scanned(type(kind)) else 1):
+        return Flaw(
+            "kind_changed", f"The server has {name} {kind.version if kind else 'no longer'} now."
+        )
+    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (
+        SCANNED_SHARE if is_scanned(type(kind)) else 1
+    ):
         async with _turns.setdefault(owner, asyncio.Lock()):
             return await _flaw_in_large(partial, kind)
     try:

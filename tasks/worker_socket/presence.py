@@ -1,4 +1,6 @@
-"""Whether a worker is here, and what it may still do: heartbeats, and a look into the database now and then."""
+"""Whether a worker is here, and what it may still do: heartbeats, and a look into the database now
+and then.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,15 @@ from tasks.worker_socket.leasing import Leasing
 
 log = structlog.get_logger(__name__)
 
-GROUPS_CHANGED = "Your groups have changed: which of them the worker's rules are about is looked up again."
+GROUPS_CHANGED = (
+    "Your groups have changed: which of them the worker's rules are about is looked up again."
+)
 
 
 class Presence(Leasing):
-    """`clock` checks the connection as long as it is open; `noted` is when it was last noted as here."""
+    """`clock` checks the connection as long as it is open; `noted` is when it was last noted as
+    here.
+    """
 
     clock: asyncio.Task[None] | None = None
     noted = 0.0
@@ -55,7 +61,9 @@ class Presence(Leasing):
         for group in self.groups:
             mine = [lease for lease in leases if queue.group_of(lease) == group]
             if mine:
-                kept += await queue.adopt(group, worker=self.me, conn=self.channel_name, leases=mine)
+                kept += await queue.adopt(
+                    group, worker=self.me, conn=self.channel_name, leases=mine
+                )
         return kept
 
     async def note_presence(self) -> None:
@@ -135,7 +143,9 @@ class Presence(Leasing):
         await events.group_changed(group)
 
     async def keep_checking(self) -> None:
-        """Who never says hello is closed; later token and membership are asked for again, and work too."""
+        """Who never says hello is closed; later token and membership are asked for again, and work
+        too.
+        """
         await asyncio.sleep(settings.HELLO_SECONDS_MAX)
         if not self.heard:
             await self.stop(protocol.CLOSE_NO_HELLO, "no_hello", "No hello came.")
@@ -146,7 +156,9 @@ class Presence(Leasing):
             try:
                 await self.check()
             except databases.failures(RedisError):
-                log.warning("check_failed", worker=self.me, exc_info=True)  # the next round tries again
+                log.warning(
+                    "check_failed", worker=self.me, exc_info=True
+                )  # the next round tries again
 
     async def check(self) -> None:
         if self.bearer is None or self.worker is None:
@@ -166,7 +178,9 @@ class Presence(Leasing):
             await self.lease_all()
 
     async def look_up_again(self) -> None:
-        """A rule or a `--group` fits a group now, or none any more: the worker says hello anew, and both know."""
+        """A rule or a `--group` fits a group now, or none any more: the worker says hello anew, and
+        both know.
+        """
         for group in self.groups:
             await queue.note_resting(group, self.me, "")
         await self.stop(protocol.CLOSE_RESTARTING, "groups_changed", GROUPS_CHANGED)
@@ -195,10 +209,14 @@ class Presence(Leasing):
 
     @property
     def is_forgotten(self) -> bool:
-        """It was silent for so long that it counts as gone: of work that came meanwhile it was not told."""
+        """It was silent for so long that it counts as gone: of work that came meanwhile it was not
+        told.
+        """
         return self.worker is not None and time.monotonic() - self.noted > queue.online_seconds()
 
     @property
     def is_silent(self) -> bool:
-        """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it would be late."""
+        """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it
+        would be late.
+        """
         return time.monotonic() - self.heard > queue.online_seconds()

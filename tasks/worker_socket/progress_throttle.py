@@ -13,7 +13,9 @@ ANNOUNCED_MAX = 10_000
 
 
 async def announce_progress(task: str, group: str) -> None:
-    """Notify everybody who watches, at most LIVE_UPDATES_PER_SECOND times a second for each task and process."""
+    """Notify everybody who watches, at most LIVE_UPDATES_PER_SECOND times a second for each task
+    and process.
+    """
     now = time.monotonic()
     if now - _announced.get(task, 0.0) < 1 / settings.LIVE_UPDATES_PER_SECOND:
         return

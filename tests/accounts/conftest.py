@@ -42,7 +42,9 @@ def sign_in(client):
 
 @pytest.fixture
 def waiting():
-    """waiting(): (letter, facts) of the letters that wait in the real broker, and they are gone from it."""
+    """waiting(): (letter, facts) of the letters that wait in the real broker, and they are gone
+    from it.
+    """
 
     def read() -> list[tuple[str, dict]]:
         broker, found = redis.Redis.from_url(settings.BROKER_URL), []

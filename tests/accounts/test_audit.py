@@ -45,14 +45,19 @@ def test_details_are_bounded(alice):
         lambda entry: AuditEntry.objects.update_or_create(pk=entry.pk, defaults={"action": "y"}),
         lambda entry: AuditEntry(pk=entry.pk, action="y").save(),
         lambda entry: AuditEntry.objects.bulk_create(
-            [AuditEntry(pk=entry.pk, action="y")], update_conflicts=True, update_fields=["action"], unique_fields=["id"]
+            [AuditEntry(pk=entry.pk, action="y")],
+            update_conflicts=True,
+            update_fields=["action"],
+            unique_fields=["id"],
         ),
     ],
 )
 def test_nobody_changes_or_deletes_one(alice, change):
     audit.record("x", actor=alice, target=None)
     entry = AuditEntry.objects.get()
-    with pytest.raises(Exception) as error:  # a key that is there already is the database's own word
+    with pytest.raises(
+        Exception
+    ) as error:  # a key that is there already is the database's own word
         change(entry)
     assert error.type.__name__ in {AppendOnly.__name__, "IntegrityError"}
 

@@ -25,7 +25,9 @@ def test_a_blocked_user_gets_in_nowhere(alice, moderator, api, log_in, bearing, 
     assert bearing(pair["access"]).get(ME).status_code == 401
     assert browser.get(ME).status_code == 401
     assert api().post("/api/auth/refresh/", {"refresh": pair["refresh"]}).status_code == 401
-    assert api().post("/api/auth/login/", {"login": "alice", "password": PASSWORD}).status_code == 401
+    assert (
+        api().post("/api/auth/login/", {"login": "alice", "password": PASSWORD}).status_code == 401
+    )
     assert selectors.bearer(token) is None
     services.ask_password_reset("alice@example.org")
     assert letters() == []
@@ -36,7 +38,10 @@ def test_a_blocked_user_gets_in_nowhere(alice, moderator, api, log_in, bearing, 
 def test_it_looks_like_a_wrong_password(alice, moderator, api):
     services.block_user(alice, moderator)
     blocked = api().post("/api/auth/login/", {"login": "alice", "password": PASSWORD})
-    assert blocked.content == api().post("/api/auth/login/", {"login": "alice", "password": "wrong"}).content
+    assert (
+        blocked.content
+        == api().post("/api/auth/login/", {"login": "alice", "password": "wrong"}).content
+    )
 
 
 def test_unblocked_he_logs_in_again_and_his_machines_work_again(alice, moderator, log_in, bearing):

@@ -67,9 +67,19 @@ def test_i_end_one_of_them(alice, bob, api, log_in, bearing):
 
 def test_i_log_out_everywhere(alice, bob, api, log_in, bearing):
     token = services.create_worker_token(owner=alice, name="attic")
-    elsewhere, browser, here, other = bearing(log_in("alice")["access"]), browser_of(alice), api(alice), api(bob)
+    elsewhere, browser, here, other = (
+        bearing(log_in("alice")["access"]),
+        browser_of(alice),
+        api(alice),
+        api(bob),
+    )
     assert here.post(EVERYWHERE).status_code == 204
-    assert [client.get(ME).status_code for client in (elsewhere, browser, here, other)] == [401, 401, 401, 200]
+    assert [client.get(ME).status_code for client in (elsewhere, browser, here, other)] == [
+        401,
+        401,
+        401,
+        200,
+    ]
     assert token[0].owner.worker_tokens.live().exists(), "machines go on"
     assert AuditEntry.objects.get().action == "sessions_ended"
 
@@ -123,7 +133,11 @@ def test_logging_in_once_more_leaves_one_row(alice):
 
 
 def test_a_new_password_keeps_the_browser_that_asked_and_no_other(alice, log_in, bearing):
-    here, other, elsewhere = browser_of(alice), browser_of(alice), bearing(log_in("alice")["access"])
+    here, other, elsewhere = (
+        browser_of(alice),
+        browser_of(alice),
+        bearing(log_in("alice")["access"]),
+    )
     answer = write(here, f"{ME}password/", {"old_password": PASSWORD, "new_password": NEW})
     assert answer.status_code == 204
     assert [client.get(ME).status_code for client in (here, other, elsewhere)] == [200, 401, 401]
@@ -143,7 +157,9 @@ def test_the_use_of_a_browser_is_noted_once_a_minute(alice, django_assert_num_qu
     browser = browser_of(alice)
     old = timezone.now() - timedelta(minutes=2)
     Session.objects.update(last_used=old)
-    with django_assert_num_queries(3):  # our session, the note, the user; Django's lies in the cache
+    with django_assert_num_queries(
+        3
+    ):  # our session, the note, the user; Django's lies in the cache
         browser.get(ME)
     assert Session.objects.get().last_used > old
     with django_assert_num_queries(2):

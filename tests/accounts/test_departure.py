@@ -1,4 +1,6 @@
-"""Deleting one's account: for good, with the password, and after the other apps have settled what was his."""
+"""Deleting one's account: for good, with the password, and after the other apps have settled what
+was his.
+"""
 
 import pytest
 
@@ -29,7 +31,10 @@ def on_leaving():
 
 
 def test_i_delete_my_account_with_my_password(alice, bob, api, bearing, log_in):
-    elsewhere, _, token = bearing(log_in("alice")["access"]), *services.create_worker_token(owner=alice, name="attic")
+    elsewhere, _, token = (
+        bearing(log_in("alice")["access"]),
+        *services.create_worker_token(owner=alice, name="attic"),
+    )
     notify([alice.pk, bob.pk], code="hello", level="info", text="Hello.")
     assert api(alice).delete(ME, {"password": PASSWORD}).status_code == 204
     assert list(User.objects.all()) == [bob]
@@ -46,7 +51,11 @@ def test_i_delete_my_account_with_my_password(alice, bob, api, bearing, log_in):
 def test_without_my_password_it_stays(alice, api, body):
     client = api(alice)
     answer = client.delete(ME, body)
-    assert (answer.status_code, answer.json()["code"], answer.json()["fields"].keys()) == (400, "invalid", {"password"})
+    assert (answer.status_code, answer.json()["code"], answer.json()["fields"].keys()) == (
+        400,
+        "invalid",
+        {"password"},
+    )
     assert client.get(ME).status_code == 200
 
 
@@ -61,10 +70,16 @@ def test_its_name_and_address_are_free_again(alice, api):
     assert api().post("/api/auth/register/", body).status_code == 201
 
 
-def test_others_settle_what_was_his_while_the_row_is_there_and_his_tokens_are_not(alice, on_leaving):
+def test_others_settle_what_was_his_while_the_row_is_there_and_his_tokens_are_not(
+    alice, on_leaving
+):
     seen = []
     bearer = selectors.bearer(services.create_worker_token(owner=alice, name="attic")[1])
-    on_leaving(lambda user: seen.append((User.objects.filter(pk=user.pk).exists(), selectors.still_valid(bearer))))
+    on_leaving(
+        lambda user: seen.append(
+            (User.objects.filter(pk=user.pk).exists(), selectors.still_valid(bearer))
+        )
+    )
     services.remove_user(alice)
     assert seen == [(True, False)]
 

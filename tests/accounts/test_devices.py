@@ -15,7 +15,15 @@ from rest_framework.test import APIClient
 
 from accounts import selectors, services
 from accounts.errors import DeviceExpired, NoSuchCode, TooManyTokens
-from accounts.models import DEVICE_MAX, AuditEntry, DeviceRequest, Notification, Session, User, WorkerToken
+from accounts.models import (
+    DEVICE_MAX,
+    AuditEntry,
+    DeviceRequest,
+    Notification,
+    Session,
+    User,
+    WorkerToken,
+)
 from accounts.signals import access_ended
 from core.errors import FirmlightError
 from tests.support.pages import words
@@ -31,7 +39,9 @@ def impatient(settings: Settings) -> None:
 @pytest.fixture
 def ask(db: None) -> Ask:
     def post(name: str = "pi", scope: str = "worker", status: int = 200) -> dict[str, Any]:
-        answer = APIClient().post("/api/auth/device/", {"name": name, "scope": scope}, headers={"User-Agent": "fl/1"})
+        answer = APIClient().post(
+            "/api/auth/device/", {"name": name, "scope": scope}, headers={"User-Agent": "fl/1"}
+        )
         assert answer.status_code == status, answer.content
         return answer.json()
 
@@ -58,8 +68,13 @@ def test_who_asks_gets_a_code_for_people_and_one_for_itself(ask: Ask) -> None:
     found = ask()
     assert len(found["user_code"]) == 9 and found["user_code"][4] == "-"
     assert not set(found["user_code"]) & set("AEIOU0123456789")
-    assert found["verification_uri_complete"] == f"{found['verification_uri']}?code={found['user_code']}"
-    assert found["verification_uri"].startswith("http://testserver/device/"), "the address under which it was asked"
+    assert (
+        found["verification_uri_complete"]
+        == f"{found['verification_uri']}?code={found['user_code']}"
+    )
+    assert found["verification_uri"].startswith("http://testserver/device/"), (
+        "the address under which it was asked"
+    )
     assert found["expires_in"] == 600
     row = DeviceRequest.objects.get()
     assert found["device_code"] not in (row.digest, row.user_code), "kept nowhere"
@@ -166,7 +181,9 @@ def test_a_blocked_user_lets_nobody_in(ask: Ask, bob: User) -> None:
     assert take(code, 400)["code"] == "access_denied"
 
 
-def test_with_as_many_tokens_as_there_may_be_it_says_so(ask: Ask, bob: User, settings: Settings) -> None:
+def test_with_as_many_tokens_as_there_may_be_it_says_so(
+    ask: Ask, bob: User, settings: Settings
+) -> None:
     settings.WORKER_TOKENS_PER_USER_MAX = 0
     code = ask()["device_code"]
     services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
@@ -184,7 +201,9 @@ def test_a_scope_that_is_none_is_refused(ask: Ask, scope: str) -> None:
     assert "scope" in ask(scope=scope, status=400)["fields"]
 
 
-@pytest.mark.parametrize("name", ["", " ", "x" * 65, "pi\n", "my\u202elaptop", "pi\u200b", "pi\x1b[2J", "pi\x00"])
+@pytest.mark.parametrize(
+    "name", ["", " ", "x" * 65, "pi\n", "my\u202elaptop", "pi\u200b", "pi\x1b[2J", "pi\x00"]
+)
 def test_a_name_that_could_deceive_is_refused(ask: Ask, name: str) -> None:
     if name == "pi\n":  # what stands around it is cut off, as everywhere
         assert ask(name=name) and DeviceRequest.objects.get().name == "pi"
@@ -235,12 +254,16 @@ def test_who_names_nothing_to_end_is_told(db: None) -> None:
 # In the browser
 
 
-def test_looking_lets_nobody_in_and_a_yes_does(ask: Ask, bob: User, browser: Callable[[User], Client]) -> None:
+def test_looking_lets_nobody_in_and_a_yes_does(
+    ask: Ask, bob: User, browser: Callable[[User], Client]
+) -> None:
     found, his = ask(name="<b>pi</b>"), browser(bob)
     seen = his.get(f"/device/?code={found['user_code'].lower()}")
     assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
     assert found["user_code"] in words(seen)
-    assert re.search(r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for 10 min", words(seen))
+    assert re.search(
+        r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for 10 min", words(seen)
+    )
     assert "it cannot read your groups" in words(seen)
     assert DeviceRequest.objects.get().status == "pending"
     answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
@@ -257,7 +280,9 @@ def test_a_no_turns_it_away(ask: Ask, bob: User, browser: Callable[[User], Clien
     assert take(found["device_code"], 400)["code"] == "access_denied"
 
 
-def test_a_code_that_nobody_waits_with_is_said_to_be_none(bob: User, browser: Callable[[User], Client]) -> None:
+def test_a_code_that_nobody_waits_with_is_said_to_be_none(
+    bob: User, browser: Callable[[User], Client]
+) -> None:
     answer = browser(bob).post("/device/", {"code": "BCDF-GHJK"})
     assert answer.status_code == 422
     assert "No machine waits with this code now." in words(answer)
@@ -282,10 +307,16 @@ def test_who_says_yes_after_somebody_said_no_reads_so(
     assert "No machine waits with this code now." in words(answer)
 
 
-def test_codes_cannot_be_tried_for_ever(bob: User, browser: Callable[[User], Client], settings: Settings) -> None:
+def test_codes_cannot_be_tried_for_ever(
+    bob: User, browser: Callable[[User], Client], settings: Settings
+) -> None:
     settings.DEVICE_CODE_PER_MINUTE_MAX = 2
     his = browser(bob)
-    assert [his.post("/device/", {"code": "BCDF-GHJK"}).status_code for _ in range(3)] == [422, 422, 429]
+    assert [his.post("/device/", {"code": "BCDF-GHJK"}).status_code for _ in range(3)] == [
+        422,
+        422,
+        429,
+    ]
 
 
 def test_who_is_not_logged_in_logs_in_first_and_comes_back(ask: Ask) -> None:
@@ -297,5 +328,9 @@ def test_errors_of_the_flow_carry_the_standards_codes() -> None:
     from accounts import errors
 
     names = {"authorization_pending", "slow_down", "access_denied", "expired_token"}
-    found = {one.code for one in vars(errors).values() if isinstance(one, type) and issubclass(one, FirmlightError)}
+    found = {
+        one.code
+        for one in vars(errors).values()
+        if isinstance(one, type) and issubclass(one, FirmlightError)
+    }
     assert names <= found

@@ -1,4 +1,6 @@
-"""Letters: a forgotten password, confirming an address, changing it. What the job sends, and what its links do."""
+"""Letters: a forgotten password, confirming an address, changing it. What the job sends, and what
+its links do.
+"""
 
 import re
 
@@ -43,7 +45,9 @@ def confirm_token(letter):
 # A forgotten password
 
 
-def test_a_forgotten_password_is_set_anew_by_the_link_of_a_letter(alice, ask, api, log_in, bearing, sign_in):
+def test_a_forgotten_password_is_set_anew_by_the_link_of_a_letter(
+    alice, ask, api, log_in, bearing, sign_in
+):
     elsewhere, browser = bearing(log_in("alice")["access"]), sign_in(alice)
     (letter,) = ask("Alice@Example.org")
     assert letter.to == ["alice@example.org"]
@@ -57,14 +61,20 @@ def test_a_forgotten_password_is_set_anew_by_the_link_of_a_letter(alice, ask, ap
     assert alice.email_confirmed, "he has shown that he reads what is sent there"
 
 
-def test_asking_tells_nothing_about_the_account(alice, bob, api, waiting, django_assert_num_queries):
+def test_asking_tells_nothing_about_the_account(
+    alice, bob, api, waiting, django_assert_num_queries
+):
     User.objects.filter(pk=bob.pk).update(is_active=False)
     answers = []
     for email in ("alice@example.org", "nobody@example.org", "bob@example.org"):
         with django_assert_num_queries(0):
             answers.append(api().post(ASK, {"email": email}))
     assert {(answer.status_code, answer.content) for answer in answers} == {(204, b"")}
-    assert [facts["email"] for _, facts in waiting()] == ["alice@example.org", "nobody@example.org", "bob@example.org"]
+    assert [facts["email"] for _, facts in waiting()] == [
+        "alice@example.org",
+        "nobody@example.org",
+        "bob@example.org",
+    ]
 
 
 def test_who_has_no_account_or_is_blocked_gets_no_letter(bob, ask):
@@ -87,7 +97,9 @@ def test_a_link_ends_by_itself(alice, ask, api, settings):
     assert api().post(SET, {**facts, "password": NEW}).json()["code"] == "link_not_valid"
 
 
-@pytest.mark.parametrize("changes", [{"uid": "x"}, {"token": "x"}, {"token": "bvx3xw-abc"}, {"uid": "bob"}])
+@pytest.mark.parametrize(
+    "changes", [{"uid": "x"}, {"token": "x"}, {"token": "bvx3xw-abc"}, {"uid": "bob"}]
+)
 def test_a_link_that_is_not_right_is_refused(alice, bob, ask, api, changes):
     facts = {**reset_facts(ask("alice@example.org")[0]), **changes}
     if facts["uid"] == "bob":
@@ -105,7 +117,9 @@ def test_a_weak_password_does_not_use_the_link_up(alice, ask, api):
 
 def test_the_link_opens_a_locked_door(alice, ask, api, log_in, settings):
     settings.LOGIN_FAILURES_MAX = 1
-    assert api().post("/api/auth/login/", {"login": "alice", "password": "wrong"}).status_code == 429
+    assert (
+        api().post("/api/auth/login/", {"login": "alice", "password": "wrong"}).status_code == 429
+    )
     facts = reset_facts(ask("alice@example.org")[0])
     assert api().post(SET, {**facts, "password": NEW}).status_code == 204
     log_in("alice", NEW)
@@ -120,7 +134,9 @@ def test_no_secret_goes_through_the_broker(alice, api, waiting):
 # Confirming an address
 
 
-def test_with_mail_a_newcomer_is_asked_to_confirm_his_address(db, api, letters, mail_configured, log_in, bearing):
+def test_with_mail_a_newcomer_is_asked_to_confirm_his_address(
+    db, api, letters, mail_configured, log_in, bearing
+):
     body = {"username": "dora", "email": "dora@example.org", "password": PASSWORD}
     assert api().post("/api/auth/register/", body).status_code == 201
     (letter,) = letters()
@@ -133,11 +149,16 @@ def test_with_mail_a_newcomer_is_asked_to_confirm_his_address(db, api, letters, 
 
 
 def test_without_mail_nobody_is_asked(db, api, letters):
-    api().post("/api/auth/register/", {"username": "dora", "email": "dora@example.org", "password": PASSWORD})
+    api().post(
+        "/api/auth/register/",
+        {"username": "dora", "email": "dora@example.org", "password": PASSWORD},
+    )
     assert letters() == []
 
 
-def test_the_letter_is_sent_again_on_demand_until_it_is_confirmed(alice, api, letters, mail_configured):
+def test_the_letter_is_sent_again_on_demand_until_it_is_confirmed(
+    alice, api, letters, mail_configured
+):
     client = api(alice)
     assert client.post(f"{ME}confirmation/").status_code == 204
     (letter,) = letters()
@@ -152,7 +173,9 @@ def test_what_is_no_token_is_refused(db, api, token):
     assert (answer.status_code, answer.json()["code"]) == (400, "link_not_valid")
 
 
-def test_a_confirmation_ends_by_itself_and_with_the_account(alice, api, letters, mail_configured, settings):
+def test_a_confirmation_ends_by_itself_and_with_the_account(
+    alice, api, letters, mail_configured, settings
+):
     services.send_confirmation(alice)
     token = confirm_token(letters()[0])
     settings.EMAIL_CONFIRM_HOURS = -1
@@ -171,13 +194,20 @@ def test_without_mail_the_address_changes_at_once_and_the_old_one_is_told(alice,
     (letter,) = letters()
     assert letter.to == ["alice@example.org"]
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.actor_name, entry.address) == ("email_changed", "alice", "127.0.0.1")
+    assert (entry.action, entry.actor_name, entry.address) == (
+        "email_changed",
+        "alice",
+        "127.0.0.1",
+    )
     assert "@" not in str(entry.details), "no address leaves the users' own table"
 
 
 def test_with_mail_it_changes_when_the_link_is_followed(alice, api, letters, mail_configured):
     client = api(alice)
-    assert client.patch(ME, {"email": "new@example.org", "password": PASSWORD}).json()["email"] == "alice@example.org"
+    assert (
+        client.patch(ME, {"email": "new@example.org", "password": PASSWORD}).json()["email"]
+        == "alice@example.org"
+    )
     (letter,) = letters()
     assert letter.to == ["new@example.org"]
     assert api().post(CONFIRM, {"token": confirm_token(letter)}).status_code == 204
@@ -186,7 +216,9 @@ def test_with_mail_it_changes_when_the_link_is_followed(alice, api, letters, mai
     assert [letter.to for letter in letters()] == [["alice@example.org"]]
 
 
-def test_a_new_password_ends_the_links_asked_for_under_the_old_one(alice, api, letters, mail_configured):
+def test_a_new_password_ends_the_links_asked_for_under_the_old_one(
+    alice, api, letters, mail_configured
+):
     services.change_email(alice, PASSWORD, "thief@example.org")
     token = confirm_token(letters()[0])
     services.change_password(user=alice, old=PASSWORD, new=NEW)
@@ -202,7 +234,9 @@ def test_an_older_link_does_not_undo_a_newer_change(alice, api, letters, mail_co
     assert User.objects.get().email == "second@example.org"
 
 
-def test_an_address_that_somebody_else_took_meanwhile_is_refused(alice, make_user, api, letters, mail_configured):
+def test_an_address_that_somebody_else_took_meanwhile_is_refused(
+    alice, make_user, api, letters, mail_configured
+):
     services.change_email(alice, PASSWORD, "new@example.org")
     token = confirm_token(letters()[0])
     make_user("new")
@@ -221,7 +255,10 @@ def test_links_are_signed_for_one_purpose(alice, api):
 def test_a_new_password_is_told_by_a_letter(alice, letters):
     services.change_password(user=alice, old=PASSWORD, new=NEW)
     (letter,) = letters()
-    assert (letter.to, letter.subject) == (["alice@example.org"], "Your Firmlight password was changed")
+    assert (letter.to, letter.subject) == (
+        ["alice@example.org"],
+        "Your Firmlight password was changed",
+    )
     assert letter.body.startswith("Hello alice,")
 
 

@@ -1,4 +1,6 @@
-"""Repeated bad log-ins: locked for one account from one address, whether or not there is such an account."""
+"""Repeated bad log-ins: locked for one account from one address, whether or not there is such an
+account.
+"""
 
 import pytest
 from django.core.cache import cache
@@ -49,7 +51,9 @@ def test_other_addresses_and_other_accounts_are_not_locked(alice, bob, attempt):
 
 
 def test_name_and_address_of_an_account_count_together_in_any_case(alice, attempt):
-    assert [attempt(login, "wrong").status_code for login in ("alice", "ALICE", "Alice@example.org")][-1] == 429
+    assert [
+        attempt(login, "wrong").status_code for login in ("alice", "ALICE", "Alice@example.org")
+    ][-1] == 429
 
 
 def test_a_success_counts_from_nought_again(alice, attempt):
@@ -99,5 +103,8 @@ def test_behind_our_proxy_the_address_it_adds_counts_and_not_the_clients_word(al
 
 def test_without_a_proxy_the_header_is_nobodys_word(alice, api):
     body = {"login": "alice", "password": "wrong"}
-    answers = [api().post(LOGIN, body, headers={"X-Forwarded-For": f"1.1.1.{i}"}).status_code for i in range(3)]
+    answers = [
+        api().post(LOGIN, body, headers={"X-Forwarded-For": f"1.1.1.{i}"}).status_code
+        for i in range(3)
+    ]
     assert answers[-1] == 429

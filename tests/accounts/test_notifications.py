@@ -48,7 +48,9 @@ def test_everybody_sees_his_own_only(alice, bob, api, tell):
     assert api().get(LIST).status_code == 401
 
 
-def test_the_list_comes_in_pages_and_costs_few_queries(alice, api, tell, django_assert_max_num_queries):
+def test_the_list_comes_in_pages_and_costs_few_queries(
+    alice, api, tell, django_assert_max_num_queries
+):
     for _ in range(5):
         tell(alice)
     client = api(alice)
@@ -78,12 +80,16 @@ def test_all_are_read_at_once(alice, bob, api, tell):
     assert api().post(f"{LIST}read/").status_code == 401
 
 
-@pytest.mark.parametrize(("unread", "texts"), [("true", ["new"]), ("false", ["old"]), ("", ["new", "old"])])
+@pytest.mark.parametrize(
+    ("unread", "texts"), [("true", ["new"]), ("false", ["old"]), ("", ["new", "old"])]
+)
 def test_those_not_read_yet_can_be_asked_for(alice, api, tell, unread, texts):
     tell(alice, text="old")
     api(alice).post(address(Notification.objects.get(), "read/"))
     tell(alice, text="new")
-    assert [row["text"] for row in api(alice).get(LIST, {"unread": unread}).json()["results"]] == texts
+    assert [
+        row["text"] for row in api(alice).get(LIST, {"unread": unread}).json()["results"]
+    ] == texts
 
 
 def test_one_is_deleted_or_all_of_them(alice, bob, api, tell):

@@ -20,8 +20,15 @@ def test_a_newcomer_is_registered_and_logged_in_at_once(api, db, bearing):
     answer = register(api)
     assert answer.status_code == 201
     body = answer.json()
-    assert body["user"] == {"id": body["user"]["id"], "username": "Dora", "email": "dora@example.org"}
-    assert bearing(body["access"]).get("/api/users/me/").json() == {**body["user"], "email_confirmed": False}
+    assert body["user"] == {
+        "id": body["user"]["id"],
+        "username": "Dora",
+        "email": "dora@example.org",
+    }
+    assert bearing(body["access"]).get("/api/users/me/").json() == {
+        **body["user"],
+        "email_confirmed": False,
+    }
     assert "password" not in answer.content.decode()
 
 
@@ -46,7 +53,9 @@ def test_names_and_addresses_are_unique_without_regard_to_case(api, alice, chang
     assert User.objects.count() == 1
 
 
-@pytest.mark.parametrize("username", ["ab", "a" * 31, "a b c", "a@b.c", "änne", "a/b", "abc\n.", "", "ab\x00c"])
+@pytest.mark.parametrize(
+    "username", ["ab", "a" * 31, "a b c", "a@b.c", "änne", "a/b", "abc\n.", "", "ab\x00c"]
+)
 def test_a_bad_user_name_is_refused_with_its_field(api, db, username):
     answer = register(api, username=username)
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"username"})
@@ -63,7 +72,9 @@ def test_a_bad_address_is_refused_with_its_field(api, db, email):
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"email"})
 
 
-@pytest.mark.parametrize("password", ["short", "password123", "845739201845", "dora@example.org", "x" * 1025, ""])
+@pytest.mark.parametrize(
+    "password", ["short", "password123", "845739201845", "dora@example.org", "x" * 1025, ""]
+)
 def test_a_weak_password_is_refused_with_its_field(api, db, password):
     answer = register(api, password=password)
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"password"})
@@ -73,7 +84,12 @@ def test_a_weak_password_is_refused_with_its_field(api, db, password):
 def test_blanks_belong_to_a_password(api, db, log_in):
     register(api, password="  two blanks around  ")
     log_in("dora", "  two blanks around  ")
-    assert api().post("/api/auth/login/", {"login": "dora", "password": "two blanks around"}).status_code == 401
+    assert (
+        api()
+        .post("/api/auth/login/", {"login": "dora", "password": "two blanks around"})
+        .status_code
+        == 401
+    )
 
 
 @pytest.mark.parametrize("body", [[], "text", 3, None])
@@ -100,18 +116,35 @@ def test_of_two_people_who_take_one_name_at_once_one_gets_it(transactional_db):
 
 def test_createsuperuser_makes_somebody_who_may_enter_the_admin(client, db, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
-    call_command("createsuperuser", username="Root", email="root@example.org", interactive=False, verbosity=0)
-    assert client.post("/admin/login/", {"username": "ROOT", "password": PASSWORD}).status_code == 302
-    for page in ("user/", "user/add/", f"user/{User.objects.get().pk}/change/", "session/", "workertoken/"):
+    call_command(
+        "createsuperuser", username="Root", email="root@example.org", interactive=False, verbosity=0
+    )
+    assert (
+        client.post("/admin/login/", {"username": "ROOT", "password": PASSWORD}).status_code == 302
+    )
+    for page in (
+        "user/",
+        "user/add/",
+        f"user/{User.objects.get().pk}/change/",
+        "session/",
+        "workertoken/",
+    ):
         assert client.get(f"/admin/accounts/{page}").status_code == 200
 
 
 def test_the_admin_refuses_a_name_taken_in_another_case(client, alice):
     client.force_login(User.objects.create_superuser("root", "root@example.org", PASSWORD))
-    new = {"username": "ALICE", "email": "other@example.org", "password1": PASSWORD, "password2": PASSWORD}
+    new = {
+        "username": "ALICE",
+        "email": "other@example.org",
+        "password1": PASSWORD,
+        "password2": PASSWORD,
+    }
     page = client.post("/admin/accounts/user/add/", {**new, "usable_password": "true"})
     assert page.status_code == 200
     assert b"already exists" in page.content
     root = User.objects.get(username="root")
-    page = client.post(f"/admin/accounts/user/{root.pk}/change/", {"username": "ALICE", "email": root.email})
+    page = client.post(
+        f"/admin/accounts/user/{root.pk}/change/", {"username": "ALICE", "email": root.email}
+    )
     assert b"This user name is taken." in page.content

@@ -22,7 +22,9 @@ def lines(request):
     config = logs.config("DEBUG", as_json=request.param)
     structlog.configure(**before)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(**{k: v for k, v in config["formatters"]["line"].items() if k != "()"})
+        structlog.stdlib.ProcessorFormatter(
+            **{k: v for k, v in config["formatters"]["line"].items() if k != "()"}
+        )
     )
     logging.getLogger().addHandler(handler)
     yield stream.getvalue
@@ -70,7 +72,9 @@ def test_a_text_of_any_length_makes_a_short_line_and_no_cut_shows_a_secret(lines
     assert len(lines()) < 4 * settings.LOG_TEXT_CHARS_MAX
     for shift in range(60):
         secret = "password='" + "open-sesame " * 2000 + "'"
-        logging.getLogger("other").warning("x " * (settings.LOG_TEXT_CHARS_MAX // 4 - shift) + secret)
+        logging.getLogger("other").warning(
+            "x " * (settings.LOG_TEXT_CHARS_MAX // 4 - shift) + secret
+        )
         logging.getLogger("other").warning("x" * shift + secret + "\nthe last line")
         logging.getLogger("other").warning("x" * shift + " flw_" + "open-sesame" * 2000)
     assert lines().count("the last line") == 60
@@ -78,7 +82,9 @@ def test_a_text_of_any_length_makes_a_short_line_and_no_cut_shows_a_secret(lines
 
 
 def test_what_is_no_secret_stays(lines):
-    structlog.get_logger("firmlight.test").warning("job_not_sent", job="tasks.split", arguments=["a", 5], seconds=0.5)
+    structlog.get_logger("firmlight.test").warning(
+        "job_not_sent", job="tasks.split", arguments=["a", 5], seconds=0.5
+    )
     logging.getLogger("other").warning("GET /api/tasks/?page=2 took 5 ms, tokens 3")
     for word in ("job_not_sent", "tasks.split", "0.5", "/api/tasks/?page=2", "tokens 3"):
         assert word in lines()
@@ -100,7 +106,12 @@ def test_requests_leave_none_in_the_log(lines, api, alice, settings, client):
 
 @pytest.mark.parametrize(
     "key",
-    ["change-me-" * 5, "changeme" + "x" * 40, "django-insecure-" + "0123456789abcdef" * 3, "<REPLACE_ME>" * 4],
+    [
+        "change-me-" * 5,
+        "changeme" + "x" * 40,
+        "django-insecure-" + "0123456789abcdef" * 3,
+        "<REPLACE_ME>" * 4,
+    ],
 )
 def test_a_key_that_everybody_knows_is_refused_where_others_come_in(key):
     assert "placeholder" in secret_key.fault(key, debug=False)

@@ -29,7 +29,13 @@ def test_people_log_in_by_name_or_address_in_any_case(alice, log_in, bearing, lo
 
 def test_every_failed_log_in_gets_the_same_answer(api, alice, bob):
     User.objects.filter(pk=bob.pk).update(is_active=False)
-    tries = [("alice", "wrong"), ("nobody", PASSWORD), ("no@example.org", PASSWORD), ("bob", PASSWORD), ("x\n", "y")]
+    tries = [
+        ("alice", "wrong"),
+        ("nobody", PASSWORD),
+        ("no@example.org", PASSWORD),
+        ("bob", PASSWORD),
+        ("x\n", "y"),
+    ]
     answers = [api().post("/api/auth/login/", {"login": who, "password": p}) for who, p in tries]
     assert {answer.status_code for answer in answers} == {401}
     assert {answer.content for answer in answers} == {answers[0].content}
@@ -49,7 +55,8 @@ def test_one_password_is_hashed_whether_or_not_the_account_exists(api, alice, lo
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"login": "alice"}, {"login": "a\x00", "password": "b"}, {"login": [], "password": {}}]
+    "body",
+    [{}, {"login": "alice"}, {"login": "a\x00", "password": "b"}, {"login": [], "password": {}}],
 )
 def test_a_log_in_without_its_fields_is_refused(api, db, body):
     answer = api().post("/api/auth/login/", body)
@@ -91,7 +98,11 @@ def test_a_refresh_gives_a_new_pair_for_the_same_session(api, alice, log_in, bea
     assert answer.status_code == 200
     new = answer.json()
     assert new.keys() == {"access", "refresh"}
-    assert RefreshToken(new["refresh"])["sid"] == RefreshToken(old["refresh"])["sid"] == str(Session.objects.get().pk)
+    assert (
+        RefreshToken(new["refresh"])["sid"]
+        == RefreshToken(old["refresh"])["sid"]
+        == str(Session.objects.get().pk)
+    )
     assert bearing(new["access"]).get(ME).status_code == 200
     assert refresh(api, new["refresh"]).status_code == 200
 
@@ -122,7 +133,9 @@ def test_a_refresh_keeps_an_active_session_from_expiring(alice):
     assert Session.objects.get().expires > timezone.now() + timedelta(days=1)
 
 
-def test_logging_out_ends_access_and_refresh_tokens_of_that_session_only(api, alice, log_in, bearing):
+def test_logging_out_ends_access_and_refresh_tokens_of_that_session_only(
+    api, alice, log_in, bearing
+):
     here, there = log_in("alice"), log_in("alice")
     answer = api().post("/api/auth/logout/", {"refresh": here["refresh"]})
     assert (answer.status_code, answer.content) == (204, b"")
@@ -173,7 +186,9 @@ def test_an_inactive_user_is_let_in_nowhere(api, alice, log_in, bearing):
     assert refresh(api, pair["refresh"]).status_code == 401
 
 
-@pytest.mark.parametrize("header", ["Bearer x", "Bearer a b", "Bearer \xff", "Bearer ..", "Basic YTpi", "Bearer"])
+@pytest.mark.parametrize(
+    "header", ["Bearer x", "Bearer a b", "Bearer \xff", "Bearer ..", "Basic YTpi", "Bearer"]
+)
 def test_a_bad_header_is_answered_in_our_shape(alice, api, header):
     answer = api().get(ME, headers={"Authorization": header})
     assert answer.status_code == 401
@@ -190,6 +205,8 @@ def test_the_browsable_pages_show_a_bad_token_too(alice, bearing):
 def test_sessions_whose_time_is_over_are_purged(alice):
     services.open_session(alice)
     services.open_session(alice)
-    Session.objects.filter(pk=Session.objects.first().pk).update(expires=timezone.now() - timedelta(days=1))
+    Session.objects.filter(pk=Session.objects.first().pk).update(
+        expires=timezone.now() - timedelta(days=1)
+    )
     assert services.purge_sessions() == 1
     assert Session.objects.count() == 1

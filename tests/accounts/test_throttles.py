@@ -13,7 +13,11 @@ from tests.support.racing import race
 
 LIMITED = [
     ("LOGIN_PER_MINUTE_MAX", "auth/login/", {"login": "nobody", "password": "wrong"}),
-    ("LOGIN_PER_MINUTE_MAX", "auth/password-reset/confirm/", {"uid": "x", "token": "x", "password": "x"}),
+    (
+        "LOGIN_PER_MINUTE_MAX",
+        "auth/password-reset/confirm/",
+        {"uid": "x", "token": "x", "password": "x"},
+    ),
     ("LOGIN_PER_MINUTE_MAX", "auth/email/confirm/", {"token": "x"}),
     ("REGISTER_PER_HOUR_MAX", "auth/register/", {}),
     ("REFRESH_PER_MINUTE_MAX", "auth/refresh/", {"refresh": "x"}),
@@ -32,7 +36,9 @@ def still(monkeypatch):
 
 
 @pytest.mark.parametrize(("setting", "address", "body"), LIMITED)
-def test_too_much_is_refused_with_the_time_to_wait(still, setting, address, body, settings, alice, api, group):
+def test_too_much_is_refused_with_the_time_to_wait(
+    still, setting, address, body, settings, alice, api, group
+):
     setattr(settings, setting, 2)
     client = api() if address.startswith("auth/") else api(alice)
     answers = [client.post(f"/api/{address.format(group=group.pk)}", body) for _ in range(3)]
@@ -58,7 +64,10 @@ def test_users_do_not_use_up_each_others_share(still, settings, alice, bob, api)
 def test_addresses_do_not_either(still, settings, db, api):
     settings.LOGIN_PER_MINUTE_MAX = 1
     body = {"login": "nobody", "password": PASSWORD}
-    answers = [api().post("/api/auth/login/", body, REMOTE_ADDR=f"10.0.0.{i}").status_code for i in (1, 1, 2)]
+    answers = [
+        api().post("/api/auth/login/", body, REMOTE_ADDR=f"10.0.0.{i}").status_code
+        for i in (1, 1, 2)
+    ]
     assert answers == [401, 429, 401]
 
 
@@ -72,7 +81,10 @@ def test_reading_is_not_limited_with_writing(still, settings, alice, api):
 def test_files_have_a_limit_of_their_own(still, settings, alice, api):
     settings.UPLOAD_PER_MINUTE_MAX = 1
     client = api(alice)
-    assert [client.post("/api/tasks/", {}, format="multipart").status_code for _ in range(2)] == [400, 429]
+    assert [client.post("/api/tasks/", {}, format="multipart").status_code for _ in range(2)] == [
+        400,
+        429,
+    ]
     assert client.post("/api/tasks/", {}).status_code == 400
 
 
@@ -104,5 +116,7 @@ def test_every_scope_that_a_view_names_exists():
     for route in get_resolver().url_patterns:
         for pattern in getattr(route, "url_patterns", []):
             view = getattr(pattern.callback, "view_class", getattr(pattern.callback, "cls", None))
-            named |= {scope for scopes in getattr(view, "throttles", {}).values() for scope in scopes}
+            named |= {
+                scope for scopes in getattr(view, "throttles", {}).values() for scope in scopes
+            }
     assert {"login", "register", "submit", "upload", "invite"} <= named <= throttling.SCOPES.keys()

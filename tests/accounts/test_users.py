@@ -13,7 +13,12 @@ NEW = "another-good-one-23"
 
 
 def test_i_see_my_own_profile(alice, api):
-    mine = {"id": str(alice.pk), "username": "alice", "email": "alice@example.org", "email_confirmed": False}
+    mine = {
+        "id": str(alice.pk),
+        "username": "alice",
+        "email": "alice@example.org",
+        "email_confirmed": False,
+    }
     assert api(alice).get(ME).json() == mine
 
 
@@ -27,9 +32,16 @@ def test_nobody_gets_in_without_a_token(api, db, method, address):
 
 
 def test_i_change_my_name_and_address(alice, api, log_in):
-    answer = api(alice).patch(ME, {"username": "Alicia", "email": "New@Example.org", "password": PASSWORD})
+    answer = api(alice).patch(
+        ME, {"username": "Alicia", "email": "New@Example.org", "password": PASSWORD}
+    )
     assert answer.status_code == 200
-    mine = {"id": str(alice.pk), "username": "Alicia", "email": "new@example.org", "email_confirmed": False}
+    mine = {
+        "id": str(alice.pk),
+        "username": "Alicia",
+        "email": "new@example.org",
+        "email_confirmed": False,
+    }
     assert answer.json() == mine
     log_in("alicia")
     log_in("new@example.org")
@@ -83,7 +95,9 @@ def test_a_new_password_ends_all_sessions_but_this_one(alice, api, log_in, beari
         (PASSWORD, "alice@example", "new_password"),
     ],
 )
-def test_a_password_is_not_changed_for_a_weak_one_or_without_the_old_one(alice, api, old, new, field):
+def test_a_password_is_not_changed_for_a_weak_one_or_without_the_old_one(
+    alice, api, old, new, field
+):
     answer = api(alice).post(ME + "password/", {"old_password": old, "new_password": new})
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {field})
     alice.refresh_from_db()
@@ -98,7 +112,9 @@ def test_of_two_changes_of_a_password_at_once_one_counts(transactional_db, alice
     outcomes = race(*(lambda new=new: change(new) for new in words))
     alice.refresh_from_db()
     assert [alice.check_password(new) for new in words].count(True) == 1
-    assert all(outcome is None or getattr(outcome, "status", None) in (400, 409) for outcome in outcomes)
+    assert all(
+        outcome is None or getattr(outcome, "status", None) in (400, 409) for outcome in outcomes
+    )
 
 
 def test_renewing_an_old_hash_does_not_undo_a_new_password(alice, settings):
@@ -106,7 +122,10 @@ def test_renewing_an_old_hash_does_not_undo_a_new_password(alice, settings):
     with pytest.raises(Conflict):
         services.change_password(user=_stale(alice), old=PASSWORD, new="never-to-be-seen-9")
     services.change_password(user=alice, old=PASSWORD, new=NEW)
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
     assert before.check_password(PASSWORD)  # checked against what was read before, and hashed anew
     assert User.objects.get().check_password(NEW)
 
@@ -120,7 +139,10 @@ def _stale(user):
 
 
 def test_an_outdated_hash_is_renewed_at_log_in(alice, settings, log_in):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher", *settings.PASSWORD_HASHERS]
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
     log_in("alice")
     alice.refresh_from_db()
     assert alice.password.startswith("pbkdf2_sha256$")
@@ -133,7 +155,10 @@ def test_people_are_found_by_a_part_of_their_name_and_show_no_address(alice, bob
         "count": 2,
         "next": None,
         "previous": None,
-        "results": [{"id": str(bob.pk), "username": "bob"}, {"id": str(carol.pk), "username": "carol"}],
+        "results": [
+            {"id": str(bob.pk), "username": "bob"},
+            {"id": str(carol.pk), "username": "carol"},
+        ],
     }
 
 
@@ -152,6 +177,9 @@ def test_a_long_list_comes_in_pages(alice, make_user, api):
     for i in range(4):
         make_user(f"user{i}")
     answer = api(alice).get("/api/users/", {"page_size": 2, "page": 2}).json()
-    assert (answer["count"], [row["username"] for row in answer["results"]]) == (5, ["user1", "user2"])
+    assert (answer["count"], [row["username"] for row in answer["results"]]) == (
+        5,
+        ["user1", "user2"],
+    )
     assert "page=3" in answer["next"]
     assert api(alice).get("/api/users/", {"page": 99}).json()["code"] == "not_found"

@@ -31,7 +31,12 @@ def test_a_token_is_shown_once_and_stored_as_a_digest(alice, api):
     assert body["token"] not in str(row)
     listed = api(alice).get(TOKENS).json()
     assert listed["results"] == [
-        {"id": body["id"], "name": "attic", **stored({"created": body["created"]}), "last_used": None}
+        {
+            "id": body["id"],
+            "name": "attic",
+            **stored({"created": body["created"]}),
+            "last_used": None,
+        }
     ]
 
 
@@ -47,7 +52,10 @@ def test_a_token_needs_a_name(alice, api, name):
 
 
 def test_nobody_without_a_token_sees_or_makes_one(api, db):
-    assert [api().get(TOKENS).status_code, api().post(TOKENS, {"name": "x"}).status_code] == [401, 401]
+    assert [api().get(TOKENS).status_code, api().post(TOKENS, {"name": "x"}).status_code] == [
+        401,
+        401,
+    ]
 
 
 def test_a_stranger_neither_sees_nor_revokes_my_token(alice, bob, api, token):
@@ -109,7 +117,8 @@ def test_a_bearer_is_known_by_either_token_with_one_query(alice, token, django_a
 
 
 @pytest.mark.parametrize(
-    "text", ["", "flw_", "flw_" + "x" * 43, "x.y.z", "é", "\x00", "flw_é\x00", "flw_\ud800", "\ud800"]
+    "text",
+    ["", "flw_", "flw_" + "x" * 43, "x.y.z", "é", "\x00", "flw_é\x00", "flw_\ud800", "\ud800"],
 )
 def test_what_is_no_token_has_no_bearer(db, text):
     assert selectors.bearer(text) is None

@@ -37,7 +37,12 @@ MALFORMED = [
 # Well formed, and out of the bounds or of the shape that the kind has.
 OUT_OF_BOUNDS = {
     "FACTORIZATION": [[["2", 10**12]], [["9" * 1000, 1]], [], {"2": 1}, [["2"]]],
-    "MEAN": [[], [-1, b"", b"", 0.0, 0.0, [0, 0, []]], [1, b"\0" * 2**20, b"\0", 0.0, 0.0, [0, 0, [1]]], "7"],
+    "MEAN": [
+        [],
+        [-1, b"", b"", 0.0, 0.0, [0, 0, []]],
+        [1, b"\0" * 2**20, b"\0", 0.0, 0.0, [0, 0, [1]]],
+        "7",
+    ],
     "ECHO": ["all", {"count": {}}, [[[]]]],
     "POISON": [[-1], "all", [[0]]],
     "CRAWLER": [3, {"a": {"b": {"c": {}}}}, [[None]]],
@@ -45,7 +50,8 @@ OUT_OF_BOUNDS = {
 
 
 class Poisoner(threading.Thread):
-    """A member whose worker answers every lease with a partial that none of its kind can be, and says `decided`.
+    """A member whose worker answers every lease with a partial that none of its kind can be, and
+    says `decided`.
 
     When the server suspends the worker its owner lets it back.
     """
@@ -62,12 +68,19 @@ class Poisoner(threading.Thread):
     def run(self) -> None:
         while not self.leaving.wait(BREATH_SECONDS):
             with contextlib.suppress(
-                OSError, TimeoutError, WebSocketException, InvalidHandshake, protocol.MalformedFrame, AssertionError
+                OSError,
+                TimeoutError,
+                WebSocketException,
+                InvalidHandshake,
+                protocol.MalformedFrame,
+                AssertionError,
             ):
                 self._poison_while_connected()
 
     def _poison_while_connected(self) -> None:
-        with contextlib.closing(Peer(self.lab.url, self.token, "pedlar", offered=ALL_KINDS)) as peer:
+        with contextlib.closing(
+            Peer(self.lab.url, self.token, "pedlar", offered=ALL_KINDS)
+        ) as peer:
             sent: dict[str, str] = {}  # lease -> what was sent for it
             peer.ready()
             while not self.leaving.is_set():
@@ -84,7 +97,11 @@ class Poisoner(threading.Thread):
             sent[frame.lease] = f"{frame.kind} {poison[:40]!r}"
             self.kinds.add(frame.kind)
             result = protocol.Result(
-                lease=frame.lease, subtasks=frame.subtasks, partial=poison, seconds=0.1, decided=True
+                lease=frame.lease,
+                subtasks=frame.subtasks,
+                partial=poison,
+                seconds=0.1,
+                decided=True,
             )
             peer.send(result)
             self.counts["sent"] += 1
@@ -118,7 +135,9 @@ def _join(lab: PatientLab) -> tuple[httpx.Client, str]:
     """A fourth member of the group: what is held against one member is not held against the others."""
     name = f"mallory-{uuid4().hex[:10]}"
     client = lab.register(name)
-    lab.api[0].post(f"groups/{lab.group}/invitations/", json={"usernames": [name]}).raise_for_status()
+    lab.api[0].post(
+        f"groups/{lab.group}/invitations/", json={"usernames": [name]}
+    ).raise_for_status()
     (invitation,) = client.get("invitations/").json()["results"]
     client.post(f"invitations/{invitation['id']}/accept/").raise_for_status()
     answer = client.post("worker-tokens/", json={"name": "pedlar"})
@@ -126,7 +145,9 @@ def _join(lab: PatientLab) -> tuple[httpx.Client, str]:
 
 
 class HalfBodies(threading.Thread):
-    """Many connections from addresses of their own, of each half a log-in; what is ended is opened again."""
+    """Many connections from addresses of their own, of each half a log-in; what is ended is opened
+    again.
+    """
 
     def __init__(self, ports: tuple[int, ...]) -> None:
         super().__init__(daemon=True, name="half bodies")

@@ -26,8 +26,16 @@ LOCKED_SECONDS_MAX = 10.0  # of a long run; 4 in a short one
 class Controller:
     """The same seed deals the same faults in the same order; what they meet depends on the clock."""
 
-    def __init__(self, options: Options, system: System, lab: PatientLab, fleet: Fleet, memory: Memory) -> None:
-        self.options, self.system, self.lab, self.fleet, self.memory = options, system, lab, fleet, memory
+    def __init__(
+        self, options: Options, system: System, lab: PatientLab, fleet: Fleet, memory: Memory
+    ) -> None:
+        self.options, self.system, self.lab, self.fleet, self.memory = (
+            options,
+            system,
+            lab,
+            fleet,
+            memory,
+        )
         self.chance = random.Random(options.seed)
         self.recovery = Recovery(system)
         self.counts: Counter[str] = Counter()
@@ -35,7 +43,9 @@ class Controller:
         self.parts = sorted(system.pids().keys() - {"supervisord"})
         self.later: list[threading.Thread] = []
         self.deck: list[Callable[[], None]] = []
-        self.at_server = threading.Lock()  # one at a time: two at once prove no more, and take longer to come back
+        self.at_server = (
+            threading.Lock()
+        )  # one at a time: two at once prove no more, and take longer to come back
 
     def run(self) -> None:
         end = time.monotonic() + self.options.seconds
@@ -138,7 +148,9 @@ class Controller:
         with self.at_server:
             self.watch_all("redis lost its tail")
             self.memory.forget()
-            faults.restart_redis_without_its_tail(self.system, self.chance.choice([50, 2_000, 40_000]))
+            faults.restart_redis_without_its_tail(
+                self.system, self.chance.choice([50, 2_000, 40_000])
+            )
             self.memory.forget()
 
     def flush(self) -> None:
@@ -159,4 +171,6 @@ class Controller:
         guest = self.chance.choice(GUESTS)
         self.counts[f"hostile: {guest.__name__.replace('_', ' ')}"] += 1
         chance = random.Random(self.chance.random())
-        self.do_later(lambda: self.complaints.extend(filter(None, [visit(guest, self.lab, chance)])))
+        self.do_later(
+            lambda: self.complaints.extend(filter(None, [visit(guest, self.lab, chance)]))
+        )

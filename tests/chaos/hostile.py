@@ -22,8 +22,12 @@ Guest = Callable[[PatientLab, random.Random], None]
 
 
 def _connect(lab: PatientLab, chance: random.Random, **options: object) -> Peer:
-    """With a member's token, but not that of his honest workers: connections of one token are counted."""
-    return Peer(lab.url, _token(lab, chance.randrange(3)), f"stranger-{chance.randrange(3)}", **options)  # type: ignore[arg-type]
+    """With a member's token, but not that of his honest workers: connections of one token are
+    counted.
+    """
+    return Peer(
+        lab.url, _token(lab, chance.randrange(3)), f"stranger-{chance.randrange(3)}", **options
+    )  # type: ignore[arg-type]
 
 
 _tokens: dict[tuple[str, int], str] = {}
@@ -46,7 +50,9 @@ def _refusal(peer: Peer) -> protocol.Refused:
 
 
 def _close_code(peer: Peer) -> int:
-    """Raises ConnectionError if the line ended because the server was killed or is without Redis or database."""
+    """Raises ConnectionError if the line ended because the server was killed or is without Redis or
+    database.
+    """
     code, frames = peer.closed_with()
     if code in (ABNORMAL_CLOSE, protocol.CLOSE_RESTARTING):
         raise ConnectionError(f"the server went away: {code} after {frames}")
@@ -56,7 +62,9 @@ def _close_code(peer: Peer) -> int:
 def claims_leases_it_never_got(lab: PatientLab, chance: random.Random) -> None:
     with contextlib.closing(_connect(lab, chance)) as peer:
         for lease in (f"{lab.group}:{uuid4().hex}", "nonsense", f"{uuid4()}:{uuid4().hex}"):
-            peer.send(protocol.Result(lease=lease, subtasks=[0, 1, 2], partial=b"\x90", seconds=1.0))
+            peer.send(
+                protocol.Result(lease=lease, subtasks=[0, 1, 2], partial=b"\x90", seconds=1.0)
+            )
             assert peer.expect(protocol.Refused).reason == "unknown_lease"
 
 
@@ -99,11 +107,13 @@ def sends_too_much(lab: PatientLab, chance: random.Random) -> None:
 
 
 def sends_poisoned_partials(lab: PatientLab, chance: random.Random) -> None:
-    """Answers a lease with bytes that are no partial of its kind, and says that they decide the task.
+    """Answers a lease with bytes that are no partial of its kind, and says that they decide the
+    task.
 
-    Each must be refused as `bad_partial` with nothing open; the task must go on with other workers and
-    succeed. After BAD_PARTIALS_MAX of them the server suspends every worker of that member, the honest
-    ones among them, until somebody lets them back; a visit while they are suspended does nothing.
+    Each must be refused as `bad_partial` with nothing open; the task must go on with other workers
+    and succeed. After BAD_PARTIALS_MAX of them the server suspends every worker of that member, the
+    honest ones among them, until somebody lets them back; a visit while they are suspended does
+    nothing.
     """
     with contextlib.closing(_connect(lab, chance)) as peer:
         peer.ready()
@@ -147,7 +157,9 @@ GUESTS: list[Guest] = [
 
 
 def visit(guest: Guest, lab: PatientLab, chance: random.Random) -> str:
-    """Let it in; returns "" or what went against expectation. That the server died meanwhile does not."""
+    """Let it in; returns "" or what went against expectation. That the server died meanwhile does
+    not.
+    """
     try:
         guest(lab, chance)
     except AssertionError as error:

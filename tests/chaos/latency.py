@@ -17,7 +17,8 @@ EACH_ANEW = {"Connection": "close"}  # as a load balancer asks
 
 
 class Latency(threading.Thread):
-    """Seconds until the answer, by what was asked. Questions without an answer (web was killed) do not count.
+    """Seconds until the answer, by what was asked. Questions without an answer (web was killed) do
+    not count.
 
     It asks /healthz all the time by itself; people note their submissions.
     """

@@ -1,5 +1,5 @@
-"""What a run is asked for, by the environment: CHAOS_MINUTES, CHAOS_SEED, CHAOS_FLUSH=1 (Redis may be emptied too),
-CHAOS_COPIES=2 (two processes of each sort, behind a proxy).
+"""What a run is asked for, by the environment: CHAOS_MINUTES, CHAOS_SEED, CHAOS_FLUSH=1 (Redis may
+be emptied too), CHAOS_COPIES=2 (two processes of each sort, behind a proxy).
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ import os
 import random
 from dataclasses import dataclass
 
-# Of the test suite: a minute with the start of the system and the last tasks' end, and the same faults each time.
+# Of the test suite: a minute with the start of the system and the last tasks' end, and the same
+# faults each time.
 MINUTES_IN_SUITE, SEED_IN_SUITE = 0.6, 7
 
 

@@ -17,9 +17,13 @@ LOOK_SECONDS = 0.25
 
 
 class Person(threading.Thread):
-    """Person `imagination.person` of the lab. `memory` says when Redis lost writes: what it then lacks is forgiven."""
+    """Person `imagination.person` of the lab. `memory` says when Redis lost writes: what it then
+    lacks is forgiven.
+    """
 
-    def __init__(self, lab: PatientLab, imagination: Imagination, memory: Memory, latency: Latency) -> None:
+    def __init__(
+        self, lab: PatientLab, imagination: Imagination, memory: Memory, latency: Latency
+    ) -> None:
         super().__init__(daemon=True, name=f"person {imagination.person}")
         self.lab, self.imagination, self.memory, self.latency = lab, imagination, memory, latency
         self.number = imagination.person
@@ -61,8 +65,14 @@ class Person(threading.Thread):
 
     def look(self) -> None:
         for order in self.open():
-            if order.cancel_after is not None and time.monotonic() > order.submitted + order.cancel_after:
-                order.cancel_after, order.cancelled = None, True  # it may have an effect and no answer
+            if (
+                order.cancel_after is not None
+                and time.monotonic() > order.submitted + order.cancel_after
+            ):
+                order.cancel_after, order.cancelled = (
+                    None,
+                    True,
+                )  # it may have an effect and no answer
                 self.lab.ask("POST", f"tasks/{order.id}/cancel/", person=self.number)
             self.look_at(order)
 
@@ -79,12 +89,16 @@ class Person(threading.Thread):
         return answer.json() if answer.status_code == 200 else None
 
     def let_workers_back(self) -> None:
-        """Poison tasks of three people in a row have their workers suspended; the owners know better."""
+        """Poison tasks of three people in a row have their workers suspended; the owners know
+        better.
+        """
         answer = self.lab.ask("GET", "workers/", person=self.number)
         rows = answer.json().get("results", []) if answer.is_success else []
         for row in rows:
             if row.get("suspended"):
-                self.lab.ask("PATCH", f"workers/{row['id']}/", person=self.number, json={"suspended": False})
+                self.lab.ask(
+                    "PATCH", f"workers/{row['id']}/", person=self.number, json={"suspended": False}
+                )
 
     # The end
 
@@ -109,7 +123,9 @@ class Person(threading.Thread):
                 order.why = f"still {order.facts['status']} {order.facts['counts']}"
 
     def find_unanswered(self) -> None:
-        """A submission without an answer may have been stored all the same; then it has to end like any other."""
+        """A submission without an answer may have been stored all the same; then it has to end like
+        any other.
+        """
         tickets = {order.ticket: order for order in self.orders if not order.id}
         page = 1
         while tickets:

@@ -1,7 +1,8 @@
 """How long work waits after a fault at who had it.
 
-For each lease held at the moment of the fault: seconds until the first of its subtasks is done, or in another lease.
-It is read from Redis itself, fifty times a second; whose task ends meanwhile is not counted.
+For each lease held at the moment of the fault: seconds until the first of its subtasks is done, or
+in another lease. It is read from Redis itself, fifty times a second; whose task ends meanwhile is
+not counted.
 """
 
 from __future__ import annotations
@@ -36,8 +37,14 @@ class Recovery:
                 base = f"fl:{{{group}}}"
                 packed = self.client.hget(f"{base}:l:{lease}", "subtasks")
                 if packed:
-                    names = f"{base}:t:{event.facts['task']}", lease, [str(n) for n in msgspec.msgpack.decode(packed)]
-                    thread = threading.Thread(target=self._follow, args=(fault, *names), daemon=True)
+                    names = (
+                        f"{base}:t:{event.facts['task']}",
+                        lease,
+                        [str(n) for n in msgspec.msgpack.decode(packed)],
+                    )
+                    thread = threading.Thread(
+                        target=self._follow, args=(fault, *names), daemon=True
+                    )
                     thread.start()
                     self.threads.append(thread)
 
@@ -60,7 +67,9 @@ class Recovery:
                 pipe.hget(f"{task}:held", subtask)
             found = pipe.execute()
         done = not all(found[::2])
-        elsewhere = any(holders and set(holders.decode().split()) - {lease} for holders in found[1::2])
+        elsewhere = any(
+            holders and set(holders.decode().split()) - {lease} for holders in found[1::2]
+        )
         return done or elsewhere
 
     def finish(self) -> None:

@@ -17,7 +17,9 @@ MUST_BE_ZERO = {"lost": "lost", "twice": "counted twice or not at all", "wrong":
 
 
 class Report:
-    def __init__(self, controller: Controller, people: list[Person], settled_seconds: float, latency: Latency) -> None:
+    def __init__(
+        self, controller: Controller, people: list[Person], settled_seconds: float, latency: Latency
+    ) -> None:
         self.controller, self.people, self.settled_seconds = controller, people, settled_seconds
         self.latency = latency
         self.orders = [order for person in people for order in person.orders if order.id]
@@ -25,7 +27,9 @@ class Report:
 
     @property
     def bad(self) -> list[Order]:
-        return [order for order in self.orders if order.verdict in MUST_BE_ZERO or not order.verdict]
+        return [
+            order for order in self.orders if order.verdict in MUST_BE_ZERO or not order.verdict
+        ]
 
     def show(self) -> None:
         console = Console(width=100)
@@ -33,7 +37,9 @@ class Report:
         console.print(self._tasks())
         console.print(self._attackers())
         for order in self.bad:
-            console.print(f"{order.verdict}: {order.id} {order.kind} {order.params}: {order.why}", style="red")
+            console.print(
+                f"{order.verdict}: {order.id} {order.kind} {order.params}: {order.why}", style="red"
+            )
         for complaint in self.controller.complaints:
             console.print(complaint, style="red")
 
@@ -53,32 +59,47 @@ class Report:
     def _tasks(self) -> Table:
         table = Table("tasks", "", title=f"Chaos, seed {self.controller.options.seed}")
         kinds = Counter(order.kind for order in self.orders)
-        table.add_row("accepted", f"{len(self.orders)} ({', '.join(f'{n} {k}' for k, n in sorted(kinds.items()))})")
-        table.add_row("subtasks counted", str(sum(o.facts["counts"]["done"] for o in self.orders if o.facts)))
-        table.add_row("submissions without an answer", str(sum(person.unanswered for person in self.people)))
+        table.add_row(
+            "accepted",
+            f"{len(self.orders)} ({', '.join(f'{n} {k}' for k, n in sorted(kinds.items()))})",
+        )
+        table.add_row(
+            "subtasks counted", str(sum(o.facts["counts"]["done"] for o in self.orders if o.facts))
+        )
+        table.add_row(
+            "submissions without an answer", str(sum(person.unanswered for person in self.people))
+        )
         table.add_row("exact", str(self.verdicts["exact"]))
         table.add_row("failed for the right reason", f"{self.verdicts['failed']} {self._reasons()}")
         table.add_row("cancelled as asked", str(self.verdicts["cancelled"]))
         for verdict, words in MUST_BE_ZERO.items():
             table.add_row(
-                words, str(self.verdicts[verdict]), style="bold red" if self.verdicts[verdict] else "bold green"
+                words,
+                str(self.verdicts[verdict]),
+                style="bold red" if self.verdicts[verdict] else "bold green",
             )
         table.add_row("last task over after the last fault", f"{self.settled_seconds:.1f} s")
         return table
 
     def _attackers(self) -> Table:
         fleet = self.controller.fleet
-        table = Table("beside the attackers", "answers", "p50 s", "p99 s", "max s", title="Honest people wait")
+        table = Table(
+            "beside the attackers", "answers", "p50 s", "p99 s", "max s", title="Honest people wait"
+        )
         for what, samples in sorted(self.latency.samples.items()):
             table.add_row(what, *_quantiles(samples))
         kinds = ", ".join(sorted(fleet.poisoner.kinds))
         poisoned, halves = fleet.poisoner.counts, fleet.half_bodies.counts
-        table.caption = f"poisoned partials: {_words(poisoned)} ({kinds})\nhalf bodies: {_words(halves)}"
+        table.caption = (
+            f"poisoned partials: {_words(poisoned)} ({kinds})\nhalf bodies: {_words(halves)}"
+        )
         return table
 
     def _reasons(self) -> str:
         codes = Counter(
-            (o.facts["error"] or {}).get("code") or "result gone" for o in self.orders if o.verdict == "failed"
+            (o.facts["error"] or {}).get("code") or "result gone"
+            for o in self.orders
+            if o.verdict == "failed"
         )
         return f"({', '.join(f'{n} {code}' for code, n in codes.items())})" if codes else ""
 

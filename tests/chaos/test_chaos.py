@@ -1,4 +1,6 @@
-"""Whatever dies: a task that was accepted ends with the exact result or a clear error, and nothing is counted twice."""
+"""Whatever dies: a task that was accepted ends with the exact result or a clear error, and nothing
+is counted twice.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,13 @@ SETTINGS = SHORT | {
 }
 
 
-def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path, static_root: str) -> None:
+def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(
+    tmp_path: Path, static_root: str
+) -> None:
     options = asked.read()
-    Console().print(f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}")
+    Console().print(
+        f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}"
+    )
     (tmp_path / "var").mkdir()
     with fresh(tmp_path / "var") as database, Site("127.0.0.1", PAGES).running() as site:
         made = System if options.copies == 1 else ScaledOut
@@ -65,7 +71,10 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(tmp_path: Path,
 def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, site: str) -> Report:
     memory = Memory()
     latency = Latency(lab.url)
-    people = [Person(lab, Imagination(options.seed, number, site, list(PAGES)), memory, latency) for number in range(3)]
+    people = [
+        Person(lab, Imagination(options.seed, number, site, list(PAGES)), memory, latency)
+        for number in range(3)
+    ]
     controller = Controller(options, system, lab, fleet, memory)
     fleet.attack()
     for thread in (latency, *people):

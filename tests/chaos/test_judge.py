@@ -15,10 +15,19 @@ def verdict(status: str = "succeeded", result: Any = RIGHT, **changes: Any) -> s
     """Of an ECHO of three, done by two workers."""
     order = Order("1", 0, "ECHO", {"count": 3}, RIGHT, must_fail=changes.pop("must_fail", False))
     order.cancelled = changes.pop("cancelled", False)
-    forgiven, error, shares = changes.pop("forgiven", False), changes.pop("error", None), changes.pop("shares", [1, 2])
+    forgiven, error, shares = (
+        changes.pop("forgiven", False),
+        changes.pop("error", None),
+        changes.pop("shares", [1, 2]),
+    )
     counts = {"total": 3, "done": 3, "leased": 0, "waiting": 0, "failed": 0} | changes
     rows = [{"subtasks": share} for share in shares]
-    task = {"status": status, "error": error and {"code": error}, "counts": counts, "contributions": rows}
+    task = {
+        "status": status,
+        "error": error and {"code": error},
+        "counts": counts,
+        "contributions": rows,
+    }
     judge(order, task, result, forgiven=forgiven)
     return order.verdict
 

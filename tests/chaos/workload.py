@@ -18,7 +18,9 @@ HOWS = ["raise", "exit", "segfault", "hang"]
 class Order:
     """A task to submit, what it must give, and what became of it. Times are time.monotonic()."""
 
-    ticket: str  # its title on the server: so it is found even if the answer to its submission was lost
+    ticket: (
+        str  # its title on the server: so it is found even if the answer to its submission was lost
+    )
     person: int
     kind: str
     params: dict[str, Any]
@@ -40,29 +42,47 @@ class Order:
             result = crawled(result)
         elif "incomplete" in result:  # its subtasks come in the order of failing
             result["incomplete"]["subtasks"].sort()
-        elif self.kind == "MEAN" and sum(result.pop("histogram")["counts"]) != self.expected["count"]:
+        elif (
+            self.kind == "MEAN" and sum(result.pop("histogram")["counts"]) != self.expected["count"]
+        ):
             return False
         return result == self.expected
 
 
 def body(order: Order, group: str) -> dict[str, Any]:
     """The arguments of the POST that submits it."""
-    facts = {"group": group, "kind": order.kind, "title": order.ticket, "allow_partial": order.allow_partial}
+    facts = {
+        "group": group,
+        "kind": order.kind,
+        "title": order.ticket,
+        "allow_partial": order.allow_partial,
+    }
     if order.file is None:
         return {"json": {**facts, "params": order.params}}
     form = {**facts, "params": "{}", "allow_partial": "false"}
-    return {"data": form, "files": {"file": ("numbers.npy", order.file, "application/octet-stream")}}
+    return {
+        "data": form,
+        "files": {"file": ("numbers.npy", order.file, "application/octet-stream")},
+    }
 
 
 def crawled(result: Any) -> Any:
-    return [(site["url"], sorted(page["url"] for page in site["pages"]), site["errors"]) for site in result["sites"]]
+    return [
+        (site["url"], sorted(page["url"] for page in site["pages"]), site["errors"])
+        for site in result["sites"]
+    ]
 
 
 class Imagination:
     """Thinks up orders, the same ones for the same seed."""
 
     def __init__(self, seed: int, person: int, site: str, paths: list[str]) -> None:
-        self.chance, self.person, self.site, self.paths = random.Random(f"{seed} {person}"), person, site, paths
+        self.chance, self.person, self.site, self.paths = (
+            random.Random(f"{seed} {person}"),
+            person,
+            site,
+            paths,
+        )
         self.numbers = np.random.default_rng([seed, person])
         self.count = 0
 
@@ -76,15 +96,24 @@ class Imagination:
         return order
 
     def echo(self, ticket: str) -> Order:
-        count, seconds = self.chance.choice([(20, 0.2), (60, 0.1), (200, 0.02), (2000, 0.0), (3, 2.0)])
+        count, seconds = self.chance.choice(
+            [(20, 0.2), (60, 0.1), (200, 0.02), (2000, 0.0), (3, 2.0)]
+        )
         expected = {"count": count, "sum": count * (count - 1) // 2, "values": list(range(count))}
         params = {"count": count, "seconds": seconds, "collect": True}
         return Order(ticket, self.person, "ECHO", params, expected)
 
     def factorization(self, ticket: str) -> Order:
         p, q = sorted(self.chance.sample(PRIMES, 2))
-        expected = {"number": str(p * q), "factors": [[str(p), 1], [str(q), 1]], "divisors": 4, "proved": True}
-        return Order(ticket, self.person, "FACTORIZATION", {"number": str(p * q)}, expected, whole=False)
+        expected = {
+            "number": str(p * q),
+            "factors": [[str(p), 1], [str(q), 1]],
+            "divisors": 4,
+            "proved": True,
+        }
+        return Order(
+            ticket, self.person, "FACTORIZATION", {"number": str(p * q)}, expected, whole=False
+        )
 
     def mean(self, ticket: str) -> Order:
         """Whole numbers, whose sums are exact, so that the right answer is known to the last bit."""
@@ -104,7 +133,13 @@ class Imagination:
     def crawler(self, ticket: str) -> Order:
         url = f"{self.site}/"
         expected = [(url, sorted(self.site + path for path in self.paths), [])]
-        return Order(ticket, self.person, "CRAWLER", {"urls": [url], "limit": 50, "same_host": True}, expected)
+        return Order(
+            ticket,
+            self.person,
+            "CRAWLER",
+            {"urls": [url], "limit": 50, "same_host": True},
+            expected,
+        )
 
     def poison(self, ticket: str) -> Order:
         count, partial = 12, self.chance.random() < 0.5
@@ -113,11 +148,20 @@ class Imagination:
         expected = {"values": [number for number in range(count) if number not in bad]}
         if partial:
             expected["incomplete"] = {"failed": len(bad), "of": count, "subtasks": bad}
-        return Order(ticket, self.person, "POISON", params, expected, allow_partial=partial, must_fail=not partial)
+        return Order(
+            ticket,
+            self.person,
+            "POISON",
+            params,
+            expected,
+            allow_partial=partial,
+            must_fail=not partial,
+        )
 
 
 def judge(order: Order, task: dict[str, Any], result: Any, *, forgiven: bool) -> None:
-    """Give the verdict on a task that is over. `forgiven`: Redis lost writes while it lived, so it may lack its input.
+    """Give the verdict on a task that is over. `forgiven`: Redis lost writes while it lived, so it
+    may lack its input.
 
     `result` is None if there is none to be had.
     """
@@ -126,7 +170,9 @@ def judge(order: Order, task: dict[str, Any], result: Any, *, forgiven: bool) ->
     if status == "cancelled":
         order.verdict = "cancelled" if order.cancelled else "wrong"
     elif status == "failed":
-        right = (code == "subtask_failed" and order.must_fail) or (code == "input_lost" and forgiven)
+        right = (code == "subtask_failed" and order.must_fail) or (
+            code == "input_lost" and forgiven
+        )
         order.verdict = "failed" if right else "wrong"
     elif result is None:
         order.verdict = "failed" if forgiven else "lost"

@@ -41,7 +41,9 @@ class Count(Kind):
 
     name, title, version = "COUNT", "Count words", "1"
     Params = Params
-    Partial = Annotated[dict[Word, Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=1000)]
+    Partial = Annotated[
+        dict[Word, Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=1000)
+    ]
 
     def split(self, params: Any) -> Any:
         yield from params.words or [""]
@@ -62,7 +64,10 @@ EXAMPLE = {"words": ["to", "be", "or", "not", "to", "be"]}
 
 
 def test_a_good_kind_passes_and_its_results_come_back() -> None:
-    assert check_kind(Count(), EXAMPLE, {"words": []}) == [{"be": 2, "not": 1, "or": 1, "to": 2}, {"": 1}]
+    assert check_kind(Count(), EXAMPLE, {"words": []}) == [
+        {"be": 2, "not": 1, "or": 1, "to": 2},
+        {"": 1},
+    ]
     assert run_here(Count(), Count().load(EXAMPLE)) == {"be": 2, "not": 1, "or": 1, "to": 2}
 
 
@@ -82,19 +87,33 @@ FAULTS: list[tuple[type[Kind], str]] = [
     (type("Empty", (Count,), {"split": lambda self, params: []}), "at least one payload"),
     (Restless, "same payloads"),
     (type("Sets", (Count,), {"run": lambda self, payload: 2**70}), "MessagePack can carry"),
-    (type("Misfit", (Count,), {"run": lambda self, payload: [payload]}), "partial of subtask 0 does not fit COUNT's"),
-    (type("Swells", (Count,), {"combine": lambda self, a, b: {"x" * 101: 1}}), "partial of all subtasks does not fit"),
-    (type("Loose", (Count,), {"Partial": dict[str, int]}), "but dict without max_length; str without max_length"),
+    (
+        type("Misfit", (Count,), {"run": lambda self, payload: [payload]}),
+        "partial of subtask 0 does not fit COUNT's",
+    ),
+    (
+        type("Swells", (Count,), {"combine": lambda self, a, b: {"x" * 101: 1}}),
+        "partial of all subtasks does not fit",
+    ),
+    (
+        type("Loose", (Count,), {"Partial": dict[str, int]}),
+        "but dict without max_length; str without max_length",
+    ),
     (type("Open", (Count,), {"Partial": tuple[Any, int]}), "any may be of any size"),
     (type("Runs", (Count,), {"Partial": Hooked}), r"Hooked runs code of its own \(__post_init__\)"),
     (type("Slow", (Count,), {"subtask_seconds_max": 1e-9}), "subtask_seconds_max"),
     (type("Last", (Count,), {"combine": lambda self, a, b: b}), "order or the grouping"),
     (type("Hasty", (Count,), {"is_decided": lambda self, partial: True}), "another result"),
-    (type("Nan", (Count,), {"finish": lambda self, partial, params: float("nan")}), "JSON can carry"),
+    (
+        type("Nan", (Count,), {"finish": lambda self, partial, params: float("nan")}),
+        "JSON can carry",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("kind", "said"), FAULTS, ids=lambda one: one.__name__ if isinstance(one, type) else "")
+@pytest.mark.parametrize(
+    ("kind", "said"), FAULTS, ids=lambda one: one.__name__ if isinstance(one, type) else ""
+)
 def test_each_fault_is_named(kind: type[Kind], said: str) -> None:
     with pytest.raises(KindFault, match=said):
         check_kind(kind(), EXAMPLE)
@@ -175,14 +194,39 @@ def test_a_new_kind_works_from_its_first_minute(tmp_path: Path) -> None:
     done = firmlight("kinds", "new", "prime-count", "--folder", str(tmp_path))
     made = tmp_path / "firmlight-prime-count"
     assert done.stdout.startswith(f"{made} is ready.")
-    assert "is there already" in firmlight("kinds", "new", "PRIME_COUNT", "--folder", str(tmp_path)).stderr
-    install = [sys.executable, "-m", "pip", "install", "-qq", "--no-deps", "--no-build-isolation", "--no-index"]
+    assert (
+        "is there already"
+        in firmlight("kinds", "new", "PRIME_COUNT", "--folder", str(tmp_path)).stderr
+    )
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-qq",
+        "--no-deps",
+        "--no-build-isolation",
+        "--no-index",
+    ]
     run(*install, "--target", str(tmp_path / "site"), str(made))
     (tmp_path / "empty").mkdir()
     env = {"PYTHONPATH": str(tmp_path / "site")}
-    shown = run(sys.executable, "-m", "firmlight_client", "kinds", "run", "PRIME_COUNT", "limit=1000", **env)
+    shown = run(
+        sys.executable, "-m", "firmlight_client", "kinds", "run", "PRIME_COUNT", "limit=1000", **env
+    )
     assert json.loads(shown) == {"limit": 1000, "primes": 168}
-    run(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(made), str(made / "tests"), **env)
+    run(
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        str(made),
+        str(made / "tests"),
+        **env,
+    )
     ruff = [
         sys.executable,
         "-m",
@@ -195,12 +239,26 @@ def test_a_new_kind_works_from_its_first_minute(tmp_path: Path) -> None:
         "120",
     ]
     run(*ruff, str(made))
-    run(sys.executable, "-m", "ruff", "format", "--isolated", "--line-length", "120", "--check", str(made))
+    run(
+        sys.executable,
+        "-m",
+        "ruff",
+        "format",
+        "--isolated",
+        "--line-length",
+        "120",
+        "--check",
+        str(made),
+    )
 
 
 def run(*command: str, **env: str) -> str:
     done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "RUFF_NO_CACHE": "true", **env}, timeout=120
+        command,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "RUFF_NO_CACHE": "true", **env},
+        timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

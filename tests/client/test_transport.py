@@ -32,7 +32,11 @@ def do(request: pytest.FixtureRequest, web: WebPeer) -> Do:
         async with await AsyncClient.login(web.url, "alice", "right") as client:
             return await getattr(client, method)(*words, **more)
 
-    return blocking if request.param == "blocking" else lambda *words, **more: asyncio.run(awaited(*words, **more))
+    return (
+        blocking
+        if request.param == "blocking"
+        else lambda *words, **more: asyncio.run(awaited(*words, **more))
+    )
 
 
 def posted(web: WebPeer) -> int:
@@ -65,7 +69,10 @@ def test_what_comes_from_a_pipe_is_sent_whole_again(web: WebPeer, do: Do) -> Non
 
     web.troubles = ["lost"]
     do("submit", "MEAN", group="G", file=Pipe(b"1\n2\n"))
-    assert [b"\r\n\r\n1\n2\n\r\n" in body for _, path, body in web.asked if path == "tasks/"] == [True, True]
+    assert [b"\r\n\r\n1\n2\n\r\n" in body for _, path, body in web.asked if path == "tasks/"] == [
+        True,
+        True,
+    ]
 
 
 @pytest.mark.parametrize("status", [502, 503, 504, 429])

@@ -1,4 +1,6 @@
-"""A server's side of REST and `/ws/live/`, as far as a client's tests need one: tasks that end when told to."""
+"""A server's side of REST and `/ws/live/`, as far as a client's tests need one: tasks that end when
+told to.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +14,26 @@ from typing import Any, Self
 
 import uvicorn
 
-Scope, Receive, Send = dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]
+Scope, Receive, Send = (
+    dict[str, Any],
+    Callable[[], Awaitable[Any]],
+    Callable[[Any], Awaitable[None]],
+)
 Answer = tuple[int, Any]
 AFTER = {"cancel": "cancelled", "pause": "paused", "resume": "running"}
 
 
 class WebPeer:
-    """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it takes now.
+    """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it
+    takes now.
 
-    `device_answers`: what a program that waits to be let in hears, one after the other.
-    `troubles`: what happens to the next requests but log-ins: "lost" does what is asked and breaks the connection
-    before it answers, a number is the status of the answer, and nothing is done. (status, body) is an answer, too.
-    `keys`: the task that each Idempotency-Key has made.
-    `compute`: makes the result of each new task at once; a ValueError fails it.
-    `outcomes`: what becomes of the names that are invited.
-    `pushes`: whether it opens `/ws/live/`. `tasks`, `results` and `workers` are what it shows; `change` tells watchers.
+    `device_answers`: what a program that waits to be let in hears, one after the other. `troubles`:
+    what happens to the next requests but log-ins: "lost" does what is asked and breaks the
+    connection before it answers, a number is the status of the answer, and nothing is done.
+    (status, body) is an answer, too. `keys`: the task that each Idempotency-Key has made.
+    `compute`: makes the result of each new task at once; a ValueError fails it. `outcomes`: what
+    becomes of the names that are invited. `pushes`: whether it opens `/ws/live/`. `tasks`,
+    `results` and `workers` are what it shows; `change` tells watchers.
     """
 
     def __init__(self) -> None:
@@ -45,7 +52,12 @@ class WebPeer:
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
         self.lines: list[asyncio.Event] = []
         config = uvicorn.Config(
-            self._app, interface="asgi3", port=0, log_config=None, lifespan="off", ws="websockets-sansio"
+            self._app,
+            interface="asgi3",
+            port=0,
+            log_config=None,
+            lifespan="off",
+            ws="websockets-sansio",
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run)
@@ -58,7 +70,10 @@ class WebPeer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.break_lines()
         self.server.should_exit = True
@@ -83,7 +98,9 @@ class WebPeer:
         self._call(cut())
 
     def _call(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(5) if hasattr(self, "loop") else work.close()
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(5) if hasattr(
+            self, "loop"
+        ) else work.close()
 
     async def _announce(self, task: str) -> None:
         for watched, send in list(self.watchers):
@@ -119,24 +136,48 @@ class WebPeer:
         json_type = [(b"content-type", b"application/json"), (b"retry-after", b"0")]
         if trouble == "lost":
             await send(
-                {"type": "http.response.start", "status": 200, "headers": [*json_type, (b"content-length", b"99")]}
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [*json_type, (b"content-length", b"99")],
+                }
             )
             await send({"type": "http.response.body", "body": b"{", "more_body": True})
             return
         await send({"type": "http.response.start", "status": status, "headers": json_type})
-        await send({"type": "http.response.body", "body": b"" if answer is None else json.dumps(answer).encode()})
+        await send(
+            {
+                "type": "http.response.body",
+                "body": b"" if answer is None else json.dumps(answer).encode(),
+            }
+        )
 
     def _answer(self, method: str, path: str, body: Any, *, knows: bool) -> Answer:
         if path == "auth/refresh/":
             return self._renew(body["refresh"])
         if path in ("auth/login/", "auth/register/"):
             if body["password"] != "right":
-                return 401, {"code": "bad_credentials", "message": "User name or password is wrong."}
-            return 200, {"user": {"username": "alice"}, "access": self.access, "refresh": self.refresh}
+                return 401, {
+                    "code": "bad_credentials",
+                    "message": "User name or password is wrong.",
+                }
+            return 200, {
+                "user": {"username": "alice"},
+                "access": self.access,
+                "refresh": self.refresh,
+            }
         if path == "auth/device/":
             return 200, {
-                **{"device_code": "d1", "user_code": "BCDF-GHJK", "verification_uri": f"{self.url}/device/"},
-                **{"verification_uri_complete": f"{self.url}/device/?code=BCDF-GHJK", "expires_in": 30, "interval": 0},
+                **{
+                    "device_code": "d1",
+                    "user_code": "BCDF-GHJK",
+                    "verification_uri": f"{self.url}/device/",
+                },
+                **{
+                    "verification_uri_complete": f"{self.url}/device/?code=BCDF-GHJK",
+                    "expires_in": 30,
+                    "interval": 0,
+                },
             }
         if path == "auth/device/token/":
             return self.device_answers.pop(0)
@@ -163,7 +204,11 @@ class WebPeer:
             return 200, {"id": "u1", "username": "alice", "email": "alice@example.org"}
         if path == "worker-tokens/":
             return 201, {"id": "wt1", "name": body["name"], "token": "flw_secret"}
-        return (204, None) if method == "DELETE" or path == "auth/logout/" else (404, {"code": "not_found"})
+        return (
+            (204, None)
+            if method == "DELETE" or path == "auth/logout/"
+            else (404, {"code": "not_found"})
+        )
 
     def _task(self, parts: list[str]) -> Answer:
         if not parts:
@@ -171,7 +216,9 @@ class WebPeer:
         if parts[0] not in self.tasks:
             return 404, {"code": "not_found", "message": "There is nothing here."}
         if parts[-1] == "result":
-            return self.results.get(parts[0], (409, {"code": "result_not_ready", "message": "It still runs."}))
+            return self.results.get(
+                parts[0], (409, {"code": "result_not_ready", "message": "It still runs."})
+            )
         self.tasks[parts[0]].update(status=AFTER.get(parts[-1], self.tasks[parts[0]]["status"]))
         return 200, self.tasks[parts[0]]
 
@@ -189,16 +236,30 @@ class WebPeer:
     def _group(self, method: str, parts: list[str], body: Any) -> Answer:
         if method == "POST" and parts[1:] == ["invitations"]:
             became = [(name, self.outcomes.get(name, "invited")) for name in body["usernames"]]
-            return 201, [{"username": name, "outcome": outcome, "invitation": "i1"} for name, outcome in became]
+            return 201, [
+                {"username": name, "outcome": outcome, "invitation": "i1"}
+                for name, outcome in became
+            ]
         return 200, {"results": self.groups, "next": None}
 
     def _submit(self, body: Any) -> Answer:
         if isinstance(body, dict) and body["kind"] == "NOTHING":
-            return 400, {"code": "invalid", "message": "Some fields are not right.", "fields": {"kind": ["unknown"]}}
+            return 400, {
+                "code": "invalid",
+                "message": "Some fields are not right.",
+                "fields": {"kind": ["unknown"]},
+            }
         if self.key in self.keys:  # sent again
             return 201, self.tasks[self.keys[self.key]]
         task = self.keys[self.key or f"none {len(self.tasks)}"] = f"t{len(self.tasks)}"
-        self.tasks[task] = {"id": task, "kind": "K", "status": "queued", "progress": 0.0, "error": None, "title": ""}
+        self.tasks[task] = {
+            "id": task,
+            "kind": "K",
+            "status": "queued",
+            "progress": 0.0,
+            "error": None,
+            "title": "",
+        }
         if self.compute and isinstance(body, dict):
             self._end_at_once(task, body)
         return 201, self.tasks[task]
@@ -208,7 +269,9 @@ class WebPeer:
             self.results[task] = 200, self.compute(body["kind"], body["params"])  # type: ignore[misc]
             self.tasks[task]["status"] = "succeeded"
         except ValueError as error:
-            self.tasks[task].update(status="failed", error={"code": "subtask_failed", "message": str(error)})
+            self.tasks[task].update(
+                status="failed", error={"code": "subtask_failed", "message": str(error)}
+            )
 
     def _renew(self, refresh: str) -> Answer:
         """A refresh token is good once; the second use of one would end the log-in."""

@@ -1,4 +1,6 @@
-"""A server's side of `/ws/worker/`, in a thread, that does what a test tells it; and a real `firmlight work`."""
+"""A server's side of `/ws/worker/`, in a thread, that does what a test tells it; and a real
+`firmlight work`.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Line:
         self.heartbeats: list[list[str]] = []
 
     def expect(self, kind: type[F], seconds: float = SECONDS) -> F:
-        """The next frame is of this kind; heartbeats are aside, and so is a `ready` that is not asked for."""
+        """The next frame is of this kind; heartbeats are aside, and so is a `ready` that is not
+        asked for.
+        """
         frame = self.frames.get(timeout=seconds)
         while isinstance(frame, protocol.Ready) and kind is not protocol.Ready:
             frame = self.frames.get(timeout=seconds)
@@ -59,7 +63,9 @@ class Line:
     def send(self, frame: protocol.Frame) -> None:
         self.connection.send(protocol.encode(frame))
 
-    def welcome(self, leases: Sequence[str] = (), owner_groups: dict[str, str] | None = OWNER_GROUPS) -> protocol.Hello:
+    def welcome(
+        self, leases: Sequence[str] = (), owner_groups: dict[str, str] | None = OWNER_GROUPS
+    ) -> protocol.Hello:
         """Take its hello and welcome it."""
         hello = self.expect(protocol.Hello)
         self.send(
@@ -78,7 +84,9 @@ class Line:
         )
         return hello
 
-    def lease(self, *payloads: Any, kind: str = "ODD", lease: str = "L1", seconds_max: float = 30.0) -> None:
+    def lease(
+        self, *payloads: Any, kind: str = "ODD", lease: str = "L1", seconds_max: float = 30.0
+    ) -> None:
         """Lease subtasks 100, 101, … with these payloads."""
         self.send(
             protocol.Lease(
@@ -105,7 +113,9 @@ class Line:
 
 
 class Peer:
-    """`lines` brings every new connection; a token other than `token` is turned away as the contract says."""
+    """`lines` brings every new connection; a token other than `token` is turned away as the
+    contract says.
+    """
 
     token = "right"
 
@@ -129,7 +139,10 @@ class Peer:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.server.shutdown()
         self.thread.join()
@@ -140,7 +153,11 @@ class Peer:
     def _handle(self, connection: ServerConnection) -> None:
         assert connection.request
         if connection.request.headers["Authorization"] != f"Bearer {self.token}":
-            connection.send(protocol.encode(protocol.Error(code="bad_token", message="This token is not known here.")))
+            connection.send(
+                protocol.encode(
+                    protocol.Error(code="bad_token", message="This token is not known here.")
+                )
+            )
             connection.close(protocol.CLOSE_BAD_TOKEN)
             return
         line = Line(connection)
@@ -162,7 +179,9 @@ class Peer:
 
 
 class WorkerProcess:
-    """`firmlight work --plain` as a user starts it. `slots_folder` is where its slots put their folders."""
+    """`firmlight work --plain` as a user starts it. `slots_folder` is where its slots put their
+    folders.
+    """
 
     def __init__(
         self,

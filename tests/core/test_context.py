@@ -29,7 +29,9 @@ def lines():
     before = structlog.get_config()
     formatter = logs.config("DEBUG", as_json=True)["formatters"]["line"]
     structlog.configure(**before)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(**{k: v for k, v in formatter.items() if k != "()"}))
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(**{k: v for k, v in formatter.items() if k != "()"})
+    )
     logger, level = logging.getLogger(), logging.getLogger().level
     logger.addHandler(handler)
     logger.setLevel("INFO")
@@ -45,7 +47,10 @@ def test_every_answer_names_its_request(db):
 
 
 def test_a_proxys_id_is_kept(db):
-    assert Client().get("/", headers={"X-Request-ID": "edge-7.2026-11_25"})["X-Request-ID"] == "edge-7.2026-11_25"
+    assert (
+        Client().get("/", headers={"X-Request-ID": "edge-7.2026-11_25"})["X-Request-ID"]
+        == "edge-7.2026-11_25"
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,9 @@ def look():
         seen.put(dict(get_contextvars()))
 
     look.seen = seen
-    with start_worker(app, pool="threads", queues=["tests"], perform_ping_check=False, shutdown_timeout=20):
+    with start_worker(
+        app, pool="threads", queues=["tests"], perform_ping_check=False, shutdown_timeout=20
+    ):
         yield look
     app.tasks.pop("tests.look")
 

@@ -16,7 +16,9 @@ def limit(settings):
 @pytest.fixture
 def pages(alice):
     def of(rows, per_page=7):
-        Notification.objects.bulk_create(Notification(user=alice, code="x", text=f"{i:03}") for i in range(rows))
+        Notification.objects.bulk_create(
+            Notification(user=alice, code="x", text=f"{i:03}") for i in range(rows)
+        )
         return CappedPaginator(Notification.objects.order_by("text"), per_page)
 
     return of
@@ -67,9 +69,15 @@ def test_a_page_says_that_there_are_more(client, alice, pages, settings):
     assert "of 20+" in client.get("/notifications/").content.decode()
 
 
-@pytest.mark.skipif("connection.vendor == 'mongodb'", reason="it looks up what belongs to a row afterwards")
-def test_what_belongs_to_a_row_is_looked_up_for_those_that_are_shown(alice, django_assert_num_queries):
-    Notification.objects.bulk_create(Notification(user=alice, code="x", text=f"{i:03}") for i in range(12))
+@pytest.mark.skipif(
+    "connection.vendor == 'mongodb'", reason="it looks up what belongs to a row afterwards"
+)
+def test_what_belongs_to_a_row_is_looked_up_for_those_that_are_shown(
+    alice, django_assert_num_queries
+):
+    Notification.objects.bulk_create(
+        Notification(user=alice, code="x", text=f"{i:03}") for i in range(12)
+    )
     rows = Notification.objects.order_by("-text").select_related("user")
     with django_assert_num_queries(2) as asked:
         shown = [(row.text, row.user.username) for row in CappedPaginator(rows, 5).page(2)]

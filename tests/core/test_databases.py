@@ -8,7 +8,9 @@ from core import databases
 LIMITS = {"busy_seconds": 20, "connections_max": 7}
 
 
-@pytest.mark.parametrize("url", ["mysql://host/name", "mongodb://host", "mongodb://host/", "nothing", "http://x/y"])
+@pytest.mark.parametrize(
+    "url", ["mysql://host/name", "mongodb://host", "mongodb://host/", "nothing", "http://x/y"]
+)
 def test_what_names_no_database_of_ours_is_refused_with_the_name_of_the_setting(url, recwarn):
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
         databases.config(url, **LIMITS)
@@ -16,7 +18,12 @@ def test_what_names_no_database_of_ours_is_refused_with_the_name_of_the_setting(
 
 def test_postgresql_has_a_pool_and_keeps_its_own_options():
     found = databases.config("postgres://me:secret@host:5433/name?sslmode=require", **LIMITS)
-    assert (found["HOST"], found["PORT"], found["NAME"], found["USER"]) == ("host", 5433, "name", "me")
+    assert (found["HOST"], found["PORT"], found["NAME"], found["USER"]) == (
+        "host",
+        5433,
+        "name",
+        "me",
+    )
     assert found["OPTIONS"]["sslmode"] == "require"
     assert found["OPTIONS"]["pool"]["max_size"] == 7
     assert found["CONN_MAX_AGE"] == 0
@@ -35,5 +42,12 @@ def test_sqlite_waits_for_other_writers():
 
 def test_apps_of_others_have_stand_ins_on_mongodb_and_nowhere_else():
     apps = ["django.contrib.auth", "accounts"]
-    assert databases.family("sqlite:///x").apps_for(apps) == databases.family("postgres://h/x").apps_for(apps) == apps
-    assert databases.family("mongodb://h/x").apps_for(apps) == ["core.mongodb.apps.MongoAuthConfig", "accounts"]
+    assert (
+        databases.family("sqlite:///x").apps_for(apps)
+        == databases.family("postgres://h/x").apps_for(apps)
+        == apps
+    )
+    assert databases.family("mongodb://h/x").apps_for(apps) == [
+        "core.mongodb.apps.MongoAuthConfig",
+        "accounts",
+    ]

@@ -19,7 +19,9 @@ LEASES = "firmlight_leases_total"
 
 @pytest.fixture
 def other():
-    """other("what it does"): another process of the server that has done this and then waits to be ended."""
+    """other("what it does"): another process of the server that has done this and then waits to be
+    ended.
+    """
     started = []
 
     def start(deed, **env):
@@ -34,7 +36,9 @@ sys.stdin.read()
 """
         settings = {"DJANGO_SETTINGS_MODULE": "firmlight.settings", **env}
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **settings}, **pipes)
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], env={**os.environ, **settings}, **pipes
+        )
         started.append(process)
         assert process.stdout.readline() == "done\n"
         return process
@@ -48,17 +52,26 @@ sys.stdin.read()
 
 
 def test_what_several_processes_did_is_one_sum(scrape, other):
-    other("metrics.count('leases', 3); metrics.observe('lease_seconds', 0.02); metrics.run_as('web')")
-    other("metrics.count('leases', 4); metrics.observe('lease_seconds', 0.7); metrics.run_as('jobs')")
+    other(
+        "metrics.count('leases', 3); metrics.observe('lease_seconds', 0.02); metrics.run_as('web')"
+    )
+    other(
+        "metrics.count('leases', 4); metrics.observe('lease_seconds', 0.7); metrics.run_as('jobs')"
+    )
     metrics.count("leases", 5)
     found = scrape()
     assert found(LEASES) == 12
     assert found("firmlight_lease_seconds_count") == 2
-    assert found("firmlight_processes", role="web") == found("firmlight_processes", role="jobs") == 1
+    assert (
+        found("firmlight_processes", role="web") == found("firmlight_processes", role="jobs") == 1
+    )
 
 
 def test_a_killed_process_leaves_its_sums_and_takes_its_sockets_along(scrape, other):
-    process = other("metrics.count('leases', 3); metrics.now_open('sockets', 2, 'worker')", METRICS_WRITE_SECONDS="0.1")
+    process = other(
+        "metrics.count('leases', 3); metrics.now_open('sockets', 2, 'worker')",
+        METRICS_WRITE_SECONDS="0.1",
+    )
     metrics.now_open("sockets", 1, "worker")
     assert scrape()("firmlight_sockets", door="worker") == 3
     process.kill()
@@ -67,7 +80,9 @@ def test_a_killed_process_leaves_its_sums_and_takes_its_sockets_along(scrape, ot
 
 
 def test_a_process_that_ends_in_good_order_writes_what_it_had_not_written(scrape, other):
-    process = other("metrics.write(); metrics.write(); import atexit; atexit.register(metrics.count, 'leases', 2)")
+    process = other(
+        "metrics.write(); metrics.write(); import atexit; atexit.register(metrics.count, 'leases', 2)"
+    )
     process.stdin.close()
     assert process.wait(10) == 0
     assert scrape()(LEASES) == 2
@@ -93,13 +108,21 @@ def test_a_histogram_counts_up_to_each_bound(scrape):
         metrics.observe("lease_seconds", seconds)
     found = scrape()
     bounds = ("0.001", "0.0025", "0.025", "5", "+Inf")
-    assert [found("firmlight_lease_seconds_bucket", le=bound) for bound in bounds] == [2, 2, 3, 3, 4]
+    assert [found("firmlight_lease_seconds_bucket", le=bound) for bound in bounds] == [
+        2,
+        2,
+        3,
+        3,
+        4,
+    ]
     assert found("firmlight_lease_seconds_sum") == pytest.approx(99.0215)
 
 
 def test_every_family_is_there_before_anything_has_happened(scrape):
     found = scrape()
-    assert found("firmlight_subtasks_completed_total") == found("firmlight_lease_seconds_count") == 0
+    assert (
+        found("firmlight_subtasks_completed_total") == found("firmlight_lease_seconds_count") == 0
+    )
     assert found("firmlight_tasks", status="running") == 0
 
 
@@ -119,7 +142,12 @@ def test_with_a_token_whoever_sends_it_reads(scrape, settings):
     for header in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Basic {TOKEN}"}):
         assert Client().get("/metrics", headers=header).status_code == 401
     afar = Client(REMOTE_ADDR="192.0.2.7")
-    assert afar.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}", "host": "web:8000"}).status_code == 200
+    assert (
+        afar.get(
+            "/metrics", headers={"Authorization": f"Bearer {TOKEN}", "host": "web:8000"}
+        ).status_code
+        == 200
+    )
 
 
 def test_a_server_without_redis_has_no_metrics(scrape, settings, monkeypatch):
@@ -129,7 +157,9 @@ def test_a_server_without_redis_has_no_metrics(scrape, settings, monkeypatch):
 
 
 def test_openmetrics_is_spoken_where_it_is_asked_for(scrape):
-    answer = Client().get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    answer = Client().get(
+        "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    )
     assert answer["Content-Type"].startswith("application/openmetrics-text")
     assert answer.content.endswith(b"# EOF\n")
 

@@ -1,4 +1,6 @@
-"""The commands of docs/how-to/backup.md, word by word: only folders and addresses are these systems'."""
+"""The commands of docs/how-to/backup.md, word by word: only folders and addresses are these
+systems'.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ pytestmark = needs(TOOL, "redis-cli", "bash")
 
 def commands(heading: str) -> str:
     """What the page says to type under this heading."""
-    (section,) = [text for text in re.split(r"^#+ ", PAGE.read_text(), flags=re.M) if text.startswith(f"{heading}\n")]
+    (section,) = [
+        text
+        for text in re.split(r"^#+ ", PAGE.read_text(), flags=re.M)
+        if text.startswith(f"{heading}\n")
+    ]
     (found,) = re.findall(r"^```sh\n(.*?)^```", section, flags=re.M | re.S)
     return found
 
@@ -49,12 +55,23 @@ def copies(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def typed(copies: Path) -> Callable[..., None]:
-    """typed("Restore Redis", home, DATABASE_URL=…): the commands under this heading, on the files of this home."""
+    """typed("Restore Redis", home, DATABASE_URL=…): the commands under this heading, on the files
+    of this home.
+    """
 
     def run(heading: str, home: Home, **environment: str) -> None:
-        lines = commands(heading).replace("/srv/firmlight", str(home.root)).replace("/srv/redis", str(home.redis))
+        lines = (
+            commands(heading)
+            .replace("/srv/firmlight", str(home.root))
+            .replace("/srv/redis", str(home.redis))
+        )
         done = subprocess.run(
-            ["bash", "-ec", lines], cwd=copies, env=os.environ | environment, capture_output=True, text=True, timeout=60
+            ["bash", "-ec", lines],
+            cwd=copies,
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
 
@@ -63,7 +80,9 @@ def typed(copies: Path) -> Callable[..., None]:
 
 @contextmanager
 def restored(var: Path, old: System, restore: Callable[[Home, str], None]) -> Iterator[System]:
-    """Another system, with a database of its own, begun with what `restore` lays there. It has the old one's key."""
+    """Another system, with a database of its own, begun with what `restore` lays there. It has the
+    old one's key.
+    """
     with fresh() as database:
         home = Home(var)
         home.create()
@@ -85,7 +104,11 @@ def as_told(url: str) -> str:
 def server(redis_url: str) -> dict[str, str]:
     """Where this Redis is, for redis-cli."""
     parts = urlsplit(redis_url)
-    return {"REDIS_HOST": parts.hostname or "", "REDIS_PORT": str(parts.port), "REDISCLI_AUTH": parts.password or ""}
+    return {
+        "REDIS_HOST": parts.hostname or "",
+        "REDIS_PORT": str(parts.port),
+        "REDISCLI_AUTH": parts.password or "",
+    }
 
 
 def test_a_system_goes_on_where_its_copies_were_made(
@@ -102,7 +125,11 @@ def test_a_system_goes_on_where_its_copies_were_made(
         typed(DATABASE, old.home, DATABASE_URL=as_told(old.environment["DATABASE_URL"]))
         assert lab.task(half)["status"] == "running"
         worker.kill()
-        people, token, after = [client.headers for client in lab.api], lab.worker_token(1), lab.submit(count=1)
+        people, token, after = (
+            [client.headers for client in lab.api],
+            lab.worker_token(1),
+            lab.submit(count=1),
+        )
         for task in (half, after):  # what becomes of them there is not looked at
             lab.ask("POST", f"tasks/{task}/cancel/")
 
@@ -111,7 +138,10 @@ def test_a_system_goes_on_where_its_copies_were_made(
         typed("Restore Redis", home)
 
     with restored(tmp_path / "second", old, restore) as new:
-        lab.api = [httpx.Client(base_url=f"{new.url}/api/", headers=headers, verify=TLS) for headers in people]
+        lab.api = [
+            httpx.Client(base_url=f"{new.url}/api/", headers=headers, verify=TLS)
+            for headers in people
+        ]
         assert lab.result(done)["values"] == list(range(NUMBERS))
         worker = Worker(new.url, token, "desk", tmp_path / "another desk", slots=4)
         lab.is_exact(half, LONG)

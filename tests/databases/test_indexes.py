@@ -12,7 +12,13 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="they are PostgreSQL's"),
 ]
-PARTS = {"user_username_key", "group_name_key", "group_description", "task_title", "task_description"}
+PARTS = {
+    "user_username_key",
+    "group_name_key",
+    "group_description",
+    "task_title",
+    "task_description",
+}
 
 
 def test_parts_of_texts_are_found_by_an_index():
@@ -37,7 +43,14 @@ def test_they_fit_what_django_asks(table, condition):
 
 def test_one_or_two_letters_are_looked_for_where_titles_lie_together():
     with connection.cursor() as cursor:
-        for way in ("seqscan", "bitmapscan", "indexscan"):  # an index alone, if that is enough, however small the table
+        for way in (
+            "seqscan",
+            "bitmapscan",
+            "indexscan",
+        ):  # an index alone, if that is enough, however small the table
             cursor.execute(f"SET LOCAL enable_{way} = off")
-    plans = [TaskFilter({"search": text}, tasks_of(uuid4())).qs.values_list("pk").explain() for text in ("qq", "qqq")]
+    plans = [
+        TaskFilter({"search": text}, tasks_of(uuid4())).qs.values_list("pk").explain()
+        for text in ("qq", "qqq")
+    ]
     assert ["Index Only Scan using task_group_title" in plan for plan in plans] == [True, False]

@@ -1,4 +1,6 @@
-"""An installation moves from SQLite to the database that the tests run on, by `dumpdata` and `loaddata`."""
+"""An installation moves from SQLite to the database that the tests run on, by `dumpdata` and
+`loaddata`.
+"""
 
 import gzip
 import json
@@ -23,8 +25,16 @@ def manage(tmp_path):
     """manage(environment, *words): what `manage.py` prints."""
 
     def run(environment, *words):
-        command = [sys.executable, "-W", "error", str(Path(settings.BASE_DIR) / "manage.py"), *words]
-        done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, cwd=tmp_path)
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            str(Path(settings.BASE_DIR) / "manage.py"),
+            *words,
+        ]
+        done = subprocess.run(
+            command, env=os.environ | environment, capture_output=True, text=True, cwd=tmp_path
+        )
         assert not done.returncode, done.stderr
         return done.stdout
 
@@ -36,8 +46,12 @@ def source(tmp_path, manage):
     environment = {"DATABASE_URL": f"sqlite:///{tmp_path}/source.sqlite3"}
     manage(environment, "migrate", "-v0")
     manage(environment, "seed_demo", "--size=small")
-    role = "from django.contrib.auth.models import Group as Role; from accounts.models import User; "
-    grant = "User.objects.get(username='demo_000001').groups.add(Role.objects.get(name='Moderators'))"
+    role = (
+        "from django.contrib.auth.models import Group as Role; from accounts.models import User; "
+    )
+    grant = (
+        "User.objects.get(username='demo_000001').groups.add(Role.objects.get(name='Moderators'))"
+    )
     manage(environment, "shell", "-v0", "-c", role + grant)
     return environment
 
@@ -55,7 +69,9 @@ def plain(row):
 
 
 def plain_value(value):
-    """Moments to the millisecond, which is what all databases keep; many-to-many without their order."""
+    """Moments to the millisecond, which is what all databases keep; many-to-many without their
+    order.
+    """
     if isinstance(value, list):
         return sorted(value)
     if not isinstance(value, str) or len(value) > 32 or not (found := parse_datetime(value)):

@@ -26,16 +26,26 @@ def laptop(bob):
 
 @pytest.fixture
 def make(group, alice, laptop):
-    """make(days): a task of Alice that ended so many days ago, at noon, with 10 subtasks that Bob's laptop did."""
+    """make(days): a task of Alice that ended so many days ago, at noon, with 10 subtasks that Bob's
+    laptop did.
+    """
 
     def ended(days, *helpers, kind="MEAN"):
         noon = timezone.now().replace(hour=12, minute=0, second=0, microsecond=0)
-        facts = {"group": group, "creator": alice, "kind": kind, "kind_version": "1", "status": "succeeded"}
+        facts = {
+            "group": group,
+            "creator": alice,
+            "kind": kind,
+            "kind_version": "1",
+            "status": "succeeded",
+        }
         task = Task.objects.create(**facts, title="x", finished=noon - timedelta(days=days))
         TaskHistory.objects.create(task=task)
         SubtaskFailure.objects.create(task=task, number=0, subtask=0, error="X", at=noon)
         for worker in helpers or (laptop,):
-            Contribution.objects.create(task=task, worker=worker, subtasks=10, compute_seconds=1.5, failures=1)
+            Contribution.objects.create(
+                task=task, worker=worker, subtasks=10, compute_seconds=1.5, failures=1
+            )
         return task
 
     return ended
@@ -126,7 +136,9 @@ def test_what_there_is_no_time_for_comes_the_next_time(make, monkeypatch, settin
 
 def test_bites_are_small_and_nothing_is_left(alice, settings, django_assert_num_queries):
     settings.PURGE_ROWS_MAX = 4
-    Notification.objects.bulk_create(Notification(user=alice, code="x", text=str(i)) for i in range(10))
+    Notification.objects.bulk_create(
+        Notification(user=alice, code="x", text=str(i)) for i in range(10)
+    )
     assert [len(keys) for keys in eaten(Notification.objects.all())] == [4, 4, 2]
     assert not Notification.objects.exists()
 
@@ -145,7 +157,9 @@ def test_notifications_audit_and_sessions_go_by_their_own_settings(alice, settin
         Notification.objects.create(user=alice, code="x", text="x", created=when)
         AuditEntry.objects.create(action="x", created=when)
         Session.objects.create(user=alice, expires=when + timedelta(days=7))
-        Cookie.objects.create(session_key=f"{days}{Cookie.objects.count()}", expire_date=when + timedelta(days=7))
+        Cookie.objects.create(
+            session_key=f"{days}{Cookie.objects.count()}", expire_date=when + timedelta(days=7)
+        )
     assert (purge_notifications(), purge_entries(), purge_sessions()) == (4, 1, 4)
     assert Notification.objects.count() == Session.objects.count() == Cookie.objects.count() == 1
     assert AuditEntry.objects.count() == 4

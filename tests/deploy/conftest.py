@@ -14,7 +14,9 @@ PARTS = ("web", "jobs", "jobs-long", "sweep", "beat")
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory):
-    """A folder with `app`, `static` and `client` as they lie in the image: laid out as the Dockerfile does it."""
+    """A folder with `app`, `static` and `client` as they lie in the image: laid out as the
+    Dockerfile does it.
+    """
     folder = tmp_path_factory.mktemp("image")
     (folder / "app").mkdir()
     files.lay_out(folder / "app")
@@ -39,14 +41,20 @@ def running(image, tmp_path_factory):
 
 def commands(services):
     """{part: command}, and `prepare`, which comes before."""
-    return {name: services[name]["command"] for name in PARTS} | {"prepare": services["migrate"]["command"]}
+    return {name: services[name]["command"] for name in PARTS} | {
+        "prepare": services["migrate"]["command"]
+    }
 
 
 def start(made):
     made.start_redis(made.services["redis"]["command"])
-    lay_out = made.run(["python", "-m", "firmlight", "prepare", "files"])  # as the image's build does
+    lay_out = made.run(
+        ["python", "-m", "firmlight", "prepare", "files"]
+    )  # as the image's build does
     assert lay_out.returncode == 0, lay_out.stderr
-    made.before = {name: tree(made.folder / name) for name in ("static", "client")} | {"app": tree(made.app)}
+    made.before = {name: tree(made.folder / name) for name in ("static", "client")} | {
+        "app": tree(made.app)
+    }
     prepared = made.run(made.commands["prepare"])
     assert prepared.returncode == 0, prepared.stderr
     for name in PARTS:

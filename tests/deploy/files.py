@@ -45,7 +45,9 @@ def compose(environment: dict[str, str]) -> dict[str, Any]:
 
 def variables() -> set[str]:
     """Those that docker-compose.yml reads."""
-    return {found["name"] for found in VARIABLE.finditer((DEPLOY / "docker-compose.yml").read_text())}
+    return {
+        found["name"] for found in VARIABLE.finditer((DEPLOY / "docker-compose.yml").read_text())
+    }
 
 
 def procfile() -> dict[str, list[str]]:
@@ -55,8 +57,13 @@ def procfile() -> dict[str, list[str]]:
 
 def dockerfile() -> list[tuple[str, str]]:
     """(instruction, the rest of it), lines that go on put together."""
-    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", "")
-    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)]
+    text = re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace(
+        "\\\n", ""
+    )
+    return [
+        (word, rest.strip())
+        for word, _, rest in (line.partition(" ") for line in text.splitlines() if line)
+    ]
 
 
 def lay_out(folder: Path) -> None:

@@ -29,8 +29,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-# The command behind it sees a file system in which only the folders named can be written, as in a container with a
-# read-only root.
+# The command behind it sees a file system in which only the folders named can be written, as in a
+# container with a read-only root.
 SHUT = """
 for folder in "$1" "$2"; do mount --bind "$folder" "$folder"; done
 mount -o remount,bind,ro / && shift 2 && exec "$@"
@@ -40,11 +40,16 @@ mount -o remount,bind,ro / && shift 2 && exec "$@"
 def can_shut() -> bool:
     """It takes root, on Linux."""
     words = ["unshare", "--mount", "true"]
-    return shutil.which("unshare") is not None and subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
+    return (
+        shutil.which("unshare") is not None
+        and subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 0
+    )
 
 
 class Running:
-    """`folder` holds the image's tree (`app`), logs, and what the processes may write (`tmp`, `home`)."""
+    """`folder` holds the image's tree (`app`), logs, and what the processes may write (`tmp`,
+    `home`).
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder, self.app = folder, folder / "app"
@@ -74,7 +79,9 @@ class Running:
 
     def run(self, command: Sequence[str], **more: str) -> subprocess.CompletedProcess[str]:
         env = {**self.environment, **more}
-        return subprocess.run(command, env=env, cwd=self.app, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, env=env, cwd=self.app, capture_output=True, text=True, timeout=120
+        )
 
     def start_shut(self, name: str, command: Sequence[str]) -> None:
         """On a read-only root, if that can be made here."""
@@ -85,13 +92,24 @@ class Running:
     def start(self, name: str, command: Sequence[str], **more: str) -> None:
         with self.log(name).open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                command, env={**self.environment, **more}, cwd=self.app, stdout=log, stderr=subprocess.STDOUT
+                command,
+                env={**self.environment, **more},
+                cwd=self.app,
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
 
     def start_redis(self, command: Sequence[str]) -> None:
         """With the options of this command; the program is that of this machine."""
         _, *options = command
-        place = ["--port", str(self.redis_port), "--bind", "127.0.0.1", "--dir", str(self.folder / "redis")]
+        place = [
+            "--port",
+            str(self.redis_port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(self.folder / "redis"),
+        ]
         self.start("redis", [redis_server.find().path, *options, *place])
         until(self._redis_answers, seconds=10)
 
@@ -110,7 +128,9 @@ class Running:
 
     def is_ready(self) -> bool:
         living = {name: process.poll() for name, process in self.processes.items()}
-        assert set(living.values()) == {None}, {name: self.log(name).read_text()[-2000:] for name in living}
+        assert set(living.values()) == {None}, {
+            name: self.log(name).read_text()[-2000:] for name in living
+        }
         try:
             return self.get("/readyz").status_code == 200
         except httpx.TransportError:
@@ -133,7 +153,11 @@ def lines_with(file: Path, word: str) -> list[str]:
 
 def tree(folder: Path) -> dict[str, int]:
     """{file: when it was changed}"""
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def seconds_of(text: str) -> float:
@@ -143,4 +167,13 @@ def seconds_of(text: str) -> float:
     return float(found[1])
 
 
-__all__ = ["NAME", "ROOT", "THROUGH_PROXY", "Running", "free_port", "lines_with", "seconds_of", "tree"]
+__all__ = [
+    "NAME",
+    "ROOT",
+    "THROUGH_PROXY",
+    "Running",
+    "free_port",
+    "lines_with",
+    "seconds_of",
+    "tree",
+]

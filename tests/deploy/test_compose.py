@@ -40,13 +40,21 @@ def test_everything_that_is_named_exists(compose, services):
         assert set(service.get("secrets", [])) <= compose["secrets"].keys(), name
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            there = (files.DEPLOY / source).exists() if source.startswith(".") else source in compose["volumes"]
+            there = (
+                (files.DEPLOY / source).exists()
+                if source.startswith(".")
+                else source in compose["volumes"]
+            )
             assert there, (name, volume)
 
 
 @pytest.mark.parametrize(("profile", "others"), [("mongo", {"mongo"}), ("postgres", {"postgres"})])
 def test_one_database_is_started(services, profile, others):
-    started = {name for name, one in services.items() if not one.get("profiles") or profile in one["profiles"]}
+    started = {
+        name
+        for name, one in services.items()
+        if not one.get("profiles") or profile in one["profiles"]
+    }
     assert started == {*SERVERS, "redis", "caddy"} | others
     needed = services["migrate"]["depends_on"]
     assert all(needed[name]["required"] is False for name in ("mongo", "postgres"))
@@ -69,7 +77,9 @@ def test_the_server_runs_with_nothing_it_could_do_without(services):
 
 def test_only_the_proxy_is_open_to_the_world(services):
     ports = {name: one.get("ports", []) for name, one in services.items()}
-    open_to_all = {name for name, row in ports.items() if any(not port.startswith("127.") for port in row)}
+    open_to_all = {
+        name for name, row in ports.items() if any(not port.startswith("127.") for port in row)
+    }
     assert open_to_all == {"caddy"}
 
 
@@ -111,7 +121,9 @@ def test_what_the_image_needs_is_sent_to_the_builder():
     lines = (files.ROOT / ".dockerignore").read_text().splitlines()
     let_in = {line[1:] for line in lines if line.startswith("!")}
     copied = chain.from_iterable(
-        rest.split()[:-1] for word, rest in files.dockerfile() if word == "COPY" and not rest.startswith("--from")
+        rest.split()[:-1]
+        for word, rest in files.dockerfile()
+        if word == "COPY" and not rest.startswith("--from")
     )
     assert set(copied) == let_in
     assert "**/.env" in lines
@@ -120,7 +132,9 @@ def test_what_the_image_needs_is_sent_to_the_builder():
 @need("bash")
 @pytest.mark.parametrize("script", ["start.sh", "health.sh"])
 def test_the_databases_scripts_are_bash(script):
-    assert subprocess.run(["bash", "-n", files.DEPLOY / "mongo" / script], check=False).returncode == 0
+    assert (
+        subprocess.run(["bash", "-n", files.DEPLOY / "mongo" / script], check=False).returncode == 0
+    )
 
 
 def test_the_databases_user_has_rights_in_its_own_database_only():

@@ -1,4 +1,6 @@
-"""`.env.example` names every setting, shows its default, and becomes the settings of a new installation."""
+"""`.env.example` names every setting, shows its default, and becomes the settings of a new
+installation.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +32,18 @@ def assignments():
 
 def settings_read():
     """Every name that firmlight/settings reads from the environment."""
-    source = "".join(path.read_text() for path in (files.ROOT / "firmlight" / "settings").glob("*.py"))
+    source = "".join(
+        path.read_text() for path in (files.ROOT / "firmlight" / "settings").glob("*.py")
+    )
     return set(re.findall(r'(?:number|whole|beside|env\.\w+)\(\s*"([A-Z_]+)"', source))
 
 
 def test_every_setting_is_there_and_nothing_else():
     known = settings_read()
     assert len(known) > 100
-    assert {line["name"] for line in assignments()} == known | PARTS | files.variables() | {"COMPOSE_PROFILES"}
+    assert {line["name"] for line in assignments()} == known | PARTS | files.variables() | {
+        "COMPOSE_PROFILES"
+    }
 
 
 def test_each_is_there_once_but_for_choices():
@@ -54,7 +60,11 @@ def shown(**extra):
     }
     base = {"PATH": os.environ["PATH"], "DJANGO_SETTINGS_MODULE": "firmlight.settings"}
     done = subprocess.run(
-        [sys.executable, "-c", SHOW], env={**base, **needed, **extra}, capture_output=True, text=True, cwd=files.ROOT
+        [sys.executable, "-c", SHOW],
+        env={**base, **needed, **extra},
+        capture_output=True,
+        text=True,
+        cwd=files.ROOT,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -62,16 +72,27 @@ def shown(**extra):
 
 def test_what_is_commented_out_is_the_default():
     defaults = {line["name"]: line["value"] for line in assignments() if line["mark"] == "#"}
-    plain, given = shown(), shown(**{name: value for name, value in defaults.items() if name in settings_read()})
-    same = [name for name in plain if "0x" not in plain[name]]  # an object's address is another each time
+    plain, given = (
+        shown(),
+        shown(**{name: value for name, value in defaults.items() if name in settings_read()}),
+    )
+    same = [
+        name for name in plain if "0x" not in plain[name]
+    ]  # an object's address is another each time
     assert {name: given[name] for name in same} == {name: plain[name] for name in same}
 
 
 @pytest.mark.parametrize("postgres", [False, True])
 def test_a_new_file_has_no_placeholder_and_no_secret_twice(postgres):
     made = files.new_environment(postgres=postgres)
-    assert not [name for name, value in made.items() if "change-me" in value or files.NAME not in made["PUBLIC_URL"]]
-    secrets = [value for name, value in made.items() if re.search("SECRET|PASSWORD|TOKEN|KEY", name)]
+    assert not [
+        name
+        for name, value in made.items()
+        if "change-me" in value or files.NAME not in made["PUBLIC_URL"]
+    ]
+    secrets = [
+        value for name, value in made.items() if re.search("SECRET|PASSWORD|TOKEN|KEY", name)
+    ]
     assert len(secrets) == len(set(secrets)) == 8
     assert not secret_key.fault(made["SECRET_KEY"], debug=False)
     assert files.new_environment()["SECRET_KEY"] != made["SECRET_KEY"]

@@ -19,14 +19,18 @@ REFERENCE = files.ROOT / "docs" / "reference" / "metrics.md"
 def names():
     """Every metric as Prometheus calls it."""
     found = {f"firmlight_{name}_total" for name in COUNTERS}
-    found |= {f"firmlight_{name}{part}" for name in HISTOGRAMS for part in ("_bucket", "_sum", "_count")}
+    found |= {
+        f"firmlight_{name}{part}" for name in HISTOGRAMS for part in ("_bucket", "_sum", "_count")
+    }
     return found | {f"firmlight_{name}" for name in [*GAUGES, *OF_PROCESSES]}
 
 
 def expressions():
     panels = json.loads(DASHBOARD.read_text())["panels"]
     alerts = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
-    return [target["expr"] for panel in panels for target in panel["targets"]] + [alert["expr"] for alert in alerts]
+    return [target["expr"] for panel in panels for target in panel["targets"]] + [
+        alert["expr"] for alert in alerts
+    ]
 
 
 def test_every_panel_and_alarm_asks_for_metrics_that_exist():
@@ -42,7 +46,9 @@ def test_every_metric_is_explained(family):
 
 
 def test_every_label_that_is_asked_for_is_one():
-    families = [one for kind in (COUNTERS, HISTOGRAMS, GAUGES, OF_PROCESSES) for one in kind.values()]
+    families = [
+        one for kind in (COUNTERS, HISTOGRAMS, GAUGES, OF_PROCESSES) for one in kind.values()
+    ]
     known = {label for family in families for label in family.labels} | {"le"}
     text = " ".join(expressions())
     compared, summed = re.findall(r'[{,]\s*(\w+)="', text), re.findall(r"by \(([^)]+)\)", text)
@@ -50,7 +56,9 @@ def test_every_label_that_is_asked_for_is_one():
 
 
 def test_prometheus_asks_web_with_the_token():
-    (job,) = yaml.safe_load((files.DEPLOY / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    (job,) = yaml.safe_load((files.DEPLOY / "prometheus" / "prometheus.yml").read_text())[
+        "scrape_configs"
+    ]
     services = files.compose(files.new_environment())
     assert job["authorization"]["credentials_file"] == "/run/secrets/metrics_token"
     assert services["secrets"]["metrics_token"] == {"environment": "METRICS_TOKEN"}

@@ -1,6 +1,8 @@
-"""A deployment's own command lines, from the database to a task that a worker computes, and to the end.
+"""A deployment's own command lines, from the database to a task that a worker computes, and to the
+end.
 
-Docker is not needed: the tree that the Dockerfile lays out is made here, and its processes run in it.
+Docker is not needed: the tree that the Dockerfile lays out is made here, and its processes run in
+it.
 """
 
 from __future__ import annotations
@@ -32,8 +34,17 @@ def lab(running):
 def worker(running, lab):
     """The example worker, by the compose file's command line."""
     service = running.services["worker"]
-    place = {"FIRMLIGHT_URL": running.url, "FIRMLIGHT_TOKEN": lab.worker_token(1), "FIRMLIGHT_ALWAYS": "1"}
-    running.start("worker", service["command"], **place, FIRMLIGHT_HOME=str(running.folder / "home" / "firmlight"))
+    place = {
+        "FIRMLIGHT_URL": running.url,
+        "FIRMLIGHT_TOKEN": lab.worker_token(1),
+        "FIRMLIGHT_ALWAYS": "1",
+    }
+    running.start(
+        "worker",
+        service["command"],
+        **place,
+        FIRMLIGHT_HOME=str(running.folder / "home" / "firmlight"),
+    )
     return running.processes["worker"]
 
 
@@ -60,8 +71,14 @@ def test_every_line_of_every_log_is_json(running):
 
 
 def test_its_request_can_be_followed_from_web_to_the_jobs(running):
-    """The log is JSON: web's line names the request, and so does the job that it sent, with the task."""
-    (said,) = (json.loads(line) for line in lines_with(running.log("web"), "/api/tasks/") if '"POST"' in line)
+    """The log is JSON: web's line names the request, and so does the job that it sent, with the
+    task.
+    """
+    (said,) = (
+        json.loads(line)
+        for line in lines_with(running.log("web"), "/api/tasks/")
+        if '"POST"' in line
+    )
     assert (said["event"], said["request_id"], said["status"]) == ("request", REQUEST, 201)
     jobs = [json.loads(line) for line in lines_with(running.log("jobs-long"), REQUEST)]
     assert {(line["task"], line["job"]) for line in jobs} == {(running.task, "tasks.split")}
@@ -70,7 +87,11 @@ def test_its_request_can_be_followed_from_web_to_the_jobs(running):
 def test_what_the_workers_connection_led_to_names_the_worker(running):
     (here,) = (json.loads(line) for line in lines_with(running.log("web"), "worker_here"))
     jobs = [json.loads(line) for line in lines_with(running.log("jobs"), "tasks.conclude")]
-    begun = [(line.get("connection"), line.get("worker"), line["task"]) for line in jobs if line["event"] == "job"]
+    begun = [
+        (line.get("connection"), line.get("worker"), line["task"])
+        for line in jobs
+        if line["event"] == "job"
+    ]
     assert begun[0] == (here["connection"], here["worker"], running.task)
 
 
@@ -91,7 +112,9 @@ def test_prometheus_reads_with_the_token_alone(running):
 
     def roles():
         found = Scrape(running.get("/metrics", **bearer).text)
-        return [found("firmlight_processes", role=role) for role in ("web", "jobs", "sweep", "beat")]
+        return [
+            found("firmlight_processes", role=role) for role in ("web", "jobs", "sweep", "beat")
+        ]
 
     until(roles, lambda found: found == [1, 2, 1, 1], 10)
 
@@ -107,12 +130,16 @@ def test_the_doctor_has_nothing_to_mend_but_what_is_not_there(running):
     """There is no mail server here, and nobody at the public address."""
     done = running.run(["python", "manage.py", "doctor", "--json"])
     found = {one["name"]: one for one in json.loads(done.stdout)}
-    assert {name for name, one in found.items() if one["level"] == "mend"} == {"mail", "web"}, done.stdout
+    assert {name for name, one in found.items() if one["level"] == "mend"} == {"mail", "web"}, (
+        done.stdout
+    )
     assert found["REDIS_URL appendfsync"]["what"] == "always"
 
 
 def test_nothing_is_written_but_to_the_temporary_folder(running):
-    """Where this machine lets us, the root file system was read-only all the while. Home holds the worker's folder."""
+    """Where this machine lets us, the root file system was read-only all the while. Home holds the
+    worker's folder.
+    """
     if can_shut():
         pid = running.processes["web"].pid
         root = Path(f"/proc/{pid}/mounts").read_text().split(" / ")[1].split()[1]
@@ -123,11 +150,15 @@ def test_nothing_is_written_but_to_the_temporary_folder(running):
 
 def roles_in(running):
     with redis.Redis.from_url(running.environment["REDIS_URL"]) as client:
-        return {client.hget(key, "role").decode() for key in client.scan_iter("fl:{metrics}:process:*")}
+        return {
+            client.hget(key, "role").decode() for key in client.scan_iter("fl:{metrics}:process:*")
+        }
 
 
 def test_every_part_ends_in_good_order_in_the_time_it_is_given(running, worker):
-    """The last test of each: what it stops stays down. When all is done uvicorn ends by the signal it was sent."""
+    """The last test of each: what it stops stays down. When all is done uvicorn ends by the signal
+    it was sent.
+    """
     for name in ("worker", "web", "jobs", "jobs-long", "sweep", "beat"):
         service = running.services[name]
         how = getattr(signal, service.get("stop_signal", "SIGTERM"))

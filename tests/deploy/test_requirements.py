@@ -1,4 +1,6 @@
-"""Locks hold all that their packages need, whichever Python they are installed for: pip refuses what has no hash."""
+"""Locks hold all that their packages need, whichever Python they are installed for: pip refuses
+what has no hash.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,22 @@ def needed(name: str, python: str) -> set[str]:
     """By the package itself, without its extras, on Linux."""
     here = {"python_full_version": python, "python_version": python.rpartition(".")[0], "extra": ""}
     wanted = map(Requirement, metadata.requires(name) or ())
-    return {canonicalize_name(one.name) for one in wanted if one.marker is None or one.marker.evaluate(here)}
+    return {
+        canonicalize_name(one.name)
+        for one in wanted
+        if one.marker is None or one.marker.evaluate(here)
+    }
 
 
 @pytest.mark.parametrize("python", PYTHONS)
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_a_lock_lacks_nothing_that_its_packages_need(lock, python) -> None:
-    names = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE)}
+    names = {
+        canonicalize_name(name)
+        for name in re.findall(r"^([\w.-]+)==", lock.read_text(), re.MULTILINE)
+    }
     assert len(names) > 50
-    missing = {(name, other) for name in names & installed() for other in needed(name, python) - names}
+    missing = {
+        (name, other) for name in names & installed() for other in needed(name, python) - names
+    }
     assert not missing

@@ -22,7 +22,9 @@ def commands():
 def test_every_part_has_a_unit_and_the_target_wants_it():
     started = {command.rpartition(" ")[2] for command in commands() if " -m firmlight " in command}
     assert started == {*processes.NAMES, "prepare"}
-    (wanted,) = re.findall("Wants=(.*)", (files.DEPLOY / "systemd" / "firmlight.target").read_text())
+    (wanted,) = re.findall(
+        "Wants=(.*)", (files.DEPLOY / "systemd" / "firmlight.target").read_text()
+    )
     assert set(wanted.split()) == {f"firmlight-{name}.service" for name in processes.NAMES}
 
 
@@ -40,7 +42,12 @@ def test_systemd_finds_no_fault(tmp_path):
     """With a Python that exists; theirs lies where the installation puts it."""
     for unit in UNITS:
         (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, sys.executable))
-    words = ["systemd-analyze", "verify", "--man=no", *(str(tmp_path / unit.name) for unit in UNITS)]
+    words = [
+        "systemd-analyze",
+        "verify",
+        "--man=no",
+        *(str(tmp_path / unit.name) for unit in UNITS),
+    ]
     done = subprocess.run(words, capture_output=True, text=True)
     assert [line for line in (done.stdout + done.stderr).splitlines() if "firmlight" in line] == []
     assert done.returncode == 0, done.stderr

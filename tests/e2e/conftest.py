@@ -1,4 +1,6 @@
-"""Real people at real browsers, a real worker, the whole system. Nobody sleeps: tests wait for what a user would."""
+"""Real people at real browsers, a real worker, the whole system. Nobody sleeps: tests wait for what
+a user would.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ PATIENCE_MS = 20_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="module")  # as long as it runs no other test of this process can have an event loop
+@pytest.fixture(
+    scope="module"
+)  # as long as it runs no other test of this process can have an event loop
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.FLAGS)
@@ -40,11 +44,15 @@ OpenPage = Callable[..., Page]
 
 @pytest.fixture
 def open_page(browser: Browser, system: System) -> Iterator[OpenPage]:
-    """open_page(): a browser of its own, with a page; what it complains of in its console fails the test."""
+    """open_page(): a browser of its own, with a page; what it complains of in its console fails the
+    test.
+    """
     contexts, complaints = [], list[str]()
 
     def fresh(**options: Any) -> Page:
-        context = browser.new_context(base_url=system.url, viewport={"width": 1280, "height": 900}, **options)
+        context = browser.new_context(
+            base_url=system.url, viewport={"width": 1280, "height": 900}, **options
+        )
         context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
@@ -60,7 +68,13 @@ def open_page(browser: Browser, system: System) -> Iterator[OpenPage]:
 
 def _is_fault(said: Any) -> bool:
     """Answers with an error's status are no fault of the page."""
-    known = ("Failed to load resource", "WebSocket", "htmx:sendError", "htmx:afterRequest", "htmx:responseError")
+    known = (
+        "Failed to load resource",
+        "WebSocket",
+        "htmx:sendError",
+        "htmx:afterRequest",
+        "htmx:responseError",
+    )
     return said.type == "error" and not any(word in said.text for word in known)
 
 
@@ -86,7 +100,9 @@ def start_worker(lab: Lab, system: System, tmp_path: Path) -> Iterator[Callable[
     started: list[Worker] = []
 
     def start(name: str, *options: str, person: int = 1, slots: int = 1) -> Worker:
-        worker = Worker(system.url, lab.worker_token(person), name, tmp_path / name, *options, slots=slots)
+        worker = Worker(
+            system.url, lab.worker_token(person), name, tmp_path / name, *options, slots=slots
+        )
         started.append(worker)
         worker.hear("connected")
         return worker

@@ -24,7 +24,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         system = stack.enter_context(System(Path(folder) / "var", env={"LOG_LEVEL": "WARNING"}))
         lab = stack.enter_context(Lab(system.url))
-        lab.api[0].patch(f"groups/{lab.group}/", json={"name": "Number evenings", "description": "Bring a number."})
+        lab.api[0].patch(
+            f"groups/{lab.group}/",
+            json={"name": "Number evenings", "description": "Bring a number."},
+        )
         workers = [
             Worker(system.url, lab.worker_token(who), name, Path(folder) / name, slots=slots)
             for name, who, slots in WORKERS
@@ -41,12 +44,17 @@ def main() -> None:
 def take(browser: Browser, lab: Lab, workers: list[Worker]) -> None:
     dice = [n * 7919 % 6 + n * 104729 % 6 for n in range(10_000)]
     mean = submit(lab, "MEAN", "Dice, thrown ten thousand times", numbers=dice)
-    factors = submit(lab, "FACTORIZATION", "The number on the whiteboard", number="1329095289402840267782509689")
+    factors = submit(
+        lab, "FACTORIZATION", "The number on the whiteboard", number="1329095289402840267782509689"
+    )
     for task in (mean, factors):
         lab.wait(task)
     waiting = submit(lab, "ECHO", "After supper", person=1, count=400, seconds=0.3)
     running = submit(lab, "ECHO", "The long one", count=500, seconds=0.15)
-    wide, small = logged_in(browser, lab, 1280, 900), logged_in(browser, lab, 390, 844, color_scheme="dark")
+    wide, small = (
+        logged_in(browser, lab, 1280, 900),
+        logged_in(browser, lab, 390, 844, color_scheme="dark"),
+    )
     wide.goto(f"/tasks/{running}/")
     wide.wait_for_function("() => document.getElementById('progress').dataset.percent > 25")
     workers[2].kill()
@@ -75,7 +83,9 @@ def submit(lab: Lab, kind: str, title: str, person: int = 0, **params: Any) -> s
 
 
 def logged_in(browser: Browser, lab: Lab, width: int, height: int, **options: Any) -> Page:
-    page = browser.new_page(base_url=lab.url, viewport={"width": width, "height": height}, **options)
+    page = browser.new_page(
+        base_url=lab.url, viewport={"width": width, "height": height}, **options
+    )
     page.goto("/login/")
     page.fill("[name=login]", lab.names[0])
     page.fill("[name=password]", PASSWORD)

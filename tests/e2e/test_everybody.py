@@ -1,4 +1,6 @@
-"""For everybody: small screens, dark rooms, keyboards, screen readers, and browsers without JavaScript."""
+"""For everybody: small screens, dark rooms, keyboards, screen readers, and browsers without
+JavaScript.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,34 @@ from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab
 
 pytestmark = needs("chromium")
-FOR_ALL = ("/", "/login/", "/register/", "/docs/", "/docs/reliability/", "/download/", "/about/", "/nowhere/")
-FOR_MEMBERS = ("/groups/", "/groups/new/", "/notifications/", "/tasks/", "/workers/", "/workers/get/", "/device/")
+FOR_ALL = (
+    "/",
+    "/login/",
+    "/register/",
+    "/docs/",
+    "/docs/reliability/",
+    "/download/",
+    "/about/",
+    "/nowhere/",
+)
+FOR_MEMBERS = (
+    "/groups/",
+    "/groups/new/",
+    "/notifications/",
+    "/tasks/",
+    "/workers/",
+    "/workers/get/",
+    "/device/",
+)
 OF_PROFILE = ("/profile/", "/profile/sessions/", "/profile/tokens/")
-OF_A_GROUP = ("", "members/", "invitations/", "settings/", "tasks/new/?kind=MEAN", "tasks/new/?kind=CRAWLER")
+OF_A_GROUP = (
+    "",
+    "members/",
+    "invitations/",
+    "settings/",
+    "tasks/new/?kind=MEAN",
+    "tasks/new/?kind=CRAWLER",
+)
 
 
 @pytest.fixture
@@ -37,8 +63,12 @@ def finished(lab: Lab, start_worker: Callable[..., Worker]) -> list[str]:
 
 
 LOOKS = [
-    pytest.param({"viewport": {"width": 360, "height": 780}, "color_scheme": "dark"}, id="small and dark"),
-    pytest.param({"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}, id="wide and light"),
+    pytest.param(
+        {"viewport": {"width": 360, "height": 780}, "color_scheme": "dark"}, id="small and dark"
+    ),
+    pytest.param(
+        {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"}, id="wide and light"
+    ),
 ]
 
 
@@ -68,7 +98,9 @@ def faults_of(page: Page) -> list[str]:
     violations = Axe().run(page).response["violations"]
     serious = [one for one in violations if one["impact"] in ("serious", "critical")]
     found = [f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in serious]
-    width = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    width = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
     return [*found, *([f"{width} px too wide"] if width > 0 else [])]
 
 
@@ -80,12 +112,16 @@ def press_until(page: Page, focused: str, most: int = 60) -> None:
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement?.matches(selector)", focused):
-            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", "it is not seen"
+            assert (
+                page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+            ), "it is not seen"
             return
     raise AssertionError(f"{focused} is not reached")
 
 
-def test_a_task_is_submitted_watched_and_cancelled_by_keyboard_alone(open_page: OpenPage, lab: Lab) -> None:
+def test_a_task_is_submitted_watched_and_cancelled_by_keyboard_alone(
+    open_page: OpenPage, lab: Lab
+) -> None:
     page = open_page()
     page.goto("/login/")
     press_until(page, "[name=login]")
@@ -121,7 +157,9 @@ def test_a_task_is_submitted_watched_and_cancelled_by_keyboard_alone(open_page: 
     expect(page.locator("#task-head .badge")).to_have_text("Cancelled")
 
 
-def test_the_focus_stays_where_it_is_while_buttons_around_it_come_and_go(log_in: OpenPage, lab: Lab) -> None:
+def test_the_focus_stays_where_it_is_while_buttons_around_it_come_and_go(
+    log_in: OpenPage, lab: Lab
+) -> None:
     task = lab.submit(count=5000, seconds=0.5)
     page = log_in()
     page.goto(f"/tasks/{task}/")
@@ -176,7 +214,9 @@ def test_without_script_a_task_is_previewed_submitted_read_and_cancelled(
 # Times
 
 
-def test_times_are_the_readers_own(log_in: OpenPage, lab: Lab, start_worker: Callable[..., Worker]) -> None:
+def test_times_are_the_readers_own(
+    log_in: OpenPage, lab: Lab, start_worker: Callable[..., Worker]
+) -> None:
     start_worker("lamp")
     task = lab.submit(count=1)
     lab.wait(task)
@@ -185,5 +225,8 @@ def test_times_are_the_readers_own(log_in: OpenPage, lab: Lab, start_worker: Cal
         page = log_in(timezone_id=zone)
         page.goto(f"/tasks/{task}/")
         shown.append(page.locator("#events time").first.inner_text())
-    hours, minutes = ((int(b) - int(a)) for a, b in zip(shown[0].split(":")[:2], shown[1].split(":")[:2], strict=True))
+    hours, minutes = (
+        (int(b) - int(a))
+        for a, b in zip(shown[0].split(":")[:2], shown[1].split(":")[:2], strict=True)
+    )
     assert (hours * 60 + minutes) % (24 * 60) == 330

@@ -68,7 +68,9 @@ def register(page: Page, name: str) -> None:
     page.wait_for_url("**/groups/")
 
 
-def test_two_people_meet_and_one_lends_a_machine_by_a_code(open_page: OpenPage, system: System, tmp_path: Path) -> None:
+def test_two_people_meet_and_one_lends_a_machine_by_a_code(
+    open_page: OpenPage, system: System, tmp_path: Path
+) -> None:
     mark = uuid4().hex[:8]
     dora, emil = open_page(), open_page()
     register(dora, f"dora-{mark}")
@@ -81,14 +83,19 @@ def test_two_people_meet_and_one_lends_a_machine_by_a_code(open_page: OpenPage, 
     dora.get_by_label("Usernames").fill(f"emil-{mark}")
     dora.get_by_role("button", name="Invite", exact=True).click()
 
-    expect(emil.locator("#toasts")).to_contain_text(f"Number evenings {mark}")  # it pops up where he is
+    expect(emil.locator("#toasts")).to_contain_text(
+        f"Number evenings {mark}"
+    )  # it pops up where he is
     emil.goto("/notifications/")
     emil.get_by_role("button", name="Accept").first.click()
     expect(emil.get_by_role("link", name=f"Number evenings {mark}").first).to_be_visible()
 
     emil.goto("/workers/get/")
     line = emil.locator("#line-1").inner_text()
-    assert re.fullmatch(rf"pip install {system.url}/download/\S+\.whl && firmlight login {system.url} --worker", line)
+    assert re.fullmatch(
+        rf"pip install {system.url}/download/\S+\.whl && firmlight login {system.url} --worker",
+        line,
+    )
     with firmlight(tmp_path, "login", system.url, "--worker") as login:
         said = read_until(login, "Waiting")
         (code,) = re.findall(r"^ {4}([A-Z]{4}-[A-Z]{4})$", said, re.MULTILINE)
@@ -121,7 +128,9 @@ def desk(start_worker: Callable[..., Worker]) -> Worker:
     return start_worker("desk", "--allow-private-networks", slots=2)
 
 
-def test_a_number_typed_into_the_form_comes_back_as_its_factors(log_in: OpenPage, lab: Lab, desk: Worker) -> None:
+def test_a_number_typed_into_the_form_comes_back_as_its_factors(
+    log_in: OpenPage, lab: Lab, desk: Worker
+) -> None:
     page = log_in()
     new_task(page, lab, "Factorization")
     page.get_by_label("Number").fill("1000000016000000063")
@@ -133,7 +142,10 @@ def test_a_number_typed_into_the_form_comes_back_as_its_factors(log_in: OpenPage
     assert re.sub(r"\s", "", formula.inner_text()) == "1000000007×1000000009"
     found = json.loads(downloaded(page, "JSON"))
     assert found["factors"] == [["1000000007", 1], ["1000000009", 1]]
-    assert list(csv.reader(io.StringIO(downloaded(page, "CSV"))))[1:] == [["1000000007", "1"], ["1000000009", "1"]]
+    assert list(csv.reader(io.StringIO(downloaded(page, "CSV"))))[1:] == [
+        ["1000000007", "1"],
+        ["1000000009", "1"],
+    ]
 
 
 def test_a_file_of_numbers_is_looked_at_before_it_is_sent_and_its_mean_is_right(
@@ -159,7 +171,9 @@ def test_a_file_of_numbers_is_looked_at_before_it_is_sent_and_its_mean_is_right(
     expect(page.get_by_role("img", name=re.compile("^Histogram of 5,000 numbers"))).to_be_visible()
 
 
-def test_a_site_is_crawled_and_its_tree_can_be_searched(log_in: OpenPage, lab: Lab, desk: Worker, site: str) -> None:
+def test_a_site_is_crawled_and_its_tree_can_be_searched(
+    log_in: OpenPage, lab: Lab, desk: Worker, site: str
+) -> None:
     page = log_in()
     new_task(page, lab, "Crawler")
     page.get_by_label("Addresses").fill(site)
@@ -174,7 +188,9 @@ def test_a_site_is_crawled_and_its_tree_can_be_searched(log_in: OpenPage, lab: L
     expect(tree.locator("mark").first).to_have_text(re.compile("page a", re.IGNORECASE))
 
 
-def test_what_is_wrong_is_said_beside_the_field_before_anything_is_sent(log_in: OpenPage, lab: Lab) -> None:
+def test_what_is_wrong_is_said_beside_the_field_before_anything_is_sent(
+    log_in: OpenPage, lab: Lab
+) -> None:
     page = log_in()
     new_task(page, lab, "Factorization")
     number = page.get_by_label("Number")
@@ -182,7 +198,9 @@ def test_what_is_wrong_is_said_beside_the_field_before_anything_is_sent(log_in: 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.method))
     page.get_by_role("button", name="Submit the task").click()
-    expect(page.get_by_text("Place 3 is “S”. Only the digits 0 to 9 can stand here.")).to_be_visible()
+    expect(
+        page.get_by_text("Place 3 is “S”. Only the digits 0 to 9 can stand here.")
+    ).to_be_visible()
     expect(number).to_be_focused()
     assert "POST" not in asked
     number.fill("1234")
@@ -206,7 +224,9 @@ def test_progress_is_seen_to_move_and_a_killed_worker_is_told(
     expect(page.locator("#contributions")).to_contain_text("lamp")
     expect(page.locator("#contributions")).to_contain_text("tower")
     before = percent(page)
-    page.wait_for_function("before => document.getElementById('progress').dataset.percent > before", arg=before)
+    page.wait_for_function(
+        "before => document.getElementById('progress').dataset.percent > before", arg=before
+    )
     assert re.match(r"\d+ % · ", page.title())
     two_desks[0].kill()
     expect(page.locator("#events")).to_contain_text("Lost")
@@ -240,7 +260,9 @@ def test_pause_resume_and_cancel(log_in: OpenPage, lab: Lab, two_desks: list[Wor
     expect(page.get_by_role("spinbutton", name="Count")).to_be_visible()
 
 
-def test_a_notification_pops_up_elsewhere_and_leads_to_the_task(log_in: OpenPage, lab: Lab, desk: Worker) -> None:
+def test_a_notification_pops_up_elsewhere_and_leads_to_the_task(
+    log_in: OpenPage, lab: Lab, desk: Worker
+) -> None:
     page = log_in()
     page.goto("/groups/")
     task = lab.submit(count=3)
@@ -251,7 +273,9 @@ def test_a_notification_pops_up_elsewhere_and_leads_to_the_task(log_in: OpenPage
     expect(page.locator("#task-result")).to_contain_text("sum")
 
 
-def test_the_page_of_the_group_moves_by_itself(log_in: OpenPage, lab: Lab, start_worker: Callable[..., Worker]) -> None:
+def test_the_page_of_the_group_moves_by_itself(
+    log_in: OpenPage, lab: Lab, start_worker: Callable[..., Worker]
+) -> None:
     page = log_in(1)
     long = lab.submit(count=20_000, seconds=0.01)
     page.goto(f"/groups/{lab.group}/")

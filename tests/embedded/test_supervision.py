@@ -42,7 +42,8 @@ def keep(tmp_path):
 
 
 def part(name, *, first=False):
-    # A signal that comes between fork and exec is lost; supervisor then waits so long before it kills.
+    # A signal that comes between fork and exec is lost; supervisor then waits so long before it
+    # kills.
     return Part(name, SLEEP, first=first, patience_seconds=1)
 
 
@@ -77,7 +78,9 @@ def test_stopping_ends_every_part(keep):
 
 
 def test_a_part_that_does_not_start_is_named_with_its_last_words(keep):
-    supervisor = keep(Part("web", [sys.executable, "-S", "-c", "raise SystemExit('no such planet')"], first=True))
+    supervisor = keep(
+        Part("web", [sys.executable, "-S", "-c", "raise SystemExit('no such planet')"], first=True)
+    )
     with pytest.raises(Problem, match=r"web does not stay up: no such planet \(see .*web\.log\)"):
         eventually(lambda: supervisor.check())
 
@@ -90,7 +93,9 @@ def test_everything_ends_when_the_starter_is_killed(tmp_path):
         f"s = Supervisor(home, [Part('redis', {SLEEP!r}, first=True)]); s.start(dict(os.environ));"
         "print(s.process.pid, s.states()['redis'][1], flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as starter:
         assert starter.stdout is not None
         keeper, kept = (psutil.Process(int(word)) for word in starter.stdout.readline().split())
         starter.kill()
@@ -101,7 +106,9 @@ def test_no_secret_is_in_the_configuration(keep, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "to be kept from curious eyes")
     supervisor = keep(part("web", first=True))
     assert "curious" not in (supervisor.home.root / "supervisord.conf").read_text()
-    assert f"[group:{GROUP}]" not in supervisor.configuration()  # an empty group would not be accepted
+    assert (
+        f"[group:{GROUP}]" not in supervisor.configuration()
+    )  # an empty group would not be accepted
 
 
 def _lives(process):

@@ -29,7 +29,9 @@ time.sleep(600)
 
 @pytest.fixture(scope="module")
 def left_behind(tmp_path_factory, static_root):
-    """The folder of a system that accepted something and whose keepers were then killed, so that its parts live on."""
+    """The folder of a system that accepted something and whose keepers were then killed, so that
+    its parts live on.
+    """
     var = tmp_path_factory.mktemp("embedded") / "var"
     command = [sys.executable, "-c", STARTER, str(var), static_root]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as starter:
@@ -104,7 +106,10 @@ def test_a_killed_part_comes_back_where_it_was(system, name):
 def test_workers_keep_their_leases_over_a_killed_web(system, tmp_path):
     """The lease as it is by default is longer than the restart: nothing is computed twice."""
     with PatientLab(system.url) as lab, contextlib.ExitStack() as stack:
-        workers = [Worker(lab.url, lab.worker_token(n), f"machine-{n}", tmp_path / f"machine-{n}") for n in (1, 2)]
+        workers = [
+            Worker(lab.url, lab.worker_token(n), f"machine-{n}", tmp_path / f"machine-{n}")
+            for n in (1, 2)
+        ]
         for worker in workers:
             stack.callback(worker.kill)
             worker.hear("connected")

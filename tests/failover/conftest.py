@@ -20,7 +20,9 @@ Start = Callable[..., Worker]
 
 @pytest.fixture
 def lab(system: System) -> Iterator[PatientLab]:
-    """What a test breaks is up again before the next one begins, which may be of those that break nothing."""
+    """What a test breaks is up again before the next one begins, which may be of those that break
+    nothing.
+    """
     with PatientLab(system.url) as made:
         yield made
     until(lambda: faults.is_whole(system))
@@ -34,7 +36,9 @@ def proxy(system: System) -> Iterator[Proxy]:
 
 @pytest.fixture
 def start(lab: PatientLab, tmp_path: Path) -> Iterator[Start]:
-    """start(person=1, url=proxy.url, slots=2): a worker process of this person, welcome at the server."""
+    """start(person=1, url=proxy.url, slots=2): a worker process of this person, welcome at the
+    server.
+    """
     started: list[Worker] = []
 
     def run(person: int = 1, *options: str, url: str = "", slots: int = 1) -> Worker:

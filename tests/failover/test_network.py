@@ -14,7 +14,9 @@ from tests.support.proxy import Proxy
 from tests.system.lab import PASSWORD
 
 
-def test_what_a_worker_without_network_had_is_done_by_another(lab: PatientLab, start: Start, proxy: Proxy) -> None:
+def test_what_a_worker_without_network_had_is_done_by_another(
+    lab: PatientLab, start: Start, proxy: Proxy
+) -> None:
     far = start(1, url=proxy.url)
     task = lab.submit("ECHO", count=80, seconds=0.05, collect=True)
     far.hear("done")
@@ -27,7 +29,9 @@ def test_what_a_worker_without_network_had_is_done_by_another(lab: PatientLab, s
     assert {row["worker"]["name"] for row in found["contributions"]} == {far.name, other.name}
 
 
-def test_a_worker_works_again_when_its_network_is_back(lab: PatientLab, start: Start, proxy: Proxy) -> None:
+def test_a_worker_works_again_when_its_network_is_back(
+    lab: PatientLab, start: Start, proxy: Proxy
+) -> None:
     far = start(1, url=proxy.url)
     task = lab.submit("ECHO", count=40, seconds=0.05, collect=True)
     far.hear("done")
@@ -83,7 +87,9 @@ def test_a_lease_that_travels_longer_than_it_lasts_still_gets_through(
     assert not far.said("disconnected", after=slow), "nothing was dropped because it was slow"
 
 
-def test_a_slow_line_up_gets_its_large_partials_through(lab: PatientLab, start: Start, proxy: Proxy) -> None:
+def test_a_slow_line_up_gets_its_large_partials_through(
+    lab: PatientLab, start: Start, proxy: Proxy
+) -> None:
     far = start(1, url=proxy.url)
     slow = time.monotonic()
     proxy.throttle(20_000)

@@ -14,7 +14,9 @@ from tests.support.patient import PatientLab, until
 from tests.system.lab import PASSWORD
 
 
-def test_everything_goes_on_after_a_killed_redis(system: System, lab: PatientLab, start: Start) -> None:
+def test_everything_goes_on_after_a_killed_redis(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     workers = [start(1), start(2)]
     task = lab.submit("ECHO", count=150, seconds=0.03, collect=True)
     workers[0].hear("done")
@@ -23,7 +25,9 @@ def test_everything_goes_on_after_a_killed_redis(system: System, lab: PatientLab
     lab.is_exact(task, 150)
 
 
-def test_a_redis_that_came_back_is_made_to_write_its_file_anew(system: System, lab: PatientLab) -> None:
+def test_a_redis_that_came_back_is_made_to_write_its_file_anew(
+    system: System, lab: PatientLab
+) -> None:
     """Whatever a power cut left at its end would be carried out at the next start but one."""
     old = faults.kill_part(system, "redis")
     faults.comes_back(system, "redis", old)
@@ -34,16 +38,28 @@ def test_a_redis_that_came_back_is_made_to_write_its_file_anew(system: System, l
 def test_jobs_and_idle_workers_hear_again_after_a_killed_redis(
     system: System, lab: PatientLab, start: Start, time_: int
 ) -> None:
-    """Celery's consumers, the channel layer's subscriptions and the live socket are all idle when Redis goes."""
+    """Celery's consumers, the channel layer's subscriptions and the live socket are all idle when
+    Redis goes.
+    """
     start(1)
     with Client.login(lab.url, lab.names[0], PASSWORD) as client:
-        assert client.submit("ECHO", group=lab.group, count=1).result(timeout=20) == {"count": 1, "sum": 0}
+        assert client.submit("ECHO", group=lab.group, count=1).result(timeout=20) == {
+            "count": 1,
+            "sum": 0,
+        }
         old = faults.kill_part(system, "redis")
         faults.comes_back(system, "redis", old)
-        lab.is_exact(lab.submit("ECHO", count=1, collect=True), 1)  # the first one may wait for the sweep
+        lab.is_exact(
+            lab.submit("ECHO", count=1, collect=True), 1
+        )  # the first one may wait for the sweep
         began = time.monotonic()
-        assert client.submit("ECHO", group=lab.group, count=3).result(timeout=20) == {"count": 3, "sum": 3}
-        assert time.monotonic() - began < 2, "split, woken, concluded and told without waiting for the sweep"
+        assert client.submit("ECHO", group=lab.group, count=3).result(timeout=20) == {
+            "count": 3,
+            "sum": 3,
+        }
+        assert time.monotonic() - began < 2, (
+            "split, woken, concluded and told without waiting for the sweep"
+        )
 
 
 @pytest.mark.parametrize("all_since_the_first_result", [False, True])
@@ -64,7 +80,9 @@ def test_a_redis_that_forgot_its_last_writes_counts_nothing_twice(
     lab.is_exact(lab.submit("ECHO", count=5, collect=True), 5)
 
 
-def test_an_emptied_redis_fails_the_tasks_in_flight_clearly(system: System, lab: PatientLab, start: Start) -> None:
+def test_an_emptied_redis_fails_the_tasks_in_flight_clearly(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     worker = start(1)
     running = lab.submit("ECHO", count=100, seconds=0.1)
     waiting = lab.submit("ECHO", count=100, seconds=0.1)
@@ -73,7 +91,10 @@ def test_an_emptied_redis_fails_the_tasks_in_flight_clearly(system: System, lab:
     for task in (running, waiting):
         found = lab.wait(task)
         assert found["status"] == "failed"
-        assert found["error"] == {"code": "input_lost", "message": "The input is no longer held: submit again."}
+        assert found["error"] == {
+            "code": "input_lost",
+            "message": "The input is no longer held: submit again.",
+        }
     lab.is_exact(lab.submit("ECHO", count=10, collect=True), 10)
     began = time.monotonic()
     lab.is_exact(lab.submit("ECHO", count=10, collect=True), 10)

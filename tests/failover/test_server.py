@@ -25,7 +25,9 @@ def test_a_task_goes_on_over_a_killed_web(system: System, lab: PatientLab, start
     lab.is_exact(task, 200)
 
 
-def test_after_a_killed_web_idle_workers_begin_at_once(system: System, lab: PatientLab, start: Start) -> None:
+def test_after_a_killed_web_idle_workers_begin_at_once(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     worker = start(1)
     lab.is_exact(lab.submit("ECHO", count=1, collect=True), 1)
     killed = time.monotonic()
@@ -36,7 +38,9 @@ def test_after_a_killed_web_idle_workers_begin_at_once(system: System, lab: Pati
     assert time.monotonic() - began < 2, "nobody was woken by connections that are gone"
 
 
-def test_a_split_that_was_killed_is_split_to_its_end(system: System, lab: PatientLab, start: Start) -> None:
+def test_a_split_that_was_killed_is_split_to_its_end(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     start(1), start(2)
     task = lab.submit("ECHO", count=150_000)
     until(lambda: lab.task(task)["counts"]["total"], lambda total: total >= 1)
@@ -47,10 +51,14 @@ def test_a_split_that_was_killed_is_split_to_its_end(system: System, lab: Patien
     found = lab.wait(task)
     assert found["status"] == "succeeded", found
     assert lab.result(task) == {"count": 150_000, "sum": 150_000 * 149_999 // 2}
-    assert sum(row["subtasks"] for row in found["contributions"]) == found["counts"]["done"] == 150_000
+    assert (
+        sum(row["subtasks"] for row in found["contributions"]) == found["counts"]["done"] == 150_000
+    )
 
 
-def test_a_conclusion_that_was_killed_is_concluded_again(system: System, lab: PatientLab, start: Start) -> None:
+def test_a_conclusion_that_was_killed_is_concluded_again(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     start(1)
     task = lab.submit("ECHO", count=60_000, collect=True)
     until(lambda: lab.task(task)["status"], lambda status: status in ("aggregating", "succeeded"))
@@ -69,7 +77,9 @@ def test_a_killed_beat_comes_back_and_sweeps(system: System, lab: PatientLab, st
     lab.is_exact(task, 20)
 
 
-def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(system: System, lab: PatientLab, start: Start) -> None:
+def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(
+    system: System, lab: PatientLab, start: Start
+) -> None:
     victim = start(1)
     task = lab.submit("ECHO", count=1, seconds=2, collect=True)
     victim.hear("leased")
@@ -78,7 +88,8 @@ def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(system: System, lab:
         process.suspend()
     try:
         began = time.monotonic()
-        victim.freeze()  # its lease is over without a word: only the sweep finds that for those who are idle
+        # its lease is over without a word: only the sweep finds that for those who are idle
+        victim.freeze()
         other = start(2)
         other.hear("leased", after=began)
         assert queue_age_seconds(system) < 5

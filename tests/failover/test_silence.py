@@ -15,7 +15,9 @@ from tests.support.proxy import Proxy
 
 
 async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float | None:
-    """How long a line lives after `befall(proxy)`, while so many bytes go up and then down; None: 4 s at least."""
+    """How long a line lives after `befall(proxy)`, while so many bytes go up and then down; None: 4
+    s at least.
+    """
 
     async def server(socket):
         async for _ in socket:
@@ -32,7 +34,9 @@ async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float
                 close_timeout=0.1,
             )
             async with opening as line:
-                helpers = [asyncio.create_task(job) for job in (line.keep_asking(), line.end_when_dead())]
+                helpers = [
+                    asyncio.create_task(job) for job in (line.keep_asking(), line.end_when_dead())
+                ]
                 await asyncio.sleep(0.3)
                 began = time.monotonic()
                 befall(proxy)
@@ -58,8 +62,12 @@ def seconds() -> dict[str, float | None]:
     befallen = {
         "cut": seconds_until_it_ends(Proxy.cut),
         "idle": seconds_until_it_ends(lambda proxy: None),
-        "slow down": seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=10, answer=500_000),
-        "slow up": seconds_until_it_ends(lambda proxy: proxy.throttle(50_000), sent=500_000, answer=1),
+        "slow down": seconds_until_it_ends(
+            lambda proxy: proxy.throttle(50_000), sent=10, answer=500_000
+        ),
+        "slow up": seconds_until_it_ends(
+            lambda proxy: proxy.throttle(50_000), sent=500_000, answer=1
+        ),
     }
 
     async def all_at_once() -> list[float | None]:

@@ -67,8 +67,12 @@ def flood(attack: Crowd) -> None:
     attack.open(bad_clients.silent, 100, first=100)
 
 
-def test_a_thousand_slow_clients_hold_up_nobody(lab: PatientLab, system: System, attack: Crowd) -> None:
-    httpx.get(f"{system.url}/api/schema/?format=json", trust_env=False, timeout=60)  # it is made once
+def test_a_thousand_slow_clients_hold_up_nobody(
+    lab: PatientLab, system: System, attack: Crowd
+) -> None:
+    httpx.get(
+        f"{system.url}/api/schema/?format=json", trust_env=False, timeout=60
+    )  # it is made once
     before = memory_mib(system)
     flood(attack)
     assert attack.still_open() > 700  # those of one address that are too many are turned away
@@ -80,7 +84,9 @@ def test_a_thousand_slow_clients_hold_up_nobody(lab: PatientLab, system: System,
     assert lab.wait(lab.submit(count=3), "queued", "running")
 
 
-def test_workers_go_on_while_slow_clients_come(lab: PatientLab, system: System, attack: Crowd, start) -> None:
+def test_workers_go_on_while_slow_clients_come(
+    lab: PatientLab, system: System, attack: Crowd, start
+) -> None:
     """From the address of the workers, too: theirs are known, and do not count."""
     worker = start()
     task = lab.submit(count=200, seconds=0.01)
@@ -100,22 +106,32 @@ def test_a_long_header_holds_up_nobody(system: System, header: str) -> None:
         assert time.monotonic() - began < LOGIN_SECONDS_MAX
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer made-up"}, {"Cookie": "sessionid=made-up"}])
-def test_a_large_body_of_nobody_is_refused_before_it_comes(system: System, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer made-up"}, {"Cookie": "sessionid=made-up"}]
+)
+def test_a_large_body_of_nobody_is_refused_before_it_comes(
+    system: System, headers: dict[str, str]
+) -> None:
     pieces = (bytes(65_536) for _ in range(160))
-    answer = httpx.post(f"{system.url}/api/tasks/", content=pieces, headers=headers, trust_env=False, timeout=30)
+    answer = httpx.post(
+        f"{system.url}/api/tasks/", content=pieces, headers=headers, trust_env=False, timeout=30
+    )
     code = (401, "not_authenticated") if headers else (413, "too_large")
     assert (answer.status_code, answer.json()["code"]) == code
 
 
-def test_a_member_sends_a_large_file_and_half_of_it_holds_up_nobody(lab: PatientLab, system: System) -> None:
+def test_a_member_sends_a_large_file_and_half_of_it_holds_up_nobody(
+    lab: PatientLab, system: System
+) -> None:
     numbers = b"1.5\n" * 500_000
     body = {"group": lab.group, "kind": "MEAN"}
     answer = lab.api[0].post("tasks/", data=body, files={"file": ("numbers.csv", numbers)})
     assert answer.status_code == 201, answer.text
     with bad_clients.crowd(system.port) as attack:
         for _ in range(15):  # more than there are threads
-            one = bad_clients.half_a_body(system.port, path="/api/tasks/", token=lab.access[0], size=2_000_000)
+            one = bad_clients.half_a_body(
+                system.port, path="/api/tasks/", token=lab.access[0], size=2_000_000
+            )
             attack.sockets.append(one)
         healthz, login = look(system, lab.names[0])
     assert healthz < HEALTHZ_SECONDS_MAX

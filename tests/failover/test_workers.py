@@ -25,7 +25,9 @@ def test_what_a_killed_worker_had_is_done_by_another(lab: PatientLab, start: Sta
     assert set(row) == {victim.name, other.name}
 
 
-def test_a_frozen_workers_work_starts_elsewhere_within_the_lease(lab: PatientLab, start: Start) -> None:
+def test_a_frozen_workers_work_starts_elsewhere_within_the_lease(
+    lab: PatientLab, start: Start
+) -> None:
     sleeper = start(1)
     other = start(2)
     task = lab.submit("ECHO", count=1, seconds=0.5, collect=True)
@@ -42,7 +44,9 @@ def test_a_frozen_workers_work_starts_elsewhere_within_the_lease(lab: PatientLab
     assert holder.said("done", after=began), "it works on after it woke up"
 
 
-def test_a_laptop_that_slept_past_its_lease_counts_nothing_twice(lab: PatientLab, start: Start) -> None:
+def test_a_laptop_that_slept_past_its_lease_counts_nothing_twice(
+    lab: PatientLab, start: Start
+) -> None:
     laptop = start(1)
     task = lab.submit("ECHO", count=60, seconds=0.05, collect=True)
     laptop.hear("done")
@@ -54,7 +58,9 @@ def test_a_laptop_that_slept_past_its_lease_counts_nothing_twice(lab: PatientLab
     lab.is_exact(task, 60)
 
 
-def test_a_worker_alone_that_slept_past_its_lease_finishes_its_task(lab: PatientLab, start: Start) -> None:
+def test_a_worker_alone_that_slept_past_its_lease_finishes_its_task(
+    lab: PatientLab, start: Start
+) -> None:
     laptop = start(1)
     task = lab.submit("ECHO", count=40, seconds=0.05, collect=True)
     laptop.hear("done")

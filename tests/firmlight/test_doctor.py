@@ -24,7 +24,9 @@ def public(settings):
     """Settings as they should be on a server for others."""
     settings.PUBLIC_URL, settings.HTTPS, settings.BEHIND_PROXY = PUBLIC, True, True
     settings.ALLOWED_HOSTS = ["firmlight.example"]
-    settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = (
+        True
+    )
     settings.SECURE_HSTS_SECONDS = 31_536_000
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
     settings.METRICS_TOKEN = "a-long-token-for-prometheus"
@@ -37,7 +39,10 @@ def look(check):
 
 
 def test_a_server_set_up_well_has_nothing_to_mend_in_its_settings(public):
-    assert MEND not in {**look(configuration.settings_are_safe), **look(configuration.address)}.values()
+    assert (
+        MEND
+        not in {**look(configuration.settings_are_safe), **look(configuration.address)}.values()
+    )
 
 
 def test_debug_is_mended(public):
@@ -64,7 +69,9 @@ def test_how_it_is_reached_is_looked_at(public, setting, value, name, level):
     assert look(configuration.address)[name] == level
 
 
-@pytest.mark.parametrize(("url", "level"), [("http://firmlight.example", MEND), ("http://127.0.0.1:8000", NOTE)])
+@pytest.mark.parametrize(
+    ("url", "level"), [("http://firmlight.example", MEND), ("http://127.0.0.1:8000", NOTE)]
+)
 def test_plain_http_is_for_ones_own_machine(public, url, level):
     public.PUBLIC_URL, public.HTTPS = url, False
     assert look(configuration.address)["PUBLIC_URL"] == level
@@ -83,7 +90,9 @@ class Smtp(socketserver.StreamRequestHandler):
     def handle(self):
         self.wfile.write(b"220 mail.example\r\n")
         while line := self.rfile.readline():
-            self.wfile.write(b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n")
+            self.wfile.write(
+                b"221 bye\r\n" if line.upper().startswith(b"QUIT") else b"250 fine\r\n"
+            )
 
 
 @pytest.fixture
@@ -178,7 +187,9 @@ def test_jobs_that_nobody_takes_are_mended(monkeypatch):
 
 def test_a_job_that_answers_is_heard(monkeypatch):
     """As if a worker had taken it at once."""
-    monkeypatch.setattr(processes.current_app, "send_task", lambda name, args, **_: jobs.answer(*args))
+    monkeypatch.setattr(
+        processes.current_app, "send_task", lambda name, args, **_: jobs.answer(*args)
+    )
     assert look(processes.jobs) == {f"jobs, queue {name}": OK for name in processes.QUEUES}
 
 
@@ -231,7 +242,9 @@ def test_a_check_that_breaks_is_a_finding_and_the_others_go_on(only):
 
 
 def test_the_exit_code_says_whether_something_is_to_mend(only):
-    only(lambda: iter([doctor.Finding("a", OK, "fine"), doctor.Finding("b", NOTE, "so so", "do it")]))
+    only(
+        lambda: iter([doctor.Finding("a", OK, "fine"), doctor.Finding("b", NOTE, "so so", "do it")])
+    )
     code, said = run()
     assert code == 0
     assert said.splitlines() == [

@@ -1,4 +1,6 @@
-"""What a process of the server loads before there is anything to do: it is most of a start, and lies in memory."""
+"""What a process of the server loads before there is anything to do: it is most of a start, and
+lies in memory.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,21 @@ import sys
 
 JOBS = "from firmlight import celery; celery.app.loader.import_default_modules()"
 OF_KINDS = {"numpy", "flint", "gmpy2", "httpx", "lxml", "openpyxl", "protego", "ada_url"}
-OF_PAGES = {"tasks.admin", "unfold.admin", "rest_framework.views", "tasks.api.views", "firmlight.urls"}
+OF_PAGES = {
+    "tasks.admin",
+    "unfold.admin",
+    "rest_framework.views",
+    "tasks.api.views",
+    "firmlight.urls",
+}
 
 
 def loaded_after(code: str) -> set[str]:
     command = [sys.executable, "-W", "ignore", "-c", f"{code}; import sys; print(*sys.modules)"]
     env = os.environ | {"CELERY_SKIP_CHECKS": "true"}  # what the word --skip-checks sets
-    return {*subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()}
+    return {
+        *subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.split()
+    }
 
 
 def test_web_loads_what_kinds_compute_with_when_something_is_computed() -> None:

@@ -1,4 +1,6 @@
-"""Messages of the broker that are held while it goes away, over a line to a real Redis that can be cut."""
+"""Messages of the broker that are held while it goes away, over a line to a real Redis that can be
+cut.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def held(line: Proxy) -> Iterator[list[Any]]:
     """As many messages as a consumer may hold, of the three that wait."""
     kombu_fix.use()
     whole = urlsplit(settings.BROKER_URL)
-    address = whole._replace(netloc=whole.netloc.replace(f":{whole.port}", f":{line.port}")).geturl()
+    address = whole._replace(
+        netloc=whole.netloc.replace(f":{whole.port}", f":{line.port}")
+    ).geturl()
     messages: list[Any] = []
     with Connection(address) as connection:
         queue = connection.SimpleQueue("deliveries")

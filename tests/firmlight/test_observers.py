@@ -19,7 +19,11 @@ def run(code, **env):
     """What a process of the server with these settings says."""
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "firmlight.settings", **env}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], env=env, capture_output=True, text=True, timeout=60
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -32,7 +36,9 @@ def test_neither_is_imported_unless_it_is_set():
 
 @pytest.mark.parametrize("setting", observers.NEEDED)
 def test_a_setting_whose_extra_is_missing_is_named_with_what_to_install(setting, monkeypatch):
-    monkeypatch.setitem(observers.NEEDED, setting, ("nowhere_to_be.found", observers.NEEDED[setting][1]))
+    monkeypatch.setitem(
+        observers.NEEDED, setting, ("nowhere_to_be.found", observers.NEEDED[setting][1])
+    )
     with pytest.raises(ImproperlyConfigured, match=rf"{setting} is set.*pip install 'firmlight\["):
         observers.check(setting, "http://127.0.0.1:1")
     assert observers.check(setting, "") == ""

@@ -64,7 +64,9 @@ def test_a_server_without_sweep_is_not_ready(ready):
 
 def test_a_sweep_long_ago_is_none(ready, settings):
     queue.note_tick()
-    redis.connect().pexpire(ticks.TICK, ticks.KEPT_MS - round((settings.BEAT_QUIET_SECONDS_MAX + 5) * 1000))
+    redis.connect().pexpire(
+        ticks.TICK, ticks.KEPT_MS - round((settings.BEAT_QUIET_SECONDS_MAX + 5) * 1000)
+    )
     status, checks = ready()
     assert (status, wrong(checks)) == (503, {"beat"})
     assert "65 s ago" in checks["beat"]["what"]
@@ -115,7 +117,9 @@ def test_what_is_not_migrated_is_named(db):
     applied = MigrationRecorder(connection)
     applied.record_unapplied("tasks", "0002_failures_and_limits")
     finding = readiness.check("migrations")
-    applied.record_applied("tasks", "0002_failures_and_limits")  # not every database takes it back with the test
+    applied.record_applied(
+        "tasks", "0002_failures_and_limits"
+    )  # not every database takes it back with the test
     assert not finding.ok
     assert finding.what.startswith("1 not applied, tasks.0002_failures_and_limits")
 

@@ -31,7 +31,9 @@ def crew(group, alice, bob, carol, make_user):
 @pytest.fixture
 def roles():
     """roles(group): {"alice": "owner", …}"""
-    return lambda group: dict(Membership.objects.filter(group=group).values_list("user__username", "role"))
+    return lambda group: dict(
+        Membership.objects.filter(group=group).values_list("user__username", "role")
+    )
 
 
 @pytest.fixture
@@ -43,13 +45,17 @@ def told():
 
 @pytest.fixture
 def heard():
-    """What the apps above are told: (signal's name, whether the membership or group is still there, what it says)."""
+    """What the apps above are told: (signal's name, whether the membership or group is still there,
+    what it says).
+    """
     names = ("member_leaving", "member_left", "group_closing", "group_closed")
     log, receivers = [], {}
     for name in names:
 
         def receive(sender, signal, name=name, **facts):
-            where = {"group": facts["group_id"]} | ({"user": facts["user_id"]} if "user_id" in facts else {})
+            where = {"group": facts["group_id"]} | (
+                {"user": facts["user_id"]} if "user_id" in facts else {}
+            )
             log.append((name, Membership.objects.filter(**where).exists(), facts))
 
         receivers[name] = receive

@@ -21,7 +21,11 @@ def test_what_is_done_to_members_is_kept(crew, alice, bob, carol):
         ("ownership_handed_over", "alice", "user", "bob"),
     ]
     group = {"group": str(crew.pk), "group_name": "Lab Seven"}
-    assert AuditEntry.objects.get(action="role_changed").details == {**group, "before": "member", "role": "moderator"}
+    assert AuditEntry.objects.get(action="role_changed").details == {
+        **group,
+        "before": "member",
+        "role": "moderator",
+    }
     assert all(entry.details.items() >= group.items() for entry in AuditEntry.objects.all())
 
 
@@ -32,7 +36,11 @@ def test_so_are_links_without_their_code_and_the_end_of_a_group(group, alice, ap
     assert (made.action, made.actor_id, made.target_id) == ("link_made", alice.pk, str(group.pk))
     assert made.details == {"group": str(group.pk), "group_name": "Lab Seven", "days": 3, "uses": 5}
     assert code not in str(made.details)
-    assert (deleted.action, deleted.target_label, deleted.details["members"]) == ("group_deleted", "Lab Seven", 2)
+    assert (deleted.action, deleted.target_label, deleted.details["members"]) == (
+        "group_deleted",
+        "Lab Seven",
+        2,
+    )
     assert {made.address, deleted.address} == {"127.0.0.1"}
 
 

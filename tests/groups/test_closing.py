@@ -34,7 +34,9 @@ def while_closing():
         group_closing.disconnect(receive)
 
 
-def test_the_owner_deletes_the_group_and_every_other_member_is_told(crew, alice, bob, carol, api, told):
+def test_the_owner_deletes_the_group_and_every_other_member_is_told(
+    crew, alice, bob, carol, api, told
+):
     assert api(alice).delete(address(crew)).status_code == 204
     assert not Group.objects.exists()
     assert not Membership.objects.exists()
@@ -122,5 +124,7 @@ def test_members_may_leave_while_it_closes(transactional_db, crew, alice, bob, c
         lambda: services.leave_group(user=bob, group_id=crew.pk),
         lambda: services.leave_group(user=carol, group_id=crew.pk),
     )
-    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), (
+        outcomes
+    )
     assert not Group.objects.exists()

@@ -20,7 +20,9 @@ def address(group, rest=""):
 
 
 def test_who_makes_a_group_owns_it(alice, api):
-    answer = api(alice).post(GROUPS, {"name": "  Lab   Seven ", "description": "The machines upstairs"})
+    answer = api(alice).post(
+        GROUPS, {"name": "  Lab   Seven ", "description": "The machines upstairs"}
+    )
     assert answer.status_code == 201
     body = answer.json()
     assert body.pop("created")
@@ -54,7 +56,9 @@ def test_a_name_is_taken_in_every_spelling_that_looks_the_same(group, carol, api
     assert Group.objects.count() == 1
 
 
-@pytest.mark.parametrize("name", ["ab", " a  ", "x" * 31, "", "a\u200bbc", "a\x07bc", None, "x" * 500, "\u202eabc"])
+@pytest.mark.parametrize(
+    "name", ["ab", " a  ", "x" * 31, "", "a\u200bbc", "a\x07bc", None, "x" * 500, "\u202eabc"]
+)
 def test_a_bad_name_is_refused_with_its_field(alice, api, name):
     answer = api(alice).post(GROUPS, {"name": name})
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"name"})
@@ -72,7 +76,12 @@ def test_a_description_has_at_most_120_characters(alice, api):
 
 
 def test_of_two_who_take_one_name_at_once_one_gets_it(transactional_db, alice):
-    outcomes = race(*(lambda i=i: services.create_group(owner=alice, name=["Lab", "LAB"][i % 2]) for i in range(4)))
+    outcomes = race(
+        *(
+            lambda i=i: services.create_group(owner=alice, name=["Lab", "LAB"][i % 2])
+            for i in range(4)
+        )
+    )
     assert sum(isinstance(outcome, Group) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Invalid) for outcome in outcomes) == 3
     assert Membership.objects.count() == 1
@@ -91,7 +100,12 @@ def test_everyone_lists_his_own_groups_starred_ones_first(group, alice, bob, car
 
 
 def test_a_group_is_seen_by_its_people_only(group, alice, bob, carol, api):
-    assert [api(user).get(address(group)).status_code for user in (alice, bob, carol, None)] == [200, 200, 404, 401]
+    assert [api(user).get(address(group)).status_code for user in (alice, bob, carol, None)] == [
+        200,
+        200,
+        404,
+        401,
+    ]
     assert api(bob).get(address(group)).json()["role"] == "member"
     assert api(carol).get(address(group)).json() == api(carol).get(f"{GROUPS}{uuid4()}/").json()
 
@@ -99,14 +113,24 @@ def test_a_group_is_seen_by_its_people_only(group, alice, bob, carol, api):
 def test_the_owner_alone_changes_it(group, alice, bob, carol, api):
     Membership.objects.filter(user=bob).update(role="moderator")
     bodies = {"name": "Lab 8", "description": ""}
-    assert [api(user).patch(address(group), bodies).status_code for user in (bob, carol, None)] == [403, 404, 401]
+    assert [api(user).patch(address(group), bodies).status_code for user in (bob, carol, None)] == [
+        403,
+        404,
+        401,
+    ]
     answer = api(alice).patch(address(group), bodies)
-    assert (answer.status_code, answer.json()["name"], answer.json()["description"]) == (200, "Lab 8", "")
+    assert (answer.status_code, answer.json()["name"], answer.json()["description"]) == (
+        200,
+        "Lab 8",
+        "",
+    )
     assert api(alice).post(GROUPS, {"name": "lab 8"}).status_code == 400
     assert api(alice).post(GROUPS, {"name": "Lab Seven"}).status_code == 201
 
 
-def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(group, alice, carol, api):
+def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(
+    group, alice, carol, api
+):
     services.create_group(owner=carol, name="Zebra")
     assert api(alice).patch(address(group), {"name": "LAB seven"}).json()["name"] == "LAB seven"
     answer = api(alice).patch(address(group), {"name": "zebra"})
@@ -115,11 +139,19 @@ def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(group
 
 
 def test_the_owner_chooses_how_people_come_in_and_who_submits(alice, api):
-    made = api(alice).post(GROUPS, {"name": "Open house", "joining": "ask", "submitting": "leaders"}).json()
+    made = (
+        api(alice)
+        .post(GROUPS, {"name": "Open house", "joining": "ask", "submitting": "leaders"})
+        .json()
+    )
     assert (made["joining"], made["submitting"]) == ("ask", "leaders")
     change = {"joining": "invited", "submitting": "members"}
     changed = api(alice).patch(f"{GROUPS}{made['id']}/", change).json()
-    assert (changed["joining"], changed["submitting"], changed["name"]) == ("invited", "members", "Open house")
+    assert (changed["joining"], changed["submitting"], changed["name"]) == (
+        "invited",
+        "members",
+        "Open house",
+    )
 
 
 @pytest.mark.parametrize("setting", ["joining", "submitting"])
@@ -138,9 +170,15 @@ def test_everyone_stars_a_group_for_himself(group, alice, bob, api):
 
 def test_a_star_is_for_members_and_is_set_or_not(group, alice, carol, api):
     star = address(group, "star/")
-    assert [api(user).post(star, {"starred": True}).status_code for user in (carol, None)] == [404, 401]
+    assert [api(user).post(star, {"starred": True}).status_code for user in (carol, None)] == [
+        404,
+        401,
+    ]
     assert api(carol).post(star, {}).status_code == 404
-    assert [api(alice).post(star, body).status_code for body in ({}, {"starred": None}, {"starred": "x"})] == [400] * 3
+    assert [
+        api(alice).post(star, body).status_code
+        for body in ({}, {"starred": None}, {"starred": "x"})
+    ] == [400] * 3
 
 
 @pytest.mark.parametrize(
@@ -157,24 +195,37 @@ def test_a_star_is_for_members_and_is_set_or_not(group, alice, carol, api):
         ("?role=member", ["Lab Seven"]),
     ],
 )
-def test_ones_groups_are_searched_by_name_and_description_and_filtered(group, bob, alice, api, query, names):
+def test_ones_groups_are_searched_by_name_and_description_and_filtered(
+    group, bob, alice, api, query, names
+):
     for name in ("Zebra", "Über-Straße"):
-        services.star(user=bob, group_id=services.create_group(owner=bob, name=name).pk, starred=True)
+        services.star(
+            user=bob, group_id=services.create_group(owner=bob, name=name).pk, starred=True
+        )
     services.create_group(owner=alice, name="Not his")
     assert {row["name"] for row in api(bob).get(GROUPS + query).json()["results"]} == set(names)
 
 
-@pytest.mark.parametrize("query", ["?starred=perhaps", "?role=king", "?search=" + "x" * 121, "?search=%00"])
+@pytest.mark.parametrize(
+    "query", ["?starred=perhaps", "?role=king", "?search=" + "x" * 121, "?search=%00"]
+)
 def test_a_filter_that_makes_no_sense_is_refused(bob, api, query):
     assert api(bob).get(GROUPS + query).status_code in (400, 200)
     assert api(bob).get(GROUPS + query).json().get("count", 0) == 0
 
 
-def test_strangers_find_the_groups_that_may_be_asked_and_see_little_of_them(group, alice, bob, carol, api):
+def test_strangers_find_the_groups_that_may_be_asked_and_see_little_of_them(
+    group, alice, bob, carol, api
+):
     hidden = services.create_group(owner=alice, name="Hidden")
     assert api(carol).get(f"{GROUPS}joinable/").json()["results"] == []
     services.update_group(editor=alice, group_id=group.pk, joining="ask")
-    about = {"id": str(group.pk), "name": "Lab Seven", "description": group.description, "members": 2}
+    about = {
+        "id": str(group.pk),
+        "name": "Lab Seven",
+        "description": group.description,
+        "members": 2,
+    }
     assert api(carol).get(f"{GROUPS}joinable/").json()["results"] == [about]
     assert api(carol).get(f"{GROUPS}joinable/?search=seven").json()["count"] == 1
     assert api(carol).get(f"{GROUPS}joinable/?search=hidden").json()["count"] == 0
@@ -191,17 +242,25 @@ def test_a_stranger_is_not_told_that_his_input_is_wrong(group, carol, api):
 def test_members_see_each_other_without_addresses(group, alice, bob, carol, api):
     answer = api(bob).get(address(group, "members/"))
     rows = answer.json()["results"]
-    assert [(row["user"]["username"], row["role"]) for row in rows] == [("alice", "owner"), ("bob", "member")]
+    assert [(row["user"]["username"], row["role"]) for row in rows] == [
+        ("alice", "owner"),
+        ("bob", "member"),
+    ]
     assert b"example.org" not in answer.content
     members = address(group, "members/")
     assert [api(user).get(members).status_code for user in (alice, carol, None)] == [200, 404, 401]
 
 
 def test_nobody_makes_or_lists_groups_without_a_token(api, db):
-    assert [api().get(GROUPS).status_code, api().post(GROUPS, {"name": "abc"}).status_code] == [401, 401]
+    assert [api().get(GROUPS).status_code, api().post(GROUPS, {"name": "abc"}).status_code] == [
+        401,
+        401,
+    ]
 
 
-def test_listing_groups_costs_a_few_queries_however_many_there_are(alice, api, django_assert_max_num_queries):
+def test_listing_groups_costs_a_few_queries_however_many_there_are(
+    alice, api, django_assert_max_num_queries
+):
     for i in range(10):
         services.create_group(owner=alice, name=f"Group {i}")
     client = api(alice)
@@ -209,13 +268,19 @@ def test_listing_groups_costs_a_few_queries_however_many_there_are(alice, api, d
         assert client.get(GROUPS).json()["count"] == 10
 
 
-def test_selectors_tell_the_other_apps_who_belongs_where(group, alice, bob, carol, django_assert_num_queries):
+def test_selectors_tell_the_other_apps_who_belongs_where(
+    group, alice, bob, carol, django_assert_num_queries
+):
     with django_assert_num_queries(1):
         membership = selectors.membership(alice, group.pk)
         assert (membership.group.name, membership.leads) == ("Lab Seven", True)
     assert not selectors.membership(bob, group.pk).leads
     assert selectors.membership(carol, group.pk) is None
-    assert [selectors.may_submit(user, group.pk) for user in (alice, bob, carol)] == [True, True, False]
+    assert [selectors.may_submit(user, group.pk) for user in (alice, bob, carol)] == [
+        True,
+        True,
+        False,
+    ]
     assert list(selectors.groups_of(bob)) == [group]
     assert not selectors.groups_of(carol).exists()
     with django_assert_num_queries(1):

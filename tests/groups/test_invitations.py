@@ -37,7 +37,12 @@ def test_an_invitation_reaches_the_invitee(group, alice, bob, carol, api, settin
     assert answer.json() == [{"username": "carol", "outcome": "invited", "invitation": str(row.pk)}]
     (shown,) = api(carol).get(MINE).json()["results"]
     assert shown.keys() == {"id", "group", "inviter", "invitee", "status", "created", "expires"}
-    about = {"id": str(group.pk), "name": "Lab Seven", "description": group.description, "members": 2}
+    about = {
+        "id": str(group.pk),
+        "name": "Lab Seven",
+        "description": group.description,
+        "members": 2,
+    }
     assert (shown["id"], shown["group"], shown["status"]) == (str(row.pk), about, "pending")
     assert (shown["inviter"]["username"], shown["invitee"]["username"]) == ("alice", "carol")
     assert api(alice).get(to_group(group)).json()["results"] == [shown]
@@ -52,16 +57,29 @@ def test_an_invited_person_sees_nothing_else_of_the_group(group, carol, invitati
         assert api(carol).get(f"/api/groups/{group.pk}/{rest}").status_code == 404
 
 
-def test_owner_and_moderators_invite_and_see_who_is_invited(group, alice, bob, carol, make_user, api):
+def test_owner_and_moderators_invite_and_see_who_is_invited(
+    group, alice, bob, carol, make_user, api
+):
     body = {"usernames": ["carol"]}
-    assert [api(user).post(to_group(group), body).status_code for user in (bob, carol, None)] == [403, 404, 401]
-    assert [api(user).get(to_group(group)).status_code for user in (alice, bob, carol, None)] == [200, 403, 404, 401]
+    assert [api(user).post(to_group(group), body).status_code for user in (bob, carol, None)] == [
+        403,
+        404,
+        401,
+    ]
+    assert [api(user).get(to_group(group)).status_code for user in (alice, bob, carol, None)] == [
+        200,
+        403,
+        404,
+        401,
+    ]
     Membership.objects.filter(user=bob).update(role="moderator")
     assert api(bob).post(to_group(group), body).status_code == 201
     assert api(bob).get(to_group(group)).json()["count"] == 1
 
 
-def test_each_name_gets_an_answer_of_its_own(group, alice, bob, carol, make_user, invitation, api, told):
+def test_each_name_gets_an_answer_of_its_own(
+    group, alice, bob, carol, make_user, invitation, api, told
+):
     dora, gone = make_user("dora"), make_user("gone")
     User.objects.filter(pk=gone.pk).update(is_active=False)
     names = ["dora", "nobody", "Bob", "alice", "carol", "gone", "DORA"]
@@ -75,7 +93,9 @@ def test_each_name_gets_an_answer_of_its_own(group, alice, bob, carol, make_user
         ("carol", "already_invited"),
         ("gone", "unknown"),
     ]
-    assert [row["invitation"] for row in answer.json() if row["outcome"] == "already_invited"] == [str(invitation.pk)]
+    assert [row["invitation"] for row in answer.json() if row["outcome"] == "already_invited"] == [
+        str(invitation.pk)
+    ]
     assert b"example.org" not in answer.content
     assert Invitation.objects.count() == 2
     assert (told(dora), told(bob), told(carol), told(gone)) == (["invited"], [], ["invited"], [])
@@ -87,14 +107,20 @@ def test_if_nobody_is_invited_the_answer_is_200(group, alice, carol, invitation,
     assert Invitation.objects.count() == 1
 
 
-def test_inviting_many_costs_one_query_for_all_notifications(group, alice, make_user, django_assert_max_num_queries):
+def test_inviting_many_costs_one_query_for_all_notifications(
+    group, alice, make_user, django_assert_max_num_queries
+):
     names = [make_user(f"user{i}").username for i in range(20)]
-    with django_assert_max_num_queries(10 + 3 * len(names)):  # one insert each, between savepoint and release
+    with django_assert_max_num_queries(
+        10 + 3 * len(names)
+    ):  # one insert each, between savepoint and release
         services.invite(inviter=alice, group_id=group.pk, usernames=names)
     assert Notification.objects.filter(code="invited").count() == 20
 
 
-@pytest.mark.parametrize("names", [[], None, "carol", [""], [None], ["x" * 31], ["carol"] * 51, [["carol"]]])
+@pytest.mark.parametrize(
+    "names", [[], None, "carol", [""], [None], ["x" * 31], ["carol"] * 51, [["carol"]]]
+)
 def test_a_list_that_is_no_good_is_refused(group, alice, carol, api, names):
     answer = api(alice).post(to_group(group), {"usernames": names})
     assert answer.status_code == 400
@@ -109,25 +135,40 @@ def test_a_name_given_twice_counts_once(group, alice, carol, api):
 def test_accepting_makes_a_member(group, alice, bob, carol, invitation, api, told):
     answer = api(carol).post(answer_address(invitation, "accept"))
     assert answer.status_code == 200
-    assert (answer.json()["id"], answer.json()["role"], answer.json()["members"]) == (str(group.pk), "member", 3)
+    assert (answer.json()["id"], answer.json()["role"], answer.json()["members"]) == (
+        str(group.pk),
+        "member",
+        3,
+    )
     assert api(carol).get(MINE).json()["count"] == 0
     assert Invitation.objects.get().status == "accepted"
     assert (told(alice), told(bob), told(carol)) == (["invitation_accepted"], [], ["invited"])
     note = Notification.objects.get(user=alice)
-    assert (note.level, note.text) == ("success", "carol has accepted your invitation to the group Lab Seven.")
+    assert (note.level, note.text) == (
+        "success",
+        "carol has accepted your invitation to the group Lab Seven.",
+    )
 
 
-def test_the_other_leaders_are_told_of_a_newcomer_and_an_inviter_who_has_left_is_not(crew, bob, carol, make_user, told):
+def test_the_other_leaders_are_told_of_a_newcomer_and_an_inviter_who_has_left_is_not(
+    crew, bob, carol, make_user, told
+):
     one, two = (invite(carol, crew, make_user(name).username) for name in ("eve", "fay"))
     services.accept(user=one.invitee, invitation_id=one.pk)
     assert (told(carol), told(bob)) == (["invitation_accepted"], [])
     services.leave_group(user=carol, group_id=crew.pk)
     services.accept(user=two.invitee, invitation_id=two.pk)
     assert told(carol) == ["invitation_accepted"]
-    assert told(User.objects.get(username="alice")) == ["member_joined", "member_left", "member_joined"]
+    assert told(User.objects.get(username="alice")) == [
+        "member_joined",
+        "member_left",
+        "member_joined",
+    ]
 
 
-def test_declining_makes_none_and_leaves_room_for_another_invitation(group, alice, carol, invitation, api, told):
+def test_declining_makes_none_and_leaves_room_for_another_invitation(
+    group, alice, carol, invitation, api, told
+):
     assert api(carol).post(answer_address(invitation, "decline")).status_code == 204
     assert selectors.membership(carol, group.pk) is None
     assert api(carol).get(MINE).json()["count"] == 0
@@ -138,7 +179,12 @@ def test_declining_makes_none_and_leaves_room_for_another_invitation(group, alic
 @pytest.mark.parametrize("verb", ["accept", "decline"])
 def test_the_invitee_alone_answers(group, alice, bob, make_user, invitation, api, verb):
     users = (alice, bob, make_user("dora"), None)
-    assert [api(user).post(answer_address(invitation, verb)).status_code for user in users] == [404, 404, 404, 401]
+    assert [api(user).post(answer_address(invitation, verb)).status_code for user in users] == [
+        404,
+        404,
+        404,
+        401,
+    ]
     assert Invitation.objects.get().status == "pending"
 
 
@@ -179,7 +225,9 @@ def test_who_let_an_invitation_expire_can_be_asked_again(group, alice, carol, in
     assert again["invitation"] != str(invitation.pk)
     invitation.refresh_from_db()
     assert invitation.status == "expired"
-    assert api(carol).post(answer_address(invitation, "accept")).json()["code"] == "invitation_expired"
+    assert (
+        api(carol).post(answer_address(invitation, "accept")).json()["code"] == "invitation_expired"
+    )
     assert api(carol).post(f"{MINE}{again['invitation']}/accept/").status_code == 200
 
 
@@ -196,7 +244,9 @@ def test_two_acceptances_at_once_make_one_member(transactional_db, group, carol,
     assert Membership.objects.filter(group=group, user=carol).count() == 1
 
 
-def test_accepting_and_declining_at_once_agree_with_the_membership(transactional_db, group, carol, invitation):
+def test_accepting_and_declining_at_once_agree_with_the_membership(
+    transactional_db, group, carol, invitation
+):
     race(
         lambda: services.accept(user=carol, invitation_id=invitation.pk),
         lambda: services.decline(user=carol, invitation_id=invitation.pk),
@@ -208,7 +258,10 @@ def test_accepting_and_declining_at_once_agree_with_the_membership(transactional
 def test_two_inviters_at_once_send_one_invitation(transactional_db, group, alice, bob, carol, told):
     Membership.objects.filter(user=bob).update(role="moderator")
     outcomes = race(
-        *(lambda who=who: services.invite(inviter=who, group_id=group.pk, usernames=["carol"]) for who in (alice, bob))
+        *(
+            lambda who=who: services.invite(inviter=who, group_id=group.pk, usernames=["carol"])
+            for who in (alice, bob)
+        )
     )
     assert {answer.outcome for (answer,) in outcomes} == {"invited", "already_invited"}
     assert len({answer.invitation for (answer,) in outcomes}) == 1

@@ -41,13 +41,26 @@ def asked(house, eve):
 def test_a_stranger_asks_and_the_leaders_see_it(house, alice, bob, carol, eve, api, told):
     answer = api(eve).post(to_group(house))
     row = JoinRequest.objects.get()
-    assert (answer.status_code, answer.json()) == (200, {"outcome": "asked", "request": str(row.pk)})
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"outcome": "asked", "request": str(row.pk)},
+    )
     (shown,) = api(eve).get(MINE).json()["results"]
-    about = {"id": str(house.pk), "name": "Lab Seven", "description": house.description, "members": 4}
+    about = {
+        "id": str(house.pk),
+        "name": "Lab Seven",
+        "description": house.description,
+        "members": 4,
+    }
     assert shown.keys() == {"id", "group", "user", "status", "created", "expires"}
     assert (shown["group"], shown["user"]["username"], shown["status"]) == (about, "eve", "pending")
     assert api(carol).get(to_group(house)).json()["results"] == [shown]
-    assert [told(user) for user in (alice, carol, bob, eve)] == [["join_requested"], ["join_requested"], [], []]
+    assert [told(user) for user in (alice, carol, bob, eve)] == [
+        ["join_requested"],
+        ["join_requested"],
+        [],
+        [],
+    ]
     assert api(eve).get(f"/api/groups/{house.pk}/").status_code == 404
 
 
@@ -57,7 +70,10 @@ def test_who_asks_again_has_asked_once(house, eve, asked, api, told, alice):
 
 
 def test_a_group_that_may_not_be_asked_is_not_there(group, carol, api):
-    assert api(carol).post(to_group(group)).json() == api(carol).post(f"/api/groups/{uuid4()}/join-requests/").json()
+    assert (
+        api(carol).post(to_group(group)).json()
+        == api(carol).post(f"/api/groups/{uuid4()}/join-requests/").json()
+    )
     assert [api(user).post(to_group(group)).status_code for user in (carol, None)] == [404, 401]
     assert not JoinRequest.objects.exists()
 
@@ -127,7 +143,9 @@ def test_who_asked_may_withdraw_and_nobody_else(house, alice, bob, eve, make_use
     assert api().get(MINE).status_code == 401
 
 
-def test_a_request_that_nobody_answered_expires_and_can_be_made_again(house, alice, eve, asked, api):
+def test_a_request_that_nobody_answered_expires_and_can_be_made_again(
+    house, alice, eve, asked, api
+):
     JoinRequest.objects.update(expires=timezone.now())
     assert api(alice).post(to_group(house, asked, "accept")).json()["code"] == "request_expired"
     assert api(eve).delete(f"{MINE}{asked.pk}/").json()["code"] == "request_expired"
@@ -135,7 +153,10 @@ def test_a_request_that_nobody_answered_expires_and_can_be_made_again(house, ali
     assert again != str(asked.pk)
     asked.refresh_from_db()
     assert asked.status == "expired"
-    assert api(alice).post(to_group(house, JoinRequest.objects.get(pk=again), "accept")).status_code == 204
+    assert (
+        api(alice).post(to_group(house, JoinRequest.objects.get(pk=again), "accept")).status_code
+        == 204
+    )
 
 
 def test_what_was_asked_can_be_answered_when_the_door_is_shut_meanwhile(house, alice, eve, asked):
@@ -161,9 +182,13 @@ def test_two_who_ask_for_one_at_once_have_asked_once(transactional_db, house, ev
     assert told(alice) == ["join_requested"]
 
 
-def test_of_two_leaders_who_answer_at_once_one_does(transactional_db, house, alice, carol, eve, asked, told):
+def test_of_two_leaders_who_answer_at_once_one_does(
+    transactional_db, house, alice, carol, eve, asked, told
+):
     def answer(leader, accepted):
-        return lambda: services.answer_request(leader=leader, group_id=house.pk, request_id=asked.pk, accepted=accepted)
+        return lambda: services.answer_request(
+            leader=leader, group_id=house.pk, request_id=asked.pk, accepted=accepted
+        )
 
     outcomes = race(answer(alice, True), answer(carol, True), answer(carol, False))
     assert outcomes.count(None) == 1
@@ -173,9 +198,13 @@ def test_of_two_leaders_who_answer_at_once_one_does(transactional_db, house, ali
     assert bool(selectors.membership(eve, house.pk)) == accepted
 
 
-def test_accepted_and_withdrawn_at_once_the_status_tells_who_was_faster(transactional_db, house, alice, eve, asked):
+def test_accepted_and_withdrawn_at_once_the_status_tells_who_was_faster(
+    transactional_db, house, alice, eve, asked
+):
     outcomes = race(
-        lambda: services.answer_request(leader=alice, group_id=house.pk, request_id=asked.pk, accepted=True),
+        lambda: services.answer_request(
+            leader=alice, group_id=house.pk, request_id=asked.pk, accepted=True
+        ),
         lambda: services.withdraw_request(user=eve, request_id=asked.pk),
     )
     assert sum(isinstance(outcome, RequestClosed) for outcome in outcomes) == 1
@@ -183,12 +212,16 @@ def test_accepted_and_withdrawn_at_once_the_status_tells_who_was_faster(transact
     assert bool(selectors.membership(eve, house.pk)) == (asked.status == "accepted")
 
 
-def test_asked_and_invited_at_once_he_is_in_and_nothing_stays_open(transactional_db, house, alice, make_user):
+def test_asked_and_invited_at_once_he_is_in_and_nothing_stays_open(
+    transactional_db, house, alice, make_user
+):
     for i in range(5):
         user = make_user(f"user{i}")
         outcomes = race(
             lambda user=user: services.ask_to_join(user=user, group_id=house.pk),
-            lambda user=user: services.invite(inviter=alice, group_id=house.pk, usernames=[user.username]),
+            lambda user=user: services.invite(
+                inviter=alice, group_id=house.pk, usernames=[user.username]
+            ),
         )
         assert not any(isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
         assert Membership.objects.filter(group=house, user=user).count() == 1

@@ -30,25 +30,38 @@ def test_a_member_leaves_and_the_owner_is_told(group, alice, bob, api, roles, to
     assert roles(group) == {"alice": "owner"}
     assert (told(alice), told(bob)) == (["member_left"], [])
     note = Notification.objects.get()
-    assert (note.level, note.text, note.group_id) == ("info", "bob has left the group Lab Seven.", group.pk)
+    assert (note.level, note.text, note.group_id) == (
+        "info",
+        "bob has left the group Lab Seven.",
+        group.pk,
+    )
     assert api(bob).post(leave_address(group)).status_code == 404
 
 
 def test_a_stranger_and_nobody_cannot_leave(group, carol, api):
-    assert [api(user).post(leave_address(group)).status_code for user in (carol, None)] == [404, 401]
+    assert [api(user).post(leave_address(group)).status_code for user in (carol, None)] == [
+        404,
+        401,
+    ]
     assert api(carol).post(f"/api/groups/{uuid4()}/leave/").status_code == 404
 
 
-def test_moderators_are_told_of_a_departure_and_members_are_not(crew, alice, bob, carol, make_user, api, told):
+def test_moderators_are_told_of_a_departure_and_members_are_not(
+    crew, alice, bob, carol, make_user, api, told
+):
     api(User.objects.get(username="dora")).post(leave_address(crew))
     assert (told(alice), told(bob), told(carol)) == (["member_left"], [], ["member_left"])
 
 
-def test_if_the_owner_leaves_the_longest_moderator_follows_him(crew, alice, carol, api, roles, told):
+def test_if_the_owner_leaves_the_longest_moderator_follows_him(
+    crew, alice, carol, api, roles, told
+):
     assert api(alice).post(leave_address(crew)).status_code == 204
     assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
     assert (told(carol), Notification.objects.count()) == (["ownership_handed_over"], 1)
-    assert Notification.objects.get().text == "You own the group Lab Seven now: who owned it has left."
+    assert (
+        Notification.objects.get().text == "You own the group Lab Seven now: who owned it has left."
+    )
 
 
 def test_the_other_moderators_are_told_that_the_owner_has_left(crew, alice, bob, carol, told):
@@ -97,7 +110,12 @@ def test_the_last_departure_is_followed_by_the_end_of_the_group(group, alice, bo
     services.leave_group(user=bob, group_id=group.pk)
     heard.clear()
     services.leave_group(user=alice, group_id=group.pk)
-    assert [name for name, *_ in heard] == ["member_leaving", "member_left", "group_closing", "group_closed"]
+    assert [name for name, *_ in heard] == [
+        "member_leaving",
+        "member_left",
+        "group_closing",
+        "group_closed",
+    ]
     assert heard[-1][2] == {"group_id": group.pk, "members": [], "closed_by": alice.pk}
 
 
@@ -153,22 +171,35 @@ def test_members_look_at_a_member(crew, alice, bob, carol, make_user, api):
     assert answer.json().keys() == {"user", "role", "submitting", "may_submit", "joined"}
     assert answer.json()["user"] == {"id": str(carol.pk), "username": "carol"}
     eve = make_user("eve")
-    assert [api(user).get(member_address(crew, carol)).status_code for user in (eve, None)] == [404, 401]
+    assert [api(user).get(member_address(crew, carol)).status_code for user in (eve, None)] == [
+        404,
+        401,
+    ]
     assert api(alice).get(member_address(crew, eve)).status_code == 404
 
 
 # An account goes
 
 
-def test_who_deletes_his_account_leaves_all_his_groups_first(crew, alice, bob, carol, api, roles, told, heard):
-    alone, others = (services.create_group(owner=owner, name=name) for owner, name in ((alice, "Solo"), (bob, "Bobs")))
+def test_who_deletes_his_account_leaves_all_his_groups_first(
+    crew, alice, bob, carol, api, roles, told, heard
+):
+    alone, others = (
+        services.create_group(owner=owner, name=name)
+        for owner, name in ((alice, "Solo"), (bob, "Bobs"))
+    )
     Membership.objects.create(group=others, user=alice)
     assert api(alice).delete("/api/users/me/", {"password": PASSWORD}).status_code == 204
     assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
     assert roles(others) == {"bob": "owner"}
     assert not Group.objects.filter(pk=alone.pk).exists()
     assert (told(bob), told(carol)) == (["member_left"], ["ownership_handed_over"])
-    assert {name for name, *_ in heard} == {"member_leaving", "member_left", "group_closing", "group_closed"}
+    assert {name for name, *_ in heard} == {
+        "member_leaving",
+        "member_left",
+        "group_closing",
+        "group_closed",
+    }
 
 
 # Races
@@ -180,10 +211,21 @@ def test_leaving_twice_at_once_is_leaving_once(transactional_db, crew, alice, bo
     assert told(alice) == ["member_left"]
 
 
-@pytest.mark.parametrize("leavers", [["alice", "carol"], ["alice", "bob", "carol"], ["alice", "carol", "dora"]])
+@pytest.mark.parametrize(
+    "leavers", [["alice", "carol"], ["alice", "bob", "carol"], ["alice", "carol", "dora"]]
+)
 def test_however_many_leave_at_once_one_owner_is_left(transactional_db, crew, roles, leavers):
-    members = [m for m in Membership.objects.filter(group=crew).select_related("user") if m.user.username in leavers]
-    race(*(lambda user=member.user: services.leave_group(user=user, group_id=crew.pk) for member in members))
+    members = [
+        m
+        for m in Membership.objects.filter(group=crew).select_related("user")
+        if m.user.username in leavers
+    ]
+    race(
+        *(
+            lambda user=member.user: services.leave_group(user=user, group_id=crew.pk)
+            for member in members
+        )
+    )
     left = roles(crew)
     assert left.keys().isdisjoint(leavers)
     assert list(left.values()).count("owner") == 1
@@ -191,12 +233,19 @@ def test_however_many_leave_at_once_one_owner_is_left(transactional_db, crew, ro
 
 def test_if_all_leave_at_once_the_group_is_gone(transactional_db, crew):
     members = Membership.objects.filter(group=crew).select_related("user")
-    race(*(lambda user=member.user: services.leave_group(user=user, group_id=crew.pk) for member in members))
+    race(
+        *(
+            lambda user=member.user: services.leave_group(user=user, group_id=crew.pk)
+            for member in members
+        )
+    )
     assert not Group.objects.exists()
     assert not Membership.objects.exists()
 
 
-def test_whoever_comes_in_while_the_last_one_leaves_owns_the_group_or_finds_none(transactional_db, alice, carol, roles):
+def test_whoever_comes_in_while_the_last_one_leaves_owns_the_group_or_finds_none(
+    transactional_db, alice, carol, roles
+):
     group = services.create_group(owner=alice, name="Lab Eight")
     invitation = invite(alice, group, "carol")
     _, accepted = race(
@@ -210,13 +259,17 @@ def test_whoever_comes_in_while_the_last_one_leaves_owns_the_group_or_finds_none
         assert not Group.objects.exists()
 
 
-def test_the_next_in_line_is_removed_or_owns_the_group(transactional_db, crew, alice, bob, carol, roles):
+def test_the_next_in_line_is_removed_or_owns_the_group(
+    transactional_db, crew, alice, bob, carol, roles
+):
     """Carol, who follows Alice, is removed by her in one window while Alice leaves in another."""
     outcomes = race(
         lambda: services.leave_group(user=alice, group_id=crew.pk),
         lambda: services.remove_member(remover=alice, group_id=crew.pk, user_id=carol.pk),
     )
-    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), (
+        outcomes
+    )
     assert roles(crew)["carol" if selectors.membership(carol, crew.pk) else "bob"] == "owner"
 
 

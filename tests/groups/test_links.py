@@ -26,7 +26,9 @@ def links_address(group, link=""):
 @pytest.fixture
 def make_link(group, alice):
     """make_link(uses=1): the code of a link that Alice has made."""
-    return lambda days=1, uses=10: services.make_link(maker=alice, group_id=group.pk, days=days, uses=uses)[1]
+    return lambda days=1, uses=10: services.make_link(
+        maker=alice, group_id=group.pk, days=days, uses=uses
+    )[1]
 
 
 def test_a_leader_makes_a_link_whose_code_is_shown_once(group, alice, bob, api):
@@ -47,9 +49,17 @@ def test_leaders_alone_make_see_and_withdraw_links(group, alice, bob, carol, mak
     make_link()
     link = InviteLink.objects.get().pk
     people = (bob, carol, None)
-    assert [api(user).post(links_address(group), {}).status_code for user in people] == [403, 404, 401]
+    assert [api(user).post(links_address(group), {}).status_code for user in people] == [
+        403,
+        404,
+        401,
+    ]
     assert [api(user).get(links_address(group)).status_code for user in people] == [403, 404, 401]
-    assert [api(user).delete(links_address(group, link)).status_code for user in people] == [403, 404, 401]
+    assert [api(user).delete(links_address(group, link)).status_code for user in people] == [
+        403,
+        404,
+        401,
+    ]
     assert InviteLink.objects.count() == 1
 
 
@@ -61,7 +71,9 @@ def test_days_and_uses_have_limits(group, alice, api, form):
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, form.keys())
 
 
-def test_a_group_has_so_many_links_at_most_and_old_ones_make_room(group, alice, make_link, api, settings):
+def test_a_group_has_so_many_links_at_most_and_old_ones_make_room(
+    group, alice, make_link, api, settings
+):
     settings.LINKS_PER_GROUP_MAX = 2
     make_link(), make_link()
     answer = api(alice).post(links_address(group), {})
@@ -71,11 +83,19 @@ def test_a_group_has_so_many_links_at_most_and_old_ones_make_room(group, alice, 
     assert InviteLink.objects.count() == 2
 
 
-@pytest.mark.parametrize("spelt", [str, str.lower, lambda code: code.replace("-", " "), lambda c: c.replace("0", "o")])
-def test_whoever_has_the_code_joins_however_he_spells_it(group, alice, bob, carol, make_link, api, told, spelt):
+@pytest.mark.parametrize(
+    "spelt", [str, str.lower, lambda code: code.replace("-", " "), lambda c: c.replace("0", "o")]
+)
+def test_whoever_has_the_code_joins_however_he_spells_it(
+    group, alice, bob, carol, make_link, api, told, spelt
+):
     answer = api(carol).post(JOIN, {"code": spelt(make_link())})
     assert answer.status_code == 200
-    assert (answer.json()["id"], answer.json()["role"], answer.json()["members"]) == (str(group.pk), "member", 3)
+    assert (answer.json()["id"], answer.json()["role"], answer.json()["members"]) == (
+        str(group.pk),
+        "member",
+        3,
+    )
     assert InviteLink.objects.get().uses_left == 9
     assert (told(alice), told(bob), told(carol)) == (["member_joined"], [], [])
 
@@ -152,7 +172,9 @@ def test_codes_differ_and_are_easy_to_read():
 
 def test_at_the_last_use_one_of_many_comes_in(transactional_db, group, make_user, make_link):
     code, people = make_link(uses=1), [make_user(f"user{i}") for i in range(4)]
-    outcomes = race(*(lambda user=user: services.join_by_code(user=user, code=code) for user in people))
+    outcomes = race(
+        *(lambda user=user: services.join_by_code(user=user, code=code) for user in people)
+    )
     assert sum(isinstance(outcome, Membership) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, LinkUsedUp) for outcome in outcomes) == 3
     assert Membership.objects.filter(group=group).count() == 3
@@ -165,15 +187,22 @@ def test_who_clicks_several_times_at_once_takes_one_use_and_is_welcome(
     for uses in (1, 10):
         code = make_link(uses=uses)
         outcomes = race(*[lambda code=code: services.join_by_code(user=carol, code=code)] * 4)
-        # Without transactions the last use is gone a moment before he is in: his other clicks may fall into it.
-        welcome = Membership if uses > 1 or connection.features.supports_transactions else (Membership, LinkUsedUp)
+        # Without transactions the last use is gone a moment before he is in: his other clicks may
+        # fall into it.
+        welcome = (
+            Membership
+            if uses > 1 or connection.features.supports_transactions
+            else (Membership, LinkUsedUp)
+        )
         assert all(isinstance(outcome, welcome) for outcome in outcomes), outcomes
         assert InviteLink.objects.get(digest=codes.digest(code)).uses_left == uses - 1
         services.leave_group(user=carol, group_id=group.pk)
     assert told(alice) == ["member_joined", "member_left"] * 2
 
 
-def test_withdrawn_and_used_at_once_he_is_in_or_there_is_no_such_link(transactional_db, group, alice, carol, make_link):
+def test_withdrawn_and_used_at_once_he_is_in_or_there_is_no_such_link(
+    transactional_db, group, alice, carol, make_link
+):
     code = make_link()
     link = InviteLink.objects.get().pk
     joined, withdrawn = race(
@@ -186,7 +215,9 @@ def test_withdrawn_and_used_at_once_he_is_in_or_there_is_no_such_link(transactio
     assert not InviteLink.objects.exists()
 
 
-def test_a_link_and_an_invitation_used_at_once_make_one_member(transactional_db, group, alice, carol, make_link):
+def test_a_link_and_an_invitation_used_at_once_make_one_member(
+    transactional_db, group, alice, carol, make_link
+):
     code, invitation = make_link(), invite(alice, group, "carol")
     outcomes = race(
         lambda: services.join_by_code(user=carol, code=code),
@@ -211,7 +242,9 @@ def test_an_invitation_sent_while_he_joins_by_link_does_not_stay_open(
         user, code = make_user(f"user{i}"), make_link()
         race(
             lambda user=user, code=code: services.join_by_code(user=user, code=code),
-            lambda user=user: services.invite(inviter=alice, group_id=group.pk, usernames=[user.username]),
+            lambda user=user: services.invite(
+                inviter=alice, group_id=group.pk, usernames=[user.username]
+            ),
         )
         assert selectors.membership(user, group.pk)
         assert not selectors.open_invitations_of(user).exists()
@@ -224,8 +257,16 @@ def test_an_invitation_sent_while_he_joins_by_link_does_not_stay_open(
 def test_codes_cannot_be_guessed_and_people_cannot_be_pestered(group, alice, carol, api, settings):
     settings.JOIN_PER_HOUR_MAX = settings.INVITE_PER_HOUR_MAX = 2
     guesser, pest = api(carol), api(alice)
-    assert [guesser.post(JOIN, {"code": codes.new_code()}).status_code for _ in range(3)] == [404, 404, 429]
+    assert [guesser.post(JOIN, {"code": codes.new_code()}).status_code for _ in range(3)] == [
+        404,
+        404,
+        429,
+    ]
     assert guesser.post(f"/api/groups/{group.pk}/join-requests/").status_code == 429
     invitations = f"/api/groups/{group.pk}/invitations/"
-    assert [pest.post(invitations, {"usernames": ["nobody"]}).status_code for _ in range(3)] == [200, 200, 429]
+    assert [pest.post(invitations, {"usernames": ["nobody"]}).status_code for _ in range(3)] == [
+        200,
+        200,
+        429,
+    ]
     assert pest.post(links_address(group), {}).status_code == 429

@@ -31,15 +31,28 @@ def test_the_owner_makes_moderators_and_members(crew, alice, bob, carol, api, ro
     answer = api(alice).patch(member_address(crew, bob), {"role": "moderator"})
     assert (answer.status_code, answer.json()["role"]) == (200, "moderator")
     api(alice).patch(member_address(crew, carol), {"role": "member"})
-    assert roles(crew) == {"alice": "owner", "bob": "moderator", "carol": "member", "dora": "member"}
+    assert roles(crew) == {
+        "alice": "owner",
+        "bob": "moderator",
+        "carol": "member",
+        "dora": "member",
+    }
     assert (told(bob), told(carol), told(alice)) == (["role_changed"], ["role_changed"], [])
-    assert Notification.objects.get(user=bob).text == "alice has made you moderator of the group Lab Seven."
+    assert (
+        Notification.objects.get(user=bob).text
+        == "alice has made you moderator of the group Lab Seven."
+    )
 
 
 def test_nobody_else_does(crew, bob, carol, make_user, api, roles):
     before, people = roles(crew), (carol, bob, make_user("eve"), None)
     change = {"role": "moderator"}
-    assert [api(user).patch(member_address(crew, bob), change).status_code for user in people] == [403, 403, 404, 401]
+    assert [api(user).patch(member_address(crew, bob), change).status_code for user in people] == [
+        403,
+        403,
+        404,
+        401,
+    ]
     assert roles(crew) == before
 
 
@@ -56,17 +69,27 @@ def test_the_same_role_again_is_no_news(crew, alice, bob, api, told):
 
 def test_the_owner_keeps_his_role_and_a_stranger_gets_none(crew, alice, make_user, api, roles):
     assert api(alice).patch(member_address(crew, alice), {"role": "member"}).status_code == 409
-    assert api(alice).patch(member_address(crew, make_user("eve")), {"role": "member"}).status_code == 404
+    assert (
+        api(alice).patch(member_address(crew, make_user("eve")), {"role": "member"}).status_code
+        == 404
+    )
     assert owners(roles(crew)) == ["alice"]
 
 
 # Handing over
 
 
-def test_the_owner_hands_the_group_over_and_is_a_moderator_then(crew, alice, bob, carol, api, roles, told):
+def test_the_owner_hands_the_group_over_and_is_a_moderator_then(
+    crew, alice, bob, carol, api, roles, told
+):
     answer = api(alice).post(hand_over_address(crew), {"user": str(bob.pk)})
     assert (answer.status_code, answer.json()["role"]) == (200, "moderator")
-    assert roles(crew) == {"alice": "moderator", "bob": "owner", "carol": "moderator", "dora": "member"}
+    assert roles(crew) == {
+        "alice": "moderator",
+        "bob": "owner",
+        "carol": "moderator",
+        "dora": "member",
+    }
     assert (told(bob), told(carol), told(alice)) == (["ownership_handed_over"], [], [])
     text = "alice has handed the group Lab Seven over to you. You own it now."
     assert Notification.objects.get().text == text
@@ -76,8 +99,18 @@ def test_the_owner_hands_the_group_over_and_is_a_moderator_then(crew, alice, bob
 
 def test_nobody_else_hands_it_over(crew, bob, carol, make_user, api, roles):
     people, body = (carol, bob, make_user("eve"), None), {"user": str(bob.pk)}
-    assert [api(user).post(hand_over_address(crew), body).status_code for user in people] == [403, 403, 404, 401]
-    assert [api(user).post(hand_over_address(crew), {}).status_code for user in people] == [403, 403, 404, 401]
+    assert [api(user).post(hand_over_address(crew), body).status_code for user in people] == [
+        403,
+        403,
+        404,
+        401,
+    ]
+    assert [api(user).post(hand_over_address(crew), {}).status_code for user in people] == [
+        403,
+        403,
+        404,
+        401,
+    ]
     assert owners(roles(crew)) == ["alice"]
 
 
@@ -87,7 +120,9 @@ def test_it_goes_to_a_member_who_can_log_in(crew, alice, bob, make_user, api, ro
     assert client.post(address, {"user": str(alice.pk)}).status_code == 409
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert client.post(address, {"user": str(bob.pk)}).status_code == 409
-    assert [client.post(address, body).status_code for body in ({}, {"user": "bob"}, {"user": None})] == [400] * 3
+    assert [
+        client.post(address, body).status_code for body in ({}, {"user": "bob"}, {"user": None})
+    ] == [400] * 3
     assert owners(roles(crew)) == ["alice"]
 
 
@@ -99,7 +134,9 @@ def test_the_database_itself_allows_one_owner(crew, bob):
         membership.save(update_fields=["role"])
 
 
-def test_a_hand_over_to_who_leaves_at_this_moment_changes_nothing(crew, alice, bob, roles, monkeypatch):
+def test_a_hand_over_to_who_leaves_at_this_moment_changes_nothing(
+    crew, alice, bob, roles, monkeypatch
+):
     move = Membership.move
 
     def leave_first(self, start, finish):
@@ -121,43 +158,60 @@ def test_without_transactions_too_the_owner_takes_it_back(crew, alice, bob, role
 
     monkeypatch.setattr(module.transaction, "atomic", lambda *_, **__: nullcontext())
     move = Membership.move
-    monkeypatch.setattr(Membership, "move", lambda self, *way: self.user_id != bob.pk and move(self, *way))
+    monkeypatch.setattr(
+        Membership, "move", lambda self, *way: self.user_id != bob.pk and move(self, *way)
+    )
     with pytest.raises(Conflict):
         services.hand_over(owner=alice, group_id=crew.pk, user_id=bob.pk)
     assert owners(roles(crew)) == ["alice"]
 
 
-def test_two_hand_overs_at_once_make_one_owner(transactional_db, crew, alice, bob, carol, roles, told):
+def test_two_hand_overs_at_once_make_one_owner(
+    transactional_db, crew, alice, bob, carol, roles, told
+):
     outcomes = race(
-        *(lambda to=to: services.hand_over(owner=alice, group_id=crew.pk, user_id=to.pk) for to in (bob, carol) * 2)
+        *(
+            lambda to=to: services.hand_over(owner=alice, group_id=crew.pk, user_id=to.pk)
+            for to in (bob, carol) * 2
+        )
     )
     assert outcomes.count(None) == 1
-    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), (
+        outcomes
+    )
     (owner,) = owners(roles(crew))
     assert owner in ("bob", "carol")
     assert sorted([*told(bob), *told(carol)]) == ["ownership_handed_over"]
 
 
 @pytest.mark.parametrize("leaver", ["alice", "bob"])
-def test_a_hand_over_while_one_of_the_two_leaves_leaves_one_owner(transactional_db, crew, alice, bob, roles, leaver):
+def test_a_hand_over_while_one_of_the_two_leaves_leaves_one_owner(
+    transactional_db, crew, alice, bob, roles, leaver
+):
     going = {"alice": alice, "bob": bob}[leaver]
     outcomes = race(
         lambda: services.hand_over(owner=alice, group_id=crew.pk, user_id=bob.pk),
         lambda: services.leave_group(user=going, group_id=crew.pk),
     )
-    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), (
+        outcomes
+    )
     left = roles(crew)
     assert leaver not in left
     assert len(owners(left)) == 1
 
 
-def test_a_hand_over_to_who_is_removed_at_once_leaves_one_owner(transactional_db, crew, alice, bob, carol, roles):
+def test_a_hand_over_to_who_is_removed_at_once_leaves_one_owner(
+    transactional_db, crew, alice, bob, carol, roles
+):
     outcomes = race(
         lambda: services.hand_over(owner=alice, group_id=crew.pk, user_id=bob.pk),
         lambda: services.remove_member(remover=carol, group_id=crew.pk, user_id=bob.pk),
         lambda: services.set_role(owner=alice, group_id=crew.pk, user_id=bob.pk, role="moderator"),
     )
-    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), outcomes
+    assert all(outcome is None or isinstance(outcome, FirmlightError) for outcome in outcomes), (
+        outcomes
+    )
     assert len(owners(roles(crew))) == 1
 
 
@@ -194,7 +248,11 @@ def test_a_group_lets_its_members_submit_or_its_leaders_only(crew, alice, bob, a
 def test_there_are_exceptions_both_ways(crew, alice, bob, carol, api):
     dora = User.objects.get(username="dora")
     answer = api(carol).patch(member_address(crew, bob), {"submitting": "never"})
-    assert (answer.status_code, answer.json()["submitting"], answer.json()["may_submit"]) == (200, "never", False)
+    assert (answer.status_code, answer.json()["submitting"], answer.json()["may_submit"]) == (
+        200,
+        "never",
+        False,
+    )
     assert may_submit(crew) == {"alice", "carol", "dora"}
     services.update_group(editor=alice, group_id=crew.pk, submitting="leaders")
     api(alice).patch(member_address(crew, dora), {"submitting": "always"})
@@ -203,10 +261,18 @@ def test_there_are_exceptions_both_ways(crew, alice, bob, carol, api):
     assert may_submit(crew) == {"alice", "carol"}
 
 
-def test_leaders_alone_make_exceptions_and_for_members_alone(crew, alice, bob, carol, make_user, api):
+def test_leaders_alone_make_exceptions_and_for_members_alone(
+    crew, alice, bob, carol, make_user, api
+):
     people, change = (bob, make_user("eve"), None), {"submitting": "always"}
-    assert [api(user).patch(member_address(crew, bob), change).status_code for user in people] == [403, 404, 401]
-    assert [api(alice).patch(member_address(crew, who), change).status_code for who in (alice, carol)] == [409, 409]
+    assert [api(user).patch(member_address(crew, bob), change).status_code for user in people] == [
+        403,
+        404,
+        401,
+    ]
+    assert [
+        api(alice).patch(member_address(crew, who), change).status_code for who in (alice, carol)
+    ] == [409, 409]
     for value in ("", "perhaps", None):
         assert api(alice).patch(member_address(crew, bob), {"submitting": value}).status_code == 400
 

@@ -14,7 +14,9 @@ from tests.support.racing import race
 # Withdrawing
 
 
-def test_leaders_withdraw_an_invitation_and_the_invitee_is_told(crew, alice, carol, make_user, api, told):
+def test_leaders_withdraw_an_invitation_and_the_invitee_is_told(
+    crew, alice, carol, make_user, api, told
+):
     for leader, name in ((alice, "eve"), (carol, "fay")):
         invitation = invite(alice, crew, make_user(name).username)
         assert api(leader).delete(f"{to_group(crew)}{invitation.pk}/").status_code == 204
@@ -24,7 +26,9 @@ def test_leaders_withdraw_an_invitation_and_the_invitee_is_told(crew, alice, car
         assert invite(alice, crew, name)
 
 
-def test_nobody_else_withdraws_it_and_none_of_another_group(group, alice, bob, carol, invitation, api):
+def test_nobody_else_withdraws_it_and_none_of_another_group(
+    group, alice, bob, carol, invitation, api
+):
     mine = f"{to_group(group)}{invitation.pk}/"
     assert [api(user).delete(mine).status_code for user in (bob, carol, None)] == [403, 404, 401]
     other = services.create_group(owner=alice, name="Other")
@@ -60,8 +64,12 @@ def test_withdrawn_and_accepted_at_once_the_status_tells_who_was_faster(
 @pytest.fixture
 def three(alice, bob, carol):
     """Carol is invited to three groups; one of the invitations has expired."""
-    groups = [services.create_group(owner=owner, name=f"Group of {owner}") for owner in (alice, bob)]
-    sent = [invite(owner, group, "carol") for owner, group in zip((alice, bob), groups, strict=True)]
+    groups = [
+        services.create_group(owner=owner, name=f"Group of {owner}") for owner in (alice, bob)
+    ]
+    sent = [
+        invite(owner, group, "carol") for owner, group in zip((alice, bob), groups, strict=True)
+    ]
     expire(invite(alice, services.create_group(owner=alice, name="Too late"), "carol"))
     return sent
 
@@ -86,7 +94,10 @@ def test_all_invitations_are_declined_at_once(three, alice, carol, api, told):
 def test_nobody_answers_for_another(three, alice, api):
     assert api(alice).post(f"{MINE}accept-all/").json() == {"joined": []}
     assert api(alice).post(f"{MINE}decline-all/").json() == {"declined": 0}
-    assert [api().post(f"{MINE}{verb}-all/").status_code for verb in ("accept", "decline")] == [401, 401]
+    assert [api().post(f"{MINE}{verb}-all/").status_code for verb in ("accept", "decline")] == [
+        401,
+        401,
+    ]
     assert Invitation.objects.open().count() == 2
 
 

@@ -1,7 +1,9 @@
-"""Every regular expression of ours, found in the sources, so that a new one is examined without anybody's doing.
+"""Every regular expression of ours, found in the sources, so that a new one is examined without
+anybody's doing.
 
-A pattern is whatever a call of `re`, a RegexValidator or an argument named `pattern` gets. It is computed where it
-stands, in its module; one that is only known at run time needs an example in EXAMPLES.
+A pattern is whatever a call of `re`, a RegexValidator or an argument named `pattern` gets. It is
+computed where it stands, in its module; one that is only known at run time needs an example in
+EXAMPLES.
 """
 
 from __future__ import annotations
@@ -25,15 +27,28 @@ SOURCES = {
     "tasks": ROOT,
     "firmlight_client": ROOT / "client",
 }
-FLAGS_AT = {"compile": 1, "search": 2, "match": 2, "fullmatch": 2, "findall": 2, "finditer": 2, "split": 3, "sub": 4}
+FLAGS_AT = {
+    "compile": 1,
+    "search": 2,
+    "match": 2,
+    "fullmatch": 2,
+    "findall": 2,
+    "finditer": 2,
+    "split": 3,
+    "sub": 4,
+}
 FLAGS_AT |= {"subn": 4}
 WAYS = ("search", "match", "fullmatch", "findall", "finditer", "split", "sub", "subn")
 
 # file and expression -> what it may be; (pattern, flags)
 EXAMPLES: dict[tuple[str, str], tuple[str, int]] = {
-    ("tasks/pages/results/tree.py", "f'({re.escape(q)})'"): (f"({re.escape('a' * 20)})", re.IGNORECASE),
+    ("tasks/pages/results/tree.py", "f'({re.escape(q)})'"): (
+        f"({re.escape('a' * 20)})",
+        re.IGNORECASE,
+    ),
 }
-# Not patterns: other arguments of that name, and patterns that are handed on from where they are examined.
+# Not patterns: other arguments of that name, and patterns that are handed on from where they are
+# examined.
 HANDED_ON = {
     ("tasks/pages/fields.py", "self.pattern"),  # of a kind's Params: a `pattern=` of its module
     ("tasks/pages/fields.py", "pattern"),
@@ -42,7 +57,9 @@ HANDED_ON = {
 
 @dataclass(frozen=True)
 class Found:
-    """A pattern, where it stands ("file:line"), and the ways in which it is used: search, fullmatch, …"""
+    """A pattern, where it stands ("file:line"), and the ways in which it is used: search,
+    fullmatch, …
+    """
 
     where: str
     pattern: re.Pattern[Any]
@@ -54,7 +71,12 @@ class Unknown(Exception):
 
 
 def everything() -> list[Found]:
-    return [found for package, folder in SOURCES.items() for file in files(folder / package) for found in inside(file)]
+    return [
+        found
+        for package, folder in SOURCES.items()
+        for file in files(folder / package)
+        for found in inside(file)
+    ]
 
 
 def files(folder: Path) -> list[Path]:
@@ -79,7 +101,11 @@ def _patterns_of(call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr | None, st
     """(pattern, flags, how it is used) of each pattern that this call gets."""
     named = {word.arg: word.value for word in call.keywords if word.arg}
     function = call.func
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "re":
+    if (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.value.id == "re"
+    ):
         if function.attr in FLAGS_AT:
             place = FLAGS_AT[function.attr]
             flags = call.args[place] if len(call.args) > place else named.get("flags")
@@ -102,7 +128,9 @@ def _computed(file: Path, expression: ast.expr, flags: ast.expr | None) -> re.Pa
         pattern = eval(words, values)
         return re.compile(pattern, eval(ast.unparse(flags), values) if flags else 0)
     except NameError:
-        raise Unknown(f"{_short(file)}:{expression.lineno}: give an example of {words} in {__name__}") from None
+        raise Unknown(
+            f"{_short(file)}:{expression.lineno}: give an example of {words} in {__name__}"
+        ) from None
 
 
 def _names_of(tree: ast.AST) -> dict[ast.AST, str]:
@@ -121,7 +149,9 @@ def _ways_of(name: str) -> set[str]:
 
 @cache
 def _all_sources() -> str:
-    return "\n".join(file.read_text() for package, folder in SOURCES.items() for file in files(folder / package))
+    return "\n".join(
+        file.read_text() for package, folder in SOURCES.items() for file in files(folder / package)
+    )
 
 
 def _module_of(file: Path) -> str:

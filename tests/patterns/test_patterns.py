@@ -1,4 +1,6 @@
-"""No text that somebody sends may cost more than its length: every pattern of ours gets the worst there is."""
+"""No text that somebody sends may cost more than its length: every pattern of ours gets the worst
+there is.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,15 @@ from tests.patterns import found, worst
 SMALL, LARGE = 2_000, 8_000  # characters: four times as many take 4 times as long, or 16 times
 GROWTH_MAX = 8
 NEGLIGIBLE_SECONDS = 0.005  # of 8,000 characters; what grows with their square takes longer
-FIRST_SIZES = (20, 24, 28, 32, 100, 400, SMALL)  # what doubles with each character is seen before it takes for ever
+FIRST_SIZES = (
+    20,
+    24,
+    28,
+    32,
+    100,
+    400,
+    SMALL,
+)  # what doubles with each character is seen before it takes for ever
 HOPELESS_SECONDS = 0.3
 
 PATTERNS = found.everything()
@@ -94,6 +104,10 @@ def test_no_pattern_hides_from_the_search(tmp_path: Path) -> None:
     assert len(written) > 5
     seen = {one.where for one in PATTERNS}
     assert {str(Path(where).relative_to(found.ROOT)) for where in written} <= seen
-    for file in (file for package, folder in found.SOURCES.items() for file in found.files(folder / package)):
+    for file in (
+        file for package, folder in found.SOURCES.items() for file in found.files(folder / package)
+    ):
         text = file.read_text()
-        assert not re.search(r"from re import|import re as|import regex", text), f"{file}: write `import re` here"
+        assert not re.search(r"from re import|import re as|import regex", text), (
+            f"{file}: write `import re` here"
+        )

@@ -1,4 +1,6 @@
-"""What is made of several patterns, or of none: each reader of texts that others send, by the same measure."""
+"""What is made of several patterns, or of none: each reader of texts that others send, by the same
+measure.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,23 @@ from tests.patterns.test_patterns import fault
 PAGE = page_url("https://example.org/")
 LONG_PAGE = page_url(f"https://example.org/{'a' * 500}")
 assert PAGE is not None and LONG_PAGE is not None
-UNITS = ("a", "a ", "a*", "1,", "1.5\n", '"', "[", '{"a":', "<a ", "<a href=x>", "&", "\n", ";", "Disallow: /a*\n", "-")
+UNITS = (
+    "a",
+    "a ",
+    "a*",
+    "1,",
+    "1.5\n",
+    '"',
+    "[",
+    '{"a":',
+    "<a ",
+    "<a href=x>",
+    "&",
+    "\n",
+    ";",
+    "Disallow: /a*\n",
+    "-",
+)
 
 
 def robots(text: str) -> None:
@@ -34,13 +52,17 @@ def robots(text: str) -> None:
 
 READERS: dict[str, Callable[[str], Any]] = {
     "log: a text": logs.without_secrets,
-    "log: many values": lambda text: logs.without_secrets_in({"facts": {"list": list(text)}, "text": text}),
+    "log: many values": lambda text: logs.without_secrets_in(
+        {"facts": {"list": list(text)}, "text": text}
+    ),
     "request id": context.id_from,
     "address": client_address.key_of,
     "json": parsers.read_json,
     "numbers of a form": lambda text: fields.Numbers(item={"type": "number"}).clean(text),
     "hours": hours.parse_span,
-    "numbers in a file": lambda text: kinds.get("MEAN").load_file(io.BytesIO(text.encode()), "numbers.csv", {}),
+    "numbers in a file": lambda text: kinds.get("MEAN").load_file(
+        io.BytesIO(text.encode()), "numbers.csv", {}
+    ),
     "robots.txt": robots,
     "a page": lambda text: _page.title_and_links(text.encode(), None, PAGE),
 }

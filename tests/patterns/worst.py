@@ -1,9 +1,10 @@
-"""Texts that keep a pattern busy, made from its own parse tree: what each of its repeats repeats, again and again.
+"""Texts that keep a pattern busy, made from its own parse tree: what each of its repeats repeats,
+again and again.
 
-A pattern that backtracks badly does so on a long run of what one of its repeats takes, after the words
-that lead there, where in the end it does not fit (Weideman et al., "Analyzing Matching Time
-Behavior of Backtracking Regular Expression Matchers by Using Ambiguity of NFA", CIAA 2016).
-All these are tried, and some common ones.
+A pattern that backtracks badly does so on a long run of what one of its repeats takes, after the
+words that lead there, where in the end it does not fit (Weideman et al., "Analyzing Matching Time
+Behavior of Backtracking Regular Expression Matchers by Using Ambiguity of NFA", CIAA 2016). All
+these are tried, and some common ones.
 """
 
 from __future__ import annotations
@@ -109,7 +110,9 @@ def _of_item(item: Any) -> str:
 
 
 def _of_set(items: Any) -> str:
-    """A character that the set takes; of a set that is turned round, the first common one it does not name."""
+    """A character that the set takes; of a set that is turned round, the first common one it does
+    not name.
+    """
     if items[0][0] is not codes.NEGATE:
         return next((char for char in map(_of_item, items) if char), "!")
     named = {_of_item(item) for item in items}

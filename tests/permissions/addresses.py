@@ -34,7 +34,9 @@ def walk(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, Callable
 
 
 def methods_of(view: Any) -> list[str]:
-    """Of a class what it has methods for; of a function what `require_http_methods` lets in, else GET and POST."""
+    """Of a class what it has methods for; of a function what `require_http_methods` lets in, else
+    GET and POST.
+    """
     if actions := getattr(view, "actions", None):
         return [verb for verb in VERBS if verb in actions]
     cls = getattr(view, "view_class", None) or getattr(view, "cls", None)

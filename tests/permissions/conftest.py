@@ -12,7 +12,9 @@ from tests.permissions.world import PEOPLE, World
 def world(transactional_db: None) -> World:
     """Committed, so that sockets in other threads see it; its task is split and waits for workers."""
     made = World()
-    made.task = submit_task(author=made.people["owner"], group=made.group.pk, kind="ECHO", params={"count": 5000})
+    made.task = submit_task(
+        author=made.people["owner"], group=made.group.pk, kind="ECHO", params={"count": 5000}
+    )
     split_task(str(made.task.pk))
     for who in PEOPLE:
         made.cookie(who)

@@ -1,9 +1,10 @@
 """Who gets what answer at which door. A new address, method or frame without a row fails the test.
 
-The columns: anonymous, a stranger to the group, someone invited to it, a plain member, a moderator of the group, its
-owner, a member who is blocked, and a moderator of the site who is not in the group. The owner owns all that an address
-names: task, worker, token, notification, session. To add a row, run the test: it prints what it found, to be judged.
-Of pages, "login" says that they lead there.
+The columns: anonymous, a stranger to the group, someone invited to it, a plain member, a moderator
+of the group, its owner, a member who is blocked, and a moderator of the site who is not in the
+group. The owner owns all that an address names: task, worker, token, notification, session. To add
+a row, run the test: it prints what it found, to be judged. Of pages, "login" says that they lead
+there.
 """
 
 from __future__ import annotations
@@ -203,31 +204,52 @@ PAGES = {
 Body = Callable[[World, str], Any]
 NEW = "another-good-one-23"
 BODIES: dict[str, Body] = {
-    "POST api/auth/register/": lambda world, who: {"username": "newcomer", "email": "new@example.org", "password": NEW},
+    "POST api/auth/register/": lambda world, who: {
+        "username": "newcomer",
+        "email": "new@example.org",
+        "password": NEW,
+    },
     "POST api/auth/login/": lambda world, who: {"login": who, "password": PASSWORD},
     "POST api/auth/refresh/": lambda world, who: {"refresh": world.refresh(who)},
     "POST api/auth/logout/": lambda world, who: {"refresh": world.refresh(who)},
     "POST api/auth/password-reset/": lambda world, who: {"email": f"{who}@example.org"},
-    "POST api/auth/password-reset/confirm/": lambda world, who: {"uid": "x", "token": "y", "password": NEW},
+    "POST api/auth/password-reset/confirm/": lambda world, who: {
+        "uid": "x",
+        "token": "y",
+        "password": NEW,
+    },
     "POST api/auth/device/": lambda world, who: {"name": "pi"},
     "POST api/auth/device/token/": lambda world, who: {"device_code": "x"},
     "POST api/auth/email/confirm/": lambda world, who: {"token": "x"},
     "PATCH api/users/me/": lambda world, who: {"username": f"{who}-2"},
     "DELETE api/users/me/": lambda world, who: {"password": PASSWORD},
     "POST api/users/me/delete/": lambda world, who: {"password": PASSWORD},
-    "POST api/users/me/password/": lambda world, who: {"old_password": PASSWORD, "new_password": NEW},
+    "POST api/users/me/password/": lambda world, who: {
+        "old_password": PASSWORD,
+        "new_password": NEW,
+    },
     "POST api/worker-tokens/": lambda world, who: {"name": "attic"},
     "POST api/groups/": lambda world, who: {"name": "Another one"},
     "PATCH api/groups/<uuid:pk>/": lambda world, who: {"description": "Changed"},
     "POST api/groups/<uuid:pk>/star/": lambda world, who: {"starred": True},
-    "POST api/groups/<uuid:pk>/hand-over/": lambda world, who: {"user": str(world.people["other"].pk)},
+    "POST api/groups/<uuid:pk>/hand-over/": lambda world, who: {
+        "user": str(world.people["other"].pk)
+    },
     "PATCH api/groups/<uuid:pk>/members/<uuid:user>/": lambda world, who: {"role": "moderator"},
     "POST api/groups/<uuid:pk>/invitations/": lambda world, who: {"usernames": ["stranger"]},
     "POST api/groups/<uuid:pk>/links/": lambda world, who: {"days": 1, "uses": 1},
     "POST api/groups/join/": lambda world, who: {"code": world.code},
-    "POST api/tasks/": lambda world, who: {"group": str(world.group.pk), "kind": "ECHO", "params": {"count": 1}},
+    "POST api/tasks/": lambda world, who: {
+        "group": str(world.group.pk),
+        "kind": "ECHO",
+        "params": {"count": 1},
+    },
     "PATCH api/workers/<uuid:pk>/": lambda world, who: {"suspended": False},
-    "POST register/": lambda world, who: {"username": "newcomer", "email": "new@example.org", "password": NEW},
+    "POST register/": lambda world, who: {
+        "username": "newcomer",
+        "email": "new@example.org",
+        "password": NEW,
+    },
     "POST login/": lambda world, who: {"login": who, "password": PASSWORD},
     "POST password/forgotten/": lambda world, who: {"email": f"{who}@example.org"},
     "POST password/reset/<str:uid>/<str:token>/": lambda world, who: {"password": NEW},
@@ -236,7 +258,11 @@ BODIES: dict[str, Body] = {
     "POST profile/password/": lambda world, who: {"old_password": PASSWORD, "new_password": NEW},
     "POST profile/delete/": lambda world, who: {"password": PASSWORD},
     "POST profile/tokens/": lambda world, who: {"name": "attic"},
-    "POST groups/new/": lambda world, who: {"name": "Another one", "joining": "ask", "submitting": "members"},
+    "POST groups/new/": lambda world, who: {
+        "name": "Another one",
+        "joining": "ask",
+        "submitting": "members",
+    },
     "POST groups/code/": lambda world, who: {"code": world.code},
     "POST groups/<uuid:pk>/settings/": lambda world, who: {
         "name": "Renamed",
@@ -246,13 +272,15 @@ BODIES: dict[str, Body] = {
     "POST groups/<uuid:pk>/invitations/": lambda world, who: {"usernames": "stranger"},
     "POST groups/<uuid:pk>/links/": lambda world, who: {"days": 1, "uses": 1},
     "POST groups/<uuid:pk>/members/<uuid:user>/role/": lambda world, who: {"role": "moderator"},
-    "POST groups/<uuid:pk>/members/<uuid:user>/submitting/": lambda world, who: {"submitting": "never"},
+    "POST groups/<uuid:pk>/members/<uuid:user>/submitting/": lambda world, who: {
+        "submitting": "never"
+    },
     "POST groups/<uuid:pk>/requests/<uuid:asked>/answer/": lambda world, who: {"accept": "yes"},
 }
 
-# The first answer to a frame: its reason or code if it has one, else its type; or with which code the socket closes.
-# The lease that a frame names is held by the owner's worker, and the owner speaks as that worker; all others speak as
-# workers of their own.
+# The first answer to a frame: its reason or code if it has one, else its type; or with which code
+# the socket closes. The lease that a frame names is held by the owner's worker, and the owner
+# speaks as that worker; all others speak as workers of their own.
 
 #  anonymous stranger invited member moderator owner blocked staff
 WORKER_FRAMES = {

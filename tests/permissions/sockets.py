@@ -1,4 +1,6 @@
-"""Both sockets, in this process: the real consumers, channel layer, Redis and database, without a network."""
+"""Both sockets, in this process: the real consumers, channel layer, Redis and database, without a
+network.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class Line:
     async def open(self) -> None:
         await self.end.send_input({"type": "websocket.connect"})
         answer = await self.end.receive_output(PATIENCE_SECONDS)
-        assert answer["type"] == "websocket.accept", "a code can only be given once the handshake was accepted"
+        assert answer["type"] == "websocket.accept", (
+            "a code can only be given once the handshake was accepted"
+        )
 
     async def send(self, data: bytes | str) -> None:
         kind = "bytes" if isinstance(data, bytes) else "text"
@@ -79,7 +83,9 @@ class Line:
         if message["type"] == "websocket.close":
             return "close", message.get("code")
         data = message.get("bytes") or message.get("text")
-        return "frame", msgspec.msgpack.decode(data) if isinstance(data, bytes) else msgspec.json.decode(data)
+        return "frame", msgspec.msgpack.decode(data) if isinstance(
+            data, bytes
+        ) else msgspec.json.decode(data)
 
     async def hang_up(self) -> None:
         if not self.end.future.done():

@@ -38,7 +38,9 @@ async def refusal(door: sockets.Line) -> str:
 async def held_lease(world: World) -> protocol.Lease:
     """A lease that the owner's worker got on another connection."""
     owner = world.people["owner"]
-    call = queue.lease(world.group.pk, worker=world.worker.pk, owner=owner.pk, conn="elsewhere", kinds=["ECHO@1"])
+    call = queue.lease(
+        world.group.pk, worker=world.worker.pk, owner=owner.pk, conn="elsewhere", kinds=["ECHO@1"]
+    )
     return (await call).granted
 
 
@@ -50,7 +52,9 @@ def frame_about(tag: str, lease) -> protocol.Frame:
         "ready": protocol.Ready(slots=1),
         "heartbeat": protocol.Heartbeat(leases=[lease.lease]),
         "result": protocol.Result(**about, partial=partial, seconds=0.1),
-        "failure": protocol.Failure(lease=lease.lease, subtask=lease.subtasks[0], error="ValueError"),
+        "failure": protocol.Failure(
+            lease=lease.lease, subtask=lease.subtasks[0], error="ValueError"
+        ),
         "release": protocol.Release(**about),
         "bye": protocol.Bye(),
     }
@@ -67,7 +71,9 @@ async def worker_answer(world: World, who: str, tag: str) -> str:
         lease = await held_lease(world)
         await door.send(protocol.encode(frame_about(tag, lease)))
         answer = word(await door.hear(sockets.SILENCE_SECONDS))
-        await queue.release(lease.lease, worker=world.worker.pk, subtasks=lease.subtasks)  # for the next one
+        await queue.release(
+            lease.lease, worker=world.worker.pk, subtasks=lease.subtasks
+        )  # for the next one
         return answer
 
 
@@ -96,13 +102,22 @@ def test_a_worker_may_not_speak_like_the_server(world):
     assert sockets.run(ask_all()) == {"malformed_frame 4400"}
 
 
-SUBJECTS = {"task": lambda world: str(world.task.pk), "group": lambda world: str(world.group.pk), "notifications": None}
+SUBJECTS = {
+    "task": lambda world: str(world.task.pk),
+    "group": lambda world: str(world.group.pk),
+    "notifications": None,
+}
 
 
 def rows_of_live() -> list[str]:
     """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
     tags = [ask.__struct_config__.tag for ask in consumer.Ask.__subclasses__()]
-    return [f"{tag} {field}" for tag in tags for field in consumer.Ask.__struct_fields__ if field != "view"]
+    return [
+        f"{tag} {field}"
+        for tag in tags
+        for field in consumer.Ask.__struct_fields__
+        if field != "view"
+    ]
 
 
 async def live_answer(world: World, who: str, row: str) -> str:
@@ -112,7 +127,11 @@ async def live_answer(world: World, who: str, row: str) -> str:
         if who not in PEOPLE or who == "blocked":
             return await refusal(door)
         await door.send(msgspec.json.encode({"type": tag, field: about}).decode())
-        return word(await door.hear(sockets.SILENCE_SECONDS if tag == "unsubscribe" else sockets.PATIENCE_SECONDS))
+        return word(
+            await door.hear(
+                sockets.SILENCE_SECONDS if tag == "unsubscribe" else sockets.PATIENCE_SECONDS
+            )
+        )
 
 
 def test_watchers_get_the_answers_that_the_table_says(world):
@@ -124,11 +143,15 @@ def test_watchers_get_the_answers_that_the_table_says(world):
     assert matrix.LIVE_FRAMES.keys() == set(rows_of_live())
 
 
-@pytest.mark.parametrize("origin", [b"https://evil.example", b"null", b"", b"http://127.0.0.1.evil.example"])
+@pytest.mark.parametrize(
+    "origin", [b"https://evil.example", b"null", b"", b"http://127.0.0.1.evil.example"]
+)
 def test_a_cookie_opens_no_socket_to_another_sites_page(world, origin):
     async def ask() -> list[str]:
         cookie = f"{settings.SESSION_COOKIE_NAME}={world.cookie('owner')}".encode()
-        async with line(LIVE, (b"origin", origin), (b"cookie", cookie), (b"host", b"127.0.0.1:8000")) as door:
+        async with line(
+            LIVE, (b"origin", origin), (b"cookie", cookie), (b"host", b"127.0.0.1:8000")
+        ) as door:
             return [word(await door.hear()), word(await door.hear())]
 
     assert sockets.run(ask()) == ["foreign_origin", "4403"]
@@ -137,7 +160,9 @@ def test_a_cookie_opens_no_socket_to_another_sites_page(world, origin):
 def test_a_token_opens_it_from_wherever_and_a_worker_token_never(world):
     async def ask(token: str) -> str:
         async with line(LIVE, sockets.bearer(token), (b"origin", b"https://evil.example")) as door:
-            await door.send(msgspec.json.encode({"type": "subscribe", "group": str(world.group.pk)}).decode())
+            await door.send(
+                msgspec.json.encode({"type": "subscribe", "group": str(world.group.pk)}).decode()
+            )
             return word(await door.hear())
 
     assert sockets.run(ask(world.pairs["owner"].access)) == "group"
@@ -155,7 +180,12 @@ def test_a_cookie_or_nothing_opens_no_worker_socket(world):
 def test_subtasks_that_are_accepted_count_for_the_pace_and_nothing_else_does(world):
     async def ask() -> None:
         await statistics.write_noted()  # of tests before
-        for tag, who in (("result", "owner"), ("result", "member"), ("release", "owner"), ("failure", "owner")):
+        for tag, who in (
+            ("result", "owner"),
+            ("result", "member"),
+            ("release", "owner"),
+            ("failure", "owner"),
+        ):
             await worker_answer(world, who, tag)
         await statistics.write_noted()
 

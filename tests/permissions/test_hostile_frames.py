@@ -1,4 +1,6 @@
-"""Whatever comes over a socket: it is answered or the socket closes; no traceback, and the server lives on."""
+"""Whatever comes over a socket: it is answered or the socket closes; no traceback, and the server
+lives on.
+"""
 
 from __future__ import annotations
 
@@ -33,32 +35,58 @@ leaves = (
     | st.integers(-(2**63), 2**64 - 1)
     | st.floats()
     | st.text(max_size=200)
-    | st.sampled_from(["", "\x00", "\ud800", "*", "a b", "task.x", "é" * 50, "x" * 5000, "0" * 36, str(UUID(int=0))])
+    | st.sampled_from(
+        [
+            "",
+            "\x00",
+            "\ud800",
+            "*",
+            "a b",
+            "task.x",
+            "é" * 50,
+            "x" * 5000,
+            "0" * 36,
+            str(UUID(int=0)),
+        ]
+    )
 )
 values = st.recursive(
-    leaves | st.binary(max_size=50), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+    leaves | st.binary(max_size=50),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
-names = sorted({name for frame in FRAMES.values() for name in frame.__struct_fields__} | {"type", "surplus"})
+names = sorted(
+    {name for frame in FRAMES.values() for name in frame.__struct_fields__} | {"type", "surplus"}
+)
 tags = st.sampled_from([*FRAMES, "lease", "welcome", "", "nonsense"])
 
 
 def packed(value: object) -> bytes:
     try:
         return msgspec.msgpack.encode(value)
-    except (UnicodeEncodeError, OverflowError):  # a lone surrogate: no encoder makes it, so nobody can send it
+    except (
+        UnicodeEncodeError,
+        OverflowError,
+    ):  # a lone surrogate: no encoder makes it, so nobody can send it
         return b"\xc1"
 
 
 @st.composite
 def changed_frames(draw: st.DrawFn) -> tuple[str, dict[str, object]]:
     """A frame as it should be, and fields of it that are to be something else."""
-    return draw(st.sampled_from(sorted(FRAMES))), draw(st.dictionaries(st.sampled_from(names), values, max_size=3))
+    return draw(st.sampled_from(sorted(FRAMES))), draw(
+        st.dictionaries(st.sampled_from(names), values, max_size=3)
+    )
 
 
 made_up = st.builds(
-    lambda tag, fields: packed({**fields, "type": tag}), tags, st.dictionaries(st.sampled_from(names), values)
+    lambda tag, fields: packed({**fields, "type": tag}),
+    tags,
+    st.dictionaries(st.sampled_from(names), values),
 )
-sent = st.binary(max_size=300) | made_up | values.map(packed) | changed_frames() | st.text(max_size=50)
+sent = (
+    st.binary(max_size=300) | made_up | values.map(packed) | changed_frames() | st.text(max_size=50)
+)
 
 
 @pytest.fixture
@@ -89,7 +117,11 @@ async def as_sent(world, message) -> bytes | str:
         return message
     tag, changes = message
     lease = await held_lease(world)
-    fields = msgspec.to_builtins(frame_about(tag, lease), builtin_types=(bytes,)) if lease else {"type": tag}
+    fields = (
+        msgspec.to_builtins(frame_about(tag, lease), builtin_types=(bytes,))
+        if lease
+        else {"type": tag}
+    )
     return packed({**fields, **changes})
 
 
@@ -111,7 +143,8 @@ def test_nothing_that_a_worker_sends_makes_a_traceback(world, tracebacks):
 
 
 @pytest.mark.parametrize(
-    "first", [b"", b"\xc1", "text", b"\x81\xa4type\xa5hello", protocol.encode(protocol.Ready(slots=1))]
+    "first",
+    [b"", b"\xc1", "text", b"\x81\xa4type\xa5hello", protocol.encode(protocol.Ready(slots=1))],
 )
 def test_what_is_no_hello_closes_a_new_connection(world, tracebacks, first):
     async def say():
@@ -124,12 +157,17 @@ def test_what_is_no_hello_closes_a_new_connection(world, tracebacks, first):
     assert not tracebacks()
 
 
-subjects = st.sampled_from(["", "*", "a b", "\x00", "x" * 90, "x" * 200, "é", "..", str(UUID(int=1)), "{x}"]) | st.text(
-    max_size=120
-)
+subjects = st.sampled_from(
+    ["", "*", "a b", "\x00", "x" * 90, "x" * 200, "é", "..", str(UUID(int=1)), "{x}"]
+) | st.text(max_size=120)
 asks = st.fixed_dictionaries(
     {"type": st.sampled_from(["subscribe", "unsubscribe", "", "nonsense"])},
-    optional={"task": subjects, "group": subjects, "notifications": st.booleans() | st.integers(), "x": leaves},
+    optional={
+        "task": subjects,
+        "group": subjects,
+        "notifications": st.booleans() | st.integers(),
+        "x": leaves,
+    },
 )
 spoken = (
     st.text(max_size=100)
@@ -157,7 +195,9 @@ def test_nothing_that_a_watcher_sends_makes_a_traceback(world, tracebacks):
 
 
 def test_a_nul_never_reaches_the_database(world, tracebacks):
-    """PostgreSQL refuses text with NUL: a worker's name may not have one, what an error says loses it."""
+    """PostgreSQL refuses text with NUL: a worker's name may not have one, what an error says loses
+    it.
+    """
 
     async def speak() -> list[str]:
         async with line(WORKER, *sockets.worker_door(world, "owner")) as door:

@@ -37,7 +37,9 @@ def test_params_beside_a_file_nest_no_deeper(api, alice, group, depth):
     body = {"group": str(group.pk), "kind": "ECHO", "params": f'{{"count": {nested(depth)}}}'}
     answer = api(alice).post("/api/tasks/", body, format="multipart")
     assert answer.status_code == 400
-    assert answer.json()["fields"] == {"params": [f"This cannot be read as JSON: more than {LEVELS} levels deep."]}
+    assert answer.json()["fields"] == {
+        "params": [f"This cannot be read as JSON: more than {LEVELS} levels deep."]
+    }
 
 
 def test_json_within_the_limit_is_judged_by_its_content(api, alice, group):
@@ -45,7 +47,11 @@ def test_json_within_the_limit_is_judged_by_its_content(api, alice, group):
     body = f'{{"group": "{group.pk}", "kind": "ECHO", "params": {params}}}'
     answer = api(alice).generic("POST", "/api/tasks/", body, content_type="application/json")
     assert list(answer.json()["fields"]) == ["params.count"]
-    beside_a_file = {"group": str(group.pk), "kind": "ECHO", "params": f'{{"count": {nested(LEVELS - 1)}}}'}
+    beside_a_file = {
+        "group": str(group.pk),
+        "kind": "ECHO",
+        "params": f'{{"count": {nested(LEVELS - 1)}}}',
+    }
     answer = api(alice).post("/api/tasks/", beside_a_file, format="multipart")
     assert list(answer.json()["fields"]) == ["params.count"]
 
@@ -67,7 +73,9 @@ def test_levels_are_counted_where_lists_and_objects_are_deepest(value):
 
 
 def levels_of(value):
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    inner = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    )
     return 0 if inner is None else 1 + max(map(levels_of, inner), default=0)
 
 
@@ -89,7 +97,11 @@ LONG = "x" * 10_000
 @pytest.mark.parametrize(
     ("address", "field", "more"),
     [
-        ("/api/auth/register/", "username", {"email": "a@example.org", "password": "a-very-good-one-17"}),
+        (
+            "/api/auth/register/",
+            "username",
+            {"email": "a@example.org", "password": "a-very-good-one-17"},
+        ),
         ("/api/auth/register/", "email", {"username": "dora", "password": "a-very-good-one-17"}),
         ("/api/auth/register/", "password", {"username": "dora", "email": "a@example.org"}),
         ("/api/auth/login/", "login", {"password": "x"}),
@@ -98,7 +110,11 @@ LONG = "x" * 10_000
         ("/api/groups/", "description", {"name": "Night shift"}),
         ("/api/worker-tokens/", "name", {}),
         ("/api/tasks/", "title", {"group": "Lab Seven", "kind": "ECHO", "params": {"count": 1}}),
-        ("/api/tasks/", "description", {"group": "Lab Seven", "kind": "ECHO", "params": {"count": 1}}),
+        (
+            "/api/tasks/",
+            "description",
+            {"group": "Lab Seven", "kind": "ECHO", "params": {"count": 1}},
+        ),
         ("/api/tasks/", "kind", {"group": "Lab Seven", "params": {"count": 1}}),
         ("/api/tasks/", "group", {"kind": "ECHO", "params": {"count": 1}}),
     ],
@@ -122,7 +138,9 @@ def test_an_upload_that_is_too_large_is_refused(api, alice, group, settings, tmp
 
 def test_a_long_name_of_a_device_is_cut(api, alice):
     answer = api().post(
-        "/api/auth/login/", {"login": "alice", "password": "correct-horse-battery"}, headers={"User-Agent": LONG}
+        "/api/auth/login/",
+        {"login": "alice", "password": "correct-horse-battery"},
+        headers={"User-Agent": LONG},
     )
     assert answer.status_code == 200
     assert len(alice.sessions.get().device) == DEVICE_MAX

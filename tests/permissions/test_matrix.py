@@ -25,7 +25,9 @@ def world(db):
 
 
 def by_token(world, who):
-    return APIClient(headers={"Authorization": f"Bearer {world.pairs[who].access}"} if who in PEOPLE else {})
+    return APIClient(
+        headers={"Authorization": f"Bearer {world.pairs[who].access}"} if who in PEOPLE else {}
+    )
 
 
 def by_cookie(world, who):
@@ -41,7 +43,11 @@ def knock(world, client, row, who):
     method, route = row.split(" ", 1)
     address = addresses.fill(route, lambda name: world.key(route, name))
     body = matrix.BODIES[row](world, who) if row in matrix.BODIES else None
-    json = {} if isinstance(client, APIClient) or not route.startswith("api/") else {"content_type": "application/json"}
+    json = (
+        {}
+        if isinstance(client, APIClient) or not route.startswith("api/")
+        else {"content_type": "application/json"}
+    )
     queue.note_tick()  # as beat goes on doing, however long all this takes
     with undone():
         answer = getattr(client, method.lower())(address, body, **json)
@@ -78,7 +84,9 @@ def test_the_api_answers_everybody_as_the_table_says(world, enter):
         for who in WHO:
             status, text = knock(world, enter(world, who), row, who)
             found[row].append(status)
-            leaks += _leaks(row, who, text, matrix.BODIES.get(row) and matrix.BODIES[row](world, who))
+            leaks += _leaks(
+                row, who, text, matrix.BODIES.get(row) and matrix.BODIES[row](world, who)
+            )
     wrong = compare(matrix.REST if enter is by_token else _for_cookies(matrix.REST), found)
     assert not wrong, "\n" + wrong
     assert not leaks
@@ -90,7 +98,9 @@ def _for_cookies(table):
 
 
 def _with_blocked_as_anonymous(statuses):
-    return " ".join([*statuses[:6], statuses[0] if statuses[0] != "401" else statuses[6], statuses[7]])
+    return " ".join(
+        [*statuses[:6], statuses[0] if statuses[0] != "401" else statuses[6], statuses[7]]
+    )
 
 
 def _leaks(row, who, text, body):
@@ -120,11 +130,16 @@ def test_nobody_but_staff_gets_past_the_admins_door(world):
     for who in ("anonymous", "stranger", "owner", "blocked"):
         client = by_cookie(world, who)
         for route, _ in addresses.walk():
-            if not route.startswith("admin/") or route.startswith(("admin/login/", "admin/logout/")):
+            if not route.startswith("admin/") or route.startswith(
+                ("admin/login/", "admin/logout/")
+            ):
                 continue
             if "(?P<" in route:  # what no pattern before it takes
                 route = "admin/nothing/at/all/"
             address = addresses.fill(route, lambda name: world.group.pk)
             assert client.get(address).status_code in (302, 301, 404), (who, address)
-            assert client.post(address, {"confirmed": "yes"}).status_code in (302, 301, 404), (who, address)
+            assert client.post(address, {"confirmed": "yes"}).status_code in (302, 301, 404), (
+                who,
+                address,
+            )
     assert client.get(reverse("admin:index")).status_code == 302

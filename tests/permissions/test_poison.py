@@ -1,4 +1,6 @@
-"""Partials that are none: refused for good, counted against the owner, and never a failure of the task."""
+"""Partials that are none: refused for good, counted against the owner, and never a failure of the
+task.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ class End:
         return await self.hear("lease")
 
     async def answer(self, lease: dict[str, Any], partial: bytes, **more: Any) -> dict[str, Any]:
-        result = protocol.Result(lease=lease["lease"], subtasks=lease["subtasks"], partial=partial, seconds=0.1, **more)
+        result = protocol.Result(
+            lease=lease["lease"], subtasks=lease["subtasks"], partial=partial, seconds=0.1, **more
+        )
         await self.send(result)
         return await self.hear("accepted", "refused")
 
@@ -67,7 +71,9 @@ class End:
 async def worker(
     world: World, who: str = "member", name: str = "tower", leases: list[str] | None = None
 ) -> AsyncIterator[End]:
-    hello = protocol.Hello(name=name, slots=1, kinds={"ECHO": "1"}, client_version="0.1.0", leases=leases or [])
+    hello = protocol.Hello(
+        name=name, slots=1, kinds={"ECHO": "1"}, client_version="0.1.0", leases=leases or []
+    )
     async with line(WORKER, *sockets.worker_door(world, who)) as door:
         end = End(door)
         await end.send(hello)
@@ -135,7 +141,11 @@ def test_a_partial_decides_where_its_kind_decides_anything(
 @pytest.mark.usefixtures("patient")
 def test_the_task_is_for_another_owner_first(world: World) -> None:
     async def attack() -> None:
-        async with worker(world) as bad, worker(world, "owner") as honest, worker(world, name="new name") as same:
+        async with (
+            worker(world) as bad,
+            worker(world, "owner") as honest,
+            worker(world, name="new name") as same,
+        ):
             await bad.answer(await bad.lease(), b"\xc1")
             assert await bad.gets_nothing()
             assert await same.gets_nothing()
@@ -145,7 +155,9 @@ def test_the_task_is_for_another_owner_first(world: World) -> None:
     sockets.run(attack())
 
 
-def test_too_many_of_them_suspend_all_workers_of_their_owner_whatever_they_are_called(world: World) -> None:
+def test_too_many_of_them_suspend_all_workers_of_their_owner_whatever_they_are_called(
+    world: World,
+) -> None:
     member = world.people["member"]
 
     async def attack() -> None:
@@ -205,7 +217,9 @@ def test_one_that_failed_otherwise_is_let_back_alone(world: World) -> None:
 
 
 def test_a_moderators_block_outlives_it(world: World) -> None:
-    blocked = Worker.objects.create(owner=world.people["member"], name="blocked", blocked=True, suspended_reason="No.")
+    blocked = Worker.objects.create(
+        owner=world.people["member"], name="blocked", blocked=True, suspended_reason="No."
+    )
     Worker.objects.filter(pk=blocked.pk).update(suspended=world.task.created)
     reasons = workers.suspend_all_of(world.people["member"].pk, str(blocked.pk), "Expected `array`")
     assert reasons == []
@@ -216,7 +230,9 @@ def test_a_moderators_block_outlives_it(world: World) -> None:
 # Other versions
 
 
-def test_a_partial_of_another_version_of_the_kind_is_no_offence(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_partial_of_another_version_of_the_kind_is_no_offence(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It lay in a spool while the server was upgraded."""
 
     async def send_late() -> dict[str, Any]:
@@ -259,7 +275,9 @@ def test_of_a_task_that_was_cancelled_nothing_is_an_offence(world: World) -> Non
 # Large ones
 
 
-def test_a_large_partial_is_looked_at_in_a_child_and_accepted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_partial_is_looked_at_in_a_child_and_accepted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(kinds, "decode_partial", _never)  # not in this process
     partial = encode([1, 0, list(range(100_000))])
     assert len(partial) > django_settings.PARTIAL_INLINE_BYTES_MAX
@@ -288,7 +306,9 @@ def _never(*_: object) -> None:
 def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
     world: World, monkeypatch: pytest.MonkeyPatch, fault: KindStopped | Busy, answer: str
 ) -> None:
-    """A machine that has no time now is no worker's fault: it comes back, keeps its lease, and sends it again."""
+    """A machine that has no time now is no worker's fault: it comes back, keeps its lease, and
+    sends it again.
+    """
     tries = []
 
     async def check(*_: object) -> str:
@@ -300,7 +320,12 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
     async def send() -> str:
         async with worker(world) as end:
             lease = await end.lease()
-            result = {"lease": lease["lease"], "subtasks": lease["subtasks"], "partial": empty_maps(), "seconds": 0.1}
+            result = {
+                "lease": lease["lease"],
+                "subtasks": lease["subtasks"],
+                "partial": empty_maps(),
+                "seconds": 0.1,
+            }
             await end.send(protocol.Result(**result))
             what, said = await end.door.hear()
             progress = await queue.progress(world.group.pk, world.task.pk)
@@ -312,7 +337,9 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
     assert len(tries) == (1 if answer == "bad_partial" else partials.TRIES)
 
 
-def test_a_check_without_end_ends_by_its_own_time_and_not_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_without_end_ends_by_its_own_time_and_not_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Or it would count as the machine's fault, and come again for ever."""
     found = []
 
@@ -342,7 +369,11 @@ def test_people_see_which_worker_sent_it_while_the_task_lives_and_afterwards(wor
     assert [bar.outcome for bar in event_texts.story(world.task).bars] == ["bad_partial"]
     cancel_task(world.task)
     (kept,) = SubtaskFailure.objects.filter(task=world.task)
-    assert (kept.error, kept.worker and kept.worker.name, kept.final) == ("bad_partial", "tower", False)
+    assert (kept.error, kept.worker and kept.worker.name, kept.final) == (
+        "bad_partial",
+        "tower",
+        False,
+    )
     assert kept.message == "Expected `array`, got `object`"
     (contribution,) = world.task.contributions.all()
     assert (contribution.status, contribution.subtasks, contribution.failures) == ("failed", 0, 1)

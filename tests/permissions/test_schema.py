@@ -1,4 +1,6 @@
-"""The API against its own OpenAPI schema: made-up requests, and answers as they are declared, never a 5xx."""
+"""The API against its own OpenAPI schema: made-up requests, and answers as they are declared, never
+a 5xx.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,20 @@ from tests.permissions.world import World
 from tests.support.undone import undone
 
 EXAMPLES_MAX = 3  # made up at random, besides those at the bounds of each field
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
 schema = schemathesis.openapi.from_dict(SchemaGenerator().get_schema(request=None, public=True))
 schema.app = get_wsgi_application()
 
 
 @pytest.fixture
 def owner(db):
-    """Everything there is, and who owns it. A request must not close the connection that the test's transaction is on,
-    which django.test.Client sees to likewise.
+    """Everything there is, and who owns it. A request must not close the connection that the test's
+    transaction is on, which django.test.Client sees to likewise.
     """
     made, signals = World(), (request_started, request_finished)
     for signal in signals:
@@ -51,7 +58,9 @@ def owner(db):
     suppress_health_check=list(HealthCheck),
 )
 def test_answers_are_as_declared(owner, case):
-    """Half of the requests name things that are there; traces in the database go after each that may leave some."""
+    """Half of the requests name things that are there; traces in the database go after each that
+    may leave some.
+    """
     world, headers = owner
     route = case.operation.path.removeprefix("/").replace("{", "<uuid:").replace("}", ">")
     for name in case.path_parameters or {}:

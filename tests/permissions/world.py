@@ -29,11 +29,15 @@ SPARE = ("asker", "other")  # whom things are about
 class World:
     """`people[who]`, `pairs[who]` (tokens), and the things that addresses name.
 
-    The owner owns all of them: task, worker, tokens, notification. The group lets strangers ask; "asker" has.
+    The owner owns all of them: task, worker, tokens, notification. The group lets strangers ask;
+    "asker" has.
     """
 
     def __init__(self) -> None:
-        self.people = {name: User.objects.create_user(name, f"{name}@example.org", PASSWORD) for name in PEOPLE + SPARE}
+        self.people = {
+            name: User.objects.create_user(name, f"{name}@example.org", PASSWORD)
+            for name in PEOPLE + SPARE
+        }
         owner = self.people["owner"]
         self.group = groups.create_group(owner=owner, name="Lab Seven", joining="ask")
         for name in ("member", "moderator", "blocked", "other"):
@@ -43,13 +47,18 @@ class World:
         groups.invite(inviter=owner, group_id=self.group.pk, usernames=["invited"])
         groups.ask_to_join(user=self.people["asker"], group_id=self.group.pk)
         _, self.code = groups.make_link(maker=owner, group_id=self.group.pk, days=1, uses=9)
-        self.task = submit_task(author=owner, group=self.group.pk, kind="ECHO", params={"count": 3}, title="Errand")
+        self.task = submit_task(
+            author=owner, group=self.group.pk, kind="ECHO", params={"count": 3}, title="Errand"
+        )
         self.worker = Worker.objects.create(owner=owner, name="tower")
         notifications.notify([owner.pk], code="x", level="info", text="Something happened.")
         self.worker_tokens = {
-            name: accounts.create_worker_token(owner=user, name="x")[1] for name, user in self.people.items()
+            name: accounts.create_worker_token(owner=user, name="x")[1]
+            for name, user in self.people.items()
         }
-        self.pairs: dict[str, Pair] = {name: accounts.open_session(user) for name, user in self.people.items()}
+        self.pairs: dict[str, Pair] = {
+            name: accounts.open_session(user) for name, user in self.people.items()
+        }
         self.cookies: dict[str, str] = {}
         self._set_apart()
         queue.note_tick()

@@ -22,7 +22,9 @@ from contextlib import contextmanager, suppress
 FIRST_ADDRESS = 2  # 127.0.0.2: not the one that the tests themselves come from
 CONNECT_SECONDS = 5.0
 READ_BYTES_MAX = 1024
-PIPELINED = 9  # requests sent at once: one is answered, as many wait as may (PIPELINED_REQUESTS_MAX)
+PIPELINED = (
+    9  # requests sent at once: one is answered, as many wait as may (PIPELINED_REQUESTS_MAX)
+)
 
 BadClient = Callable[..., socket.socket]
 
@@ -60,9 +62,16 @@ def half_a_head(port: int, source: str = "127.0.0.1") -> socket.socket:
 
 
 def half_a_body(
-    port: int, source: str = "127.0.0.1", *, path: str = "/api/auth/login/", token: str = "", size: int = 1000
+    port: int,
+    source: str = "127.0.0.1",
+    *,
+    path: str = "/api/auth/login/",
+    token: str = "",
+    size: int = 1000,
 ) -> socket.socket:
-    """A log-in, or what `path` says, of which half comes; with a token also what only members may send."""
+    """A log-in, or what `path` says, of which half comes; with a token also what only members may
+    send.
+    """
     made = connected(port, source)
     with_token = f"Authorization: Bearer {token}\r\n" if token else ""
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -92,7 +101,13 @@ def handshake_and_silence(port: int, source: str = "127.0.0.1") -> socket.socket
     return made
 
 
-ALL: tuple[BadClient, ...] = (silent, half_a_head, half_a_body, asks_and_does_not_read, handshake_and_silence)
+ALL: tuple[BadClient, ...] = (
+    silent,
+    half_a_head,
+    half_a_body,
+    asks_and_does_not_read,
+    handshake_and_silence,
+)
 
 
 class Crowd:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from tests.support.needed import PROGRAMS
 
-FLAGS = ["--no-sandbox", "--disable-background-networking"]  # the first, because root has no sandbox
+FLAGS = [
+    "--no-sandbox",
+    "--disable-background-networking",
+]  # the first, because root has no sandbox
 
 
 def find() -> str:

@@ -1,4 +1,6 @@
-"""`firmlight` in this process: the console script's own `main`, without the start of a Python each time."""
+"""`firmlight` in this process: the console script's own `main`, without the start of a Python each
+time.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from firmlight_client import cli
 
 
 def firmlight(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """What it would say and exit with. An exception that `main` lets through goes through here, too."""
+    """What it would say and exit with. An exception that `main` lets through goes through here,
+    too.
+    """
     out, errors, code = io.StringIO(), io.StringIO(), 0
     with (
         pytest.MonkeyPatch.context() as patch,

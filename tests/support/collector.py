@@ -1,4 +1,6 @@
-"""A server on loopback that takes whatever is posted to it, as Sentry or an OpenTelemetry collector would."""
+"""A server on loopback that takes whatever is posted to it, as Sentry or an OpenTelemetry collector
+would.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Collector:
         class Take(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                posted.append((self.path, gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body))
+                posted.append(
+                    (self.path, gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body)
+                )
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

@@ -34,7 +34,9 @@ def comes_back(system: System, name: str, old: int) -> int:
 
 
 def is_whole(system: System) -> bool:
-    """Every part lives, web answers that it reaches the others, and all three Celery workers wait for jobs."""
+    """Every part lives, web answers that it reaches the others, and all three Celery workers wait
+    for jobs.
+    """
     try:
         ready = httpx.get(f"{system.url}/readyz", trust_env=False, timeout=5).status_code == 200
         with redis.Redis.from_url(system.environment.get("BROKER_URL", system.redis_url)) as broker:
@@ -45,10 +47,11 @@ def is_whole(system: System) -> bool:
 
 
 def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
-    """Stop Redis, cut off the end of its append-only file, start it. Returns how many bytes it lost.
+    """Stop Redis, cut off the end of its append-only file, start it. Returns how many bytes it
+    lost.
 
-    Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not whole. It must live
-    until the sweep has had it write its file anew (see `core.redis_log`).
+    Usually the cut is in the middle of a command or of a transaction; Redis leaves out what is not
+    whole. It must live until the sweep has had it write its file anew (see `core.redis_log`).
     """
     system.stop_part("redis")
     lost = cut_tail(system, bytes_lost)
@@ -97,7 +100,9 @@ def lock_database(system: System, seconds: float) -> None:
 
 
 def kill_machine(system: System) -> None:
-    """SIGKILL everything at once: the keeper first, so that it starts nothing again, then all it kept."""
+    """SIGKILL everything at once: the keeper first, so that it starts nothing again, then all it
+    kept.
+    """
     pids = system.pids()
     processes = [psutil.Process(pid) for pid in (pids.pop("supervisord"), *pids.values())]
     for process in processes:

@@ -17,10 +17,14 @@ FOLDER = Path(__file__).parent / "hard_kinds"
 
 @contextmanager
 def installed() -> Iterator[kinds.Kind]:
-    """A child takes its packages and settings from when it is started, so the old ones end first, and these after."""
+    """A child takes its packages and settings from when it is started, so the old ones end first,
+    and these after.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(FOLDER))
-        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")])))
+        patch.setenv(
+            "PYTHONPATH", os.pathsep.join(filter(None, [str(FOLDER), os.environ.get("PYTHONPATH")]))
+        )
         _start_anew()
         yield kinds.get("HARD")
     _start_anew()

@@ -14,4 +14,7 @@ def stored(row: dict[str, Any]) -> dict[str, Any]:
     """The API's answer to a request that made this row, as it answers later, when the row is read."""
     if getattr(connection.features, "supports_microsecond_precision", True):
         return row
-    return {name: MICROSECONDS.sub("000", value) if isinstance(value, str) else value for name, value in row.items()}
+    return {
+        name: MICROSECONDS.sub("000", value) if isinstance(value, str) else value
+        for name, value in row.items()
+    }

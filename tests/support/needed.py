@@ -66,7 +66,9 @@ PROGRAMS = {
     "debootstrap": Program("debootstrap", ("debootstrap",), "debootstrap"),
     "mongodump": Program("mongodump", ("mongodump",), source="install MongoDB's database tools"),
     "pg_dump": Program("pg_dump", ("pg_dump",), "postgresql-client"),
-    "postgres": Program("PostgreSQL", ("postgres", *map(str, POSTGRES.glob("*/bin/postgres"))), "postgresql"),
+    "postgres": Program(
+        "PostgreSQL", ("postgres", *map(str, POSTGRES.glob("*/bin/postgres"))), "postgresql"
+    ),
     "redis-cli": Program("redis-cli", ("redis-cli",), "redis-tools"),
     "sqlite3": Program("sqlite3", ("sqlite3",), "sqlite3"),
     "systemd-analyze": Program("systemd-analyze", ("systemd-analyze",), "systemd"),

@@ -1,4 +1,5 @@
-"""The order of a run: what takes longest begins first, so that no process ends long after the others.
+"""The order of a run: what takes longest begins first, so that no process ends long after the
+others.
 
 `tests/seconds.json` has the seconds of each file, as they were measured. `pytest --note-seconds`
 measures the files that it runs and writes theirs anew.

@@ -34,10 +34,14 @@ def words(answer: Any) -> str:
 
 
 def beside(answer: Any, field: str) -> str:
-    """What is said to be wrong with a field, found the way a screen reader finds it: by aria-describedby."""
+    """What is said to be wrong with a field, found the way a screen reader finds it: by
+    aria-describedby.
+    """
     inputs = [attrs for _, attrs, _ in read(answer).elements if attrs.get("name") == field]
     (attrs,) = [one for one in inputs if one.get("aria-invalid") == "true"]
-    error = next(name for name in str(attrs.get("aria-describedby")).split() if name.endswith("_error"))
+    error = next(
+        name for name in str(attrs.get("aria-describedby")).split() if name.endswith("_error")
+    )
     found = re.search(rf'id="{error}">(.*?)</div>', answer.content.decode(), re.DOTALL)
     assert found
     return " ".join(re.sub(r"<[^>]*>", " ", found.group(1)).split())

@@ -17,7 +17,9 @@ class Impatient(AssertionError):
     """It did not happen in time."""
 
 
-def until(look: Callable[[], Any], fine: Callable[[Any], Any] = bool, seconds: float = PATIENCE_SECONDS) -> Any:
+def until(
+    look: Callable[[], Any], fine: Callable[[Any], Any] = bool, seconds: float = PATIENCE_SECONDS
+) -> Any:
     """What `look` finds, once that is fine."""
     end = time.monotonic() + seconds
     while not fine(found := look()):
@@ -31,7 +33,9 @@ class PatientLab(Lab):
     """A Lab whose questions are asked again as long as the server does not answer."""
 
     def ask(self, method: str, path: str, *, person: int = 0, **more: Any) -> httpx.Response:
-        """The first answer that is no 5xx. What is sent twice must be harmless twice: GET, cancel, PATCH."""
+        """The first answer that is no 5xx. What is sent twice must be harmless twice: GET, cancel,
+        PATCH.
+        """
 
         def once() -> httpx.Response | None:
             try:
@@ -52,10 +56,22 @@ class PatientLab(Lab):
         return until(look, fine, seconds)
 
     def is_exact(self, task: str, count: int) -> dict[str, Any]:
-        """Wait for an ECHO with `collect`; its result is exact and each subtask is counted once. Returns the task."""
+        """Wait for an ECHO with `collect`; its result is exact and each subtask is counted once.
+        Returns the task.
+        """
         found = self.wait(task)
         assert found["status"] == "succeeded", found
-        assert self.result(task) == {"count": count, "sum": count * (count - 1) // 2, "values": list(range(count))}
-        assert found["counts"] == {"total": count, "done": count, "leased": 0, "waiting": 0, "failed": 0}
+        assert self.result(task) == {
+            "count": count,
+            "sum": count * (count - 1) // 2,
+            "values": list(range(count)),
+        }
+        assert found["counts"] == {
+            "total": count,
+            "done": count,
+            "leased": 0,
+            "waiting": 0,
+            "failed": 0,
+        }
         assert sum(row["subtasks"] for row in found["contributions"]) == count
         return found

@@ -29,7 +29,9 @@ OUT_OF_BOUNDS: dict[str, bytes] = {
 
 
 def empty_maps(size: int = 8 * MIB) -> bytes:
-    """A list of as many empty maps as fit into `size` bytes: a byte each here, some 64 bytes each in memory."""
+    """A list of as many empty maps as fit into `size` bytes: a byte each here, some 64 bytes each
+    in memory.
+    """
     return b"\xdd" + (size - 5).to_bytes(4, "big") + b"\x80" * (size - 5)
 
 

@@ -1,6 +1,8 @@
-"""What systems under test begin with, made once for all test processes: it would be a third of a start's work.
+"""What systems under test begin with, made once for all test processes: it would be a third of a
+start's work.
 
-The static files are laid out and the client's wheel is built, and there is a SQLite database with all its tables.
+The static files are laid out and the client's wheel is built, and there is a SQLite database with
+all its tables.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from filelock import FileLock
 
 from embedded.home import Home
 
-SHARED = "FIRMLIGHT_TESTS_SHARED"  # in the environment: a folder of all processes of this run, named by `tests.plugin`
+# in the environment: a folder of all processes of this run, named by `tests.plugin`
+SHARED = "FIRMLIGHT_TESTS_SHARED"
 
 
 def static_root() -> Path:
@@ -42,6 +45,9 @@ def _prepared() -> Path:
 
 def _prepare(folder: Path) -> None:
     folder.mkdir()
-    place = {"DATABASE_URL": f"sqlite:///{folder}/firmlight.sqlite3", "STATIC_ROOT": str(folder / "static")}
+    place = {
+        "DATABASE_URL": f"sqlite:///{folder}/firmlight.sqlite3",
+        "STATIC_ROOT": str(folder / "static"),
+    }
     command = [sys.executable, "-m", "firmlight", "prepare"]
     subprocess.run(command, env=os.environ | place, cwd=settings.BASE_DIR, check=True)

@@ -9,13 +9,24 @@ from pathlib import Path
 
 
 def start(
-    command: Sequence[str | Path], home: Path, *, cwd: Path | None = None, without: tuple[str, ...] = ("FIRMLIGHT_",)
+    command: Sequence[str | Path],
+    home: Path,
+    *,
+    cwd: Path | None = None,
+    without: tuple[str, ...] = ("FIRMLIGHT_",),
 ) -> subprocess.Popen[str]:
-    """`firmlight …` at home in this folder; variables whose names begin with one of `without` are not handed on."""
+    """`firmlight …` at home in this folder; variables whose names begin with one of `without` are
+    not handed on.
+    """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(without)}
     environment: Mapping[str, str] = {**clean, "FIRMLIGHT_HOME": str(home)}
     return subprocess.Popen(
-        list(command), env=environment, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        list(command),
+        env=environment,
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 

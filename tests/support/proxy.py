@@ -1,4 +1,6 @@
-"""A TCP proxy between a worker and web, to be the bad network: cut, slow, broken; or one in front of several webs."""
+"""A TCP proxy between a worker and web, to be the bad network: cut, slow, broken; or one in front
+of several webs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ RST = struct.pack("ii", 1, 0)  # SO_LINGER: close at once, and tell the other si
 
 
 class Line:
-    """One direction of the cable, shared by all connections: `rate` bytes a second at most (None: no limit)."""
+    """One direction of the cable, shared by all connections: `rate` bytes a second at most (None:
+    no limit).
+    """
 
     def __init__(self) -> None:
         self.rate: float | None = None
@@ -33,12 +37,14 @@ class Line:
 
 
 class Proxy:
-    """Listens on `port` and forwards to `target_ports`, all on loopback; has a thread and an event loop of its own.
+    """Listens on `port` and forwards to `target_ports`, all on loopback; has a thread and an event
+    loop of its own.
 
     Connections go to the targets in turn, past one that does not listen.
 
-    `cut()` is a pulled cable: nothing passes and nobody is told. The kernel still accepts new connections, on which
-    nothing passes either; with `refuse` it turns them away. After `heal()` what waited goes on, unless an end gave up.
+    `cut()` is a pulled cable: nothing passes and nobody is told. The kernel still accepts new
+    connections, on which nothing passes either; with `refuse` it turns them away. After `heal()`
+    what waited goes on, unless an end gave up.
     """
 
     def __init__(self, *target_ports: int) -> None:
@@ -186,7 +192,9 @@ def _break_off(*ends: socket.socket) -> None:
 
 def _listen() -> socket.socket:
     listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)  # accepted sockets inherit it
+    listener.setsockopt(
+        socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES
+    )  # accepted sockets inherit it
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
     listener.setblocking(False)

@@ -44,10 +44,18 @@ class RedisServer:
         watched.end(self._process)
 
     def _spawn(self, program: str, *, cluster: bool) -> subprocess.Popen[bytes]:
-        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "", "appendonly": "no"}
+        options = {
+            "port": self.port,
+            "bind": "127.0.0.1",
+            "dir": self.folder,
+            "save": "",
+            "appendonly": "no",
+        }
         options |= {"cluster-enabled": "yes", "cluster-port": self.bus_port} if cluster else {}
         words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-        return watched.spawn([program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return watched.spawn(
+            [program, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
     def _answers(self) -> bool:
         """Wait until a server answers at the port; whether it is this one."""
@@ -61,7 +69,9 @@ class RedisServer:
 
 
 class RedisCluster:
-    """Three nodes that share the slots, for the queue (`url`), beside a server for the rest (`other`)."""
+    """Three nodes that share the slots, for the queue (`url`), beside a server for the rest
+    (`other`).
+    """
 
     SLOTS = 16384
     NODES = 3
@@ -82,7 +92,9 @@ class RedisCluster:
         edges = [self.SLOTS * number // self.NODES for number in range(self.NODES + 1)]
         for node, low, high in zip(self.nodes, edges, edges[1:], strict=False):
             node.client.execute_command("CLUSTER", "ADDSLOTSRANGE", low, high - 1)
-            self.nodes[0].client.execute_command("CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port)
+            self.nodes[0].client.execute_command(
+                "CLUSTER", "MEET", "127.0.0.1", node.port, node.bus_port
+            )
         deadline = time.monotonic() + START_SECONDS
         while not all(self._agrees(node) for node in self.nodes):
             assert time.monotonic() < deadline, "the nodes do not find each other"

@@ -1,4 +1,6 @@
-"""The system with a second process of each sort: two web servers, six Celery workers, two beats, one Redis."""
+"""The system with a second process of each sort: two web servers, six Celery workers, two beats,
+one Redis.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,13 @@ class ScaledOut(System):
         return first + [self._second(part) for part in first]
 
     def _second(self, part: Part) -> Part:
-        changes = {str(self.port): str(self.ports[1]), **{f"{name}@%h": f"{name}-2@%h" for name in processes.QUEUES}}
-        return replace(part, name=f"{part.name}-2", command=[changes.get(word, word) for word in part.command])
+        changes = {
+            str(self.port): str(self.ports[1]),
+            **{f"{name}@%h": f"{name}-2@%h" for name in processes.QUEUES},
+        }
+        return replace(
+            part, name=f"{part.name}-2", command=[changes.get(word, word) for word in part.command]
+        )
 
     def _web_answers(self) -> bool:
         return all(_answers(f"http://{self.host}:{port}/healthz") for port in self.ports)

@@ -28,7 +28,11 @@ def undone() -> Iterator[None]:
 
 
 def _models() -> list[type[Model]]:
-    return [model for app in OURS for model in apps.get_app_config(app).get_models(include_auto_created=True)]
+    return [
+        model
+        for app in OURS
+        for model in apps.get_app_config(app).get_models(include_auto_created=True)
+    ]
 
 
 def _rows(model: type[Model]) -> Rows:

@@ -1,4 +1,6 @@
-"""Servers that end with whoever started them, even if he is killed: then his end of the shell's input closes."""
+"""Servers that end with whoever started them, even if he is killed: then his end of the shell's
+input closes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 WATCHED = '"$@" </dev/null & server=$!; read _; kill -{signal} $server; wait $server'
 
 
-def spawn(command: Sequence[str], *, signal: str = "KILL", **options: Any) -> subprocess.Popen[bytes]:
+def spawn(
+    command: Sequence[str], *, signal: str = "KILL", **options: Any
+) -> subprocess.Popen[bytes]:
     """Start it; `end` ends it, by this signal. `options` as for Popen."""
     shell = ["sh", "-c", WATCHED.format(signal=signal), "sh", *command]
     return subprocess.Popen(shell, stdin=subprocess.PIPE, **options)

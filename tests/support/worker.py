@@ -28,15 +28,31 @@ class Event:
 
 
 class Worker:
-    """Started at once; `events` grows as it prints. Slots die with their parent, so killing it kills all of it."""
+    """Started at once; `events` grows as it prints. Slots die with their parent, so killing it
+    kills all of it.
+    """
 
     def __init__(
-        self, url: str, token: str, name: str, home: Path, *options: str, slots: int = 1, env: Mapping[str, str] = {}
+        self,
+        url: str,
+        token: str,
+        name: str,
+        home: Path,
+        *options: str,
+        slots: int = 1,
+        env: Mapping[str, str] = {},
     ) -> None:
         self.url, self.name = url, name
         home.mkdir(parents=True, exist_ok=True)
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("FIRMLIGHT_")}
-        mine = {"FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": url, "FIRMLIGHT_TOKEN": token, "FIRMLIGHT_ALWAYS": "1"}
+        clean = {
+            key: value for key, value in os.environ.items() if not key.startswith("FIRMLIGHT_")
+        }
+        mine = {
+            "FIRMLIGHT_HOME": str(home),
+            "FIRMLIGHT_URL": url,
+            "FIRMLIGHT_TOKEN": token,
+            "FIRMLIGHT_ALWAYS": "1",
+        }
         words = ["work", "--json", "--slots", str(slots), "--name", name, *options]
         self.events: list[Event] = []
         self.news = threading.Condition()
@@ -61,16 +77,24 @@ class Worker:
                     self.events.append(Event(time.monotonic(), facts.pop("event", ""), facts))
                     self.news.notify_all()
 
-    def hear(self, name: str, *, after: float = 0.0, seconds: float = PATIENCE_SECONDS, **facts: Any) -> Event:
+    def hear(
+        self, name: str, *, after: float = 0.0, seconds: float = PATIENCE_SECONDS, **facts: Any
+    ) -> Event:
         """The first event of this name, with these facts, printed since `after`; waits for it."""
 
         def find() -> Event | None:
-            fits = (e for e in self.events if e.name == name and e.at >= after and facts.items() <= e.facts.items())
+            fits = (
+                e
+                for e in self.events
+                if e.name == name and e.at >= after and facts.items() <= e.facts.items()
+            )
             return next(fits, None)
 
         with self.news:
             found = self.news.wait_for(find, seconds)
-            assert found, f"{self.name} did not say {name} {facts} in {seconds} s, but {self.events[-5:]}"
+            assert found, (
+                f"{self.name} did not say {name} {facts} in {seconds} s, but {self.events[-5:]}"
+            )
             return found
 
     def said(self, name: str, after: float = 0.0) -> list[Event]:
@@ -118,5 +142,8 @@ class Worker:
         import psutil
 
         with contextlib.suppress(psutil.NoSuchProcess):
-            return [self.process.pid, *(p.pid for p in psutil.Process(self.process.pid).children(recursive=True))]
+            return [
+                self.process.pid,
+                *(p.pid for p in psutil.Process(self.process.pid).children(recursive=True)),
+            ]
         return []

@@ -1,4 +1,6 @@
-"""The whole system as it runs in production: real processes, Redis, Celery and sockets, with short leases."""
+"""The whole system as it runs in production: real processes, Redis, Celery and sockets, with short
+leases.
+"""
 
 from __future__ import annotations
 

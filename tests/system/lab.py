@@ -12,7 +12,9 @@ import httpx
 
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS, LOOK_SECONDS = 30.0, 0.05
-TLS = ssl.create_default_context()  # reading the world's certificates takes each client longer than its requests
+TLS = (
+    ssl.create_default_context()
+)  # reading the world's certificates takes each client longer than its requests
 
 
 class Lab:
@@ -35,7 +37,9 @@ class Lab:
 
     def register(self, name: str) -> httpx.Client:
         """A new person; returns their logged-in client."""
-        client = httpx.Client(base_url=f"{self.url}/api/", timeout=30, verify=TLS, headers=self.headers)
+        client = httpx.Client(
+            base_url=f"{self.url}/api/", timeout=30, verify=TLS, headers=self.headers
+        )
         body = {"username": name, "email": f"{name}@example.org", "password": PASSWORD}
         answer = client.post("auth/register/", json=body)
         assert answer.status_code == 201, answer.text
@@ -45,7 +49,9 @@ class Lab:
 
     def _form_group(self, name: str) -> str:
         group = self.api[0].post("groups/", json={"name": name}).json()["id"]
-        invited = self.api[0].post(f"groups/{group}/invitations/", json={"usernames": self.names[1:]})
+        invited = self.api[0].post(
+            f"groups/{group}/invitations/", json={"usernames": self.names[1:]}
+        )
         assert invited.status_code == 201, invited.text
         for client in self.api[1:]:
             (invitation,) = client.get("invitations/").json()["results"]
@@ -61,7 +67,9 @@ class Lab:
 
     def submit(self, kind: str = "ECHO", person: int = 0, **params: Any) -> str:
         """The new task's id."""
-        answer = self.api[person].post("tasks/", json={"group": self.group, "kind": kind, "params": params})
+        answer = self.api[person].post(
+            "tasks/", json={"group": self.group, "kind": kind, "params": params}
+        )
         assert answer.status_code == 201, answer.text
         return answer.json()["id"]
 

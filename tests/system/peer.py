@@ -94,8 +94,15 @@ class Peer:
 
     def complete(self, lease: protocol.Lease, ready: int = 0, **changes: Any) -> None:
         kind = kinds.get(lease.kind)
-        partial = kinds.combine_all(kind, [kind.run(msgspec.msgpack.decode(p)) for p in lease.payloads])
-        facts = {"subtasks": lease.subtasks, "partial": msgspec.msgpack.encode(partial), "seconds": 0.01, **changes}
+        partial = kinds.combine_all(
+            kind, [kind.run(msgspec.msgpack.decode(p)) for p in lease.payloads]
+        )
+        facts = {
+            "subtasks": lease.subtasks,
+            "partial": msgspec.msgpack.encode(partial),
+            "seconds": 0.01,
+            **changes,
+        }
         self.send(protocol.Result(lease=lease.lease, ready=ready, **facts))
 
     def work(self, subtasks: int) -> None:

@@ -1,4 +1,6 @@
-"""Nobody waits for the next look: sockets end with what opened them, news comes to open pages, work to who is back."""
+"""Nobody waits for the next look: sockets end with what opened them, news comes to open pages, work
+to who is back.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Path) -> Iterator[System]:
+def slow(
+    tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Path
+) -> Iterator[System]:
     """A system that looks by itself only every ten minutes: what ends a socket here is the message."""
     env = {
         "DJANGO_SETTINGS_MODULE": SHORT["DJANGO_SETTINGS_MODULE"],
@@ -94,13 +98,17 @@ def test_logging_out_ends_the_page_of_that_session_only(lab: Lab) -> None:
     second = httpx.post(f"{lab.url}/api/auth/login/", json=body).json()
     with watching(lab, second["access"]) as page, watching(lab, lab.access[1]) as other:
         with at_once():
-            httpx.post(f"{lab.url}/api/auth/logout/", json={"refresh": second["refresh"]}).raise_for_status()
+            httpx.post(
+                f"{lab.url}/api/auth/logout/", json={"refresh": second["refresh"]}
+            ).raise_for_status()
             assert closes_with(page) == 4401
         assert hears_nothing(other)
 
 
 def test_a_new_password_ends_the_other_pages(lab: Lab) -> None:
-    second = httpx.post(f"{lab.url}/api/auth/login/", json={"login": lab.names[1], "password": PASSWORD}).json()
+    second = httpx.post(
+        f"{lab.url}/api/auth/login/", json={"login": lab.names[1], "password": PASSWORD}
+    ).json()
     with watching(lab, second["access"]) as page, watching(lab, lab.access[1]) as mine:
         with at_once():
             body = {"old_password": PASSWORD, "new_password": NEW}
@@ -159,22 +167,32 @@ def test_a_browser_watches_with_its_cookie_until_it_logs_out(lab: Lab, slow: Sys
             ask(page, type="subscribe", notifications=True)
             assert hear(page)["type"] == "notifications"
             with at_once():
-                browser.post("/admin/logout/", data={"csrfmiddlewaretoken": browser.cookies["csrftoken"]})
+                browser.post(
+                    "/admin/logout/", data={"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+                )
                 assert closes_with(page) == 4401
         with watching(lab, None, Cookie=cookie, Origin=lab.url) as again:
             assert closes_with(again) == 4401
 
 
 def log_in_as_moderator(browser: httpx.Client, system: System) -> None:
-    manage(system, "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org")
+    manage(
+        system, "createsuperuser", "--noinput", "--username", "root", "--email", "root@example.org"
+    )
     browser.get("/admin/login/")
-    form = {"username": "root", "password": NEW, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    form = {
+        "username": "root",
+        "password": NEW,
+        "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+    }
     assert browser.post("/admin/login/", data=form).status_code == 302
 
 
 def manage(system: System, *command: str) -> None:
     env = {**os.environ, **system.environment, "DJANGO_SUPERUSER_PASSWORD": NEW}
-    subprocess.run([sys.executable, "manage.py", *command], env=env, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "manage.py", *command], env=env, check=True, capture_output=True
+    )
 
 
 # Work for who was silent for so long that he counted as gone
@@ -205,14 +223,20 @@ def test_a_worker_that_slept_and_asks_is_told_of_what_comes_then(lab: Lab, peer:
 
 
 def test_letters_go_out_by_the_jobs(lab: Lab, letters: Path) -> None:
-    body = {"username": f"{lab.names[0]}x", "email": f"{lab.names[0]}x@example.org", "password": PASSWORD}
+    body = {
+        "username": f"{lab.names[0]}x",
+        "email": f"{lab.names[0]}x@example.org",
+        "password": PASSWORD,
+    }
     access = httpx.post(f"{lab.url}/api/auth/register/", json=body).json()["access"]
     me = {"url": f"{lab.url}/api/users/me/", "headers": {"Authorization": f"Bearer {access}"}}
     token = link(lab, letters, body["email"], "/email/confirm/").rsplit("/", 2)[1]
     assert not httpx.get(**me).json()["email_confirmed"]
     httpx.post(f"{lab.url}/api/auth/email/confirm/", json={"token": token}).raise_for_status()
     assert httpx.get(**me).json()["email_confirmed"]
-    httpx.post(f"{lab.url}/api/auth/password-reset/", json={"email": body["email"]}).raise_for_status()
+    httpx.post(
+        f"{lab.url}/api/auth/password-reset/", json={"email": body["email"]}
+    ).raise_for_status()
     uid, token = link(lab, letters, body["email"], "/password/reset/").rsplit("/", 3)[1:3]
     new = {"uid": uid, "token": token, "password": NEW}
     httpx.post(f"{lab.url}/api/auth/password-reset/confirm/", json=new).raise_for_status()

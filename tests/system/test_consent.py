@@ -22,7 +22,8 @@ BATTERY = {protocol.ALL_GROUPS: "on battery"}
 
 def preview(lab: Lab) -> dict[str, Any]:
     answer = lab.api[0].post(
-        "tasks/preview/", json={"group": lab.group, "kind": "ECHO", "params": {"count": 3}, "title": "t"}
+        "tasks/preview/",
+        json={"group": lab.group, "kind": "ECHO", "params": {"count": 3}, "title": "t"},
     )
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -71,7 +72,9 @@ def test_a_group_gets_no_more_slots_than_were_agreed_to(lab: Lab, peer: Connect)
 def test_a_slot_that_had_to_wait_for_the_end_of_a_lease_is_filled_when_it_is_given_back(
     lab: Lab, peer: Connect
 ) -> None:
-    """As at the end of a task that was decided: the result comes first, then what was left of the lease."""
+    """As at the end of a task that was decided: the result comes first, then what was left of the
+    lease.
+    """
     lab.submit(count=2)
     worker = peer(slots=2, consent={protocol.ALL_GROUPS: Consent(slots=1)})
     worker.ready(2)
@@ -82,7 +85,9 @@ def test_a_slot_that_had_to_wait_for_the_end_of_a_lease_is_filled_when_it_is_giv
     assert worker.expect(protocol.Lease, seconds=1)
 
 
-def test_a_slot_that_had_to_wait_is_filled_when_the_task_is_cancelled(lab: Lab, peer: Connect) -> None:
+def test_a_slot_that_had_to_wait_is_filled_when_the_task_is_cancelled(
+    lab: Lab, peer: Connect
+) -> None:
     first = lab.submit(count=1)
     worker = peer(slots=2, consent={protocol.ALL_GROUPS: Consent(slots=1)})
     worker.ready(2)
@@ -94,7 +99,9 @@ def test_a_slot_that_had_to_wait_is_filled_when_the_task_is_cancelled(lab: Lab, 
     assert worker.expect(protocol.Lease, seconds=1).task == other
 
 
-def test_who_may_not_take_long_subtasks_does_not_keep_them_from_others(lab: Lab, peer: Connect) -> None:
+def test_who_may_not_take_long_subtasks_does_not_keep_them_from_others(
+    lab: Lab, peer: Connect
+) -> None:
     short = peer("short", consent={protocol.ALL_GROUPS: Consent(subtask_seconds_max=0.5)})
     other = peer("tower", person=2)
     short.ready()
@@ -142,7 +149,10 @@ def test_what_it_held_when_it_went_to_rest_stays_its_own(lab: Lab, peer: Connect
 
 def test_submitters_see_what_a_worker_does_not_do(lab: Lab, peer: Connect) -> None:
     elsewhere = lab.api[1].post("groups/", json={"name": f"elsewhere {lab.names[1][-10:]}"}).json()
-    agreed = {protocol.ALL_GROUPS: Consent(slots=1, hours=["22:00-07:00"]), elsewhere["name"]: Consent(kinds=[])}
+    agreed = {
+        protocol.ALL_GROUPS: Consent(slots=1, hours=["22:00-07:00"]),
+        elsewhere["name"]: Consent(kinds=[]),
+    }
     peer(consent=agreed)
     (row,) = preview(lab)["workers"]
     assert row["limits"] == ["at most 1 at a time", "at 22:00-07:00"]
@@ -154,7 +164,9 @@ def test_a_worker_that_is_too_old_is_told_how_to_update(lab: Lab, peer: Connect)
     worker.send(protocol.Hello(name="old", slots=1, kinds={"ECHO": "1"}, client_version="0.0.9"))
     error = worker.expect(protocol.Error)
     assert error.code == "client_too_old"
-    assert error.message.startswith("This client is 0.0.9; the server needs 0.1.0 or newer. Update: pip install")
+    assert error.message.startswith(
+        "This client is 0.0.9; the server needs 0.1.0 or newer. Update: pip install"
+    )
     with pytest.raises(ConnectionClosed) as closed:
         worker.receive()
     assert closed.value.rcvd
@@ -163,7 +175,9 @@ def test_a_worker_that_is_too_old_is_told_how_to_update(lab: Lab, peer: Connect)
 
 def test_a_real_worker_keeps_to_its_file_and_the_server_knows(lab: Lab, tmp_path: Path) -> None:
     name = lab.api[0].get(f"groups/{lab.group}/").json()["name"]
-    (tmp_path / "worker.toml").write_text(f'kinds = []\n[groups."{name}"]\nkinds = ["ECHO"]\nslots = 1\n')
+    (tmp_path / "worker.toml").write_text(
+        f'kinds = []\n[groups."{name}"]\nkinds = ["ECHO"]\nslots = 1\n'
+    )
     worker = Worker(lab.url, lab.worker_token(1), "attic", tmp_path, slots=2)
     try:
         worker.hear("connected")

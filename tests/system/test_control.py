@@ -1,4 +1,6 @@
-"""What people decide reaches running workers at once; and workers that are not to be trusted are held off."""
+"""What people decide reaches running workers at once; and workers that are not to be trusted are
+held off.
+"""
 
 from __future__ import annotations
 
@@ -39,24 +41,37 @@ def test_a_worker_is_asked_to_drain_by_its_owner_alone(lab: Lab, peer: Connect) 
     assert worker.expect(protocol.Drain, seconds=1)
 
 
-def test_a_worker_that_fails_everything_gets_nothing_until_its_owner_lets_it_back(lab: Lab, peer: Connect) -> None:
+def test_a_worker_that_fails_everything_gets_nothing_until_its_owner_lets_it_back(
+    lab: Lab, peer: Connect
+) -> None:
     for person in range(3):
         lab.submit(count=1, person=person)
     worker = peer("anna", person=1)
     worker.ready()
     while not isinstance(told := worker.receive(), protocol.Error):
         if isinstance(told, protocol.Lease):
-            worker.send(protocol.Failure(lease=told.lease, subtask=0, error="OSError", message="disk full", ready=1))
+            worker.send(
+                protocol.Failure(
+                    lease=told.lease, subtask=0, error="OSError", message="disk full", ready=1
+                )
+            )
     assert (told.code, "OSError: disk full" in told.message) == ("suspended", True)
     worker.ready()
     assert worker.hears_nothing()
     again = peer("anna", person=1)
     assert again.expect(protocol.Error).code == "suspended", "coming back does not help"
     shown = lab.task(lab.submit(count=1))
-    assert shown["waiting_reason"] == "No worker of this group that accepts ECHO is online.", "nobody waits for it"
+    assert shown["waiting_reason"] == "No worker of this group that accepts ECHO is online.", (
+        "nobody waits for it"
+    )
     notes = lab.api[1].get("notifications/").json()["results"]
     assert [note["code"] for note in notes].count("worker_suspended") == 1
-    assert lab.api[1].patch(f"workers/{worker.welcome.worker}/", json={"suspended": False}).json()["suspended"] == ""
+    assert (
+        lab.api[1]
+        .patch(f"workers/{worker.welcome.worker}/", json={"suspended": False})
+        .json()["suspended"]
+        == ""
+    )
     again.ready()
     assert again.expect(protocol.Lease)
 
@@ -83,7 +98,9 @@ def test_a_deadline_ends_a_task_that_nobody_takes(lab: Lab, peer: Connect) -> No
     assert (ended["status"], ended["error"]["code"]) == ("failed", "deadline_passed")
 
 
-def test_the_last_subtask_of_a_slow_worker_is_run_again_by_a_fast_one(lab: Lab, peer: Connect) -> None:
+def test_the_last_subtask_of_a_slow_worker_is_run_again_by_a_fast_one(
+    lab: Lab, peer: Connect
+) -> None:
     task = lab.submit(count=30, collect=True)
     slow, fast = peer("anna", person=1), peer("ben", person=2)
     held = slow.lease()
@@ -125,7 +142,9 @@ def test_a_revoked_token_closes_its_socket(lab: Lab, peer: Connect) -> None:
     assert closed.value.rcvd and closed.value.rcvd.code == protocol.CLOSE_BAD_TOKEN
 
 
-def test_the_command_line_pauses_resumes_and_lets_back(lab: Lab, peer: Connect, tmp_path: Path) -> None:
+def test_the_command_line_pauses_resumes_and_lets_back(
+    lab: Lab, peer: Connect, tmp_path: Path
+) -> None:
     mine = {"FIRMLIGHT_HOME": str(tmp_path), "FIRMLIGHT_URL": lab.url, "FIRMLIGHT_TOKEN": ""}
 
     def cli(*words: str, text: str = "") -> str:
@@ -134,7 +153,9 @@ def test_the_command_line_pauses_resumes_and_lets_back(lab: Lab, peer: Connect, 
         return done.stdout
 
     cli("login", lab.url, "--username", lab.names[1], "--password-stdin", text=PASSWORD)
-    task = json.loads(cli("submit", "ECHO", "--group", lab.group, "count=1", "--deadline", "1h", "--json"))
+    task = json.loads(
+        cli("submit", "ECHO", "--group", lab.group, "count=1", "--deadline", "1h", "--json")
+    )
     assert task["deadline"]
     cli("pause", task["id"])
     assert "It is paused." in cli("status", task["id"])

@@ -20,7 +20,11 @@ from tests.system.lab import Lab
 @pytest.fixture
 def worker(lab: Lab, tmp_path: Path) -> Iterator[None]:
     """A worker of the second person, whose owner lets it crawl this machine."""
-    given = {"FIRMLIGHT_HOME": str(tmp_path), "FIRMLIGHT_URL": lab.url, "FIRMLIGHT_TOKEN": lab.worker_token(1)}
+    given = {
+        "FIRMLIGHT_HOME": str(tmp_path),
+        "FIRMLIGHT_URL": lab.url,
+        "FIRMLIGHT_TOKEN": lab.worker_token(1),
+    }
     command = [sys.executable, "-m", "firmlight_client.cli", "work", "--json", "--slots", "2"]
     process = subprocess.Popen(
         [*command, "--allow-private-networks"],

@@ -1,4 +1,6 @@
-"""Who leaves a group or deletes his account takes his computers with him at once; the work goes on elsewhere."""
+"""Who leaves a group or deletes his account takes his computers with him at once; the work goes on
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def test_what_a_leaving_members_worker_held_goes_to_others(lab: Lab, peer: Conne
     assert leaver.hears_nothing()
 
 
-def test_the_tasks_of_who_leaves_are_cancelled_and_their_workers_told(lab: Lab, peer: Connect) -> None:
+def test_the_tasks_of_who_leaves_are_cancelled_and_their_workers_told(
+    lab: Lab, peer: Connect
+) -> None:
     task = lab.submit(count=2, person=1)
     worker = peer("ben", person=2)
     lease = worker.lease()

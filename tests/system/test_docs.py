@@ -1,4 +1,6 @@
-"""What the documents tell users to type is typed here, word by word: only names and addresses are this server's."""
+"""What the documents tell users to type is typed here, word by word: only names and addresses are
+this server's.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ SECONDS_MAX = 60
 
 def blocks(document: str, language: str) -> list[str]:
     found = re.findall(
-        rf"^ *```{language}\n(.*?)^ *```", (ROOT / document).read_text("utf-8"), re.MULTILINE | re.DOTALL
+        rf"^ *```{language}\n(.*?)^ *```",
+        (ROOT / document).read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
     return [textwrap.dedent(block) for block in found]
 
@@ -60,7 +64,9 @@ def run(lab: Lab, tmp_path: Path) -> Callable[..., str]:
     def typed(*command: str) -> str:
         env = environment(lab, tmp_path / "home", lab.access[0])
         env["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), env["PATH"]))
-        done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=SECONDS_MAX)
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=SECONDS_MAX
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -76,21 +82,36 @@ def run(lab: Lab, tmp_path: Path) -> Callable[..., str]:
     ],
 )
 def test_the_python_of_a_document_does_what_it_says(
-    document: str, said: list[str], lab: Lab, start_worker: Any, here: Callable[[str], str], run: Callable[..., str]
+    document: str,
+    said: list[str],
+    lab: Lab,
+    start_worker: Any,
+    here: Callable[[str], str],
+    run: Callable[..., str],
 ) -> None:
     start_worker(1)
     program = "\n".join(here(block) for block in blocks(document, "python"))
-    output = run(sys.executable, "-c", program).replace("'2305843009213693951'", '"2305843009213693951"')
+    output = run(sys.executable, "-c", program).replace(
+        "'2305843009213693951'", '"2305843009213693951"'
+    )
     assert [words for words in said if words not in output] == [], output
 
 
 @need("bash")
 @pytest.mark.parametrize(
     ("document", "said"),
-    [("docs/reference/command-line.md", ['"number": "91"', '"mean": 2.0']), ("README.md", ['"mean": 50000.5'])],
+    [
+        ("docs/reference/command-line.md", ['"number": "91"', '"mean": 2.0']),
+        ("README.md", ['"mean": 50000.5']),
+    ],
 )
 def test_the_commands_of_a_document_do_what_it_says(
-    document: str, said: list[str], lab: Lab, start_worker: Any, here: Callable[[str], str], run: Callable[..., str]
+    document: str,
+    said: list[str],
+    lab: Lab,
+    start_worker: Any,
+    here: Callable[[str], str],
+    run: Callable[..., str],
 ) -> None:
     start_worker(1)
     lines = [line for block in blocks(document, "sh") for line in block.splitlines()]

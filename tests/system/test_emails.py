@@ -1,4 +1,6 @@
-"""The links that people are sent, where letters end up: in a file each, or on the console of the jobs."""
+"""The links that people are sent, where letters end up: in a file each, or on the console of the
+jobs.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from embedded.system import System
 from tests.system.lab import Lab
 
 
-def test_without_a_mail_server_the_link_stands_on_the_console_of_the_jobs(system: System, lab: Lab) -> None:
+def test_without_a_mail_server_the_link_stands_on_the_console_of_the_jobs(
+    system: System, lab: Lab
+) -> None:
     email = f"{lab.names[0]}@example.org"
     httpx.post(f"{lab.url}/api/auth/password-reset/", json={"email": email}).raise_for_status()
     assert link(lab, system.home.log, email, "/password/reset/").startswith("http://")

@@ -1,4 +1,6 @@
-"""A new machine, from nothing to a finished task: the client from the server itself, a code, a browser's yes."""
+"""A new machine, from nothing to a finished task: the client from the server itself, a code, a
+browser's yes.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def machine(tmp_path: Path) -> Path:
     made = tmp_path / "machine"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(made)], check=True)
     libraries = next(made.glob("lib/python*/site-packages")) / "libraries.pth"
-    libraries.write_text(sysconfig.get_path("purelib") + "\n")  # a path alone: editable installs there stay unseen
+    libraries.write_text(
+        sysconfig.get_path("purelib") + "\n"
+    )  # a path alone: editable installs there stay unseen
     return made
 
 
@@ -47,20 +51,28 @@ def program(machine: Path, tmp_path: Path) -> Iterator[Program]:
 
 
 def install(machine: Path, lab: Lab) -> None:
-    """What the page says. `--no-deps`, `--ignore-installed`: the libraries are there, and not to be touched."""
+    """What the page says. `--no-deps`, `--ignore-installed`: the libraries are there, and not to be
+    touched.
+    """
     page = httpx.get(f"{lab.url}/download/").text
     found = re.search(r'href="(/download/[^"#]+\.whl)#sha256=([0-9a-f]{64})"', page)
     assert found
     wheel = f"firmlight-client @ {lab.url}{found[1]}#sha256={found[2]}"  # pip compares it
     options = ["--no-deps", "--ignore-installed", "--no-index"]
-    subprocess.run([*PIP, "--python", str(machine / "bin" / "python"), "install", *options, wheel], check=True)
+    subprocess.run(
+        [*PIP, "--python", str(machine / "bin" / "python"), "install", *options, wheel], check=True
+    )
 
 
 def log_in(lab: Lab, person: int) -> httpx.Client:
     """That person's browser."""
     browser = httpx.Client(base_url=lab.url, follow_redirects=True)
     browser.get("/login/")
-    form = {"login": lab.names[person], "password": PASSWORD, "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+    form = {
+        "login": lab.names[person],
+        "password": PASSWORD,
+        "csrfmiddlewaretoken": browser.cookies["csrftoken"],
+    }
     assert str(browser.post("/login/", data=form).url).endswith("/groups/")
     return browser
 
@@ -76,9 +88,19 @@ def answer(browser: httpx.Client, address: str, word: str) -> str:
 def test_from_nothing_to_a_finished_task(lab: Lab, machine: Path, program: Program) -> None:
     install(machine, lab)
     version = program("--version").communicate(timeout=20)[0].strip()
-    assert f"firmlight_client-{version}-" in httpx.get(f"{lab.url}/download/latest").headers["Location"]
-    inside = [machine / "bin" / "python", "-P", "-c", "import firmlight_client; print(firmlight_client.__file__)"]
-    assert subprocess.run(inside, capture_output=True, text=True, check=True).stdout.startswith(str(machine))
+    assert (
+        f"firmlight_client-{version}-"
+        in httpx.get(f"{lab.url}/download/latest").headers["Location"]
+    )
+    inside = [
+        machine / "bin" / "python",
+        "-P",
+        "-c",
+        "import firmlight_client; print(firmlight_client.__file__)",
+    ]
+    assert subprocess.run(inside, capture_output=True, text=True, check=True).stdout.startswith(
+        str(machine)
+    )
 
     login = program("login", lab.url, "--worker")
     (address,) = re.findall(r"http://\S+/device/\S+", read_until(login, "Waiting"))
@@ -94,10 +116,14 @@ def test_from_nothing_to_a_finished_task(lab: Lab, machine: Path, program: Progr
     assert [row["member"]["username"] for row in done["contributions"]] == [lab.names[1]]
 
     assert program("logout").wait(20) == 0
-    assert lab.api[1].get("worker-tokens/").json()["results"] == [], "the server knows that it has ended"
+    assert lab.api[1].get("worker-tokens/").json()["results"] == [], (
+        "the server knows that it has ended"
+    )
 
 
-def test_who_is_turned_away_is_told_and_keeps_nothing(lab: Lab, machine: Path, program: Program) -> None:
+def test_who_is_turned_away_is_told_and_keeps_nothing(
+    lab: Lab, machine: Path, program: Program
+) -> None:
     install(machine, lab)
     login = program("login", lab.url)
     (address,) = re.findall(r"http://\S+/device/\S+", read_until(login, "Waiting"))

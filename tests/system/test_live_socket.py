@@ -20,7 +20,9 @@ from tests.system.peer import Peer
 @contextlib.contextmanager
 def watching(lab: Lab, token: str | None, **headers: str) -> Iterator[ClientConnection]:
     known = {"Authorization": f"Bearer {token}"} if token else {}
-    with connect(f"ws{lab.url.removeprefix('http')}/ws/live/", additional_headers={**known, **headers}) as socket:
+    with connect(
+        f"ws{lab.url.removeprefix('http')}/ws/live/", additional_headers={**known, **headers}
+    ) as socket:
         yield socket
 
 
@@ -46,7 +48,9 @@ def test_a_task_is_shown_from_its_start_to_its_end(lab: Lab, peer: Callable[...,
     assert shares == sorted(shares), "progress never goes back"
 
 
-def test_a_small_result_comes_with_the_last_news_and_a_large_one_does_not(lab: Lab, peer: Callable[..., Peer]) -> None:
+def test_a_small_result_comes_with_the_last_news_and_a_large_one_does_not(
+    lab: Lab, peer: Callable[..., Peer]
+) -> None:
     small, large = lab.submit(count=3), lab.submit(count=20_000, collect=True)
     with watching(lab, lab.access[2]) as socket:
         ask(socket, type="subscribe", group=lab.group)
@@ -142,7 +146,16 @@ def test_another_sites_page_cannot_use_the_cookie(lab: Lab) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "[]", "5", '{"type":"dance"}', '{"type":"subscribe"}', '{"type":"subscribe","task":5}', "x" * 5000],
+    [
+        "",
+        "{",
+        "[]",
+        "5",
+        '{"type":"dance"}',
+        '{"type":"subscribe"}',
+        '{"type":"subscribe","task":5}',
+        "x" * 5000,
+    ],
 )
 def test_a_malformed_message_is_named_and_closed_with_4400(lab: Lab, text: str) -> None:
     with watching(lab, lab.access[0]) as socket:
@@ -151,7 +164,9 @@ def test_a_malformed_message_is_named_and_closed_with_4400(lab: Lab, text: str) 
         assert closes_with(socket) == 4400
 
 
-def test_who_has_left_the_group_hears_no_more_of_its_tasks(lab: Lab, peer: Callable[..., Peer]) -> None:
+def test_who_has_left_the_group_hears_no_more_of_its_tasks(
+    lab: Lab, peer: Callable[..., Peer]
+) -> None:
     task = lab.submit(count=1)
     with watching(lab, lab.access[2]) as socket:
         ask(socket, type="subscribe", task=task)

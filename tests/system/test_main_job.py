@@ -25,9 +25,12 @@ Start = Callable[..., subprocess.Popen[str]]
 
 def environment(lab: Lab, home: Path, token: str = "") -> dict[str, str]:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FIRMLIGHT_")}
-    return {**clean, "FIRMLIGHT_HOME": str(home), "FIRMLIGHT_URL": lab.url, "FIRMLIGHT_ALWAYS": "1"} | (
-        {"FIRMLIGHT_TOKEN": token} if token else {}
-    )
+    return {
+        **clean,
+        "FIRMLIGHT_HOME": str(home),
+        "FIRMLIGHT_URL": lab.url,
+        "FIRMLIGHT_ALWAYS": "1",
+    } | ({"FIRMLIGHT_TOKEN": token} if token else {})
 
 
 @pytest.fixture
@@ -69,7 +72,9 @@ def client(lab: Lab) -> Iterator[Client]:
 
 def cli(lab: Lab, home: Path, *words: str, text: str = "", code: int = 0) -> str:
     command = [*FIRMLIGHT, *words]
-    done = subprocess.run(command, env=environment(lab, home), input=text, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        command, env=environment(lab, home), input=text, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -86,7 +91,9 @@ def test_the_kinds_give_their_exact_results(lab: Lab, client: Client, start_work
     assert echo.result(timeout=60)["values"] == list(range(3000))
 
 
-def test_a_worker_killed_in_mid_task_costs_nothing(lab: Lab, client: Client, start_worker: Start) -> None:
+def test_a_worker_killed_in_mid_task_costs_nothing(
+    lab: Lab, client: Client, start_worker: Start
+) -> None:
     victim = start_worker(1)
     start_worker(2)
     task = client.submit("ECHO", group=lab.group, count=150, seconds=0.02, collect=True)
@@ -114,7 +121,9 @@ def test_a_task_waits_until_somebody_comes(lab: Lab, client: Client, start_worke
     assert task.result(timeout=30)["count"] == 2
 
 
-def test_a_cancelled_task_frees_its_worker_within_a_second(lab: Lab, client: Client, start_worker: Start) -> None:
+def test_a_cancelled_task_frees_its_worker_within_a_second(
+    lab: Lab, client: Client, start_worker: Start
+) -> None:
     worker = start_worker(1)
     long = client.submit("ECHO", group=lab.group, count=1, seconds=60)
     hear(worker, "leased")
@@ -140,11 +149,17 @@ def test_the_command_line_does_the_whole_job(lab: Lab, tmp_path: Path, start_wor
     start_worker(1)
     (tmp_path / "numbers.csv").write_text("1;2;3\n4;5;6\n")
     file = str(tmp_path / "numbers.csv")
-    printed = cli(lab, home, "submit", "MEAN", "--group", lab.group, "--file", file, "--wait", "--json")
+    printed = cli(
+        lab, home, "submit", "MEAN", "--group", lab.group, "--file", file, "--wait", "--json"
+    )
     assert json.loads(printed.splitlines()[-1])["result"]["mean"] == 3.5
-    submitted = json.loads(cli(lab, home, "submit", "FACTORIZATION", "--group", lab.group, "number=91", "--json"))
+    submitted = json.loads(
+        cli(lab, home, "submit", "FACTORIZATION", "--group", lab.group, "number=91", "--json")
+    )
     lab.wait(submitted["id"], "succeeded")
     assert json.loads(cli(lab, home, "result", submitted["id"], "--json"))["divisors"] == 4
     assert submitted["id"] in cli(lab, home, "status", "--json")
-    assert "number" in cli(lab, home, "submit", "FACTORIZATION", "--group", lab.group, "number=x", code=1)
+    assert "number" in cli(
+        lab, home, "submit", "FACTORIZATION", "--group", lab.group, "number=x", code=1
+    )
     assert cli(lab, home, "submit", "FACTORIZATION", code=2)

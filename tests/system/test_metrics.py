@@ -30,7 +30,11 @@ def test_web_jobs_and_beat_count_together(lab, peer):
     assert more("firmlight_subtasks_completed_total") == 20
     assert more("firmlight_subtasks_leased_total") >= 20
     assert more("firmlight_lease_seconds_count") >= 1
-    until(lambda: more("firmlight_job_seconds_count", job="tasks.split", outcome="success"), lambda n: n == 1, 10)
+    until(
+        lambda: more("firmlight_job_seconds_count", job="tasks.split", outcome="success"),
+        lambda n: n == 1,
+        10,
+    )
     until(lambda: more("firmlight_tasks_ended_total", status="succeeded"), lambda n: n == 1, 10)
     until(lambda: processes(lab), lambda found: found == [1, 2, 1, 1], 10)
     assert look(lab)("firmlight_sockets", door="worker") >= 1
@@ -40,6 +44,8 @@ def test_web_jobs_and_beat_count_together(lab, peer):
 def test_a_refused_result_is_counted_with_its_reason(lab, peer):
     before = look(lab)("firmlight_subtasks_refused_total", reason="unknown_lease") or 0
     worker = peer("stubborn")
-    worker.send(protocol.Result(lease=f"{lab.group}:none", subtasks=[1, 2], partial=b"", seconds=0.0))
+    worker.send(
+        protocol.Result(lease=f"{lab.group}:none", subtasks=[1, 2], partial=b"", seconds=0.0)
+    )
     assert worker.expect(protocol.Refused).reason == "unknown_lease"
     assert look(lab)("firmlight_subtasks_refused_total", reason="unknown_lease") == before + 2

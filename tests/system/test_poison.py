@@ -1,4 +1,6 @@
-"""Poisoned partials through real sockets: the task is computed by others, and nothing of the server suffers."""
+"""Poisoned partials through real sockets: the task is computed by others, and nothing of the server
+suffers.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def honest_work(worker: Peer, lab: Lab, task: str) -> None:
                 worker.complete(frame, ready=1, decided=decided)
 
 
-@pytest.mark.parametrize("name", ["an exponent of 10^12", "a prime of 1000 digits", "another shape"])
+@pytest.mark.parametrize(
+    "name", ["an exponent of 10^12", "a prime of 1000 digits", "another shape"]
+)
 def test_a_task_is_factored_by_another_owners_worker(lab: Lab, peer: Connect, name: str) -> None:
     task = lab.submit("FACTORIZATION", number=str(NUMBER))
     bad = peer("bad", person=1, offered=KINDS)
@@ -70,7 +74,9 @@ def test_a_task_is_factored_by_another_owners_worker(lab: Lab, peer: Connect, na
     assert sum("bad sent a malformed result" in text for text in texts) == 2
 
 
-def test_three_partials_of_8_mib_of_empty_maps_take_no_memory_of_web(system: System, lab: Lab, peer: Connect) -> None:
+def test_three_partials_of_8_mib_of_empty_maps_take_no_memory_of_web(
+    system: System, lab: Lab, peer: Connect
+) -> None:
     task = lab.submit("FACTORIZATION", number=str(NUMBER))
     bad = peer("bad", person=1, offered=KINDS)
     web = psutil.Process(system.pids()["web"])

@@ -1,4 +1,6 @@
-"""A rule of worker.toml follows its group, whatever the group is called; one that fits no group stops the others."""
+"""A rule of worker.toml follows its group, whatever the group is called; one that fits no group
+stops the others.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ MEAN = '[groups."{name}"]\nkinds = ["MEAN"]\n'
 
 @pytest.fixture
 def attic(lab: Lab, tmp_path: Path) -> Iterator[Start]:
-    """attic('[groups."Lab"]…', "--group", "Lab"): person 1's worker with this worker.toml, connected."""
+    """attic('[groups."Lab"]…', "--group", "Lab"): person 1's worker with this worker.toml,
+    connected.
+    """
     started: list[Worker] = []
 
     def start(rules: str | None, *options: str) -> Worker:
@@ -77,10 +81,14 @@ def test_a_group_that_takes_the_old_name_does_not_inherit_the_rule(lab: Lab, att
     assert never_leased(lab, lab.submit(count=1))
     body = {"group": heir, "kind": "ECHO", "params": {"count": 1}}
     task = lab.api[1].post("tasks/", json=body).json()["id"]
-    lab.until(lambda: lab.api[1].get(f"tasks/{task}/").json(), lambda row: row["status"] == "succeeded")
+    lab.until(
+        lambda: lab.api[1].get(f"tasks/{task}/").json(), lambda row: row["status"] == "succeeded"
+    )
 
 
-def test_a_name_that_fits_no_group_stops_the_others_until_a_group_has_it(lab: Lab, attic: Start) -> None:
+def test_a_name_that_fits_no_group_stops_the_others_until_a_group_has_it(
+    lab: Lab, attic: Start
+) -> None:
     name = name_of(lab)
     worker = attic(f'[groups."{name} two"]\nslots = 1\n')
     assert worker.hear("rules").facts["unfit"] == [f"{name} two"]
@@ -93,7 +101,9 @@ def test_a_name_that_fits_no_group_stops_the_others_until_a_group_has_it(lab: La
     assert lab.wait(task)["status"] == "succeeded"
 
 
-def test_a_rule_of_a_group_that_was_left_stops_the_others_until_it_is_joined_again(lab: Lab, attic: Start) -> None:
+def test_a_rule_of_a_group_that_was_left_stops_the_others_until_it_is_joined_again(
+    lab: Lab, attic: Start
+) -> None:
     name = f"{name_of(lab)} two"
     other = lab.api[0].post("groups/", json={"name": name}).json()["id"]
     invite(lab, other)
@@ -114,7 +124,9 @@ def invite(lab: Lab, group: str) -> None:
     assert lab.api[1].post(f"invitations/{invitation['id']}/accept/").is_success
 
 
-def test_a_group_that_was_chosen_by_name_is_served_under_its_new_one(lab: Lab, attic: Start) -> None:
+def test_a_group_that_was_chosen_by_name_is_served_under_its_new_one(
+    lab: Lab, attic: Start
+) -> None:
     name = name_of(lab)
     worker = attic(None, "--group", name.upper())
     rename(lab, f"{name} new")
@@ -126,7 +138,9 @@ def test_a_group_that_was_chosen_by_name_is_served_under_its_new_one(lab: Lab, a
     assert lab.wait(lab.submit(count=1))["status"] == "succeeded"
 
 
-def test_a_group_that_was_chosen_by_a_name_of_none_is_said_and_served_when_there_is_one(lab: Lab, attic: Start) -> None:
+def test_a_group_that_was_chosen_by_a_name_of_none_is_said_and_served_when_there_is_one(
+    lab: Lab, attic: Start
+) -> None:
     name = name_of(lab)
     worker = attic(None, "--group", f"{name} new")
     assert f'--group "{name} new" fits no group' in worker.hear("rules").facts["problems"][0]
@@ -139,7 +153,9 @@ def test_a_group_that_was_chosen_by_a_name_of_none_is_said_and_served_when_there
 # Workers of other makes, and older ones: the server keeps to it by itself
 
 
-def test_the_server_keeps_a_rule_by_id_for_a_worker_that_tells_names(lab: Lab, peer: Connect) -> None:
+def test_the_server_keeps_a_rule_by_id_for_a_worker_that_tells_names(
+    lab: Lab, peer: Connect
+) -> None:
     name = name_of(lab)
     worker = peer(consent={name.upper(): Consent(kinds=["MEAN"])})
     rename(lab, f"{name} new")
@@ -151,7 +167,9 @@ def test_the_server_keeps_a_rule_by_id_for_a_worker_that_tells_names(lab: Lab, p
 
 
 @pytest.mark.parametrize("key", ["nowhere", "aaaaaaaa-0000-4000-8000-000000000001"])
-def test_the_server_leases_nothing_to_the_others_while_a_rule_fits_no_group(lab: Lab, peer: Connect, key: str) -> None:
+def test_the_server_leases_nothing_to_the_others_while_a_rule_fits_no_group(
+    lab: Lab, peer: Connect, key: str
+) -> None:
     worker = peer(consent={protocol.ALL_GROUPS: Consent(), key: Consent(slots=1)})
     worker.ready()
     lab.submit(count=1)

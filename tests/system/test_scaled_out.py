@@ -1,4 +1,6 @@
-"""Two web servers, two of each sort of jobs and two beats: whoever is on one sees what happens on the other."""
+"""Two web servers, two of each sort of jobs and two beats: whoever is on one sees what happens on
+the other.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ from tests.system.lab import PASSWORD, Lab
 @pytest.fixture(scope="module")
 def scaled(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[ScaledOut]:
     folder = tmp_path_factory.mktemp("scaled")
-    with fresh(folder) as database, ScaledOut(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running:
+    with (
+        fresh(folder) as database,
+        ScaledOut(folder, env=SHORT | database | {"STATIC_ROOT": static_root}) as running,
+    ):
         yield running
 
 
@@ -29,7 +34,11 @@ def test_who_watches_at_one_web_sees_a_worker_of_the_other_and_that_one_may_die(
     scaled: ScaledOut, tmp_path: Path
 ) -> None:
     first, second = scaled.ports
-    with Lab(scaled.url) as lab, Proxy(second, first) as door, Client.login(lab.url, lab.names[0], PASSWORD) as user:
+    with (
+        Lab(scaled.url) as lab,
+        Proxy(second, first) as door,
+        Client.login(lab.url, lab.names[0], PASSWORD) as user,
+    ):
         worker = Worker(door.url, lab.worker_token(1), "machine", tmp_path / "machine")
         try:
             worker.hear("connected")
@@ -58,7 +67,11 @@ def test_a_web_that_stops_in_good_order_sends_its_workers_to_the_other_with_thei
             scaled.stop_part("web-2")
             done = lab.wait(task)
             assert (done["status"], done["counts"]["failed"]) == ("succeeded", 0)
-            lost = [row for row in lab.api[0].get(f"tasks/{task}/events/").json()["results"] if row["what"] == "lost"]
+            lost = [
+                row
+                for row in lab.api[0].get(f"tasks/{task}/events/").json()["results"]
+                if row["what"] == "lost"
+            ]
             assert lost == [], "it kept its leases"
         finally:
             worker.kill()

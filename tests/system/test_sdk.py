@@ -19,13 +19,17 @@ Start = Callable[..., Any]
 
 
 @pytest.mark.usefixtures("only_push")
-def test_calls_come_back_packed_or_one_by_one(lab: Lab, client: Client, start_worker: Start) -> None:
+def test_calls_come_back_packed_or_one_by_one(
+    lab: Lab, client: Client, start_worker: Start
+) -> None:
     start_worker(1)
     numbers = range(10**20, 10**20 + 300)
     with FirmlightExecutor(lab.group, client, title="Neighbours") as pool:
         counts = [pool.submit("ECHO", count=count) for count in range(1, 21)]
         found = list(pool.map("FACTORIZATION", numbers, timeout=60))
-        assert {future.result()["count"] for future in as_completed(counts, timeout=60)} == set(range(1, 21))
+        assert {future.result()["count"] for future in as_completed(counts, timeout=60)} == set(
+            range(1, 21)
+        )
     assert [row["number"] for row in found] == [str(number) for number in numbers]
     assert found[0]["factors"] == [["2", 20], ["5", 20]]
     tasks = client.tasks(group=lab.group)
@@ -54,7 +58,10 @@ def test_asyncio_watches_many_tasks_at_once(lab: Lab, start_worker: Start) -> No
             tasks = [await user.submit("ECHO", group=lab.group, count=n) for n in (1, 2, 3)]
             statuses = [snapshot["status"] async for snapshot in tasks[0].watch(timeout=30)]
             assert statuses[-1] == "succeeded"
-            return [row["count"] for row in await asyncio.gather(*(task.result(timeout=30) for task in tasks))]
+            return [
+                row["count"]
+                for row in await asyncio.gather(*(task.result(timeout=30) for task in tasks))
+            ]
 
     assert asyncio.run(story()) == [1, 2, 3]
 

@@ -16,7 +16,9 @@ PARTS = (
 
 def test_a_system_that_is_up_has_nothing_to_mend(system):
     command = [sys.executable, "manage.py", "doctor", "--json"]
-    done = subprocess.run(command, env=system.environment, cwd=settings.BASE_DIR, capture_output=True, text=True)
+    done = subprocess.run(
+        command, env=system.environment, cwd=settings.BASE_DIR, capture_output=True, text=True
+    )
     found = {finding["name"]: finding for finding in json.loads(done.stdout)}
     assert done.returncode == 0, [one for one in found.values() if one["level"] == "mend"]
     assert {found[name]["level"] for name in PARTS} == {"ok"}

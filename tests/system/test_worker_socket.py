@@ -74,7 +74,9 @@ def test_somebody_elses_lease_is_unknown(lab: Lab, peer: Connect) -> None:
     assert thief.expect(protocol.Refused).reason == "unknown_lease"
 
 
-@pytest.mark.parametrize("name", ["nonsense", "a:b", "00000000-0000-0000-0000-000000000000:00", ":", "é" * 40])
+@pytest.mark.parametrize(
+    "name", ["nonsense", "a:b", "00000000-0000-0000-0000-000000000000:00", ":", "é" * 40]
+)
 def test_a_lease_that_never_was_is_unknown(lab: Lab, peer: Connect, name: str) -> None:
     worker = peer()
     worker.send(protocol.Result(lease=name, subtasks=[0], partial=b"", seconds=0))
@@ -90,7 +92,9 @@ def test_subtasks_outside_the_lease_are_refused(lab: Lab, peer: Connect) -> None
     assert (refused.reason, refused.open) == ("not_in_lease", lease.subtasks)
 
 
-def test_a_partial_beyond_the_limit_is_refused_and_the_socket_stays(lab: Lab, peer: Connect) -> None:
+def test_a_partial_beyond_the_limit_is_refused_and_the_socket_stays(
+    lab: Lab, peer: Connect
+) -> None:
     task, worker = lab.submit(count=1), peer()
     lease = worker.lease()
     worker.complete(lease, partial=b"x" * (8 * 2**20 + 1))
@@ -111,13 +115,17 @@ def test_released_work_goes_to_another(lab: Lab, peer: Connect) -> None:
     assert second.expect(protocol.Lease, seconds=2).subtasks == lease.subtasks
 
 
-def test_a_failed_subtask_goes_to_another_worker_and_then_ends_the_task(lab: Lab, peer: Connect) -> None:
+def test_a_failed_subtask_goes_to_another_worker_and_then_ends_the_task(
+    lab: Lab, peer: Connect
+) -> None:
     task = lab.submit(count=1)
     workers = [peer("anna"), peer("ben", person=2), peer("tower", person=2)]
     for worker in workers:
         lease = worker.lease()
         worker.send(
-            protocol.Failure(lease=lease.lease, subtask=0, error="ValueError", message="no such thing", ready=1)
+            protocol.Failure(
+                lease=lease.lease, subtask=0, error="ValueError", message="no such thing", ready=1
+            )
         )
         assert worker.expect(protocol.Accepted)
     ended = lab.wait(task)
@@ -139,7 +147,9 @@ def test_a_closed_socket_hands_its_work_on_at_once(lab: Lab, peer: Connect) -> N
     assert time.monotonic() - began < 1.4, "before the lease would have ended"
 
 
-def test_a_worker_that_falls_silent_loses_its_lease_at_the_deadline(lab: Lab, peer: Connect) -> None:
+def test_a_worker_that_falls_silent_loses_its_lease_at_the_deadline(
+    lab: Lab, peer: Connect
+) -> None:
     lab.submit(count=1)
     silent, second = peer("anna"), peer("ben", person=2)
     lease = silent.lease()
@@ -160,7 +170,9 @@ def test_a_heartbeat_keeps_the_lease_it_names(lab: Lab, peer: Connect) -> None:
     assert busy.expect(protocol.Accepted)
 
 
-def test_a_lease_still_on_its_way_is_kept_by_heartbeats_that_cannot_name_it(lab: Lab, peer: Connect) -> None:
+def test_a_lease_still_on_its_way_is_kept_by_heartbeats_that_cannot_name_it(
+    lab: Lab, peer: Connect
+) -> None:
     lab.submit(count=1)
     far, second = peer("anna"), peer("ben", person=2)
     lease = far.lease()
@@ -270,7 +282,9 @@ def test_another_subprotocol_is_closed_with_4426(lab: Lab) -> None:
         "text, not bytes",
     ],
 )
-def test_a_malformed_frame_is_named_and_closed_with_4400(lab: Lab, peer: Connect, data: bytes | str) -> None:
+def test_a_malformed_frame_is_named_and_closed_with_4400(
+    lab: Lab, peer: Connect, data: bytes | str
+) -> None:
     worker = peer()
     worker.socket.send(data)
     code, frames = worker.closed_with()
@@ -302,17 +316,27 @@ def test_a_huge_frame_ends_its_own_connection_only(lab: Lab, peer: Connect) -> N
     assert other.lease()
 
 
-PLAIN = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats() | st.text(max_size=20)
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats()
+    | st.text(max_size=20)
+)
 NESTED = st.recursive(
     PLAIN | st.binary(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
     max_leaves=10,
 )
 
 
 @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(data=st.binary(max_size=200) | NESTED.map(msgspec.msgpack.encode))
-def test_whatever_comes_the_answer_is_an_error_or_nothing(lab: Lab, peer: Connect, data: bytes) -> None:
+def test_whatever_comes_the_answer_is_an_error_or_nothing(
+    lab: Lab, peer: Connect, data: bytes
+) -> None:
     worker = peer("fuzzer", hello=False)
     worker.socket.send(data)
     code, frames = worker.closed_with()
@@ -325,14 +349,20 @@ def test_a_lease_under_way_takes_one_of_the_slots_that_were_free(lab: Lab, peer:
     worker = peer(slots=2)
     worker.ready(1)
     worker.ready(2)  # said before the first lease has come
-    leases = [worker.expect(protocol.Lease), worker.expect(protocol.Lease), worker.expect(protocol.Lease)]
+    leases = [
+        worker.expect(protocol.Lease),
+        worker.expect(protocol.Lease),
+        worker.expect(protocol.Lease),
+    ]
     assert len(leases) == 3, "a worker that does not count what it received is taken at its word"
     worker.send(protocol.Ready(slots=2, received=2))
     assert worker.expect(protocol.Lease)
     assert worker.hears_nothing()
 
 
-def test_who_says_goodbye_and_hangs_up_at_once_is_not_shown_as_here(lab: Lab, peer: Connect) -> None:
+def test_who_says_goodbye_and_hangs_up_at_once_is_not_shown_as_here(
+    lab: Lab, peer: Connect
+) -> None:
     """The server comes to the goodbye when nobody is there any more for its own."""
     leaver = peer()
     for _ in range(50):
@@ -341,5 +371,8 @@ def test_who_says_goodbye_and_hangs_up_at_once_is_not_shown_as_here(lab: Lab, pe
     with contextlib.suppress(OSError):  # it was quicker: then the goodbye is answered already
         leaver.socket.socket.shutdown(socket.SHUT_RDWR)
     began, asks = time.monotonic(), {"group": lab.group, "kind": "ECHO", "params": {"count": 1}}
-    lab.until(lambda: lab.api[0].post("tasks/preview/", json=asks).json()["workers"], lambda here: not here)
+    lab.until(
+        lambda: lab.api[0].post("tasks/preview/", json=asks).json()["workers"],
+        lambda here: not here,
+    )
     assert time.monotonic() - began < 1.4, "it was not waited for"

@@ -24,8 +24,12 @@ def submit(group: Group, bob: User) -> Callable[..., Task]:
     """submit(count=3): Bob's ECHO task, accepted and not split yet."""
 
     def make(author: User | None = None, kind: str = "ECHO", **params: Any) -> Task:
-        choice = {name: params.pop(name) for name in ("priority", "allow_partial") if name in params}
-        return submit_task(author=author or bob, group=group.pk, kind=kind, params=params or {"count": 3}, **choice)
+        choice = {
+            name: params.pop(name) for name in ("priority", "allow_partial") if name in params
+        }
+        return submit_task(
+            author=author or bob, group=group.pk, kind=kind, params=params or {"count": 3}, **choice
+        )
 
     return make
 
@@ -52,7 +56,13 @@ def laptop(alice: User) -> Worker:
 def lease(group: Group) -> Callable[[Worker], queue.Granted | None]:
     def ask(worker: Worker) -> queue.Granted | None:
         offered = [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
-        call = queue.lease(group.pk, worker=worker.pk, owner=worker.owner_id, conn=f"conn-{worker.name}", kinds=offered)
+        call = queue.lease(
+            group.pk,
+            worker=worker.pk,
+            owner=worker.owner_id,
+            conn=f"conn-{worker.name}",
+            kinds=offered,
+        )
         return call.now().granted
 
     return ask
@@ -75,7 +85,9 @@ def work(lease: Callable[[Worker], queue.Granted | None]) -> Callable[[Worker], 
 def compute(granted: queue.Granted, worker: Worker) -> queue.Settled:
     """Run a lease as a worker would, and send its combined partial."""
     kind = kinds.get(granted.kind.partition("@")[0])
-    partial = kinds.combine_all(kind, [kind.run(msgspec.msgpack.decode(p)) for p in granted.payloads])
+    partial = kinds.combine_all(
+        kind, [kind.run(msgspec.msgpack.decode(p)) for p in granted.payloads]
+    )
     call = queue.complete(
         granted.lease,
         worker=worker.pk,
@@ -89,7 +101,9 @@ def compute(granted: queue.Granted, worker: Worker) -> queue.Settled:
 
 @pytest.fixture
 def jobs_sent() -> Callable[[], list[str]]:
-    """jobs_sent(): names of the Celery jobs that wait in the real broker, and they are gone from it."""
+    """jobs_sent(): names of the Celery jobs that wait in the real broker, and they are gone from
+    it.
+    """
 
     def read() -> list[str]:
         broker = redis.Redis.from_url(settings.BROKER_URL)

@@ -14,15 +14,39 @@ from firmlight.settings.read import beside
 from tests.plugin import ON_CLUSTER
 
 ROOT = Path(__file__).parents[2]
-SETTINGS_OF_A_SERVER = ("REDIS_URL", "BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL", "DATABASE_URL", "STATIC_ROOT")
+SETTINGS_OF_A_SERVER = (
+    "REDIS_URL",
+    "BROKER_URL",
+    "CHANNEL_LAYER_URL",
+    "CACHE_URL",
+    "DATABASE_URL",
+    "STATIC_ROOT",
+)
 
 
 def test_the_queue_does_on_three_nodes_what_it_does_on_one() -> None:
     """A process of its own: a client is made once a process, for one address."""
-    kept = {k: v for k, v in os.environ.items() if k not in SETTINGS_OF_A_SERVER and not k.startswith("PYTEST_")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in SETTINGS_OF_A_SERVER and not k.startswith("PYTEST_")
+    }
     tests = ["tests/tasks/queue", "tests/tasks/test_socket_base.py"]
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
-    done = subprocess.run(command, cwd=ROOT, env=kept | {ON_CLUSTER: "1"}, capture_output=True, text=True, timeout=120)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        *tests,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, env=kept | {ON_CLUSTER: "1"}, capture_output=True, text=True, timeout=120
+    )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "100%" in done.stdout
 

@@ -11,9 +11,17 @@ from tasks.estimates import round_range, time_left
 
 @pytest.mark.parametrize(
     ("low", "high", "found"),
-    [(0, 2, (0, 5)), (43.1, 66, (40, 70)), (12, 13, (10, 15)), (100, 290, (100, 290)), (400, 1000, (360, 1020))],
+    [
+        (0, 2, (0, 5)),
+        (43.1, 66, (40, 70)),
+        (12, 13, (10, 15)),
+        (100, 290, (100, 290)),
+        (400, 1000, (360, 1020)),
+    ],
 )
-def test_a_range_is_rounded_outwards_in_steps_that_suit_it(low: float, high: float, found: tuple[float, float]) -> None:
+def test_a_range_is_rounded_outwards_in_steps_that_suit_it(
+    low: float, high: float, found: tuple[float, float]
+) -> None:
     assert round_range(low, high) == found
 
 

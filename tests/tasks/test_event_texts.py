@@ -32,7 +32,9 @@ def finish(task: Task) -> Task:
     return task
 
 
-def test_the_story_of_a_task_from_submit_to_result(split: Callable[..., Task], work: Work, laptop: Worker) -> None:
+def test_the_story_of_a_task_from_submit_to_result(
+    split: Callable[..., Task], work: Work, laptop: Worker
+) -> None:
     task = split(count=1)
     assert told(task)[:3] == ["bob submitted it.", "Its split began.", "Split into 1 subtask."]
     work(laptop)
@@ -47,10 +49,17 @@ def test_losses_and_failures_name_the_worker_and_the_subtask(
 ) -> None:
     task = split(count=2)
     held = lease(laptop)
-    queue.fail(held.lease, worker=laptop.pk, subtask=0, error="ValueError", message="no", seconds=0).now()
+    queue.fail(
+        held.lease, worker=laptop.pk, subtask=0, error="ValueError", message="no", seconds=0
+    ).now()
     lease(laptop)
     queue.leave(
-        task.group_id, worker=laptop.pk, conn="conn-laptop", kinds=[task.kind_key], slots=1, how=queue.LOST
+        task.group_id,
+        worker=laptop.pk,
+        conn="conn-laptop",
+        kinds=[task.kind_key],
+        slots=1,
+        how=queue.LOST,
     ).now()
     lines = told(task)
     assert "alice / laptop failed on subtask 0: ValueError." in lines
@@ -66,7 +75,9 @@ def test_pause_and_cancel_are_told(split: Callable[..., Task], alice: User) -> N
     assert told(task)[-3:] == ["Paused.", "Resumed.", "It was cancelled."]
 
 
-def test_a_worker_that_is_no_more_is_still_told_of(split: Callable[..., Task], work: Work, laptop: Worker) -> None:
+def test_a_worker_that_is_no_more_is_still_told_of(
+    split: Callable[..., Task], work: Work, laptop: Worker
+) -> None:
     task = split(count=1)
     work(laptop)
     laptop.delete()
@@ -86,7 +97,9 @@ def test_a_finished_task_keeps_its_latest_events_and_thinned_bars(
     assert len(row.bars) == 1
 
 
-def test_a_second_conclusion_tells_nothing_twice(split: Callable[..., Task], work: Work, laptop: Worker) -> None:
+def test_a_second_conclusion_tells_nothing_twice(
+    split: Callable[..., Task], work: Work, laptop: Worker
+) -> None:
     task = split(count=3)
     work(laptop)
     conclude_task(str(task.pk))
@@ -94,17 +107,24 @@ def test_a_second_conclusion_tells_nothing_twice(split: Callable[..., Task], wor
     assert TaskHistory.objects.filter(task=task).count() == 1
 
 
-def test_the_log_is_read_from_where_the_reader_stands(split: Callable[..., Task], work: Work, laptop: Worker) -> None:
+def test_the_log_is_read_from_where_the_reader_stands(
+    split: Callable[..., Task], work: Work, laptop: Worker
+) -> None:
     task = split(count=2)
     first = queue.log(task.group_id, task.pk)
     work(laptop)
     rest = queue.log(task.group_id, task.pk, after=first[-1].number)
-    assert [entry.number for entry in [*first, *rest]] == [entry.number for entry in queue.log(task.group_id, task.pk)]
+    assert [entry.number for entry in [*first, *rest]] == [
+        entry.number for entry in queue.log(task.group_id, task.pk)
+    ]
     assert queue.log(task.group_id, task.pk, after=rest[-1].number) == []
 
 
 def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
-    split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int], monkeypatch: pytest.MonkeyPatch
+    split: Callable[..., Task],
+    laptop: Worker,
+    work: Callable[[Worker], int],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between the look at its length and the look at its end more is written."""
     task, latest = split(count=6), storage._latest
@@ -125,7 +145,10 @@ def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
 
 @pytest.mark.parametrize("person", ["alice", "bob"])
 def test_members_read_the_events_page_by_page(
-    split: Callable[..., Task], api: Callable[..., APIClient], request: pytest.FixtureRequest, person: str
+    split: Callable[..., Task],
+    api: Callable[..., APIClient],
+    request: pytest.FixtureRequest,
+    person: str,
 ) -> None:
     task = split(count=1)
     found = api(request.getfixturevalue(person)).get(f"/api/tasks/{task.pk}/events/").json()
@@ -133,5 +156,7 @@ def test_members_read_the_events_page_by_page(
     assert found["results"][0]["what"] == "split"
 
 
-def test_strangers_find_no_events(split: Callable[..., Task], api: Callable[..., APIClient], carol: User) -> None:
+def test_strangers_find_no_events(
+    split: Callable[..., Task], api: Callable[..., APIClient], carol: User
+) -> None:
     assert api(carol).get(f"/api/tasks/{split(count=1).pk}/events/").status_code == 404

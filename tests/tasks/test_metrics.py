@@ -18,17 +18,24 @@ from tasks.socket_base import Socket
 from tests.tasks.conftest import compute
 
 
-def test_tasks_and_their_subtasks_are_counted_where_they_stand(scrape, submit, split, lease, laptop):
+def test_tasks_and_their_subtasks_are_counted_where_they_stand(
+    scrape, submit, split, lease, laptop
+):
     submit(count=5)
     split(count=10)
     granted = lease(laptop)
     found = scrape()
-    assert (found("firmlight_tasks", status="queued"), found("firmlight_tasks", status="running")) == (1, 1)
+    assert (
+        found("firmlight_tasks", status="queued"),
+        found("firmlight_tasks", status="running"),
+    ) == (1, 1)
     held = len(granted.subtasks)
     assert found("firmlight_subtasks", state="leased") == held
     assert found("firmlight_subtasks", state="waiting") == 10 - held
     assert found("firmlight_leases_open") == 1
-    assert found("firmlight_jobs_waiting", queue="long") == 2  # nobody takes the two splits' jobs here
+    assert (
+        found("firmlight_jobs_waiting", queue="long") == 2
+    )  # nobody takes the two splits' jobs here
     assert found("firmlight_tasks_submitted_total") == 2
     assert (found("firmlight_workers"), found("firmlight_worker_slots")) == (1, 1)
 
@@ -52,7 +59,9 @@ def test_the_end_of_a_task_is_counted_once(scrape, split, work, laptop):
     assert found("firmlight_tasks", status="running") == 0
 
 
-def test_lost_work_is_counted_as_requeued_by_whoever_finds_it(scrape, split, lease, laptop, settings):
+def test_lost_work_is_counted_as_requeued_by_whoever_finds_it(
+    scrape, split, lease, laptop, settings
+):
     settings.LEASE_SECONDS = 0.01
     task = split(count=1)
     assert lease(laptop)
@@ -69,7 +78,9 @@ def test_a_lease_call_that_finds_lost_work_says_how_much(split, lease, laptop, s
     task = split(count=1)
     assert lease(laptop)
     time.sleep(0.02)
-    call = queue.lease(task.group_id, worker=laptop.pk, owner=laptop.owner_id, conn="other", kinds=["ECHO@1"])
+    call = queue.lease(
+        task.group_id, worker=laptop.pk, owner=laptop.owner_id, conn="other", kinds=["ECHO@1"]
+    )
     assert call.now().requeued == 1
 
 
@@ -86,7 +97,16 @@ def test_no_label_holds_anything_of_a_user(scrape, submit, split, lease, laptop,
     task = split(count=3, author=bob)
     compute(lease(laptop), laptop)
     text = scrape().text
-    said = (alice.username, bob.username, group.name, group.pk, task.pk, laptop.name, laptop.pk, bob.email)
+    said = (
+        alice.username,
+        bob.username,
+        group.name,
+        group.pk,
+        task.pk,
+        laptop.name,
+        laptop.pk,
+        bob.email,
+    )
     assert [word for word in map(str, said) if word in text] == []
 
 
@@ -104,7 +124,9 @@ def round_trips(monkeypatch):
     return sent
 
 
-def test_a_scrape_costs_the_same_number_of_questions_whatever_there_is(scrape, submit, split, round_trips):
+def test_a_scrape_costs_the_same_number_of_questions_whatever_there_is(
+    scrape, submit, split, round_trips
+):
     split(count=3)
     scrape()
     costs = []

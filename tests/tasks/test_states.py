@@ -46,9 +46,12 @@ def test_a_move_to_a_final_state_notes_when(submit: Callable[..., Task]) -> None
 
 
 def test_one_update_moves_from_any_of_several_states(
-    submit: Callable[..., Task], django_assert_num_queries: Callable[[int], AbstractContextManager[object]]
+    submit: Callable[..., Task],
+    django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
 ) -> None:
-    """A task that goes back from aggregating to running while it is cancelled is not missed between two updates."""
+    """A task that goes back from aggregating to running while it is cancelled is not missed between
+    two updates.
+    """
     task = submit()
     with django_assert_num_queries(1):
         assert Task.objects.filter(pk=task.pk).move_from(sorted(states.LIVE), states.CANCELLED) == 1

@@ -1,4 +1,6 @@
-"""ECHO: n subtasks, number i sleeps and returns i. It measures Firmlight, and shows how a kind is added."""
+"""ECHO: n subtasks, number i sleeps and returns i. It measures Firmlight, and shows how a kind is
+added.
+"""
 
 import time
 from collections.abc import Iterator
@@ -14,11 +16,18 @@ COUNT_MAX = 10_000_000
 class EchoParams(msgspec.Struct, forbid_unknown_fields=True):
     """How many subtasks, how long each sleeps, and whether every value comes back."""
 
-    count: Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX, description="How many subtasks", examples=[10])]
+    count: Annotated[
+        int, msgspec.Meta(ge=1, le=COUNT_MAX, description="How many subtasks", examples=[10])
+    ]
     seconds: Annotated[
-        float, msgspec.Meta(ge=0, le=3600, description="How long each of them sleeps, in seconds", examples=[0])
+        float,
+        msgspec.Meta(
+            ge=0, le=3600, description="How long each of them sleeps, in seconds", examples=[0]
+        ),
     ] = 0.0
-    collect: Annotated[bool, msgspec.Meta(description="Give back every value, in order", examples=[False])] = False
+    collect: Annotated[
+        bool, msgspec.Meta(description="Give back every value, in order", examples=[False])
+    ] = False
 
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=COUNT_MAX)]

@@ -53,7 +53,9 @@ def _wait(transport: Transport, code: Code) -> LetIn:
     while time.monotonic() < end:
         time.sleep(pause)
         try:
-            return _read(transport.post("auth/device/token/", json={"device_code": code.device_code}))
+            return _read(
+                transport.post("auth/device/token/", json={"device_code": code.device_code})
+            )
         except ConnectionFailed:
             continue  # the server may come back while the code is good
         except ApiError as error:

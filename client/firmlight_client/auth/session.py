@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from firmlight_client.auth.device import Code
     from firmlight_client.sdk.client import Client
 
-LOG_IN_FIRST = "Nobody is logged in here: run `firmlight login URL`, or set FIRMLIGHT_URL and FIRMLIGHT_TOKEN."
+LOG_IN_FIRST = (
+    "Nobody is logged in here: run `firmlight login URL`, or set FIRMLIGHT_URL and FIRMLIGHT_TOKEN."
+)
 
 
 def home() -> Path:
@@ -35,7 +37,9 @@ def login_file() -> LoginFile:
 
 
 def _known() -> tuple[str, str, Login]:
-    """Address, token of the environment, and the log-in kept for that address (a token goes to no other server)."""
+    """Address, token of the environment, and the log-in kept for that address (a token goes to no
+    other server).
+    """
     login = login_file().load()
     url = server_url(os.environ.get("FIRMLIGHT_URL") or login.url or _nobody())
     return url, os.environ.get("FIRMLIGHT_TOKEN", ""), login if login.url == url else Login()
@@ -52,7 +56,9 @@ def access() -> tuple[str, Tokens]:
         return url, MemoryTokens(Pair(token))
     if not login.access:
         if login.worker_token:
-            raise FirmlightClientError("What is kept here can work and nothing else. For more: firmlight login URL")
+            raise FirmlightClientError(
+                "What is kept here can work and nothing else. For more: firmlight login URL"
+            )
         _nobody()
     return url, FileTokens(login_file())
 
@@ -71,7 +77,9 @@ def worker_access() -> tuple[str, str]:
 
 
 def kept_worker_access() -> tuple[str, str]:
-    """The same of the kept log-in alone, for what runs without this environment. Raises FirmlightClientError."""
+    """The same of the kept log-in alone, for what runs without this environment. Raises
+    FirmlightClientError.
+    """
     login = login_file().load()
     return login.url or _nobody(), login.worker_token or login.access or _nobody()
 
@@ -90,11 +98,15 @@ def log_in(url: str, username: str, password: str) -> Login:
 
 
 def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -> Login:
-    """Log in with a code that somebody confirms in a browser. Raises ApiError, FirmlightClientError."""
+    """Log in with a code that somebody confirms in a browser. Raises ApiError,
+    FirmlightClientError.
+    """
     from firmlight_client.auth import device
 
     found = device.let_in(url, machine_name(), "worker" if only_work else "user", show)
-    login = Login(url=url, username=found.username, access=found.access or "", refresh=found.refresh or "")
+    login = Login(
+        url=url, username=found.username, access=found.access or "", refresh=found.refresh or ""
+    )
     login.worker_token, login.worker_token_id = found.worker_token, found.worker_token_id
     return keep(login)
 
@@ -116,8 +128,12 @@ def end(login: Login) -> None:
     """Revoke what a log-in holds at its server, as far as that can be reached."""
     from firmlight_client.transport import Transport
 
-    ours = login.worker_token if login.worker_token_id else ""  # one of --token-stdin was made elsewhere, and stays
-    held = {name: text for name, text in (("refresh", login.refresh), ("worker_token", ours)) if text}
+    ours = (
+        login.worker_token if login.worker_token_id else ""
+    )  # one of --token-stdin was made elsewhere, and stays
+    held = {
+        name: text for name, text in (("refresh", login.refresh), ("worker_token", ours)) if text
+    }
     if not held:
         return
     transport = Transport(login.url, MemoryTokens(Pair()))

@@ -1,7 +1,8 @@
 """Another token when the server no longer takes the one that the worker came with.
 
-The log-in of this machine is shared by every process: somebody may have logged in again meanwhile, or the command
-line may have renewed it. Who needs a fresh access token renews it for all, under the lock of the file.
+The log-in of this machine is shared by every process: somebody may have logged in again meanwhile,
+or the command line may have renewed it. Who needs a fresh access token renews it for all, under the
+lock of the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The two tokens of a log-in, and how they are renewed: a refresh token is good once, so one renewal at a time."""
+"""The two tokens of a log-in, and how they are renewed: a refresh token is good once, so one
+renewal at a time.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ class Tokens(Protocol):
         """The access token to use now; "" if there is none."""
 
     def renewed(self, stale: str, renew: Renew) -> str:
-        """An access token other than `stale`; "" if none can be had. `renew` spends the refresh token."""
+        """An access token other than `stale`; "" if none can be had. `renew` spends the refresh
+        token.
+        """
 
 
 class MemoryTokens:
@@ -75,7 +79,9 @@ class Login(msgspec.Struct, omit_defaults=True):
 
 
 class LoginFile:
-    """`credentials.json`, readable by its owner alone. Every process on this machine shares it, under a lock."""
+    """`credentials.json`, readable by its owner alone. Every process on this machine shares it,
+    under a lock.
+    """
 
     def __init__(self, home: Path) -> None:
         self.path = home / "credentials.json"

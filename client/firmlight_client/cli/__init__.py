@@ -1,7 +1,8 @@
-"""`firmlight`: log in, lend this machine, submit tasks, collect results. A module for each group of commands.
+"""`firmlight`: log in, lend this machine, submit tasks, collect results. A module for each group of
+commands.
 
-Exit code 0 done, 1 failed, 2 wrong use. Tokens and passwords never go on a command line: other users of the
-machine can read those. Heavy modules are imported by the commands that need them.
+Exit code 0 done, 1 failed, 2 wrong use. Tokens and passwords never go on a command line: other
+users of the machine can read those. Heavy modules are imported by the commands that need them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,18 @@ import typer
 
 from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
-from firmlight_client.cli import config, doctor, groups, kinds, login, service, status, tasks, work, workers
+from firmlight_client.cli import (
+    config,
+    doctor,
+    groups,
+    kinds,
+    login,
+    service,
+    status,
+    tasks,
+    work,
+    workers,
+)
 from firmlight_client.cli.arguments import to_add
 from firmlight_client.errors import ApiError, FirmlightClientError
 
@@ -30,7 +42,15 @@ app = typer.Typer(
 )
 
 COMMANDS = (  # in the order of `firmlight --help`
-    *(login.login, login.logout, login.whoami, groups.groups, groups.invite, groups.accept, work.work),
+    *(
+        login.login,
+        login.logout,
+        login.whoami,
+        groups.groups,
+        groups.invite,
+        groups.accept,
+        work.work,
+    ),
     *(tasks.submit, status.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
     *(workers.workers, workers.drain, doctor.doctor),
 )
@@ -42,7 +62,9 @@ app.add_typer(kinds.kinds, name="kinds")
 
 
 @app.callback(invoke_without_command=True)
-def about(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def about(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     if version:
         typer.echo(__version__)
         raise typer.Exit

@@ -31,7 +31,9 @@ def parse_params(words: list[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text itself. Integers stay exact; what no float can hold stays text."""
+    """JSON where it is JSON, else the text itself. Integers stay exact; what no float can hold
+    stays text.
+    """
     try:
         value = json.loads(text, parse_constant=_no_constant)
         json.dumps(value, allow_nan=False)  # 1e999 has become an infinity
@@ -45,7 +47,9 @@ def _no_constant(name: str) -> Any:
 
 
 def to_add(choices: Mapping[str, Iterable[str]]) -> str:
-    """The words that settle how a file is read, as a shell takes them: "column=temp, column='wind speed'"."""
+    """The words that settle how a file is read, as a shell takes them: "column=temp, column='wind
+    speed'".
+    """
     words = [f"{name}={value}" for name, values in choices.items() for value in values]
     listed = ", ".join(map(shlex.quote, words[:WORDS_LISTED_MAX]))
     more = len(words) - WORDS_LISTED_MAX
@@ -53,12 +57,16 @@ def to_add(choices: Mapping[str, Iterable[str]]) -> str:
 
 
 def parse_deadline(text: str) -> str:
-    """An ISO time (of this machine's zone if it names none), or a span from now: 90s, 10m, 2h, 1d. Returned in UTC."""
+    """An ISO time (of this machine's zone if it names none), or a span from now: 90s, 10m, 2h, 1d.
+    Returned in UTC.
+    """
     span = SPAN.fullmatch(text.strip())
     try:
         return instant(float(span[1]) * SECONDS[span[2]] if span else text)
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no time: say 90s, 10m, 2h, 1d, or 2030-01-31T18:00") from None
+        raise typer.BadParameter(
+            f"{text!r} is no time: say 90s, 10m, 2h, 1d, or 2030-01-31T18:00"
+        ) from None
 
 
 def parse_memory(mib: int | None) -> int | None:

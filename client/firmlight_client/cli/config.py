@@ -20,7 +20,9 @@ config = typer.Typer(
     rich_markup_mode=None,
 )
 Group = Annotated[str, typer.Option("--group", help="For this group only: its name or id.")]
-Key = Annotated[str, typer.Argument(help="One of those that `firmlight config` shows: slots, kinds, hours, …")]
+Key = Annotated[
+    str, typer.Argument(help="One of those that `firmlight config` shows: slots, kinds, hours, …")
+]
 
 
 @config.callback()
@@ -69,7 +71,9 @@ def _memory() -> Memory:
 
 
 def _which(book: Rulebook, group: str) -> dict[str, Any]:
-    """For programs: the group's id ("": not known) and name, and whether there is one (None: not known)."""
+    """For programs: the group's id ("": not known) and name, and whether there is one (None: not
+    known).
+    """
     if group == "*":
         return {}
     known = None if book.groups is None else book.fits(group)
@@ -103,7 +107,9 @@ def _words(value: Any) -> str:
 @config.command("set")
 def put(
     key: Key,
-    value: Annotated[str, typer.Argument(help="3, yes, public, or several with commas: MEAN,CRAWLER")],
+    value: Annotated[
+        str, typer.Argument(help="3, yes, public, or several with commas: MEAN,CRAWLER")
+    ],
     group: Group = "",
 ) -> None:
     """Write one rule. Example: firmlight config set hours 22:00-07:00,sat-sun"""
@@ -127,8 +133,12 @@ def unset(key: Key = "", group: Group = "") -> None:
 
 
 @config.command("forget")
-def forget(name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")]) -> None:
-    """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab Seven'"""
+def forget(
+    name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")],
+) -> None:
+    """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab
+    Seven'
+    """
     from firmlight_client.auth import session
     from firmlight_client.worker.consent import group_file
 

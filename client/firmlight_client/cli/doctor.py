@@ -22,7 +22,9 @@ def doctor(as_json: AsJson = False) -> None:
     for finding in examination.findings():
         fine = fine and finding.state != examination.BAD
         if as_json:
-            typer.echo(json.dumps({"check": finding.check, "state": finding.state, "words": finding.words}))
+            typer.echo(
+                json.dumps({"check": finding.check, "state": finding.state, "words": finding.words})
+            )
         else:
             typer.echo(f"{finding.state:<5} {finding.check:<10} {finding.words}")
     if not fine:

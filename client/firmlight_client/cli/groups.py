@@ -26,7 +26,8 @@ def invite(
     usernames: Annotated[list[str], typer.Argument(help="User names.")],
     as_json: AsJson = False,
 ) -> None:
-    """Invite people to a group; say what became of each name. Exit code 1 if there is nobody of a name.
+    """Invite people to a group; say what became of each name. Exit code 1 if there is nobody of a
+    name.
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
@@ -44,7 +45,10 @@ def invite(
 
 def accept(
     invitation: Annotated[
-        str, typer.Argument(help="The group's name, or the invitation's id; without it, list what waits for you.")
+        str,
+        typer.Argument(
+            help="The group's name, or the invitation's id; without it, list what waits for you."
+        ),
     ] = "",
     everything: Annotated[bool, typer.Option("--all", help="Accept every invitation.")] = False,
     as_json: AsJson = False,
@@ -57,12 +61,16 @@ def accept(
         rows = user.invitations()
         chosen = rows if everything else [row for row in rows if _is_called(row, invitation)]
         if invitation and not chosen:
-            raise NotFound("not_found", f"No invitation to {invitation!r} waits for you.", status=404)
+            raise NotFound(
+                "not_found", f"No invitation to {invitation!r} waits for you.", status=404
+            )
         if everything or invitation:
             for row in chosen:
                 user.accept(str(row["id"]))
         for row in chosen if everything or invitation else rows:
-            typer.echo(json.dumps(row) if as_json else _words(row, accepted=everything or bool(invitation)))
+            typer.echo(
+                json.dumps(row) if as_json else _words(row, accepted=everything or bool(invitation))
+            )
 
 
 def _is_called(row: dict[str, Any], called: str) -> bool:

@@ -22,7 +22,10 @@ kinds = typer.Typer(
     rich_markup_mode=None,
 )
 Name = Annotated[
-    str, typer.Argument(help="FACTORIZATION, MEAN, …: see `firmlight kinds list`", autocompletion=kind_names)
+    str,
+    typer.Argument(
+        help="FACTORIZATION, MEAN, …: see `firmlight kinds list`", autocompletion=kind_names
+    ),
 ]
 
 
@@ -32,16 +35,26 @@ def list_kinds(as_json: AsJson = False) -> None:
     from firmlight_client.kinds import listed
 
     for kind in listed().values():
-        facts = {"name": kind.name, "version": kind.version, "title": kind.title, "network": kind.network}
-        typer.echo(json.dumps(facts) if as_json else f"{kind.name:<16} {kind.version:<8} {kind.title}")
+        facts = {
+            "name": kind.name,
+            "version": kind.version,
+            "title": kind.title,
+            "network": kind.network,
+        }
+        typer.echo(
+            json.dumps(facts) if as_json else f"{kind.name:<16} {kind.version:<8} {kind.title}"
+        )
 
 
 @kinds.command()
 def run(
     name: Name,
-    params: Annotated[list[str] | None, typer.Argument(help="key=value; the value as JSON or as plain text")] = None,
+    params: Annotated[
+        list[str] | None, typer.Argument(help="key=value; the value as JSON or as plain text")
+    ] = None,
     file: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Input from this file.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, readable=True, help="Input from this file."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -56,7 +69,9 @@ def run(
         kind = get(name)
         result = _run(kind, _load(kind, parse_params(params or []), file))
     except UnknownKind:
-        raise FirmlightClientError(f"No kind {name!r} is installed here; see firmlight kinds list") from None
+        raise FirmlightClientError(
+            f"No kind {name!r} is installed here; see firmlight kinds list"
+        ) from None
     except ParamsError as error:
         message = ": ".join(filter(None, (error.field, error.message)))
         if error.choices:
@@ -93,9 +108,13 @@ def _run(kind: Kind, params: Any) -> Any:
 @kinds.command()
 def new(
     name: Annotated[str, typer.Argument(help="What it is called: word-count becomes WORD_COUNT.")],
-    folder: Annotated[Path, typer.Option(file_okay=False, exists=True, help="Where to write it.")] = Path(),
+    folder: Annotated[
+        Path, typer.Option(file_okay=False, exists=True, help="Where to write it.")
+    ] = Path(),
 ) -> None:
-    """Write a package with a new kind, its test and a README. Example: firmlight kinds new word-count"""
+    """Write a package with a new kind, its test and a README. Example: firmlight kinds new
+    word-count
+    """
     from firmlight_client import new_kind
 
     made = new_kind.write(name, folder)

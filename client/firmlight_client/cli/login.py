@@ -21,12 +21,21 @@ if TYPE_CHECKING:
 def login(
     url: Annotated[str, typer.Argument(help="Address of the server: https://example.org")],
     username: Annotated[
-        str, typer.Option(help="Log in with a password instead of a code: user name or e-mail address.")
+        str,
+        typer.Option(help="Log in with a password instead of a code: user name or e-mail address."),
     ] = "",
-    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
-    token_stdin: Annotated[bool, typer.Option("--token-stdin", help="Keep a worker token read from stdin.")] = False,
-    worker: Annotated[bool, typer.Option("--worker", help="Let this machine work, and nothing else.")] = False,
-    browser: Annotated[bool, typer.Option("--browser", help="Open the page on this machine, too.")] = False,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from stdin.")
+    ] = False,
+    token_stdin: Annotated[
+        bool, typer.Option("--token-stdin", help="Keep a worker token read from stdin.")
+    ] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="Let this machine work, and nothing else.")
+    ] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser", help="Open the page on this machine, too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Log in with a code that you confirm in a browser.
@@ -43,10 +52,16 @@ def login(
         return
     if username or password_stdin:
         username = username or typer.prompt("User name or e-mail")
-        password = _first_line("a password") if password_stdin else typer.prompt("Password", hide_input=True)
+        password = (
+            _first_line("a password")
+            if password_stdin
+            else typer.prompt("Password", hide_input=True)
+        )
         kept = session.log_in(address, username, password)
     else:
-        kept = session.log_in_by_code(address, _shower(as_json=as_json, browser=browser), only_work=worker)
+        kept = session.log_in_by_code(
+            address, _shower(as_json=as_json, browser=browser), only_work=worker
+        )
     _tell(kept, as_json=as_json)
 
 
@@ -62,12 +77,17 @@ def _shower(*, as_json: bool, browser: bool) -> Callable[[Code], None]:
 
 
 def _show(code: Code) -> None:
-    typer.echo(f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n")
+    typer.echo(
+        f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n"
+    )
     typer.echo(f"It is good for {code.expires_in / 60:.0f} minutes. Waiting …")
 
 
 def _show_as_json(code: Code) -> None:
-    shown = {name: getattr(code, name) for name in ("user_code", "verification_uri", "verification_uri_complete")}
+    shown = {
+        name: getattr(code, name)
+        for name in ("user_code", "verification_uri", "verification_uri_complete")
+    }
     typer.echo(json.dumps({"event": "confirm", **shown, "expires_in": code.expires_in}))
 
 

@@ -43,7 +43,9 @@ def _share(row: Row) -> str:
 def _failures(rows: list[Row]) -> list[str]:
     """The last few, oldest first."""
     last = sorted(rows, key=lambda row: row["at"])[-FAILURES_SHOWN:]
-    title = [f"the last {len(last)} of {count(len(rows), 'failure')}:"] if len(rows) > len(last) else []
+    title = (
+        [f"the last {len(last)} of {count(len(rows), 'failure')}:"] if len(rows) > len(last) else []
+    )
     return [*title, *(f"  {failure_line(row)}" for row in last)]
 
 
@@ -63,7 +65,10 @@ def worker_lines(workers: list[Row]) -> list[str]:
     """A table: name, slots, when it was last seen, and why it gets no work if it gets none."""
     rows = [("NAME", "SLOTS", "LAST SEEN", "SUSPENDED"), *(_cells(worker) for worker in workers)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
     return [line.rstrip() for line in lines] if workers else []
 
 
@@ -78,4 +83,8 @@ def _cells(worker: Row) -> tuple[str, str, str, str]:
 
 def _local(moment: str | None) -> str:
     """An ISO time by this machine's clock, to the second."""
-    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else "never"
+    return (
+        datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        if moment
+        else "never"
+    )

@@ -27,7 +27,10 @@ def install() -> None:
 
     session.kept_worker_access()
     if os.environ.get("FIRMLIGHT_TOKEN"):
-        typer.echo("FIRMLIGHT_TOKEN is not written down: the service uses the log-in that is kept.", err=True)
+        typer.echo(
+            "FIRMLIGHT_TOKEN is not written down: the service uses the log-in that is kept.",
+            err=True,
+        )
     typer.echo(system.install())
 
 
@@ -41,10 +44,16 @@ def uninstall() -> None:
 
 @service.command()
 def status(as_json: AsJson = False) -> None:
-    """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight service status"""
+    """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight
+    service status
+    """
     from firmlight_client.worker import service as system
 
     found = system.status()
-    typer.echo(json.dumps({"installed": found.installed, "running": found.running}) if as_json else found.words)
+    typer.echo(
+        json.dumps({"installed": found.installed, "running": found.running})
+        if as_json
+        else found.words
+    )
     if not found.running:
         raise typer.Exit(1)

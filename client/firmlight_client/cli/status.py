@@ -25,7 +25,8 @@ Row = dict[str, Any]
 def status(
     task: Annotated[str, typer.Argument(help="Id of a task; without it, your latest tasks.")] = "",
     watch: Annotated[
-        bool, typer.Option("--watch", help="Go on until the task is over; without an id, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", help="Go on until the task is over; without an id, until Ctrl-C."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -100,7 +101,9 @@ def table(rows: list[Row]) -> Table:
 
     made = Table(box=None, pad_edge=False)
     for name in ("TASK", "STATUS", "KIND", "DONE", "", "TITLE"):
-        made.add_column(name, no_wrap=name != "TITLE", justify="right" if name == "DONE" else "left")
+        made.add_column(
+            name, no_wrap=name != "TITLE", justify="right" if name == "DONE" else "left"
+        )
     for row in rows:
         share = float(row.get("progress") or 0.0)
         title = Text(one_line(row.get("title") or "", 60))

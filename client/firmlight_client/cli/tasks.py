@@ -17,32 +17,42 @@ STDIN = "-"
 
 
 def submit(
-    kind: Annotated[str, typer.Argument(help="FACTORIZATION, MEAN, CRAWLER, …", autocompletion=kind_names)],
+    kind: Annotated[
+        str, typer.Argument(help="FACTORIZATION, MEAN, CRAWLER, …", autocompletion=kind_names)
+    ],
     params: Annotated[
         list[str] | None,
-        typer.Argument(help="key=value, the value as JSON or as plain text; - takes a JSON object from stdin"),
+        typer.Argument(
+            help="key=value, the value as JSON or as plain text; - takes a JSON object from stdin"
+        ),
     ] = None,
     group: Annotated[str, typer.Option(help="Id or name of the group.")] = ...,  # type: ignore[assignment]
     file: Annotated[Path | None, typer.Option(help="Input from this file; - is stdin.")] = None,
     stdin_name: Annotated[
-        str, typer.Option(metavar="NAME", help="What a file on stdin is called: its ending says how it is read.")
+        str,
+        typer.Option(
+            metavar="NAME", help="What a file on stdin is called: its ending says how it is read."
+        ),
     ] = "stdin.txt",
     title: Annotated[str | None, typer.Option(help="What others read.")] = None,
     priority: Annotated[str | None, typer.Option(help="low, normal or high")] = None,
-    allow_partial: Annotated[bool, typer.Option("--allow-partial", help="Go on without subtasks that fail.")] = False,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Go on without subtasks that fail.")
+    ] = False,
     deadline: Annotated[
         str | None, typer.Option(help="Give up then: an ISO time, or 90s, 10m, 2h, 1d from now.")
     ] = None,
     subtask_seconds: Annotated[
-        float | None, typer.Option(min=0.001, help="What one subtask may take before it counts as failed.")
+        float | None,
+        typer.Option(min=0.001, help="What one subtask may take before it counts as failed."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Submit a task to a group.
 
-    Beside a file, key=value words say how it is read: column=temp, decimal=comma, sheet=S2, heading=no.
-    It prints the task's id, or with --wait its result (exit code 1 if there is none).
+    Beside a file, key=value words say how it is read: column=temp, decimal=comma, sheet=S2,
+    heading=no. It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """
     from firmlight_client.auth import session
@@ -123,7 +133,9 @@ def result(
     task: TaskId,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json > result.json"""
+    """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json >
+    result.json
+    """
     from firmlight_client.auth import session
 
     with session.client() as user:

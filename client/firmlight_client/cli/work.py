@@ -12,7 +12,10 @@ from firmlight_client.cli.options import AsJson
 
 QUIET_NICE = 19
 Slots = Annotated[
-    int | None, typer.Option(min=1, max=1024, help="How many subtasks at a time; all cores but one if not said.")
+    int | None,
+    typer.Option(
+        min=1, max=1024, help="How many subtasks at a time; all cores but one if not said."
+    ),
 ]
 Memory = Annotated[
     int | None,
@@ -27,12 +30,20 @@ Memory = Annotated[
 
 def work(
     slots: Slots = None,
-    group: Annotated[list[str] | None, typer.Option(help="Work for this group only (repeatable).")] = None,
-    name: Annotated[str, typer.Option(help="What this machine is called; its host name if missing.")] = "",
-    plain: Annotated[bool, typer.Option("--plain", help="Plain lines, no terminal needed.")] = False,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Work for this group only (repeatable).")
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="What this machine is called; its host name if missing.")
+    ] = "",
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Plain lines, no terminal needed.")
+    ] = False,
     memory: Memory = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="A quarter of the cores, at the lowest priority.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="A quarter of the cores, at the lowest priority.")
+    ] = False,
     always: Annotated[
         bool,
         typer.Option(
@@ -42,12 +53,14 @@ def work(
         ),
     ] = False,
     allow_private_networks: Annotated[
-        bool, typer.Option("--allow-private-networks", help="Let tasks reach your own network, too.")
+        bool,
+        typer.Option("--allow-private-networks", help="Let tasks reach your own network, too."),
     ] = False,
 ) -> None:
     """Work for your groups until Ctrl-C; a second Ctrl-C stops at once.
 
-    What it may do is written in a file: `firmlight config`. Example: firmlight work --slots 2 --group "Lab Seven"
+    What it may do is written in a file: `firmlight config`. Example: firmlight work --slots 2
+    --group "Lab Seven"
     """
     from firmlight_client.auth import session
     from firmlight_client.worker import report, shell
@@ -66,7 +79,9 @@ def work(
     count = agreed.plain.slots or max(1, (os.cpu_count() or 2) - 1)
     wanted = [rules.check_name(each) for each in group or []]
     known = group_file.load(home, url)
-    settings = shell.Settings(url, token, count, wanted, name or rules.name(home), agreed, home, known)
+    settings = shell.Settings(
+        url, token, count, wanted, name or rules.name(home), agreed, home, known
+    )
     with report.observer(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:

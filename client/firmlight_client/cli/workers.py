@@ -12,7 +12,10 @@ from firmlight_client.cli.options import AsJson
 
 def workers(
     let_back: Annotated[
-        str, typer.Option(metavar="NAME_OR_ID", help="End the suspension of this worker: it gets work again.")
+        str,
+        typer.Option(
+            metavar="NAME_OR_ID", help="End the suspension of this worker: it gets work again."
+        ),
     ] = "",
     as_json: AsJson = False,
 ) -> None:
@@ -26,7 +29,9 @@ def workers(
             typer.echo(line)
 
 
-def drain(worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")]) -> None:
+def drain(
+    worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")],
+) -> None:
     """Have a worker finish what it holds, and leave. Example: firmlight drain tower"""
     from firmlight_client.auth import session
 

@@ -37,14 +37,18 @@ FREE_BYTES_MIN = 500 * 2**20
 
 def findings() -> Iterator[Finding]:
     """One after another, as they are made."""
-    yield Finding("client", FINE, f"{__version__}, Python {sys.version.split()[0]} on {sys.platform}")
+    yield Finding(
+        "client", FINE, f"{__version__}, Python {sys.version.split()[0]} on {sys.platform}"
+    )
     try:
         url, token = session.worker_access()
     except (FirmlightClientError, ValueError) as error:
         yield Finding("log-in", BAD, str(error))
     else:
         kept = f"kept in {session.home()}"
-        yield Finding("log-in", FINE, "FIRMLIGHT_TOKEN" if os.environ.get("FIRMLIGHT_TOKEN") else kept)
+        yield Finding(
+            "log-in", FINE, "FIRMLIGHT_TOKEN" if os.environ.get("FIRMLIGHT_TOKEN") else kept
+        )
         yield _proxy(url)
         yield from _server(url)
         yield _socket(url, token)
@@ -60,7 +64,9 @@ def _proxy(url: str) -> Finding:
         return Finding("proxy", FINE, "none: the server is this machine")
     found = getproxies()
     used = found.get(url.partition(":")[0]) or found.get("all")
-    return Finding("proxy", NOTE if used else FINE, f"{used} (by the environment)" if used else "none")
+    return Finding(
+        "proxy", NOTE if used else FINE, f"{used} (by the environment)" if used else "none"
+    )
 
 
 def _server(url: str) -> Iterator[Finding]:
@@ -69,10 +75,16 @@ def _server(url: str) -> Iterator[Finding]:
     try:
         answer = httpx.get(f"{url}/healthz", timeout=SECONDS_MAX, trust_env=not is_loopback(url))
     except httpx.HTTPError as error:
-        yield Finding("server", BAD, f"{url} cannot be reached: {error or type(error).__name__}. {_advice(error)}")
+        yield Finding(
+            "server",
+            BAD,
+            f"{url} cannot be reached: {error or type(error).__name__}. {_advice(error)}",
+        )
         return
     if not answer.is_success:
-        yield Finding("server", BAD, f"{url} answered {answer.status_code}: is this the address of Firmlight?")
+        yield Finding(
+            "server", BAD, f"{url} answered {answer.status_code}: is this the address of Firmlight?"
+        )
         return
     yield Finding("server", FINE, f"{url} answers in {(time.monotonic() - started) * 1000:.0f} ms")
     yield _clock(answer.headers.get("Date", ""))
@@ -93,7 +105,11 @@ def _clock(date: str) -> Finding:
     if abs(off) < CLOCK_SECONDS:
         return Finding("clock", FINE, "as the server's")
     way = "fast" if off > 0 else "slow"
-    return Finding("clock", NOTE, f"{abs(off):,.0f} s {way}: work goes on, hours and certificates are judged by it")
+    return Finding(
+        "clock",
+        NOTE,
+        f"{abs(off):,.0f} s {way}: work goes on, hours and certificates are judged by it",
+    )
 
 
 def _socket(url: str, token: str) -> Finding:
@@ -111,7 +127,11 @@ def _socket(url: str, token: str) -> Finding:
     except TimeoutError:
         return Finding("websocket", FINE, "open, and the token is taken")
     except (OSError, WebSocketException, protocol.MalformedFrame) as error:
-        return Finding("websocket", BAD, f"{one_line(str(error))}. A proxy in between must let WebSockets through.")
+        return Finding(
+            "websocket",
+            BAD,
+            f"{one_line(str(error))}. A proxy in between must let WebSockets through.",
+        )
     if isinstance(frame, protocol.Error) and frame.code == "no_hello":  # it was let in
         return Finding("websocket", FINE, "open, and the token is taken")
     words = frame.message if isinstance(frame, protocol.Error) else type(frame).__name__
@@ -131,11 +151,17 @@ def _rules() -> Iterator[Finding]:
     if problems:
         yield Finding("rules", BAD, problems)
     if any(own.idle_only for _, own in rows) and machine.idle_seconds() is None:
-        yield Finding("idle", NOTE, "whether somebody uses this machine cannot be told: with idle_only it never works")
+        yield Finding(
+            "idle",
+            NOTE,
+            "whether somebody uses this machine cannot be told: with idle_only it never works",
+        )
 
 
 def _problems(loaded: rules.Consent) -> str:
-    """What is wrong with the names of groups, as far as the worker has heard of groups; "" if nothing is."""
+    """What is wrong with the names of groups, as far as the worker has heard of groups; "" if
+    nothing is.
+    """
     try:
         url, _ = session.worker_access()
     except (FirmlightClientError, ValueError):
@@ -149,10 +175,16 @@ def _problems(loaded: rules.Consent) -> str:
 
 
 def _machine() -> Finding:
-    battery = {None: "no battery", True: "on battery: rests unless on_battery is set", False: "plugged in"}
+    battery = {
+        None: "no battery",
+        True: "on battery: rests unless on_battery is set",
+        False: "plugged in",
+    }
     idle = machine.idle_seconds()
     used = "use cannot be told" if idle is None else f"last used {idle:,.0f} s ago"
-    return Finding("machine", FINE, f"{os.cpu_count()} cores, {battery[machine.on_battery()]}, {used}")
+    return Finding(
+        "machine", FINE, f"{os.cpu_count()} cores, {battery[machine.on_battery()]}, {used}"
+    )
 
 
 def _disk(home: Path) -> Finding:
@@ -161,8 +193,12 @@ def _disk(home: Path) -> Finding:
     free = shutil.disk_usage(place).free
     waiting = f", {count(len(kept), 'result')} to be delivered at the next start" if kept else ""
     if not os.access(place, os.W_OK):
-        return Finding("disk", BAD, f"{place} cannot be written to: results would be in memory only")
-    return Finding("disk", FINE if free > FREE_BYTES_MIN else NOTE, f"{free / 2**30:,.1f} GiB free{waiting}")
+        return Finding(
+            "disk", BAD, f"{place} cannot be written to: results would be in memory only"
+        )
+    return Finding(
+        "disk", FINE if free > FREE_BYTES_MIN else NOTE, f"{free / 2**30:,.1f} GiB free{waiting}"
+    )
 
 
 def _service() -> Finding:

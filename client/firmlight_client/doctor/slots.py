@@ -1,4 +1,6 @@
-"""The doctor's look at slots: one is started as the worker does it, and does the example of every kind."""
+"""The doctor's look at slots: one is started as the worker does it, and does the example of every
+kind.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ class Sample:
     def __init__(self, mode: Mode) -> None:
         self.events: asyncio.Queue[SlotEvent] = asyncio.Queue()
         hidden = may_hide(session.home())
-        self.slot = SlotProcess(0, lambda _, event: self.events.put_nowait(event), mode=mode, hidden=hidden)
+        self.slot = SlotProcess(
+            0, lambda _, event: self.events.put_nowait(event), mode=mode, hidden=hidden
+        )
 
     async def next(self, seconds: float) -> SlotEvent:
         return await asyncio.wait_for(self.events.get(), seconds)
@@ -46,7 +50,8 @@ class Sample:
     async def time(self, kind: kinds.Kind) -> str:
         """How fast it does its own example, in words."""
         payloads = [
-            msgspec.msgpack.encode(each) for each in islice(kind.split(kind.load(kinds.example(kind))), SAMPLE_SUBTASKS)
+            msgspec.msgpack.encode(each)
+            for each in islice(kind.split(kind.load(kinds.example(kind))), SAMPLE_SUBTASKS)
         ]
         self.slot.start(wire.Run(1, kind.name, payloads, [], PARTIAL_BYTES_MAX), SAMPLE_SECONDS_MAX)
         done, seconds = 0, 0.0
@@ -69,11 +74,22 @@ async def look() -> list[Finding]:
         first = await sample.next(SLOT_SECONDS_MAX)
         if isinstance(first, wire.Started):
             found += _fence(first, time.monotonic() - started)
-            found += [await _speed(sample, kind, kind.name in first.public) for kind in kinds.listed().values()]
+            found += [
+                await _speed(sample, kind, kind.name in first.public)
+                for kind in kinds.listed().values()
+            ]
         else:
-            found.append(Finding("slots", BAD, first.message if isinstance(first, Broken) else "a slot ends at once"))
+            found.append(
+                Finding(
+                    "slots",
+                    BAD,
+                    first.message if isinstance(first, Broken) else "a slot ends at once",
+                )
+            )
     except TimeoutError:
-        found.append(Finding("slots", BAD, f"a slot did not answer within {SLOT_SECONDS_MAX:.0f} s"))
+        found.append(
+            Finding("slots", BAD, f"a slot did not answer within {SLOT_SECONDS_MAX:.0f} s")
+        )
     finally:
         sample.slot.close()
         await living
@@ -87,13 +103,21 @@ def _mode() -> Mode:
 
 
 def _fence(started: wire.Started, seconds: float) -> list[Finding]:
-    limited = "limits are kept" if sys.platform == "linux" else "no limit of memory is kept on this system"
+    limited = (
+        "limits are kept"
+        if sys.platform == "linux"
+        else "no limit of memory is kept on this system"
+    )
     slots = Finding("slots", FINE, f"start in {seconds:.2f} s; {limited}")
     if started.unfenced:
         why = f"none: {started.unfenced}. Tasks run with your rights; run the worker as a user of its own."
         return [slots, Finding("fence", NOTE, why)]
     home = session.home()
-    hidden = f"tasks could read {home}" if home.is_dir() and not may_hide(home) else "your tokens are out of sight"
+    hidden = (
+        f"tasks could read {home}"
+        if home.is_dir() and not may_hide(home)
+        else "your tokens are out of sight"
+    )
     return [slots, Finding("fence", FINE, f"who needs no network has none; {hidden}")]
 
 

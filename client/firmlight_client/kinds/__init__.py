@@ -1,8 +1,9 @@
 """Kinds: what can be computed, and how it is split, run and put together again.
 
-A kind is one class in one module, of this package or of any installed one, announced under the entry
-point group `firmlight.kinds`. The server splits and finishes with it; workers run it. Both may be the
-same version only: a worker is leased only subtasks of kinds whose `version` equals the server's.
+A kind is one class in one module, of this package or of any installed one, announced under the
+entry point group `firmlight.kinds`. The server splits and finishes with it; workers run it. Both
+may be the same version only: a worker is leased only subtasks of kinds whose `version` equals the
+server's.
 """
 
 from __future__ import annotations
@@ -48,9 +49,10 @@ log = logging.getLogger(__name__)
 class ParamsError(ValueError):
     """The input cannot be used. `field` names the parameter (empty: the input as a whole).
 
-    `code` is stable. With "ambiguous_file" a file can be read in several ways: `choices` maps params that say which to
-    their values, {"decimal": ["point", "comma"]}, and `columns` describes the file's columns, see `Kind.load_file`.
-    All attributes are plain data, for an error that crosses from one process to another.
+    `code` is stable. With "ambiguous_file" a file can be read in several ways: `choices` maps
+    params that say which to their values, {"decimal": ["point", "comma"]}, and `columns` describes
+    the file's columns, see `Kind.load_file`. All attributes are plain data, for an error that
+    crosses from one process to another.
     """
 
     def __init__(
@@ -76,29 +78,40 @@ class UnknownKind(LookupError):
 class Kind(ABC):
     """One kind of work. Everything here must be deterministic but `run`.
 
-    Payloads and partials are anything MessagePack can carry: None, bool, int of 64 bits, float, str, bytes,
-    lists and dicts with string keys. Larger integers travel as decimal strings or bytes.
+    Payloads and partials are anything MessagePack can carry: None, bool, int of 64 bits, float,
+    str, bytes, lists and dicts with string keys. Larger integers travel as decimal strings or
+    bytes.
 
-    `Partial` is what a partial may be at most, of one subtask or of all of a task: a msgspec type whose
-    texts, lists and maps all have a `max_length`, see `partials`. What workers send is decoded as it, so
-    that is what `combine`, `finish` and `is_decided` are given: a tuple where it says tuple. Without it
-    generic limits hold.
+    `Partial` is what a partial may be at most, of one subtask or of all of a task: a msgspec type
+    whose texts, lists and maps all have a `max_length`, see `partials`. What workers send is
+    decoded as it, so that is what `combine`, `finish` and `is_decided` are given: a tuple where it
+    says tuple. Without it generic limits hold.
     """
 
     name: ClassVar[str]  # upper case, stable: "MEAN"
     title: ClassVar[str]  # what people read: "Mean of many numbers"
     version: ClassVar[str]  # raise it whenever payloads, partials or their meaning change
-    Params: ClassVar[type[msgspec.Struct]]  # types, bounds and descriptions (msgspec.Meta) of the input
+    Params: ClassVar[
+        type[msgspec.Struct]
+    ]  # types, bounds and descriptions (msgspec.Meta) of the input
     Partial: ClassVar[Any] = None
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
-    file_suffixes: ClassVar[tuple[str, ...]] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
-    FileParams: ClassVar[type[msgspec.Struct] | None] = None  # what may be given beside a file, to say how it is read
-    small: ClassVar[bool] = False  # one worker does a call in a moment: thousands may travel as one task, see `calls`
+    file_suffixes: ClassVar[
+        tuple[str, ...]
+    ] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
+    FileParams: ClassVar[type[msgspec.Struct] | None] = (
+        None  # what may be given beside a file, to say how it is read
+    )
+    small: ClassVar[bool] = (
+        False  # one worker does a call in a moment: thousands may travel as one task, see `calls`
+    )
 
     @abstractmethod
     def split(self, params: Any) -> Iterable[Any]:
-        """Yield at least one payload; the same params must give the same payloads in the same order."""
+        """Yield at least one payload; the same params must give the same payloads in the same
+        order.
+        """
 
     @abstractmethod
     def run(self, payload: Any) -> Any:
@@ -144,12 +157,14 @@ class Kind(ABC):
         skipped: list[str] | None = None,
         understood: dict[str, Any] | None = None,
     ) -> Any:
-        """Read an uploaded file called `name`; `data` are the params beside it, see `FileParams`. Raises ParamsError.
+        """Read an uploaded file called `name`; `data` are the params beside it, see `FileParams`.
+        Raises ParamsError.
 
-        What is left out of it, and why, is added to `skipped`, a sentence each, for people to see beforehand.
-        How it was read is put into `understood`: "summary", [[label, value], …]; "columns", what each column holds,
-        [{"column", "number", "read", "count", "min", "max", "histogram", "texts", "missing", "empty"}, …]; and
-        "choices", how else it could be read, as in ParamsError. All of it is plain data.
+        What is left out of it, and why, is added to `skipped`, a sentence each, for people to see
+        beforehand. How it was read is put into `understood`: "summary", [[label, value], …];
+        "columns", what each column holds, [{"column", "number", "read", "count", "min", "max",
+        "histogram", "texts", "missing", "empty"}, …]; and "choices", how else it could be read, as
+        in ParamsError. All of it is plain data.
         """
         raise ParamsError(f"{self.name} takes no file", "file")
 
@@ -158,13 +173,16 @@ class Kind(ABC):
         return []
 
     def typed(self, params: Any) -> dict[str, Any]:
-        """Params as people type them, to be filled into a form again; what nobody types is left out."""
+        """Params as people type them, to be filled into a form again; what nobody types is left
+        out.
+        """
         given = msgspec.to_builtins(params, builtin_types=(bytes,))
         return {name: value for name, value in given.items() if not isinstance(value, bytes)}
 
 
 def _params_error(error: msgspec.ValidationError) -> ParamsError:
-    """msgspec says "Expected `int`, got `str` - at `$.limit`" (or, for names, "missing required field `urls`").
+    """msgspec says "Expected `int`, got `str` - at `$.limit`" (or, for names, "missing required
+    field `urls`").
 
     A ParamsError that `__post_init__` raised knows its field itself; msgspec only wraps it.
     """
@@ -216,7 +234,9 @@ def get(name: str) -> Kind:
 
 
 def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
-    """Combine 1..n partials pairwise, in rounds, so that growing partials are copied log2(n) times, not n."""
+    """Combine 1..n partials pairwise, in rounds, so that growing partials are copied log2(n) times,
+    not n.
+    """
     if not partials:
         raise ValueError("nothing to combine")
     row = list(partials)
@@ -240,27 +260,38 @@ def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda 
 
 
 def carried(value: Any) -> Any:
-    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for what cannot travel."""
+    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for
+    what cannot travel.
+    """
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 def carried_partial(kind: Kind, value: Any) -> Any:
     """The same of a partial, as `kind.Partial`. Raises BadPartial as well.
 
-    Generic limits do not hold here: they are for single partials on their way, not for those of a whole task.
+    Generic limits do not hold here: they are for single partials on their way, not for those of a
+    whole task.
     """
-    return carried(value) if kind.Partial is None else decode_partial(kind, msgspec.msgpack.encode(value))
+    return (
+        carried(value)
+        if kind.Partial is None
+        else decode_partial(kind, msgspec.msgpack.encode(value))
+    )
 
 
 def example(kind: Kind) -> dict[str, Any]:
     """The required params by the examples of the kind's own schema; without those that have none."""
     schema = params_schema(kind)
-    given = {name: schema["properties"][name].get("examples") for name in schema.get("required", [])}
+    given = {
+        name: schema["properties"][name].get("examples") for name in schema.get("required", [])
+    }
     return {name: examples[0] for name, examples in given.items() if examples}
 
 
 def params_schema(kind: Kind) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec allows it."""
+    """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec
+    allows it.
+    """
     return _schema(kind.Params)
 
 

@@ -1,4 +1,5 @@
-"""Which columns of a table are read: the one that was asked for, or those that alone can be meant, or nobody knows.
+"""Which columns of a table are read: the one that was asked for, or those that alone can be meant,
+or nobody knows.
 
 Without `column`, a table of numbers and nothing else is read whole, and the only column of numbers
 beside columns of text is read alone. Of anything else one column has to be chosen.
@@ -38,7 +39,9 @@ def ask(message: str, field: str, choices: list[str], table: Table | None = None
 
 
 def choose(table: Table, column: str | int | None, heading: str | None) -> Chosen:
-    """Settle the heading and find the columns to read. Raises ParamsError, which may ask for `column` or `heading`."""
+    """Settle the heading and find the columns to read. Raises ParamsError, which may ask for
+    `column` or `heading`.
+    """
     is_heading = table.settle_heading(heading)
     columns = _chosen(table, column)
     unclear = is_heading is None and any(one.number in table.first_numbers for one in columns)
@@ -119,7 +122,9 @@ def named(table: Table, asked: str | int) -> Column:
     if numbered:
         return numbered
     offered = labels([column for column in table.columns if column.numbers], table)
-    message = f"there is no column {wanted[:80]!r}; columns of numbers: {_listed(offered) or 'none'}"
+    message = (
+        f"there is no column {wanted[:80]!r}; columns of numbers: {_listed(offered) or 'none'}"
+    )
     choices = {"column": offered} if offered else None
     raise ParamsError(message, "column", choices=choices, columns=described(table, []))
 
@@ -232,7 +237,11 @@ def left_out(table: Table, chosen: Chosen) -> list[str]:
     sentences = []
     if chosen.has_heading:
         row = table.place(table.first_row, 1)
-        sentences.append(f"{row} is a heading" if row.startswith("line") else f"row {table.first_row} is a heading")
+        sentences.append(
+            f"{row} is a heading"
+            if row.startswith("line")
+            else f"row {table.first_row} is a heading"
+        )
     missing = sorted(place for column in chosen.columns for place in column.missing_places)
     sentences += [sentence for _, sentence in missing[:PLACES_MAX]]
     more = sum(column.missing for column in chosen.columns) - PLACES_MAX

@@ -1,4 +1,6 @@
-"""The crawl of one start URL: breadth-first, with manners, and never longer or larger than it may be."""
+"""The crawl of one start URL: breadth-first, with manners, and never longer or larger than it may
+be.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ NO_ROOM = "some of its links were left out, for the result has a limit"
 NOT_REMEMBERED = f"some of its links were not followed: {WAITING_MAX:,} are waiting already"
 
 
-def crawl(url: str, limit: int, same_host: bool, bytes_max: int, *, until: float, private: bool) -> dict[str, Any]:
+def crawl(
+    url: str, limit: int, same_host: bool, bytes_max: int, *, until: float, private: bool
+) -> dict[str, Any]:
     """`{"url", "pages", "errors"}` of what is found before `until` (by time.monotonic()).
 
     `private` lets it reach addresses that are not public.
@@ -52,7 +56,9 @@ class Crawl:
         bytes_max: int,
     ) -> None:
         self._start, self._limit, self._bytes_left = start, limit, bytes_max
-        self._links_bytes_left = bytes_max // 2  # so that the links of a few pages do not crowd out the others
+        self._links_bytes_left = (
+            bytes_max // 2
+        )  # so that the links of a few pages do not crowd out the others
         self._host = first.host if same_host else None
         self._http, self._robots = http, Robots(http, _pace)
         self._waiting, self._known = deque([first]), {str(first)}
@@ -61,7 +67,8 @@ class Crawl:
         self._notes: dict[str, list[str]] = {}  # what was left out: of which pages
 
     def run(self) -> dict[str, Any]:
-        """`{"url", "pages", "errors"}`; what was left out of pages, and then what ended it early, stand last.
+        """`{"url", "pages", "errors"}`; what was left out of pages, and then what ended it early,
+        stand last.
 
         There are at most ERRORS_MAX + NOTES_MAX + 1 errors.
         """

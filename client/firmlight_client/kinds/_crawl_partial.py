@@ -1,6 +1,7 @@
 """What a partial of CRAWLER may be: `[[number of the start address, site], …]`, within limits.
 
-They are those of `_crawl`, `_page` and `_web_url`, which are not imported for them: that takes 0.15 s.
+They are those of `_crawl`, `_page` and `_web_url`, which are not imported for them: that takes 0.15
+s.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Lenstra's elliptic curve method on Montgomery curves: finds one prime factor in time that grows with its size.
+"""Lenstra's elliptic curve method on Montgomery curves: finds one prime factor in time that grows
+with its size.
 
-Curves by Suyama's parameter sigma (Brent, "Some integer factorization algorithms using elliptic curves", 1986;
-Montgomery, "Speeding the Pollard and elliptic curve methods of factorization", 1987, for ladder and second stage).
-A point is its pair (X, Z) modulo n; all coordinates are gmpy2.mpz.
+Curves by Suyama's parameter sigma (Brent, "Some integer factorization algorithms using elliptic
+curves", 1986; Montgomery, "Speeding the Pollard and elliptic curve methods of factorization", 1987,
+for ladder and second stage). A point is its pair (X, Z) modulo n; all coordinates are gmpy2.mpz.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def _proper(divisor: mpz, modulus: mpz) -> int | None:
 
 
 def _curve(n: mpz, sigma: int) -> tuple[Point, mpz]:
-    """The start point and (a + 2) / 4 of Suyama's curve. Raises ZeroDivisionError where n has no inverse for it."""
+    """The start point and (a + 2) / 4 of Suyama's curve. Raises ZeroDivisionError where n has no
+    inverse for it.
+    """
     u, v = mpz(sigma * sigma - 5) % n, mpz(4 * sigma) % n
     x, z = pow(u, 3, n), pow(v, 3, n)
     a24 = pow(v - u, 3, n) * (3 * u + v) % n * gmpy2.invert(16 * x * v % n, n) % n
@@ -72,7 +75,9 @@ def _multiply(k: int, point: Point, a24: mpz, n: mpz) -> Point:
     low, high = point, _double(point, a24, n)
     for bit in bin(k)[3:]:
         middle = _add(low, high, point, n)
-        low, high = (middle, _double(high, a24, n)) if bit == "1" else (_double(low, a24, n), middle)
+        low, high = (
+            (middle, _double(high, a24, n)) if bit == "1" else (_double(low, a24, n), middle)
+        )
     return low
 
 
@@ -91,7 +96,9 @@ def _stage_one(point: Point, bound: int, a24: mpz, n: mpz) -> Point:
 
 @cache
 def _stage_two_pairs(bound: int) -> list[tuple[int, ...]]:
-    """For each giant step g·STEP beyond `bound`, the baby steps j with g·STEP + j or g·STEP - j prime."""
+    """For each giant step g·STEP beyond `bound`, the baby steps j with g·STEP + j or g·STEP - j
+    prime.
+    """
     primes = [p for p in primes_up_to(50 * bound) if p > bound]
     first = bound // STEP
     steps: list[set[int]] = [set() for _ in range(first, 50 * bound // STEP + 2)]
@@ -102,8 +109,14 @@ def _stage_two_pairs(bound: int) -> list[tuple[int, ...]]:
 
 
 def _stage_two(point: Point, bound: int, a24: mpz, n: mpz) -> mpz:
-    """A product that every prime divides for which point has the order of one more prime <= 50·bound."""
-    baby = {j: _multiply(j, point, a24, n) for j in range(1, STEP // 2 + 1, 2) if gmpy2.gcd(j, STEP) == 1}
+    """A product that every prime divides for which point has the order of one more prime <=
+    50·bound.
+    """
+    baby = {
+        j: _multiply(j, point, a24, n)
+        for j in range(1, STEP // 2 + 1, 2)
+        if gmpy2.gcd(j, STEP) == 1
+    }
     products = {j: x * z % n for j, (x, z) in baby.items()}
     giant = _multiply(STEP, point, a24, n)
     first = max(bound // STEP, 2)
@@ -112,7 +125,9 @@ def _stage_two(point: Point, bound: int, a24: mpz, n: mpz) -> mpz:
     for steps in _stage_two_pairs(bound)[first - bound // STEP :]:
         x, z = here
         both = x * z % n
-        for j in steps:  # (x - X)(z + Z) - xz + XZ = xZ - Xz: zero modulo p where the giant step equals ±j
+        for j in (
+            steps
+        ):  # (x - X)(z + Z) - xz + XZ = xZ - Xz: zero modulo p where the giant step equals ±j
             babyx, babyz = baby[j]
             found = found * ((x - babyx) * (z + babyz) - both + products[j]) % n
         before, here = here, _add(here, giant, before, n)

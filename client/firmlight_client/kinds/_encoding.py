@@ -14,8 +14,14 @@ import webencodings
 from lxml import etree
 
 PRESCAN_BYTES = 4096  # the standard asks for 1,024; pages with long comments first are common
-_MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16le"), (codecs.BOM_UTF16_BE, "utf-16be"))
-_CHARSET = re.compile(r"charset\s{0,99}=\s{0,99}(?:\"([^\"]{1,99})\"|'([^']{1,99})'|([^\s;\"']{1,99}))", re.I)
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16le"),
+    (codecs.BOM_UTF16_BE, "utf-16be"),
+)
+_CHARSET = re.compile(
+    r"charset\s{0,99}=\s{0,99}(?:\"([^\"]{1,99})\"|'([^']{1,99})'|([^\s;\"']{1,99}))", re.I
+)
 _XML = re.compile(rb"<\?xml[^>]{1,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.:-]{1,40})[\"']")
 
 

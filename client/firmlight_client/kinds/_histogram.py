@@ -1,11 +1,13 @@
 """Histograms that merge exactly: whatever way numbers were split, the same bins come out.
 
-Bins are 2^power wide and begin at multiples of that, so a bin of one width lies within one bin of twice the width: a
-histogram is made coarser by adding up its bins, without the numbers. `power` is the least, and thus a matter of the
-smallest and the largest number only, for which there are BINS_MAX bins at most, and for which a bin's place fits into
-53 bits, so that both its edges are binary64.
+Bins are 2^power wide and begin at multiples of that, so a bin of one width lies within one bin of
+twice the width: a histogram is made coarser by adding up its bins, without the numbers. `power` is
+the least, and thus a matter of the smallest and the largest number only, for which there are
+BINS_MAX bins at most, and for which a bin's place fits into 53 bits, so that both its edges are
+binary64.
 
-What travels is `[power, place, counts]`: bin i holds the x with (place + i)·2^power <= x < (place + i + 1)·2^power.
+What travels is `[power, place, counts]`: bin i holds the x with (place + i)·2^power <= x < (place +
+i + 1)·2^power.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ def histogram(values: NDArray[np.float64], least: float, most: float) -> list[An
     power, place, bins = _layout(least, most)
     places = np.floor(values / math.ldexp(1.0, power))  # dividing by a power of two loses nothing …
     if least < 0:
-        np.minimum(places, -1.0, out=places, where=values < 0)  # … unless a tiny negative number becomes -0.0
+        np.minimum(
+            places, -1.0, out=places, where=values < 0
+        )  # … unless a tiny negative number becomes -0.0
     return [power, place, np.bincount((places - place).astype(np.intp), minlength=bins).tolist()]
 
 
@@ -45,7 +49,9 @@ def merged(a: list[Any], b: list[Any], least: float, most: float) -> list[Any]:
 
 
 def as_result(power: int, place: int, counts: list[int]) -> dict[str, Any]:
-    """`first` is the lower edge of the first bin; -2^1024, which is no binary64, becomes the least that there is."""
+    """`first` is the lower edge of the first bin; -2^1024, which is no binary64, becomes the least
+    that there is.
+    """
     try:
         first = math.ldexp(place, power)
     except OverflowError:
@@ -56,7 +62,11 @@ def as_result(power: int, place: int, counts: list[int]) -> dict[str, Any]:
 def _layout(least: float, most: float) -> tuple[int, int, int]:
     """(power, place of the first bin, how many bins)."""
     low, high = _units(least), _units(most)
-    shift = max((high - low).bit_length() - BINS_MAX.bit_length() + 1, max(-low, high).bit_length() - PLACE_BITS, 0)
+    shift = max(
+        (high - low).bit_length() - BINS_MAX.bit_length() + 1,
+        max(-low, high).bit_length() - PLACE_BITS,
+        0,
+    )
     if (high >> shift) - (low >> shift) >= BINS_MAX:  # it lies badly: one bin more than fits
         shift += 1
     place = low >> shift

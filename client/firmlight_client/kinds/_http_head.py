@@ -12,7 +12,9 @@ import re
 import httpcore
 
 HEAD_BYTES_MAX = 256 * 1024  # as in Chromium
-_STATUS = re.compile(rb".{0,4}?(?:HTTP/([0-9]{1,3})(?:\.([0-9]{1,3}))?|ICY)[ \t]{1,99}([1-9][0-9]{2})(?![0-9])", re.I)
+_STATUS = re.compile(
+    rb".{0,4}?(?:HTTP/([0-9]{1,3})(?:\.([0-9]{1,3}))?|ICY)[ \t]{1,99}([1-9][0-9]{2})(?![0-9])", re.I
+)
 _END = re.compile(rb"\n\r?\n")
 _CONTROL = re.compile(rb"[\x00-\x20\x7f]{1,99}")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
@@ -107,7 +109,9 @@ def _kept(fields: dict[bytes, list[bytes]], modern: bool) -> list[tuple[bytes, b
     if modern and b"chunked" in _tokens(fields, b"transfer-encoding"):
         kept.append((b"transfer-encoding", b"chunked"))
     else:
-        lengths = {int(each) for each in _tokens(fields, b"content-length") if _LENGTH.fullmatch(each)}
+        lengths = {
+            int(each) for each in _tokens(fields, b"content-length") if _LENGTH.fullmatch(each)
+        }
         if len(lengths) > 1:
             raise httpcore.RemoteProtocolError("the header tells two lengths")
         kept += [(b"content-length", b"%d" % length) for length in lengths]

@@ -1,7 +1,8 @@
-"""What a partial of MEAN may be: `[count, Σx, Σx², min, max, [power, place, counts]]`, all in bounds.
+"""What a partial of MEAN may be: `[count, Σx, Σx², min, max, [power, place, counts]]`, all in
+bounds.
 
-How long the exact sums can get follows from how many numbers there are at most; `_exact_sum` says what
-they count.
+How long the exact sums can get follows from how many numbers there are at most; `_exact_sum` says
+what they count.
 """
 
 from __future__ import annotations
@@ -22,10 +23,17 @@ SQUARES_BYTES_MAX = (2 * (NUMBER_BITS + UNIT_BITS) + COUNT_BITS) // 8 + 1
 Count = Annotated[int, msgspec.Meta(ge=0, lt=2**COUNT_BITS)]
 Sum = Annotated[bytes, msgspec.Meta(min_length=1, max_length=SUM_BYTES_MAX)]
 Squares = Annotated[bytes, msgspec.Meta(min_length=1, max_length=SQUARES_BYTES_MAX)]
-Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]  # NaN is neither
+Finite = Annotated[
+    float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)
+]  # NaN is neither
 Power = Annotated[int, msgspec.Meta(ge=-UNIT_BITS, le=NUMBER_BITS)]
 Place = Annotated[int, msgspec.Meta(ge=-(2**PLACE_BITS), le=2**PLACE_BITS)]
 Counts = Annotated[list[Count], msgspec.Meta(min_length=1, max_length=BINS_MAX)]
 MeanPartial = tuple[
-    Annotated[int, msgspec.Meta(ge=1, lt=2**COUNT_BITS)], Sum, Squares, Finite, Finite, tuple[Power, Place, Counts]
+    Annotated[int, msgspec.Meta(ge=1, lt=2**COUNT_BITS)],
+    Sum,
+    Squares,
+    Finite,
+    Finite,
+    tuple[Power, Place, Counts],
 ]

@@ -1,4 +1,6 @@
-"""Numbers out of NPY files (numpy.lib.format, versions 1 and 2): integers or floats of any size and shape."""
+"""Numbers out of NPY files (numpy.lib.format, versions 1 and 2): integers or floats of any size and
+shape.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,20 @@ def _header(file: BinaryIO) -> tuple[np.dtype, int]:
     """Element type and count."""
     try:
         version = np.lib.format.read_magic(file)
-        read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
+        read = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
         shape, _, dtype = read(file, max_header_size=10_000)
-    except (ValueError, TypeError, KeyError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        SyntaxError,
+        MemoryError,
+        RecursionError,
+        tokenize.TokenError,
+    ):
         raise _bad("it is not an NPY file") from None
     if dtype.kind not in "iuf" or dtype.subdtype:
         raise _bad(f"it must hold integers or floats, not {dtype}")

@@ -66,7 +66,9 @@ class NumberFile:
                 raise ParamsError(f"a file of this type has no {name} to choose", name)
 
     def _text(self, file: BinaryIO, form: str) -> bytes:
-        """A plain text becomes a table if columns are asked for, and a table of endless lines is a plain text."""
+        """A plain text becomes a table if columns are asked for, and a table of endless lines is a
+        plain text.
+        """
         wants_table = self.options.column is not None or self.options.heading is not None
         if not wants_table and (form == PLAIN or has_endless_line(file)):
             return self._plain(file)
@@ -93,7 +95,9 @@ class NumberFile:
         return self._columns(found.table, found.chosen)
 
     def _workbook(self, file: BinaryIO) -> bytes:
-        from firmlight_client.kinds import _workbook  # openpyxl takes 0.2 s to import, and few uploads need it
+        from firmlight_client.kinds import (
+            _workbook,
+        )  # openpyxl takes 0.2 s to import, and few uploads need it
 
         found = _workbook.read_sheet(file, self.options.sheet)
         self.summary.append(["Sheet", found.name])

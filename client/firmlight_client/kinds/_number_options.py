@@ -14,15 +14,21 @@ class NumberFileParams(msgspec.Struct, forbid_unknown_fields=True, omit_defaults
 
     column: Annotated[
         Annotated[str, msgspec.Meta(max_length=LABEL_CHARS_MAX)] | int | None,
-        msgspec.Meta(title="Column", description="The column to read, by its name or its number from 1."),
+        msgspec.Meta(
+            title="Column", description="The column to read, by its name or its number from 1."
+        ),
     ] = None
     decimal: Annotated[
         Literal["point", "comma"] | None,
-        msgspec.Meta(title="Decimal mark", description="What stands before the decimals of a number."),
+        msgspec.Meta(
+            title="Decimal mark", description="What stands before the decimals of a number."
+        ),
     ] = None
     sheet: Annotated[
         Annotated[str, msgspec.Meta(max_length=LABEL_CHARS_MAX)] | int | None,
-        msgspec.Meta(title="Sheet", description="The sheet of a workbook, by its name or its number from 1."),
+        msgspec.Meta(
+            title="Sheet", description="The sheet of a workbook, by its name or its number from 1."
+        ),
     ] = None
     heading: Annotated[
         Literal["yes", "no"] | None,

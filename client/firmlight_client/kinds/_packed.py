@@ -1,4 +1,6 @@
-"""How many numbers travel: binary64, little-endian, nothing between them. NumPy reads them where they lie."""
+"""How many numbers travel: binary64, little-endian, nothing between them. NumPy reads them where
+they lie.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ if TYPE_CHECKING:  # NumPy takes 0.2 s to import, and many a process only lists 
 
 PACKED = "<f8"
 NUMBER_BYTES = 8
-NUMBERS_MAX = 2**25  # of one file: 256 MiB packed; 100 MB of text can hold more, and a Redis value ends at 512 MB
+NUMBERS_MAX = (
+    2**25
+)  # of one file: 256 MiB packed; 100 MB of text can hold more, and a Redis value ends at 512 MB
 
 
 def packed(numbers: list[float]) -> bytes:

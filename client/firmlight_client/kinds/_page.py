@@ -1,10 +1,10 @@
 """Titles and links of web pages.
 
-Read by libxml2 (lxml), whose tokenizer follows the HTML standard. It hands us the tags and builds no
-tree, so nothing is lost below the 256 levels that its tree may have. Its time is linear in the page
-but for one thing: an end tag that closes nothing is looked for among all open elements, which
-TAG_STEPS_MAX bounds. Parsers that build a tree take from minutes (lexbor, 2 MiB of `<div>`) to hours
-(html.parser, `<a `), which would let any site hold a worker.
+Read by libxml2 (lxml), whose tokenizer follows the HTML standard. It hands us the tags and builds
+no tree, so nothing is lost below the 256 levels that its tree may have. Its time is linear in the
+page but for one thing: an end tag that closes nothing is looked for among all open elements, which
+TAG_STEPS_MAX bounds. Parsers that build a tree take from minutes (lexbor, 2 MiB of `<div>`) to
+hours (html.parser, `<a `), which would let any site hold a worker.
 """
 
 from __future__ import annotations

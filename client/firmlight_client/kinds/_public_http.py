@@ -1,8 +1,9 @@
 """GET over HTTP/1.1 that reaches public addresses only.
 
-The name is resolved once, every address it has is checked, and the connection goes to a checked address, while Host
-header, SNI and certificate keep the name: a second look-up cannot answer differently (DNS rebinding). This holds for
-every request, so for robots.txt and redirects too. Nothing is taken from the environment, no proxy either.
+The name is resolved once, every address it has is checked, and the connection goes to a checked
+address, while Host header, SNI and certificate keep the name: a second look-up cannot answer
+differently (DNS rebinding). This holds for every request, so for robots.txt and redirects too.
+Nothing is taken from the environment, no proxy either.
 """
 
 from __future__ import annotations
@@ -60,10 +61,14 @@ class OutOfTime(Exception):
 
 
 class Answer(NamedTuple):
-    """What came back. `body` is empty unless status and type were wanted; `location` only with a redirect."""
+    """What came back. `body` is empty unless status and type were wanted; `location` only with a
+    redirect.
+    """
 
     status: int
-    content_type: str  # lower case, without parameters; of an answer without one what its bytes look like
+    content_type: (
+        str  # lower case, without parameters; of an answer without one what its bytes look like
+    )
     charset: str | None
     location: str | None
     body: bytes
@@ -71,11 +76,17 @@ class Answer(NamedTuple):
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is globally reachable, also the IPv4 one inside a mapped, 6to4 or NAT64 address."""
+    """Whether an IP address is globally reachable, also the IPv4 one inside a mapped, 6to4 or NAT64
+    address.
+    """
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv4Address):
         return ip.is_global and not ip.is_multicast
-    inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
+    inner = (
+        ip.ipv4_mapped
+        or ip.sixtofour
+        or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
+    )
     if inner is not None:
         return is_public(str(inner))
     return ip in _GLOBAL_UNICAST and ip.is_global  # outside 2000::/3 `is_global` lets too much pass
@@ -102,7 +113,9 @@ def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
 
 
 def _is_name(host: str) -> bool:
-    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC 1035, 2.3.4)."""
+    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC
+    1035, 2.3.4).
+    """
     return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
@@ -120,10 +133,11 @@ class _Clock:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends with the request's time: a byte now and then does not keep it alive.
+    """A connection whose every wait ends with the request's time: a byte now and then does not keep
+    it alive.
 
-    The head of each answer is mended on its way to h11, see HeadReader. We send one request at a time, and none with a
-    body: what is read after a write begins with a head.
+    The head of each answer is mended on its way to h11, see HeadReader. We send one request at a
+    time, and none with a body: what is read after a write begins with a head.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
@@ -146,8 +160,8 @@ class _Stream(httpcore.NetworkStream):
     def _receive(self, max_bytes: int, timeout: float | None) -> bytes:
         """What comes next.
 
-        A server may end a kept connection just when we ask again: the pool asks on another one then, as
-        browsers do (RFC 9112, 9.3.1).
+        A server may end a kept connection just when we ask again: the pool asks on another one
+        then, as browsers do (RFC 9112, 9.3.1).
         """
         may_be_over = self._is_kept and not self._is_answered
         try:
@@ -170,7 +184,10 @@ class _Stream(httpcore.NetworkStream):
         self._inner.close()
 
     def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         inner = self._inner.start_tls(ssl_context, server_hostname, self._clock.left(timeout))
         return _Stream(inner, self._clock)
@@ -196,7 +213,9 @@ class _Backend(httpcore.NetworkBackend):
         failure: Exception = Unreachable(f"the name {host} has no address")
         for address in checked_addresses(host, port, private=self._private)[:ADDRESSES_TRIED_MAX]:
             try:
-                inner = self._plain.connect_tcp(address, port, self._clock.left(timeout), socket_options=socket_options)
+                inner = self._plain.connect_tcp(
+                    address, port, self._clock.left(timeout), socket_options=socket_options
+                )
                 return _Stream(inner, self._clock)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
@@ -209,7 +228,9 @@ def _system_trust() -> ssl.SSLContext:
 
 
 class Http:
-    """A few kept connections, one request at a time, all of them before `until` (monotonic seconds)."""
+    """A few kept connections, one request at a time, all of them before `until` (monotonic
+    seconds).
+    """
 
     def __init__(self, *, private: bool, until: float, trust: ssl.SSLContext | None = None) -> None:
         self.until, self._clock = until, _Clock()
@@ -226,10 +247,14 @@ class Http:
     def __exit__(self, *_: object) -> None:
         self._pool.close()
 
-    def get(self, url: WebUrl, *, types: tuple[str, ...], bytes_max: int, cut: bool = False) -> Answer:
-        """Ask once, without following redirects; read the body if the status is 2xx and the type one of `types`.
+    def get(
+        self, url: WebUrl, *, types: tuple[str, ...], bytes_max: int, cut: bool = False
+    ) -> Answer:
+        """Ask once, without following redirects; read the body if the status is 2xx and the type
+        one of `types`.
 
-        No types: any. A longer body than `bytes_max` fails, or with `cut` ends there. Raises Failed, OutOfTime.
+        No types: any. A longer body than `bytes_max` fails, or with `cut` ends there. Raises
+        Failed, OutOfTime.
         """
         self._clock.until = min(self.until, time.monotonic() + REQUEST_SECONDS_MAX)
         if self._clock.until <= time.monotonic():
@@ -243,7 +268,9 @@ class Http:
         waits = dict.fromkeys(("connect", "read", "write", "pool"), WAIT_SECONDS_MAX)
         headers = _headers(url, types)
         try:
-            with self._pool.stream("GET", target, headers=headers, extensions={"timeout": waits}) as response:
+            with self._pool.stream(
+                "GET", target, headers=headers, extensions={"timeout": waits}
+            ) as response:
                 return _answer(response, types, bytes_max, cut)
         except httpcore.TimeoutException:
             raise Unreachable("no complete answer in time") from None
@@ -264,7 +291,9 @@ def _headers(url: WebUrl, types: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _answer(response: httpcore.Response, types: tuple[str, ...], bytes_max: int, cut: bool) -> Answer:
+def _answer(
+    response: httpcore.Response, types: tuple[str, ...], bytes_max: int, cut: bool
+) -> Answer:
     headers = dict(response.headers)  # as HeadReader left them: each once, in lower case
     kind = content_type(headers.get(b"content-type", b"").decode("latin-1"))
     unknown = bool(types) and kind.essence in UNKNOWN_TYPES
@@ -291,9 +320,13 @@ def _location(response: httpcore.Response, headers: dict[bytes, bytes]) -> str |
 
 
 class _Body:
-    """A body, read to its end or to one byte beyond `bytes_max`, or until it turns out to be no page."""
+    """A body, read to its end or to one byte beyond `bytes_max`, or until it turns out to be no
+    page.
+    """
 
-    def __init__(self, response: httpcore.Response, encoding: str, bytes_max: int, *, sniff: bool) -> None:
+    def __init__(
+        self, response: httpcore.Response, encoding: str, bytes_max: int, *, sniff: bool
+    ) -> None:
         self.data = bytearray()
         self.broke_off = False
         self.is_html = False

@@ -98,8 +98,8 @@ def _parsed(body: bytes) -> Rules:
 def _for_us(text: str) -> Iterator[str]:
     """The lines of the groups that name us or all robots.
 
-    Protego keeps a copy of each rule for each agent of its group: 500 KiB of agents and rules came to tens of
-    gigabytes. Of what is left here a group has two agents at most.
+    Protego keeps a copy of each rule for each agent of its group: 500 KiB of agents and rules came
+    to tens of gigabytes. Of what is left here a group has two agents at most.
     """
     ours, in_agents, named = False, False, set[str]()
     for line in map(_without_comment, _LINE_END.split(text)):
@@ -136,13 +136,17 @@ def _agent_name(value: str) -> str | None:
 
 
 class Pace:
-    """When each host was asked last, by this process: it outlives one crawl, the next may be on the same host."""
+    """When each host was asked last, by this process: it outlives one crawl, the next may be on the
+    same host.
+    """
 
     def __init__(self) -> None:
         self._asked: dict[str, float] = {}
 
     def wait(self, host: str, delay: float, until: float) -> None:
-        """Sleep until `delay` seconds after the last request to this host. Raises OutOfTime if `until` is earlier."""
+        """Sleep until `delay` seconds after the last request to this host. Raises OutOfTime if
+        `until` is earlier.
+        """
         start = max(time.monotonic(), self._asked.get(host, -delay) + delay)
         if start >= until:
             raise OutOfTime

@@ -8,7 +8,15 @@ from __future__ import annotations
 import math
 from typing import IO, Protocol
 
-from firmlight_client.kinds._table import COLUMNS_MAX, MISSING, PLACES_MAX, Column, Table, not_a_number, shown
+from firmlight_client.kinds._table import (
+    COLUMNS_MAX,
+    MISSING,
+    PLACES_MAX,
+    Column,
+    Table,
+    not_a_number,
+    shown,
+)
 from firmlight_client.kinds._xml_stream import TooLarge, XmlStream
 
 ROWS_MAX = 2**20  # as many as a sheet has
@@ -171,7 +179,11 @@ class SheetTable(_Cells):
     def _number(self) -> None:
         value = float(self.text)
         columns = self.table.columns
-        column = columns[self.column - 1] if self.column <= len(columns) else self.table.column(self.column)
+        column = (
+            columns[self.column - 1]
+            if self.column <= len(columns)
+            else self.table.column(self.column)
+        )
         if self.book.dates and (style := int(self.style)) in self.book.dates:
             self._date(column, self.book.date_text(value, style))
         elif math.isfinite(value) and "_" not in self.text:
@@ -179,7 +191,9 @@ class SheetTable(_Cells):
             if not self.table.first_row:
                 self.table.first_numbers[self.column] = self.text
         else:
-            self._wrong(column, self.text, not_a_number(cell_name(self.row, self.column), self.text))
+            self._wrong(
+                column, self.text, not_a_number(cell_name(self.row, self.column), self.text)
+            )
 
     def _date(self, column: Column, text: str) -> None:
         place = cell_name(self.row, self.column)
@@ -192,7 +206,9 @@ class SheetTable(_Cells):
         elif self._is_missing() and column.missing >= PLACES_MAX:
             column.missing += 1  # only the first ones are named
         elif self._is_missing():
-            column.note_missing(self.row, f"{cell_name(self.row, self.column)} says {shown(self._words())}")
+            column.note_missing(
+                self.row, f"{cell_name(self.row, self.column)} says {shown(self._words())}"
+            )
         elif column.first_text and self.table.first_row:
             column.texts += 1  # only the first one is ever shown
         elif self.kind == SHARED and self.book.shared_is_blank(int(self.text)):

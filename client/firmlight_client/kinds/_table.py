@@ -1,7 +1,8 @@
 """What a table of a file holds, column by column, gathered while its rows go by.
 
-Numbers are kept as binary64 with the column they stand in, 10 bytes a number, in the order of the file. Of everything
-else a count and the first places are kept. `_choice` decides afterwards what of it is read.
+Numbers are kept as binary64 with the column they stand in, 10 bytes a number, in the order of the
+file. Of everything else a count and the first places are kept. `_choice` decides afterwards what of
+it is read.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ FLUSH_NUMBERS = 2**15
 
 
 class TooWide(ParamsError):
-    """A row has more cells than a table has columns: it is a list of numbers in one line, or no table."""
+    """A row has more cells than a table has columns: it is a list of numbers in one line, or no
+    table.
+    """
 
     def __init__(self) -> None:
         super().__init__(f"at most {COLUMNS_MAX:,} columns", "file")
@@ -43,7 +46,9 @@ def shown(text: str) -> str:
 
 
 def not_a_number(place: str, text: str) -> str:
-    """The sentence for a cell that holds `text`; it says so if that is a number, but not a finite one."""
+    """The sentence for a cell that holds `text`; it says so if that is a number, but not a finite
+    one.
+    """
     value = words.parse_point(text)
     is_endless = value is not None and not math.isfinite(value)
     return f"{place}: {shown(text)} is not a {'finite ' if is_endless else ''}number"
@@ -51,7 +56,9 @@ def not_a_number(place: str, text: str) -> str:
 
 @dataclass
 class Column:
-    """`number` is 1 for the first column. `odd` counts those texts that are numbers if commas are understood."""
+    """`number` is 1 for the first column. `odd` counts those texts that are numbers if commas are
+    understood.
+    """
 
     number: int
     name: str = ""
@@ -100,8 +107,8 @@ class Column:
 class Table:
     """`place(row, column)` names a cell: "line 3", or "B3". Rows and columns are counted from 1.
 
-    The first row that has anything in it may be a heading. Its numbers are taken along, as the first ones, and its
-    texts are put aside until all other rows are known.
+    The first row that has anything in it may be a heading. Its numbers are taken along, as the
+    first ones, and its texts are put aside until all other rows are known.
     """
 
     def __init__(self, place: Callable[[int, int], str]) -> None:
@@ -168,7 +175,9 @@ class Table:
         elif may_name and len(text) <= words.CELL_CHARS_MAX and not words.is_odd(text):
             self.add_first_word(column.number, text, not_a_number(place, text))
         else:
-            sentence = "" if column.first_text else not_a_number(place, text)  # only the first is ever shown
+            sentence = (
+                "" if column.first_text else not_a_number(place, text)
+            )  # only the first is ever shown
             self.add_wrong(column, row, text, sentence)
 
     def add_first_word(self, number: int, text: str, sentence: str) -> None:
@@ -224,7 +233,8 @@ class Table:
     # The heading
 
     def settle_heading(self, asked: str | None) -> bool | None:
-        """Whether the first row is a heading; None: unclear. It is taken off once, however often one asks.
+        """Whether the first row is a heading; None: unclear. It is taken off once, however often
+        one asks.
 
         `asked` ("yes", "no") says so, or the columns below tell.
         """

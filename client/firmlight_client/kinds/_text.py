@@ -1,7 +1,8 @@
-"""Text in pieces, and plain texts of numbers: between them are blanks, line ends, semicolons and commas.
+"""Text in pieces, and plain texts of numbers: between them are blanks, line ends, semicolons and
+commas.
 
-In a plain text a comma may belong to a number or stand between two. `1,2,3` and `1, 2` say which; `1,5` does not, and
-then it is asked.
+In a plain text a comma may belong to a number or stand between two. `1,2,3` and `1, 2` say which;
+`1,5` does not, and then it is asked.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ Numbers = NDArray[np.float64]
 
 
 def blocks(file: BinaryIO, ends: bytes = b"\n", most: int = 0) -> Iterator[bytes]:
-    """The file from its beginning, in pieces of about BLOCK_BYTES, each up to and with one of the bytes `ends`.
+    """The file from its beginning, in pieces of about BLOCK_BYTES, each up to and with one of the
+    bytes `ends`.
 
-    All line ends become a line feed, and a byte order mark is passed over. A piece without an end grows until `most`
-    bytes (0: without limit); then it is cut there.
+    All line ends become a line feed, and a byte order mark is passed over. A piece without an end
+    grows until `most` bytes (0: without limit); then it is cut there.
     """
     file.seek(0)
     beginning = file.read(len(BYTE_ORDER_MARK))
@@ -87,7 +89,9 @@ def split_numbers(piece: bytes) -> Numbers | None:
 
 
 class PlainText:
-    """The numbers of a plain text. `decimal` is the mark that was asked for, and then the one that was found."""
+    """The numbers of a plain text. `decimal` is the mark that was asked for, and then the one that
+    was found.
+    """
 
     def __init__(self, file: BinaryIO, decimal: words.Decimal | None) -> None:
         self.file, self.decimal = file, decimal
@@ -106,7 +110,9 @@ class PlainText:
             has_commas = next(_comma_blocks(self.file), None) is not None
             if self.decimal or has_commas or not self._reads_with(words.COMMA):
                 raise
-        self.decimal = words.COMMA  # a 1.234.567 contradicts a decimal point, and nothing a decimal comma
+        self.decimal = (
+            words.COMMA
+        )  # a 1.234.567 contradicts a decimal point, and nothing a decimal comma
         return self._pieces()
 
     def _settle_commas(self) -> None:
@@ -146,7 +152,9 @@ class PlainText:
         return found
 
     def _slowly(self, piece: bytes, first_line: int, parse: words.Parse) -> Numbers:
-        """Word by word: quoted numbers, and words that say that there is no number. Raises ParamsError."""
+        """Word by word: quoted numbers, and words that say that there is no number. Raises
+        ParamsError.
+        """
         values = []
         for line, row in enumerate(piece.split(b"\n"), first_line):
             for raw in row.split():
@@ -175,7 +183,9 @@ class PlainText:
         return self.missing_places + beyond
 
 
-WRITE_PLAINLY = "write it without thousands separators, or a blank after each comma that stands between numbers"
+WRITE_PLAINLY = (
+    "write it without thousands separators, or a blank after each comma that stands between numbers"
+)
 
 
 def one_or_several(word: str, place: str = "") -> str:
@@ -191,7 +201,9 @@ def one_with_blanks(word: bytes) -> str:
 
 
 def _unclear_word(file: BinaryIO) -> str | None:
-    """The first word with commas that may be one number, unless some word shows that commas stand between numbers."""
+    """The first word with commas that may be one number, unless some word shows that commas stand
+    between numbers.
+    """
     found = (words.doubtful_word(block) for block in _comma_blocks(file))
     doubtful = next(filter(None, found), None)
     if doubtful is None or any(map(_has_list, _comma_blocks(file))):

@@ -1,8 +1,9 @@
-"""Tables as text (RFC 4180 and its relatives): what separates the cells is found out, or asked, before they are read.
+"""Tables as text (RFC 4180 and its relatives): what separates the cells is found out, or asked,
+before they are read.
 
-The file is read twice or three times: once to see which separators, quotes and line lengths it has, once or twice for
-its numbers. A comma can be between cells or within numbers. It is between them if a heading or a row says so that
-cannot be one number; if nothing says so, it is asked.
+The file is read twice or three times: once to see which separators, quotes and line lengths it has,
+once or twice for its numbers. A comma can be between cells or within numbers. It is between them if
+a heading or a row says so that cannot be one number; if nothing says so, it is asked.
 """
 
 from __future__ import annotations
@@ -66,13 +67,19 @@ class _Survey:
         for block in blocks(file):
             self.beginning = self.beginning or block
             self.quoted = self.quoted or b'"' in block
-            new = [one for one in ("\t", ";", ",") if one not in self.separators and one.encode() in block]
+            new = [
+                one
+                for one in ("\t", ";", ",")
+                if one not in self.separators and one.encode() in block
+            ]
             self.separators += new
 
 
 def has_endless_line(file: BinaryIO) -> bool:
     """Whether a line is longer than LINE_BYTES_MAX: then it is a list of numbers, and no table."""
-    pieces = (block for block in blocks(file, b"\n", 2 * LINE_BYTES_MAX) if len(block) > LINE_BYTES_MAX)
+    pieces = (
+        block for block in blocks(file, b"\n", 2 * LINE_BYTES_MAX) if len(block) > LINE_BYTES_MAX
+    )
     return any(len(line) > LINE_BYTES_MAX for block in pieces for line in block.split(b"\n"))
 
 
@@ -91,8 +98,15 @@ def find_dialect(file: BinaryIO, decimal: words.Decimal | None) -> Dialect:
 
 
 def _hinted(survey: _Survey) -> str:
-    """The separator that a first line `sep=;` names; "" if there is no such line. Raises ParamsError."""
-    first = survey.beginning.split(b"\n", 1)[0].strip(b"\n\r\v\f ").strip(b'"').decode("utf-8", "replace")
+    """The separator that a first line `sep=;` names; "" if there is no such line. Raises
+    ParamsError.
+    """
+    first = (
+        survey.beginning.split(b"\n", 1)[0]
+        .strip(b"\n\r\v\f ")
+        .strip(b'"')
+        .decode("utf-8", "replace")
+    )
     if first[:4].lower() != "sep=":
         return ""
     if not _HINT.fullmatch(first):
@@ -126,7 +140,9 @@ def _has_blanks_within(file: BinaryIO) -> bool:
     if not numbers:
         return False
     if all(map(words.SPACE_GROUPS.fullmatch, numbers)) and not _is_grid_of_hundreds(numbers):
-        raise bad(f"{shown(numbers[0])} may be one number, or several with blanks between them: {WRITE_PLAINLY}")
+        raise bad(
+            f"{shown(numbers[0])} may be one number, or several with blanks between them: {WRITE_PLAINLY}"
+        )
     return True
 
 
@@ -141,7 +157,9 @@ def _is_grid_of_hundreds(lines: list[str]) -> bool:
 
 @dataclass
 class _Commas:
-    """What the lines say. A doubtful one may be one number, or a row of several; quotes around cells make it clear."""
+    """What the lines say. A doubtful one may be one number, or a row of several; quotes around
+    cells make it clear.
+    """
 
     first_doubtful: str = ""
     first_doubtful_line: int = 0
@@ -157,7 +175,9 @@ class _Commas:
 
 
 def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) -> Dialect:
-    """Commas stand between cells unless there are doubtful lines, and neither heading nor rows say what they are."""
+    """Commas stand between cells unless there are doubtful lines, and neither heading nor rows say
+    what they are.
+    """
     table = Dialect(",", quoted)
     if decimal == words.COMMA:
         return table if quoted else Dialect(NO_SEPARATOR, quoted)
@@ -179,7 +199,9 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
 
 
 def _is_clear_grid(file: BinaryIO) -> bool:
-    """Whether all rows have the same number of cells, and the heading or one row cannot be a single number."""
+    """Whether all rows have the same number of cells, and the heading or one row cannot be a single
+    number.
+    """
     row, is_clear = b"", False
     for block in blocks(file):
         lines = [] if row and is_clear else [line for line in block.split(b"\n") if line.strip()]
@@ -201,7 +223,9 @@ def _is_even_but_for_blank_lines(block: bytes, row: bytes) -> bool:
 
 
 def _heading_separates(lines: list[bytes]) -> bool:
-    """A heading of several cells; but `Depth, m` is one, unless numbers, too, have a blank after the comma."""
+    """A heading of several cells; but `Depth, m` is one, unless numbers, too, have a blank after
+    the comma.
+    """
     heading, below = lines[0], lines[1] if len(lines) > 1 else b""
     spaced = b", " in heading and b", " not in below
     text = heading.decode("utf-8", "replace")
@@ -306,7 +330,9 @@ def _add_rows(table: Table, block: bytes, number: int, dialect: Dialect, parse: 
 
 
 def _numbers_between_gaps(block: bytes, column: Column) -> Numbers | None:
-    """The numbers of one column between cells that say that there is none, of which enough are named already."""
+    """The numbers of one column between cells that say that there is none, of which enough are
+    named already.
+    """
     if column.missing < PLACES_MAX or any(mark in block for mark in (b",", b" ", b"\t")):
         return None
     cells = block.removesuffix(b"\n").split(b"\n")
@@ -331,7 +357,9 @@ def _cells(line: bytes, dialect: Dialect) -> list[str]:
 
 
 def _grid(block: bytes, separator: str, width: int, lines: int) -> Numbers | None:
-    """The numbers of rows that all have `width` cells; None if anything in them is no plain finite number."""
+    """The numbers of rows that all have `width` cells; None if anything in them is no plain finite
+    number.
+    """
     mark = separator.encode()
     if mark != b"," and b"," in block:
         return None
@@ -348,12 +376,20 @@ def _grid(block: bytes, separator: str, width: int, lines: int) -> Numbers | Non
 
 
 def _quoted_rows(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
-    """Rows with quotes in them, each with the number of the line in which it ends. Raises ParamsError."""
-    lines = (line for block in blocks(file) for line in block.decode("utf-8", "replace").removesuffix("\n").split("\n"))
+    """Rows with quotes in them, each with the number of the line in which it ends. Raises
+    ParamsError.
+    """
+    lines = (
+        line
+        for block in blocks(file)
+        for line in block.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    )
     for _ in range(dialect.hint_lines):
         next(lines, None)
     separator = dialect.separator
-    rows = csv.reader((line + "\n" for line in lines), delimiter=separator, skipinitialspace=separator != "\t")
+    rows = csv.reader(
+        (line + "\n" for line in lines), delimiter=separator, skipinitialspace=separator != "\t"
+    )
     try:
         for cells in rows:
             yield rows.line_num + dialect.hint_lines, cells
@@ -374,7 +410,9 @@ class Reading:
     chosen: Chosen
 
 
-def read_table(file: BinaryIO, column: str | int | None, decimal: words.Decimal | None, heading: str | None) -> Reading:
+def read_table(
+    file: BinaryIO, column: str | int | None, decimal: words.Decimal | None, heading: str | None
+) -> Reading:
     """Raises ParamsError, which may ask for `decimal`, `column` or `heading`."""
     dialect = find_dialect(file, decimal)
     if decimal is not None:
@@ -426,7 +464,9 @@ def _asked(odd: Column, marks: list[words.Decimal]) -> ParamsError:
 def _with_commas(
     file: BinaryIO, dialect: Dialect, plain: Table, odd: list[Column], *, is_alone: bool
 ) -> tuple[words.Decimal, Table]:
-    """The one decimal mark with which those columns, and the plain ones beside them, are numbers throughout."""
+    """The one decimal mark with which those columns, and the plain ones beside them, are numbers
+    throughout.
+    """
     numbers = {one.number for one in odd}
     beside = set() if is_alone else {one.number for one in plain.columns if one.is_numeric}
     marks = [mark for mark in words.PARSERS if all(mark in one.odd_marks for one in odd)]
@@ -437,7 +477,9 @@ def _with_commas(
     if fitting:
         raise _asked(odd[0], [*fitting])
     first = odd[0].first_odd
-    wrong = next((text for table in trials.values() if (text := _first_wrong(table, numbers | beside))), "")
+    wrong = next(
+        (text for table in trials.values() if (text := _first_wrong(table, numbers | beside))), ""
+    )
     against = f" ({wrong}, if that is so)" if wrong else ""
     raise bad(
         f"{first} has commas or points that may be decimal or stand between thousands, and the rest of the file "

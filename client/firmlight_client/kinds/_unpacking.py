@@ -1,4 +1,6 @@
-"""Packed answers (Content-Encoding), unpacked no further than asked: a small one can hold gigabytes."""
+"""Packed answers (Content-Encoding), unpacked no further than asked: a small one can hold
+gigabytes.
+"""
 
 from __future__ import annotations
 

@@ -69,4 +69,8 @@ def page_url(text: str, base: WebUrl | str | None = None) -> WebUrl | None:
 def is_long(text: str, base: str) -> bool:
     """Whether `text` is no page_url for its length alone."""
     found = absolute(text, base)
-    return found is not None and len(found.partition("#")[0]) > URL_CHARS_MAX and found.startswith("http")
+    return (
+        found is not None
+        and len(found.partition("#")[0]) > URL_CHARS_MAX
+        and found.startswith("http")
+    )

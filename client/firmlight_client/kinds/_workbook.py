@@ -1,11 +1,13 @@
-"""Which sheet of an XLSX workbook is read, and what its cells need to be understood (ECMA-376, part 1, 18).
+"""Which sheet of an XLSX workbook is read, and what its cells need to be understood (ECMA-376, part
+1, 18).
 
 A few kilobytes of zip can say millions of styles, strings or cells, so no workbook library builds
 objects of them here: expat passes over each part once and keeps what is needed. That is also more
 tolerant: fills, fonts, views and settings of the calculation are not looked at, and both the
-transitional and the strict names of things are understood. (python-calamine is tolerant, too, but it
-does not tell a formula without a value from an empty cell, and it keeps whole sheets.) Of openpyxl
-only the formats of dates are used. `zipfile` unpacks no more of a part than its directory states.
+transitional and the strict names of things are understood. (python-calamine is tolerant, too, but
+it does not tell a formula without a value from an empty cell, and it keeps whole sheets.) Of
+openpyxl only the formats of dates are used. `zipfile` unpacks no more of a part than its directory
+states.
 """
 
 from __future__ import annotations
@@ -75,7 +77,9 @@ class SheetRead:
 
 
 def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
-    """The sheet that is asked for, or the only visible one with numbers. Raises ParamsError, which may ask `sheet`."""
+    """The sheet that is asked for, or the only visible one with numbers. Raises ParamsError, which
+    may ask `sheet`.
+    """
     try:
         book = Workbook(file)
         sheet = _chosen(book, asked)
@@ -85,9 +89,13 @@ def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
     except TooLarge as error:
         raise bad(str(error)) from None
     except FAULTS as error:
-        raise error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook") from None
+        raise (
+            error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook")
+        ) from None
     others = [one for one in book.sheets if one is not sheet]
-    left_out = [f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others]
+    left_out = [
+        f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others
+    ]
     names = [one.name for one in book.sheets]
     return SheetRead(sheet.name, table, names, left_out, reader.hidden_rows, reader.is_hidden)
 
@@ -147,7 +155,9 @@ class Workbook:
     # Parts
 
     def open(self, part: str, most: int = PART_BYTES_MAX) -> IO[bytes]:
-        """A part by its name, whatever its case. Raises KeyError, and TooLarge if it unpacks to more than `most`."""
+        """A part by its name, whatever its case. Raises KeyError, and TooLarge if it unpacks to
+        more than `most`.
+        """
         info = self._parts[_same_name(part)]
         if info.file_size > most:
             raise TooLarge(f"unpacked, {part} has more than {most // 2**20} MiB")
@@ -198,7 +208,9 @@ class Workbook:
         formats = {number: _time_format(number, styles.formats) for number in set(styles.used)}
         self.dates = frozenset(place for place, number in enumerate(styles.used) if formats[number])
         spans = {number for number, kind in formats.items() if kind == "span"}
-        self._spans = frozenset(place for place, number in enumerate(styles.used) if number in spans)
+        self._spans = frozenset(
+            place for place, number in enumerate(styles.used) if number in spans
+        )
 
     def date_text(self, value: float, style: int) -> str:
         """A number of this style as people see it: 2023-03-15."""
@@ -227,7 +239,9 @@ class Workbook:
         return strings.found[offset] if offset < len(strings.found) else ""
 
     def _strings_from(self, place: int, *, again: bool) -> _Strings:
-        """The table, of which STRINGS_KEPT_MAX strings are kept; `again`, if `place` has to be among them."""
+        """The table, of which STRINGS_KEPT_MAX strings are kept; `again`, if `place` has to be
+        among them.
+        """
         known = self._strings
         if known is None or (again and not 0 <= place - known.first < STRINGS_KEPT_MAX):
             known = self._strings = _Strings(place // STRINGS_KEPT_MAX * STRINGS_KEPT_MAX)
@@ -238,7 +252,9 @@ class Workbook:
 
 
 def _same_name(part: str) -> str:
-    """Names of parts that differ in case, or in the slash, are one name (ECMA-376, part 2, 6.2.2.3)."""
+    """Names of parts that differ in case, or in the slash, are one name (ECMA-376, part 2,
+    6.2.2.3).
+    """
     return part.replace("\\", "/").lstrip("/").lower()
 
 
@@ -300,7 +316,9 @@ class _Frame(XmlStream):
 
 
 class _Styles(XmlStream):
-    """`used` is the number format of each style of cells, `formats` the codes of the workbook's own formats."""
+    """`used` is the number format of each style of cells, `formats` the codes of the workbook's own
+    formats.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -324,9 +342,11 @@ class _Styles(XmlStream):
 
 
 class _Strings(XmlStream):
-    """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the place `first` on.
+    """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the
+    place `first` on.
 
-    `missing` are the places of all that say that there is no number; `is_blank` has a flag for each string.
+    `missing` are the places of all that say that there is no number; `is_blank` has a flag for each
+    string.
     """
 
     def __init__(self, first: int) -> None:

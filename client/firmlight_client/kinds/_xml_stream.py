@@ -1,4 +1,6 @@
-"""XML read from a stream by expat, in constant memory: no tree, no entities, no endless nesting, no endless token."""
+"""XML read from a stream by expat, in constant memory: no tree, no entities, no endless nesting, no
+endless token.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from typing import IO
 from xml.parsers import expat
 
 BLOCK_BYTES = 2**16
-TOKEN_BYTES_MAX = 2**19  # of one tag or comment; before version 2.6, expat looks at it anew with each block
+TOKEN_BYTES_MAX = (
+    2**19
+)  # of one tag or comment; before version 2.6, expat looks at it anew with each block
 DEPTH_MAX = 32  # a sheet needs six; expat remembers each element that is open
 TEXT_CHARS_MAX = 40_000  # a cell allows 32,767
 
@@ -38,7 +42,9 @@ class XmlStream(ABC):
             self.parser.Parse(block)
             fed += len(block)
             if fed - self.parser.CurrentByteIndex > TOKEN_BYTES_MAX:
-                raise TooLarge(f"a tag or a comment in it has more than {TOKEN_BYTES_MAX // 2**10} KiB")
+                raise TooLarge(
+                    f"a tag or a comment in it has more than {TOKEN_BYTES_MAX // 2**10} KiB"
+                )
             yield
         self.parser.Parse(b"", True)
         yield

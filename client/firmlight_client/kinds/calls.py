@@ -1,4 +1,6 @@
-"""Thousands of small calls of one kind as one task: each subtask is a whole call, so leases fit them to each worker."""
+"""Thousands of small calls of one kind as one task: each subtask is a whole call, so leases fit
+them to each worker.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ CALLS_MAX = 10_000
 
 
 class Calls(Kind):
-    """Payload: `[place of the call, its params]`; partial: `[[place, the call's own partial], …]` in no order.
+    """Payload: `[place of the call, its params]`; partial: `[[place, the call's own partial], …]`
+    in no order.
 
-    Result: `{"results": [[place, result of the call], …]}` by place; of an incomplete task, those that are there.
+    Result: `{"results": [[place, result of the call], …]}` by place; of an incomplete task, those
+    that are there.
     """
 
     kind: ClassVar[Kind]
@@ -41,7 +45,11 @@ class Calls(Kind):
 
     def finish(self, partial: list[Any], params: Any) -> dict[str, Any]:
         ordered = sorted(partial, key=lambda row: row[0])
-        return {"results": [[place, self.kind.finish(own, params.calls[place])] for place, own in ordered]}
+        return {
+            "results": [
+                [place, self.kind.finish(own, params.calls[place])] for place, own in ordered
+            ]
+        }
 
     def summary(self, params: Any) -> list[tuple[str, str]]:
         return [("Calls", f"{len(params.calls):,}")]
@@ -57,16 +65,25 @@ def calls_of(kind: Kind) -> Kind:
         examples=[[example(kind)]],
     )
     row = list[kind.Params]  # type: ignore[name-defined]  # known when it runs
-    params = msgspec.defstruct("CallsParams", [("calls", Annotated[row, described])], forbid_unknown_fields=True)
+    params = msgspec.defstruct(
+        "CallsParams", [("calls", Annotated[row, described])], forbid_unknown_fields=True
+    )
     partial = None
     if kind.Partial is not None:
         place = Annotated[int, msgspec.Meta(ge=0, lt=CALLS_MAX)]
         calls = list[tuple[place, kind.Partial]]  # type: ignore[name-defined]  # known when it runs
         partial = Annotated[calls, msgspec.Meta(min_length=1, max_length=CALLS_MAX)]
-    facts = {"kind": kind, "name": kind.name + CALLS, "title": f"{kind.title}, many calls", "version": kind.version}
+    facts = {
+        "kind": kind,
+        "name": kind.name + CALLS,
+        "title": f"{kind.title}, many calls",
+        "version": kind.version,
+    }
     limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}
     made: Kind = type(
-        f"{type(kind).__name__}Calls", (Calls,), {**facts, **limits, "Params": params, "Partial": partial}
+        f"{type(kind).__name__}Calls",
+        (Calls,),
+        {**facts, **limits, "Params": params, "Partial": partial},
     )()
     return made
 

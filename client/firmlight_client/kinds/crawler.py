@@ -1,4 +1,6 @@
-"""CRAWLER: pages, titles and links of web sites, breadth-first, with manners and to public addresses only."""
+"""CRAWLER: pages, titles and links of web sites, breadth-first, with manners and to public
+addresses only.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._crawl_partial import PAGES_MAX, URLS_MAX, CrawlPartial
 
 CRAWL_SECONDS_MAX = 1500.0  # then the crawl of one start URL ends with what it has
-SITE_BYTES_MAX = 6 * 2**20  # what one site adds to the result; a partial has a limit (8 MiB by default) …
+SITE_BYTES_MAX = (
+    6 * 2**20
+)  # what one site adds to the result; a partial has a limit (8 MiB by default) …
 SITES_BYTES_MAX = 200 * 2**20  # … and the result of all sites has one too
 ADDRESS = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://\S+\s*$"
 
@@ -41,7 +45,10 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
         ),
     ] = 20
     same_host: Annotated[
-        bool, msgspec.Meta(title="Same host", description="Stay on the host of each address.", examples=[True])
+        bool,
+        msgspec.Meta(
+            title="Same host", description="Stay on the host of each address.", examples=[True]
+        ),
     ] = True
 
     def __post_init__(self) -> None:
@@ -54,9 +61,13 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
             raise ParamsError(f"At most {URLS_MAX:,} addresses.", "urls")
         for url in self.urls:
             if len(url) > URL_CHARS_MAX:
-                raise ParamsError(f"{url[:80]!r}… is longer than {URL_CHARS_MAX:,} characters.", "urls")
+                raise ParamsError(
+                    f"{url[:80]!r}… is longer than {URL_CHARS_MAX:,} characters.", "urls"
+                )
             if not re.match(ADDRESS, url) or not url.isprintable() or page_url(url) is None:
-                raise ParamsError(f"{url[:80]!r} is not an address that begins with http:// or https://.", "urls")
+                raise ParamsError(
+                    f"{url[:80]!r} is not an address that begins with http:// or https://.", "urls"
+                )
         if self.limit < 1:
             raise ParamsError("At least one page.", "limit")
         if self.limit > PAGES_MAX:
@@ -64,7 +75,9 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Crawler(Kind):
-    """Payload `[i, url, limit, same_host, bytes_max]` for start URL number i; partial: `[[i, site], …]`."""
+    """Payload `[i, url, limit, same_host, bytes_max]` for start URL number i; partial: `[[i, site],
+    …]`.
+    """
 
     name, title, version = "CRAWLER", "Pages and links of web sites", "1"
     Params = CrawlerParams
@@ -73,7 +86,10 @@ class Crawler(Kind):
     subtask_seconds_max = CRAWL_SECONDS_MAX + 60
 
     def summary(self, params: CrawlerParams) -> list[tuple[str, str]]:
-        return [("Addresses", str(len(params.urls))), ("Pages at most", f"{len(params.urls) * params.limit:,}")]
+        return [
+            ("Addresses", str(len(params.urls))),
+            ("Pages at most", f"{len(params.urls) * params.limit:,}"),
+        ]
 
     def split(self, params: CrawlerParams) -> Iterator[list[Any]]:
         bytes_max = min(SITE_BYTES_MAX, SITES_BYTES_MAX // len(params.urls))

@@ -1,9 +1,10 @@
 """FACTORIZATION: the prime factors of one integer, each proved prime.
 
-Three ways search at once: trial division by disjoint ranges of primes, elliptic curves with distinct seeds, and
-FLINT's complete method (quadratic sieve), which is the last subtask and always ends. It is quick for numbers of this
-size; the others find most factors first, and still do where one way fails. Whoever finds a divisor goes on to the
-whole factorization, so his partial alone decides the task.
+Three ways search at once: trial division by disjoint ranges of primes, elliptic curves with
+distinct seeds, and FLINT's complete method (quadratic sieve), which is the last subtask and always
+ends. It is quick for numbers of this size; the others find most factors first, and still do where
+one way fails. Whoever finds a divisor goes on to the whole factorization, so his partial alone
+decides the task.
 """
 
 from __future__ import annotations
@@ -88,11 +89,15 @@ def _what_is_wrong(text: str) -> str:
 
 
 class Factorization(Kind):
-    """Payload: `[number, way, …]`; partial: a Base of the number, wholly of primes once somebody found a divisor."""
+    """Payload: `[number, way, …]`; partial: a Base of the number, wholly of primes once somebody
+    found a divisor.
+    """
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
     Params = FactorizationParams
-    Partial = Annotated[list[tuple[Divisor, Exponent]], msgspec.Meta(min_length=1, max_length=DIVISORS_MAX)]
+    Partial = Annotated[
+        list[tuple[Divisor, Exponent]], msgspec.Meta(min_length=1, max_length=DIVISORS_MAX)
+    ]
     small = True
 
     def summary(self, params: FactorizationParams) -> list[tuple[str, str]]:
@@ -122,11 +127,15 @@ class Factorization(Kind):
         return all(_is_prime(int(divisor)) for divisor, _ in partial)
 
     def finish(self, partial: Base, params: FactorizationParams) -> dict[str, Any]:
-        """What is still composite (the complete method failed everywhere) is factored here: some 50 ms at most."""
+        """What is still composite (the complete method failed everywhere) is factored here: some 50
+        ms at most.
+        """
         number = int(params.number)
         base = _refined(number, [int(divisor) for divisor, _ in partial])
         factors = _sorted(sum((_times(_prime_factors(int(d)), e) for d, e in base), Counter[int]()))
-        if prod(int(p) ** e for p, e in factors) != number or not all(_is_prime(int(p)) for p, _ in factors):
+        if prod(int(p) ** e for p, e in factors) != number or not all(
+            _is_prime(int(p)) for p, _ in factors
+        ):
             raise ArithmeticError(f"{factors} is not the factorization of {number}")
         return {
             "number": params.number,
@@ -170,7 +179,11 @@ def _complete(number: int) -> int:
     return number
 
 
-_WAYS: dict[str, Callable[..., int | None]] = {"trial": _trial, "curves": _curves, "complete": _complete}
+_WAYS: dict[str, Callable[..., int | None]] = {
+    "trial": _trial,
+    "curves": _curves,
+    "complete": _complete,
+}
 
 
 # Primes and coprime bases
@@ -183,7 +196,9 @@ def _fmpz(number: int) -> fmpz:
 
 
 def _is_prime(number: int) -> bool:
-    """Proved: FLINT's is_prime certifies (Sorenson-Webster below 2^81, then Pocklington, Morrison or APRCL)."""
+    """Proved: FLINT's is_prime certifies (Sorenson-Webster below 2^81, then Pocklington, Morrison
+    or APRCL).
+    """
     return _fmpz(number).is_prime() == 1
 
 
@@ -201,7 +216,9 @@ def _sorted(factors: Counter[int]) -> Base:
 
 
 def _number(base: Base) -> int:
-    """Raises ValueError for one beyond NUMBER_MAX: each factor has its bound, but their product may be anything."""
+    """Raises ValueError for one beyond NUMBER_MAX: each factor has its bound, but their product may
+    be anything.
+    """
     number = 1
     for divisor, exponent in base:
         number *= int(divisor) ** exponent
@@ -228,7 +245,9 @@ def _refined(number: int, divisors: Iterable[int]) -> Base:
         coprime.remove(clash)
         common = gcd(clash, new)
         waiting += [clash // common, common, new // common]
-    return _sorted(Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))}))
+    return _sorted(
+        Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))})
+    )
 
 
 def _valuation(number: int, divisor: int) -> int:

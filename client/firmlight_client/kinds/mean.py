@@ -1,4 +1,6 @@
-"""MEAN: count, mean, variance, smallest, largest and a histogram of many numbers, exact to the last bit."""
+"""MEAN: count, mean, variance, smallest, largest and a histogram of many numbers, exact to the last
+bit.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ SUBTASKS_WANTED = 16  # of a small input, so that several workers share it
 
 
 class MeanParams(msgspec.Struct, forbid_unknown_fields=True):
-    """Many numbers. Whatever they came as, `numbers` is packed binary64 (little-endian bytes) afterwards."""
+    """Many numbers. Whatever they came as, `numbers` is packed binary64 (little-endian bytes)
+    afterwards.
+    """
 
     numbers: Annotated[
         Annotated[list[float], msgspec.Meta(min_length=1)]
-        | Annotated[bytes, msgspec.Meta(description="The same as binary64, little-endian, in base64")],
+        | Annotated[
+            bytes, msgspec.Meta(description="The same as binary64, little-endian, in base64")
+        ],
         msgspec.Meta(
             title="Numbers",
             description="With a decimal point; each is taken as the nearest binary64.",
@@ -53,7 +59,9 @@ def _checked(numbers: list[float] | bytes) -> bytes:
 
 
 class Mean(Kind):
-    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max, histogram]`, both sums exact integers as bytes."""
+    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max, histogram]`, both sums exact
+    integers as bytes.
+    """
 
     name, title, version = "MEAN", "Mean and variance of many numbers", "2"
     Params = MeanParams
@@ -91,7 +99,10 @@ class Mean(Kind):
     def summary(self, params: MeanParams) -> list[tuple[str, str]]:
         values = unpacked(params.numbers)  # type: ignore[arg-type]  # bytes since __post_init__
         first = ", ".join(f"{value:.15g}" for value in values[:FIRST_SHOWN])
-        return [("Numbers", f"{values.size:,}"), ("The first", first + (", …" if values.size > FIRST_SHOWN else ""))]
+        return [
+            ("Numbers", f"{values.size:,}"),
+            ("The first", first + (", …" if values.size > FIRST_SHOWN else "")),
+        ]
 
     def typed(self, params: MeanParams) -> dict[str, Any]:
         return {"numbers": unpacked(params.numbers).tolist()}  # type: ignore[arg-type]  # bytes, as above
@@ -109,7 +120,14 @@ class Mean(Kind):
         total, squares = exact_sums(values)
         # + 0.0 makes -0.0 plain: which of the two comes first must not show
         least, most = float(values.min()) + 0.0, float(values.max()) + 0.0
-        return [values.size, to_bytes(total), to_bytes(squares), least, most, histogram(values, least, most)]
+        return [
+            values.size,
+            to_bytes(total),
+            to_bytes(squares),
+            least,
+            most,
+            histogram(values, least, most),
+        ]
 
     def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
         total, squares = (to_bytes(from_bytes(a[i]) + from_bytes(b[i])) for i in (1, 2))

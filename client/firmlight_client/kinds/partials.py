@@ -1,10 +1,10 @@
 """Partials as they arrive: bytes from a machine that nobody vouches for, decoded within bounds.
 
-A kind declares `Partial`, a msgspec type in which every text, list and map has a largest length. What
-arrives is decoded against it, so nothing larger and nothing of another shape is ever made; msgspec
-refuses a header that promises more than follows before it takes memory for it. A kind without
-`Partial`, or whose type leaves something open (`Any`, a list without `max_length`), gets generic limits
-as well: they are counted on the bytes, before any object is made.
+A kind declares `Partial`, a msgspec type in which every text, list and map has a largest length.
+What arrives is decoded against it, so nothing larger and nothing of another shape is ever made;
+msgspec refuses a header that promises more than follows before it takes memory for it. A kind
+without `Partial`, or whose type leaves something open (`Any`, a list without `max_length`), gets
+generic limits as well: they are counted on the bytes, before any object is made.
 
 The type must be plain: a hook such as `__post_init__` would be code that runs where bytes arrive.
 """
@@ -42,7 +42,9 @@ def decode_partial(kind: Kind, data: bytes) -> Any:
 @cache
 def decoder_of(kind: type[Kind]) -> Callable[[bytes], Any]:
     """`decode_partial` of this kind, made ready: for those who decode thousands."""
-    whole = msgspec.msgpack.Decoder() if kind.Partial is None else msgspec.msgpack.Decoder(kind.Partial)
+    whole = (
+        msgspec.msgpack.Decoder() if kind.Partial is None else msgspec.msgpack.Decoder(kind.Partial)
+    )
     scans, decode = is_scanned(kind), whole.decode
 
     def decode_one(data: bytes) -> Any:
@@ -73,7 +75,11 @@ def _complete_sizes() -> list[int]:
         sizes[head] = 1  # small integers, nil, false, true, and what is empty
     for head in range(0xA1, 0xC0):
         sizes[head] = 1 + (head & 0x1F)  # short texts
-    for head, size in ((0xCA, 5), (0xCB, 9), *zip(range(0xCC, 0xD4), (2, 3, 5, 9, 2, 3, 5, 9), strict=True)):
+    for head, size in (
+        (0xCA, 5),
+        (0xCB, 9),
+        *zip(range(0xCC, 0xD4), (2, 3, 5, 9, 2, 3, 5, 9), strict=True),
+    ):
         sizes[head] = size  # floats and integers
     return sizes
 
@@ -89,9 +95,9 @@ RUN_MIN = 16  # a list with as much to come is searched for a run of them
 def check_generic(data: bytes) -> None:
     """Raise BadPartial unless this is one value within the generic limits.
 
-    That is None, truth values, integers, floats, texts, bytes, lists, and maps with texts as keys. It
-    only looks at the bytes, at GENERIC_ELEMENTS_MAX values of them at most, and makes nothing of them.
-    (https://github.com/msgpack/msgpack/blob/master/spec.md)
+    That is None, truth values, integers, floats, texts, bytes, lists, and maps with texts as keys.
+    It only looks at the bytes, at GENERIC_ELEMENTS_MAX values of them at most, and makes nothing of
+    them. (https://github.com/msgpack/msgpack/blob/master/spec.md)
     """
     try:
         end = _scan(data)
@@ -117,7 +123,9 @@ def _scan(data: bytes) -> int:
         size, run = SIZES[head], 1
         if in_map and left % 2 == 0 and head not in TEXTS:
             raise BadPartial(f"a key of a map is no text (byte {at})")
-        if size == 1 and left >= RUN_MIN and not in_map:  # small integers or empty maps, in one look
+        if (
+            size == 1 and left >= RUN_MIN and not in_map
+        ):  # small integers or empty maps, in one look
             size = run = _end_of_run(data, at, left) - at
         seen, left = seen + run, left - run
         if seen > GENERIC_ELEMENTS_MAX:

@@ -1,4 +1,6 @@
-"""Writes a package with a new kind: the kind, its test, a README. The files beside this one are what is written."""
+"""Writes a package with a new kind: the kind, its test, a README. The files beside this one are
+what is written.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ FILES = {  # what is written: of which template
 
 
 def write(name: str, parent: Path) -> Path:
-    """Write the package of a kind of this name (`word-count`, `WORD_COUNT`) into a new folder of `parent`; return it.
+    """Write the package of a kind of this name (`word-count`, `WORD_COUNT`) into a new folder of
+    `parent`; return it.
 
     Raises FirmlightClientError for a name that cannot be one, and if the folder is there.
     """

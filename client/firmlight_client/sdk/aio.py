@@ -6,7 +6,8 @@
             print(snapshot["progress"])
         print(await task.result())
 
-Everything happens in the loop of the caller; `asyncio.timeout` and cancellation do what they should.
+Everything happens in the loop of the caller; `asyncio.timeout` and cancellation do what they
+should.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class AsyncClient:
     @classmethod
     async def register(cls, url: str, username: str, email: str, password: str) -> Self:
         """Make an account; a client of the new user."""
-        return await cls._enter(url, "auth/register/", {"username": username, "email": email, "password": password})
+        return await cls._enter(
+            url, "auth/register/", {"username": username, "email": email, "password": password}
+        )
 
     @classmethod
     async def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
@@ -71,7 +74,10 @@ class AsyncClient:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -152,7 +158,9 @@ class AsyncClient:
 
     async def invite(self, group: str, *usernames: str) -> Any:
         """Invite people to a group, given by its id; what became of it, for each name."""
-        return await self.transport.post(f"groups/{group}/invitations/", json={"usernames": list(usernames)})
+        return await self.transport.post(
+            f"groups/{group}/invitations/", json={"usernames": list(usernames)}
+        )
 
     async def invitations(self) -> list[dict[str, Any]]:
         """Those that wait for your answer."""
@@ -212,7 +220,9 @@ class AsyncTask(Told):
         with self.client.live.watching(self.id) as watch:
             seen = 0
             while True:
-                seen, snapshot = await watch.wait(seen, patience.next_look(pushed=self.client.live.is_up))
+                seen, snapshot = await watch.wait(
+                    seen, patience.next_look(pushed=self.client.live.is_up)
+                )
                 self.info = (await self.refresh()).info if snapshot is None else snapshot
                 self.outcome = watch.outcome
                 yield self.info
@@ -227,7 +237,9 @@ class AsyncTask(Told):
         return self
 
     async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109  as Task has it
-        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired."""
+        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout,
+        ResultExpired.
+        """
         await self.wait(timeout)
         if self.status != "succeeded":
             raise self.without_result()

@@ -3,7 +3,8 @@
     client = Client.login("https://example.org", "alice", "her password")
     client.submit("FACTORIZATION", group="friends", number=2**61 - 1).result(timeout=60)
 
-Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`). For asyncio there is AsyncClient.
+Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`). For asyncio
+there is AsyncClient.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Client:
 
     @classmethod
     def from_login(cls) -> Self:
-        """A client of whoever `firmlight login` let in on this machine; FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first.
+        """A client of whoever `firmlight login` let in on this machine; FIRMLIGHT_URL and
+        FIRMLIGHT_TOKEN come first.
 
         Raises FirmlightClientError if there is nobody.
         """
@@ -49,7 +51,9 @@ class Client:
     @classmethod
     def register(cls, url: str, username: str, email: str, password: str) -> Self:
         """Make an account; a client of the new user."""
-        return cls._enter(url, "auth/register/", {"username": username, "email": email, "password": password})
+        return cls._enter(
+            url, "auth/register/", {"username": username, "email": email, "password": password}
+        )
 
     @classmethod
     def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
@@ -71,7 +75,10 @@ class Client:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -97,13 +104,14 @@ class Client:
     ) -> Task:
         """Submit a task to a group (id or name). The kind's params go by keyword, or in `params`.
 
-        A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded. `file` is
-        a path or an open binary file. `deadline` is a datetime, an ISO time, or how many seconds from now;
-        `subtask_seconds_max` is what one subtask may take on a worker before it counts as failed.
-        Beside a file, params say how it is read: column="temp", decimal="comma", sheet="S2", heading="no".
-        A connection that breaks meanwhile never makes two tasks of one.
-        Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in several ways has
-        the code "ambiguous_file", and `choices` are the params that would settle it.
+        A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded.
+        `file` is a path or an open binary file. `deadline` is a datetime, an ISO time, or how many
+        seconds from now; `subtask_seconds_max` is what one subtask may take on a worker before it
+        counts as failed. Beside a file, params say how it is read: column="temp", decimal="comma",
+        sheet="S2", heading="no". A connection that breaks meanwhile never makes two tasks of one.
+        Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in
+        several ways has the code "ambiguous_file", and `choices` are the params that would settle
+        it.
         """
         options = Options(
             title=title,
@@ -165,7 +173,9 @@ class Client:
 
     def invite(self, group: str, *usernames: str) -> Any:
         """Invite people to a group, given by its id; what became of it, for each name."""
-        return self.transport.post(f"groups/{group}/invitations/", json={"usernames": list(usernames)})
+        return self.transport.post(
+            f"groups/{group}/invitations/", json={"usernames": list(usernames)}
+        )
 
     def invitations(self) -> list[dict[str, Any]]:
         """Those that wait for your answer."""
@@ -240,7 +250,9 @@ class Task(Told):
                 patience.check(self)
 
     def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
-        """Return when the task is over, however it ended; `progress` shows a bar meanwhile. Raises ResultTimeout."""
+        """Return when the task is over, however it ended; `progress` shows a bar meanwhile. Raises
+        ResultTimeout.
+        """
         from firmlight_client.sdk.progress import bar
 
         with bar(self.info, shown=progress) as show:
@@ -249,7 +261,9 @@ class Task(Told):
         return self
 
     def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
-        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired."""
+        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout,
+        ResultExpired.
+        """
         self.wait(timeout, progress=progress)
         if self.status != "succeeded":
             raise self.without_result()

@@ -11,7 +11,11 @@ Moment = datetime | timedelta | str | float
 
 def is_array(value: Any) -> bool:
     """Whether it is a NumPy array, without importing NumPy for those who have none."""
-    return type(value).__module__ == "numpy" and hasattr(value, "dtype") and getattr(value, "ndim", 0) > 0
+    return (
+        type(value).__module__ == "numpy"
+        and hasattr(value, "dtype")
+        and getattr(value, "ndim", 0) > 0
+    )
 
 
 def npy(array: Any) -> BinaryIO:
@@ -32,10 +36,11 @@ def plain(value: Any) -> Any:
 
 
 def instant(moment: Moment) -> str:
-    """ISO 8601 in UTC of a time, an ISO time, or a span from now (seconds as a number, or a timedelta).
+    """ISO 8601 in UTC of a time, an ISO time, or a span from now (seconds as a number, or a
+    timedelta).
 
-    A time without a zone is this machine's. Raises ValueError for text that is no ISO time, and for a moment that no
-    calendar has.
+    A time without a zone is this machine's. Raises ValueError for text that is no ISO time, and for
+    a moment that no calendar has.
     """
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)

@@ -4,9 +4,10 @@
         for found in pool.map("FACTORIZATION", range(10**15, 10**15 + 1000)):
             print(found["factors"])
 
-One thread with an event loop serves all calls of an executor: it submits, and the server pushes the results over one
-connection. Calls of a kind that is `small` wait for each other for some milliseconds, and travel as one task; the
-others are a task each, at most `tasks_max` of them at a time.
+One thread with an event loop serves all calls of an executor: it submits, and the server pushes the
+results over one connection. Calls of a kind that is `small` wait for each other for some
+milliseconds, and travel as one task; the others are a task each, at most `tasks_max` of them at a
+time.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from firmlight_client.sdk.aio import AsyncClient, AsyncTask
 from firmlight_client.sdk.client import Client
 from firmlight_client.sdk.encoding import is_array, plain
 
-TASKS_MAX = 100  # at a time; fewer than the server's LIVE_SUBSCRIPTIONS_MAX, so that all results are pushed
+TASKS_MAX = (
+    100  # at a time; fewer than the server's LIVE_SUBSCRIPTIONS_MAX, so that all results are pushed
+)
 PACK_MAX = 500  # calls in one task
 CALL_BYTES_MAX = 2**14  # of JSON; a larger call is a task of its own
 PACK_SECONDS = 0.02  # that a call waits for others to travel with
@@ -45,8 +48,9 @@ class _Call:
 class FirmlightExecutor(Executor):
     """Calls of one user in one group (id or name). Thread-safe.
 
-    `client` says who asks (it is not closed here); without one it is whoever `firmlight login` let in. `options` are
-    those of `Client.submit` for every task: title, priority, allow_partial, deadline, subtask_seconds_max.
+    `client` says who asks (it is not closed here); without one it is whoever `firmlight login` let
+    in. `options` are those of `Client.submit` for every task: title, priority, allow_partial,
+    deadline, subtask_seconds_max.
     """
 
     def __init__(
@@ -62,7 +66,9 @@ class FirmlightExecutor(Executor):
             raise ValueError("tasks_max and pack_max are at least 1")
         self.group, self.options, self.pack_max = group, options, pack_max
         self.client = (
-            AsyncClient(client.transport.url, tokens=client.transport.tokens) if client else AsyncClient.from_login()
+            AsyncClient(client.transport.url, tokens=client.transport.tokens)
+            if client
+            else AsyncClient.from_login()
         )
         self.lock, self.closed = threading.Lock(), False
         self.pending: set[Future[Any]] = set()
@@ -77,9 +83,11 @@ class FirmlightExecutor(Executor):
     # What callers use
 
     def submit(self, kind: str, /, **params: Any) -> Future[Any]:  # type: ignore[override]  # kinds, not functions
-        """One call. Its future resolves to the result, or raises what `Task.result` does, or ParamsError.
+        """One call. Its future resolves to the result, or raises what `Task.result` does, or
+        ParamsError.
 
-        A future that is cancelled while its task runs cancels the task, unless other calls are in it.
+        A future that is cancelled while its task runs cancels the task, unless other calls are in
+        it.
         """
         call = _Call(kind, params)
         with self.lock:
@@ -91,12 +99,19 @@ class FirmlightExecutor(Executor):
         return call.future
 
     def map(  # type: ignore[override]  # kinds, not functions
-        self, kind: str, /, *inputs: Iterable[Any], timeout: float | None = None, chunksize: int = 1, **common: Any
+        self,
+        kind: str,
+        /,
+        *inputs: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **common: Any,
     ) -> Iterator[Any]:
         """A call for each input; the results in the order of the inputs.
 
-        An input is a mapping of params, or the value of the kind's first param. `common` params go with all of them.
-        `timeout` and `chunksize` are as in `Executor.map` (calls are packed here without being asked to).
+        An input is a mapping of params, or the value of the kind's first param. `common` params go
+        with all of them. `timeout` and `chunksize` are as in `Executor.map` (calls are packed here
+        without being asked to).
         """
         name = first_param(kind)
         rows = zip(*inputs, strict=False) if len(inputs) > 1 else ((one,) for one in inputs[0])
@@ -105,7 +120,9 @@ class FirmlightExecutor(Executor):
         return _results(futures, timeout)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. With `wait` it returns when all futures are done; `cancel_futures` cancels what is not."""
+        """No more calls. With `wait` it returns when all futures are done; `cancel_futures` cancels
+        what is not.
+        """
         with self.lock:
             first, self.closed = not self.closed, True
             pending = list(self.pending)
@@ -133,7 +150,9 @@ class FirmlightExecutor(Executor):
         try:
             await self.ended.wait()
             while self.waiting or self.running:
-                await asyncio.sleep(PACK_SECONDS) if self.waiting else await asyncio.wait(self.running)
+                await asyncio.sleep(PACK_SECONDS) if self.waiting else await asyncio.wait(
+                    self.running
+                )
         finally:
             await self.client.close()
 
@@ -168,7 +187,9 @@ class FirmlightExecutor(Executor):
                 _fail([call], error)
 
     async def _packed(self, kind: str, calls: list[_Call]) -> None:
-        """Many calls in one task. What it has no result of goes alone: one bad call must not spoil the others'."""
+        """Many calls in one task. What it has no result of goes alone: one bad call must not spoil
+        the others'.
+        """
         good = [call for call in calls if not call.future.cancelled() and _is_fine(call)]
         results = await self._many(kind, good) if len(good) > 1 else {}
         for place, result in results.items():
@@ -189,7 +210,9 @@ class FirmlightExecutor(Executor):
 
     async def _result(self, kind: str, params: Params, calls: list[_Call], **options: Any) -> Any:
         """The result of one task. It is cancelled when nobody wants it any more."""
-        task = await self.client.submit(kind, group=self.group, params=params, **{**self.options, **options})
+        task = await self.client.submit(
+            kind, group=self.group, params=params, **{**self.options, **options}
+        )
         unwanted = asyncio.Event()
 
         def look(_: Future[Any]) -> None:
@@ -227,7 +250,9 @@ def _fail(calls: list[_Call], error: Exception) -> None:
 
 def _may_be_of_one(error: Exception) -> bool:
     """Whether one call alone may be to blame for what became of many."""
-    return isinstance(error, TaskFailed) or (isinstance(error, ApiError) and error.status == BAD_REQUEST)
+    return isinstance(error, TaskFailed) or (
+        isinstance(error, ApiError) and error.status == BAD_REQUEST
+    )
 
 
 def _is_fine(call: _Call) -> bool:
@@ -262,7 +287,9 @@ def _as_params(name: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
         return row[0]
     if len(row) == 1 and name:
         return {name: row[0]}
-    raise TypeError("each input is a mapping of params, or the value of the first param of a kind installed here")
+    raise TypeError(
+        "each input is a mapping of params, or the value of the first param of a kind installed here"
+    )
 
 
 def _results(futures: list[Future[Any]], timeout: float | None) -> Iterator[Any]:

@@ -1,8 +1,9 @@
-"""News of tasks, pushed by the server: one `/ws/live/` connection of a client, kept up in the background.
+"""News of tasks, pushed by the server: one `/ws/live/` connection of a client, kept up in the
+background.
 
-`Live` does it in a thread of its own, `AsyncLive` in the event loop of those who use it; the rest is common to both.
-Nothing depends on it: who waits asks over HTTP too when nothing was heard for a while, so a proxy that
-knows no WebSockets costs seconds, not the result.
+`Live` does it in a thread of its own, `AsyncLive` in the event loop of those who use it; the rest
+is common to both. Nothing depends on it: who waits asks over HTTP too when nothing was heard for a
+while, so a proxy that knows no WebSockets costs seconds, not the result.
 """
 
 from __future__ import annotations
@@ -147,7 +148,9 @@ class _Line(ABC, Generic[W]):
     def send(self, text: str) -> None:
         if self.line:
             sending = asyncio.ensure_future(self.line.send(text))
-            sending.add_done_callback(lambda done: done.cancelled() or done.exception())  # the reader sees it too
+            sending.add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )  # the reader sees it too
 
     async def stay_connected(self) -> None:
         attempt = 0
@@ -158,7 +161,9 @@ class _Line(ABC, Generic[W]):
                 await asyncio.wait_for(self.ended.wait(), wait_seconds(attempt, random.Random()))  # noqa: S311
 
     async def _one_connection(self) -> bool:
-        """Returns whether trying again at once is worth it: the server spoke to us, or there is a new token."""
+        """Returns whether trying again at once is worth it: the server spoke to us, or there is a
+        new token.
+        """
         token, heard = self.tokens().access(), False
         try:
             async with self._connect(token) as line:
@@ -205,7 +210,9 @@ class _Line(ABC, Generic[W]):
         return True
 
     async def _let_in_again(self, line: ClientConnection, token: str) -> bool:
-        """Whether there is a new token for one that ran out. Without one there is no use in trying again."""
+        """Whether there is a new token for one that ran out. Without one there is no use in trying
+        again.
+        """
         if line.close_code != protocol.CLOSE_BAD_TOKEN:
             return False
         self.given_up = await self.renewed(token) in ("", token)
@@ -218,7 +225,9 @@ class _Line(ABC, Generic[W]):
 
 
 class Live(_Line[Watch]):
-    """Thread-safe. The thread starts with the first subscription and ends with `close` or the process."""
+    """Thread-safe. The thread starts with the first subscription and ends with `close` or the
+    process.
+    """
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport.url)
@@ -238,7 +247,9 @@ class Live(_Line[Watch]):
         with self.lock:
             if self.loop is None and not self.closed:
                 self.loop = asyncio.new_event_loop()
-                self.thread = threading.Thread(target=self._run, args=(self.loop,), name="firmlight-live", daemon=True)
+                self.thread = threading.Thread(
+                    target=self._run, args=(self.loop,), name="firmlight-live", daemon=True
+                )
                 self.thread.start()
 
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -9,7 +9,9 @@ Row = dict[str, Any]
 
 
 def task_html(task: Row) -> str:
-    """Title, status, a bar and the counts. The bar is a <progress>: it has the notebook's own colours."""
+    """Title, status, a bar and the counts. The bar is a <progress>: it has the notebook's own
+    colours.
+    """
     share, counts = float(task.get("progress") or 0.0), task.get("counts") or {}
     error = task.get("error") or {}
     lines = [

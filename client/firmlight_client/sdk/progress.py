@@ -1,4 +1,6 @@
-"""A bar on stderr while somebody waits: tqdm's where it is installed (it has one for notebooks), else rich's."""
+"""A bar on stderr while somebody waits: tqdm's where it is installed (it has one for notebooks),
+else rich's.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def _name(info: dict[str, Any]) -> str:
 def _tqdm(name: str) -> Iterator[Show]:
     from tqdm.auto import tqdm  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
-    with tqdm(total=1.0, desc=name, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}") as drawn:
+    with tqdm(
+        total=1.0, desc=name, bar_format="{desc}: {percentage:3.0f}%|{bar}| {elapsed}"
+    ) as drawn:
 
         def show(snapshot: dict[str, Any]) -> None:
             drawn.n = float(snapshot.get("progress") or 0.0)

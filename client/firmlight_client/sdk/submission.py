@@ -39,8 +39,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.contextmanager
-def submission(kind: str, group: str, params: Mapping[str, Any], file: File | None, options: Options) -> Iterator[Call]:
-    """The request, good while the block lasts. It carries a key of its own: sent again, it makes no second task."""
+def submission(
+    kind: str, group: str, params: Mapping[str, Any], file: File | None, options: Options
+) -> Iterator[Call]:
+    """The request, good while the block lasts. It carries a key of its own: sent again, it makes no
+    second task.
+    """
     body = {"group": group, "kind": kind, "params": dict(params), **options.body()}
     if kind == "MEAN" and file is None and is_array(body["params"].get("numbers")):
         file = npy(body["params"].pop("numbers"))
@@ -70,6 +74,9 @@ def _in_memory(file: BinaryIO) -> BinaryIO:
 
 def _form(body: dict[str, Any], file: BinaryIO) -> dict[str, Any]:
     form = {**body, "params": json.dumps(body["params"], default=plain)}
-    form = {name: str(value).lower() if isinstance(value, bool) else value for name, value in form.items()}
+    form = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in form.items()
+    }
     name = Path(str(getattr(file, "name", "") or "numbers.npy")).name
     return {"data": form, "files": {"file": (name, file, "application/octet-stream")}}

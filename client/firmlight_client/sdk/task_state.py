@@ -41,7 +41,9 @@ class Told:
         cancelled = self.status == "cancelled"
         known = errors.TaskCancelled if cancelled else errors.TaskFailed
         error, was = self.info.get("error") or {}, "was cancelled" if cancelled else "failed"
-        return known(self.id, error.get("code") or f"task_{self.status}", error.get("message") or f"it {was}")
+        return known(
+            self.id, error.get("code") or f"task_{self.status}", error.get("message") or f"it {was}"
+        )
 
 
 class Group(dict[str, Any]):
@@ -62,7 +64,12 @@ class Patience:
 
     def next_look(self, *, pushed: bool) -> float:
         """Seconds to wait for news before asking."""
-        return max(0.0, min(POLL_SECONDS_PUSHED if pushed else POLL_SECONDS_SILENT, self.end - time.monotonic()))
+        return max(
+            0.0,
+            min(
+                POLL_SECONDS_PUSHED if pushed else POLL_SECONDS_SILENT, self.end - time.monotonic()
+            ),
+        )
 
     def check(self, task: Told) -> None:
         """Raises ResultTimeout."""
@@ -73,9 +80,13 @@ class Patience:
 def group_called(groups: list[Group], called: str) -> Group:
     """The one of this id, or of this name if it is the only one. Raises NotFound."""
     found = [group for group in groups if called == str(group["id"])]
-    found = found or [group for group in groups if str(group["name"]).casefold() == called.casefold()]
+    found = found or [
+        group for group in groups if str(group["name"]).casefold() == called.casefold()
+    ]
     if len(found) > 1:
-        raise errors.NotFound("ambiguous", f"You are in {len(found)} groups called {called!r}: give the id.")
+        raise errors.NotFound(
+            "ambiguous", f"You are in {len(found)} groups called {called!r}: give the id."
+        )
     if not found:
         raise errors.NotFound("not_found", f"You are in no group called {called!r}.", status=404)
     return found[0]

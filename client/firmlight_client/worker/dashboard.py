@@ -1,7 +1,8 @@
-"""The table of a terminal: connection, groups, slots and what each does, what was done today, the last news.
+"""The table of a terminal: connection, groups, slots and what each does, what was done today, the
+last news.
 
-It is drawn when something has changed, REDRAW_SECONDS later, so a busy worker costs no more than a slow one; times are
-times of day, so that nothing moves while nothing happens.
+It is drawn when something has changed, REDRAW_SECONDS later, so a busy worker costs no more than a
+slow one; times are times of day, so that nothing moves while nothing happens.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ STATES = ("starting", "connected", "disconnected", "draining", "stopped")
 
 @dataclass
 class Today:
-    """What was done since midnight, or since the start if that was later; the rate is that of the last minutes."""
+    """What was done since midnight, or since the start if that was later; the rate is that of the
+    last minutes.
+    """
 
     day: date = field(default_factory=date.today)
     done: int = 0
@@ -96,7 +99,10 @@ class Picture:
     def note(self, event: str, facts: Facts) -> None:
         self.today.note(event, facts)
         words = sentence(event, facts)
-        if event in ("let_back", "disconnected"):  # a new connection says it again if it still holds
+        if event in (
+            "let_back",
+            "disconnected",
+        ):  # a new connection says it again if it still holds
             self.notice = ""
         self._note_state(event, facts, words)
         if event == "error" and facts["code"] == SUSPENDED:
@@ -112,7 +118,10 @@ class Picture:
         if event == "starting":
             self.url = facts["url"]
         if event == "connected":
-            self.name, self.groups = one_line(facts["name"]), one_line(", ".join(facts["groups"])) or "no group yet"
+            self.name, self.groups = (
+                one_line(facts["name"]),
+                one_line(", ".join(facts["groups"])) or "no group yet",
+            )
             words = f"connected since {datetime.now():%H:%M}"
         if event in STATES:
             self.state = words
@@ -123,18 +132,31 @@ class Picture:
         return *told, str(self.today), [*self.recent], self.slots()
 
     def slots(self) -> list[tuple[str, str, str, str]]:
-        """(number, what it works on, how many subtasks, since when) of each slot; many are counted together."""
+        """(number, what it works on, how many subtasks, since when) of each slot; many are counted
+        together.
+        """
         if self.book is None:
             return []
         seats = list(self.book.seats.items())
-        now = {seat.job.id: self.seen.get(seat.job.id, datetime.now()) for _, seat in seats if seat.job}
+        now = {
+            seat.job.id: self.seen.get(seat.job.id, datetime.now()) for _, seat in seats if seat.job
+        }
         self.seen = now
         rows = []
         for number, seat in seats[:SLOTS_SHOWN]:
             if seat.job:
                 lease = seat.job.held.lease
-                what = one_line(lease.kind + (f" for {lease.group_name}" if lease.group_name else ""))
-                rows.append((str(number + 1), what, f"{len(seat.job.order):,}", f"{now[seat.job.id]:%H:%M:%S}"))
+                what = one_line(
+                    lease.kind + (f" for {lease.group_name}" if lease.group_name else "")
+                )
+                rows.append(
+                    (
+                        str(number + 1),
+                        what,
+                        f"{len(seat.job.order):,}",
+                        f"{now[seat.job.id]:%H:%M:%S}",
+                    )
+                )
             else:
                 rows.append((str(number + 1), seat.state, "", ""))
         if len(seats) > SLOTS_SHOWN:
@@ -174,7 +196,9 @@ class Live(AbstractContextManager["Live"]):
         self.due = asyncio.get_running_loop().call_later(seconds, self._draw)
 
     def _draw(self) -> None:
-        """And look again after a while: slots start without a word, and the pace of the last minutes sinks."""
+        """And look again after a while: slots start without a word, and the pace of the last
+        minutes sinks.
+        """
         facts = self.picture.facts()
         if facts != self.drawn:
             self.drawn = facts
@@ -183,9 +207,15 @@ class Live(AbstractContextManager["Live"]):
 
     def _table(self, *, hint: bool = True) -> Any:
         picture = self.picture
-        head = Text(f"{picture.name or 'firmlight work'}  ", style="bold").append(picture.url, style="not bold dim")
+        head = Text(f"{picture.name or 'firmlight work'}  ", style="bold").append(
+            picture.url, style="not bold dim"
+        )
         lines: list[Any] = [head, Text(picture.state)]
-        lines += [Text(words, style="bold") for words in (picture.notice, picture.rules, picture.resting) if words]
+        lines += [
+            Text(words, style="bold")
+            for words in (picture.notice, picture.rules, picture.resting)
+            if words
+        ]
         lines += ["", self._slots(), "", self._facts()]
         if hint and not picture.state.startswith(("finishing", "stopped")):
             lines += ["", Text(HINT, style="dim")]
@@ -193,8 +223,15 @@ class Live(AbstractContextManager["Live"]):
 
     def _slots(self) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-        for title, right in (("Slot", True), ("Works on", False), ("Subtasks", True), ("Since", False)):
-            table.add_column(title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis")
+        for title, right in (
+            ("Slot", True),
+            ("Works on", False),
+            ("Subtasks", True),
+            ("Since", False),
+        ):
+            table.add_column(
+                title, justify="right" if right else "left", no_wrap=True, overflow="ellipsis"
+            )
         for row in self.picture.slots():
             table.add_row(*map(Text, row), style="" if row[3] else "dim")
         return table
@@ -205,7 +242,9 @@ class Live(AbstractContextManager["Live"]):
         table.add_column(style="dim", no_wrap=True)
         table.add_column(no_wrap=True, overflow="ellipsis")
         rows = [("Groups", picture.groups), ("Today", str(picture.today))]
-        rows += [("News" if number == 0 else "", line) for number, line in enumerate(picture.recent)]
+        rows += [
+            ("News" if number == 0 else "", line) for number, line in enumerate(picture.recent)
+        ]
         for title, words in rows:
             table.add_row(title, Text(words, overflow="ellipsis", no_wrap=True))
         return table

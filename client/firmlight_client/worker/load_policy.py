@@ -1,7 +1,9 @@
-"""A good neighbour: how many slots may work now, and why not all. Decisions only; `surroundings` looks at the machine.
+"""A good neighbour: how many slots may work now, and why not all. Decisions only; `surroundings`
+looks at the machine.
 
-Two measures keep it calm. It steps back soon (CALM_DOWN_SECONDS of others' load) and comes back late
-(COME_BACK_SECONDS of quiet), and it counts by halves of a core, so that a browser that blinks changes nothing.
+Two measures keep it calm. It steps back soon (CALM_DOWN_SECONDS of others' load) and comes back
+late (COME_BACK_SECONDS of quiet), and it counts by halves of a core, so that a browser that blinks
+changes nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`slots` may work now, and `why` not all; `resting`: {row of the rules: why it takes nothing now}."""
+    """`slots` may work now, and `why` not all; `resting`: {row of the rules: why it takes nothing
+    now}.
+    """
 
     slots: int
     resting: Mapping[str, str]
@@ -41,17 +45,23 @@ class Verdict:
 
 
 class Neighbour:
-    """Looks again and again, and remembers since when the machine has been busier or quieter than it acts on."""
+    """Looks again and again, and remembers since when the machine has been busier or quieter than
+    it acts on.
+    """
 
     def __init__(self, consent: Consent, slots: int) -> None:
         self.consent, self.slots = consent, slots
         self.allowed = slots
-        self.pending: tuple[int, float] | None = None  # the direction of a change, and since when it is wanted
+        self.pending: tuple[int, float] | None = (
+            None  # the direction of a change, and since when it is wanted
+        )
 
     def look(self, at: Surroundings) -> Verdict:
         allowed = self._make_room(at) if self.consent.plain.yield_to_others else self.slots
         busy = (
-            f"other programs need the processors ({at.others_cores:.1f} of {at.cores})" if allowed < self.slots else ""
+            f"other programs need the processors ({at.others_cores:.1f} of {at.cores})"
+            if allowed < self.slots
+            else ""
         )
         if not allowed:
             return Verdict(0, {name: BUSY for name, _ in self.consent.rows()}, busy)

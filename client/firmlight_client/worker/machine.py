@@ -1,4 +1,6 @@
-"""What the machine is doing besides: load of others, battery, whether somebody uses it. psutil asks the system."""
+"""What the machine is doing besides: load of others, battery, whether somebody uses it. psutil asks
+the system.
+"""
 
 from __future__ import annotations
 
@@ -40,10 +42,14 @@ class Lookout:
         others = (used - used_then) - max(0.0, own - own_then)
         share = others / max(0.001, now - then)
         idle = idle_seconds() if self.mind_idle else None
-        return Surroundings(now, clock, self.cores, min(max(0.0, share), float(self.cores)), on_battery(), idle)
+        return Surroundings(
+            now, clock, self.cores, min(max(0.0, share), float(self.cores)), on_battery(), idle
+        )
 
     def _used(self, processes: Iterable[int]) -> tuple[float, float]:
-        """Seconds that all processors have computed for anybody of normal priority, and for us in that."""
+        """Seconds that all processors have computed for anybody of normal priority, and for us in
+        that.
+        """
         times = psutil.cpu_times()
         used = sum(getattr(times, name, 0.0) for name in ("user", "system", "irq", "softirq"))
         mine = os.times()
@@ -52,7 +58,9 @@ class Lookout:
         return used, own
 
     def _note(self, processes: Iterable[int]) -> None:
-        """Those that are gone took their time with them: it counts as others', once, in the next look."""
+        """Those that are gone took their time with them: it counts as others', once, in the next
+        look.
+        """
         current = set(processes)
         for pid in self.own.keys() - current:
             del self.own[pid]
@@ -62,7 +70,9 @@ class Lookout:
 
 
 def _normal_seconds(process: psutil.Process) -> float:
-    """What a slot took of the seconds that are counted: where niceness is known, its own are no one's user time."""
+    """What a slot took of the seconds that are counted: where niceness is known, its own are no
+    one's user time.
+    """
     with contextlib.suppress(psutil.Error):
         times = process.cpu_times()
         niced = hasattr(psutil.cpu_times(), "nice") and process.nice() > 0
@@ -74,7 +84,9 @@ def on_battery() -> bool | None:
     """None without a battery, or if nobody can tell."""
     with contextlib.suppress(Exception):  # odd hardware: psutil raises whatever it met
         battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-        return None if battery is None or battery.power_plugged is None else not battery.power_plugged
+        return (
+            None if battery is None or battery.power_plugged is None else not battery.power_plugged
+        )
     return None
 
 
@@ -133,6 +145,8 @@ def _idle_on_windows() -> float | None:
 
 def _ask(*command: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=ASK_SECONDS_MAX, check=False).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=ASK_SECONDS_MAX, check=False
+        ).stdout
     except FileNotFoundError:
         return ""

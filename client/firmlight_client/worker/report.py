@@ -1,4 +1,6 @@
-"""What a worker says of itself: in sentences, or one JSON object a line. `screen` is the calm table of a terminal."""
+"""What a worker says of itself: in sentences, or one JSON object a line. `screen` is the calm table
+of a terminal.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,15 @@ def _dropped(facts: Facts) -> str:
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "starting": lambda f: f"starting {count(f['slots'], 'slot')} for {f['url']}",
     "connected": _connected,
-    "kind_refused": lambda f: f"{f['kind']} {f['here']} is not used: the server has {f['server'] or 'none'}",
-    "done": lambda f: f"did {count(f['subtasks'], 'subtask')} of {f['kind']} in {f['seconds']:.3g} s",
-    "failed": lambda f: f"subtask {f['subtask']} of {f['kind']} failed: {f['error']}: {one_line(f['message'])}",
+    "kind_refused": lambda f: (
+        f"{f['kind']} {f['here']} is not used: the server has {f['server'] or 'none'}"
+    ),
+    "done": lambda f: (
+        f"did {count(f['subtasks'], 'subtask')} of {f['kind']} in {f['seconds']:.3g} s"
+    ),
+    "failed": lambda f: (
+        f"subtask {f['subtask']} of {f['kind']} failed: {f['error']}: {one_line(f['message'])}"
+    ),
     "refused": lambda f: f"a result of {f['kind']} was not needed: {f['reason']}",
     "dropped": _dropped,
     "error": lambda f: f"the server says: {f['message']}",
@@ -65,7 +73,9 @@ SENTENCES: dict[str, Callable[[Facts], str]] = {
     "rules": lambda f: " ".join(f["problems"]) or "each rule fits a group again",
     "not_remembered": lambda f: f"which groups the names mean cannot be kept on disk: {f['why']}",
     "restored": lambda f: f"{count(f['results'], 'result')} of an earlier run to deliver",
-    "spool_failed": lambda f: f"results cannot be put on disk, and are kept in memory only: {f['why']}",
+    "spool_failed": lambda f: (
+        f"results cannot be put on disk, and are kept in memory only: {f['why']}"
+    ),
     "let_back": lambda f: "let back: work comes again",
     "disconnected": lambda f: f"{f['why'].rstrip('.')}; trying again in {f['seconds']:.2g} s",
     "draining": _draining,
@@ -82,7 +92,11 @@ class Lines(AbstractContextManager["Lines"]):
     def __call__(self, event: str, facts: Facts) -> None:
         now = datetime.now().astimezone()
         if self.as_json:
-            self._write(json.dumps({"event": event, "time": now.isoformat(timespec="milliseconds"), **facts}))
+            self._write(
+                json.dumps(
+                    {"event": event, "time": now.isoformat(timespec="milliseconds"), **facts}
+                )
+            )
         elif words := sentence(event, facts):
             self._write(f"{now:%H:%M:%S} {words}")
 

@@ -1,7 +1,8 @@
 """The line to the server, and how a dead one is told from a slow one.
 
-A pulled cable says nothing. So the worker asks (a ping), and any byte that comes is a sign of life: on a slow line a
-large lease arrives for minutes, and the pong behind it. What was sent but has not arrived yet gets time to pass.
+A pulled cable says nothing. So the worker asks (a ping), and any byte that comes is a sign of life:
+on a slow line a large lease arrives for minutes, and the pong behind it. What was sent but has not
+arrived yet gets time to pass.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Line(ClientConnection):
                 await asyncio.sleep(PING_SECONDS)
 
     async def end_when_dead(self) -> None:
-        """Break off a line that has been silent for too long. Time that this machine slept does not count."""
+        """Break off a line that has been silent for too long. Time that this machine slept does not
+        count.
+        """
         silent, heard = 0.0, self.heard
         while silent < self.patience_seconds:
             await asyncio.sleep(LOOK_SECONDS)

@@ -98,23 +98,36 @@ def status() -> Status:
     if not path.exists():
         return Status(False, False, "No service is installed: firmlight service install")
     if sys.platform == "darwin":
-        running = "state = running" in _ask(["launchctl", "print", f"{_domain()}/{LABEL}"], may_fail=True)
+        running = "state = running" in _ask(
+            ["launchctl", "print", f"{_domain()}/{LABEL}"], may_fail=True
+        )
     else:
-        running = _ask(["systemctl", "--user", "is-active", UNIT], may_fail=True).strip() == "active"
-    return Status(True, running, f"{path} is installed and {'runs' if running else 'does not run'}.")
+        running = (
+            _ask(["systemctl", "--user", "is-active", UNIT], may_fail=True).strip() == "active"
+        )
+    return Status(
+        True, running, f"{path} is installed and {'runs' if running else 'does not run'}."
+    )
 
 
 def place() -> Path:
     """Where this system wants it."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user" / UNIT
+    return (
+        Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        / "systemd"
+        / "user"
+        / UNIT
+    )
 
 
 def unit() -> str:
     """systemd.service(5); its quoting is that of systemd.syntax(7)."""
     words = " ".join(map(_quoted, command()))
-    return SYSTEMD.format(command=words, home=_quoted(f"FIRMLIGHT_HOME={home()}"), drain=DRAIN_SECONDS)
+    return SYSTEMD.format(
+        command=words, home=_quoted(f"FIRMLIGHT_HOME={home()}"), drain=DRAIN_SECONDS
+    )
 
 
 def _quoted(word: str) -> str:
@@ -123,7 +136,9 @@ def _quoted(word: str) -> str:
 
 
 def plist() -> bytes:
-    """launchd.plist(5). launchd cannot be told which exit codes are final: it tries again, ten minutes apart."""
+    """launchd.plist(5). launchd cannot be told which exit codes are final: it tries again, ten
+    minutes apart.
+    """
     facts = {
         "Label": LABEL,
         "ProgramArguments": command(),
@@ -153,8 +168,14 @@ def _ask(words: Sequence[str], *, may_fail: bool = False) -> str:
     if shutil.which(words[0]) is None:
         if may_fail:
             return ""
-        raise ServiceFailed(f"{words[0]} is not here: this system starts its services in another way")
-    done = subprocess.run(words, capture_output=True, text=True, timeout=ASK_SECONDS_MAX, check=False)
+        raise ServiceFailed(
+            f"{words[0]} is not here: this system starts its services in another way"
+        )
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=ASK_SECONDS_MAX, check=False
+    )
     if done.returncode and not may_fail:
-        raise ServiceFailed(f"{' '.join(words)}: {(done.stderr or done.stdout).strip() or done.returncode}")
+        raise ServiceFailed(
+            f"{' '.join(words)}: {(done.stderr or done.stdout).strip() or done.returncode}"
+        )
     return done.stdout

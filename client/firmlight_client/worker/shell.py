@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
 from websockets.typing import Subprotocol
 
 from firmlight_client import __version__, protocol
@@ -76,11 +82,15 @@ class Settings:
     name: str = ""
     consent: Consent = field(default_factory=Consent)
     home: Path | None = None  # where tokens and spool lie; no task may look there
-    memory: Memory = field(default_factory=Memory)  # which groups the names in `groups` and `consent` mean
+    memory: Memory = field(
+        default_factory=Memory
+    )  # which groups the names in `groups` and `consent` mean
 
 
 class Worker:
-    """Runs until it is told to stop. Everything happens on one event loop; the computing is elsewhere."""
+    """Runs until it is told to stop. Everything happens on one event loop; the computing is
+    elsewhere.
+    """
 
     def __init__(self, settings: Settings, observe: Observer) -> None:
         self.settings, self.observe = settings, observe
@@ -90,14 +100,22 @@ class Worker:
                 slots=settings.slots,
                 groups=settings.groups,
                 client_version=__version__,
-                platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"[:128],
+                platform=f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"[
+                    :128
+                ],
                 consent=settings.consent,
                 memory=settings.memory,
             )
         )
         self.spool = Keeper(settings.home, settings.url, self.brain.config.name, observe)
-        mode, hidden = settings.consent.plain.mode(public=False), settings.home and may_hide(settings.home)
-        self.slots = [SlotProcess(number, self._heard, mode=mode, hidden=hidden) for number in range(settings.slots)]
+        mode, hidden = (
+            settings.consent.plain.mode(public=False),
+            settings.home and may_hide(settings.home),
+        )
+        self.slots = [
+            SlotProcess(number, self._heard, mode=mode, hidden=hidden)
+            for number in range(settings.slots)
+        ]
         self.outbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.may_connect, self.looked = asyncio.Event(), asyncio.Event()
         self.stopping: asyncio.Future[Stop] | None = None
@@ -116,7 +134,10 @@ class Worker:
         self.observe("starting", {"url": self.settings.url, "slots": self.settings.slots})
         self.carry_out(self.brain.restore(self.spool.restore()))
         slots = [asyncio.create_task(slot.run()) for slot in self.slots]
-        line, lookout = asyncio.create_task(self._stay_connected()), asyncio.create_task(self._look_around())
+        line, lookout = (
+            asyncio.create_task(self._stay_connected()),
+            asyncio.create_task(self._look_around()),
+        )
         for mine in (line, lookout):
             mine.add_done_callback(self._task_ended)
         stop = await self.stopping
@@ -184,7 +205,11 @@ class Worker:
         neighbour = Neighbour(consent, self.settings.slots)
         while True:
             processes = [slot.process.pid for slot in self.slots if slot.process]
-            around = await asyncio.to_thread(lookout.look, processes) if lookout.mind_idle else lookout.look(processes)
+            around = (
+                await asyncio.to_thread(lookout.look, processes)
+                if lookout.mind_idle
+                else lookout.look(processes)
+            )
             self.carry_out(self.brain.rest(neighbour.look(around)))
             self.looked.set()
             await asyncio.sleep(LOOK_SECONDS)
@@ -213,7 +238,10 @@ class Worker:
         except (InvalidURI, ssl.SSLCertVerificationError) as error:
             return self._hopeless(f"{self.settings.url}: {error}")
         except (OSError, TimeoutError, InvalidHandshake, WebSocketException, EOFError) as error:
-            return ABNORMAL_CLOSE, f"{self.settings.url} cannot be reached: {error or type(error).__name__}"
+            return (
+                ABNORMAL_CLOSE,
+                f"{self.settings.url} cannot be reached: {error or type(error).__name__}",
+            )
 
     async def _renew_token(self, reason: str) -> tuple[int, str]:
         """What the close becomes: none to worry about if there is another token by now."""
@@ -243,7 +271,9 @@ class Worker:
         )
 
     def _turned_away(self, status: int) -> tuple[int, str]:
-        """HTTP's answer to the handshake. What a proxy says while the server restarts is worth another try."""
+        """HTTP's answer to the handshake. What a proxy says while the server restarts is worth
+        another try.
+        """
         why = f"{self.settings.url} answered {status}"
         if status == TOO_MANY_STATUS:
             return protocol.CLOSE_TOO_MANY, why
@@ -259,7 +289,9 @@ class Worker:
         helpers = [asyncio.create_task(job) for job in jobs]
         try:
             async for data in line:
-                frame = protocol.decode_from_server(data if isinstance(data, bytes) else data.encode())
+                frame = protocol.decode_from_server(
+                    data if isinstance(data, bytes) else data.encode()
+                )
                 self.was_welcome = self.was_welcome or isinstance(frame, protocol.Welcome)
                 self.carry_out(self.brain.received(frame, time.monotonic()))
         except protocol.MalformedFrame as error:
@@ -314,6 +346,8 @@ class Worker:
 
 def run(settings: Settings, observe: Observer) -> int:
     """Work until stopped; returns the exit code."""
-    if "FIRMLIGHT_EMBEDDED_VAR" not in os.environ:  # by which a system of one machine finds its processes again
+    if (
+        "FIRMLIGHT_EMBEDDED_VAR" not in os.environ
+    ):  # by which a system of one machine finds its processes again
         keep_secrets()
     return asyncio.run(Worker(settings, observe).run())

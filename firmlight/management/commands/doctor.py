@@ -23,7 +23,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # they are among what is examined
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="one JSON array of {name, level, what, mend}")
+        parser.add_argument(
+            "--json", action="store_true", help="one JSON array of {name, level, what, mend}"
+        )
 
     def handle(self, *_: str, **options: Any) -> None:
         found = []

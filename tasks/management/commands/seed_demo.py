@@ -1,4 +1,6 @@
-"""`manage.py seed_demo --size small|medium|large`: fill an installation with people, groups and finished tasks."""
+"""`manage.py seed_demo --size small|medium|large`: fill an installation with people, groups and
+finished tasks.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--size", choices=sorted(seeding.SIZES), default="small")
-        parser.add_argument("--password", help=f"with which {seeding.FIRST_USER} can log in; the others cannot at all")
+        parser.add_argument(
+            "--password",
+            help=f"with which {seeding.FIRST_USER} can log in; the others cannot at all",
+        )
 
     def handle(self, *_: str, size: str, password: str | None, **options: Any) -> None:
         if seeding.is_seeded():

@@ -11,7 +11,9 @@ Parts = dict[str, Part]
 
 
 class Changes:
-    """Of one page, for all who watch it here. `make` gives all its parts by id, or None if the page is gone."""
+    """Of one page, for all who watch it here. `make` gives all its parts by id, or None if the page
+    is gone.
+    """
 
     def __init__(self, make: Callable[[], Parts | None]) -> None:
         self.make = make

@@ -1,4 +1,6 @@
-"""The page of one group, live: its tasks, the workers that are here, the last hour, and who computed this week."""
+"""The page of one group, live: its tasks, the workers that are here, the last hour, and who
+computed this week.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ class MemberWeek:
 
 @dataclass(frozen=True)
 class Week:
-    """`days`: (x in per cent, letter) of each day, the present one last. `seconds` are those of former members, too."""
+    """`days`: (x in per cent, letter) of each day, the present one last. `seconds` are those of
+    former members, too.
+    """
 
     days: tuple[tuple[float, str], ...]
     members: tuple[MemberWeek, ...]
@@ -90,7 +94,9 @@ class GroupLook:
 
 @dataclass
 class GroupPanel:
-    """Of one group, for all who watch it here. `active` are the tasks that ran when it was last looked at."""
+    """Of one group, for all who watch it here. `active` are the tasks that ran when it was last
+    looked at.
+    """
 
     group: UUID
     active: set[UUID] = field(default_factory=set)
@@ -99,7 +105,9 @@ class GroupPanel:
     def look(self) -> GroupLook:
         here = [_worker(one) for one in presence.workers_here(self.group)]
         shown = here[:WORKERS_SHOWN]
-        online = Online(len(here), sum(row.slots for row in here), sum(row.lit for row in here), len(shown))
+        online = Online(
+            len(here), sum(row.slots for row in here), sum(row.lit for row in here), len(shown)
+        )
         return GroupLook(online, shown, _pace(self.group), week_of(self.group))
 
     def parts(self) -> Parts:
@@ -110,7 +118,11 @@ class GroupPanel:
         now = timezone.now()
         since = (self.looked or now) - OVERLAP
         news = Q(status__in=states.LIVE) | Q(changed__gte=since) | Q(pk__in=self.active)
-        tasks = list(Task.objects.filter(news, group=self.group).select_related("group", "creator")[:ROWS_MAX])
+        tasks = list(
+            Task.objects.filter(news, group=self.group).select_related("group", "creator")[
+                :ROWS_MAX
+            ]
+        )
         self.active, self.looked = {task.pk for task in tasks if not task.is_final}, now
         return tasks
 
@@ -121,14 +133,19 @@ def _parts(look: GroupLook, rows: list[TaskRow]) -> Parts:
         "pace": Part("pace-place", html("tasks/group/_pace.html", look.pace)),
         "week": Part("week-place", html("tasks/group/_week.html", look.week)),
     }
-    found |= {f"worker-{row.id}": Part("workers", html("tasks/group/_worker.html", row)) for row in look.workers}
+    found |= {
+        f"worker-{row.id}": Part("workers", html("tasks/group/_worker.html", row))
+        for row in look.workers
+    }
     return found | {f"task-{row.id}": Part("tasks", drawn("tasks/_row.html", row)) for row in rows}
 
 
 def _worker(one: presence.Present) -> WorkerRow:
     worker = one.worker
     owner = worker.owner.username if worker.owner else "a former member"
-    return WorkerRow(worker.pk, worker.name, owner, one.state, one.word, one.runs, worker.slots, tuple(one.cells))
+    return WorkerRow(
+        worker.pk, worker.name, owner, one.state, one.word, one.runs, worker.slots, tuple(one.cells)
+    )
 
 
 def _pace(group: UUID) -> Pace:
@@ -140,27 +157,38 @@ def _pace(group: UUID) -> Pace:
 
 
 def week_of(group: UUID) -> Week:
-    """As it was at most WEEK_SECONDS ago, for all who look at the group: thousands of rows may have to be added up."""
+    """As it was at most WEEK_SECONDS ago, for all who look at the group: thousands of rows may have
+    to be added up.
+    """
     found = cache.get_or_set(f"week:{group}", lambda: _week(group), WEEK_SECONDS)
     assert isinstance(found, Week)
     return found
 
 
 def _week(group: UUID) -> Week:
-    """Who computed how much in each of the last seven days (UTC), most first. Two queries, or a few."""
+    """Who computed how much in each of the last seven days (UTC), most first. Two queries, or a
+    few.
+    """
     today = timezone.now().date()
     days = [today - timedelta(days=DAYS - 1 - i) for i in range(DAYS)]
     computed = statistics.computed(group, datetime.combine(days[0], datetime.min.time(), UTC))
     sums = {member: sum(by_day.values()) for member, by_day in computed.items()}
     leading = _leading(group, sorted(sums, key=lambda member: (-sums[member], member)))
-    most = max((seconds for member in leading for seconds in computed[member].values()), default=0.0)
-    rows = tuple(_member(member, name, computed[member], days, most) for member, name in leading.items())
-    letters = tuple((round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days))
+    most = max(
+        (seconds for member in leading for seconds in computed[member].values()), default=0.0
+    )
+    rows = tuple(
+        _member(member, name, computed[member], days, most) for member, name in leading.items()
+    )
+    letters = tuple(
+        (round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days)
+    )
     return Week(letters, rows, sum(sums.values()))
 
 
 def _leading(group: UUID, ranked: list[UUID]) -> dict[UUID, str]:
-    """{member: name} of the first MEMBERS_SHOWN of these users who are still in the group, in this order.
+    """{member: name} of the first MEMBERS_SHOWN of these users who are still in the group, in this
+    order.
 
     The others are not asked for: there may be thousands.
     """
@@ -174,7 +202,9 @@ def _leading(group: UUID, ranked: list[UUID]) -> dict[UUID, str]:
     return dict(list(found.items())[:MEMBERS_SHOWN])
 
 
-def _member(member: UUID, name: str, by_day: dict[date, float], days: list[date], most: float) -> MemberWeek:
+def _member(
+    member: UUID, name: str, by_day: dict[date, float], days: list[date], most: float
+) -> MemberWeek:
     seconds = [by_day.get(day, 0.0) for day in days]
     titles = [f"{day:%A}: {hours(spent)}" for day, spent in zip(days, seconds, strict=True)]
     columns = charts.columns(seconds, titles, top_px=0, base_px=WEEK_PX, most=most)

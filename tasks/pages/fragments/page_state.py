@@ -1,6 +1,7 @@
 """The parts of a task's page: values, and the HTML that shows them. Pure but for the templates.
 
-A part has an id and lies in a place, the element of that id. The same value is drawn once, whoever looks at it.
+A part has an id and lies in a place, the element of that id. The same value is drawn once, whoever
+looks at it.
 """
 
 from __future__ import annotations
@@ -17,9 +18,25 @@ from tasks.estimates import Range
 from tasks.pages.timeline import Shape
 
 LABELS = {
-    **{"split": "Split", "again": "Taken over", "copied": "Second copy", "lost": "Lost", "decided": "Decided"},
-    **{"failed": "Failed", "failed_for_good": "Failed for good", "paused": "Paused", "resumed": "Resumed"},
-    **{"submitted": "Submitted", "started": "Started", "succeeded": "Finished", "cancelled": "Cancelled"},
+    **{
+        "split": "Split",
+        "again": "Taken over",
+        "copied": "Second copy",
+        "lost": "Lost",
+        "decided": "Decided",
+    },
+    **{
+        "failed": "Failed",
+        "failed_for_good": "Failed for good",
+        "paused": "Paused",
+        "resumed": "Resumed",
+    },
+    **{
+        "submitted": "Submitted",
+        "started": "Started",
+        "succeeded": "Finished",
+        "cancelled": "Cancelled",
+    },
     **{"bad_partial": "Malformed result", "kind_changed": "Other version"},
     **{"leased": "Leased", "done": "Done", "overtaken": "Overtaken", "released": "Given back"},
 }
@@ -67,8 +84,16 @@ class Progress:
     def shares(self) -> dict[str, float]:
         """Per cent of the bar: where each part begins and how wide it is."""
         whole = max(self.total, 1)
-        done, failed, leased = (round(100 * part / whole, 2) for part in (self.done, self.failed, self.leased))
-        return {"done": done, "failed": failed, "leased": leased, "failed_at": done, "leased_at": done + failed}
+        done, failed, leased = (
+            round(100 * part / whole, 2) for part in (self.done, self.failed, self.leased)
+        )
+        return {
+            "done": done,
+            "failed": failed,
+            "leased": leased,
+            "failed_at": done,
+            "leased_at": done + failed,
+        }
 
 
 @dataclass(frozen=True)
@@ -122,7 +147,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """The timeline's time: per cent and words of each tick; the browser moves the line that stands for now."""
+    """The timeline's time: per cent and words of each tick; the browser moves the line that stands
+    for now.
+    """
 
     ticks: tuple[tuple[float, str], ...]
     start: int  # ms since the epoch
@@ -157,10 +184,17 @@ def parts(look: Look) -> dict[str, Part]:
         found[f"lane-{lane.worker}"] = Part(
             "lanes", html("tasks/_lane.html", Lane(lane.worker, lane.name, lane.member, ""))
         )
-        found[f"lamp-{lane.worker}"] = Part(f"lamp-place-{lane.worker}", html("tasks/_lamp.html", lane))
+        found[f"lamp-{lane.worker}"] = Part(
+            f"lamp-place-{lane.worker}", html("tasks/_lamp.html", lane)
+        )
         for shape in look.shapes[lane.worker]:
-            found[f"bar-{shape.key}"] = Part(f"bars-{lane.worker}", html("tasks/_bar.html", _still(shape)))
-    found |= {f"row-{row.worker}": Part("contributions", html("tasks/_contribution.html", row)) for row in look.rows}
+            found[f"bar-{shape.key}"] = Part(
+                f"bars-{lane.worker}", html("tasks/_bar.html", _still(shape))
+            )
+    found |= {
+        f"row-{row.worker}": Part("contributions", html("tasks/_contribution.html", row))
+        for row in look.rows
+    }
     for line in reversed(look.lines):
         found[f"event-{line.number}"] = Part("events", html("tasks/_event.html", line))
     return found
@@ -168,7 +202,11 @@ def parts(look: Look) -> dict[str, Part]:
 
 def _still(shape: Shape) -> Shape:
     """A running bar grows in the browser: here it stays as it is as long as it runs."""
-    return replace(shape, width=0.2, title=shape.title.split(", ")[0] + ", at work") if shape.runs else shape
+    return (
+        replace(shape, width=0.2, title=shape.title.split(", ")[0] + ", at work")
+        if shape.runs
+        else shape
+    )
 
 
 def drawn(template: str, it: Any) -> str:

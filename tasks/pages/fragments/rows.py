@@ -20,7 +20,9 @@ SAYS_CHARS_MAX = 120
 
 @dataclass(frozen=True)
 class TaskRow:
-    """`says`: what is left to do, why it waits, or how it ended. `percent` is None where none is shown."""
+    """`says`: what is left to do, why it waits, or how it ended. `percent` is None where none is
+    shown.
+    """
 
     id: UUID
     status: str
@@ -36,9 +38,13 @@ class TaskRow:
 
 
 def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
-    """Two queries and a round trip to Redis for all; one more for each that waits. Needs their groups and creators."""
+    """Two queries and a round trip to Redis for all; one more for each that waits. Needs their
+    groups and creators.
+    """
     stands = selectors.standings(tasks)
-    ended = Contribution.objects.filter(task__in=[task.pk for task in tasks if task.is_final]).order_by()
+    ended = Contribution.objects.filter(
+        task__in=[task.pk for task in tasks if task.is_final]
+    ).order_by()
     helped = dict(ended.values_list("task").annotate(Count("pk")))
     return [_row(task, stands[task.pk], helped) for task in tasks]
 
@@ -68,7 +74,11 @@ def _says(task: Task, stands: Standing) -> str:
         return "the result is put together"
     if reason := selectors.waiting_reason(task, stands):
         return reason
-    left = time_left(stands.total - stands.done - stands.failed, [stands.rate]) if stands.is_split else None
+    left = (
+        time_left(stands.total - stands.done - stands.failed, [stands.rate])
+        if stands.is_split
+        else None
+    )
     return f"{in_words(left)} left" if left else ""
 
 

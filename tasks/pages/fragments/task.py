@@ -18,10 +18,25 @@ from tasks.event_log import Bar, Entry
 from tasks.models import Task, Worker
 from tasks.pages import timeline
 from tasks.pages.fragments.changes import Parts
-from tasks.pages.fragments.page_state import LABELS, TONES, Axis, Lane, Line, Look, Note, Progress, Row, parts
+from tasks.pages.fragments.page_state import (
+    LABELS,
+    TONES,
+    Axis,
+    Lane,
+    Line,
+    Look,
+    Note,
+    Progress,
+    Row,
+    parts,
+)
 from tasks.selectors import Standing
 
-LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50  # a page shows no more, and says how many more there are
+LANES_MAX, ROWS_MAX, EVENTS_MAX = (
+    40,
+    100,
+    50,
+)  # a page shows no more, and says how many more there are
 RECENT_SECONDS = 20.0
 COMMON = {"leased", "done", "overtaken", "released"}  # too common to be told one by one
 
@@ -99,7 +114,10 @@ class TaskPanel:
         unknown = ids - self.workers.keys() - {""}
         if not unknown:
             return
-        found = {str(row.pk): row for row in Worker.objects.filter(pk__in=unknown).select_related("owner")}
+        found = {
+            str(row.pk): row
+            for row in Worker.objects.filter(pk__in=unknown).select_related("owner")
+        }
         self.workers |= {worker: found.get(worker) for worker in unknown}
 
     # Showing
@@ -129,12 +147,20 @@ class TaskPanel:
         then, before = next(sample for sample in self.samples if now - sample[0] <= RECENT_SECONDS)
         return [stands.rate, (stands.done - before) / (now - then) if now - then > 1 else 0.0]
 
-    def _rows(self, task: Task, stands: Standing, running: set[str], last: dict[str, str]) -> list[Row]:
+    def _rows(
+        self, task: Task, stands: Standing, running: set[str], last: dict[str, str]
+    ) -> list[Row]:
         """`last`: what became of each worker's latest lease."""
         rows = []
         for what in selectors.contributions(task, stands, most=ROWS_MAX):
             worker = what["worker"]["id"]
-            status = what["status"] if task.is_final else "working" if worker in running else last.get(worker, "ready")
+            status = (
+                what["status"]
+                if task.is_final
+                else "working"
+                if worker in running
+                else last.get(worker, "ready")
+            )
             rows.append(_row(what, status))
         return rows
 
@@ -154,14 +180,24 @@ class TaskPanel:
             for entry in told
         ]
         first, last = event_texts.beginning(task), event_texts.end(task)
-        before = [_line(number - 9, what["at"], what["what"], what["text"]) for number, what in enumerate(first)]
-        after = [_line(10**9 + number, what["at"], what["what"], what["text"]) for number, what in enumerate(last)]
+        before = [
+            _line(number - 9, what["at"], what["what"], what["text"])
+            for number, what in enumerate(first)
+        ]
+        after = [
+            _line(10**9 + number, what["at"], what["what"], what["text"])
+            for number, what in enumerate(last)
+        ]
         return [*before, *lines, *after][::-1]
 
 
 def _line(number: int, at: datetime, what: str, text: str) -> Line:
     return Line(
-        number, at.isoformat(timespec="seconds"), LABELS.get(what, what.capitalize()), TONES.get(what, ""), text
+        number,
+        at.isoformat(timespec="seconds"),
+        LABELS.get(what, what.capitalize()),
+        TONES.get(what, ""),
+        text,
     )
 
 
@@ -169,7 +205,9 @@ def _scale(task: Task, bars: Sequence[Bar], now: int) -> timeline.Scale:
     start = int((task.started or task.created).timestamp() * 1000)
     start = min([start, *(bar.start for bar in bars[:1])])
     end = int(task.finished.timestamp() * 1000) if task.finished else now
-    return timeline.scale(start, max([end, *(bar.end or 0 for bar in bars)]), runs=not task.is_final)
+    return timeline.scale(
+        start, max([end, *(bar.end or 0 for bar in bars)]), runs=not task.is_final
+    )
 
 
 WORDS = {

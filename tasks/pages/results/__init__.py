@@ -1,8 +1,8 @@
 """What people see of a result: for a page, and as a table for programs that read CSV. Pure.
 
-A kind of its own look is a module here: a Struct says what the result must look like, `look` what is shown of it,
-`table` its rows. Other kinds, and results that do not fit (of an older version, or of another package that took the
-name), are shown as what they are: pairs, tables and lists.
+A kind of its own look is a module here: a Struct says what the result must look like, `look` what
+is shown of it, `table` its rows. Other kinds, and results that do not fit (of an older version, or
+of another package that took the name), are shown as what they are: pairs, tables and lists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from tasks.pages.results.shape import Ask, Incomplete, Shown, asked
 
 __all__ = ("Ask", "Incomplete", "Shown", "asked", "crawl_part", "kept_for", "shown", "table")
 LOOKS: dict[str, ModuleType] = {"CRAWLER": crawl, "FACTORIZATION": factors, "MEAN": numbers}
-FOREIGN = (msgspec.MsgspecError, RecursionError, OverflowError)  # what a result is met with that is not as it should be
+FOREIGN = (
+    msgspec.MsgspecError,
+    RecursionError,
+    OverflowError,
+)  # what a result is met with that is not as it should be
 
 
 def shown(kind: str, raw: bytes, ask: Ask | None = None) -> Shown:
@@ -29,7 +33,9 @@ def shown(kind: str, raw: bytes, ask: Ask | None = None) -> Shown:
 
 
 def table(kind: str, raw: bytes) -> Iterator[list[Any]]:
-    """The result's rows, the names of the columns first. Cells are numbers, texts, booleans or None."""
+    """The result's rows, the names of the columns first. Cells are numbers, texts, booleans or
+    None.
+    """
     rows: Iterator[list[Any]] = _of(kind, raw, "table")
     return rows
 

@@ -1,4 +1,6 @@
-"""Results of kinds that have no look of their own: pairs, tables, lists, and JSON where nothing else fits. Pure."""
+"""Results of kinds that have no look of their own: pairs, tables, lists, and JSON where nothing
+else fits. Pure.
+"""
 
 from __future__ import annotations
 
@@ -67,7 +69,11 @@ def _whole(value: Any) -> tuple[Any, Incomplete | None]:
 def _look(value: Any) -> Anything:
     if not isinstance(value, dict):
         is_scalar = isinstance(value, SCALARS)
-        return Anything([("result", _cell(value))], []) if is_scalar else Anything([], [_section("", value)])
+        return (
+            Anything([("result", _cell(value))], [])
+            if is_scalar
+            else Anything([], [_section("", value)])
+        )
     pairs = [(name, part) for name, part in value.items() if isinstance(part, SCALARS)]
     parts = [(name, part) for name, part in value.items() if not isinstance(part, SCALARS)]
     return Anything(
@@ -83,7 +89,9 @@ def _section(name: str, value: Any) -> Section:
     if _is_table(value):
         columns = _columns(value[:ROWS_MAX])[:COLUMNS_MAX]
         rows = [[_cell(row.get(column, "")) for column in columns] for row in value[:ROWS_MAX]]
-        return Section(name, columns=[_cell(column) for column in columns], rows=rows, size=len(value))
+        return Section(
+            name, columns=[_cell(column) for column in columns], rows=rows, size=len(value)
+        )
     return Section(name, text=_text(value))
 
 
@@ -92,7 +100,11 @@ def _is_table(value: Any) -> bool:
 
 
 def _is_row(row: Any) -> bool:
-    return isinstance(row, dict) and bool(row) and all(isinstance(cell, SCALARS) for cell in row.values())
+    return (
+        isinstance(row, dict)
+        and bool(row)
+        and all(isinstance(cell, SCALARS) for cell in row.values())
+    )
 
 
 def _columns(rows: list[dict[str, Any]]) -> list[str]:
@@ -123,7 +135,9 @@ def _text(value: Any) -> str:
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:
-    """A list of flat objects is a table of its own; anything else becomes one row for each value and its path."""
+    """A list of flat objects is a table of its own; anything else becomes one row for each value
+    and its path.
+    """
     value = _read(raw)
     if _is_table(value):
         columns = _columns(value)
@@ -138,7 +152,13 @@ def _leaves(value: Any) -> Iterator[list[Any]]:
     waiting = [("", value)]
     while waiting:
         path, part = waiting.pop()
-        inner = part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ()
+        inner = (
+            part.items()
+            if isinstance(part, dict)
+            else enumerate(part)
+            if isinstance(part, list)
+            else ()
+        )
         below = [(f"{path}.{name}" if path else str(name), one) for name, one in inner]
         if isinstance(part, SCALARS):
             yield [path, part]

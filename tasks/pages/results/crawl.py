@@ -1,4 +1,6 @@
-"""CRAWLER's result: what is seen of it at once, opened, or found. Pure; all of it came from strangers' web sites."""
+"""CRAWLER's result: what is seen of it at once, opened, or found. Pure; all of it came from
+strangers' web sites.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class SiteRow:
 
 @dataclass(frozen=True)
 class Crawl:
-    """`pages` and `problems` of all sites; `found` and `found_problems` of those that fit what is asked for."""
+    """`pages` and `problems` of all sites; `found` and `found_problems` of those that fit what is
+    asked for.
+    """
 
     ask: Ask
     sites: list[SiteRow]
@@ -89,8 +93,16 @@ class Part:
     def context(self) -> dict[str, Any]:
         """What the rows' template needs."""
         start = self.ask.start + len(self.rows)
-        facts = {"rows": self.rows, "site": self.site.number, "folder": self.folder, "more": self.more}
-        return facts | {"next_start": start, "first_focus": self.ask.start > 0}  # where the link was that brought them
+        facts = {
+            "rows": self.rows,
+            "site": self.site.number,
+            "folder": self.folder,
+            "more": self.more,
+        }
+        return facts | {
+            "next_start": start,
+            "first_focus": self.ask.start > 0,
+        }  # where the link was that brought them
 
 
 def look(raw: bytes, ask: Ask) -> Shown:
@@ -121,7 +133,9 @@ def _look(result: Result, ask: Ask) -> Crawl:
 
 
 def part(raw: bytes, ask: Ask) -> Part | None:
-    """The rows that `ask` opens; None if there is no such site. Raises as msgspec does if it is no crawl."""
+    """The rows that `ask` opens; None if there is no such site. Raises as msgspec does if it is no
+    crawl.
+    """
     result = msgspec.json.decode(raw, type=Result)
     if ask.site is None or ask.site >= len(result.sites):
         return None
@@ -136,7 +150,12 @@ def _size(site: Site) -> int:
 
 
 def _site(
-    number: int, site: Site, pages: Sequence[Page], errors: Sequence[Error], rows: list[Row] | None, more: int
+    number: int,
+    site: Site,
+    pages: Sequence[Page],
+    errors: Sequence[Error],
+    rows: list[Row] | None,
+    more: int,
 ) -> SiteRow:
     name = tree.cut(site.url.partition("://")[2].rstrip("/") or site.url)
     return SiteRow(number, name, len(pages), len(errors), rows, more)
@@ -155,8 +174,13 @@ def _fitting(site: Site, ask: Ask) -> tuple[Sequence[Page], Sequence[Error]]:
 
 def leaves(site: Site, pages: Sequence[Page], errors: Sequence[Error]) -> list[Leaf]:
     home = tree.host_of(site.url)
-    found = [tree.leaf(page.url, home, str(page.status), page.title, page.status >= 400, page) for page in pages]
-    return found + [tree.leaf(error.url, home, *_told(error.reason), True, None) for error in errors]
+    found = [
+        tree.leaf(page.url, home, str(page.status), page.title, page.status >= 400, page)
+        for page in pages
+    ]
+    return found + [
+        tree.leaf(error.url, home, *_told(error.reason), True, None) for error in errors
+    ]
 
 
 def _told(reason: str) -> tuple[str, str]:

@@ -71,7 +71,11 @@ class Factors:
 def look(raw: bytes, ask: Ask) -> Shown:
     found = msgspec.json.decode(raw, type=Result)
     powers = [(Number(prime), exponent) for prime, exponent in found.factors]
-    return Shown(TEMPLATE, Factors(Number(found.number), powers, found.divisors, found.proved), found.incomplete)
+    return Shown(
+        TEMPLATE,
+        Factors(Number(found.number), powers, found.divisors, found.proved),
+        found.incomplete,
+    )
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:

@@ -15,7 +15,9 @@ from tasks.services.deliver import ResultExpired, result_of
 
 @dataclass(frozen=True)
 class Look:
-    """A finished task's result on a page. `shown` is None if it is gone, or too large: then `size` says so (bytes)."""
+    """A finished task's result on a page. `shown` is None if it is gone, or too large: then `size`
+    says so (bytes).
+    """
 
     shown: results.Shown | None
     size: int

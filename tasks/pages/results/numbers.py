@@ -20,7 +20,9 @@ TOO_LARGE = "beyond binary64"
 class Histogram(msgspec.Struct):
     first: float
     width: Annotated[float, msgspec.Meta(gt=0)]
-    counts: Annotated[list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=1, max_length=1000)]
+    counts: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(min_length=1, max_length=1000)
+    ]
 
 
 class Result(msgspec.Struct):
@@ -48,7 +50,11 @@ class Numbers:
 
 def look(raw: bytes, ask: Ask) -> Shown:
     found = msgspec.json.decode(raw, type=Result)
-    equal = f"All {found.count:,} numbers are {plain(found.min)}." if found.min == found.max and found.count > 1 else ""
+    equal = (
+        f"All {found.count:,} numbers are {plain(found.min)}."
+        if found.min == found.max and found.count > 1
+        else ""
+    )
     chart = _chart(found, found.histogram) if found.histogram and found.min < found.max else None
     return Shown(TEMPLATE, Numbers(_pairs(found), equal, chart), found.incomplete)
 
@@ -72,7 +78,9 @@ def _pairs(found: Result) -> list[tuple[str, str]]:
 def _chart(found: Result, data: Histogram) -> charts.Histogram:
     """With fewer bins where there are few numbers (Rice's rule: 2·n^(1/3))."""
     bins = charts.Bins(round(data.first / data.width), data.width, tuple(data.counts))
-    return charts.histogram(bins.at_most(max(BINS_LEAST, 2 * cbrt(found.count))), found.mean, found.deviation)
+    return charts.histogram(
+        bins.at_most(max(BINS_LEAST, 2 * cbrt(found.count))), found.mean, found.deviation
+    )
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:

@@ -26,7 +26,9 @@ class Incomplete(msgspec.Struct):
         names = [str(number) for number in self.subtasks[:NAMED_MAX]]
         if names and self.failed > len(names):
             names.append(f"{self.failed - len(names):,} more")
-        which = f": {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else ""
+        which = (
+            f": {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else ""
+        )
         lost = f"{self.failed:,} of {self.of:,} subtasks failed for good"
         return f"{lost}, and what they would have given is missing{which}."
 
@@ -42,7 +44,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a reader wants to see of a long result: `folder` of the crawl of a `site`, its rows from `start` on."""
+    """What a reader wants to see of a long result: `folder` of the crawl of a `site`, its rows from
+    `start` on.
+    """
 
     q: str = ""
     problems: bool = False

@@ -1,7 +1,8 @@
 """Rows as CSV (RFC 4180), UTF-8. Pure.
 
-Spreadsheets compute what looks like a formula, and results hold what strangers wrote: a text that begins like one gets
-an apostrophe before it, as OWASP advises ("CSV Injection"). Numbers stay numbers.
+Spreadsheets compute what looks like a formula, and results hold what strangers wrote: a text that
+begins like one gets an apostrophe before it, as OWASP advises ("CSV Injection"). Numbers stay
+numbers.
 """
 
 from __future__ import annotations

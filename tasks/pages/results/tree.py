@@ -1,7 +1,8 @@
 """A site's pages by their paths: only the rows that are shown are made. Pure.
 
-A folder is named by its path, "/guide/"; those of other hosts begin with the host, "other.example/guide/"; the root
-is "". A folder of one page is not made, and one that holds nothing but one folder is shown together with that.
+A folder is named by its path, "/guide/"; those of other hosts begin with the host,
+"other.example/guide/"; the root is "". A folder of one page is not made, and one that holds nothing
+but one folder is shown together with that.
 """
 
 from __future__ import annotations
@@ -80,7 +81,10 @@ Row = Leaf | Folder
 def counted(pages: int, problems: int) -> str:
     """1,204 pages, 1 problem"""
     named = ((pages, "page"), (problems, "problem"))
-    return ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in named if count) or "0 pages"
+    return (
+        ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in named if count)
+        or "0 pages"
+    )
 
 
 def leaf(url: str, home: str, tag: str, text: str, is_problem: bool, page: Linked | None) -> Leaf:
@@ -110,7 +114,9 @@ def _steps(root: str, path: str) -> Iterable[str]:
 
 
 def branch(leaves: Sequence[Leaf], folder: str, ask: Ask, left: int) -> tuple[list[Row], int]:
-    """The rows of a folder, and how many more it has; what lies in its folders is there too while `left` lasts."""
+    """The rows of a folder, and how many more it has; what lies in its folders is there too while
+    `left` lasts.
+    """
     rows, more = level(leaves, folder, Ask(ask.q, ask.problems))
     left -= len(rows)
     for i, row in enumerate(rows):
@@ -130,7 +136,9 @@ def level(leaves: Sequence[Leaf], folder: str, ask: Ask) -> tuple[list[Row], int
     own: list[tuple[str, Leaf | list[Leaf]]] = []
     below: dict[str, list[Leaf]] = {}
     inside = _within(leaves, folder)
-    depth = inside[0].steps.index(folder) + 1 if folder and inside else 0  # the same for all: steps are one path
+    depth = (
+        inside[0].steps.index(folder) + 1 if folder and inside else 0
+    )  # the same for all: steps are one path
     for one in inside:
         if len(one.steps) > depth:
             below.setdefault(one.steps[depth], []).append(one)
@@ -148,7 +156,9 @@ def _within(leaves: Sequence[Leaf], folder: str) -> Sequence[Leaf]:
 
 def _row(what: Leaf | list[Leaf], depth: int, q: str) -> Row:
     if isinstance(what, Leaf):
-        return Leaf(what.url, what.steps, what.label, what.tag, what.text, what.is_problem, what.page, q)
+        return Leaf(
+            what.url, what.steps, what.label, what.tag, what.text, what.is_problem, what.page, q
+        )
     # the innermost folder that all of them lie in
     ways = zip(*(one.steps[depth:] for one in what), strict=False)
     name = [steps[0] for steps in takewhile(lambda steps: len(set(steps)) == 1, ways)][-1]

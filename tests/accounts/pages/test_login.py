@@ -23,7 +23,9 @@ def test_who_registers_is_logged_in(db, browser):
 
 
 def test_what_is_wrong_stands_beside_its_field_and_the_first_has_the_focus(alice, browser):
-    answer = browser().post("/register/", NEW | {"username": "ALICE", "email": "nowhere", "password": "12345678"})
+    answer = browser().post(
+        "/register/", NEW | {"username": "ALICE", "email": "nowhere", "password": "12345678"}
+    )
     assert answer.status_code == 422
     assert "valid email" in beside(answer, "email")
     answer = browser().post("/register/", NEW | {"username": "ALICE", "password": "12345678"})
@@ -36,7 +38,10 @@ def test_what_is_wrong_stands_beside_its_field_and_the_first_has_the_focus(alice
 
 @pytest.mark.parametrize("login", ["alice", "ALICE", "alice@example.org"])
 def test_one_logs_in_by_name_or_address(alice, browser, login):
-    assert browser().post("/login/", {"login": login, "password": PASSWORD}).headers["Location"] == "/groups/"
+    assert (
+        browser().post("/login/", {"login": login, "password": PASSWORD}).headers["Location"]
+        == "/groups/"
+    )
 
 
 def test_a_wrong_password_and_a_missing_account_look_the_same(alice, browser):
@@ -66,7 +71,9 @@ def test_too_many_wrong_passwords_shut_the_door_and_say_so(alice, browser):
 def test_too_many_accounts_from_one_address_are_too_many(db, browser):
     with override_settings(REGISTER_PER_HOUR_MAX=1):
         browser().post("/register/", NEW)
-        answer = browser().post("/register/", NEW | {"username": "frank", "email": "frank@example.org"})
+        answer = browser().post(
+            "/register/", NEW | {"username": "frank", "email": "frank@example.org"}
+        )
     assert answer.status_code == 429
     assert not User.objects.filter(username="frank").exists()
 
@@ -87,14 +94,20 @@ def test_a_session_ended_elsewhere_is_logged_out_here(alice, browser):
 
 def test_a_forgotten_password_gets_the_same_answer_with_and_without_an_account(alice, browser):
     for email in ("alice@example.org", "nobody@example.org"):
-        assert browser().post("/password/forgotten/", {"email": email}).headers["Location"] == "/password/sent/"
+        assert (
+            browser().post("/password/forgotten/", {"email": email}).headers["Location"]
+            == "/password/sent/"
+        )
 
 
 def test_the_link_of_a_letter_sets_a_new_password_once(alice, browser):
     address = f"/password/reset/{alice.pk}/{default_token_generator.make_token(alice)}/"
     weak = browser().post(address, {"password": "12345678"})
     assert "too common" in beside(weak, "password")
-    assert browser().post(address, {"password": "four unrelated words"}).headers["Location"] == "/groups/"
+    assert (
+        browser().post(address, {"password": "four unrelated words"}).headers["Location"]
+        == "/groups/"
+    )
     again = browser().post(address, {"password": "four other words here"})
     assert again.status_code == 422
     assert "not valid any more" in words(again)

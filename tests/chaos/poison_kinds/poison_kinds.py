@@ -1,4 +1,6 @@
-"""A kind of which some subtasks never succeed. A folder on PYTHONPATH with a dist-info is an installed package."""
+"""A kind of which some subtasks never succeed. A folder on PYTHONPATH with a dist-info is an
+installed package.
+"""
 
 import os
 import signal
@@ -25,7 +27,9 @@ class Poison(Kind):
 
     name, title, version = "POISON", "Fails (for tests)", "1"
     Params = PoisonParams
-    Partial = Annotated[list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=1_000_000)]
+    Partial = Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=1_000_000)
+    ]
     subtask_seconds_max = 1.0
 
     def split(self, params: PoisonParams) -> Iterator[Any]:

@@ -26,8 +26,12 @@ from tests.support.cli import firmlight
 BIG = 10**40 + 1
 
 
-def firmlight_process(*words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """As it starts from a shell. What `firmlight` proves in this process need not wait for that each time."""
+def firmlight_process(
+    *words: str, stdin: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """As it starts from a shell. What `firmlight` proves in this process need not wait for that
+    each time.
+    """
     return subprocess.run(
         [sys.executable, "-m", "firmlight_client", *words],
         input=stdin,
@@ -51,17 +55,31 @@ def logged_in(web: WebPeer) -> WebPeer:
 
 
 def test_login_keeps_what_it_needs_for_its_owner_alone(web: WebPeer) -> None:
-    done = firmlight_process("login", web.url, "--username", "alice", "--password-stdin", stdin="right\n")
-    assert (done.returncode, done.stdout, done.stderr) == (0, f"Logged in to {web.url} as alice.\n", "")
+    done = firmlight_process(
+        "login", web.url, "--username", "alice", "--password-stdin", stdin="right\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"Logged in to {web.url} as alice.\n",
+        "",
+    )
     login = home().load()
-    assert (login.username, login.worker_token, login.refresh) == ("alice", "flw_secret", "refresh-0")
+    assert (login.username, login.worker_token, login.refresh) == (
+        "alice",
+        "flw_secret",
+        "refresh-0",
+    )
     assert home().path.stat().st_mode & 0o777 == 0o600
     assert firmlight_process("whoami").stdout == f"alice at {web.url}\n"
 
 
 def test_logout_ends_it_at_the_server(logged_in: WebPeer) -> None:
     assert firmlight("logout").stdout == "Logged out alice.\n"
-    assert logged_in.asked[-1] == ("POST", "auth/logout/", {"refresh": "refresh-0", "worker_token": "flw_secret"})
+    assert logged_in.asked[-1] == (
+        "POST",
+        "auth/logout/",
+        {"refresh": "refresh-0", "worker_token": "flw_secret"},
+    )
     assert not home().path.exists()
     assert firmlight("whoami").returncode == 1
 
@@ -74,13 +92,17 @@ def end_when_submitted(web: WebPeer, result: object) -> None:
 
 
 def test_submit_wait_prints_the_result(logged_in: WebPeer) -> None:
-    ending = threading.Thread(target=end_when_submitted, args=(logged_in, {"factors": [[str(BIG), 1]]}))
+    ending = threading.Thread(
+        target=end_when_submitted, args=(logged_in, {"factors": [[str(BIG), 1]]})
+    )
     ending.start()
     done = firmlight("submit", "FACTORIZATION", f"number={BIG}", "--group", "Lab Seven", "--wait")
     ending.join()
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == {"factors": [[str(BIG), 1]]}
-    sent = next(body for method, path, body in logged_in.asked if (method, path) == ("POST", "tasks/"))
+    sent = next(
+        body for method, path, body in logged_in.asked if (method, path) == ("POST", "tasks/")
+    )
     assert sent["params"] == {"number": BIG}
     assert json.loads(firmlight("result", "t0", "--json").stdout) == {"factors": [[str(BIG), 1]]}
     assert "succeeded" in firmlight("status").stdout
@@ -107,8 +129,20 @@ TOWER, BEN = {"id": "w1", "name": "tower"}, {"id": "u2", "username": "ben"}
 
 
 def failure(subtask: int, **more: object) -> dict[str, object]:
-    plain = {"worker": TOWER, "member": BEN, "error": "ValueError", "message": "no such thing", "traceback": "Trace"}
-    return {"subtask": subtask, "at": f"2030-01-31T12:00:{subtask:02}Z", "final": False, **plain, **more}
+    plain = {
+        "worker": TOWER,
+        "member": BEN,
+        "error": "ValueError",
+        "message": "no such thing",
+        "traceback": "Trace",
+    }
+    return {
+        "subtask": subtask,
+        "at": f"2030-01-31T12:00:{subtask:02}Z",
+        "final": False,
+        **plain,
+        **more,
+    }
 
 
 def test_status_says_why_a_task_waits_and_what_failed(logged_in: WebPeer) -> None:
@@ -128,14 +162,30 @@ def test_status_says_why_a_task_waits_and_what_failed(logged_in: WebPeer) -> Non
         "  subtask 18: ValueError: no such thing",
         "  subtask 19 on ben's tower: crashed: killed by signal 11 [2J (given up)",
     ]
-    assert json.loads(firmlight("status", "t0", "--json").stdout)["failures"][0]["traceback"] == "Trace"
+    assert (
+        json.loads(firmlight("status", "t0", "--json").stdout)["failures"][0]["traceback"]
+        == "Trace"
+    )
 
 
 def test_workers_are_listed_let_back_and_drained(logged_in: WebPeer) -> None:
     seen = "2030-01-31T12:00:00.123456Z"
-    logged_in.workers["w0"] = {"id": "w0", "name": "attic", "slots": 2, "last_seen": seen, "suspended": ""}
-    logged_in.workers["w1"] = {**logged_in.workers["w0"], "id": "w1", "name": "tower", "suspended": "It failed."}
-    listed = [line.split("  ") for line in firmlight_process("workers", TZ="UTC").stdout.splitlines()]
+    logged_in.workers["w0"] = {
+        "id": "w0",
+        "name": "attic",
+        "slots": 2,
+        "last_seen": seen,
+        "suspended": "",
+    }
+    logged_in.workers["w1"] = {
+        **logged_in.workers["w0"],
+        "id": "w1",
+        "name": "tower",
+        "suspended": "It failed.",
+    }
+    listed = [
+        line.split("  ") for line in firmlight_process("workers", TZ="UTC").stdout.splitlines()
+    ]
     assert [[cell.strip() for cell in line if cell.strip()] for line in listed] == [
         ["NAME", "SLOTS", "LAST SEEN", "SUSPENDED"],
         ["attic", "2", "2030-01-31 12:00:00"],
@@ -163,7 +213,11 @@ def test_a_kept_token_goes_to_no_other_server(logged_in: WebPeer) -> None:
     [
         (["submit", "K", "n", "--group", "G"], 2, "is not key=value"),
         (["submit", "K", "n=1"], 2, "--group"),
-        (["submit", "NOTHING", "--group", "G"], 1, "firmlight: Some fields are not right. kind: unknown"),
+        (
+            ["submit", "NOTHING", "--group", "G"],
+            1,
+            "firmlight: Some fields are not right. kind: unknown",
+        ),
         (["result", "nowhere"], 1, "firmlight: There is nothing here."),
         (["fly"], 2, "No such command"),
         (["work", "--slots", "0"], 2, "slots"),
@@ -175,7 +229,9 @@ def test_a_kept_token_goes_to_no_other_server(logged_in: WebPeer) -> None:
         (["login", "ftp://example.org"], 1, "no address of a server"),
     ],
 )
-def test_what_goes_wrong_is_one_clear_line(logged_in: WebPeer, words: list[str], code: int, said: str) -> None:
+def test_what_goes_wrong_is_one_clear_line(
+    logged_in: WebPeer, words: list[str], code: int, said: str
+) -> None:
     done = firmlight(*words)
     assert done.returncode == code
     assert said in done.stderr
@@ -183,13 +239,22 @@ def test_what_goes_wrong_is_one_clear_line(logged_in: WebPeer, words: list[str],
 
 
 def test_a_wrong_password_is_said_and_nothing_is_kept(web: WebPeer) -> None:
-    done = firmlight_process("login", web.url, "--username", "alice", "--password-stdin", stdin="wrong\n")
+    done = firmlight_process(
+        "login", web.url, "--username", "alice", "--password-stdin", stdin="wrong\n"
+    )
     assert (done.returncode, done.stderr) == (1, "firmlight: User name or password is wrong.\n")
     assert not home().path.exists()
 
 
-PENDING: tuple[int, Any] = 400, {"code": "authorization_pending", "message": "Nobody has confirmed the code yet."}
-GRANTED = {"user": {"id": "u1", "username": "alice"}, "worker_token": "flw_1", "worker_token_id": "wt1"}
+PENDING: tuple[int, Any] = (
+    400,
+    {"code": "authorization_pending", "message": "Nobody has confirmed the code yet."},
+)
+GRANTED = {
+    "user": {"id": "u1", "username": "alice"},
+    "worker_token": "flw_1",
+    "worker_token_id": "wt1",
+}
 
 
 def test_a_code_is_shown_and_confirmed_elsewhere(web: WebPeer) -> None:
@@ -217,14 +282,20 @@ def test_a_machine_may_ask_to_work_and_nothing_else(web: WebPeer) -> None:
 
 def test_logging_in_again_ends_what_the_machine_had_before(web: WebPeer) -> None:
     for text in ("flw_1", "flw_2"):
-        web.device_answers = [(200, {**GRANTED, "worker_token": text, "access": None, "refresh": None})]
+        web.device_answers = [
+            (200, {**GRANTED, "worker_token": text, "access": None, "refresh": None})
+        ]
         assert firmlight("login", web.url, "--worker").returncode == 0
-    assert [body for _, path, body in web.asked if path == "auth/logout/"] == [{"worker_token": "flw_1"}]
+    assert [body for _, path, body in web.asked if path == "auth/logout/"] == [
+        {"worker_token": "flw_1"}
+    ]
     assert firmlight("logout").returncode == 0
     assert web.asked[-1] == ("POST", "auth/logout/", {"worker_token": "flw_2"})
 
 
-def test_a_browser_is_opened_only_where_it_is_wanted(web: WebPeer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_browser_is_opened_only_where_it_is_wanted(
+    web: WebPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", opened.append)
     for options in ([], ["--browser"]):
@@ -235,7 +306,10 @@ def test_a_browser_is_opened_only_where_it_is_wanted(web: WebPeer, monkeypatch: 
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("access_denied", "The code was denied."), ("expired_token", "The code is not good any more.")],
+    [
+        ("access_denied", "The code was denied."),
+        ("expired_token", "The code is not good any more."),
+    ],
 )
 def test_what_ends_the_wait_is_said_and_nothing_is_kept(web: WebPeer, code: str, said: str) -> None:
     web.device_answers = [PENDING, (400, {"code": code, "message": said})]
@@ -246,9 +320,16 @@ def test_what_ends_the_wait_is_said_and_nothing_is_kept(web: WebPeer, code: str,
 
 def test_who_is_told_to_slow_down_does(web: WebPeer, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
-    monkeypatch.setattr(device, "time", SimpleNamespace(**vars(time) | {"sleep": pauses.append}))  # of nobody else
+    monkeypatch.setattr(
+        device, "time", SimpleNamespace(**vars(time) | {"sleep": pauses.append})
+    )  # of nobody else
     slow: tuple[int, Any] = 400, {"code": "slow_down", "message": "Ask less often."}
-    web.device_answers = [PENDING, slow, PENDING, (200, {**GRANTED, "access": None, "refresh": None})]
+    web.device_answers = [
+        PENDING,
+        slow,
+        PENDING,
+        (200, {**GRANTED, "access": None, "refresh": None}),
+    ]
     assert firmlight("login", web.url, "--worker").returncode == 0
     assert pauses == [0, 0, 5, 5]
 
@@ -260,17 +341,27 @@ def test_a_worker_token_may_be_kept_alone(web: WebPeer) -> None:
 
 
 def test_help_comes_at_once() -> None:
-    heavy = (
-        "import sys, firmlight_client.cli; print(*{'httpx', 'numpy', 'rich', 'asyncio', 'websockets'} & {*sys.modules})"
+    heavy = "import sys, firmlight_client.cli; print(*{'httpx', 'numpy', 'rich', 'asyncio', 'websockets'} & {*sys.modules})"
+    assert (
+        subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "\n"
     )
-    assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "\n"
     before = sum(os.times()[2:4])
     assert "submit" in firmlight_process("--help").stdout
     assert sum(os.times()[2:4]) - before < 0.3  # of a processor: other tests may keep it busy
 
 
 def test_values_are_json_where_they_are_json_and_integers_stay_exact() -> None:
-    words = [f"n={BIG}", "x=2.5", "s=hello", "l=[1, 2]", "b=true", "e=1e999", "u=a=b", "z=007", "i=Infinity"]
+    words = [
+        f"n={BIG}",
+        "x=2.5",
+        "s=hello",
+        "l=[1, 2]",
+        "b=true",
+        "e=1e999",
+        "u=a=b",
+        "z=007",
+        "i=Infinity",
+    ]
     assert parse_params(words) == {
         "n": BIG,
         "x": 2.5,
@@ -285,7 +376,8 @@ def test_values_are_json_where_they_are_json_and_integers_stay_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1.5 h", 5400), (" 1s ", 1)]
+    ("text", "seconds"),
+    [("90s", 90), ("10m", 600), ("2h", 7200), ("1d", 86400), ("1.5 h", 5400), (" 1s ", 1)],
 )
 def test_a_span_is_counted_from_now(text: str, seconds: float) -> None:
     before = datetime.now(UTC)

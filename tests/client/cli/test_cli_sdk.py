@@ -41,7 +41,10 @@ def test_people_are_invited_to_a_group_by_its_name(web: WebPeer) -> None:
     done = firmlight("invite", "g1", "ben", "--json")
     assert json.loads(done.stdout) == {"username": "ben", "outcome": "invited", "invitation": "i1"}
     done = firmlight("invite", "Lab Nine", "ben")
-    assert (done.returncode, done.stderr) == (1, "firmlight: You are in no group called 'Lab Nine'.\n")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "firmlight: You are in no group called 'Lab Nine'.\n",
+    )
 
 
 def test_a_name_that_nobody_has_is_told_and_fails(web: WebPeer) -> None:
@@ -51,7 +54,11 @@ def test_a_name_that_nobody_has_is_told_and_fails(web: WebPeer) -> None:
 
 
 def invitation(key: str, group: str) -> dict[str, Any]:
-    return {"id": key, "group": {"id": f"g-{key}", "name": group}, "inviter": {"id": "u2", "username": "ben"}}
+    return {
+        "id": key,
+        "group": {"id": f"g-{key}", "name": group},
+        "inviter": {"id": "u2", "username": "ben"},
+    }
 
 
 def test_invitations_are_listed_and_accepted(web: WebPeer) -> None:
@@ -106,7 +113,13 @@ def test_the_list_is_watched_as_lines_that_have_changed(web: WebPeer) -> None:
 
 def test_people_see_a_table_in_which_no_title_can_do_harm() -> None:
     out = io.StringIO()
-    row = {"id": "t0", "status": "running", "kind": "MEAN", "progress": 0.25, "title": "[red]Night\x1b[2J run"}
+    row = {
+        "id": "t0",
+        "status": "running",
+        "kind": "MEAN",
+        "progress": 0.25,
+        "title": "[red]Night\x1b[2J run",
+    }
     Console(file=out, width=100).print(table([row]))
     assert "25%" in out.getvalue()
     assert "[red]Night [2J run" in out.getvalue()
@@ -114,7 +127,9 @@ def test_people_see_a_table_in_which_no_title_can_do_harm() -> None:
 
 
 def test_params_come_from_stdin(web: WebPeer) -> None:
-    done = firmlight("submit", "FACTORIZATION", "-", "more=1", "--group", "G", stdin='{"number": 91}')
+    done = firmlight(
+        "submit", "FACTORIZATION", "-", "more=1", "--group", "G", stdin='{"number": 91}'
+    )
     assert done.returncode == 0
     assert posted(web)["params"] == {"number": 91, "more": 1}
     for bad in ("", "[1]", "{"):
@@ -123,19 +138,38 @@ def test_params_come_from_stdin(web: WebPeer) -> None:
 
 
 def test_a_file_comes_from_stdin(web: WebPeer) -> None:
-    command = [sys.executable, "-m", "firmlight_client", "submit", "MEAN", "--group", "G", "--file", "-"]
-    subprocess.run([*command, "--stdin-name", "numbers.csv"], input=b"1\n2\n", check=True, capture_output=True)
+    command = [
+        sys.executable,
+        "-m",
+        "firmlight_client",
+        "submit",
+        "MEAN",
+        "--group",
+        "G",
+        "--file",
+        "-",
+    ]
+    subprocess.run(
+        [*command, "--stdin-name", "numbers.csv"], input=b"1\n2\n", check=True, capture_output=True
+    )
     assert b'filename="numbers.csv"' in posted(web)
     assert b"\r\n\r\n1\n2\n\r\n" in posted(web)
     done = firmlight("submit", "MEAN", "--group", "G", "--file", "nowhere.csv")
     assert (done.returncode, "nowhere.csv is no file" in done.stderr) == (2, True)
 
 
-def test_a_file_that_is_asked_about_ends_with_the_words_to_add(web: WebPeer, tmp_path: Path) -> None:
+def test_a_file_that_is_asked_about_ends_with_the_words_to_add(
+    web: WebPeer, tmp_path: Path
+) -> None:
     (tmp_path / "a.csv").write_text("station,temp,wind speed\nA,1,2\nB,3,4\n")
     choices = {"column": ["temp", "wind speed"]}
     fields = {"params.column": ["it has 2 columns of numbers"]}
-    body = {"code": "ambiguous_file", "message": "In two ways.", "fields": fields, "choices": choices}
+    body = {
+        "code": "ambiguous_file",
+        "message": "In two ways.",
+        "fields": fields,
+        "choices": choices,
+    }
     web.troubles = [(400, body)]
     command = ("submit", "MEAN", "--group", "G", "--file", str(tmp_path / "a.csv"))
     done = firmlight(*command)
@@ -145,8 +179,13 @@ def test_a_file_that_is_asked_about_ends_with_the_words_to_add(web: WebPeer, tmp
     assert firmlight(*command, "column=temp").returncode == 0
     assert b'{"column": "temp"}' in [body for method, _, body in web.asked if method == "POST"][-1]
     here = firmlight("kinds", "run", "MEAN", "--file", str(tmp_path / "a.csv"))
-    assert (here.returncode, "Add one of: column=temp, 'column=wind speed'" in here.stderr) == (1, True)
-    here = firmlight("kinds", "run", "MEAN", "--file", str(tmp_path / "a.csv"), "column=wind speed", "--json")
+    assert (here.returncode, "Add one of: column=temp, 'column=wind speed'" in here.stderr) == (
+        1,
+        True,
+    )
+    here = firmlight(
+        "kinds", "run", "MEAN", "--file", str(tmp_path / "a.csv"), "column=wind speed", "--json"
+    )
     assert json.loads(here.stdout)["mean"] == 3
 
 
@@ -171,9 +210,15 @@ def test_every_command_shows_an_example_of_itself() -> None:
 
 def test_shells_complete_commands_and_kinds() -> None:
     def completed(words: str) -> str:
-        env = {"_FIRMLIGHT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        env = {
+            "_FIRMLIGHT_COMPLETE": "complete_bash",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
         code = "import sys; sys.argv = ['firmlight']; from firmlight_client.cli import main; main()"
-        done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True
+        )
         return done.stdout
 
     assert completed("firmlight sub").split() == ["submit"]

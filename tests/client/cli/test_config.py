@@ -29,7 +29,10 @@ def file() -> Path:
 
 
 def test_what_is_set_is_shown_and_the_rest_stays_as_it_was_written(file: Path) -> None:
-    assert firmlight("config", "set", "hours", "22:00-07:00, sat-sun").stdout == 'hours = ["22:00-07:00", "sat-sun"]\n'
+    assert (
+        firmlight("config", "set", "hours", "22:00-07:00, sat-sun").stdout
+        == 'hours = ["22:00-07:00", "sat-sun"]\n'
+    )
     assert firmlight("config", "set", "slots", "1", "--group", "lab seven").returncode == 0
     assert firmlight("config", "set", "on_battery", "yes").stdout == "on_battery = true\n"
     text = file.read_text()
@@ -66,7 +69,9 @@ def test_what_is_unset_is_gone(file: Path) -> None:
         (["set", "name", "attic", "--group", "Lab Seven"], "name is not of a group"),
     ],
 )
-def test_what_cannot_be_meant_is_said_and_changes_nothing(file: Path, words: list[str], said: str) -> None:
+def test_what_cannot_be_meant_is_said_and_changes_nothing(
+    file: Path, words: list[str], said: str
+) -> None:
     done = firmlight("config", *words)
     assert done.returncode == 1
     assert said in done.stderr
@@ -99,9 +104,17 @@ def heard(file: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_group_is_shown_by_the_name_it_has_now_and_found_by_either(heard: Path) -> None:
     assert 'Lab Seven  (now called "Old Lab")' in firmlight("config").stdout
     (_, row) = [json.loads(line) for line in firmlight("config", "--json").stdout.splitlines()]
-    assert (row["group"], row["id"], row["name"], row["fits"]) == ("Lab Seven", LAB, "Old Lab", True)
+    assert (row["group"], row["id"], row["name"], row["fits"]) == (
+        "Lab Seven",
+        LAB,
+        "Old Lab",
+        True,
+    )
     for name in ("old lab", "lab seven", LAB):
-        assert firmlight("config", "set", "slots", "1", "--group", name).stdout == "[Lab Seven] slots = 1\n"
+        assert (
+            firmlight("config", "set", "slots", "1", "--group", name).stdout
+            == "[Lab Seven] slots = 1\n"
+        )
     assert heard.read_text().count("[groups.") == 1
 
 
@@ -118,7 +131,9 @@ def test_a_name_that_fits_no_group_is_said_with_what_to_do(heard: Path) -> None:
 
 
 def test_a_rule_that_is_removed_or_forgotten_is_looked_up_anew(heard: Path) -> None:
-    assert firmlight("config", "forget", "Lab Seven").stdout.startswith("Lab Seven is looked up anew")
+    assert firmlight("config", "forget", "Lab Seven").stdout.startswith(
+        "Lab Seven is looked up anew"
+    )
     assert group_file.load(heard.parent, URL).bound == {}
     group_file.remember(heard.parent, URL, {LAB: "Old Lab"}, {"Lab Seven": LAB})
     firmlight("config", "unset", "--group", "Old Lab")

@@ -34,7 +34,9 @@ def test_a_server_that_is_not_there_is_found() -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("hours", "state", "words"), [(0, FINE, "as"), (-24, NOTE, "fast"), (24, NOTE, "slow")])
+@pytest.mark.parametrize(
+    ("hours", "state", "words"), [(0, FINE, "as"), (-24, NOTE, "fast"), (24, NOTE, "slow")]
+)
 def test_a_clock_is_compared_with_the_servers(hours: int, state: str, words: str) -> None:
     theirs = format_datetime(datetime.now(UTC) + timedelta(hours=hours), usegmt=True)
     found = checks._clock(theirs)

@@ -2,4 +2,6 @@
 
 from hypothesis import settings
 
-steady = settings(deadline=None, derandomize=True)  # the same examples every time, on a busy machine too
+steady = settings(
+    deadline=None, derandomize=True
+)  # the same examples every time, on a busy machine too

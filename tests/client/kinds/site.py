@@ -28,7 +28,9 @@ class Seen(NamedTuple):
 
 
 class Site:
-    """`pages[path]` is HTML, a Reply, or a function that answers by itself; `seen` are the requests, in order."""
+    """`pages[path]` is HTML, a Reply, or a function that answers by itself; `seen` are the
+    requests, in order.
+    """
 
     def __init__(self, host: str, pages: dict[str, Any], tls: bool = False) -> None:
         self.pages, self.seen = (
@@ -78,8 +80,12 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        self.site.seen.append(Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, monotonic()))
-        page = self.site.pages.get(self.path, Reply(404, {"Content-Type": "text/html"}, b"<title>lost</title>"))
+        self.site.seen.append(
+            Seen(self.path, {k.lower(): v for k, v in self.headers.items()}, monotonic())
+        )
+        page = self.site.pages.get(
+            self.path, Reply(404, {"Content-Type": "text/html"}, b"<title>lost</title>")
+        )
         if isinstance(page, str):
             page = Reply(200, {"Content-Type": "text/html; charset=utf-8"}, page.encode())
         if isinstance(page, Reply):

@@ -52,14 +52,29 @@ def st_ipv6(value: int) -> str:
 
 @pytest.mark.parametrize(
     "host",
-    ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "0", "::1", "10.0.0.1"],
+    [
+        "127.0.0.1",
+        "localhost",
+        "2130706433",
+        "0x7f000001",
+        "0x7f.1",
+        "0177.0.0.1",
+        "127.1",
+        "0",
+        "::1",
+        "10.0.0.1",
+    ],
 )
 def test_every_way_to_write_a_private_host_is_refused(host):
-    with pytest.raises((Refused, Unreachable)):  # systems differ in which of the odd forms they take
+    with pytest.raises(
+        (Refused, Unreachable)
+    ):  # systems differ in which of the odd forms they take
         checked_addresses(host, 80, private=False)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "0x7f000001"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "0x7f000001"]
+)
 def test_the_refusal_names_the_address(host):
     with pytest.raises(Refused, match="which is not public"):
         checked_addresses(host, 443, private=False)
@@ -80,7 +95,10 @@ def test_an_owner_may_allow_everything():
 
 
 def test_one_private_address_of_several_refuses_the_name(monkeypatch):
-    entries = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("8.8.8.8", "10.0.0.1")]
+    entries = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80))
+        for address in ("8.8.8.8", "10.0.0.1")
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: entries)
     with pytest.raises(Refused, match=r"10\.0\.0\.1"):
         checked_addresses("both.example", 80, private=False)

@@ -1,4 +1,6 @@
-"""Many calls of a kind are a kind: each is split, computed and finished as if it had been submitted alone."""
+"""Many calls of a kind are a kind: each is split, computed and finished as if it had been submitted
+alone.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,14 @@ each = pytest.mark.parametrize(("name", "calls"), MANY.items(), ids=list(MANY))
 
 
 @each
-def test_calls_keep_the_law_and_come_out_as_they_do_alone(name: str, calls: list[dict[str, Any]]) -> None:
+def test_calls_keep_the_law_and_come_out_as_they_do_alone(
+    name: str, calls: list[dict[str, Any]]
+) -> None:
     kind = kinds.get(kinds.agreed_as(name))
     (result,) = check_kind(kinds.get(name), {"calls": calls})
-    assert result == {"results": [[place, run_here(kind, kind.load(call))] for place, call in enumerate(calls)]}
+    assert result == {
+        "results": [[place, run_here(kind, kind.load(call))] for place, call in enumerate(calls)]
+    }
 
 
 def test_calls_without_a_partial_are_left_out_of_an_incomplete_result() -> None:

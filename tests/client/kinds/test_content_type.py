@@ -54,7 +54,18 @@ def test_a_page_is_known_by_its_first_bytes(start):
 
 
 @pytest.mark.parametrize(
-    "start", [b"", b"text", b"<", b"<abbr>", b"<?xml ?>", b"%PDF-1.5", b"\x00<html>", b"<htmlx>", b" " * 9999 + b"<p>"]
+    "start",
+    [
+        b"",
+        b"text",
+        b"<",
+        b"<abbr>",
+        b"<?xml ?>",
+        b"%PDF-1.5",
+        b"\x00<html>",
+        b"<htmlx>",
+        b" " * 9999 + b"<p>",
+    ],
 )
 def test_what_is_no_page_is_not_taken_for_one(start):
     assert not looks_like_html(start)

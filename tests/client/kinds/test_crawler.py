@@ -15,7 +15,14 @@ from tests.client.kinds.site import Reply, html, redirect
 
 
 def test_pages_come_breadth_first_with_status_title_and_links(serve, private):
-    site = serve({"/": html("Home", "/b", "/a#x"), "/b": html("B", "/c", "/"), "/a": html("A"), "/c": html("C")})
+    site = serve(
+        {
+            "/": html("Home", "/b", "/a#x"),
+            "/b": html("B", "/c", "/"),
+            "/a": html("A"),
+            "/c": html("C"),
+        }
+    )
     pages, errors = crawl_one(site.url + "/")
     assert [page["title"] for page in pages] == ["Home", "B", "A", "C"]
     assert pages[0] == {
@@ -57,15 +64,22 @@ def test_errors_are_told_and_do_not_count(serve, private):
 def test_sites_come_in_the_order_asked_whoever_finished_first(serve, private):
     sites = [serve({"/": html(str(i))}) for i in range(3)]
     params = kind.load({"urls": [site.url for site in sites]})
-    partials = [kind.run(msgspec.msgpack.decode(msgspec.msgpack.encode(payload))) for payload in kind.split(params)]
+    partials = [
+        kind.run(msgspec.msgpack.decode(msgspec.msgpack.encode(payload)))
+        for payload in kind.split(params)
+    ]
     for order in itertools.permutations(partials):
-        result = kind.finish(msgspec.msgpack.decode(msgspec.msgpack.encode(combine_all(kind, order))), params)
+        result = kind.finish(
+            msgspec.msgpack.decode(msgspec.msgpack.encode(combine_all(kind, order))), params
+        )
         assert [site["pages"][0]["title"] for site in result["sites"]] == ["0", "1", "2"]
 
 
 def test_a_site_that_no_worker_could_crawl_is_told():
     params = kind.load({"urls": ["http://a.example", "http://b.example"]})
-    sites = kind.finish([[1, {"url": "http://b.example", "pages": [], "errors": []}]], params)["sites"]
+    sites = kind.finish([[1, {"url": "http://b.example", "pages": [], "errors": []}]], params)[
+        "sites"
+    ]
     assert [site["url"] for site in sites] == params.urls
     assert sites[0]["errors"][0]["reason"] == "no worker could crawl it"
 
@@ -127,7 +141,11 @@ def test_a_page_reached_twice_is_one_page(serve, private):
             "urls",
             "At most 100 addresses.",
         ),
-        ({"urls": ["example.com"]}, "urls", "'example.com' is not an address that begins with http:// or https://."),
+        (
+            {"urls": ["example.com"]},
+            "urls",
+            "'example.com' is not an address that begins with http:// or https://.",
+        ),
         ({"urls": ["ftp://h.example"]}, "urls", "http://"),
         ({"urls": ["http://user:secret@h.example"]}, "urls", "http://"),
         ({"urls": ["http:h.example"]}, "urls", "http://"),
@@ -151,18 +169,27 @@ def test_bad_params_are_refused_by_name(data, field, message):
 
 
 def test_an_address_given_twice_is_crawled_once():
-    assert kind.load({"urls": [" http://h.example ", "http://h.example"]}).urls == ["http://h.example"]
+    assert kind.load({"urls": [" http://h.example ", "http://h.example"]}).urls == [
+        "http://h.example"
+    ]
 
 
 def test_addresses_that_browsers_take_are_taken():
-    urls = ["http://xn--ls8h.la/", "https://💩.la", "http://a_b.example", "HTTP://bücher.example/ä?ö"]
+    urls = [
+        "http://xn--ls8h.la/",
+        "https://💩.la",
+        "http://a_b.example",
+        "HTTP://bücher.example/ä?ö",
+    ]
     assert kind.load({"urls": urls}).urls == urls
 
 
 def test_an_address_that_only_the_server_understood_is_told():
     (entry,) = kind.run([3, "http://[::1/", 5, True, 1000])  # fmt: skip
     assert entry[0] == 3
-    assert entry[1]["errors"] == [{"url": "http://[::1/", "reason": "it is no http or https address"}]
+    assert entry[1]["errors"] == [
+        {"url": "http://[::1/", "reason": "it is no http or https address"}
+    ]
 
 
 def test_there_is_one_subtask_for_each_address():

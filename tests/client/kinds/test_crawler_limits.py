@@ -32,14 +32,21 @@ def test_what_robots_txt_forbids_is_not_asked(serve, private):
 
 def test_rules_for_firmlight_come_before_those_for_all(serve, private):
     site = serve(
-        {"/robots.txt": robots("User-agent: firmlight\nDisallow: /\n\nUser-agent: *\nAllow: /"), "/": html("x")}
+        {
+            "/robots.txt": robots("User-agent: firmlight\nDisallow: /\n\nUser-agent: *\nAllow: /"),
+            "/": html("x"),
+        }
     )
     assert reason(site.url) == "robots.txt forbids it"
 
 
 def test_a_redirect_does_not_get_around_robots_txt(serve, private):
     site = serve(
-        {"/robots.txt": robots(NO_DELAY + "Disallow: /secret"), "/": redirect("/secret"), "/secret": html("x")}
+        {
+            "/robots.txt": robots(NO_DELAY + "Disallow: /secret"),
+            "/": redirect("/secret"),
+            "/secret": html("x"),
+        }
     )
     assert reason(site.url) == "robots.txt forbids it"
     assert "/secret" not in site.paths()
@@ -57,9 +64,17 @@ def test_a_broken_robots_txt_forbids_all(serve, private, status):
     assert site.paths() == ["/robots.txt"]
 
 
-def test_robots_txt_may_redirect_and_counts_as_absent_when_it_never_ends(serve, private, monkeypatch):
+def test_robots_txt_may_redirect_and_counts_as_absent_when_it_never_ends(
+    serve, private, monkeypatch
+):
     monkeypatch.setattr(_robots, "DELAY_SECONDS", 0.0)
-    moved = serve({"/robots.txt": redirect("/real"), "/real": robots("User-agent: *\nDisallow: /"), "/": html("x")})
+    moved = serve(
+        {
+            "/robots.txt": redirect("/real"),
+            "/real": robots("User-agent: *\nDisallow: /"),
+            "/": html("x"),
+        }
+    )
     assert reason(moved.url) == "robots.txt forbids it"
     endless = serve({"/robots.txt": redirect("/robots.txt"), "/": html("x")})
     assert crawl_one(endless.url)[0]
@@ -73,7 +88,11 @@ def test_a_huge_robots_txt_is_read_to_a_limit(serve, private):
 
 def test_requests_to_one_host_keep_the_delay_it_asks_for(serve, private):
     site = serve(
-        {"/robots.txt": robots("User-agent: *\nCrawl-delay: 0.4"), "/": html("x", "/a", "/b"), "/a": html("a")}
+        {
+            "/robots.txt": robots("User-agent: *\nCrawl-delay: 0.4"),
+            "/": html("x", "/a", "/b"),
+            "/a": html("a"),
+        }
     )
     crawl_one(site.url)
     times = [seen.at for seen in site.seen if seen.path != "/robots.txt"]
@@ -84,7 +103,13 @@ def test_requests_to_one_host_keep_the_delay_it_asks_for(serve, private):
 
 @pytest.mark.parametrize(
     ("asked", "given"),
-    [("", 0.5), ("Crawl-delay: 0", 0), ("Crawl-delay: 2", 2), ("Crawl-delay: 9999", 10), ("Crawl-delay: x", 0.5)],
+    [
+        ("", 0.5),
+        ("Crawl-delay: 0", 0),
+        ("Crawl-delay: 2", 2),
+        ("Crawl-delay: 9999", 10),
+        ("Crawl-delay: x", 0.5),
+    ],
 )
 def test_the_delay_is_bounded(asked, given):
     assert _robots._parsed(f"User-agent: *\n{asked}".encode()).delay == given
@@ -92,7 +117,10 @@ def test_the_delay_is_bounded(asked, given):
 
 @pytest.mark.parametrize("asked", ["nan", "inf", "-3"])
 def test_a_senseless_delay_is_the_usual_one(asked):
-    assert _robots._parsed(f"User-agent: *\nCrawl-delay: {asked}".encode()).delay == _robots.DELAY_SECONDS
+    assert (
+        _robots._parsed(f"User-agent: *\nCrawl-delay: {asked}".encode()).delay
+        == _robots.DELAY_SECONDS
+    )
 
 
 def test_it_says_who_it_is(serve, private):
@@ -119,7 +147,10 @@ def test_a_large_page_is_refused_by_its_size(serve, private, monkeypatch):
 def test_gzip_is_unpacked(serve, private):
     page = {"Content-Type": "text/html; charset=utf-8", "Content-Encoding": "gzip"}
     site = serve(
-        {"/": Reply(200, page, gzip.compress(html("Grüße").encode())), "/broken": Reply(200, page, b"\x1f\x8bno gzip")}
+        {
+            "/": Reply(200, page, gzip.compress(html("Grüße").encode())),
+            "/broken": Reply(200, page, b"\x1f\x8bno gzip"),
+        }
     )
     assert crawl_one(site.url)[0][0]["title"] == "Grüße"
     assert reason(site.url + "/broken") == "the answer is not the gzip it claims to be"
@@ -163,7 +194,9 @@ def test_silence_ends_too(serve, private, monkeypatch):
 
 
 def test_an_answer_that_is_no_http_is_told(serve, private):
-    assert "no connection" in reason(serve({"/": lambda handler: handler.wfile.write(b"hello\r\n\r\n")}).url)
+    assert "no connection" in reason(
+        serve({"/": lambda handler: handler.wfile.write(b"hello\r\n\r\n")}).url
+    )
 
 
 def test_nobody_there_is_told(private):
@@ -182,7 +215,9 @@ def test_the_crawl_ends_when_its_time_is_over(serve, private, monkeypatch):
     )
     pages, errors = crawl_one(site.url + "/0", limit=50)
     assert 1 <= len(pages) <= 3
-    assert errors == [{"url": site.url + "/0", "reason": "the crawl ended early: its time was over"}]
+    assert errors == [
+        {"url": site.url + "/0", "reason": "the crawl ended early: its time was over"}
+    ]
     assert kind.subtask_seconds_max > 1500 + _public_http.REQUEST_SECONDS_MAX
 
 

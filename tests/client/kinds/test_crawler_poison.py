@@ -82,7 +82,9 @@ def test_no_robots_txt_is_an_error_of_ours(start, rules):
     assert len(crawl_one(site.url)[0]) == 3
 
 
-@pytest.mark.parametrize("location", ["http://xn--ls8h.la/", "http://[::1/", "javascript:x", "http://u:p@h.example/"])
+@pytest.mark.parametrize(
+    "location", ["http://xn--ls8h.la/", "http://[::1/", "javascript:x", "http://u:p@h.example/"]
+)
 def test_a_robots_txt_that_redirects_nowhere_forbids_all(start, location):
     _, errors = crawl_one(start(html("Page"), **{"/robots.txt": redirect(location)}).url)
     assert len(errors) == 1
@@ -111,8 +113,14 @@ def test_what_is_left_out_is_told_once_with_the_number_of_pages(serve):
     pages, errors = crawl_one(site.url, limit=3)
     assert [len(found["links"]) for found in pages] == [2, LINKS_PER_PAGE_MAX, LINKS_PER_PAGE_MAX]
     assert errors == [
-        {"url": site.url + "/x", "reason": "it has more links than the 1,000 that are read (and of 1 more pages)"},
-        {"url": site.url + "/x", "reason": "links of more than 1,024 characters were left out (and of 1 more pages)"},
+        {
+            "url": site.url + "/x",
+            "reason": "it has more links than the 1,000 that are read (and of 1 more pages)",
+        },
+        {
+            "url": site.url + "/x",
+            "reason": "links of more than 1,024 characters were left out (and of 1 more pages)",
+        },
     ]
 
 
@@ -121,7 +129,9 @@ def test_what_is_asked_on_a_connection_that_just_ended_is_asked_again():
         for asked in (2, 1):
             connection, _ = server.accept()
             connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi")
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi"
+            )
             if asked > 1:
                 connection.recv(4096)
             connection.close()
@@ -157,7 +167,12 @@ def test_poison_of_every_sort_on_one_site_leaves_the_others_whole(serve):
         serve({"/": html("Last", "/b"), "/b": html("B")}),
     ]
     first, poisoned, last = crawl(*(site.url for site in sites), limit=100)
-    assert [found["title"] for found in first["pages"] + last["pages"]] == ["First", "A", "Last", "B"]
+    assert [found["title"] for found in first["pages"] + last["pages"]] == [
+        "First",
+        "A",
+        "Last",
+        "B",
+    ]
     assert not first["errors"] + last["errors"]
     assert len(poisoned["pages"]) >= 1 + len(SHOWN)
     assert len(poisoned["errors"]) >= len(TOLD)
@@ -167,7 +182,10 @@ def test_poison_of_every_sort_on_one_site_leaves_the_others_whole(serve):
 @given(st.data())
 def test_no_answer_raises(site_of_anything, data):
     """Good answers with bytes put in, taken out and changed."""
-    whole = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 41\r\n\r\n" + PAGE
+    whole = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 41\r\n\r\n"
+        + PAGE
+    )
     at, length = data.draw(st.integers(0, len(whole))), data.draw(st.integers(0, 30))
     put = data.draw(
         st.binary(max_size=30)
@@ -176,7 +194,9 @@ def test_no_answer_raises(site_of_anything, data):
     site_of_anything.pages["/"] = raw(whole[:at] + put + whole[at + length :])
     with Http(private=True, until=float("inf")) as http:
         try:
-            answer = http.get(page_url(site_of_anything.url), types=("text/html",), bytes_max=10_000)
+            answer = http.get(
+                page_url(site_of_anything.url), types=("text/html",), bytes_max=10_000
+            )
             assert isinstance(answer, Answer)
         except Failed as failed:
             assert str(failed)

@@ -33,7 +33,9 @@ def test_a_private_address_is_refused_however_it_is_written(url):
     assert "which is not public" in reason(url)
 
 
-@pytest.mark.parametrize("url", ["http://8.8.8.8:8080/", "https://8.8.8.8:8443/", "http://8.8.8.8:22/"])
+@pytest.mark.parametrize(
+    "url", ["http://8.8.8.8:8080/", "https://8.8.8.8:8443/", "http://8.8.8.8:22/"]
+)
 def test_other_ports_than_the_web_s_are_refused(url):
     assert "is not allowed, only 80 and 443" in reason(url)
 
@@ -47,18 +49,25 @@ def test_a_site_on_this_machine_is_never_asked(serve):
 def test_a_name_that_means_a_private_address_is_refused(monkeypatch):
     entry = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.168.7.7", 80))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [entry])
-    assert reason("http://intranet.example/") == "intranet.example has the address 192.168.7.7, which is not public"
+    assert (
+        reason("http://intranet.example/")
+        == "intranet.example has the address 192.168.7.7, which is not public"
+    )
 
 
 @pytest.fixture
 def public_site(serve, monkeypatch) -> Callable[..., Site]:
-    """Make one loopback site count as public, port included: what it redirects to is judged as always."""
+    """Make one loopback site count as public, port included: what it redirects to is judged as
+    always.
+    """
 
     def public(pages: dict[str, Any]) -> Site:
         site = serve(pages)
         really = _public_http.is_public
         monkeypatch.setattr(
-            _public_http, "is_public", lambda address: address == httpx.URL(site.url).host or really(address)
+            _public_http,
+            "is_public",
+            lambda address: address == httpx.URL(site.url).host or really(address),
         )
         monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (80, 443, site.port))
         return site
@@ -83,7 +92,9 @@ def test_a_redirect_to_another_port_is_refused(public_site, serve):
 
 def test_robots_txt_may_not_redirect_into_a_private_network(public_site, serve):
     inner = serve({"/robots.txt": robots("")})
-    site = public_site({"/robots.txt": redirect(f"http://127.0.0.1:{inner.port}/robots.txt"), "/": html("x")})
+    site = public_site(
+        {"/robots.txt": redirect(f"http://127.0.0.1:{inner.port}/robots.txt"), "/": html("x")}
+    )
     assert "not" in reason(site.url)
     assert not inner.seen
     assert site.paths() == ["/robots.txt"]
@@ -111,7 +122,9 @@ def test_the_checked_address_is_the_one_connected_to(serve, monkeypatch):
     monkeypatch.setattr(_public_http, "is_public", lambda address: address == host)
     monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (site.port,))
     with Http(private=False, until=time.monotonic() + 5) as http:
-        answer = http.get(page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000)
+        answer = http.get(
+            page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000
+        )
     assert answer.status == 200
     assert asked == ["rebind.example"]
     assert site.seen[0].headers["host"] == f"rebind.example:{site.port}"
@@ -158,12 +171,16 @@ def test_refusals_do_not_depend_on_the_scheme():
 )
 def test_no_name_raises_in_tls(serve, host, monkeypatch):
     site, real = serve({"/": html("x")}, host="127.0.0.1", tls=True), socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *args, **options: real("127.0.0.1", *args, **options))
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda name, *args, **options: real("127.0.0.1", *args, **options)
+    )
     with pytest.raises(Unreachable, match=r"no connection|cannot be resolved"):
         fetch(f"https://{host}:{site.port}/", trusting())
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""]
+)
 def test_what_speaks_no_tls_is_told(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=lambda: _answer_once(server, answer))

@@ -74,7 +74,9 @@ def test_labels_mean_what_they_mean_on_the_web(label, name):
     ],
 )
 def test_pages_of_the_world_are_read(encoding, text):
-    codec = {"shift_jis": "cp932", "euc-kr": "cp949", "iso-2022-jp": "iso2022_jp"}.get(encoding, encoding)
+    codec = {"shift_jis": "cp932", "euc-kr": "cp949", "iso-2022-jp": "iso2022_jp"}.get(
+        encoding, encoding
+    )
     assert page_text(text.encode(codec), encoding) == (text, encoding)
 
 
@@ -85,7 +87,9 @@ def test_a_broken_letter_does_not_make_a_utf_8_page_another():
 @steady
 @given(
     st.binary(max_size=200),
-    st.sampled_from([None, "utf-8", "gbk", "iso-2022-jp", "x-user-defined", "hz-gb-2312", "utf-16"]),
+    st.sampled_from(
+        [None, "utf-8", "gbk", "iso-2022-jp", "x-user-defined", "hz-gb-2312", "utf-16"]
+    ),
 )
 def test_no_bytes_raise(body, charset):
     text, encoding = page_text(body, charset)

@@ -93,19 +93,29 @@ def test_a_power_of_a_large_prime_is_found_at_once():
 
 
 @settings(steady, max_examples=40)
-@given(st.lists(st.sampled_from([2, 3, 5, 999983, 1000003, 3000000019, 10**12 + 39]), min_size=2, max_size=4))
+@given(
+    st.lists(
+        st.sampled_from([2, 3, 5, 999983, 1000003, 3000000019, 10**12 + 39]), min_size=2, max_size=4
+    )
+)
 def test_a_partial_with_one_divisor_decides_the_task_alone(primes):
     number = prod(primes)
-    for payload in (p for p in kind.split(kind.load({"number": min(number, 10**40)})) if p[1] == "trial"):
+    for payload in (
+        p for p in kind.split(kind.load({"number": min(number, 10**40)})) if p[1] == "trial"
+    ):
         partial = kind.run(payload)
         assert kind.is_decided(partial) or partial == [(payload[0], 1)]
 
 
 def test_trial_ranges_are_disjoint_and_seeds_distinct():
-    payloads = list(kind.split(kind.load({"number": prime_after(10**19) * prime_after(2 * 10**19)})))
+    payloads = list(
+        kind.split(kind.load({"number": prime_after(10**19) * prime_after(2 * 10**19)}))
+    )
     edges = [payload[2:] for payload in payloads if payload[1] == "trial"]
     assert all(before[1] == after[0] for before, after in pairwise(edges))
-    seeds = [payload[2] + i for payload in payloads if payload[1] == "curves" for i in range(payload[3])]
+    seeds = [
+        payload[2] + i for payload in payloads if payload[1] == "curves" for i in range(payload[3])
+    ]
     assert len(seeds) == len(set(seeds)) > 100
     assert payloads[-1][1] == "complete"
 
@@ -143,7 +153,10 @@ def test_what_nobody_found_is_factored_at_the_end():
 
 def test_a_partial_of_lies_cannot_spoil_the_result():
     params = kind.load({"number": 91})
-    assert kind.finish([["13", 5], ["1", 2], ["0", 1], ["4", 1]], params)["factors"] == [["7", 1], ["13", 1]]
+    assert kind.finish([["13", 5], ["1", 2], ["0", 1], ["4", 1]], params)["factors"] == [
+        ["7", 1],
+        ["13", 1],
+    ]
 
 
 @pytest.mark.parametrize("number", [91, "91", " 91 ", "+91", "0091"])
@@ -157,7 +170,26 @@ def test_the_largest_number_is_not_rounded():
 
 
 @pytest.mark.parametrize(
-    "number", [0, 1, -7, 10**40 + 1, "0", "1", "-7", "1e9", "1.0", "", "0x10", "٣", "9" * 101, 1e9, None, True, [7]]
+    "number",
+    [
+        0,
+        1,
+        -7,
+        10**40 + 1,
+        "0",
+        "1",
+        "-7",
+        "1e9",
+        "1.0",
+        "",
+        "0x10",
+        "٣",
+        "9" * 101,
+        1e9,
+        None,
+        True,
+        [7],
+    ],
 )
 def test_what_cannot_be_factored_is_refused_by_name(number):
     with pytest.raises(ParamsError) as refused:

@@ -1,4 +1,6 @@
-"""Small files that people really have: each gives the right numbers, or an error that says what to do."""
+"""Small files that people really have: each gives the right numbers, or an error that says what to
+do.
+"""
 
 from __future__ import annotations
 

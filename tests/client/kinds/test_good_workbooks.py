@@ -17,7 +17,9 @@ SHEET, STYLES, BOOK = "xl/worksheets/sheet1.xml", "xl/styles.xml", "xl/workbook.
 
 
 def changed(*, rename: Callable[[str], str] = str, **replacements: tuple[str, str, str]) -> bytes:
-    """The workbook of one cell, 1.5, with parts renamed and texts of parts replaced: (part, old, new)."""
+    """The workbook of one cell, 1.5, with parts renamed and texts of parts replaced: (part, old,
+    new).
+    """
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(PLAIN)) as source, zipfile.ZipFile(file, "w") as target:
         for name in source.namelist():
@@ -38,13 +40,37 @@ def changed(*, rename: Callable[[str], str] = str, **replacements: tuple[str, st
         changed(rename=str.upper),
         changed(rename=lambda name: name.replace("/", "\\")),
         changed(rename=lambda name: "/" + name),
-        changed(a=(BOOK, "<sheets>", '<bookViews><workbookView xWindow="-1.5" activeTab="9"/></bookViews><sheets>')),
-        changed(a=(BOOK, "</sheets>", '</sheets><calcPr calcId="x" calcMode="sometimes" iterateDelta="no"/>')),
-        changed(a=(STYLES, '<sz val="11"/>', '<sz val="eleven"/><family val="99"/><charset val="-1"/>')),
+        changed(
+            a=(
+                BOOK,
+                "<sheets>",
+                '<bookViews><workbookView xWindow="-1.5" activeTab="9"/></bookViews><sheets>',
+            )
+        ),
+        changed(
+            a=(
+                BOOK,
+                "</sheets>",
+                '</sheets><calcPr calcId="x" calcMode="sometimes" iterateDelta="no"/>',
+            )
+        ),
+        changed(
+            a=(STYLES, '<sz val="11"/>', '<sz val="eleven"/><family val="99"/><charset val="-1"/>')
+        ),
         changed(a=(STYLES, "<borders", '<unknown odd="1"><deep/></unknown><borders')),
-        changed(a=(SHEET, "<sheetData>", '<sheetViews><sheetView zoomScale="many"/></sheetViews><sheetData>')),
-        changed(a=("xl/_rels/workbook.xml.rels", "worksheets/sheet1.xml", "/xl/worksheets/sheet1.xml")),
-        changed(a=("xl/_rels/workbook.xml.rels", "worksheets/sheet1.xml", "worksheets\\sheet1.xml")),
+        changed(
+            a=(
+                SHEET,
+                "<sheetData>",
+                '<sheetViews><sheetView zoomScale="many"/></sheetViews><sheetData>',
+            )
+        ),
+        changed(
+            a=("xl/_rels/workbook.xml.rels", "worksheets/sheet1.xml", "/xl/worksheets/sheet1.xml")
+        ),
+        changed(
+            a=("xl/_rels/workbook.xml.rels", "worksheets/sheet1.xml", "worksheets\\sheet1.xml")
+        ),
         changed(a=(SHEET, '<row r="1"><c r="A1">', "<row><c>")),
         changed(a=(SHEET, "<v>1.5</v>", "<f>3/2</f><v>1.5</v>")),
         changed(
@@ -63,7 +89,9 @@ def with_strings(strings: str, cells: str) -> bytes:
     """A workbook whose sheet has these cells and whose table of shared strings has these."""
     part = "xl/sharedStrings.xml"
     kind = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
-    relation = f'<Relationship Id="rId91" Type="{kind}" Target="sharedStrings.xml"/></Relationships>'
+    relation = (
+        f'<Relationship Id="rId91" Type="{kind}" Target="sharedStrings.xml"/></Relationships>'
+    )
     file = io.BytesIO(
         changed(
             a=("xl/_rels/workbook.xml.rels", "</Relationships>", relation),
@@ -92,7 +120,12 @@ def test_shared_strings_are_headings_and_say_that_there_is_no_number():
 def test_a_shared_string_far_down_the_table_is_found(monkeypatch):
     monkeypatch.setattr("firmlight_client.kinds._workbook.STRINGS_KEPT_MAX", 3)
     strings = "".join(f"<si><t>text {n}</t></si>" for n in range(10)) + "<si><t>n/a</t></si>"
-    cells = rows('<c t="s"><v>8</v></c>', "<c><v>7</v></c>", '<c t="s"><v>10</v></c>', '<c t="s"><v>1</v></c>')
+    cells = rows(
+        '<c t="s"><v>8</v></c>',
+        "<c><v>7</v></c>",
+        '<c t="s"><v>10</v></c>',
+        '<c t="s"><v>1</v></c>',
+    )
     assert refusal(with_strings(strings, cells), "a.xlsx") == "A4: 'text 1' is not a number"
     cells = rows('<c t="s"><v>8</v></c>', "<c><v>7</v></c>", '<c t="s"><v>10</v></c>')
     assert read(with_strings(strings, cells), "a.xlsx", column="text 8") == [7]
@@ -117,7 +150,10 @@ def test_blank_texts_are_not_looked_up_one_by_one(monkeypatch):
     ("cell", "message"),
     [
         ('<c t="d"><v>2023-03-15</v></c>', "A2: 2023-03-15 is a date or a time, not a number"),
-        ('<c t="str"><f>"1.5"</f><v>1.5</v></c>', "A2: '1.5' is not a number, but a text; make it a number"),
+        (
+            '<c t="str"><f>"1.5"</f><v>1.5</v></c>',
+            "A2: '1.5' is not a number, but a text; make it a number",
+        ),
         ('<c t="e"><v>#DIV/0!</v></c>', "A2: '#DIV/0!' is not a number"),
         ('<c t="inlineStr"><is><t>1,5</t></is></c>', "A2: '1,5' is not a number"),
     ],

@@ -80,7 +80,10 @@ def test_extreme_ranges_have_finite_edges_and_survive_json(values):
     assert sum(result["counts"]) == len(values)
     assert math.log2(result["width"]).is_integer()
     assert result["first"] <= min(values)
-    tops = [Fraction(result["first"]) + i * Fraction(result["width"]) for i in range(1, len(result["counts"]) + 1)]
+    tops = [
+        Fraction(result["first"]) + i * Fraction(result["width"])
+        for i in range(1, len(result["counts"]) + 1)
+    ]
     assert bisect_right(tops, Fraction(max(values))) == len(tops) - 1
 
 

@@ -54,7 +54,16 @@ def test_a_status_line_that_browsers_take(start):
 
 @pytest.mark.parametrize(
     "start",
-    [b"", b"hello", b"HTTP/1.1", b"HTTP/1.1 OK", b"HTTP/1.1 2000", b"HTTP/1.1 000 no", b"SSH-2.0-x", b"\x15\x03\x01"],
+    [
+        b"",
+        b"hello",
+        b"HTTP/1.1",
+        b"HTTP/1.1 OK",
+        b"HTTP/1.1 2000",
+        b"HTTP/1.1 000 no",
+        b"SSH-2.0-x",
+        b"\x15\x03\x01",
+    ],
 )
 def test_what_is_no_http_is_told_without_waiting(start):
     with pytest.raises(httpcore.RemoteProtocolError, match="not HTTP"):
@@ -72,11 +81,17 @@ def test_what_is_no_http_is_told_without_waiting(start):
         (b"Content-Type:\r\n text/html;\r\n\tcharset=x", b"text/html; charset=x"),
         (b"Content-Type: text/html\r\nContent-Type: text/plain", b"text/html, text/plain"),
         (b"Content-Type: text/html\x00\x01\x7f;\x0bx", b"text/html ; x"),
-        (b"no colon\r\n: no name\r\n(null): x\r\nB\xe4d N\x00me: x\r\nContent-Type: text/html", b"text/html"),
+        (
+            b"no colon\r\n: no name\r\n(null): x\r\nB\xe4d N\x00me: x\r\nContent-Type: text/html",
+            b"text/html",
+        ),
         (b" folded at first\r\nContent-Type: text/html", b"text/html"),
         (b"Content-Type: text/html\r\nbroken\r\n of that", b"text/html"),
         (b"Content-Type: text/html\r\nX: " + b"y" * 70_000, b"text/html"),
-        (b"\r\n".join(b"X-%d: y" % i for i in range(5000)) + b"\r\nContent-Type: text/html", b"text/html"),
+        (
+            b"\r\n".join(b"X-%d: y" % i for i in range(5000)) + b"\r\nContent-Type: text/html",
+            b"text/html",
+        ),
     ],
 )
 def test_header_lines_that_browsers_take(line, kept):
@@ -97,7 +112,10 @@ def test_header_lines_that_browsers_take(line, kept):
         (b"Content-Length:", {}),
         (b"Transfer-Encoding: Chunked\r\nContent-Length: 3", {b"transfer-encoding": b"chunked"}),
         (b"Transfer-Encoding: gzip, chunked", {b"transfer-encoding": b"chunked"}),
-        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", {b"transfer-encoding": b"chunked"}),
+        (
+            b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            {b"transfer-encoding": b"chunked"},
+        ),
         (b"Transfer-Encoding: identity\r\nContent-Length: 3", {b"content-length": b"3"}),
         (b"Location: /a\r\nLocation: /b", {b"location": b"/a"}),
         (b"Connection: Keep-Alive, CLOSE", {b"connection": b"close"}),
@@ -146,7 +164,9 @@ def test_a_head_without_end_is_given_up_in_linear_time(piece):
     st.lists(
         st.binary(max_size=20)
         | st.sampled_from([OK, b"\r\n", b"\n", b": ", b" ", b"\t", b"5", b", "])
-        | st.sampled_from([b"Content-Length:", b"\nTransfer-Encoding:", b"chunked", b"\nLocation:", b"close"])
+        | st.sampled_from(
+            [b"Content-Length:", b"\nTransfer-Encoding:", b"chunked", b"\nLocation:", b"close"]
+        )
     ).map(b"".join)
 )
 def test_every_head_is_refused_or_fit_for_h11(head):

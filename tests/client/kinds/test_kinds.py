@@ -28,7 +28,9 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "MEAN[]": [{"calls": [{"numbers": [1, 2.5]}, {"numbers": "AAAAAAAA8D8="}]}],
 }
 each_kind = pytest.mark.parametrize("kind", INSTALLED.values(), ids=list(INSTALLED))
-each_example = pytest.mark.parametrize(("name", "params"), [(n, p) for n, all_ in EXAMPLES.items() for p in all_])
+each_example = pytest.mark.parametrize(
+    ("name", "params"), [(n, p) for n, all_ in EXAMPLES.items() for p in all_]
+)
 
 
 def test_the_built_in_kinds_and_one_of_another_package_are_found():
@@ -83,7 +85,9 @@ def test_schema_and_params_agree_on_good_input(name, params):
 def test_the_same_params_are_split_the_same_way(name, params):
     kind = kinds.get(name)
     payloads = [msgspec.msgpack.encode(payload) for payload in kind.split(kind.load(params))]
-    assert payloads == [msgspec.msgpack.encode(payload) for payload in kind.split(kind.load(params))]
+    assert payloads == [
+        msgspec.msgpack.encode(payload) for payload in kind.split(kind.load(params))
+    ]
     assert payloads
 
 
@@ -110,7 +114,12 @@ def test_most_kinds_take_no_file(name):
 
 def test_importing_kinds_imports_none_of_their_libraries():
     code = "import sys, firmlight_client.kinds; print({'numpy', 'httpx', 'flint', 'openpyxl'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout
+        == "set()\n"
+    )
 
 
 def test_echo_gives_back_all_numbers_in_order():

@@ -17,13 +17,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmlight_client.kinds import ParamsError, combine_all
-from firmlight_client.kinds._exact_sum import BLOCK, exact_sums, from_bytes, mean_of, to_bytes, variance_of
+from firmlight_client.kinds._exact_sum import (
+    BLOCK,
+    exact_sums,
+    from_bytes,
+    mean_of,
+    to_bytes,
+    variance_of,
+)
 from firmlight_client.kinds.mean import Mean
 from tests.client.kinds import steady
 
 kind = Mean()
 finite = st.floats(allow_nan=False, allow_infinity=False)
-edges = st.sampled_from([0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1e16, 1.0, 0.1])
+edges = st.sampled_from(
+    [0.0, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1e16, 1.0, 0.1]
+)
 lists = st.lists(finite | edges, min_size=1, max_size=60)
 
 
@@ -32,7 +41,9 @@ def mean(values: list[float], cuts: list[int] | None = None) -> dict:
     params = kind.load({"numbers": values})
     packed = params.numbers
     ends = sorted({min(8 * cut, len(packed)) for cut in cuts or []} | {len(packed)})
-    payloads = [packed[start:end] for start, end in zip([0, *ends], ends, strict=False) if end > start]
+    payloads = [
+        packed[start:end] for start, end in zip([0, *ends], ends, strict=False) if end > start
+    ]
     return kind.finish(combine_all(kind, [kind.run(payload) for payload in payloads]), params)
 
 

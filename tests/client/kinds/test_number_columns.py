@@ -1,4 +1,6 @@
-"""Columns of tables: one that alone can be meant is read, several are asked, and nothing is left out without a word."""
+"""Columns of tables: one that alone can be meant is read, several are asked, and nothing is left
+out without a word.
+"""
 
 from __future__ import annotations
 
@@ -215,7 +217,10 @@ def test_several_sheets_with_numbers_are_asked():
     content = saved(workbook)
     with pytest.raises(ParamsError) as found:
         book(content)
-    assert (found.value.code, found.value.choices) == ("ambiguous_file", {"sheet": ["Sheet", "more"]})
+    assert (found.value.code, found.value.choices) == (
+        "ambiguous_file",
+        {"sheet": ["Sheet", "more"]},
+    )
     assert book(content, sheet="MORE") == book(content, sheet=3) == [4]
     with pytest.raises(ParamsError) as found:
         book(content, sheet="S9")

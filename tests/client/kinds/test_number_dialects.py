@@ -168,7 +168,9 @@ def test_a_plain_text_that_says_how_it_is_written_is_read(content, expected):
     assert numbers(content, "a.txt") == expected
 
 
-@pytest.mark.parametrize("content", ["1,5; 2,5", "1,5", "1 2 1,234", "1,5e3 2,5", "1 " * 200_000 + "3,5", ",5 ,25"])
+@pytest.mark.parametrize(
+    "content", ["1,5; 2,5", "1,5", "1 2 1,234", "1,5e3 2,5", "1 " * 200_000 + "3,5", ",5 ,25"]
+)
 def test_a_comma_in_a_plain_text_that_may_be_decimal_is_asked(content):
     assert asked(content, "a.txt").choices == {"decimal": ["point", "comma"]}
 
@@ -226,7 +228,11 @@ def _cell(cell: str, decimal: str, grouped: bool) -> str:
 @steady
 @given(
     TABLES,
-    st.sampled_from(list(product(",;\t", ".,", [False, True], ["\n", "\r\n", "\r"], [False, True], [False, True]))),
+    st.sampled_from(
+        list(
+            product(",;\t", ".,", [False, True], ["\n", "\r\n", "\r"], [False, True], [False, True])
+        )
+    ),
     st.booleans(),
     st.sampled_from(["a.csv", "a.tsv", "a.txt"]),
 )
@@ -255,7 +261,9 @@ def assert_read_or_refused(content: bytes, name: str, expected: list[float], dec
 
 
 def assert_is_a_plainer_reading(rows: list[list[str]], dialect: tuple, found: list[float]) -> None:
-    """A point is decimal unless the file contradicts it: in this one, `1.234` was all that there was of thousands."""
+    """A point is decimal unless the file contradicts it: in this one, `1.234` was all that there
+    was of thousands.
+    """
     _, decimal, grouped, *_ = dialect
     assert decimal == ","
     assert grouped

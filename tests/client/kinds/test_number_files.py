@@ -68,7 +68,11 @@ def test_all_formats_give_the_numbers_in_order(name, content):
 
 
 @steady
-@given(st.lists(finite, min_size=1), st.sampled_from(["\n", ",", ";", " ", "\t", "\r\n"]), st.integers(30, 80))
+@given(
+    st.lists(finite, min_size=1),
+    st.sampled_from(["\n", ",", ";", " ", "\t", "\r\n"]),
+    st.integers(30, 80),
+)
 def test_text_cut_into_pieces_anywhere_gives_the_same_numbers(values, separator, size):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_text, "BLOCK_BYTES", size)
@@ -159,9 +163,15 @@ def test_cells_of_a_sheet_that_hold_no_number_are_told_with_their_place():
 
 def test_a_formula_counts_with_its_cached_value():
     content = xlsx([1], ["=A1+1"])
-    assert refusal(xlsx(["=1+1"]), "a.xlsx").startswith("formulas without values: A1; open the file")
-    with_value = edited(content, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v></v>", b"<f>A1+1</f><v>2</v>")
-    with_value = edited(with_value, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v />", b"<f>A1+1</f><v>2</v>")
+    assert refusal(xlsx(["=1+1"]), "a.xlsx").startswith(
+        "formulas without values: A1; open the file"
+    )
+    with_value = edited(
+        content, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v></v>", b"<f>A1+1</f><v>2</v>"
+    )
+    with_value = edited(
+        with_value, "xl/worksheets/sheet1.xml", b"<f>A1+1</f><v />", b"<f>A1+1</f><v>2</v>"
+    )
     assert read(with_value, "a.xlsx") == [1, 2]
 
 
@@ -184,7 +194,11 @@ def test_other_names_are_refused(name):
 
 def test_more_numbers_than_the_limit_are_refused(monkeypatch):
     monkeypatch.setattr(_packed, "NUMBERS_MAX", 3)
-    assert refusal(b"1 2 3 4", "a.txt") == refusal(npy(np.arange(4.0)), "a.npy") == "At most 3 numbers."
+    assert (
+        refusal(b"1 2 3 4", "a.txt")
+        == refusal(npy(np.arange(4.0)), "a.npy")
+        == "At most 3 numbers."
+    )
 
 
 def test_numbers_and_a_file_together_are_refused():
@@ -200,7 +214,13 @@ def edited(content: bytes, member: str, old: bytes | None, new: bytes) -> bytes:
         for name in source.namelist():
             data = source.read(name)
             if name == member:
-                old = old or data[data.index(b"<sheetData") : data.index(b"</sheetData>") + len(b"</sheetData>")]
+                old = (
+                    old
+                    or data[
+                        data.index(b"<sheetData") : data.index(b"</sheetData>")
+                        + len(b"</sheetData>")
+                    ]
+                )
                 data = data.replace(old, new)
             target.writestr(name, data)
     return file.getvalue()
@@ -233,7 +253,10 @@ def left_out(content: bytes, name: str) -> list[str]:
         (
             "a.csv",
             b"1\n" + b"na\n" * 25,
-            [*[f"line {n} says 'na'" for n in range(2, 22)], "5 more cells say that there is no number"],
+            [
+                *[f"line {n} says 'na'" for n in range(2, 22)],
+                "5 more cells say that there is no number",
+            ],
         ),
     ],
 )

@@ -80,15 +80,26 @@ def test_what_is_no_link_to_a_page_is_left_out(body):
 
 
 def test_each_link_stands_once_in_the_order_of_the_page():
-    assert links("<a href=b><a href=a><a href=./b#x><a href=c>") == [f"http://here.example/dir/{x}" for x in "bac"]
+    assert links("<a href=b><a href=a><a href=./b#x><a href=c>") == [
+        f"http://here.example/dir/{x}" for x in "bac"
+    ]
 
 
 def test_a_base_moves_the_links():
-    assert links("<base href='/other/'><base href=/no/><a href=b>") == ["http://here.example/other/b"]
+    assert links("<base href='/other/'><base href=/no/><a href=b>") == [
+        "http://here.example/other/b"
+    ]
 
 
 def test_comments_and_scripts_end_where_browsers_end_them():
-    assert len(links("<!--><a href=b><!-- > -- > --><a href=c><script></scriptx><a href=d></SCRIPT ><a href=e>")) == 3
+    assert (
+        len(
+            links(
+                "<!--><a href=b><!-- > -- > --><a href=c><script></scriptx><a href=d></SCRIPT ><a href=e>"
+            )
+        )
+        == 3
+    )
 
 
 def test_a_query_is_in_the_encoding_of_its_page():
@@ -140,17 +151,24 @@ def test_tags_times_open_elements_are_bounded(body, monkeypatch):
         def close(self) -> None:
             self.parser.close()
 
-    monkeypatch.setattr(_page, "etree", SimpleNamespace(HTMLParser=Counting, LxmlError=etree.LxmlError))
+    monkeypatch.setattr(
+        _page, "etree", SimpleNamespace(HTMLParser=Counting, LxmlError=etree.LxmlError)
+    )
     title_and_links(body.encode(), "utf-8", HERE)
     assert steps < 2 * _page.TAG_STEPS_MAX
 
 
 def test_there_are_at_most_so_many_links():
-    assert len(links("".join(f"<a href={i}>" for i in range(2 * LINKS_PER_PAGE_MAX)))) == LINKS_PER_PAGE_MAX
+    assert (
+        len(links("".join(f"<a href={i}>" for i in range(2 * LINKS_PER_PAGE_MAX))))
+        == LINKS_PER_PAGE_MAX
+    )
 
 
 def test_a_title_is_one_line_of_bounded_length():
-    assert title(b"<TITLE lang=en>\n A &lt;b&gt; &amp;\n  c </title><title>no</title>") == "A <b> & c"
+    assert (
+        title(b"<TITLE lang=en>\n A &lt;b&gt; &amp;\n  c </title><title>no</title>") == "A <b> & c"
+    )
     assert title(b"<title>" + b"x" * 5000) == "x" * (TITLE_CHARS_MAX - 1) + "…"
     assert title(b"<title>&#" + b"1" * 100_000) != ""
     assert title(b"<p>none") == ""
@@ -213,7 +231,8 @@ def test_a_hostile_page_takes_no_longer_than_its_length_asks(piece):
 
 
 @pytest.mark.parametrize(
-    "text", ["example.com", "ftp://h/", "http://", "//h/", "", "http://a b/", "http://h/" + "x" * 2000]
+    "text",
+    ["example.com", "ftp://h/", "http://", "//h/", "", "http://a b/", "http://h/" + "x" * 2000],
 )
 def test_what_is_no_web_address(text):
     assert page_url(text) is None

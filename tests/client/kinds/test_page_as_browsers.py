@@ -45,7 +45,9 @@ ADDRESS = st.sampled_from([
     "?w&copy=1", "?x&lt=1", "&notit;", "&#0;", "&#xD800;", "&#128;", "&bogus;", "&", "%zz",
     "a\u00a0",
 ])  # fmt: skip
-NAMES = st.sampled_from(["href", "HREF", "Href", "data-href", "hreflang", "name", "x", "a=", '"', "<", "é"])
+NAMES = st.sampled_from(
+    ["href", "HREF", "Href", "data-href", "hreflang", "name", "x", "a=", '"', "<", "é"]
+)
 SPACES = st.sampled_from([" ", "\n", "\t", "\f", "/", "\r\n", " / ", "  "])
 TEXT = st.sampled_from([
     "text", " ", "&amp;", "&nbsp", "<", "<3", "< a href=no>", "</>", "</ a>", "<!", "<!>",
@@ -66,7 +68,11 @@ def attributes(draw: st.DrawFn) -> str:
     written = ""
     for _ in range(draw(st.integers(0, 3))):
         value = draw(ADDRESS)
-        quoted = draw(st.sampled_from(['="{}"', "='{}'", "={}", ' = "{}"', "\n=\n'{}'", "", "=", '="{}', "='{}\""]))
+        quoted = draw(
+            st.sampled_from(
+                ['="{}"', "='{}'", "={}", ' = "{}"', "\n=\n'{}'", "", "=", '="{}', "='{}\""]
+            )
+        )
         written += draw(SPACES) + draw(NAMES) + quoted.format(value)
     return written
 
@@ -80,8 +86,14 @@ def tag(draw: st.DrawFn, names: list[str]) -> str:
 @st.composite
 def raw(draw: st.DrawFn) -> str:
     name = draw(st.sampled_from(RAW))
-    inside = TEXT | tag(["a", "p"]) | st.sampled_from(["<!--", "-->", f"<{name}>", "<script", "</script>"])
-    end = draw(st.sampled_from([f"</{name}>", f"</{name.upper()} >", f"</{name}\nx=y>", f"</{name}x>", ""]))
+    inside = (
+        TEXT
+        | tag(["a", "p"])
+        | st.sampled_from(["<!--", "-->", f"<{name}>", "<script", "</script>"])
+    )
+    end = draw(
+        st.sampled_from([f"</{name}>", f"</{name.upper()} >", f"</{name}\nx=y>", f"</{name}x>", ""])
+    )
     return f"<{name}{draw(attributes())}>{''.join(draw(st.lists(inside, max_size=3)))}{end}"
 
 
@@ -105,7 +117,9 @@ def of_a_browser(text: str) -> tuple[str, list[str]]:
     bases = [node.attributes["href"] or "" for node in tree.css("base[href]") if of_html(node)]
     hrefs = [node.attributes["href"] or "" for node in tree.css("a[href], area[href]")]
     links = [page_url(href, base_of(bases)) for href in hrefs]
-    return one_line(titles[0] if titles else "", 200), list(dict.fromkeys(link.text for link in links if link))
+    return one_line(titles[0] if titles else "", 200), list(
+        dict.fromkeys(link.text for link in links if link)
+    )
 
 
 def base_of(hrefs: list[str]) -> str:
@@ -154,14 +168,20 @@ def test_the_judge_sees_links_in_what_is_generated():
 )
 def test_where_we_differ_by_decision(text, ours, browsers):
     def within_here(found: tuple[str, list[str]]) -> list[str]:
-        return [link.removeprefix("http://here.example/dir/").removeprefix("page?x=1") for link in found[1]]
+        return [
+            link.removeprefix("http://here.example/dir/").removeprefix("page?x=1")
+            for link in found[1]
+        ]
 
     assert within_here(of_ours(text)) == ours
     assert within_here(of_a_browser(text)) == browsers
 
 
 def test_a_link_of_a_drawing_may_be_an_xlink():
-    assert of_ours("<svg><a xlink:href=1></svg><a xlink:href=2>") == ("", ["http://here.example/dir/1"])
+    assert of_ours("<svg><a xlink:href=1></svg><a xlink:href=2>") == (
+        "",
+        ["http://here.example/dir/1"],
+    )
 
 
 @pytest.mark.parametrize("name", ["template", "noscript", "select", "table", "object", "button"])

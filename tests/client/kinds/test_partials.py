@@ -1,4 +1,6 @@
-"""What arrives as a partial: decoded within bounds, or refused as BadPartial; nothing else ever happens."""
+"""What arrives as a partial: decoded within bounds, or refused as BadPartial; nothing else ever
+happens.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmlight_client import kinds
-from firmlight_client.kinds import BadPartial, _crawl, _crawl_partial, _page, _web_url, decode_partial
+from firmlight_client.kinds import (
+    BadPartial,
+    _crawl,
+    _crawl_partial,
+    _page,
+    _web_url,
+    decode_partial,
+)
 from firmlight_client.kinds.crawler import SITE_BYTES_MAX
-from firmlight_client.kinds.partials import GENERIC_DEPTH_MAX, GENERIC_ELEMENTS_MAX, check_generic, loose_ends
+from firmlight_client.kinds.partials import (
+    GENERIC_DEPTH_MAX,
+    GENERIC_ELEMENTS_MAX,
+    check_generic,
+    loose_ends,
+)
 from tests.client.kinds import steady
 
 encode = msgspec.msgpack.encode
@@ -95,7 +109,10 @@ def takes_at_most(mib: float) -> Any:
         ("CRAWLER", [[100, {"url": "u", "pages": [], "errors": []}]]),
         ("CRAWLER", [[0, {"url": "u", "pages": []}]]),
         ("CRAWLER", [[0, {"url": "u", "pages": [{}], "errors": []}]]),
-        ("CRAWLER", [[0, {"url": "u", "pages": [], "errors": [{"url": "u", "reason": "x" * 301}]}]]),
+        (
+            "CRAWLER",
+            [[0, {"url": "u", "pages": [], "errors": [{"url": "u", "reason": "x" * 301}]}]],
+        ),
         ("CRAWLER", [[0, {"url": "u" * 10**6, "pages": [], "errors": []}]]),
         ("ECHO", {"count": 1, "sum": 0}),
         ("ECHO", [1, -1, []]),
@@ -142,7 +159,11 @@ headers = pytest.mark.parametrize("data", HEADERS.values(), ids=list(HEADERS))
 @pytest.mark.parametrize("name", ["BARE", *NAMES])
 def test_an_absurd_header_is_refused_before_memory_is_taken(name: str, data: bytes) -> None:
     kind = bare if name == "BARE" else kinds.get(name)
-    for around in (lambda inner: inner, lambda inner: b"\x93\x01\x01" + inner, lambda inner: b"\x91\x92\x00" + inner):
+    for around in (
+        lambda inner: inner,
+        lambda inner: b"\x93\x01\x01" + inner,
+        lambda inner: b"\x91\x92\x00" + inner,
+    ):
         attack = around(data)
         with takes_at_most(1):
             assert decoded(kind, attack) is None
@@ -168,7 +189,12 @@ def test_a_key_that_comes_twice_counts_once() -> None:
 # Generic limits
 
 leaves = (
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text() | st.binary()
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
 )
 values = st.recursive(
     leaves | st.lists(st.integers(0, 9), min_size=16),
@@ -191,7 +217,9 @@ def test_without_a_partial_whatever_may_travel_comes_through(value: Any) -> None
 
 @settings(steady, max_examples=100)
 @given(values.map(encode), st.randoms(use_true_random=False))
-def test_what_is_no_messagepack_is_refused_and_never_raises(data: bytes, chance: random.Random) -> None:
+def test_what_is_no_messagepack_is_refused_and_never_raises(
+    data: bytes, chance: random.Random
+) -> None:
     for wrong in (data[:-1], data + b"\x01", *(mutated(data, chance) for _ in range(20))):
         try:
             msgspec.msgpack.decode(wrong)
@@ -202,18 +230,32 @@ def test_what_is_no_messagepack_is_refused_and_never_raises(data: bytes, chance:
 
 
 def test_the_limits_are_the_limits() -> None:
-    assert decode_partial(bare, encode(nested(1, GENERIC_DEPTH_MAX))) == nested(1, GENERIC_DEPTH_MAX)
+    assert decode_partial(bare, encode(nested(1, GENERIC_DEPTH_MAX))) == nested(
+        1, GENERIC_DEPTH_MAX
+    )
     most = [0] * (GENERIC_ELEMENTS_MAX - 1)  # the list counts, too
     assert decode_partial(bare, encode(most)) == most
-    for too_much in (nested(1, GENERIC_DEPTH_MAX + 1), [0] * GENERIC_ELEMENTS_MAX, ["a"] * GENERIC_ELEMENTS_MAX):
+    for too_much in (
+        nested(1, GENERIC_DEPTH_MAX + 1),
+        [0] * GENERIC_ELEMENTS_MAX,
+        ["a"] * GENERIC_ELEMENTS_MAX,
+    ):
         with pytest.raises(BadPartial, match=r"nested deeper|more than"):
             decode_partial(bare, encode(too_much))
 
 
 def test_no_more_is_looked_at_than_may_be_there() -> None:
     """The cost of refusing ends at the limit, however much follows."""
-    one = _looks(b"\xdd" + struct.pack(">I", 2 * GENERIC_ELEMENTS_MAX) + b"\xa1x" * (2 * GENERIC_ELEMENTS_MAX))
-    two = _looks(b"\xdd" + struct.pack(">I", 4 * GENERIC_ELEMENTS_MAX) + b"\xa1x" * (4 * GENERIC_ELEMENTS_MAX))
+    one = _looks(
+        b"\xdd"
+        + struct.pack(">I", 2 * GENERIC_ELEMENTS_MAX)
+        + b"\xa1x" * (2 * GENERIC_ELEMENTS_MAX)
+    )
+    two = _looks(
+        b"\xdd"
+        + struct.pack(">I", 4 * GENERIC_ELEMENTS_MAX)
+        + b"\xa1x" * (4 * GENERIC_ELEMENTS_MAX)
+    )
     assert one == two <= GENERIC_ELEMENTS_MAX + 10
 
 
@@ -264,9 +306,12 @@ def test_the_largest_crawl_fits_its_type() -> None:
     address = "http://h/" + "x" * (_web_url.URL_CHARS_MAX - 9)
     links = [address] * (SITE_BYTES_MAX // 2 // _web_url.URL_CHARS_MAX)
     pages = [
-        {"url": address, "status": 200, "title": "t" * 200, "links": links[at : at + 1000]} for at in (0, 1000, 2000)
+        {"url": address, "status": 200, "title": "t" * 200, "links": links[at : at + 1000]}
+        for at in (0, 1000, 2000)
     ]
-    pages += [{"url": "http://h/", "status": 200, "title": "", "links": []}] * (_crawl_partial.PAGES_MAX - 3)
+    pages += [{"url": "http://h/", "status": 200, "title": "", "links": []}] * (
+        _crawl_partial.PAGES_MAX - 3
+    )
     errors = [{"url": address, "reason": "r" * 300}] * _crawl_partial.ERRORS_MAX
     site = {"url": address, "pages": pages, "errors": errors}
     crawler = kinds.get("CRAWLER")
@@ -294,10 +339,16 @@ def test_more_divisors_than_a_number_can_have_are_refused() -> None:
     for found in range(factorization.DIVISORS_MAX + 1):
         number *= next(n for n in primes if all(n % divisor for divisor in range(2, n)))
         assert (number > factorization.NUMBER_MAX) == (found == factorization.DIVISORS_MAX)
-    assert 2**factorization.EXPONENT_MAX <= factorization.NUMBER_MAX < 2 ** (factorization.EXPONENT_MAX + 1)
+    assert (
+        2**factorization.EXPONENT_MAX
+        <= factorization.NUMBER_MAX
+        < 2 ** (factorization.EXPONENT_MAX + 1)
+    )
 
 
-numbers = st.integers(2, 10**6) | st.integers(2, 10**13) | st.sampled_from([10**40, 2**132, 6469693230])
+numbers = (
+    st.integers(2, 10**6) | st.integers(2, 10**13) | st.sampled_from([10**40, 2**132, 6469693230])
+)
 floats = st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50)
 PARAMS: dict[str, st.SearchStrategy[Any]] = {
     "FACTORIZATION": st.builds(lambda n: {"number": n}, numbers),
@@ -305,10 +356,12 @@ PARAMS: dict[str, st.SearchStrategy[Any]] = {
         lambda ns: {"calls": [{"number": n} for n in ns]}, st.lists(numbers, min_size=1, max_size=5)
     ),
     "MEAN": st.builds(
-        lambda row: {"numbers": row}, floats | st.sampled_from([[1.7976931348623157e308] * 3000, [5e-324]])
+        lambda row: {"numbers": row},
+        floats | st.sampled_from([[1.7976931348623157e308] * 3000, [5e-324]]),
     ),
     "MEAN[]": st.builds(
-        lambda rows: {"calls": [{"numbers": row} for row in rows]}, st.lists(floats, min_size=1, max_size=5)
+        lambda rows: {"calls": [{"numbers": row} for row in rows]},
+        st.lists(floats, min_size=1, max_size=5),
     ),
     "ECHO": st.builds(lambda n, c: {"count": n, "collect": c}, st.integers(1, 40), st.booleans()),
 }
@@ -366,7 +419,21 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         elif how == 2:
             wrong[at:at] = wrong[at : at + chance.randint(1, 8)]
         else:
-            odd = [None, -1, 0, 2**63, 2**64 - 1, float("nan"), float("inf"), "", "9" * 41, b"\xff" * 200, [], {}, [[]]]
+            odd = [
+                None,
+                -1,
+                0,
+                2**63,
+                2**64 - 1,
+                float("nan"),
+                float("inf"),
+                "",
+                "9" * 41,
+                b"\xff" * 200,
+                [],
+                {},
+                [[]],
+            ]
             wrong[at:at] = encode(chance.choice(odd))
     return bytes(wrong)
 

@@ -81,7 +81,16 @@ def test_rules_are_kept_once_however_many_agents_they_are_for():
 
 
 @pytest.mark.parametrize(
-    "line", ["Disallow: /" + "*a" * 2000, "Disallow: /*a", "User-agent: *", "User-agent:", "Allow: $*", "x", "\r"]
+    "line",
+    [
+        "Disallow: /" + "*a" * 2000,
+        "Disallow: /*a",
+        "User-agent: *",
+        "User-agent:",
+        "Allow: $*",
+        "x",
+        "\r",
+    ],
 )
 def test_no_robots_txt_takes_long(line):
     rules = f"User-agent: *\n{line}\n".encode() * (_robots.ROBOTS_BYTES_MAX // (len(line) + 15))
@@ -95,9 +104,29 @@ def test_no_robots_txt_takes_long(line):
     st.lists(
         st.binary(max_size=12)
         | st.sampled_from(
-            [b"\nUser-agent: *", b"\nDisallow: ", b"\nAllow:/", b"\nCrawl-delay: ", b"\nSitemap: http://xn--ls8h.la/"]
+            [
+                b"\nUser-agent: *",
+                b"\nDisallow: ",
+                b"\nAllow:/",
+                b"\nCrawl-delay: ",
+                b"\nSitemap: http://xn--ls8h.la/",
+            ]
         )
-        | st.sampled_from([b"*", b"$", b"%", b"%zz", b"[", b"//", b"://", b"#", b"\r", b"\xef\xbb\xbf", b"9" * 400])
+        | st.sampled_from(
+            [
+                b"*",
+                b"$",
+                b"%",
+                b"%zz",
+                b"[",
+                b"//",
+                b"://",
+                b"#",
+                b"\r",
+                b"\xef\xbb\xbf",
+                b"9" * 400,
+            ]
+        )
     ).map(b"".join)
 )
 def test_no_bytes_raise(rules):

@@ -16,7 +16,9 @@ RAW = zlib.compressobj(wbits=-15)
 DEFLATED = RAW.compress(b"deflated") + RAW.flush()
 
 
-def unpacked(packed: bytes, encoding: str = "gzip", size: int = 5, room: int = 1000) -> tuple[bytes, bool]:
+def unpacked(
+    packed: bytes, encoding: str = "gzip", size: int = 5, room: int = 1000
+) -> tuple[bytes, bool]:
     """What comes of it in pieces of `size` bytes, and whether it was whole."""
     stream, out = unpacker(encoding), b""
     assert isinstance(stream, Unpacker)
@@ -27,7 +29,9 @@ def unpacked(packed: bytes, encoding: str = "gzip", size: int = 5, room: int = 1
     return out, stream.whole
 
 
-ONE, TWO = (gzip.compress(word, mtime=0) for word in (b"one", b"two"))  # no time: a test keeps its name
+ONE, TWO = (
+    gzip.compress(word, mtime=0) for word in (b"one", b"two")
+)  # no time: a test keeps its name
 
 
 @pytest.mark.parametrize("size", [1, 7, 10_000])
@@ -86,7 +90,11 @@ def test_it_stops_where_the_room_ends():
 
 
 @steady
-@given(st.lists(st.binary(max_size=50), min_size=1, max_size=4), st.integers(1, 60), st.binary(max_size=9))
+@given(
+    st.lists(st.binary(max_size=50), min_size=1, max_size=4),
+    st.integers(1, 60),
+    st.binary(max_size=9),
+)
 def test_members_cut_anywhere_give_the_same(members, size, behind):
     packed = b"".join(map(gzip.compress, members)) + behind.lstrip(b"\x1f")
     assert unpacked(packed, size=size) == (b"".join(members), True)

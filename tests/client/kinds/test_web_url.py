@@ -78,7 +78,9 @@ def test_what_leads_to_no_page_is_none(text):
 
 
 @steady
-@given(st.text(max_size=60) | st.text("htps:/\\?#@[]%.0xü💩\t\n\ud800\x00", max_size=40), st.booleans())
+@given(
+    st.text(max_size=60) | st.text("htps:/\\?#@[]%.0xü💩\t\n\ud800\x00", max_size=40), st.booleans()
+)
 def test_no_text_raises_and_every_address_is_plain_ascii(text, alone):
     url = page_url(text) if alone else page_url(text, HERE)
     if url is not None:
@@ -89,10 +91,14 @@ def test_no_text_raises_and_every_address_is_plain_ascii(text, alone):
         assert url.text == f"{url.scheme}://{url.authority}{url.target}"
 
 
-@pytest.mark.parametrize("piece", ["ü", "\u0323\u0301", "xn--", "a.", "../", "\t", "/", "\\", "%", "日本"])
+@pytest.mark.parametrize(
+    "piece", ["ü", "\u0323\u0301", "xn--", "a.", "../", "\t", "/", "\\", "%", "日本"]
+)
 def test_no_address_takes_long(piece):
     start = time.process_time()
     for form in ("http://{}", "{}", "//{}/", "http://h.example/{}", "\t{}"):
         for _ in range(50):
             page_url(form.format(piece * (HREF_CHARS_MAX // len(piece) - 20)), HERE)
-    assert time.process_time() - start < 5  # hundredths; a host of 2,000 letters alone took 10 ms each
+    assert (
+        time.process_time() - start < 5
+    )  # hundredths; a host of 2,000 letters alone took 10 ms each

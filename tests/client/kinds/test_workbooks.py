@@ -19,14 +19,20 @@ SHEET, STYLES, BOOK = "xl/worksheets/sheet1.xml", "xl/styles.xml", "xl/workbook.
 def with_part(name: str, data: bytes) -> bytes:
     """A small workbook in which one part is replaced, packed."""
     file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(xlsx([1]))) as source, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(io.BytesIO(xlsx([1]))) as source,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for other in source.namelist():
             target.writestr(other, data if other == name else source.read(other))
     return file.getvalue()
 
 
 def sheet(inside: bytes, after: bytes = b"") -> bytes:
-    return with_part(SHEET, b"<worksheet " + NS + b"><sheetData>" + inside + b"</sheetData>" + after + b"</worksheet>")
+    return with_part(
+        SHEET,
+        b"<worksheet " + NS + b"><sheetData>" + inside + b"</sheetData>" + after + b"</worksheet>",
+    )
 
 
 def test_a_sheet_that_unpacks_to_more_than_it_may_is_refused_unread():
@@ -82,7 +88,10 @@ def test_a_sheet_has_no_more_rows_than_it_may(monkeypatch, rows):
 
 
 def test_elements_nest_only_so_deep():
-    assert refusal(sheet(b"<z>" * 1000 + b"</z>" * 1000), "a.xlsx") == "its elements are nested too deeply"
+    assert (
+        refusal(sheet(b"<z>" * 1000 + b"</z>" * 1000), "a.xlsx")
+        == "its elements are nested too deeply"
+    )
 
 
 def test_a_cell_is_only_so_long():

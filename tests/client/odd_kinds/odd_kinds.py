@@ -118,11 +118,15 @@ class Odd(Kind):
 
     def rights(self, _: Any) -> list[str]:
         lines = Path("/proc/self/status").read_text().splitlines()
-        return [line.split()[1] for line in lines if line.startswith(("CapEff", "CapBnd", "NoNewPrivs"))]
+        return [
+            line.split()[1] for line in lines if line.startswith(("CapEff", "CapBnd", "NoNewPrivs"))
+        ]
 
     def burn(self, processor_seconds: int) -> Any:
         """Compute on, as if nobody watched the clock."""
-        resource.setrlimit(resource.RLIMIT_CPU, (processor_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_CPU, (processor_seconds, resource.getrlimit(resource.RLIMIT_CPU)[1])
+        )
         while True:
             pass
 
@@ -141,13 +145,17 @@ class Odd(Kind):
         ctypes.PyDLL(None).sleep(seconds)
 
     def eat(self, bite_bytes: int) -> int:
-        """Take all the memory there is, in bites of this size; a small one leaves no room even for small things."""
+        """Take all the memory there is, in bites of this size; a small one leaves no room even for
+        small things.
+        """
         eaten = []
         while True:
             eaten.append(bytearray(bite_bytes))
 
     def eat_and_hide_it(self, bite_bytes: int) -> int:
-        """The same, but what is told of it is another error: the memory hangs on that error's cause."""
+        """The same, but what is told of it is another error: the memory hangs on that error's
+        cause.
+        """
         try:
             return self.eat(bite_bytes)
         except MemoryError as error:
@@ -194,10 +202,14 @@ class Stubborn(Odd):
 
 
 class Typed(Odd):
-    """Says what its partials may be: up to three small numbers. The others do not, and get generic limits."""
+    """Says what its partials may be: up to three small numbers. The others do not, and get generic
+    limits.
+    """
 
     name = "TYPED"
-    Partial = Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=100)]], msgspec.Meta(max_length=3)]
+    Partial = Annotated[
+        list[Annotated[int, msgspec.Meta(ge=0, le=100)]], msgspec.Meta(max_length=3)
+    ]
 
 
 class Broken(Odd):

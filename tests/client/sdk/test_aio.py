@@ -41,7 +41,9 @@ async def test_results_are_pushed_into_the_callers_loop_and_no_thread_is_started
 
 @pytest.mark.asyncio
 @pytest.mark.usefixtures("only_push")
-async def test_every_change_can_be_watched_over_a_line_that_breaks(web: WebPeer, client: AsyncClient) -> None:
+async def test_every_change_can_be_watched_over_a_line_that_breaks(
+    web: WebPeer, client: AsyncClient
+) -> None:
     task = await client.submit("K", group="G")
     seen = []
     async for snapshot in task.watch(timeout=20):
@@ -67,7 +69,9 @@ async def test_without_push_it_asks(web: WebPeer, client: AsyncClient) -> None:
 @pytest.mark.asyncio
 async def test_how_a_task_ends_is_told(web: WebPeer, client: AsyncClient) -> None:
     failed, cancelled, slow = [await client.submit("K", group="G") for _ in range(3)]
-    web.tasks[failed.id].update(status="failed", error={"code": "subtask_failed", "message": "ValueError: no"})
+    web.tasks[failed.id].update(
+        status="failed", error={"code": "subtask_failed", "message": "ValueError: no"}
+    )
     with pytest.raises(errors.TaskFailed, match="ValueError: no"):
         await failed.result(timeout=20)
     assert (await cancelled.pause()).status == "paused"

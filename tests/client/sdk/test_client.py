@@ -35,7 +35,9 @@ def test_a_result_comes_as_soon_as_it_is_there_and_exact(web: WebPeer, client: C
     }
     later(0.3, web.end, task.id, {"number": BIG})
     assert task.result(timeout=20) == {"number": BIG}
-    assert [path for method, path, _ in web.asked if method == "GET"] == [f"tasks/{task.id}/result/"]
+    assert [path for method, path, _ in web.asked if method == "GET"] == [
+        f"tasks/{task.id}/result/"
+    ]
 
 
 def test_every_change_can_be_watched(web: WebPeer, client: Client) -> None:
@@ -75,7 +77,9 @@ def test_waiting_ends_in_time_and_may_go_on_later(web: WebPeer, client: Client) 
 
 def test_a_task_without_a_result_says_why(web: WebPeer, client: Client) -> None:
     failed, cancelled, expired = (client.submit("K", group="G") for _ in range(3))
-    web.change(failed.id, status="failed", error={"code": "subtask_failed", "message": "ValueError: no"})
+    web.change(
+        failed.id, status="failed", error={"code": "subtask_failed", "message": "ValueError: no"}
+    )
     with pytest.raises(errors.TaskFailed, match="ValueError: no") as caught:
         failed.result(timeout=20)
     assert caught.value.code == "subtask_failed"
@@ -92,7 +96,10 @@ def test_a_task_can_be_paused_and_resumed(web: WebPeer, client: Client) -> None:
     task = client.submit("K", group="G")
     assert task.pause().status == "paused"
     assert task.resume().status == "running"
-    assert [path for _, path, _ in web.asked[-2:]] == [f"tasks/{task.id}/pause/", f"tasks/{task.id}/resume/"]
+    assert [path for _, path, _ in web.asked[-2:]] == [
+        f"tasks/{task.id}/pause/",
+        f"tasks/{task.id}/resume/",
+    ]
     assert client.task(task.id).status == "running"
 
 
@@ -101,7 +108,12 @@ NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     "deadline",
-    [NOON, NOON.astimezone(timezone(timedelta(hours=5))), "2030-01-31T12:00:00Z", "2030-01-31T14:00+02:00"],
+    [
+        NOON,
+        NOON.astimezone(timezone(timedelta(hours=5))),
+        "2030-01-31T12:00:00Z",
+        "2030-01-31T14:00+02:00",
+    ],
 )
 def test_a_deadline_is_sent_with_its_zone(web: WebPeer, client: Client, deadline: Moment) -> None:
     client.submit("K", group="G", deadline=deadline, subtask_seconds_max=2.5)
@@ -131,14 +143,18 @@ def test_what_is_no_deadline_is_not_sent(web: WebPeer, client: Client, deadline:
 
 
 def test_a_deadline_goes_along_with_a_file_too(web: WebPeer, client: Client) -> None:
-    client.submit("MEAN", group="G", numbers=np.array([1.0]), deadline=NOON, subtask_seconds_max=2.5)
+    client.submit(
+        "MEAN", group="G", numbers=np.array([1.0]), deadline=NOON, subtask_seconds_max=2.5
+    )
     body = web.asked[-1][2]
     assert b'name="deadline"\r\n\r\n2030-01-31T12:00:00+00:00' in body
     assert b'name="subtask_seconds_max"\r\n\r\n2.5' in body
 
 
 @pytest.mark.parametrize("called", ["w1", "tower"])
-def test_a_worker_is_let_back_and_drained_by_its_id_or_its_name(web: WebPeer, client: Client, called: str) -> None:
+def test_a_worker_is_let_back_and_drained_by_its_id_or_its_name(
+    web: WebPeer, client: Client, called: str
+) -> None:
     web.workers["w0"] = {"id": "w0", "name": "attic", "suspended": ""}
     web.workers["w1"] = {"id": "w1", "name": "tower", "suspended": "It failed too often."}
     assert [row["suspended"] for row in client.workers()] == ["", "It failed too often."]
@@ -153,7 +169,11 @@ def test_a_worker_is_let_back_and_drained_by_its_id_or_its_name(web: WebPeer, cl
 def test_errors_of_the_server_are_exceptions(web: WebPeer, client: Client) -> None:
     with pytest.raises(errors.ApiError) as caught:
         client.submit("NOTHING", group="G")
-    assert (caught.value.code, caught.value.status, caught.value.fields) == ("invalid", 400, {"kind": ["unknown"]})
+    assert (caught.value.code, caught.value.status, caught.value.fields) == (
+        "invalid",
+        400,
+        {"kind": ["unknown"]},
+    )
     with pytest.raises(errors.NotFound):
         client.task("nowhere")
     with pytest.raises(errors.NotLoggedIn):
@@ -183,7 +203,10 @@ def test_processes_that_share_a_login_renew_it_once(web: WebPeer, tmp_path: Path
     file = LoginFile(tmp_path)
     with file.locked():
         file.save(Login(url=web.url, access=web.access, refresh=web.refresh))
-    with Client(web.url, tokens=FileTokens(file)) as one, Client(web.url, tokens=FileTokens(file)) as two:
+    with (
+        Client(web.url, tokens=FileTokens(file)) as one,
+        Client(web.url, tokens=FileTokens(file)) as two,
+    ):
         web.access = "changed"
         assert one.me() == two.me()
     assert web.renewals == 1
@@ -213,12 +236,21 @@ def test_numpy_scalars_are_numbers(web: WebPeer, client: Client) -> None:
     assert json.dumps(web.asked[-1][2])
 
 
-def test_a_question_about_a_file_carries_its_choices(web: WebPeer, client: Client, tmp_path: Path) -> None:
+def test_a_question_about_a_file_carries_its_choices(
+    web: WebPeer, client: Client, tmp_path: Path
+) -> None:
     (tmp_path / "a.csv").write_text("1,5\n")
-    body = {"code": "ambiguous_file", "message": "In two ways.", "choices": {"decimal": ["point", "comma"]}}
+    body = {
+        "code": "ambiguous_file",
+        "message": "In two ways.",
+        "choices": {"decimal": ["point", "comma"]},
+    }
     web.troubles = [(400, body)]
     with pytest.raises(errors.ApiError) as asked:
         client.submit("MEAN", group="G", file=tmp_path / "a.csv")
-    assert (asked.value.code, asked.value.choices) == ("ambiguous_file", {"decimal": ["point", "comma"]})
+    assert (asked.value.code, asked.value.choices) == (
+        "ambiguous_file",
+        {"decimal": ["point", "comma"]},
+    )
     client.submit("MEAN", group="G", file=tmp_path / "a.csv", decimal="comma")
     assert b'{"decimal": "comma"}' in web.asked[-1][2]

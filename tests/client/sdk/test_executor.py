@@ -45,7 +45,9 @@ def factored(kind: str, params: Any) -> Any:
 
 
 @pytest.mark.usefixtures("only_push")
-def test_futures_are_resolved_by_push_in_the_order_things_end(web: WebPeer, pool: FirmlightExecutor) -> None:
+def test_futures_are_resolved_by_push_in_the_order_things_end(
+    web: WebPeer, pool: FirmlightExecutor
+) -> None:
     futures = [pool.submit("K", n=n) for n in range(3)]
     until(lambda: len(web.watchers) == 3)
     place = {body["params"]["n"]: f"t{i}" for i, body in enumerate(submitted(web))}
@@ -58,7 +60,9 @@ def test_futures_are_resolved_by_push_in_the_order_things_end(web: WebPeer, pool
     assert ended == [2, 1, 0]
 
 
-def test_map_gives_results_in_the_order_of_the_inputs(web: WebPeer, pool: FirmlightExecutor) -> None:
+def test_map_gives_results_in_the_order_of_the_inputs(
+    web: WebPeer, pool: FirmlightExecutor
+) -> None:
     web.compute = lambda kind, params: params["count"] * 10
     assert list(pool.map("ECHO", [3, 1, 2], timeout=20)) == [30, 10, 20]
     assert list(pool.map("ECHO", [{"count": 5}], seconds=0, timeout=20)) == [50]
@@ -91,9 +95,13 @@ def test_a_large_call_goes_alone(web: WebPeer, pool: FirmlightExecutor) -> None:
     assert not can_pack("MEAN", {"numbers": np.ones(3)})
 
 
-def test_one_call_that_fails_does_not_spoil_those_it_travels_with(web: WebPeer, pool: FirmlightExecutor) -> None:
+def test_one_call_that_fails_does_not_spoil_those_it_travels_with(
+    web: WebPeer, pool: FirmlightExecutor
+) -> None:
     web.compute = factored
-    good, bad, also_good, no_number = (pool.submit("FACTORIZATION", number=n) for n in (12, 13, 15, "x"))
+    good, bad, also_good, no_number = (
+        pool.submit("FACTORIZATION", number=n) for n in (12, 13, 15, "x")
+    )
     assert good.result(20)["factors"] == [["2", 2], ["3", 1]]
     assert also_good.result(20)["number"] == "15"
     with pytest.raises(errors.TaskFailed, match="bad luck"):
@@ -102,7 +110,9 @@ def test_one_call_that_fails_does_not_spoil_those_it_travels_with(web: WebPeer, 
         no_number.result(20)
 
 
-def test_what_the_server_refuses_is_the_futures_exception(web: WebPeer, pool: FirmlightExecutor) -> None:
+def test_what_the_server_refuses_is_the_futures_exception(
+    web: WebPeer, pool: FirmlightExecutor
+) -> None:
     with pytest.raises(errors.ApiError, match="unknown"):
         pool.submit("NOTHING").result(20)
 
@@ -133,7 +143,12 @@ def test_who_stops_reading_a_map_cancels_the_rest(web: WebPeer, pool: FirmlightE
     web.end(first, 7)
     assert next(results) == 7
     results.close()  # type: ignore[attr-defined]
-    until(lambda: sorted(task["status"] for task in web.tasks.values()) == ["cancelled", "cancelled", "succeeded"])
+    until(
+        lambda: (
+            sorted(task["status"] for task in web.tasks.values())
+            == ["cancelled", "cancelled", "succeeded"]
+        )
+    )
 
 
 def test_no_more_tasks_than_allowed_are_under_way(web: WebPeer, client: Client) -> None:
@@ -148,7 +163,9 @@ def test_no_more_tasks_than_allowed_are_under_way(web: WebPeer, client: Client) 
         assert not wait(futures, timeout=20).not_done
 
 
-def test_shutdown_waits_for_what_is_under_way_and_takes_nothing_more(web: WebPeer, client: Client) -> None:
+def test_shutdown_waits_for_what_is_under_way_and_takes_nothing_more(
+    web: WebPeer, client: Client
+) -> None:
     web.compute = factored
     pool = FirmlightExecutor("G", client)
     future = pool.submit("FACTORIZATION", number=12)
@@ -164,4 +181,6 @@ def test_options_go_along_with_every_task(web: WebPeer, client: Client) -> None:
     web.compute = factored
     with FirmlightExecutor("G", client, title="Night run", priority="low") as pool:
         list(pool.map("FACTORIZATION", [12, 15], timeout=20))
-    assert {(body["title"], body["priority"], body["group"]) for body in submitted(web)} == {("Night run", "low", "G")}
+    assert {(body["title"], body["priority"], body["group"]) for body in submitted(web)} == {
+        ("Night run", "low", "G")
+    }

@@ -24,7 +24,11 @@ def test_a_task_shows_itself_without_letting_titles_in() -> None:
     assert "&lt;b&gt;Night&lt;/b&gt;" in shown
     assert '<progress max="1" value="0.5000">' in shown
     assert "3 done" in shown
-    failed = {**TASK, "status": "failed", "error": {"code": "subtask_failed", "message": "<script>"}}
+    failed = {
+        **TASK,
+        "status": "failed",
+        "error": {"code": "subtask_failed", "message": "<script>"},
+    }
     assert "subtask_failed: &lt;script&gt;" in Told(failed)._repr_html_()
 
 

@@ -13,11 +13,24 @@ from firmlight_client import protocol
 from tests.client.worker_peer import Peer, WorkerProcess
 
 MIB = 2**20
-HEAVY = {"ada_url", "numpy", "httpx", "rich", "flint", "gmpy2", "lxml", "openpyxl", "protego", "tomlkit"}
+HEAVY = {
+    "ada_url",
+    "numpy",
+    "httpx",
+    "rich",
+    "flint",
+    "gmpy2",
+    "lxml",
+    "openpyxl",
+    "protego",
+    "tomlkit",
+}
 LOOK_SECONDS = 8.0  # longer than from one look at the machine to the next
 
 
-def test_an_idle_worker_is_hardly_there(peer: Peer, start_worker: Callable[..., WorkerProcess]) -> None:
+def test_an_idle_worker_is_hardly_there(
+    peer: Peer, start_worker: Callable[..., WorkerProcess]
+) -> None:
     """Under 0.5 % of a core and 60 MB, although heartbeats come 25 times as often here as they do."""
     worker = psutil.Process(start_worker().process.pid)
     line = peer.line()
@@ -39,9 +52,15 @@ def test_what_is_not_needed_is_not_loaded() -> None:
 def test_a_slot_loads_what_a_kind_computes_with_when_it_computes() -> None:
     idle = "from firmlight_client.worker import slot; slot.kinds.installed()"
     assert not heavy_after(idle)
-    assert heavy_after(f"{idle}; slot.kinds.get('FACTORIZATION').run(['91', 'complete'])") == {"flint"}
+    assert heavy_after(f"{idle}; slot.kinds.get('FACTORIZATION').run(['91', 'complete'])") == {
+        "flint"
+    }
 
 
 def heavy_after(code: str) -> set[str]:
     look = f"{code}; import sys; print(*{HEAVY} & {{*sys.modules}})"
-    return {*subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True).stdout.split()}
+    return {
+        *subprocess.run(
+            [sys.executable, "-c", look], capture_output=True, text=True, check=True
+        ).stdout.split()
+    }

@@ -1,6 +1,8 @@
-"""A worker's life: killed, stopped, asleep, cut off, its disk full, its token gone, its clock wrong.
+"""A worker's life: killed, stopped, asleep, cut off, its disk full, its token gone, its clock
+wrong.
 
-Real processes and sockets; the server's side does what the test says. `test_worker.py` beside this one has the rest.
+Real processes and sockets; the server's side does what the test says. `test_worker.py` beside this
+one has the rest.
 """
 
 from __future__ import annotations
@@ -53,7 +55,9 @@ def values(result: protocol.Result) -> list[object]:
 
 
 def die_with_a_result(peer: Peer, start_worker: Start) -> protocol.Result:
-    """A worker computes two subtasks, sends what they gave, and is killed before anybody has taken it."""
+    """A worker computes two subtasks, sends what they gave, and is killed before anybody has taken
+    it.
+    """
     worker = start_worker(*NAME)
     line = idle(peer)
     line.lease(["give", 1], ["give", 2])
@@ -66,7 +70,9 @@ def die_with_a_result(peer: Peer, start_worker: Start) -> protocol.Result:
 def test_a_result_survives_the_death_of_its_worker(peer: Peer, start_worker: Start) -> None:
     sent = die_with_a_result(peer, start_worker)
     assert len(spooled()) == 1
-    assert spooled()[0].stat().st_mode & 0o077 == 0 or spooled()[0].parent.stat().st_mode & 0o077 == 0
+    assert (
+        spooled()[0].stat().st_mode & 0o077 == 0 or spooled()[0].parent.stat().st_mode & 0o077 == 0
+    )
 
     second = start_worker(*NAME)
     line = peer.line()
@@ -96,10 +102,14 @@ def test_of_what_others_did_in_part_the_rest_is_given_back(peer: Peer, start_wor
     line = ready(peer, leases=("L1",))
     line.expect(protocol.Result)
     line.send(protocol.Refused(lease="L1", reason="done_by_another", open=[101]))
-    assert line.expect(protocol.Release).subtasks == [101]  # one partial was kept for both, not each its own
+    assert line.expect(protocol.Release).subtasks == [
+        101
+    ]  # one partial was kept for both, not each its own
 
 
-def test_a_server_that_is_away_for_long_gets_everything_in_the_end(peer: Peer, start_worker: Start) -> None:
+def test_a_server_that_is_away_for_long_gets_everything_in_the_end(
+    peer: Peer, start_worker: Start
+) -> None:
     port = peer.port
     start_worker(*NAME)
     line = idle(peer)
@@ -141,7 +151,9 @@ def no_room() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 
 
-def test_with_a_full_disk_results_are_delivered_all_the_same(peer: Peer, start_worker: Start) -> None:
+def test_with_a_full_disk_results_are_delivered_all_the_same(
+    peer: Peer, start_worker: Start
+) -> None:
     worker = start_worker(*NAME, before=no_room)
     line = idle(peer)
     line.lease(["large", 10_000])
@@ -251,13 +263,19 @@ def test_a_client_that_is_too_old_says_how_to_update(peer: Peer, start_worker: S
     worker = start_worker(*NAME)
     line = peer.line()
     line.expect(protocol.Hello)
-    line.send(protocol.Error(code="client_too_old", message="Too old. Update: pip install --upgrade firmlight-client"))
+    line.send(
+        protocol.Error(
+            code="client_too_old", message="Too old. Update: pip install --upgrade firmlight-client"
+        )
+    )
     line.close(protocol.CLOSE_BAD_VERSION)
     assert worker.exit_code() == 4
     assert worker.words().count("pip install --upgrade firmlight-client") == 1
 
 
-def test_outside_its_hours_it_asks_for_nothing_and_says_why(peer: Peer, start_worker: Start) -> None:
+def test_outside_its_hours_it_asks_for_nothing_and_says_why(
+    peer: Peer, start_worker: Start
+) -> None:
     home().mkdir()
     day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[(time.localtime().tm_wday + 3) % 7]
     (home() / "worker.toml").write_text(f'hours = ["{day}"]\n[groups.Friends]\nhours = []\n')

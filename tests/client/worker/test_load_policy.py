@@ -92,7 +92,11 @@ def test_one_who_was_told_to_work_always_does() -> None:
         (Rules(hours=["09:00-17:00"]), at(), ""),
         (Rules(idle_only=True), at(idle_seconds=10.0), "somebody uses this machine"),
         (Rules(idle_only=True), at(idle_seconds=IDLE_SECONDS), ""),
-        (Rules(idle_only=True), at(idle_seconds=None), "cannot tell here whether somebody uses this machine"),
+        (
+            Rules(idle_only=True),
+            at(idle_seconds=None),
+            "cannot tell here whether somebody uses this machine",
+        ),
         (Rules(), at(idle_seconds=10.0), ""),
     ],
 )
@@ -126,13 +130,19 @@ def test_hours(span: str, day: int, clock: str, holds: bool) -> None:
     assert open_at([span], datetime(2030, 1, day, hour, minute)) is holds
 
 
-@pytest.mark.parametrize("span", ["", "noon", "25:00-26:00", "12:60-13:00", "xyz", "mon-tue-wed", "10:00"])
+@pytest.mark.parametrize(
+    "span", ["", "noon", "25:00-26:00", "12:60-13:00", "xyz", "mon-tue-wed", "10:00"]
+)
 def test_what_is_no_span_is_refused(span: str) -> None:
     with pytest.raises(ValueError, match=r"no span|no day|there is no"):
         parse_span(span)
 
 
-@given(st.datetimes(datetime(2030, 1, 1), datetime(2030, 2, 1)), st.integers(0, 1439), st.integers(0, 1439))
+@given(
+    st.datetimes(datetime(2030, 1, 1), datetime(2030, 2, 1)),
+    st.integers(0, 1439),
+    st.integers(0, 1439),
+)
 def test_a_span_and_its_complement_fill_the_day(moment: datetime, start: int, end: int) -> None:
     def clock(minute: int) -> str:
         return f"{minute // 60:02}:{minute % 60:02}"

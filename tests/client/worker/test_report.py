@@ -16,7 +16,14 @@ from rich.console import Console
 
 from firmlight_client import protocol
 from firmlight_client.worker.brain.brain import Brain, Config
-from firmlight_client.worker.dashboard import RECENT, REDRAW_SECONDS, SLOTS_SHOWN, Live, Picture, span_of
+from firmlight_client.worker.dashboard import (
+    RECENT,
+    REDRAW_SECONDS,
+    SLOTS_SHOWN,
+    Live,
+    Picture,
+    span_of,
+)
 from firmlight_client.worker.report import Lines
 from firmlight_client.worker.slot import wire
 from tests.client.worker.brain.test_brain import lease, welcome
@@ -69,7 +76,10 @@ def test_the_table_shows_the_last_state_even_if_many_events_come_at_once() -> No
     asyncio.run(scenario())
 
 
-SUSPENDED = ("error", {"code": "suspended", "message": "This worker failed on tasks of three people in a row."})
+SUSPENDED = (
+    "error",
+    {"code": "suspended", "message": "This worker failed on tasks of three people in a row."},
+)
 GONE = ("disconnected", {"why": "You connect too often.", "code": 4429, "seconds": 41.7})
 
 
@@ -82,7 +92,9 @@ def picture_of(*events: tuple[str, dict[str, Any]]) -> Picture:
 
 def test_a_suspension_stays_in_sight_until_work_comes_again_or_the_line_ends() -> None:
     connected = STORY[1]
-    noise = [("failed", {**ABOUT, "subtask": n, "error": "E", "message": "m"}) for n in range(2 * RECENT)]
+    noise = [
+        ("failed", {**ABOUT, "subtask": n, "error": "E", "message": "m"}) for n in range(2 * RECENT)
+    ]
     said = "the server says: This worker failed on tasks of three people in a row."
     assert picture_of(connected, SUSPENDED, *noise).notice == said
     assert picture_of(SUSPENDED, connected).notice == said
@@ -134,7 +146,9 @@ def book_of(slots: int, *leases: protocol.Lease) -> Brain:
 
 
 def test_each_slot_is_shown_with_what_it_does_and_since_when() -> None:
-    picture = Picture(book=book_of(3, msgspec.structs.replace(lease("L1", 1234), group_name="Lab\x1b[2J Seven")))
+    picture = Picture(
+        book=book_of(3, msgspec.structs.replace(lease("L1", 1234), group_name="Lab\x1b[2J Seven"))
+    )
     one, two, three = picture.slots()
     assert one[:3] == ("1", "K for Lab [2J Seven", "1,234")
     assert datetime.strptime(one[3], "%H:%M:%S")
@@ -185,6 +199,8 @@ def test_why_it_rests_stays_in_sight_until_it_works_again() -> None:
     assert picture_of(rests, again).resting == ""
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.25, "0.25 s"), (119, "119 s"), (180, "3 min"), (36000, "10.0 h")])
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.25, "0.25 s"), (119, "119 s"), (180, "3 min"), (36000, "10.0 h")]
+)
 def test_spans(seconds: float, words: str) -> None:
     assert span_of(seconds) == words

@@ -50,7 +50,10 @@ def test_from_installed_to_gone(log: Path) -> None:
     assert firmlight("service", "status").returncode == 1
     done = firmlight("service", "install")
     assert (done.returncode, done.stderr) == (0, "")
-    assert log.read_text().splitlines() == ["--user daemon-reload", "--user enable --now firmlight.service"]
+    assert log.read_text().splitlines() == [
+        "--user daemon-reload",
+        "--user enable --now firmlight.service",
+    ]
     unit = service.place().read_text()
     assert f'"{sys.executable}" "-m" "firmlight_client" "work" "--plain"' in unit
     assert f'Environment="FIRMLIGHT_HOME={os.environ["FIRMLIGHT_HOME"]}"' in unit
@@ -70,7 +73,9 @@ def test_without_a_log_in_there_is_nothing_to_install(log: Path) -> None:
 
 
 @pytest.mark.usefixtures("logged_in")
-def test_a_system_without_systemd_is_told_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_system_without_systemd_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     done = firmlight("service", "install")

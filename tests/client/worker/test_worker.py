@@ -55,7 +55,15 @@ def test_a_lease_comes_back_as_one_result_that_asks_for_the_next(line: Line) -> 
 
 
 def test_failures_and_crashes_cost_only_their_own_subtasks(line: Line) -> None:
-    line.lease(["give", 1], ["raises", "no"], ["segfault", 0], ["give", 2], ["sleep", 20], ["give", 3], seconds_max=1.0)
+    line.lease(
+        ["give", 1],
+        ["raises", "no"],
+        ["segfault", 0],
+        ["give", 2],
+        ["sleep", 20],
+        ["give", 3],
+        seconds_max=1.0,
+    )
     failures = [line.expect(protocol.Failure) for _ in range(3)]
     told = [(failure.subtask, failure.error, failure.ready) for failure in failures]
     assert told == [(101, "ValueError", 0), (102, "crashed", 0), (104, "timed_out", 0)]
@@ -137,7 +145,9 @@ def test_a_kind_that_cannot_combine_still_delivers_each_partial(line: Line) -> N
 
 
 @pytest.mark.parametrize("busy", ["sleep", "hold_the_lock"])
-def test_a_cancelled_lease_frees_its_slot_within_a_second(peer: Peer, start_worker: Start, busy: str) -> None:
+def test_a_cancelled_lease_frees_its_slot_within_a_second(
+    peer: Peer, start_worker: Start, busy: str
+) -> None:
     worker = start_worker()
     line = peer.line()
     line.welcome()
@@ -186,7 +196,9 @@ def test_the_server_may_ask_it_to_drain(peer: Peer, start_worker: Start) -> None
     assert "its owner removed it" in worker.words()
 
 
-def test_a_worker_that_is_drained_finishes_what_it_holds_first(peer: Peer, start_worker: Start) -> None:
+def test_a_worker_that_is_drained_finishes_what_it_holds_first(
+    peer: Peer, start_worker: Start
+) -> None:
     worker = start_worker("--slots", "2")
     line = peer.line()
     line.welcome()
@@ -210,7 +222,9 @@ def test_a_suspended_worker_stays_connected_and_says_why(peer: Peer, start_worke
     line = peer.line()
     line.welcome()
     line.expect(protocol.Ready)
-    line.send(protocol.Error(code="suspended", message="It failed on tasks of three people in a row."))
+    line.send(
+        protocol.Error(code="suspended", message="It failed on tasks of three people in a row.")
+    )
     line.expect_heartbeats([], times=3)
     line.lease(["give", 1])
     settle(line, line.expect(protocol.Result))
@@ -221,11 +235,15 @@ def test_a_suspended_worker_stays_connected_and_says_why(peer: Peer, start_worke
     assert "let back" in words
 
 
-def test_a_worker_that_connected_too_often_comes_back_much_later(peer: Peer, start_worker: Start) -> None:
+def test_a_worker_that_connected_too_often_comes_back_much_later(
+    peer: Peer, start_worker: Start
+) -> None:
     worker = start_worker()
     line = peer.line()
     line.expect(protocol.Hello)
-    line.send(protocol.Error(code="too_many_connections", message="This worker connects too often."))
+    line.send(
+        protocol.Error(code="too_many_connections", message="This worker connects too often.")
+    )
     line.close(protocol.CLOSE_TOO_MANY)
     with pytest.raises(queue.Empty):
         peer.line(2.0)
@@ -235,14 +253,20 @@ def test_a_worker_that_connected_too_often_comes_back_much_later(peer: Peer, sta
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps the limit")
-def test_who_needs_more_memory_than_a_slot_may_take_fails_alone(peer: Peer, start_worker: Start) -> None:
+def test_who_needs_more_memory_than_a_slot_may_take_fails_alone(
+    peer: Peer, start_worker: Start
+) -> None:
     start_worker("--memory", "256")
     line = peer.line()
     line.welcome()
     line.expect(protocol.Ready)
     line.lease(["give", 1], ["eat", 1000], ["give", 2])
     failure = line.expect(protocol.Failure)
-    assert (failure.subtask, failure.error, failure.message) == (101, "MemoryError", "it needed more than 256 MiB")
+    assert (failure.subtask, failure.error, failure.message) == (
+        101,
+        "MemoryError",
+        "it needed more than 256 MiB",
+    )
     result = line.expect(protocol.Result)
     assert (result.subtasks, sorted(settle(line, result))) == ([100, 102], [1, 2])  # type: ignore[type-var]
 

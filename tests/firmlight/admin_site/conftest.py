@@ -43,36 +43,74 @@ def records() -> Callable[[], list[tuple[str, str, str]]]:
 
 @pytest.fixture
 def crowd(alice: User, bob: User, group: Group, moderator: User) -> dict[str, object]:
-    """ROWS rows of everything that belong to one user, one group, one task and one worker each: {model label: row}."""
+    """ROWS rows of everything that belong to one user, one group, one task and one worker each:
+    {model label: row}.
+    """
     now = timezone.now()
     people = User.objects.bulk_create(
-        User(username=f"user{i}", username_key=f"user{i}", email=f"user{i}@example.org") for i in range(ROWS)
+        User(username=f"user{i}", username_key=f"user{i}", email=f"user{i}@example.org")
+        for i in range(ROWS)
     )
-    Membership.objects.bulk_create(Membership(group=group, user=user, owner_key=str(user.pk)) for user in people)
-    groups = Group.objects.bulk_create(Group(name=f"Group {i}", name_key=f"group {i}") for i in range(ROWS))
-    Membership.objects.bulk_create(Membership(group=one, user=alice, owner_key=str(one.pk)) for one in groups)
+    Membership.objects.bulk_create(
+        Membership(group=group, user=user, owner_key=str(user.pk)) for user in people
+    )
+    groups = Group.objects.bulk_create(
+        Group(name=f"Group {i}", name_key=f"group {i}") for i in range(ROWS)
+    )
+    Membership.objects.bulk_create(
+        Membership(group=one, user=alice, owner_key=str(one.pk)) for one in groups
+    )
     Invitation.objects.bulk_create(
         Invitation(group=one, invitee=bob, inviter=alice, pending_key=f"{one.pk}") for one in groups
     )
     Invitation.objects.bulk_create(
-        Invitation(group=group, invitee=user, inviter=alice, pending_key=f"{user.pk}") for user in people
+        Invitation(group=group, invitee=user, inviter=alice, pending_key=f"{user.pk}")
+        for user in people
     )
     expires = now + timedelta(days=1)
-    JoinRequest.objects.bulk_create(JoinRequest(group=one, user=bob, pending_key=f"{one.pk}") for one in groups)
-    InviteLink.objects.bulk_create(
-        InviteLink(group=group, creator=alice, digest=str(i), uses_left=1, expires=expires) for i in range(ROWS)
+    JoinRequest.objects.bulk_create(
+        JoinRequest(group=one, user=bob, pending_key=f"{one.pk}") for one in groups
     )
-    Session.objects.bulk_create(Session(user=alice, jti=str(i), expires=expires) for i in range(ROWS))
-    WorkerToken.objects.bulk_create(WorkerToken(owner=alice, name="x", digest=str(i)) for i in range(ROWS))
-    Notification.objects.bulk_create(Notification(user=alice, code="x", text=str(i)) for i in range(ROWS))
-    workers = Worker.objects.bulk_create(Worker(owner=alice, name=f"worker {i}") for i in range(ROWS))
-    facts = {"group": group, "kind": "ECHO", "kind_version": "1", "creator": bob, "status": "failed", "finished": now}
+    InviteLink.objects.bulk_create(
+        InviteLink(group=group, creator=alice, digest=str(i), uses_left=1, expires=expires)
+        for i in range(ROWS)
+    )
+    Session.objects.bulk_create(
+        Session(user=alice, jti=str(i), expires=expires) for i in range(ROWS)
+    )
+    WorkerToken.objects.bulk_create(
+        WorkerToken(owner=alice, name="x", digest=str(i)) for i in range(ROWS)
+    )
+    Notification.objects.bulk_create(
+        Notification(user=alice, code="x", text=str(i)) for i in range(ROWS)
+    )
+    workers = Worker.objects.bulk_create(
+        Worker(owner=alice, name=f"worker {i}") for i in range(ROWS)
+    )
+    facts = {
+        "group": group,
+        "kind": "ECHO",
+        "kind_version": "1",
+        "creator": bob,
+        "status": "failed",
+        "finished": now,
+    }
     tasks = Task.objects.bulk_create(Task(**facts, title=f"Task {i}") for i in range(ROWS))
-    Contribution.objects.bulk_create(Contribution(task=tasks[0], worker=worker) for worker in workers)
-    Contribution.objects.bulk_create(Contribution(task=task, worker=workers[0]) for task in tasks[1:])
+    Contribution.objects.bulk_create(
+        Contribution(task=tasks[0], worker=worker) for worker in workers
+    )
+    Contribution.objects.bulk_create(
+        Contribution(task=task, worker=workers[0]) for task in tasks[1:]
+    )
     SubtaskFailure.objects.bulk_create(
-        SubtaskFailure(task=tasks[0], number=i, subtask=i, worker=workers[i], error="X", at=now) for i in range(ROWS)
+        SubtaskFailure(task=tasks[0], number=i, subtask=i, worker=workers[i], error="X", at=now)
+        for i in range(ROWS)
     )
     for user in people[:20]:
         audit.record("user_blocked", actor=moderator, target=user, address="127.0.0.1")
-    return {"accounts.User": alice, "groups.Group": group, "tasks.Task": tasks[0], "tasks.Worker": workers[0]}
+    return {
+        "accounts.User": alice,
+        "groups.Group": group,
+        "tasks.Task": tasks[0],
+        "tasks.Worker": workers[0],
+    }

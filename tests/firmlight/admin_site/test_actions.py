@@ -20,7 +20,9 @@ from tasks.services.split import split_task
 from tests.firmlight.admin_site.test_pages import MODELS, page
 
 DEEDS = sorted(
-    (model._meta.label, name) for model, one in admin.site._registry.items() for name in getattr(one, "deeds", ())
+    (model._meta.label, name)
+    for model, one in admin.site._registry.items()
+    for name in getattr(one, "deeds", ())
 )
 
 
@@ -30,17 +32,23 @@ def address(row, name: str) -> str:
 
 @pytest.fixture
 def do(browser, moderator):
-    """do(row, "block", reason="…"): the moderator confirms it on the row's page; returns what he is told."""
+    """do(row, "block", reason="…"): the moderator confirms it on the row's page; returns what he is
+    told.
+    """
 
     def over_http(row, name: str, by: User | None = None, **fields: str) -> str:
-        answer = browser(by or moderator).post(address(row, name), {"confirmed": "yes", **fields}, follow=True)
+        answer = browser(by or moderator).post(
+            address(row, name), {"confirmed": "yes", **fields}, follow=True
+        )
         return " ".join(str(message) for message in answer.context["messages"])
 
     return over_http
 
 
 def told(user: User) -> list[str]:
-    return list(Notification.objects.filter(user=user).order_by("created").values_list("code", flat=True))
+    return list(
+        Notification.objects.filter(user=user).order_by("created").values_list("code", flat=True)
+    )
 
 
 def test_a_deed_asks_first_and_a_link_alone_does_nothing(browser, moderator, bob):
@@ -63,7 +71,9 @@ def test_a_deed_without_a_csrf_token_is_refused(moderator, bob):
     assert bob.is_active
 
 
-def test_a_deed_on_several_rows_of_the_list_asks_once_and_records_each(browser, moderator, alice, bob, records):
+def test_a_deed_on_several_rows_of_the_list_asks_once_and_records_each(
+    browser, moderator, alice, bob, records
+):
     client = browser(moderator)
     form = {"action": "block", "_selected_action": [str(alice.pk), str(bob.pk)]}
     asked = client.post(page("accounts.User"), form)
@@ -96,7 +106,9 @@ def test_every_deed_needs_the_permission_to_change(browser, make_user, group, la
 
 @pytest.mark.parametrize("name", ["block", "end_sessions", "delete_account"])
 @pytest.mark.parametrize("victim", ["moderator", "superuser", "colleague"])
-def test_a_moderator_does_nothing_to_himself_or_to_other_staff(request, do, make_user, name, victim):
+def test_a_moderator_does_nothing_to_himself_or_to_other_staff(
+    request, do, make_user, name, victim
+):
     colleague = make_user("colin")
     User.objects.filter(pk=colleague.pk).update(is_staff=True)
     user = colleague if victim == "colleague" else request.getfixturevalue(victim)
@@ -115,9 +127,16 @@ def test_a_moderator_cannot_make_himself_a_superuser(browser, moderator):
     assert not moderator.is_superuser
 
 
-def test_a_superuser_gives_a_role_and_changes_nothing_else_beside_it(browser, superuser, bob, records):
+def test_a_superuser_gives_a_role_and_changes_nothing_else_beside_it(
+    browser, superuser, bob, records
+):
     User.objects.filter(pk=bob.pk).update(password="as it is")
-    form = {"username": "bob", "email": "bob@example.org", "is_staff": "on", "groups": [Role.objects.get().pk]}
+    form = {
+        "username": "bob",
+        "email": "bob@example.org",
+        "is_staff": "on",
+        "groups": [Role.objects.get().pk],
+    }
     browser(superuser).post(page("accounts.User", "change", bob.pk), form)
     bob.refresh_from_db()
     assert (bob.is_staff, bob.is_active, bob.password) == (True, True, "as it is")
@@ -153,7 +172,9 @@ def test_a_running_task_is_cancelled_and_its_creator_told_why(do, split, bob, re
     assert records() == [("mona", "task_cancelled", task.title)]
 
 
-def test_a_failed_task_is_submitted_again_with_its_input_and_only_once(do, split, work, laptop, bob):
+def test_a_failed_task_is_submitted_again_with_its_input_and_only_once(
+    do, split, work, laptop, bob
+):
     task = split(count=3)
     fail_task(task, "x", "Something broke.")
     assert "done" in do(task, "submit_again")
@@ -186,7 +207,9 @@ def test_the_input_of_a_failed_task_goes_after_a_while_and_of_any_other_at_once(
     assert 0 < redis.connect().ttl(left[0]) <= settings.FAILED_INPUT_HOURS * 3600
 
 
-def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(do, laptop, alice, api, records):
+def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(
+    do, laptop, alice, api, records
+):
     do(laptop, "block", reason="it sends rubbish")
     laptop.refresh_from_db()
     assert laptop.suspended_reason == "A moderator has blocked it. Reason: it sends rubbish"
@@ -203,7 +226,9 @@ def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(do, lapt
 
 
 def test_a_suspended_worker_is_let_back_and_any_is_drained(do, laptop, records):
-    Worker.objects.filter(pk=laptop.pk).update(suspended="2026-01-01T00:00Z", suspended_reason="It failed.")
+    Worker.objects.filter(pk=laptop.pk).update(
+        suspended="2026-01-01T00:00Z", suspended_reason="It failed."
+    )
     do(laptop, "let_back")
     do(laptop, "drain")
     laptop.refresh_from_db()
@@ -252,7 +277,9 @@ def test_a_moderator_may_not_read_or_change_roles_or_periodic_tasks(browser, mod
     sweep = PeriodicTask.objects.create(name="sweep", task="tasks.sweep", interval=every)
     assert browser(moderator).get(page("auth.Group")).status_code == 403
     assert browser(moderator).get(page("django_celery_beat.PeriodicTask")).status_code == 200
-    assert browser(moderator).post(address(sweep, "disable"), {"confirmed": "yes"}).status_code == 403
+    assert (
+        browser(moderator).post(address(sweep, "disable"), {"confirmed": "yes"}).status_code == 403
+    )
     browser(superuser).post(address(sweep, "disable"), {"confirmed": "yes"})
     sweep.refresh_from_db()
     assert not sweep.enabled
@@ -274,14 +301,23 @@ def test_an_invitation_and_a_link_are_withdrawn(do, group, alice, carol, api, re
     do(link, "withdraw")
     assert api(carol).post(f"/api/invitations/{invitation.pk}/accept/").status_code == 409
     assert api(carol).post("/api/groups/join/", {"code": code}).status_code == 404
-    assert "answered already" in do(invitation, "withdraw") or "withdrawn" in do(invitation, "withdraw")
-    assert [action for who, action, _ in records() if who == "mona"] == ["invitation_withdrawn", "link_withdrawn"]
+    assert "answered already" in do(invitation, "withdraw") or "withdrawn" in do(
+        invitation, "withdraw"
+    )
+    assert [action for who, action, _ in records() if who == "mona"] == [
+        "invitation_withdrawn",
+        "link_withdrawn",
+    ]
 
 
-def test_the_page_of_a_row_offers_what_there_is_a_point_in(browser, moderator, superuser, bob, laptop, split):
+def test_the_page_of_a_row_offers_what_there_is_a_point_in(
+    browser, moderator, superuser, bob, laptop, split
+):
     def offered(row, by=moderator) -> set[str]:
         text = browser(by).get(page(row._meta.label, "change", row.pk)).text
-        return {name for label, name in DEEDS if label == row._meta.label and address(row, name) in text}
+        return {
+            name for label, name in DEEDS if label == row._meta.label and address(row, name) in text
+        }
 
     assert offered(bob) == {"block", "end_sessions"}
     assert offered(bob, superuser) == {"block", "end_sessions", "delete_account"}

@@ -35,7 +35,10 @@ def visit(client, address):
     if answer.status_code != 200:
         return answer, [f"{address} answers {answer.status_code}"]
     if len(queries) > QUERIES_MAX:
-        return answer, [f"{address} takes {len(queries)} queries", *(query["sql"][:300] for query in queries)]
+        return answer, [
+            f"{address} takes {len(queries)} queries",
+            *(query["sql"][:300] for query in queries),
+        ]
     return answer, []
 
 
@@ -44,7 +47,9 @@ def test_no_page_of_two_hundred_rows_takes_more_than_ten_queries(request, browse
     client, wrong = browser(request.getfixturevalue(who)), []
     for label in sorted(MODELS.keys() - (SUPERUSERS_ONLY if who == "moderator" else set())):
         row = row_of(label, crowd)
-        searched = [page(label) + "?q=a"] if admin.site._registry[MODELS[label]].search_fields else []
+        searched = (
+            [page(label) + "?q=a"] if admin.site._registry[MODELS[label]].search_fields else []
+        )
         for address in [page(label), *searched, *([page(label, "change", row.pk)] if row else [])]:
             wrong += visit(client, address)[1]
     assert not wrong, "\n".join(wrong)
@@ -85,15 +90,28 @@ def test_nothing_is_added_edited_or_deleted_by_a_moderators_hand(browser, crowd,
 
 def _try_everything(client, label, row):
     before = MODELS[label].objects.filter(pk=row.pk).values().get()
-    assert client.post(page(label, "change", row.pk), {"is_superuser": "on", "status": "x"}).status_code == 403, label
+    assert (
+        client.post(
+            page(label, "change", row.pk), {"is_superuser": "on", "status": "x"}
+        ).status_code
+        == 403
+    ), label
     assert client.post(page(label, "delete", row.pk), {"post": "yes"}).status_code == 403, label
-    client.post(page(label), {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"})
+    client.post(
+        page(label), {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+    )
     assert MODELS[label].objects.filter(pk=row.pk).values().get() == before, label
 
 
-def test_pages_load_nothing_from_elsewhere_and_have_no_inline_script_or_style(browser, crowd, moderator):
+def test_pages_load_nothing_from_elsewhere_and_have_no_inline_script_or_style(
+    browser, crowd, moderator
+):
     client = browser(moderator)
-    for address in (reverse("admin:index"), page("tasks.Task"), page("tasks.Task", "change", crowd["tasks.Task"].pk)):
+    for address in (
+        reverse("admin:index"),
+        page("tasks.Task"),
+        page("tasks.Task", "change", crowd["tasks.Task"].pk),
+    ):
         text = client.get(address).text
         assert not re.findall(r'(?:src|href)="(?:https?:)?//', text)
         assert not re.findall(r"<style|<script(?![^>]*\b(?:src=|json))|\son\w+=|javascript:", text)
@@ -102,21 +120,33 @@ def test_pages_load_nothing_from_elsewhere_and_have_no_inline_script_or_style(br
 def test_what_people_write_is_text_on_every_page(browser, crowd, moderator):
     evil = "<script>alert(1)</script>"
     for model in (Task, Worker, Group, SubtaskFailure, Notification, Session, WorkerToken):
-        texts = [f.name for f in model._meta.concrete_fields if f.get_internal_type() in ("CharField", "TextField")]
-        free = [name for name in texts if not model._meta.get_field(name).choices and not _is_unique(model, name)]
+        texts = [
+            f.name
+            for f in model._meta.concrete_fields
+            if f.get_internal_type() in ("CharField", "TextField")
+        ]
+        free = [
+            name
+            for name in texts
+            if not model._meta.get_field(name).choices and not _is_unique(model, name)
+        ]
         model.objects.update(**dict.fromkeys(free, evil))
     client = browser(moderator)
     for label in sorted(MODELS.keys() - SUPERUSERS_ONLY):
         row = row_of(label, crowd)
-        for address in [page(label), *([page(label, "change", row.pk)] if row else []), reverse("admin:index")]:
+        for address in [
+            page(label),
+            *([page(label, "change", row.pk)] if row else []),
+            reverse("admin:index"),
+        ]:
             text = client.get(address).text
             assert "<script>alert" not in text, address
 
 
 def _is_unique(model, name):
-    return any(model._meta.get_field(name).name in one.fields for one in model._meta.constraints) or (
-        model._meta.get_field(name).unique
-    )
+    return any(
+        model._meta.get_field(name).name in one.fields for one in model._meta.constraints
+    ) or (model._meta.get_field(name).unique)
 
 
 def test_the_hash_of_a_password_is_on_no_page(browser, superuser, alice):
@@ -125,14 +155,24 @@ def test_the_hash_of_a_password_is_on_no_page(browser, superuser, alice):
     assert "argon2" not in text
 
 
-def test_users_are_found_by_a_part_of_the_name_but_only_by_the_whole_address(browser, alice, bob, moderator):
+def test_users_are_found_by_a_part_of_the_name_but_only_by_the_whole_address(
+    browser, alice, bob, moderator
+):
     client = browser(moderator)
 
     def found(words: str) -> list[str]:
         text = client.get(page("accounts.User"), {"q": words}).text
-        return [user.username for user in (alice, bob) if page("accounts.User", "change", user.pk) in text]
+        return [
+            user.username
+            for user in (alice, bob)
+            if page("accounts.User", "change", user.pk) in text
+        ]
 
-    assert [found(words) for words in ("LIC", "Bob@example.org", "example.org")] == [["alice"], ["bob"], []]
+    assert [found(words) for words in ("LIC", "Bob@example.org", "example.org")] == [
+        ["alice"],
+        ["bob"],
+        [],
+    ]
 
 
 def test_groups_are_found_by_a_part_of_the_name_in_any_case(browser, group, moderator):

@@ -1,4 +1,6 @@
-"""What holds for all pages: they come, with nothing inline, with links that lead somewhere, and cheaply."""
+"""What holds for all pages: they come, with nothing inline, with links that lead somewhere, and
+cheaply.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,18 @@ from tests.support.databases import queries_max
 from tests.support.pages import read
 
 QUERIES_MAX = queries_max(10, joins=2)
-FOR_ALL = ("downloads", "home", "login", "register", "forgotten", "password-sent", "docs", "about", "privacy", "terms")
+FOR_ALL = (
+    "downloads",
+    "home",
+    "login",
+    "register",
+    "forgotten",
+    "password-sent",
+    "docs",
+    "about",
+    "privacy",
+    "terms",
+)
 FOR_MEMBERS = (
     "device", "get-worker", "my-tasks", "workers",
     "groups", "new-group", "find-groups", "notifications", "delete-all",
@@ -34,23 +47,34 @@ def busy(group, alice, bob, carol, make_user):
     """The group with something of everything in it; a second one is looked at as well."""
     for i in range(12):
         Membership.objects.create(group=group, user=make_user(f"member{i}"))
-        Task.objects.create(group=group, creator=bob, kind="ECHO", kind_version="1", title=f"Task {i}", subtasks=9)
+        Task.objects.create(
+            group=group, creator=bob, kind="ECHO", kind_version="1", title=f"Task {i}", subtasks=9
+        )
         groups.create_group(owner=bob, name=f"Group {i}")
     groups.update_group(editor=alice, group_id=group.pk, joining="ask")
-    groups.invite(inviter=alice, group_id=group.pk, usernames=[make_user(f"guest{i}").username for i in range(3)])
+    groups.invite(
+        inviter=alice,
+        group_id=group.pk,
+        usernames=[make_user(f"guest{i}").username for i in range(3)],
+    )
     groups.ask_to_join(user=carol, group_id=group.pk)
     groups.make_link(maker=alice, group_id=group.pk, days=3, uses=2)
     other = groups.create_group(owner=bob, name="Night shift")
     groups.invite(inviter=bob, group_id=other.pk, usernames=["alice"])
     for i in range(8):
-        notifications.notify([alice.pk], code="member_joined", level="info", text=f"Note {i}", group=group.pk)
+        notifications.notify(
+            [alice.pk], code="member_joined", level="info", text=f"Note {i}", group=group.pk
+        )
     accounts.create_worker_token(owner=alice, name="laptop")
     return group
 
 
 def addresses(group) -> list[str]:
     plain = [reverse(f"page:{name}") for name in FOR_ALL + FOR_MEMBERS]
-    of_group = [reverse(f"page:{name}", args=(group.pk,)) for name in OF_A_GROUP + OF_ITS_LEADERS + OF_ITS_OWNER]
+    of_group = [
+        reverse(f"page:{name}", args=(group.pk,))
+        for name in OF_A_GROUP + OF_ITS_LEADERS + OF_ITS_OWNER
+    ]
     return [*plain, *of_group, reverse("page:document", args=("reliability",))]
 
 
@@ -101,7 +125,12 @@ def links(answer, address):
     for tag, attrs, _ in read(answer).elements:
         target = attrs.get("href") if tag == "a" else attrs.get("hx-get") or ""
         url = urlsplit(urldefrag(target or "")[0])
-        if url.scheme or url.netloc or not (url.path or url.query) or url.path.startswith("/admin/"):
+        if (
+            url.scheme
+            or url.netloc
+            or not (url.path or url.query)
+            or url.path.startswith("/admin/")
+        ):
             continue
         yield (url.path or urlsplit(address).path) + (f"?{url.query}" if url.query else "")
         if tag == "form":
@@ -119,7 +148,9 @@ def test_nobody_in_particular_is_sent_to_log_in_and_comes_back(group, alice, bro
     for name in FOR_MEMBERS:
         answer = browser().get(reverse(f"page:{name}"))
         assert answer.headers["Location"] == f"/login/?next={reverse(f'page:{name}')}"
-    answer = browser().post("/login/?next=/profile/tokens/", {"login": "alice", "password": "correct-horse-battery"})
+    answer = browser().post(
+        "/login/?next=/profile/tokens/", {"login": "alice", "password": "correct-horse-battery"}
+    )
     assert answer.headers["Location"] == "/profile/tokens/"
 
 

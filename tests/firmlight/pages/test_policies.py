@@ -17,7 +17,9 @@ STRICT = "default-src 'self'"
 
 
 def policy(answer) -> dict[str, str]:
-    parts = (part.strip().partition(" ") for part in answer.headers["Content-Security-Policy"].split(";"))
+    parts = (
+        part.strip().partition(" ") for part in answer.headers["Content-Security-Policy"].split(";")
+    )
     return {name: sources for name, _, sources in parts}
 
 
@@ -38,8 +40,15 @@ def test_other_peoples_pages_may_have_inline_styles_but_no_inline_scripts(alice,
 
 def test_swagger_starts_from_a_file(db, browser):
     answer = browser().get("/api/docs/")
-    assert not [one for one in read(answer).elements if one[0] == "script" and not one[1].get("src")]
-    assert browser().get("/api/docs/?script=").headers["Content-Type"].startswith("application/javascript")
+    assert not [
+        one for one in read(answer).elements if one[0] == "script" and not one[1].get("src")
+    ]
+    assert (
+        browser()
+        .get("/api/docs/?script=")
+        .headers["Content-Type"]
+        .startswith("application/javascript")
+    )
 
 
 def test_cookies_and_headers_are_tight(alice, browser):
@@ -70,7 +79,9 @@ def test_an_unknown_address_has_a_page_for_everybody(alice, browser):
 def test_a_database_that_does_not_answer_is_told_without_asking_it(db, django_assert_num_queries):
     request = RequestFactory().get("/groups/")
     with django_assert_num_queries(0):
-        answer = error_pages.ProblemPages(lambda _: None).process_exception(request, OperationalError("locked"))
+        answer = error_pages.ProblemPages(lambda _: None).process_exception(
+            request, OperationalError("locked")
+        )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "try again in a few seconds" in words(answer)
@@ -97,12 +108,16 @@ def test_documents_link_to_one_another_and_show_no_raw_html(db, browser):
     assert docs_pages.address("../reliability.md#x", "decisions/0001") == "/docs/reliability/#x"
     assert docs_pages.address("../client/worker.py", "protocol") == ""
     assert docs_pages.address("https://example.org/", "protocol") == "https://example.org/"
-    html = docs_pages._markdown().render("<script>x</script> [a](javascript:x) | b\n", {"slug": "protocol"})
+    html = docs_pages._markdown().render(
+        "<script>x</script> [a](javascript:x) | b\n", {"slug": "protocol"}
+    )
     assert "<script>" not in html
     assert "href=" not in html
 
 
-@pytest.mark.parametrize("path", ["../README", "..%2F..%2Fsettings", "nothing", "decisions", "start"])
+@pytest.mark.parametrize(
+    "path", ["../README", "..%2F..%2Fsettings", "nothing", "decisions", "start"]
+)
 def test_only_documents_are_read(db, browser, path):
     assert browser().get(f"/docs/{path}/").status_code == 404
 
@@ -118,5 +133,8 @@ def test_moments_and_devices_are_words():
     assert "3\xa0hours ago" in when(now - timedelta(hours=3))
     assert "in 2\xa0days" in when(now + timedelta(days=3))
     assert when(None) == "never"
-    assert device("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0") == "Firefox on Linux"
+    assert (
+        device("Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0")
+        == "Firefox on Linux"
+    )
     assert device("") == "Some device"

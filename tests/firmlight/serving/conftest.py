@@ -1,4 +1,6 @@
-"""A real uvicorn in a thread of this process, with our protocols and limits that a test can wait for."""
+"""A real uvicorn in a thread of this process, with our protocols and limits that a test can wait
+for.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from firmlight.serving import protocols
 from firmlight.serving.connections import Connections, Limits
 
 QUICK = {"head_seconds": 0.6, "head_bytes": 4096, "window_seconds": 0.6, "bytes_per_second": 1000}
-WIDE = {"pipelined": 8, "stranger_bytes": 10_000, "per_address": 50, "connections": 1000, "retry_seconds": 7}
+WIDE = {
+    "pipelined": 8,
+    "stranger_bytes": 10_000,
+    "per_address": 50,
+    "connections": 1000,
+    "retry_seconds": 7,
+}
 
 
 @dataclass
@@ -58,7 +66,13 @@ def serve() -> Iterator[Serve]:
                 return watches[0]
 
         config = uvicorn.Config(
-            app, port=0, log_config=None, lifespan="off", http=Http, ws=protocols.WebSocket, timeout_graceful_shutdown=1
+            app,
+            port=0,
+            log_config=None,
+            lifespan="off",
+            http=Http,
+            ws=protocols.WebSocket,
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)

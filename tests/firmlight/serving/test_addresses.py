@@ -39,7 +39,10 @@ def test_an_ipv6_address_counts_by_its_network(address: str, key: str) -> None:
 @pytest.mark.parametrize("behind_proxy", [True, False])
 def test_the_proxys_word_counts_only_behind_one(settings: Any, behind_proxy: bool) -> None:
     settings.BEHIND_PROXY = behind_proxy
-    headers = [(b"x-forwarded-for", b"203.0.113.9"), (b"x-forwarded-for", b"203.0.113.8, 192.0.2.7")]
+    headers = [
+        (b"x-forwarded-for", b"203.0.113.9"),
+        (b"x-forwarded-for", b"203.0.113.8, 192.0.2.7"),
+    ]
     scope = {"headers": headers, "client": ("127.0.0.1", 5000)}
     assert address_of_scope(scope) == ("192.0.2.7" if behind_proxy else "127.0.0.1")
     assert address_of_scope({**scope, "headers": []}) == "127.0.0.1"
@@ -51,13 +54,18 @@ async def slow(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"done"})
 
 
-def test_an_address_has_so_many_requests_under_way_and_others_are_served(serve: Serve, settings: Any) -> None:
+def test_an_address_has_so_many_requests_under_way_and_others_are_served(
+    serve: Serve, settings: Any
+) -> None:
     settings.BEHIND_PROXY = True
     running = serve(RequestsPerAddress(slow, 3, 7))
 
     async def ask(address: str, count: int) -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
-            asked = [client.get("/", headers={"X-Forwarded-For": f"6.6.6.6, {address}"}) for _ in range(count)]
+            asked = [
+                client.get("/", headers={"X-Forwarded-For": f"6.6.6.6, {address}"})
+                for _ in range(count)
+            ]
             return list(await asyncio.gather(*asked))
 
     async def all_at_once() -> list[list[httpx.Response]]:

@@ -1,4 +1,6 @@
-"""How much of a body is read, by where it goes and who sends it; and probes, which are never held up."""
+"""How much of a body is read, by where it goes and who sends it; and probes, which are never held
+up.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def bound(path: str, *headers: tuple[bytes, bytes]) -> int:
 
 @pytest.mark.parametrize("name", sorted(SUBMITS))
 @pytest.mark.parametrize("credentials", [TOKEN, COOKIE])
-def test_files_are_taken_where_tasks_are_submitted(name: str, credentials: tuple[bytes, bytes]) -> None:
+def test_files_are_taken_where_tasks_are_submitted(
+    name: str, credentials: tuple[bytes, bytes]
+) -> None:
     path = reverse(name, args=ARGUMENTS.get(name, []))
     assert bound(path, credentials, MULTIPART) == UPLOAD
     assert bound(path, credentials) == settings.JSON_BODY_BYTES_MAX
@@ -48,7 +52,9 @@ def test_an_upload_that_may_be_sent_has_room(settings: Settings) -> None:
     assert found.sum_bytes * LARGE_SHARE >= largest
 
 
-@pytest.mark.parametrize("path", ["/api/auth/login/", "/login/", "/api/groups/", "/admin/", "/nothing/here/", "/"])
+@pytest.mark.parametrize(
+    "path", ["/api/auth/login/", "/login/", "/api/groups/", "/admin/", "/nothing/here/", "/"]
+)
 def test_elsewhere_bodies_are_small(path: str) -> None:
     assert bound(path, TOKEN, MULTIPART) == settings.BODY_BYTES_MAX
     assert bound(path, (b"cookie", b"theme=dark"), MULTIPART) == settings.ANONYMOUS_BODY_BYTES_MAX
@@ -64,7 +70,9 @@ def test_elsewhere_bodies_are_small(path: str) -> None:
         ([(b"transfer-encoding", b"chunked")], None),
     ],
 )
-def test_a_head_says_whether_a_body_comes(headers: list[tuple[bytes, bytes]], size: int | None) -> None:
+def test_a_head_says_whether_a_body_comes(
+    headers: list[tuple[bytes, bytes]], size: int | None
+) -> None:
     assert read_head({"headers": headers}, b"sessionid=").declared_bytes == size
 
 
@@ -84,7 +92,9 @@ def test_probes_do_not_wait_behind_what_is_under_way(serve: Serve) -> None:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
             stuck = asyncio.create_task(client.get("/login/"))
             await asyncio.sleep(0.1)
-            asked = [await client.get(path) for path in ("/login/", "/healthz", "/readyz", "/metrics")]
+            asked = [
+                await client.get(path) for path in ("/login/", "/healthz", "/readyz", "/metrics")
+            ]
             stuck.cancel()
             return [(answer.status_code, answer.text) for answer in asked]
 

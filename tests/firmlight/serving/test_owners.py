@@ -47,7 +47,8 @@ def test_a_browsers_cookie_names_its_user_until_they_log_out(alice: User, client
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer "}, {"cookie": "sessionid"}]
+    "headers",
+    [{}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer "}, {"cookie": "sessionid"}],
 )
 def test_without_either_it_is_nobodys(headers: dict[str, str]) -> None:
     assert find_owner(scope(**headers)) is None

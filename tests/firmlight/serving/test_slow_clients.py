@@ -31,7 +31,9 @@ BODY_LIMITS = Limits(
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send(
+        {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
+    )
     await send({"type": "http.response.body", "body": b"hi"})
 
 
@@ -49,7 +51,14 @@ async def named_by_token(scope: Any) -> str | None:
 
 
 def in_bodies(app: Any, most: int = 2 * MANY, limits: Limits = BODY_LIMITS) -> Bodies:
-    return Bodies(app, limits, lambda scope, head: most, named_by_token, session_cookie="sessionid", retry_seconds=7)
+    return Bodies(
+        app,
+        limits,
+        lambda scope, head: most,
+        named_by_token,
+        session_cookie="sessionid",
+        retry_seconds=7,
+    )
 
 
 def answer_on(one: socket.socket) -> bytes:
@@ -68,7 +77,9 @@ def answer_on(one: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("client", [bad_clients.silent, bad_clients.half_a_head])
-def test_a_head_that_does_not_come_ends_its_connection(serve: Serve, client: bad_clients.BadClient) -> None:
+def test_a_head_that_does_not_come_ends_its_connection(
+    serve: Serve, client: bad_clients.BadClient
+) -> None:
     running = serve(hello)
     began = time.monotonic()
     with client(running.port) as one:
@@ -149,7 +160,10 @@ def test_a_body_is_read_before_the_application_is_asked(serve: Serve) -> None:
 
 def test_a_body_may_say_when_it_ends(serve: Serve) -> None:
     pieces = (bytes(70_000) for _ in range(3))
-    assert httpx.post(serve(in_bodies(echo)).url, content=pieces, trust_env=False).text == "210000 210000"
+    assert (
+        httpx.post(serve(in_bodies(echo)).url, content=pieces, trust_env=False).text
+        == "210000 210000"
+    )
 
 
 def test_half_a_body_ends_its_connection(serve: Serve) -> None:
@@ -175,7 +189,10 @@ def test_a_body_that_comes_steadily_may_take_longer_than_a_window(serve: Serve) 
             yield bytes(1000)
             time.sleep(0.1)
 
-    assert httpx.post(serve(in_bodies(echo)).url, content=steadily(), trust_env=False).text == "15000 15000"
+    assert (
+        httpx.post(serve(in_bodies(echo)).url, content=steadily(), trust_env=False).text
+        == "15000 15000"
+    )
 
 
 @pytest.mark.parametrize("declared", [True, False])
@@ -191,7 +208,10 @@ def test_a_body_that_is_too_large_is_refused_in_words(serve: Serve, declared: bo
 def test_all_bodies_together_are_bounded(serve: Serve) -> None:
     bodies = in_bodies(echo)
     running = serve(bodies)
-    with bad_clients.half_a_body(running.port, size=2 * MANY), bad_clients.half_a_body(running.port, size=2 * MANY):
+    with (
+        bad_clients.half_a_body(running.port, size=2 * MANY),
+        bad_clients.half_a_body(running.port, size=2 * MANY),
+    ):
         until(lambda: bodies.held_bytes == 2 * MANY)
         answer = httpx.post(running.url, content=bytes(MANY + 1), trust_env=False)
         assert (answer.status_code, answer.json()["code"]) == (503, "busy")
@@ -301,7 +321,9 @@ def test_a_slow_reader_that_reads_gets_everything(serve: Serve) -> None:
     assert got > MANY
 
 
-def test_answers_that_nobody_reads_make_room_for_others(monkeypatch: pytest.MonkeyPatch, serve: Serve) -> None:
+def test_answers_that_nobody_reads_make_room_for_others(
+    monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
     monkeypatch.setattr("firmlight.serving.outgoing.GRACE_SECONDS", 0.2)
     monkeypatch.setattr("firmlight.serving.outgoing.SLOW_BYTES_PER_SECOND", 100 * MANY)
     outgoing = Outgoing(10 * MANY)
@@ -318,7 +340,10 @@ def test_an_application_that_fails_is_answered_for(serve: Serve) -> None:
     def application(environ: Any, start_response: Any) -> Any:
         raise RuntimeError("as it may")
 
-    assert httpx.get(serve(Threads(application, 1, Outgoing(MANY))).url, trust_env=False).status_code == 500
+    assert (
+        httpx.get(serve(Threads(application, 1, Outgoing(MANY))).url, trust_env=False).status_code
+        == 500
+    )
 
 
 # Sockets

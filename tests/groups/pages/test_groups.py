@@ -62,7 +62,9 @@ def test_a_group_is_made_and_its_rules_are_kept(alice, browser):
     assert (group.joining, group.submitting) == ("ask", "leaders")
 
 
-@pytest.mark.parametrize(("name", "why"), [("Lab seven", "already"), ("x", "3 to 30"), ("a\u200bbc", "cannot be seen")])
+@pytest.mark.parametrize(
+    ("name", "why"), [("Lab seven", "already"), ("x", "3 to 30"), ("a\u200bbc", "cannot be seen")]
+)
 def test_a_name_that_is_no_good_is_refused_beside_its_field(group, alice, browser, name, why):
     assert why in beside(browser(alice).post("/groups/new/", WHOLE | {"name": name}), "name")
 
@@ -75,8 +77,15 @@ def test_only_the_owner_changes_a_group(group, alice, bob, at, browser):
 
 
 def test_names_are_shown_as_text_whatever_is_in_them(alice, browser):
-    group = services.create_group(owner=alice, name="<b>bold</b>", description="<script>alert(1)</script>")
-    for address in ("/groups/", f"/groups/{group.pk}/", f"/groups/{group.pk}/settings/", f"/groups/{group.pk}/leave/"):
+    group = services.create_group(
+        owner=alice, name="<b>bold</b>", description="<script>alert(1)</script>"
+    )
+    for address in (
+        "/groups/",
+        f"/groups/{group.pk}/",
+        f"/groups/{group.pk}/settings/",
+        f"/groups/{group.pk}/leave/",
+    ):
         html = browser(alice).get(address).content
         assert b"<b>bold" not in html and b"<script>alert" not in html
         assert b"&lt;b&gt;bold" in html
@@ -84,7 +93,9 @@ def test_names_are_shown_as_text_whatever_is_in_them(alice, browser):
 
 def test_the_page_of_a_group_lists_tasks_and_narrows_them(group, bob, at, browser):
     for title, status in (("One", "running"), ("Two", "failed")):
-        Task.objects.create(group=group, creator=bob, kind="ECHO", kind_version="1", title=title, status=status)
+        Task.objects.create(
+            group=group, creator=bob, kind="ECHO", kind_version="1", title=title, status=status
+        )
     assert "One" in words(browser(bob).get(at()))
     failed = words(browser(bob, htmx=True).get(at("?status=failed")))
     assert "Two" in failed and "One" not in failed
@@ -108,7 +119,9 @@ def beat(group):
     ).now()
 
 
-def test_several_are_invited_at_once_and_the_bad_names_stay_in_the_field(group, alice, carol, make_user, at, browser):
+def test_several_are_invited_at_once_and_the_bad_names_stay_in_the_field(
+    group, alice, carol, make_user, at, browser
+):
     make_user("dora")
     client = browser(alice)
     answer = client.post(at("invitations/"), {"usernames": "carol, dora nobody bob"})
@@ -119,7 +132,9 @@ def test_several_are_invited_at_once_and_the_bad_names_stay_in_the_field(group, 
     assert "carol is invited." in words(answer)
 
 
-def test_names_are_suggested_without_addresses_and_to_leaders_only(group, alice, bob, carol, at, browser):
+def test_names_are_suggested_without_addresses_and_to_leaders_only(
+    group, alice, bob, carol, at, browser
+):
     answer = browser(alice, htmx=True).get(at("invitations/people/?usernames=dora,+car"))
     assert b'<option value="dora, carol">' in answer.content
     assert b"@" not in answer.content
@@ -142,7 +157,10 @@ def test_a_link_is_shown_once_and_joining_is_a_second_step(group, alice, carol, 
     code = InviteLink.objects.get() and words(answer).partition("/join/")[2].split("/")[0]
     assert code not in words(browser(alice).get(at("invitations/")))
     client = browser(carol)
-    assert client.post("/groups/code/", {"code": code.lower()}).headers["Location"] == f"/join/{code.lower()}/"
+    assert (
+        client.post("/groups/code/", {"code": code.lower()}).headers["Location"]
+        == f"/join/{code.lower()}/"
+    )
     assert "Join Lab Seven?" in words(client.get(f"/join/{code}/"))
     assert not Membership.objects.filter(user=carol).exists()
     assert client.post(f"/join/{code}/").headers["Location"] == at()
@@ -158,7 +176,9 @@ def test_a_link_says_what_is_wrong_with_its_numbers_and_is_withdrawn(group, alic
 
 
 def test_a_wrong_code_is_told_beside_the_field(alice, browser):
-    assert "no group with this code" in words(browser(alice).post("/groups/code/", {"code": "nonsense"}))
+    assert "no group with this code" in words(
+        browser(alice).post("/groups/code/", {"code": "nonsense"})
+    )
 
 
 def test_who_asks_is_let_in_or_not(group, alice, carol, make_user, at, browser):
@@ -185,7 +205,9 @@ def test_the_owner_appoints_hands_over_and_removes(group, alice, bob, carol, at,
     Membership.objects.create(group=group, user=carol)
     browser(alice).post(at(f"members/{bob.pk}/role/"), {"role": "moderator"})
     assert role_of(group, bob) == "moderator"
-    assert "Remove carol from Lab Seven?" in words(browser(bob).get(at(f"members/{carol.pk}/remove/")))
+    assert "Remove carol from Lab Seven?" in words(
+        browser(bob).get(at(f"members/{carol.pk}/remove/"))
+    )
     browser(bob).post(at(f"members/{carol.pk}/remove/"))
     assert not Membership.objects.filter(user=carol).exists()
     browser(alice).post(at(f"members/{bob.pk}/hand-over/"))
@@ -194,7 +216,9 @@ def test_the_owner_appoints_hands_over_and_removes(group, alice, bob, carol, at,
 
 def test_a_member_appoints_and_removes_nobody(group, alice, bob, carol, at, browser):
     Membership.objects.create(group=group, user=carol)
-    assert browser(bob).post(at(f"members/{carol.pk}/role/"), {"role": "moderator"}).status_code == 403
+    assert (
+        browser(bob).post(at(f"members/{carol.pk}/role/"), {"role": "moderator"}).status_code == 403
+    )
     assert browser(bob).post(at(f"members/{carol.pk}/remove/")).status_code == 403
     assert browser(bob).get(at(f"members/{carol.pk}/hand-over/")).status_code == 403
     assert role_of(group, carol) == "member"

@@ -23,8 +23,14 @@ def invited(group, alice, carol):
 def test_an_invitation_is_accepted_or_declined_from_the_page(group, invited, browser):
     client = browser(invited)
     assert "Night shift" in words(client.get("/notifications/"))
-    first, second = Invitation.objects.get(group=group), Invitation.objects.exclude(group=group).get()
-    assert client.post(f"/invitations/{first.pk}/accept/").headers["Location"] == f"/groups/{group.pk}/"
+    first, second = (
+        Invitation.objects.get(group=group),
+        Invitation.objects.exclude(group=group).get(),
+    )
+    assert (
+        client.post(f"/invitations/{first.pk}/accept/").headers["Location"]
+        == f"/groups/{group.pk}/"
+    )
     client.post(f"/invitations/{second.pk}/decline/")
     assert [m.group_id for m in Membership.objects.filter(user=invited)] == [group.pk]
 

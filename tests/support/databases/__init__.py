@@ -1,7 +1,8 @@
-"""Databases for tests: the tests' own is named by DATABASE_URL, and every system that a test starts gets a new one.
+"""Databases for tests: the tests' own is named by DATABASE_URL, and every system that a test starts
+gets a new one.
 
-`python -m tests.support.databases postgres COMMAND …` starts a server of that kind, runs the command with its
-DATABASE_URL, and stops it (`make test-postgres`, `make test-mongo`).
+`python -m tests.support.databases postgres COMMAND …` starts a server of that kind, runs the
+command with its DATABASE_URL, and stops it (`make test-postgres`, `make test-mongo`).
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from tests.support import prepared
 
 @contextlib.contextmanager
 def fresh(var: Path | None = None) -> Iterator[dict[str, str]]:
-    """The environment of a system of its own: an empty database beside that of the tests, gone afterwards.
+    """The environment of a system of its own: an empty database beside that of the tests, gone
+    afterwards.
 
-    On SQLite the environment is empty: a system has its file in its folder. If that is named here, as `var`, the file
-    lies there already, with all tables.
+    On SQLite the environment is empty: a system has its file in its folder. If that is named here,
+    as `var`, the file lies there already, with all tables.
     """
     url, name = settings.DATABASE_URL, f"firmlight_{uuid4().hex[:12]}"
     if url.startswith("sqlite:"):
@@ -38,7 +40,9 @@ def fresh(var: Path | None = None) -> Iterator[dict[str, str]]:
 
 
 def queries_max(most: int, *, joins: int) -> int:
-    """How many queries a long list may take: on MongoDB each of its joins is one more (`databases.related`)."""
+    """How many queries a long list may take: on MongoDB each of its joins is one more
+    (`databases.related`).
+    """
     return most + joins if settings.DATABASE_URL.startswith("mongodb") else most
 
 
@@ -90,7 +94,9 @@ def connect(url: str) -> Any:
 
 @contextlib.contextmanager
 def locked(url: str) -> Iterator[None]:
-    """Nobody else can write, nor begin to, while this lasts. MongoDB has no such lock: there nothing happens."""
+    """Nobody else can write, nor begin to, while this lasts. MongoDB has no such lock: there
+    nothing happens.
+    """
     if url.startswith("sqlite:"):
         lock = sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30, isolation_level=None)
         lock.execute("BEGIN EXCLUSIVE")
@@ -98,7 +104,9 @@ def locked(url: str) -> Iterator[None]:
             yield
     elif url.startswith("postgres"):
         with connect(url) as lock, lock.transaction():
-            tables = lock.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            tables = lock.execute(
+                "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchall()
             lock.execute(f"LOCK TABLE {', '.join(name for (name,) in tables)} IN EXCLUSIVE MODE")
             yield
     else:

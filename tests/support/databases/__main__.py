@@ -17,7 +17,9 @@ def main(kind: str, *command: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with SERVERS[kind]() as url:
-            return subprocess.run(command, env=os.environ | {"DATABASE_URL": url}, check=False).returncode
+            return subprocess.run(
+                command, env=os.environ | {"DATABASE_URL": url}, check=False
+            ).returncode
     except NoServer as problem:
         sys.stderr.write(f"{problem}\n")
         return 1

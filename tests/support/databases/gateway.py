@@ -1,8 +1,9 @@
 """MongoDB's protocol in front of PostgreSQL with the extension DocumentDB, for tests.
 
-DocumentDB (documentdb_api.*) is the engine: it stores BSON and runs find, aggregate, update and so on. This program
-reads messages, calls the function for the command and sends its BSON back. No log-in, no TLS, no transactions: it
-presents itself as a standalone MongoDB 7.0. It goes back to a gateway that came to the project with its design.
+DocumentDB (documentdb_api.*) is the engine: it stores BSON and runs find, aggregate, update and so
+on. This program reads messages, calls the function for the command and sends its BSON back. No
+log-in, no TLS, no transactions: it presents itself as a standalone MongoDB 7.0. It goes back to a
+gateway that came to the project with its design.
 """
 
 from __future__ import annotations
@@ -201,7 +202,9 @@ class Server:
         return {"dropped": database, "ok": 1.0}
 
     async def do_collmod(self, database: str, spec: Spec) -> Spec | bytes:
-        return await self.call("documentdb_api.coll_mod", database, spec["collMod"], bson.encode(spec))
+        return await self.call(
+            "documentdb_api.coll_mod", database, spec["collMod"], bson.encode(spec)
+        )
 
     async def do_renamecollection(self, database: str, spec: Spec) -> Spec | bytes:
         source, name = spec["renameCollection"].split(".", 1)
@@ -247,7 +250,9 @@ class Server:
 
 async def prepare(connection: asyncpg.Connection) -> None:
     """BSON goes to and comes from PostgreSQL as bytes."""
-    await connection.set_type_codec("bson", schema="documentdb_core", encoder=bytes, decoder=bytes, format="binary")
+    await connection.set_type_codec(
+        "bson", schema="documentdb_core", encoder=bytes, decoder=bytes, format="binary"
+    )
 
 
 async def main() -> None:
@@ -270,7 +275,9 @@ async def main() -> None:
         init=prepare,
         server_settings={"search_path": "documentdb_api_catalog,documentdb_core,public"},
     )
-    server = await asyncio.start_server(partial(wire.serve, reply=Server(pool).reply), options.host, options.port)
+    server = await asyncio.start_server(
+        partial(wire.serve, reply=Server(pool).reply), options.host, options.port
+    )
     log.info("listening on %s:%s", options.host, options.port)
     async with server:
         await server.serve_forever()

@@ -1,8 +1,10 @@
-"""A private server that speaks MongoDB: mongod where there is one, otherwise DocumentDB behind `gateway.py`.
+"""A private server that speaks MongoDB: mongod where there is one, otherwise DocumentDB behind
+`gateway.py`.
 
-Debian has no mongod. Its unstable release has PostgreSQL's extension DocumentDB, a MongoDB engine: compatible, but not
-MongoDB itself. It is installed once into a folder of its own (debootstrap, 720 MB, about a minute; needs Debian and
-root) and started anew for each run, on data that go away with it.
+Debian has no mongod. Its unstable release has PostgreSQL's extension DocumentDB, a MongoDB engine:
+compatible, but not MongoDB itself. It is installed once into a folder of its own (debootstrap, 720
+MB, about a minute; needs Debian and root) and started anew for each run, on data that go away with
+it.
 
 MONGO_CACHE  the folder (default: ~/.cache/firmlight-documentdb)
 """
@@ -33,7 +35,14 @@ OPTIONS = postgres.OPTIONS | {
     "dynamic_shared_memory_type": "mmap",
     "jit": "off",
 }
-MIRROR = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages", "Component: main"]
+MIRROR = [
+    "apt-get",
+    "indextargets",
+    "--format",
+    "$(LABEL) $(REPO_URI)",
+    "Created-By: Packages",
+    "Component: main",
+]
 # In a mount namespace of its own, so that /proc goes away with it.
 INSTALL = (
     'mount -t proc proc "$1/proc" && exec chroot "$1" apt-get install -y -q --no-install-recommends '
@@ -45,14 +54,25 @@ INSTALL = (
 def server() -> Iterator[str]:
     """Start it and give the URL of a database on it."""
     start = _mongod if shutil.which("mongod") else _documentdb
-    with tempfile.TemporaryDirectory(prefix="firmlight-mongo-") as folder, start(Path(folder), free_port()) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="firmlight-mongo-") as folder,
+        start(Path(folder), free_port()) as url,
+    ):
         yield f"{url}/firmlight"
 
 
 @contextlib.contextmanager
 def _mongod(folder: Path, port: int) -> Iterator[str]:
     (folder / "data").mkdir()
-    words = ["mongod", "--dbpath", str(folder / "data"), "--port", str(port), "--bind_ip", "127.0.0.1"]
+    words = [
+        "mongod",
+        "--dbpath",
+        str(folder / "data"),
+        "--port",
+        str(port),
+        "--bind_ip",
+        "127.0.0.1",
+    ]
     with running(words, folder / "log", lambda: _answers(port), "KILL"):
         yield f"mongodb://127.0.0.1:{port}"
 
@@ -82,14 +102,38 @@ def _postgres(root: Path, log: Path) -> Iterator[Path]:
     inside = Path("/", folder.relative_to(root))
     try:
         subprocess.run(["chroot", str(root), "chown", "postgres:postgres", str(inside)], check=True)
-        init = ["initdb", "-D", f"{inside}/data", "-U", "postgres", "--auth=trust", "--locale=C.UTF-8", "--no-sync"]
+        init = [
+            "initdb",
+            "-D",
+            f"{inside}/data",
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]
         subprocess.run(_inside(root, *init), check=True, stdout=subprocess.DEVNULL)
-        here = {"cron.host": str(inside), "documentdb.localhost_connection_string": f"host={inside}"}
-        start = _inside(root, "postgres", "-D", f"{inside}/data", *postgres.words(OPTIONS | here, inside))
+        here = {
+            "cron.host": str(inside),
+            "documentdb.localhost_connection_string": f"host={inside}",
+        }
+        start = _inside(
+            root, "postgres", "-D", f"{inside}/data", *postgres.words(OPTIONS | here, inside)
+        )
         asked = _inside(root, "pg_isready", "-q", "-h", str(inside))
-        with running(start, log / "postgres.log", lambda: not subprocess.run(asked, check=False).returncode, "QUIT"):
-            make = "SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS documentdb CASCADE"
-            subprocess.run(_inside(root, "psql", "-qX", "-h", str(inside), "-U", "postgres", "-c", make), check=True)
+        with running(
+            start,
+            log / "postgres.log",
+            lambda: not subprocess.run(asked, check=False).returncode,
+            "QUIT",
+        ):
+            make = (
+                "SET client_min_messages = error; CREATE EXTENSION IF NOT EXISTS documentdb CASCADE"
+            )
+            subprocess.run(
+                _inside(root, "psql", "-qX", "-h", str(inside), "-U", "postgres", "-c", make),
+                check=True,
+            )
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -101,7 +145,9 @@ def _inside(root: Path, program: str, *words: str) -> list[str]:
 
 
 def _engine() -> Path:
-    """The folder in which it is installed; of several that ask at once, one installs. Raises NoServer."""
+    """The folder in which it is installed; of several that ask at once, one installs. Raises
+    NoServer.
+    """
     cache = Path(os.environ.get("MONGO_CACHE", Path.home() / ".cache" / "firmlight-documentdb"))
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
@@ -114,8 +160,12 @@ def _engine() -> Path:
 
 def _install(root: Path, log: Path) -> None:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        raise NoServer("no mongod; to build a server that speaks MongoDB takes root and: apt install debootstrap")
-    sys.stderr.write(f"Installing PostgreSQL with DocumentDB into {root} (once, about a minute) …\n")
+        raise NoServer(
+            "no mongod; to build a server that speaks MongoDB takes root and: apt install debootstrap"
+        )
+    sys.stderr.write(
+        f"Installing PostgreSQL with DocumentDB into {root} (once, about a minute) …\n"
+    )
     shutil.rmtree(root, ignore_errors=True)
     with log.open("wb") as written:
         _run(["debootstrap", "--variant=minbase", "sid", str(root), _mirror()], written)
@@ -138,7 +188,9 @@ def _mirror() -> str:
     lines = subprocess.run(MIRROR, capture_output=True, text=True, check=False).stdout.splitlines()
     found = [line.removeprefix("Debian ") for line in lines if line.startswith("Debian ")]
     if not found:
-        raise NoServer("no mongod, and no Debian mirror in the sources of apt to build something like it from")
+        raise NoServer(
+            "no mongod, and no Debian mirror in the sources of apt to build something like it from"
+        )
     return found[0]
 
 

@@ -1,4 +1,6 @@
-"""A private PostgreSQL: the machine's programs, a folder that goes away, a socket in it, and nothing is synced."""
+"""A private PostgreSQL: the machine's programs, a folder that goes away, a socket in it, and
+nothing is synced.
+"""
 
 from __future__ import annotations
 
@@ -37,18 +39,38 @@ def program(name: str) -> str:
 def server() -> Iterator[str]:
     """Start it and give its URL. It does not run as root; root hands the folder to somebody else."""
     user = _somebody() if os.geteuid() == 0 else None
-    folder = Path(tempfile.mkdtemp(prefix="firmlight-pg-", dir="/tmp"))  # a socket's path has 107 bytes at most
+    folder = Path(
+        tempfile.mkdtemp(prefix="firmlight-pg-", dir="/tmp")
+    )  # a socket's path has 107 bytes at most
     try:
         if user:
             os.chown(folder, user.pw_uid, user.pw_gid)
         who = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-        init = [program("initdb"), "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync"]
+        init = [
+            program("initdb"),
+            "-D",
+            str(folder / "data"),
+            "-U",
+            "postgres",
+            "--auth=trust",
+            "--no-sync",
+        ]
         subprocess.run(
-            [*init, "--encoding=UTF8", "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL, cwd=folder, **who
+            [*init, "--encoding=UTF8", "--locale=C.UTF-8"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            cwd=folder,
+            **who,
         )
         asked = [program("pg_isready"), "-q", "-h", str(folder)]
         command = [program("postgres"), "-D", str(folder / "data"), *words(OPTIONS, folder)]
-        with running(command, folder / "log", lambda: not subprocess.run(asked, check=False).returncode, "QUIT", **who):
+        with running(
+            command,
+            folder / "log",
+            lambda: not subprocess.run(asked, check=False).returncode,
+            "QUIT",
+            **who,
+        ):
             yield f"postgres://postgres@/{folder}/postgres"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,4 +86,6 @@ def _somebody() -> pwd.struct_passwd:
     for name in UNPRIVILEGED:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-    raise NoServer(f"PostgreSQL does not run as root, and there is no user {' or '.join(UNPRIVILEGED)}")
+    raise NoServer(
+        f"PostgreSQL does not run as root, and there is no user {' or '.join(UNPRIVILEGED)}"
+    )

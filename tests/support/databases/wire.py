@@ -1,4 +1,5 @@
-"""MongoDB's wire protocol: OP_MSG, and OP_QUERY for the handshake, as the specification of messages has them.
+"""MongoDB's wire protocol: OP_MSG, and OP_QUERY for the handshake, as the specification of messages
+has them.
 
 https://github.com/mongodb/specifications/blob/master/source/message/OP_MSG.md
 """
@@ -22,7 +23,9 @@ Spec = dict[str, Any]
 
 
 async def serve(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Callable[[Spec], Awaitable[bytes]]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    reply: Callable[[Spec], Awaitable[bytes]],
 ) -> None:
     """Answer one connection, message by message, until it ends."""
     try:
@@ -35,7 +38,9 @@ async def serve(
 
 
 async def _one(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Callable[[Spec], Awaitable[bytes]]
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    reply: Callable[[Spec], Awaitable[bytes]],
 ) -> bool:
     """One message and its answer; False if it is none that we know."""
     length, request_id, _, opcode = HEADER.unpack(await reader.readexactly(HEADER.size))

@@ -1,4 +1,6 @@
-"""A kind that is hard on the server. A folder on PYTHONPATH with a dist-info is an installed package to Python."""
+"""A kind that is hard on the server. A folder on PYTHONPATH with a dist-info is an installed
+package to Python.
+"""
 
 import ctypes
 import os
@@ -19,7 +21,9 @@ HOARD: list[bytearray] = []
 
 
 class HardParams(msgspec.Struct, forbid_unknown_fields=True):
-    """`acts`: what to do at each stage (load, split, combine, is_decided, finish, summary, typed), else nothing."""
+    """`acts`: what to do at each stage (load, split, combine, is_decided, finish, summary, typed),
+    else nothing.
+    """
 
     acts: dict[str, str] = {}
     count: int = 3
@@ -28,7 +32,9 @@ class HardParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Hard(Kind):
-    """Payload: bytes; partial: a list of numbers. `acts` travels in the partial for those that see no params."""
+    """Payload: bytes; partial: a list of numbers. `acts` travels in the partial for those that see
+    no params.
+    """
 
     name, title, version = "HARD", "Hard on the server (for tests)", "1"
     Params = HardParams
@@ -152,7 +158,11 @@ def shout(words: str) -> None:
 def look_around(_: str) -> None:
     """What this process was given, as a refusal that carries it."""
     error = ParamsError("look", "params")
-    links = [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")] if sys.platform == "linux" else []
+    links = (
+        [f"/proc/self/fd/{name}" for name in os.listdir("/proc/self/fd")]
+        if sys.platform == "linux"
+        else []
+    )
     error.environment = dict(os.environ)  # type: ignore[attr-defined]
     error.open_files = [os.readlink(link) for link in links if os.path.lexists(link)]  # type: ignore[attr-defined]
     error.temporary = os.listdir(tempfile.gettempdir())  # type: ignore[attr-defined]

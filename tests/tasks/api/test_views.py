@@ -36,18 +36,26 @@ def submission(group: Group, /, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_member_submits_and_gets_the_whole_task(api: Api, bob: User, group: Group) -> None:
-    answer = api(bob).post("/api/tasks/", submission(group, title="Two echoes", description="Just to see"))
+    answer = api(bob).post(
+        "/api/tasks/", submission(group, title="Two echoes", description="Just to see")
+    )
     assert answer.status_code == 201
     task = answer.json()
     assert task.keys() == FIELDS
-    assert (task["title"], task["description"], task["status"]) == ("Two echoes", "Just to see", "queued")
+    assert (task["title"], task["description"], task["status"]) == (
+        "Two echoes",
+        "Just to see",
+        "queued",
+    )
     assert task["creator"] == {"id": str(bob.pk), "username": "bob"}
     assert task["counts"] == {"total": 0, "done": 0, "leased": 0, "waiting": 0, "failed": 0}
     assert task["waiting_reason"] == "No worker of this group that accepts ECHO is online."
 
 
 def test_a_title_is_made_if_none_is_given(api: Api, bob: User, group: Group) -> None:
-    assert api(bob).post("/api/tasks/", submission(group)).json()["title"] == kinds.get("ECHO").title
+    assert (
+        api(bob).post("/api/tasks/", submission(group)).json()["title"] == kinds.get("ECHO").title
+    )
 
 
 def test_a_file_comes_as_multipart_beside_params(api: Api, bob: User, group: Group) -> None:
@@ -75,7 +83,9 @@ def test_a_file_comes_as_multipart_beside_params(api: Api, bob: User, group: Gro
         ({"title": "nul \x00"}, "title"),
     ],
 )
-def test_what_is_wrong_is_named(api: Api, bob: User, group: Group, changes: dict[str, Any], field: str) -> None:
+def test_what_is_wrong_is_named(
+    api: Api, bob: User, group: Group, changes: dict[str, Any], field: str
+) -> None:
     answer = api(bob).post("/api/tasks/", submission(group, **changes))
     assert answer.status_code == 400, answer.content
     body = answer.json()
@@ -107,20 +117,31 @@ def test_a_body_that_is_no_json_is_a_clear_400(api: Api, bob: User) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
 
 
-def test_an_upload_beyond_the_limit_is_refused(api: Api, bob: User, group: Group, settings: Settings) -> None:
+def test_an_upload_beyond_the_limit_is_refused(
+    api: Api, bob: User, group: Group, settings: Settings
+) -> None:
     settings.UPLOAD_BYTES_MAX = 10
-    body = {"group": "Lab Seven", "kind": "MEAN", "params": "{}", "file": SimpleUploadedFile("x.csv", b"1\n" * 10)}
+    body = {
+        "group": "Lab Seven",
+        "kind": "MEAN",
+        "params": "{}",
+        "file": SimpleUploadedFile("x.csv", b"1\n" * 10),
+    }
     answer = api(bob).post("/api/tasks/", body, format="multipart")
     assert answer.json()["fields"] == {"file": ["At most 10 bytes."]}
 
 
-def test_high_priority_is_for_owner_and_moderators(api: Api, alice: User, bob: User, group: Group) -> None:
+def test_high_priority_is_for_owner_and_moderators(
+    api: Api, alice: User, bob: User, group: Group
+) -> None:
     assert api(bob).post("/api/tasks/", submission(group, priority="high")).status_code == 403
     assert api(alice).post("/api/tasks/", submission(group, priority="high")).status_code == 201
 
 
 @pytest.mark.parametrize(("method", "path"), [("get", ""), ("get", "result/"), ("post", "cancel/")])
-def test_strangers_get_404_and_nobody_401(api: Api, carol: User, submit: Make, method: str, path: str) -> None:
+def test_strangers_get_404_and_nobody_401(
+    api: Api, carol: User, submit: Make, method: str, path: str
+) -> None:
     url = f"/api/tasks/{submit().pk}/{path}"
     assert getattr(api(carol), method)(url).status_code == 404
     assert getattr(api(), method)(url).status_code == 401
@@ -133,7 +154,9 @@ def test_nobody_lists_or_submits(api: Api, group: Group) -> None:
     assert api().post("/api/tasks/", submission(group)).status_code == 401
 
 
-def test_a_list_holds_the_tasks_of_ones_groups_only(api: Api, alice: User, carol: User, submit: Make) -> None:
+def test_a_list_holds_the_tasks_of_ones_groups_only(
+    api: Api, alice: User, carol: User, submit: Make
+) -> None:
     task = submit()
     mine = api(alice).get("/api/tasks/").json()
     assert (mine["count"], mine["results"][0]["id"]) == (1, str(task.pk))
@@ -152,13 +175,19 @@ def test_many_calls_of_a_kind_are_listed_with_it(api: Api, alice: User, submit: 
     many = submit(kind="MEAN[]", calls=[{"numbers": [1]}, {"numbers": [2]}])
     submit(kind="FACTORIZATION", number=6)
     assert api(alice).get("/api/tasks/?kind=MEAN").json()["count"] == 2
-    assert [row["id"] for row in api(alice).get("/api/tasks/?kind=MEAN[]").json()["results"]] == [str(many.pk)]
+    assert [row["id"] for row in api(alice).get("/api/tasks/?kind=MEAN[]").json()["results"]] == [
+        str(many.pk)
+    ]
 
 
-def test_lists_filter_by_status_kind_creator_and_words(api: Api, alice: User, bob: User, submit: Make) -> None:
+def test_lists_filter_by_status_kind_creator_and_words(
+    api: Api, alice: User, bob: User, submit: Make
+) -> None:
     echo, factors = submit(), submit(author=alice, kind="FACTORIZATION", number="91")
     fail_task(echo, "split_failed", "no")
-    Task.objects.filter(pk=factors.pk).update(title="Ninety-one", description="seven times thirteen")
+    Task.objects.filter(pk=factors.pk).update(
+        title="Ninety-one", description="seven times thirteen"
+    )
     client = api(bob)
 
     def found(query: str) -> list[str]:
@@ -176,7 +205,9 @@ def test_lists_filter_by_status_kind_creator_and_words(api: Api, alice: User, bo
     assert client.get("/api/tasks/?status=nonsense").json()["fields"].keys() == {"status"}
 
 
-def test_a_list_costs_few_queries(api: Api, bob: User, submit: Make, django_assert_max_num_queries: Any) -> None:
+def test_a_list_costs_few_queries(
+    api: Api, bob: User, submit: Make, django_assert_max_num_queries: Any
+) -> None:
     for _ in range(20):
         submit()
     client = api(bob)
@@ -184,20 +215,30 @@ def test_a_list_costs_few_queries(api: Api, bob: User, submit: Make, django_asse
         assert client.get("/api/tasks/").json()["count"] == 20
 
 
-def test_a_running_task_shows_where_it_stands(api: Api, bob: User, split: Make, lease: Any, laptop: Worker) -> None:
+def test_a_running_task_shows_where_it_stands(
+    api: Api, bob: User, split: Make, lease: Any, laptop: Worker
+) -> None:
     task = split(count=4)
     granted = lease(laptop)
     shown = api(bob).get(f"/api/tasks/{task.pk}/").json()
     assert shown["counts"] == {"total": 4, "done": 0, "leased": 1, "waiting": 3, "failed": 0}
-    queue.complete(granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=b"\x93\x01\x00\x90").now()
+    queue.complete(
+        granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=b"\x93\x01\x00\x90"
+    ).now()
     shown = api(bob).get(f"/api/tasks/{task.pk}/").json()
     assert (shown["counts"]["done"], shown["progress"]) == (1, 0.25)
     assert shown["eta_seconds"] is not None
     (row,) = shown["contributions"]
-    assert (row["worker"]["name"], row["member"]["username"], row["status"]) == ("laptop", "alice", "working")
+    assert (row["worker"]["name"], row["member"]["username"], row["status"]) == (
+        "laptop",
+        "alice",
+        "working",
+    )
 
 
-def test_the_result_is_the_result_itself(api: Api, alice: User, split: Make, work: Any, laptop: Worker) -> None:
+def test_the_result_is_the_result_itself(
+    api: Api, alice: User, split: Make, work: Any, laptop: Worker
+) -> None:
     task = split(kind="MEAN", numbers=[1.0, 2.0, 4.0])
     work(laptop)
     conclude_task(str(task.pk))
@@ -207,7 +248,11 @@ def test_the_result_is_the_result_itself(api: Api, alice: User, split: Make, wor
     assert sum(result.pop("histogram")["counts"]) == 3
     assert result == {"count": 3, "mean": 7 / 3, "variance": 14 / 9, "min": 1.0, "max": 4.0}
     shown = api(alice).get(f"/api/tasks/{task.pk}/").json()
-    assert (shown["status"], shown["progress"], shown["contributions"][0]["share"]) == ("succeeded", 1.0, 100.0)
+    assert (shown["status"], shown["progress"], shown["contributions"][0]["share"]) == (
+        "succeeded",
+        1.0,
+        100.0,
+    )
     assert shown["result_expires"] > shown["finished"]
 
 

@@ -1,4 +1,6 @@
-"""Inputs that would take half a minute of a web thread: they end by the limits, and cost nobody else anything."""
+"""Inputs that would take half a minute of a web thread: they end by the limits, and cost nobody
+else anything.
+"""
 
 from __future__ import annotations
 
@@ -32,19 +34,29 @@ def workbook(sheet: bytes) -> bytes:
     """A workbook whose only sheet is this XML, deflated."""
     plain, made = io.BytesIO(), io.BytesIO()
     openpyxl.Workbook().save(plain)
-    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(plain) as source,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for name in source.namelist():
-            target.writestr(name, sheet if name == "xl/worksheets/sheet1.xml" else source.read(name))
+            target.writestr(
+                name, sheet if name == "xl/worksheets/sheet1.xml" else source.read(name)
+            )
     return made.getvalue()
 
 
 def sheet_of(attributes: bytes, rows: bytes) -> bytes:
     space = b'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-    return b"<worksheet " + space + attributes + b"><sheetData>" + rows + b"</sheetData></worksheet>"
+    return (
+        b"<worksheet " + space + attributes + b"><sheetData>" + rows + b"</sheetData></worksheet>"
+    )
 
 
 HARD_FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
-    "an attribute of 60 MiB": lambda: ("a.xlsx", workbook(sheet_of(b' x="' + b"a" * (60 * 2**20) + b'"', b""))),
+    "an attribute of 60 MiB": lambda: (
+        "a.xlsx",
+        workbook(sheet_of(b' x="' + b"a" * (60 * 2**20) + b'"', b"")),
+    ),
     "six million cells": lambda: (
         "b.xlsx",
         workbook(sheet_of(b"", (b"<row>" + CELL * 6000 + b"</row>") * 1000)),
@@ -55,7 +67,9 @@ HARD_FILES: dict[str, Callable[[], tuple[str, bytes]]] = {
 
 @pytest.fixture
 def send(api: Api, group: Group) -> Callable[..., Any]:
-    """send(user, "a.csv", content): the answer to a task with this file; it is a preview with where="preview/"."""
+    """send(user, "a.csv", content): the answer to a task with this file; it is a preview with
+    where="preview/".
+    """
 
     def post(user: User, name: str, content: bytes, *, kind: str = "MEAN", where: str = "") -> Any:
         body = {"group": str(group.pk), "kind": kind, "file": SimpleUploadedFile(name, content)}
@@ -65,7 +79,8 @@ def send(api: Api, group: Group) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize(
-    ("what", "where"), [*((what, "") for what in HARD_FILES), ("eight million times na", "preview/")]
+    ("what", "where"),
+    [*((what, "") for what in HARD_FILES), ("eight million times na", "preview/")],
 )
 def test_a_hard_file_ends_by_the_limits(
     send: Callable[..., Any], bob: User, settings: Settings, what: str, where: str
@@ -83,7 +98,8 @@ def test_a_hard_file_ends_by_the_limits(
 
 
 @pytest.mark.parametrize(
-    ("act", "why"), [("sleep 60", "more than 1 s"), ("spin", "computed for more than 1 s"), ("crash", "SIGSEGV")]
+    ("act", "why"),
+    [("sleep 60", "more than 1 s"), ("spin", "computed for more than 1 s"), ("crash", "SIGSEGV")],
 )
 def test_the_refusal_says_why(
     hard: kinds.Kind, send: Callable[..., Any], bob: User, settings: Settings, act: str, why: str
@@ -100,12 +116,20 @@ def test_a_kind_that_fails_at_an_input_is_no_fault_of_the_server(
 ) -> None:
     answer = send(bob, "a.hard", b"raise what is this?", kind="HARD")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
-    assert answer.json()["fields"] == {"file": ["HARD cannot read this (ZeroDivisionError): what is this?"]}
+    assert answer.json()["fields"] == {
+        "file": ["HARD cannot read this (ZeroDivisionError): what is this?"]
+    }
 
 
 @pytest.mark.django_db(transaction=True)
 def test_it_costs_nobody_else_anything(
-    hard: kinds.Kind, send: Callable[..., Any], api: Api, bob: User, alice: User, group: Group, settings: Settings
+    hard: kinds.Kind,
+    send: Callable[..., Any],
+    api: Api,
+    bob: User,
+    alice: User,
+    group: Group,
+    settings: Settings,
 ) -> None:
     settings.LOAD_SECONDS_MAX = 4
     answers: list[Any] = []
@@ -143,7 +167,12 @@ def test_params_are_bounded_in_every_part_of_a_preview(
 
 
 def test_a_form_is_shown_without_what_the_kind_cannot_say(
-    hard: kinds.Kind, client: Any, bob: User, group: Group, settings: Settings, submit: Callable[..., Task]
+    hard: kinds.Kind,
+    client: Any,
+    bob: User,
+    group: Group,
+    settings: Settings,
+    submit: Callable[..., Task],
 ) -> None:
     task = submit(kind="HARD", acts={"typed": "sleep 60"})
     settings.LOAD_SECONDS_MAX = 0.5

@@ -95,7 +95,9 @@ def test_another_exception_comes_back_with_its_class_and_its_stage(hard: Hard) -
             check_decided=False,
         )
     assert (caught.value.name, caught.value.stage) == ("ZeroDivisionError", "finish")
-    assert "def raises" not in caught.value.traceback and "ZeroDivisionError" in caught.value.traceback
+    assert (
+        "def raises" not in caught.value.traceback and "ZeroDivisionError" in caught.value.traceback
+    )
 
 
 def packed_partial(number: int = 1, *acts: str) -> bytes:
@@ -104,11 +106,17 @@ def packed_partial(number: int = 1, *acts: str) -> bytes:
 
 def test_partials_become_the_result(hard: Hard) -> None:
     result = calls.conclude(
-        hard, [packed_partial(2), packed_partial(3)], packed(), check_decided=False, incomplete={"of": 9}
+        hard,
+        [packed_partial(2), packed_partial(3)],
+        packed(),
+        check_decided=False,
+        incomplete={"of": 9},
     )
     assert result
     assert msgspec.json.decode(result).items() >= {"count": 5, "incomplete": {"of": 9}}.items()
-    assert calls.conclude(hard, [packed_partial()], packed(), check_decided=True) is None, "it says it is not decided"
+    assert calls.conclude(hard, [packed_partial()], packed(), check_decided=True) is None, (
+        "it says it is not decided"
+    )
 
 
 def test_a_result_beyond_the_limit_is_not_even_sent(hard: Hard, settings: Settings) -> None:
@@ -117,7 +125,9 @@ def test_a_result_beyond_the_limit_is_not_even_sent(hard: Hard, settings: Settin
         calls.conclude(hard, [packed_partial()], packed(), check_decided=False)
 
 
-def test_more_words_than_anybody_reads_are_not_even_read(hard: Hard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_words_than_anybody_reads_are_not_even_read(
+    hard: Hard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = process_of(hard)
     monkeypatch.setattr(wire, "HEAD_BYTES_MAX", 100)
     with pytest.raises(RuleViolated, match="bytes"):
@@ -163,7 +173,9 @@ def test_who_takes_too_long_is_ended_and_the_next_is_served(hard: Hard, settings
     assert is_gone(before)
 
 
-def test_processor_time_is_limited_even_where_nobody_watches_the_clock(hard: Hard, settings: Settings) -> None:
+def test_processor_time_is_limited_even_where_nobody_watches_the_clock(
+    hard: Hard, settings: Settings
+) -> None:
     settings.LOAD_PROCESSOR_SECONDS_MAX = 0.5
     with pytest.raises(TimedOut, match="computed") as caught:
         calls.load(hard, acts(load="spin"))
@@ -243,7 +255,13 @@ def test_a_call_that_is_no_longer_wanted_ends(hard: Hard) -> None:
         return len(asked) < 2
 
     with pytest.raises(NotWanted):
-        calls.conclude(hard, [packed_partial()], packed(**acts(finish="sleep 60")), check_decided=False, wanted=wanted)
+        calls.conclude(
+            hard,
+            [packed_partial()],
+            packed(**acts(finish="sleep 60")),
+            check_decided=False,
+            wanted=wanted,
+        )
     assert time.monotonic() - began < 20
 
 
@@ -314,7 +332,11 @@ def _load_slowly(kind: Hard, owner: Any) -> None:
 def test_large_inputs_leave_a_child_to_the_others(
     hard: Hard, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.KIND_PROCESSES_MAX, settings.LOAD_SECONDS_MAX, settings.KIND_WAIT_SECONDS_MAX = 2, 3, 0.3
+    settings.KIND_PROCESSES_MAX, settings.LOAD_SECONDS_MAX, settings.KIND_WAIT_SECONDS_MAX = (
+        2,
+        3,
+        0.3,
+    )
     pool.forget()
     monkeypatch.setattr(calls, "HEAVY_BYTES", 0)
     slow = threading.Thread(target=_load_slowly, args=(hard, "alice"))
@@ -328,7 +350,11 @@ def test_large_inputs_leave_a_child_to_the_others(
 
 
 def test_who_finds_no_child_free_is_told_soon(hard: Hard, settings: Settings) -> None:
-    settings.KIND_PROCESSES_MAX, settings.KIND_WAIT_SECONDS_MAX, settings.LOAD_SECONDS_MAX = 1, 0.2, 3
+    settings.KIND_PROCESSES_MAX, settings.KIND_WAIT_SECONDS_MAX, settings.LOAD_SECONDS_MAX = (
+        1,
+        0.2,
+        3,
+    )
     pool.forget()
     slow = threading.Thread(target=_load_slowly, args=(hard, "alice"))
     slow.start()
@@ -381,7 +407,9 @@ def test_children_that_nobody_needs_end_but_for_one(hard: Hard, settings: Settin
 # What a child has, and how long it lives
 
 
-def test_a_child_has_no_secret_no_socket_and_no_server(hard: Hard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_child_has_no_secret_no_socket_and_no_server(
+    hard: Hard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool.forget()
     with pytest.raises(kinds.ParamsError) as caught:
         calls.load(hard, acts(load="look"))
@@ -420,9 +448,16 @@ def test_a_child_is_killed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_children_end_with_a_parent_that_was_killed(hard: Hard, tmp_path: Path) -> None:
-    """Idle, asleep, at work, with a process of their own, and deaf in foreign code that holds the interpreter."""
+    """Idle, asleep, at work, with a process of their own, and deaf in foreign code that holds the
+    interpreter.
+    """
     notes = tmp_path / "notes"
-    acts = ["sleep 60", "spin", f"descend {notes}", *(["hold 60"] if sys.platform == "linux" else [])]
+    acts = [
+        "sleep 60",
+        "spin",
+        f"descend {notes}",
+        *(["hold 60"] if sys.platform == "linux" else []),
+    ]
     environment = {**os.environ, "KIND_PROCESSES_MAX": "5", "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", PARENT, *acts]
     parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment)

@@ -45,7 +45,9 @@ async def until(fine: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def watched_by(many: int, view: View, then: Callable[[str, list[Listener]], Awaitable[None]]) -> list[Listener]:
+def watched_by(
+    many: int, view: View, then: Callable[[str, list[Listener]], Awaitable[None]]
+) -> list[Listener]:
     async def run() -> list[Listener]:
         group, hub, listeners = str(uuid4()), Hub(), [Listener() for _ in range(many)]
         topic = events.group_topic(group)

@@ -71,7 +71,11 @@ def test_a_plain_histogram_is_drawn_as_one_expects():
     assert [column.height for column in chart.columns] == [30, 0, 120, 60]
     assert chart.columns[2].title == "0 to 0.5: 4 numbers"
     assert chart.columns[0].title == "−1 to −0.5: 1 number"
-    assert [(rule.x, rule.label.text) for rule in chart.rules] == [(62.5, "mean"), (37.5, "−1 sd"), (87.5, "+1 sd")]
+    assert [(rule.x, rule.label.text) for rule in chart.rules] == [
+        (62.5, "mean"),
+        (37.5, "−1 sd"),
+        (87.5, "+1 sd"),
+    ]
     assert [label.text for label in chart.labels] == ["−1", "−0.5", "0", "0.5", "1"]
     assert chart.says == (
         "Histogram of 7 numbers in 4 bins from −1 to 1. The fullest, from 0 to 0.5, holds 4. "

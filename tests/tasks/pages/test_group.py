@@ -24,7 +24,9 @@ Browser = Callable[..., Client]
 
 
 def titles(answer: object) -> list[str]:
-    return [text for tag, attrs, text in read(answer).elements if attrs.get("class") == "title-link"]
+    return [
+        text for tag, attrs, text in read(answer).elements if attrs.get("class") == "title-link"
+    ]
 
 
 @pytest.fixture
@@ -32,7 +34,9 @@ def some_tasks(group: Group, alice: User, bob: User) -> None:
     for number, (creator, kind, status) in enumerate(
         [(alice, "ECHO", "succeeded"), (bob, "ECHO", "failed"), (bob, "MEAN", "succeeded")]
     ):
-        Task.objects.create(group=group, creator=creator, kind=kind, title=f"number {number}", status=status)
+        Task.objects.create(
+            group=group, creator=creator, kind=kind, title=f"number {number}", status=status
+        )
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,8 @@ def test_a_list_of_many_takes_no_more_queries_than_one_of_few(
     group: Group, bob: User, browser: Browser, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     Task.objects.bulk_create(
-        Task(group=group, creator=bob, kind="ECHO", title=f"t{i}", status="succeeded") for i in range(60)
+        Task(group=group, creator=bob, kind="ECHO", title=f"t{i}", status="succeeded")
+        for i in range(60)
     )
     client = browser(bob)
     client.get(f"/groups/{group.pk}/")
@@ -108,7 +113,9 @@ def changed(watched: Changes) -> dict[str, str]:
     return {key: html for key, _, html in news["parts"]}
 
 
-def test_a_group_that_nothing_happens_in_has_no_news(watched: Changes, split: Callable[..., Task]) -> None:
+def test_a_group_that_nothing_happens_in_has_no_news(
+    watched: Changes, split: Callable[..., Task]
+) -> None:
     split(count=2)
     assert {"online", "pace", "week"} <= changed(watched).keys()
     assert changed(watched) == {}
@@ -138,7 +145,11 @@ def test_a_short_task_that_nobody_saw_run_is_told_all_the_same(
 
 
 def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
-    watched: Changes, group: Group, split: Callable[..., Task], lease: Callable[..., queue.Granted], alice: User
+    watched: Changes,
+    group: Group,
+    split: Callable[..., Task],
+    lease: Callable[..., queue.Granted],
+    alice: User,
 ) -> None:
     desk = Worker.objects.create(owner=alice, name="<desk>", slots=3)
     kinds = ["ECHO@1"]
@@ -157,9 +168,12 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     assert news and f"worker-{desk.pk}" in news["gone"]
 
 
-def test_of_very_many_running_tasks_only_the_newest_are_told(group: Group, bob: User, watched: Changes) -> None:
+def test_of_very_many_running_tasks_only_the_newest_are_told(
+    group: Group, bob: User, watched: Changes
+) -> None:
     Task.objects.bulk_create(
-        Task(group=group, creator=bob, kind="ECHO", title=f"t{i}", status="queued") for i in range(ROWS_MAX + 20)
+        Task(group=group, creator=bob, kind="ECHO", title=f"t{i}", status="queued")
+        for i in range(ROWS_MAX + 20)
     )
     assert len([key for key in changed(watched) if key.startswith("task-")]) == ROWS_MAX
 
@@ -167,11 +181,22 @@ def test_of_very_many_running_tasks_only_the_newest_are_told(group: Group, bob: 
 # The week
 
 
-def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(group: Group, alice: User, bob: User) -> None:
+def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(
+    group: Group, alice: User, bob: User
+) -> None:
     now = timezone.now()
-    for owner, days, seconds in ((alice, 0, 7200), (alice, 2, 1800), (bob, 1, 90), (bob, 9, 99_999)):
+    for owner, days, seconds in (
+        (alice, 0, 7200),
+        (alice, 2, 1800),
+        (bob, 1, 90),
+        (bob, 9, 99_999),
+    ):
         task = Task.objects.create(
-            group=group, creator=bob, kind="ECHO", status="succeeded", finished=now - timedelta(days=days)
+            group=group,
+            creator=bob,
+            kind="ECHO",
+            status="succeeded",
+            finished=now - timedelta(days=days),
         )
         worker, _ = Worker.objects.get_or_create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=seconds)
@@ -185,23 +210,33 @@ def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(group: Gr
 def test_of_many_members_those_who_computed_most_are_drawn_and_all_are_counted(
     group: Group, bob: User, django_assert_max_num_queries: Any
 ) -> None:
-    task = Task.objects.create(group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now())
-    people = User.objects.bulk_create(
-        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org") for i in range(2 * MEMBERS_SHOWN)
+    task = Task.objects.create(
+        group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
     )
-    Membership.objects.bulk_create(Membership(group=group, user=user, owner_key=str(user.pk)) for user in people)
+    people = User.objects.bulk_create(
+        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org")
+        for i in range(2 * MEMBERS_SHOWN)
+    )
+    Membership.objects.bulk_create(
+        Membership(group=group, user=user, owner_key=str(user.pk)) for user in people
+    )
     workers = Worker.objects.bulk_create(Worker(owner=user, name="w") for user in people)
     Contribution.objects.bulk_create(
-        Contribution(task=task, worker=worker, compute_seconds=i + 1) for i, worker in enumerate(workers)
+        Contribution(task=task, worker=worker, compute_seconds=i + 1)
+        for i, worker in enumerate(workers)
     )
     with django_assert_max_num_queries(2):
         week = _week(group.pk)
-    assert [row.name for row in week.members] == [f"p{i}" for i in reversed(range(MEMBERS_SHOWN, 2 * MEMBERS_SHOWN))]
+    assert [row.name for row in week.members] == [
+        f"p{i}" for i in reversed(range(MEMBERS_SHOWN, 2 * MEMBERS_SHOWN))
+    ]
     assert week.seconds == sum(range(1, 2 * MEMBERS_SHOWN + 1))
 
 
 def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None:
-    task = Task.objects.create(group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now())
+    task = Task.objects.create(
+        group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
+    )
     for owner in (carol, None):
         worker = Worker.objects.create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=5)
@@ -210,9 +245,12 @@ def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None
 
 
 def test_many_who_have_left_hide_nobody(group: Group, bob: User) -> None:
-    task = Task.objects.create(group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now())
+    task = Task.objects.create(
+        group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
+    )
     left = User.objects.bulk_create(
-        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org") for i in range(RANKED_AT_ONCE)
+        User(username=f"p{i}", username_key=f"p{i}", email=f"p{i}@example.org")
+        for i in range(RANKED_AT_ONCE)
     )
     for owner, seconds in (*((user, 9) for user in left), (bob, 5)):
         Contribution.objects.create(

@@ -1,4 +1,6 @@
-"""The form of a new task, made from the kind's schema; what it would come to; and that it makes one task."""
+"""The form of a new task, made from the kind's schema; what it would come to; and that it makes one
+task.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,27 @@ from tasks.services.submit import submit_task
 from tests.support.pages import beside, read, words
 
 Browser = Callable[..., Client]
-PLAIN = {"title": "", "description": "", "priority": "normal", "hours": "", "subtask_seconds_max": ""}
+PLAIN = {
+    "title": "",
+    "description": "",
+    "priority": "normal",
+    "hours": "",
+    "subtask_seconds_max": "",
+}
 
 
 @pytest.fixture
 def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
     """send("MEAN", numbers="1 2"): what Bob's browser gets for it."""
 
-    def post(kind: str, where: str = "", *, user: User | None = None, htmx: bool = False, **fields: Any) -> Any:
-        own = {name: fields.pop(name) for name in (*PLAIN, "allow_partial", "file", "key") if name in fields}
+    def post(
+        kind: str, where: str = "", *, user: User | None = None, htmx: bool = False, **fields: Any
+    ) -> Any:
+        own = {
+            name: fields.pop(name)
+            for name in (*PLAIN, "allow_partial", "file", "key")
+            if name in fields
+        }
         params = {name if "-" in name else f"param-{name}": value for name, value in fields.items()}
         data = {"kind": kind, "key": str(uuid4()), **PLAIN, **params, **own}
         return browser(user or bob, htmx=htmx).post(f"/groups/{group.pk}/tasks/new/{where}", data)
@@ -43,7 +57,9 @@ def input_of(task: Task) -> dict[str, Any]:
     return msgspec.msgpack.decode(queue.get_input(task.group_id, task.pk) or b"")
 
 
-def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User, browser: Browser) -> None:
+def test_a_plug_in_gets_its_form_without_a_line_of_html(
+    group: Group, bob: User, browser: Browser
+) -> None:
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=ECHO")
     fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
     assert fields["param-count"]["type"] == "number"
@@ -53,7 +69,9 @@ def test_a_plug_in_gets_its_form_without_a_line_of_html(group: Group, bob: User,
 
 
 @pytest.mark.parametrize("kind", sorted(kinds.installed()))
-def test_every_kind_has_a_form_and_a_picture(kind: str, group: Group, bob: User, browser: Browser) -> None:
+def test_every_kind_has_a_form_and_a_picture(
+    kind: str, group: Group, bob: User, browser: Browser
+) -> None:
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind={kind}")
     assert answer.status_code == 200
     assert answer.content.decode().count('class="glyph"') == len(kinds.listed())
@@ -63,11 +81,17 @@ def test_every_kind_has_a_form_and_a_picture(kind: str, group: Group, bob: User,
 
 
 def test_what_is_typed_becomes_the_kinds_params(send: Callable[..., Any]) -> None:
-    answer = send("CRAWLER", urls="https://a.example/\n\nhttps://b.example/ ", limit="7", title="Two sites")
+    answer = send(
+        "CRAWLER", urls="https://a.example/\n\nhttps://b.example/ ", limit="7", title="Two sites"
+    )
     task = Task.objects.get()
     assert answer.url == f"/tasks/{task.pk}/"
     assert (task.title, task.kind) == ("Two sites", "CRAWLER")
-    assert input_of(task) == {"urls": ["https://a.example/", "https://b.example/"], "limit": 7, "same_host": False}
+    assert input_of(task) == {
+        "urls": ["https://a.example/", "https://b.example/"],
+        "limit": 7,
+        "same_host": False,
+    }
 
 
 def test_what_is_left_empty_is_the_kinds_own_default(send: Callable[..., Any]) -> None:
@@ -83,19 +107,47 @@ def test_numbers_come_as_text_or_as_a_file(send: Callable[..., Any]) -> None:
 
 
 def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
-    send("ECHO", count="5", priority="low", allow_partial="on", hours="2", subtask_seconds_max="9", description="why")
+    send(
+        "ECHO",
+        count="5",
+        priority="low",
+        allow_partial="on",
+        hours="2",
+        subtask_seconds_max="9",
+        description="why",
+    )
     task = Task.objects.get()
-    assert (task.priority, task.allow_partial, task.subtask_seconds_max, task.description) == ("low", True, 9.0, "why")
+    assert (task.priority, task.allow_partial, task.subtask_seconds_max, task.description) == (
+        "low",
+        True,
+        9.0,
+        "why",
+    )
     assert task.deadline and 7190 < (task.deadline - task.created).total_seconds() < 7210
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "field", "sentence"),
     [
-        ("FACTORIZATION", {"number": "13a"}, "param-number", "The number must be a positive integer in decimal digits"),
+        (
+            "FACTORIZATION",
+            {"number": "13a"},
+            "param-number",
+            "The number must be a positive integer in decimal digits",
+        ),
         ("FACTORIZATION", {"number": ""}, "param-number", "This field is required."),
-        ("CRAWLER", {"urls": "https://a.example/\nftp://b"}, "param-urls", "Line 2, “ftp://b”, does not look"),
-        ("CRAWLER", {"urls": "https://a.example/", "limit": "5000"}, "param-limit", "less than or equal to 2000"),
+        (
+            "CRAWLER",
+            {"urls": "https://a.example/\nftp://b"},
+            "param-urls",
+            "Line 2, “ftp://b”, does not look",
+        ),
+        (
+            "CRAWLER",
+            {"urls": "https://a.example/", "limit": "5000"},
+            "param-limit",
+            "less than or equal to 2000",
+        ),
         ("MEAN", {"numbers": "1 two"}, "param-numbers", "“two” is not a number."),
         ("MEAN", {"numbers": "1 inf"}, "param-numbers", "Number 2 is not finite"),
         (
@@ -105,7 +157,12 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
             "Line 3: &#x27;what&#x27; is not a number",
         ),
         ("MEAN", {}, "param-numbers", "required field `numbers`"),
-        ("ECHO", {"count": "5", "subtask_seconds_max": "1e9"}, "subtask_seconds_max", "allows 3605 s at most"),
+        (
+            "ECHO",
+            {"count": "5", "subtask_seconds_max": "1e9"},
+            "subtask_seconds_max",
+            "allows 3605 s at most",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_made(
@@ -125,19 +182,26 @@ def test_a_form_that_is_sent_twice_makes_one_task(send: Callable[..., Any]) -> N
     assert first.url == second.url == f"/tasks/{Task.objects.get().pk}/"
 
 
-def test_a_form_that_is_sent_again_with_something_else_in_it_makes_another_task(send: Callable[..., Any]) -> None:
+def test_a_form_that_is_sent_again_with_something_else_in_it_makes_another_task(
+    send: Callable[..., Any],
+) -> None:
     """Browsers bring a page back with its key, for example with the button Back."""
     key = str(uuid4())
     sent = [
         send("ECHO", count="5", key=key),
         send("ECHO", count="6", key=key),
         send("ECHO", count="6", title="Six", key=key),
-        *(send("MEAN", file=SimpleUploadedFile("a.txt", content), key=key) for content in (b"1 2", b"1 3")),
+        *(
+            send("MEAN", file=SimpleUploadedFile("a.txt", content), key=key)
+            for content in (b"1 2", b"1 3")
+        ),
     ]
     assert len({answer.url for answer in sent}) == Task.objects.count() == 5
 
 
-def test_a_file_that_is_sent_twice_makes_one_task_with_all_its_numbers(send: Callable[..., Any]) -> None:
+def test_a_file_that_is_sent_twice_makes_one_task_with_all_its_numbers(
+    send: Callable[..., Any],
+) -> None:
     key = str(uuid4())
     urls = {send("MEAN", file=SimpleUploadedFile("a.txt", b"1 2 3"), key=key).url for _ in range(2)}
     assert urls == {f"/tasks/{Task.objects.get().pk}/"}
@@ -152,7 +216,9 @@ def test_each_form_has_a_key_of_its_own(group: Group, bob: User, browser: Browse
     assert len(found) == 2
 
 
-def test_high_priority_is_offered_to_those_who_may(group: Group, alice: User, bob: User, browser: Browser) -> None:
+def test_high_priority_is_offered_to_those_who_may(
+    group: Group, alice: User, bob: User, browser: Browser
+) -> None:
     page = f"/groups/{group.pk}/tasks/new/"
     assert "High" in words(browser(alice).get(page))
     assert "High" not in words(browser(bob).get(page))
@@ -202,7 +268,9 @@ def test_the_preview_says_what_owners_do_not_agree_to_and_who_rests(
     assert "Would take it, and rests now tired alice on battery" in seen
 
 
-def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(send: Callable[..., Any]) -> None:
+def test_the_preview_of_a_file_says_what_was_understood_and_what_was_left_out(
+    send: Callable[..., Any],
+) -> None:
     content = b"temp\n" + b"1.5\n2.5\nn/a\n\n" + b"3.5\n"
     seen = words(send("MEAN", "preview/", htmx=True, file=SimpleUploadedFile("a.csv", content)))
     assert "Numbers 3" in seen
@@ -256,7 +324,9 @@ def test_a_comma_in_typed_numbers_is_never_guessed(send: Callable[..., Any], tex
     assert not Task.objects.exists()
 
 
-def test_commas_that_stand_between_typed_numbers_for_certain_are_fine(send: Callable[..., Any]) -> None:
+def test_commas_that_stand_between_typed_numbers_for_certain_are_fine(
+    send: Callable[..., Any],
+) -> None:
     assert send("MEAN", numbers="1,2,3 4,5\n6, 7").status_code == 302
     assert len(input_of(Task.objects.get())["numbers"]) == 56
 
@@ -267,7 +337,9 @@ def test_the_preview_of_what_is_wrong_says_what(send: Callable[..., Any]) -> Non
     assert "Number: The number must be" in words(answer)
 
 
-def test_without_script_the_preview_is_the_page_with_all_that_was_typed(send: Callable[..., Any]) -> None:
+def test_without_script_the_preview_is_the_page_with_all_that_was_typed(
+    send: Callable[..., Any],
+) -> None:
     answer = send("ECHO", "preview/", count="12", title="Twelve")
     assert answer.status_code == 200
     assert "Subtasks 12" in words(answer)
@@ -295,7 +367,9 @@ def test_a_file_beyond_the_limit_is_refused_and_the_browser_is_told_the_limit(
     assert chooser["accept"] == ".csv,.npy,.tsv,.txt,.xlsx"
 
 
-def test_files_and_submissions_are_counted_as_over_the_api(send: Callable[..., Any], settings: Any) -> None:
+def test_files_and_submissions_are_counted_as_over_the_api(
+    send: Callable[..., Any], settings: Any
+) -> None:
     settings.UPLOAD_PER_MINUTE_MAX = 1
     assert send("MEAN", file=SimpleUploadedFile("a.txt", b"1")).status_code == 302
     assert send("MEAN", file=SimpleUploadedFile("b.txt", b"1")).status_code == 429
@@ -307,14 +381,18 @@ def test_the_page_asks_the_database_little_however_many_workers_there_are(
 ) -> None:
     for number in range(30):
         worker = Worker.objects.create(owner=alice, name=f"w{number}", slots=1)
-        queue.beat(group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]).now()
+        queue.beat(
+            group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]
+        ).now()
     his = browser(bob)
     his.get("/groups/")  # the session is in the cache after that
     with django_assert_max_num_queries(8):
         assert "30 online" in words(his.get(f"/groups/{group.pk}/tasks/new/?kind=ECHO"))
     data = {"kind": "ECHO", "key": "k", **PLAIN, "param-count": "5"}
     with django_assert_max_num_queries(9):
-        answer = his.post(f"/groups/{group.pk}/tasks/new/preview/", data, headers={"HX-Request": "true"})
+        answer = his.post(
+            f"/groups/{group.pk}/tasks/new/preview/", data, headers={"HX-Request": "true"}
+        )
     assert "and 18 more" in words(answer)
 
 
@@ -360,7 +438,9 @@ def test_who_may_not_raise_the_priority_submits_again_with_the_normal_one(
     assert '<option value="normal" selected>' in page
 
 
-def test_a_task_of_another_group_fills_in_nothing(split: Callable[..., Task], carol: User, browser: Browser) -> None:
+def test_a_task_of_another_group_fills_in_nothing(
+    split: Callable[..., Task], carol: User, browser: Browser
+) -> None:
     task = split(count=7)
     hers = Group.objects.create(name="Hers", name_key="hers")
     Membership.objects.create(group=hers, user=carol, role="owner")

@@ -26,7 +26,12 @@ Finished = Callable[..., Task]
 HOST = "https://docs.example.org"
 MEAN = {"count": 3, "mean": 2.0, "variance": 1.0, "min": 1.0, "max": 3.0}
 HISTOGRAM = {"first": 1.0, "width": 0.5, "counts": [1, 0, 1, 0, 1]}
-FACTORS = {"number": "720720", "factors": [["2", 4], ["3", 2], ["5", 1], ["1001", 1]], "divisors": 240, "proved": True}
+FACTORS = {
+    "number": "720720",
+    "factors": [["2", 4], ["3", 2], ["5", 1], ["1001", 1]],
+    "divisors": 240,
+    "proved": True,
+}
 
 
 @pytest.fixture
@@ -36,7 +41,9 @@ def finished(group: Group, bob: User) -> Finished:
     def make(kind: str, result: Any, title: str = "A task", **facts: Any) -> Task:
         ended = timezone.now() - timedelta(hours=1)
         facts = {"status": "succeeded", "finished": ended, "subtasks": 1, "done": 1, **facts}
-        task = Task.objects.create(group=group, creator=bob, kind=kind, kind_version="1", title=title, **facts)
+        task = Task.objects.create(
+            group=group, creator=bob, kind=kind, kind_version="1", title=title, **facts
+        )
         queue.put_result(group.pk, task.pk, json.dumps(result).encode())
         return task
 
@@ -48,7 +55,9 @@ def page_of(task: Task, rest: str = "") -> str:
 
 
 def crawl(*paths: str, errors: int = 0, title: str = "Start", sites: int = 1) -> dict[str, Any]:
-    pages = [{"url": HOST + path, "status": 200, "title": title, "links": [HOST] * 3} for path in paths]
+    pages = [
+        {"url": HOST + path, "status": 200, "title": title, "links": [HOST] * 3} for path in paths
+    ]
     wrong = [{"url": f"{HOST}/gone/{n}", "reason": "HTTP 404 Not Found"} for n in range(errors)]
     return {"sites": [{"url": f"{HOST}/", "pages": pages, "errors": wrong}] * sites}
 
@@ -80,7 +89,9 @@ def test_statistics_come_with_a_histogram(browser: Browser, finished: Finished, 
 
 
 def test_a_crawl_is_a_tree(browser: Browser, finished: Finished, bob: User) -> None:
-    answer = browser(bob).get(page_of(finished("CRAWLER", crawl("/", "/guide/a", "/guide/b", errors=1))))
+    answer = browser(bob).get(
+        page_of(finished("CRAWLER", crawl("/", "/guide/a", "/guide/b", errors=1)))
+    )
     seen = words(answer)
     assert "docs.example.org 3 pages, 1 problem" in seen
     assert "200 / Start , 3 links" in seen
@@ -90,7 +101,9 @@ def test_a_crawl_is_a_tree(browser: Browser, finished: Finished, bob: User) -> N
 
 
 def test_any_other_result_is_pairs(browser: Browser, finished: Finished, bob: User) -> None:
-    assert "count 3 sum 3" in words(browser(bob).get(page_of(finished("ECHO", {"count": 3, "sum": 3}))))
+    assert "count 3 sum 3" in words(
+        browser(bob).get(page_of(finished("ECHO", {"count": 3, "sum": 3})))
+    )
 
 
 def test_how_long_it_is_kept_is_said(browser: Browser, finished: Finished, bob: User) -> None:
@@ -114,7 +127,9 @@ def test_an_expired_result_says_so(browser: Browser, finished: Finished, bob: Us
 
 
 @override_settings(RESULT_SHOWN_BYTES_MAX=10)
-def test_one_too_large_for_a_page_is_only_downloaded(browser: Browser, finished: Finished, bob: User) -> None:
+def test_one_too_large_for_a_page_is_only_downloaded(
+    browser: Browser, finished: Finished, bob: User
+) -> None:
     task = finished("ECHO", {"count": 3, "sum": 3})
     assert "too large for a page" in words(browser(bob).get(page_of(task)))
     assert browser(bob).get(page_of(task, "result.json")).json() == {"count": 3, "sum": 3}
@@ -136,12 +151,16 @@ def test_searching_works_without_script(browser: Browser, finished: Finished, bo
 
 
 def test_htmx_gets_what_was_found_alone(browser: Browser, finished: Finished, bob: User) -> None:
-    answer = browser(bob, htmx=True).get(page_of(finished("CRAWLER", crawl("/install")), "result/?q=install"))
+    answer = browser(bob, htmx=True).get(
+        page_of(finished("CRAWLER", crawl("/install")), "result/?q=install")
+    )
     assert "<html" not in answer.content.decode()
     assert "1 of 1 page and" in words(answer)
 
 
-def test_a_folder_is_opened_with_and_without_script(browser: Browser, finished: Finished, bob: User) -> None:
+def test_a_folder_is_opened_with_and_without_script(
+    browser: Browser, finished: Finished, bob: User
+) -> None:
     task = finished("CRAWLER", crawl(*[f"/guide/{n:03}" for n in range(250)], "/"))
     html = browser(bob).get(page_of(task)).content.decode()
     address = page_of(task, "result/?site=0&amp;folder=%2Fguide%2F")
@@ -152,20 +171,33 @@ def test_a_folder_is_opened_with_and_without_script(browser: Browser, finished: 
     assert "150 more" in words(opened)
     last = browser(bob).get(address.replace("&amp;", "&") + "&start=200")
     assert "<html" in last.content.decode()
-    assert ("/guide/199" in words(last), "/guide/249" in words(last), "more" in words(last)) == (False, True, False)
+    assert ("/guide/199" in words(last), "/guide/249" in words(last), "more" in words(last)) == (
+        False,
+        True,
+        False,
+    )
 
 
-@pytest.mark.parametrize("query", ["site=1", "site=99", "site=0&folder=/no/", "site=x", "start=-1", "folder=/x/"])
-def test_made_up_addresses_do_no_harm(browser: Browser, finished: Finished, bob: User, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["site=1", "site=99", "site=0&folder=/no/", "site=x", "start=-1", "folder=/x/"]
+)
+def test_made_up_addresses_do_no_harm(
+    browser: Browser, finished: Finished, bob: User, query: str
+) -> None:
     task = finished("CRAWLER", crawl("/"))
     assert browser(bob).get(page_of(task, f"result/?{query}")).status_code in (200, 404)
     assert browser(bob).get(page_of(finished("ECHO", 1), "result/?site=0")).status_code == 404
 
 
 def test_two_thousand_pages_are_a_small_page_in_few_queries(
-    browser: Browser, finished: Finished, bob: User, django_assert_max_num_queries: Callable[..., Any]
+    browser: Browser,
+    finished: Finished,
+    bob: User,
+    django_assert_max_num_queries: Callable[..., Any],
 ) -> None:
-    task = finished("CRAWLER", crawl(*[f"/{n // 100}/{n}" for n in range(2000)], errors=400, sites=3))
+    task = finished(
+        "CRAWLER", crawl(*[f"/{n // 100}/{n}" for n in range(2000)], errors=400, sites=3)
+    )
     his = browser(bob)
     his.get("/groups/")
     for rest in ("", "result/", "result/?q=docs", "result/?problems=1", "result/?site=1"):
@@ -183,9 +215,18 @@ def hostile() -> dict[str, Any]:
     result = crawl("/", title=BAD)
     (site,) = result["sites"]
     site["url"] = f"{HOST}/{BAD}"
-    urls = ["javascript:alert(1)", f"{HOST}/{BAD}", f"{HOST}/'onmouseover='x", "data:text/html,x", f"{HOST}/ok"]
+    urls = [
+        "javascript:alert(1)",
+        f"{HOST}/{BAD}",
+        f"{HOST}/'onmouseover='x",
+        "data:text/html,x",
+        f"{HOST}/ok",
+    ]
     site["pages"] += [{"url": url, "status": 200, "title": BAD, "links": []} for url in urls]
-    site["errors"] = [{"url": f"{HOST}/{BAD}/x", "reason": BAD}, {"url": BAD, "reason": "HTTP 404 <b>"}]
+    site["errors"] = [
+        {"url": f"{HOST}/{BAD}/x", "reason": BAD},
+        {"url": BAD, "reason": "HTTP 404 <b>"},
+    ]
     return result
 
 
@@ -198,7 +239,9 @@ def hostile() -> dict[str, Any]:
         ("FACTORIZATION", FACTORS | {"number": "<b>1"}),
     ],
 )
-@pytest.mark.parametrize("rest", ["", "result/", "result/?q=script", "result/?q=<b>", "result/?site=0"])
+@pytest.mark.parametrize(
+    "rest", ["", "result/", "result/?q=script", "result/?q=<b>", "result/?site=0"]
+)
 def test_nothing_of_a_result_becomes_markup(
     browser: Browser, finished: Finished, bob: User, kind: str, result: Any, rest: str
 ) -> None:
@@ -238,7 +281,12 @@ def test_json_is_the_result_itself(browser: Browser, finished: Finished, bob: Us
     ],
 )  # fmt: skip
 def test_csv_has_the_kind_s_own_columns(
-    browser: Browser, finished: Finished, bob: User, kind: str, result: Any, expected: list[list[str]]
+    browser: Browser,
+    finished: Finished,
+    bob: User,
+    kind: str,
+    result: Any,
+    expected: list[list[str]],
 ) -> None:
     answer = browser(bob).get(page_of(finished(kind, result), "result.csv"))
     assert rows_of(answer) == expected
@@ -246,15 +294,26 @@ def test_csv_has_the_kind_s_own_columns(
     assert answer["Content-Disposition"] == 'attachment; filename="A_task.csv"'
 
 
-def test_csv_of_statistics_keeps_negative_numbers(browser: Browser, finished: Finished, bob: User) -> None:
+def test_csv_of_statistics_keeps_negative_numbers(
+    browser: Browser, finished: Finished, bob: User
+) -> None:
     rows = rows_of(browser(bob).get(page_of(finished("MEAN", MEAN | {"min": -1.5}), "result.csv")))
     assert ["min", "-1.5", "", ""] in rows
 
 
-def test_no_title_of_a_page_becomes_a_formula(browser: Browser, finished: Finished, bob: User) -> None:
+def test_no_title_of_a_page_becomes_a_formula(
+    browser: Browser, finished: Finished, bob: User
+) -> None:
     task = finished("CRAWLER", crawl("/", title='=HYPERLINK("http://evil.example","x")'))
     (_, row) = rows_of(browser(bob).get(page_of(task, "result.csv")))
-    assert row == [f"{HOST}/", f"{HOST}/", "200", '\'=HYPERLINK("http://evil.example","x")', "3", ""]
+    assert row == [
+        f"{HOST}/",
+        f"{HOST}/",
+        "200",
+        '\'=HYPERLINK("http://evil.example","x")',
+        "3",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -283,7 +342,10 @@ def test_there_is_no_result_for_strangers_and_none_before_its_time(
     assert browser(carol).get(page_of(task, rest)).status_code == 404
     assert browser().get(page_of(task, rest)).status_code == 302
     assert browser(bob).post(page_of(task, rest)).status_code == 405
-    for status, says in (("running", "The task is running."), ("cancelled", "The task was cancelled.")):
+    for status, says in (
+        ("running", "The task is running."),
+        ("cancelled", "The task was cancelled."),
+    ):
         Task.objects.filter(pk=task.pk).update(status=status)
         answer = browser(bob).get(page_of(task, rest))
         assert answer.status_code == 409

@@ -37,21 +37,32 @@ def computed(kind: str, **params: Any) -> Any:
 
 def test_factors_are_a_formula_that_can_be_read_out():
     it = shown("FACTORIZATION", computed("FACTORIZATION", number="720720")).it
-    assert it.says == "720720 equals 2 to the power 4 times 3 to the power 2 times 5 times 7 times 11 times 13"
+    assert (
+        it.says
+        == "720720 equals 2 to the power 4 times 3 to the power 2 times 5 times 7 times 11 times 13"
+    )
     assert (it.distinct, it.in_all, it.divisors, it.largest_length) == (6, 10, 240, 2)
     assert it.proved
     assert not it.is_prime
 
 
-@pytest.mark.parametrize(("digits", "groups"), [("7", ["7"]), ("1000", ["1", "000"]), ("123456", ["123", "456"])])
+@pytest.mark.parametrize(
+    ("digits", "groups"), [("7", ["7"]), ("1000", ["1", "000"]), ("123456", ["123", "456"])]
+)
 def test_digits_come_in_threes(digits, groups):
-    it = shown("FACTORIZATION", {"number": digits, "factors": [[digits, 1]], "divisors": 2, "proved": True}).it
+    it = shown(
+        "FACTORIZATION", {"number": digits, "factors": [[digits, 1]], "divisors": 2, "proved": True}
+    ).it
     assert it.number.groups == groups
     assert it.is_prime
 
 
 def test_factors_as_rows():
-    assert rows("FACTORIZATION", computed("FACTORIZATION", number="12")) == [["prime", "exponent"], ["2", 2], ["3", 1]]
+    assert rows("FACTORIZATION", computed("FACTORIZATION", number="12")) == [
+        ["prime", "exponent"],
+        ["2", 2],
+        ["3", 1],
+    ]
 
 
 # Numbers
@@ -92,9 +103,15 @@ def test_a_result_from_before_histograms_is_shown_without():
 
 
 def test_statistics_as_rows_end_with_the_bins():
-    result = computed("MEAN", numbers=[1.0, 1.0, 3.0]) | {"incomplete": {"failed": 2, "of": 4, "subtasks": [1, 3]}}
+    result = computed("MEAN", numbers=[1.0, 1.0, 3.0]) | {
+        "incomplete": {"failed": 2, "of": 4, "subtasks": [1, 3]}
+    }
     found = rows("MEAN", result)
-    assert found[:3] == [["name", "value", "from", "to"], ["count", 3, None, None], ["mean", 5 / 3, None, None]]
+    assert found[:3] == [
+        ["name", "value", "from", "to"],
+        ["count", 3, None, None],
+        ["mean", 5 / 3, None, None],
+    ]
     assert ["subtasks missing", 2, None, None] in found
     bins = [row for row in found if row[0] == "bin"]
     assert sum(row[1] for row in bins) == 3
@@ -106,10 +123,17 @@ def test_statistics_as_rows_end_with_the_bins():
 
 def page(path: str, title: str = "Title", status: int = 200, links: int = 0) -> dict[str, Any]:
     url = path if "://" in path or ":" in path[:12] else HOST + path
-    return {"url": url, "status": status, "title": title, "links": [f"{HOST}/{n}" for n in range(links)]}
+    return {
+        "url": url,
+        "status": status,
+        "title": title,
+        "links": [f"{HOST}/{n}" for n in range(links)],
+    }
 
 
-def crawl(*pages: dict[str, Any], errors: list[tuple[str, str]] | None = None, sites: int = 1) -> dict[str, Any]:
+def crawl(
+    *pages: dict[str, Any], errors: list[tuple[str, str]] | None = None, sites: int = 1
+) -> dict[str, Any]:
     found = [{"url": HOST + path, "reason": reason} for path, reason in errors or []]
     return {"sites": [{"url": f"{HOST}/", "pages": list(pages), "errors": found}] * sites}
 
@@ -118,7 +142,10 @@ def outline(some: list[Any] | None) -> Any:
     """Labels of leaves, (label, what is inside) of folders."""
     if some is None:
         return None
-    return [(row.label, outline(row.rows)) if isinstance(row, tree.Folder) else row.label for row in some]
+    return [
+        (row.label, outline(row.rows)) if isinstance(row, tree.Folder) else row.label
+        for row in some
+    ]
 
 
 def seen(result: Any, **ask: Any) -> Crawl:
@@ -126,14 +153,24 @@ def seen(result: Any, **ask: Any) -> Crawl:
 
 
 def test_pages_lie_in_folders_that_are_closed():
-    it = seen(crawl(page("/", links=3), page("/guide/"), page("/guide/a?x=1"), page("/about"), page("/one/only")))
+    it = seen(
+        crawl(
+            page("/", links=3),
+            page("/guide/"),
+            page("/guide/a?x=1"),
+            page("/about"),
+            page("/one/only"),
+        )
+    )
     (site,) = it.sites
     assert outline(site.rows) == ["/", "/about", ("/guide/", None), "/one/only"]
     assert (site.name, site.rows[0].links, site.rows[2].pages) == ("docs.example.org", 3, 2)
 
 
 def test_a_folder_is_opened_by_its_name():
-    raw = json.dumps(crawl(page("/guide/"), page("/guide/a?x=1"), page("/guide/b/c"), page("/guide/b/d"))).encode()
+    raw = json.dumps(
+        crawl(page("/guide/"), page("/guide/a?x=1"), page("/guide/b/c"), page("/guide/b/d"))
+    ).encode()
     part = results.crawl_part("CRAWLER", raw, Ask(site=0, folder="/guide/"))
     assert part is not None
     assert outline(part.rows) == ["/guide/", "/guide/a?x=1", ("/guide/b/", None)]
@@ -150,7 +187,14 @@ def test_folders_that_hold_one_folder_are_one():
 
 
 def test_pages_of_other_hosts_have_folders_of_their_own():
-    it = seen(crawl(page("/x"), page("https://other.example/1"), page("https://other.example/2"), page("http://a.b/")))
+    it = seen(
+        crawl(
+            page("/x"),
+            page("https://other.example/1"),
+            page("https://other.example/2"),
+            page("http://a.b/"),
+        )
+    )
     assert outline(it.sites[0].rows) == ["/x", "a.b/", ("other.example/", None)]
 
 
@@ -164,7 +208,10 @@ def test_a_search_opens_what_fits_and_marks_it():
     ]
     it = seen(crawl(*pages, errors=[("/guide/old-install", "HTTP 404 Not Found")]), q="install")
     (site,) = it.sites
-    assert outline(site.rows) == ["/deep/er/x", ("/guide/", ["/guide/install", "/guide/old-install"])]
+    assert outline(site.rows) == [
+        "/deep/er/x",
+        ("/guide/", ["/guide/install", "/guide/old-install"]),
+    ]
     assert (it.found, it.pages, it.found_problems) == (2, 5, 1)
     assert site.rows[0].text_pieces == [("How to ", False), ("INSTALL", True)]
     error = site.rows[1].rows[1]
@@ -172,7 +219,10 @@ def test_a_search_opens_what_fits_and_marks_it():
 
 
 def test_problems_only():
-    it = seen(crawl(page("/"), errors=[("/a", "timed out"), ("/b", "robots.txt forbids it")], sites=2), problems=True)
+    it = seen(
+        crawl(page("/"), errors=[("/a", "timed out"), ("/b", "robots.txt forbids it")], sites=2),
+        problems=True,
+    )
     assert outline(it.sites[1].rows) == ["/a", "/b"]
     assert [row.tag for row in it.sites[0].rows] == ["failed", "robots"]
     assert (it.found, it.found_problems) == (0, 4)
@@ -189,7 +239,11 @@ def test_of_thousands_of_pages_only_what_is_seen_is_made():
     raw = json.dumps(crawl(*pages)).encode()
     part = results.crawl_part("CRAWLER", raw, Ask(site=0, start=1950))
     assert part is not None
-    assert ([row.label for row in part.rows][:1], len(part.rows), part.more) == (["/flat-1950"], 50, 0)
+    assert ([row.label for row in part.rows][:1], len(part.rows), part.more) == (
+        ["/flat-1950"],
+        50,
+        0,
+    )
     deep = [page(f"/{n // 100}/{n // 10}/{n}") for n in range(2000)]
     found = seen(crawl(*deep, sites=20), q="docs")
     assert sum(tree.size(site.rows or []) for site in found.sites) <= 400
@@ -217,13 +271,21 @@ def test_what_is_no_address_of_a_page_is_no_link(url):
 
 
 def test_paths_that_look_like_hosts_and_endless_paths_do_no_harm():
-    odd = [f"{HOST}//evil.example/{n}" for n in range(3)] + [f"https://evil.example/{n}" for n in range(3)]
+    odd = [f"{HOST}//evil.example/{n}" for n in range(3)] + [
+        f"https://evil.example/{n}" for n in range(3)
+    ]
     endless = [f"{HOST}{'/x' * 400}/{n}" for n in range(3)]
     result = crawl(*[page(url) for url in odd + endless])
     rows_shown = seen(result).sites[0].rows
-    assert [label for label, _ in outline(rows_shown)] == ["//evil.example/", "/x" * 12 + "/", "evil.example/"]
+    assert [label for label, _ in outline(rows_shown)] == [
+        "//evil.example/",
+        "/x" * 12 + "/",
+        "evil.example/",
+    ]
     for folder in rows_shown:
-        part = results.crawl_part("CRAWLER", json.dumps(result).encode(), Ask(site=0, folder=folder.name))
+        part = results.crawl_part(
+            "CRAWLER", json.dumps(result).encode(), Ask(site=0, folder=folder.name)
+        )
         assert part is not None
         assert len(part.rows) == 3
 
@@ -243,17 +305,27 @@ def test_crawls_as_rows():
 def test_a_plug_in_s_result_is_pairs_and_values():
     it = shown("ECHO", computed("ECHO", count=300, collect=True)).it
     assert it.pairs == [("count", "300"), ("sum", "44850")]
-    assert (it.sections[0].name, len(it.sections[0].values), it.sections[0].more) == ("values", 100, 200)
+    assert (it.sections[0].name, len(it.sections[0].values), it.sections[0].more) == (
+        "values",
+        100,
+        200,
+    )
 
 
 def test_flat_objects_are_a_table():
     it = shown("OTHER", [{"a": 1, "b": None}, {"a": 2.0, "c": True}]).it
     assert it.sections[0].columns == ["a", "b", "c"]
     assert it.sections[0].rows == [["1", "–", ""], ["2", "", "yes"]]
-    assert rows("OTHER", [{"a": 1, "b": None}, {"c": "x"}]) == [["a", "b", "c"], [1, None, None], [None, None, "x"]]
+    assert rows("OTHER", [{"a": 1, "b": None}, {"c": "x"}]) == [
+        ["a", "b", "c"],
+        [1, None, None],
+        [None, None, "x"],
+    ]
 
 
-@pytest.mark.parametrize("result", ["text", 5, None, True, [], {}, [[1, [2]]], {"a": {"b": [1]}}, [{"a": [1]}, 5]])
+@pytest.mark.parametrize(
+    "result", ["text", 5, None, True, [], {}, [[1, [2]]], {"a": {"b": [1]}}, [{"a": [1]}, 5]]
+)
 def test_whatever_a_kind_gives_is_shown(result):
     it = shown("OTHER", result).it
     assert isinstance(it, anything.Anything)
@@ -279,7 +351,9 @@ def test_nested_things_become_paths():
 
 
 @pytest.mark.parametrize("kind", ["MEAN", "FACTORIZATION", "CRAWLER"])
-@pytest.mark.parametrize("result", [{"count": "x"}, {"number": "1<b>", "factors": []}, {"sites": 3}, 7])
+@pytest.mark.parametrize(
+    "result", [{"count": "x"}, {"number": "1<b>", "factors": []}, {"sites": 3}, 7]
+)
 def test_a_result_of_another_shape_is_shown_as_what_it_is(kind, result):
     assert isinstance(shown(kind, result).it, anything.Anything)
     assert rows(kind, result)[0] == ["path", "value"]
@@ -320,7 +394,9 @@ def test_how_long_it_is_kept(left, words):
 
 
 def test_only_what_can_be_asked_is_read_from_the_address():
-    assert results.asked({"site": "2", "start": "100", "q": " x ", "problems": "1"}) == Ask("x", True, 2, "", 100)
+    assert results.asked({"site": "2", "start": "100", "q": " x ", "problems": "1"}) == Ask(
+        "x", True, 2, "", 100
+    )
     assert results.asked({"site": "-1", "start": "²", "q": "y" * 500}) == Ask("y" * 100)
     assert results.asked({"site": "9" * 5000}) == Ask()
 
@@ -331,7 +407,8 @@ def test_no_cell_is_a_formula(start):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(-5, b"-5"), (-0.5, b"-0.5"), (None, b""), (True, b"true"), ("a,b", b'"a,b"')]
+    ("value", "text"),
+    [(-5, b"-5"), (-0.5, b"-0.5"), (None, b""), (True, b"true"), ("a,b", b'"a,b"')],
 )
 def test_numbers_stay_numbers(value, text):
     assert b"".join(sheet.pieces([["x", value]])) == b"x," + text + b"\r\n"

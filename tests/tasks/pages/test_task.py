@@ -23,7 +23,11 @@ def page_of(task: Task) -> str:
 
 
 def test_it_shows_where_a_running_task_stands(
-    browser: Browser, split: Callable[..., Task], lease: Callable[..., queue.Granted], laptop: Worker, bob: User
+    browser: Browser,
+    split: Callable[..., Task],
+    lease: Callable[..., queue.Granted],
+    laptop: Worker,
+    bob: User,
 ) -> None:
     task = split(count=4)
     lease(laptop)
@@ -42,7 +46,11 @@ def test_it_says_why_a_task_waits(browser: Browser, split: Callable[..., Task], 
 
 
 def test_a_finished_task_shows_contributions_timeline_and_events(
-    browser: Browser, split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker, bob: User
+    browser: Browser,
+    split: Callable[..., Task],
+    work: Callable[[Worker], int],
+    laptop: Worker,
+    bob: User,
 ) -> None:
     task = split(count=3)
     work(laptop)
@@ -55,17 +63,31 @@ def test_a_finished_task_shows_contributions_timeline_and_events(
     assert "sum 3" in seen
     assert f"/tasks/{task.pk}/result.json" in answer.content.decode()
     assert "100.0 % 3" in seen
-    bars = [attrs for tag, attrs, _ in read(answer).elements if tag == "rect" and attrs.get("class") == "tb"]
+    bars = [
+        attrs
+        for tag, attrs, _ in read(answer).elements
+        if tag == "rect" and attrs.get("class") == "tb"
+    ]
     assert len(bars) == 2 + 1, "two leases, and one in the legend"
 
 
 def test_a_failed_task_says_why_and_which_subtask(
-    browser: Browser, split: Callable[..., Task], lease: Callable[..., queue.Granted], laptop: Worker, bob: User
+    browser: Browser,
+    split: Callable[..., Task],
+    lease: Callable[..., queue.Granted],
+    laptop: Worker,
+    bob: User,
 ) -> None:
     task = split(count=2)
     held = lease(laptop)
     queue.fail(
-        held.lease, worker=laptop.pk, subtask=0, error="ValueError", message="<b>no</b>", traceback="line 7", seconds=0
+        held.lease,
+        worker=laptop.pk,
+        subtask=0,
+        error="ValueError",
+        message="<b>no</b>",
+        traceback="line 7",
+        seconds=0,
     ).now()
     fail_task(task, "subtask_failed", "Subtask 0 failed for good.")
     answer = browser(bob).get(page_of(task))
@@ -121,7 +143,11 @@ def test_a_task_that_is_being_concluded_can_be_cancelled_but_not_paused(
 
 
 def test_cancelling_asks_first_and_says_what_goes(
-    browser: Browser, split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker, bob: User
+    browser: Browser,
+    split: Callable[..., Task],
+    work: Callable[[Worker], int],
+    laptop: Worker,
+    bob: User,
 ) -> None:
     task = split(count=3)
     work(laptop)
@@ -138,7 +164,11 @@ def test_another_member_sees_it_without_buttons(
 
 
 def test_all_events_are_on_a_page_of_their_own(
-    browser: Browser, split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker, bob: User
+    browser: Browser,
+    split: Callable[..., Task],
+    work: Callable[[Worker], int],
+    laptop: Worker,
+    bob: User,
 ) -> None:
     task = split(count=3)
     work(laptop)
@@ -155,8 +185,12 @@ def test_a_thousand_contributions_do_not_fill_the_page(
     django_assert_max_num_queries: Callable[..., object],
 ) -> None:
     task = split(count=3)
-    machines = Worker.objects.bulk_create(Worker(owner=alice, name=f"machine {n}") for n in range(300))
-    Contribution.objects.bulk_create(Contribution(task=task, worker=machine, subtasks=1) for machine in machines)
+    machines = Worker.objects.bulk_create(
+        Worker(owner=alice, name=f"machine {n}") for n in range(300)
+    )
+    Contribution.objects.bulk_create(
+        Contribution(task=task, worker=machine, subtasks=1) for machine in machines
+    )
     Task.objects.filter(pk=task.pk).update(status="succeeded")
     his = browser(bob)
     his.get("/groups/")  # the session is in the cache after that

@@ -12,7 +12,9 @@ from tasks.pages.timeline import TICKS_MAX, Scale, clock, lanes, scale, span
 TEN = Scale(0, 10_000, 2000)
 
 
-def bar(start: int, end: int | None, *, worker: str = "w", how: str = "leased", outcome: str = "done") -> Bar:
+def bar(
+    start: int, end: int | None, *, worker: str = "w", how: str = "leased", outcome: str = "done"
+) -> Bar:
     return Bar(f"{worker}{start}", worker, start, end, how, outcome, 2)
 
 
@@ -28,7 +30,9 @@ def test_what_runs_reaches_to_now() -> None:
 
 
 def test_leases_at_one_time_lie_in_two_rows_and_a_third_over_them() -> None:
-    shapes = lanes([bar(0, 5000), bar(1000, 3000), bar(2000, 4000), bar(5000, 6000)], TEN, 9000)["w"]
+    shapes = lanes([bar(0, 5000), bar(1000, 3000), bar(2000, 4000), bar(5000, 6000)], TEN, 9000)[
+        "w"
+    ]
     assert [shape.y for shape in shapes] == [6, 18, 18, 6]
 
 
@@ -41,7 +45,9 @@ def test_leases_at_one_time_lie_in_two_rows_and_a_third_over_them() -> None:
         ("copied", "overtaken", "tb-copy", "", 20.0),
     ],
 )
-def test_what_is_out_of_the_ordinary_is_marked(how: str, outcome: str, look: str, mark: str, mark_x: float) -> None:
+def test_what_is_out_of_the_ordinary_is_marked(
+    how: str, outcome: str, look: str, mark: str, mark_x: float
+) -> None:
     (shape,) = lanes([bar(2000, 7000, how=how, outcome=outcome)], TEN, 9000)["w"]
     assert (shape.look, shape.mark, shape.mark_x) == (look, mark, mark_x)
 
@@ -64,12 +70,21 @@ def test_there_are_never_too_many_ticks(spent: int) -> None:
     assert len(found.ticks) <= TICKS_MAX + 1
 
 
-@given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000), st.sampled_from("xy")), max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10_000), st.integers(0, 10_000), st.sampled_from("xy")),
+        max_size=40,
+    )
+)
 def test_every_bar_is_drawn_within_its_lane(times: list[tuple[int, int, str]]) -> None:
     row = [bar(min(a, b), max(a, b), worker=worker) for a, b, worker in times]
     drawn = lanes(row, TEN, 10_000)
     assert sum(map(len, drawn.values())) == len(row)
-    assert all(0 <= shape.x <= 100 and shape.x + shape.width <= 100.3 for lane in drawn.values() for shape in lane)
+    assert all(
+        0 <= shape.x <= 100 and shape.x + shape.width <= 100.3
+        for lane in drawn.values()
+        for shape in lane
+    )
 
 
 @pytest.mark.parametrize(("ms", "words"), [(0, "0:00"), (65_000, "1:05"), (3_600_000, "1:00:00")])
@@ -79,7 +94,13 @@ def test_time_since_the_start(ms: int, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("ms", "words"),
-    [(45, "45 ms"), (3210, "3.2 s"), (51_000, "51 s"), (245_000, "4 min 5 s"), (7_800_000, "2 h 10 min")],
+    [
+        (45, "45 ms"),
+        (3210, "3.2 s"),
+        (51_000, "51 s"),
+        (245_000, "4 min 5 s"),
+        (7_800_000, "2 h 10 min"),
+    ],
 )
 def test_how_long_in_words(ms: int, words: str) -> None:
     assert span(ms) == words

@@ -27,7 +27,9 @@ pytestmark = pytest.mark.django_db
 
 
 def here(group: Group, worker: Worker) -> None:
-    queue.beat(group.pk, worker=worker.pk, conn="c", kinds=["ECHO@1"], slots=worker.slots, leases=[]).now()
+    queue.beat(
+        group.pk, worker=worker.pk, conn="c", kinds=["ECHO@1"], slots=worker.slots, leases=[]
+    ).now()
 
 
 def test_my_workers_say_what_they_do_and_are_mine_alone(
@@ -61,8 +63,12 @@ def test_who_rests_is_shown_with_the_reason_on_both_pages(
     assert "laptop Ready" in words(browser(alice).get("/workers/"))
 
 
-def test_a_group_sees_what_a_worker_does_not_do(group: Group, laptop: Worker, bob: User, browser: Browser) -> None:
-    Worker.objects.update(consent={"*": {"kinds": []}, str(group.pk): {"kinds": ["ECHO"], "network": "none"}})
+def test_a_group_sees_what_a_worker_does_not_do(
+    group: Group, laptop: Worker, bob: User, browser: Browser
+) -> None:
+    Worker.objects.update(
+        consent={"*": {"kinds": []}, str(group.pk): {"kinds": ["ECHO"], "network": "none"}}
+    )
     here(group, laptop)
     assert "ready, only ECHO, no network" in words(browser(bob).get(f"/groups/{group.pk}/"))
 
@@ -71,7 +77,12 @@ def test_its_owner_alone_sees_a_rule_that_fits_no_group(
     group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
 ) -> None:
     other = "aaaaaaaa-0000-4000-8000-000000000001"
-    rules = {"*": {}, str(group.pk): {"slots": 1, "written": "Fine"}, other: {"written": "Left"}, "Sevn": {}}
+    rules = {
+        "*": {},
+        str(group.pk): {"slots": 1, "written": "Fine"},
+        other: {"written": "Left"},
+        "Sevn": {},
+    }
     Worker.objects.update(consent=rules)
     here(group, laptop)
     seen = words(browser(alice).get("/workers/"))
@@ -145,7 +156,9 @@ def test_without_script_the_page_itself_is_looked_at_again(
     assert "laptop is ready" in words(browser(alice).get(unescape(again)))
 
 
-def test_who_is_in_no_group_reads_that_a_worker_needs_one(make_user: Callable[[str], User], browser: Browser) -> None:
+def test_who_is_in_no_group_reads_that_a_worker_needs_one(
+    make_user: Callable[[str], User], browser: Browser
+) -> None:
     assert "You are in no group yet" in words(browser(make_user("dora")).get("/workers/get/"))
 
 
@@ -174,7 +187,9 @@ def built(settings: Settings, tmp_path: Path) -> client_wheel.Wheel:
     return found
 
 
-def test_the_wheel_is_built_once_and_handed_out(built: client_wheel.Wheel, bob: User, browser: Browser) -> None:
+def test_the_wheel_is_built_once_and_handed_out(
+    built: client_wheel.Wheel, bob: User, browser: Browser
+) -> None:
     made = built.path.stat().st_mtime_ns
     client_wheel.build()
     assert built.path.stat().st_mtime_ns == made
@@ -216,7 +231,9 @@ def test_a_changed_client_is_built_anew_and_the_old_one_goes(
     assert not old.exists()
 
 
-def test_nothing_else_is_handed_out(settings: Settings, tmp_path: Path, bob: User, browser: Browser) -> None:
+def test_nothing_else_is_handed_out(
+    settings: Settings, tmp_path: Path, bob: User, browser: Browser
+) -> None:
     settings.CLIENT_ROOT = tmp_path
     (tmp_path / "secret").write_text("no")
     for name in ("secret", "..%2Fsecret", "x.whl"):

@@ -17,7 +17,9 @@ from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
 class Seen:
     progress: dict[str, queue.Progress] = field(default_factory=dict)
     open: dict[str, set[int]] = field(default_factory=dict)
-    queued: dict[str, list[int]] = field(default_factory=dict)  # waiting first or again, also what is done meanwhile
+    queued: dict[str, list[int]] = field(
+        default_factory=dict
+    )  # waiting first or again, also what is done meanwhile
     partials: dict[str, list[list[int]]] = field(default_factory=dict)
     leases: dict[str, Mapping[bytes, bytes]] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
@@ -37,7 +39,11 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
             pipe.lrange(f"{base}:t:{task}:{part}", 0, -1)
     for lease in model.leases:
         pipe.hgetall(f"{base}:l:{lease}")
-    for name in ("leases", "serving", *(f"idle:{kind}" for kind in sorted(set().union(*model.kinds.values())))):
+    for name in (
+        "leases",
+        "serving",
+        *(f"idle:{kind}" for kind in sorted(set().union(*model.kinds.values()))),
+    ):
         pipe.zrange(f"{base}:{name}", 0, -1)
     pipe.zrange(f"{base}:served", 0, -1, withscores=True)
     replies = iter(pipe.execute())
@@ -66,8 +72,12 @@ def _texts(names: list[bytes]) -> set[str]:
     return {name.decode() for name in names}
 
 
-def check_choice(task: Task, choices: list[Task], owner: str, served: Mapping[str, float] | None) -> None:
-    """`choices`: the tasks of the first band with anything for this worker; `served`: before the call, if known."""
+def check_choice(
+    task: Task, choices: list[Task], owner: str, served: Mapping[str, float] | None
+) -> None:
+    """`choices`: the tasks of the first band with anything for this worker; `served`: before the
+    call, if known.
+    """
     assert task in choices
     own = [other for other in choices if other.creator == owner]
     assert task in (own or choices)
@@ -111,7 +121,9 @@ def check_tasks(model: Model, seen: Seen) -> None:
 def _check_lists(task: Task, seen: Seen) -> None:
     assert seen.open[task.name] == task.open
     queued = [subtask for subtask in seen.queued[task.name] if subtask in task.open]
-    assert sorted(queued) == sorted(task.waiting)  # each exactly once; those done meanwhile fall away
+    assert sorted(queued) == sorted(
+        task.waiting
+    )  # each exactly once; those done meanwhile fall away
     assert seen.partials[task.name] == task.partials
     assert sorted(subtask for partial in task.partials for subtask in partial) == sorted(task.done)
 
@@ -120,7 +132,9 @@ def check_leases(model: Model, seen: Seen) -> None:
     active = [lease for lease in model.leases.values() if lease.active]
     assert seen.active == {lease.name for lease in active}
     for task in model.tasks.values():
-        assert task.held == {subtask for lease in active if lease.task is task for subtask in lease.owes}
+        assert task.held == {
+            subtask for lease in active if lease.task is task for subtask in lease.owes
+        }
     for lease in model.leases.values():
         record = seen.leases[lease.name]
         found = [record[name].decode() for name in (b"worker", b"conn", b"task", b"active")]
@@ -129,11 +143,16 @@ def check_leases(model: Model, seen: Seen) -> None:
 
 
 def check_served(
-    model: Model, seen: Seen, credited: Mapping[str, float], before: Mapping[str, float], steady: set[str]
+    model: Model,
+    seen: Seen,
+    credited: Mapping[str, float],
+    before: Mapping[str, float],
+    steady: set[str],
 ) -> dict[str, float]:
     """Returns {creator: core-seconds that nothing accounts for}, `before` at the next call.
 
-    `credited`: to creators, by tasks that are closed. `steady`: those who were served all the time since.
+    `credited`: to creators, by tasks that are closed. `steady`: those who were served all the time
+    since.
     """
     drift: dict[str, float] = {}
     for creator, served in seen.served.items():
@@ -150,5 +169,9 @@ def _charged(model: Model, seen: Seen, creator: str) -> float:
     def estimate(lease: Lease) -> float:
         return float(seen.leases[lease.name][b"charge"]) * len(lease.owes) if lease.active else 0.0
 
-    credits = sum(seen.progress[task.name].seconds for task in model.tasks.values() if task.creator == creator)
-    return credits + sum(estimate(lease) for lease in model.leases.values() if lease.task.creator == creator)
+    credits = sum(
+        seen.progress[task.name].seconds for task in model.tasks.values() if task.creator == creator
+    )
+    return credits + sum(
+        estimate(lease) for lease in model.leases.values() if lease.task.creator == creator
+    )

@@ -31,10 +31,14 @@ class Connection:
 
     def beat(self, *leases: str) -> list[str]:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
-        return queue.beat(self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases).now()
+        return queue.beat(
+            self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases
+        ).now()
 
     def ask(self) -> queue.Leased:
-        return queue.lease(self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds).now()
+        return queue.lease(
+            self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds
+        ).now()
 
     def lease(self) -> queue.Granted:
         granted = self.ask().granted
@@ -42,17 +46,34 @@ class Connection:
         return granted
 
     def complete(
-        self, granted: queue.Granted, subtasks: list[int] | None = None, *, seconds: float = 0.0, decided: bool = False
+        self,
+        granted: queue.Granted,
+        subtasks: list[int] | None = None,
+        *,
+        seconds: float = 0.0,
+        decided: bool = False,
     ) -> queue.Settled:
         named = granted.subtasks if subtasks is None else subtasks
         return queue.complete(
-            granted.lease, worker=self.worker, subtasks=named, partial=b"\x01", seconds=seconds, decided=decided
+            granted.lease,
+            worker=self.worker,
+            subtasks=named,
+            partial=b"\x01",
+            seconds=seconds,
+            decided=decided,
         ).now()
 
-    def fail(self, granted: queue.Granted, subtask: int | None = None, *, seconds: float = 0.0) -> queue.Settled:
+    def fail(
+        self, granted: queue.Granted, subtask: int | None = None, *, seconds: float = 0.0
+    ) -> queue.Settled:
         which = granted.subtasks[0] if subtask is None else subtask
         return queue.fail(
-            granted.lease, worker=self.worker, subtask=which, error="ValueError", message="no", seconds=seconds
+            granted.lease,
+            worker=self.worker,
+            subtask=which,
+            error="ValueError",
+            message="no",
+            seconds=seconds,
         ).now()
 
     def release(self, granted: queue.Granted, subtasks: list[int] | None = None) -> queue.Settled:
@@ -61,14 +82,18 @@ class Connection:
 
     def reject(self, granted: queue.Granted, why: str = "bad_partial") -> queue.Settled:
         """What it sent of this lease is no partial of the kind."""
-        return queue.reject(granted.lease, worker=self.worker, owner=self.owner, why=why, message="no list").now()
+        return queue.reject(
+            granted.lease, worker=self.worker, owner=self.owner, why=why, message="no list"
+        ).now()
 
     def leave(self, how: str = queue.LOST) -> queue.Leased:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
         return queue.leave(self.group, **who, kinds=self.kinds, slots=self.slots, how=how).now()
 
     def work_off(self) -> list[int]:
-        """Lease and complete until nothing is left; returns the subtasks in the order they were leased."""
+        """Lease and complete until nothing is left; returns the subtasks in the order they were
+        leased.
+        """
         order: list[int] = []
         while granted := self.ask().granted:
             assert self.complete(granted).reason == ""
@@ -88,9 +113,22 @@ class Pool:
         return ":".join((f"fl:{{{self.group}}}", *parts))
 
     def connect(
-        self, worker: str, *, owner: str = "", conn: str = "", kinds: tuple[str, ...] = (KIND,), slots: int = 1
+        self,
+        worker: str,
+        *,
+        owner: str = "",
+        conn: str = "",
+        kinds: tuple[str, ...] = (KIND,),
+        slots: int = 1,
     ) -> Connection:
-        return Connection(self.group, worker, owner or f"owner-of-{worker}", conn or f"{worker}-conn", kinds, slots)
+        return Connection(
+            self.group,
+            worker,
+            owner or f"owner-of-{worker}",
+            conn or f"{worker}-conn",
+            kinds,
+            slots,
+        )
 
     def task(
         self,
@@ -141,7 +179,9 @@ class Pool:
         self.redis.hset(name, mapping={"granted": then, "since": then})
 
     def serve(self, **creators: float) -> None:
-        """These creators were served so many core-seconds so far (write it after opening their tasks)."""
+        """These creators were served so many core-seconds so far (write it after opening their
+        tasks).
+        """
         self.redis.zadd(self.key("served"), creators)
         self.redis.zadd(self.key("serving"), creators, xx=True)
         for ready in self.redis.scan_iter(self.key("ready", "*")):
@@ -156,7 +196,9 @@ class Pool:
 
     def keys(self) -> list[str]:
         """Every key there is but the list of groups, sorted."""
-        return sorted(key.decode() for key in self.redis.scan_iter(count=1000) if key != b"fl:groups")
+        return sorted(
+            key.decode() for key in self.redis.scan_iter(count=1000) if key != b"fl:groups"
+        )
 
 
 @pytest.fixture

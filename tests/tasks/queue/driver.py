@@ -1,4 +1,6 @@
-"""What the state machine's rules are made of: calls of the queue, each done to the model too, and compared."""
+"""What the state machine's rules are made of: calls of the queue, each done to the model too, and
+compared.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 from core.redis import connect
 from tasks import queue, states
 from tasks.queue.scripts import Call
-from tests.tasks.queue.checks import check_choice, check_copy, check_leases, check_run, check_served, check_tasks, look
+from tests.tasks.queue.checks import (
+    check_choice,
+    check_copy,
+    check_leases,
+    check_run,
+    check_served,
+    check_tasks,
+    look,
+)
 from tests.tasks.queue.model import (
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
@@ -35,7 +45,8 @@ OWNERS = {"laptop": "alice", "tower": "bob", "server": "carol"}
 LIMITS = {
     "LEASE_SUBTASKS_MAX": LEASE_SUBTASKS_MAX,
     "LEASE_SECONDS": 3600,  # no deadline passes by itself
-    "LEASE_SECONDS_MIN": 1e6,  # so every lease but the first is as long as it may be, however fast this machine is
+    # so every lease but the first is as long as it may be, however fast this machine is
+    "LEASE_SECONDS_MIN": 1e6,
     "LEASE_TARGET_SECONDS": 1e6,
     "MAX_ATTEMPTS": MAX_ATTEMPTS,
     "MAX_LOSSES": MAX_LOSSES,
@@ -52,7 +63,9 @@ def pick(items: Iterable[T], number: int) -> T:
 
 
 def some(items: Iterable[T], number: int, at_most: int = 1) -> list[T]:
-    """Up to `at_most` different ones; none if there are none. (What rules draw must not hang on what Redis did.)"""
+    """Up to `at_most` different ones; none if there are none. (What rules draw must not hang on
+    what Redis did.)
+    """
     row = list(items)
     start = number % len(row) if row else 0
     return (row[start:] + row[:start])[:at_most]
@@ -71,7 +84,9 @@ class Driver(RuleBasedStateMachine):
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
         self.drift: dict[str, float] = {}
-        self.served_all_along: set[str] = set()  # creators that had something to lease ever since the last check
+        self.served_all_along: set[str] = (
+            set()
+        )  # creators that had something to lease ever since the last check
         for worker in WORKERS:
             self.connect_one(worker)
 
@@ -90,7 +105,10 @@ class Driver(RuleBasedStateMachine):
         return ":".join((f"fl:{{{self.group}}}", *parts))
 
     def keys(self) -> list[str]:
-        return [key.decode() for key in self.redis.scan_iter(self.key("*").replace("{", "[{]"), count=1000)]
+        return [
+            key.decode()
+            for key in self.redis.scan_iter(self.key("*").replace("{", "[{]"), count=1000)
+        ]
 
     def served(self, creator: str) -> float:
         return self.redis.zscore(self.key("served"), creator) or 0.0
@@ -125,7 +143,9 @@ class Driver(RuleBasedStateMachine):
 
     def push_batch(self, task: Task, first: int, size: int, last: bool) -> None:
         for _ in range(2):  # two split jobs at once
-            pushed = self.do(queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last))
+            pushed = self.do(
+                queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last)
+            )
             assert pushed.taken == task.push(first, size, last)
             assert (pushed.split, pushed.complete) == (task.split, pushed.taken and task.complete)
 
@@ -148,7 +168,9 @@ class Driver(RuleBasedStateMachine):
         self.credited[task.creator] += progress.seconds
         assert set(self.do(queue.close(self.group, task.name))) == self.model.close(task)
         assert queue.progress(self.group, task.name).now() is None
-        assert self.do(queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)).gone
+        assert self.do(
+            queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)
+        ).gone
 
     # Leases
 
@@ -162,7 +184,9 @@ class Driver(RuleBasedStateMachine):
     def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
-        call = queue.lease(self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker])
+        call = queue.lease(
+            self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker]
+        )
         leased = self.do(call)
         assert set(leased.complete) == self.model.reap(2)
         choices = self.model.choices(worker)
@@ -175,7 +199,11 @@ class Driver(RuleBasedStateMachine):
             check_run(self.model, task, worker, leased.granted.subtasks)
         else:  # nothing waits, so it is a second copy; whether there is one hangs on the clock
             check_copy(self.model, task, worker, leased.granted.subtasks)
-        self.model.grant(Lease(leased.granted.lease, worker, conn, task, leased.granted.subtasks, copy=not choices))
+        self.model.grant(
+            Lease(
+                leased.granted.lease, worker, conn, task, leased.granted.subtasks, copy=not choices
+            )
+        )
         self.granted.append((leased.granted.lease, worker, leased.granted.subtasks))
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
             assert self.do(call).granted == leased.granted
@@ -185,13 +213,24 @@ class Driver(RuleBasedStateMachine):
         for lease in some(self.model.leases.values(), at, times):
             self.send(lease.name, lease.worker, list(lease.owes), pick(SECONDS, at), decided=False)
 
-    def send(self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool) -> None:
+    def send(
+        self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool
+    ) -> None:
         known = self.model.leases.get(name)
         before = {lease.name: lease for lease in self.model.leases.values() if lease.active}
         partial = msgspec.msgpack.encode(subtasks)
-        call = queue.complete(name, worker=worker, subtasks=subtasks, partial=partial, seconds=seconds, decided=decided)
+        call = queue.complete(
+            name,
+            worker=worker,
+            subtasks=subtasks,
+            partial=partial,
+            seconds=seconds,
+            decided=decided,
+        )
         settled = self.do(call)
-        assert (settled.reason, settled.open) == self.model.complete(name, worker, subtasks, decided)
+        assert (settled.reason, settled.open) == self.model.complete(
+            name, worker, subtasks, decided
+        )
         if settled.reason == "":
             assert known and settled.complete == known.task.complete
             ended = before.keys() - self.model.leases.keys() - {name}
@@ -205,7 +244,9 @@ class Driver(RuleBasedStateMachine):
         return pick(alive if alive and at % 7 else self.granted, at)
 
     def fall_behind(self, at: int) -> None:
-        """One task is split to its end and leased to its end; who holds the rest is slow, and others ask for more."""
+        """One task is split to its end and leased to its end; who holds the rest is slow, and
+        others ask for more.
+        """
         for task in some((task for task in self.model.tasks.values() if not task.complete), at):
             if not task.ended:
                 self.push_batch(task, task.split, 1, last=True)
@@ -239,14 +280,20 @@ class Driver(RuleBasedStateMachine):
             slots=1,
             leases=names,
         )
-        assert self.do(call) == [name for name in names if not self.model.still_wanted(name, worker)]
+        assert self.do(call) == [
+            name for name in names if not self.model.still_wanted(name, worker)
+        ]
         for lease in filter(None, (self.model.find(name, worker) for name in names)):
             lease.overdue = 0
 
     def pick_names(self, at: int, what: list[int]) -> tuple[str, list[str]]:
         """A connection; some leases, whosever they are; and one of its worker's own."""
         conn, names = pick(self.model.online, at), [self.pick_lease(number)[0] for number in what]
-        own = (lease.name for lease in self.model.leases.values() if lease.worker == self.model.online[conn])
+        own = (
+            lease.name
+            for lease in self.model.leases.values()
+            if lease.worker == self.model.online[conn]
+        )
         return conn, list(dict.fromkeys([*names, *some(own, at)]))
 
     @invariant()
@@ -255,5 +302,7 @@ class Driver(RuleBasedStateMachine):
         check_tasks(self.model, seen)
         check_leases(self.model, seen)
         assert set(seen.idle) <= self.model.online.keys()
-        self.drift = check_served(self.model, seen, self.credited, self.drift, self.served_all_along)
+        self.drift = check_served(
+            self.model, seen, self.credited, self.drift, self.served_all_along
+        )
         self.served_all_along = seen.serving

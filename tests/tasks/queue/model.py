@@ -94,7 +94,9 @@ class Model:
     online: dict[str, str] = field(default_factory=dict)  # conn -> worker
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each worker
     owners: dict[str, str] = field(default_factory=dict)  # of each worker
-    streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # worker -> creators
+    streaks: defaultdict[str, set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )  # worker -> creators
 
     # What may be leased
 
@@ -104,11 +106,18 @@ class Model:
         return worker in blamed and bool(takers - blamed)
 
     def distrusts(self, task: Task, worker: str) -> bool:
-        takers = {self.owners[other] for other in self.online.values() if task.kind in self.kinds[other]}
+        takers = {
+            self.owners[other] for other in self.online.values() if task.kind in self.kinds[other]
+        }
         return self.owners[worker] in task.distrusted and bool(takers - task.distrusted)
 
     def leasable(self, task: Task, worker: str) -> set[int]:
-        if task.complete or task.paused or task.kind not in self.kinds[worker] or self.distrusts(task, worker):
+        if (
+            task.complete
+            or task.paused
+            or task.kind not in self.kinds[worker]
+            or self.distrusts(task, worker)
+        ):
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
@@ -122,7 +131,11 @@ class Model:
         """Held once, by an active lease of another worker, and not barred."""
         if not task.at_tail or task.kind not in self.kinds[worker] or self.distrusts(task, worker):
             return set()
-        return {s for s in task.held if self._held_elsewhere(task, s, worker) and not self.barred(task, s, worker)}
+        return {
+            s
+            for s in task.held
+            if self._held_elsewhere(task, s, worker) and not self.barred(task, s, worker)
+        }
 
     def _held_elsewhere(self, task: Task, subtask: int, worker: str) -> bool:
         holders = self._holders(task, subtask)
@@ -139,7 +152,9 @@ class Model:
         lease = self.leases.get(name)
         return lease if lease and lease.worker == worker else None
 
-    def complete(self, name: str, worker: str, subtasks: list[int], decided: bool) -> tuple[str, list[int]]:
+    def complete(
+        self, name: str, worker: str, subtasks: list[int], decided: bool
+    ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
         lease = self.find(name, worker)
         if lease is None:
@@ -194,7 +209,9 @@ class Model:
         return ""
 
     def reject(self, name: str, worker: str, why: str) -> str:
-        """It sent what is no partial: all that the lease owes waits again, and the lease is forgotten."""
+        """It sent what is no partial: all that the lease owes waits again, and the lease is
+        forgotten.
+        """
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
@@ -223,7 +240,10 @@ class Model:
 
     def reap(self, most: int) -> set[str]:
         """Lose up to `most` of the overdue; returns the tasks complete because of it."""
-        overdue = sorted((lease for lease in self.leases.values() if lease.overdue), key=lambda lease: lease.overdue)
+        overdue = sorted(
+            (lease for lease in self.leases.values() if lease.overdue),
+            key=lambda lease: lease.overdue,
+        )
         return self._end(overdue[:most], lost=True)
 
     def leave(self, conn: str, how: str) -> set[str]:
@@ -232,7 +252,9 @@ class Model:
         return self._end(held if how != "kept" else [], lost=how == "lost")
 
     def pause(self, task: Task) -> set[tuple[str, str]]:
-        """All that is leased waits again; the leases' records stay, so that what comes all the same counts."""
+        """All that is leased waits again; the leases' records stay, so that what comes all the same
+        counts.
+        """
         task.paused = True
         held = [lease for lease in self.leases.values() if lease.task is task and lease.active]
         for lease in held:
@@ -273,7 +295,9 @@ class Model:
             self.leases.pop(lease.name, None)
 
     def _close_subtasks(self, lease: Lease, subtasks: list[int]) -> None:
-        """They ended: neither this lease nor any active one owes them. (A lost one may still name them.)"""
+        """They ended: neither this lease nor any active one owes them. (A lost one may still name
+        them.)
+        """
         for other in [lease, *[held for s in subtasks for held in self._holders(lease.task, s)]]:
             self._owe_less(other, subtasks)
         for subtask in subtasks:

@@ -31,7 +31,9 @@ def test_stale_idle_connections_are_forgotten(pool: Pool) -> None:
     worker.ask()
     pool.redis.zadd(pool.key("idle", KIND), {"gone": 1})
     task = pool.task(0, last=False)
-    assert queue.push(pool.group, task, first=0, payloads=[b"\x01"] * 9, last=True).now().wake == [worker.name]
+    assert queue.push(pool.group, task, first=0, payloads=[b"\x01"] * 9, last=True).now().wake == [
+        worker.name
+    ]
 
 
 def test_a_busy_connection_passes_its_wake_on_while_work_waits(pool: Pool) -> None:
@@ -71,7 +73,9 @@ def test_leases_of_a_stopping_server_are_kept_and_adopted(pool: Pool) -> None:
     granted = old.lease()
     assert old.leave(queue.KEPT).wake == []
     new = pool.connect("laptop", conn="new")
-    kept = queue.adopt(pool.group, worker="laptop", conn="new", leases=[granted.lease, "unknown"]).now()
+    kept = queue.adopt(
+        pool.group, worker="laptop", conn="new", leases=[granted.lease, "unknown"]
+    ).now()
     assert kept == [granted.lease]
     old.leave(queue.LOST)  # the old one's end is noticed only now: nothing is its own any more
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (1, 1)

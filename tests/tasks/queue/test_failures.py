@@ -57,7 +57,9 @@ def test_a_worker_with_another_connection_is_still_online_when_one_is_lost(pool:
     assert pool.progress(task).waiting == 1
 
 
-def test_who_waits_for_a_subtask_it_failed_is_woken_when_the_last_other_worker_leaves(pool: Pool) -> None:
+def test_who_waits_for_a_subtask_it_failed_is_woken_when_the_last_other_worker_leaves(
+    pool: Pool,
+) -> None:
     pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
     alice.fail(alice.lease())
@@ -78,7 +80,9 @@ def test_barred_subtasks_do_not_hide_one_that_may_be_leased(pool: Pool) -> None:
     assert bob.lease().subtasks == [0]
 
 
-def test_too_many_attempts_fail_the_task_with_the_last_error(pool: Pool, settings: Settings) -> None:
+def test_too_many_attempts_fail_the_task_with_the_last_error(
+    pool: Pool, settings: Settings
+) -> None:
     settings.MAX_ATTEMPTS = 3
     task = pool.task(2)
     worker = pool.connect("laptop")
@@ -87,7 +91,11 @@ def test_too_many_attempts_fail_the_task_with_the_last_error(pool: Pool, setting
     assert verdicts == [False, False, True]
     assert (outcome.complete, outcome.broken, outcome.failed) == (True, True, 1)
     assert outcome.blame
-    assert (outcome.blame.subtask, outcome.blame.worker, outcome.blame.error) == (0, "laptop", "ValueError")
+    assert (outcome.blame.subtask, outcome.blame.worker, outcome.blame.error) == (
+        0,
+        "laptop",
+        "ValueError",
+    )
     assert outcome.work["laptop"].failures == 3
 
 
@@ -101,7 +109,9 @@ def test_with_partial_results_allowed_the_rest_goes_on(pool: Pool, settings: Set
     assert (outcome.complete, outcome.broken, outcome.done, outcome.failed) == (True, False, 2, 1)
 
 
-def test_a_late_failure_for_good_ends_the_lease_that_took_over(pool: Pool, settings: Settings) -> None:
+def test_a_late_failure_for_good_ends_the_lease_that_took_over(
+    pool: Pool, settings: Settings
+) -> None:
     settings.MAX_ATTEMPTS = 1
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
@@ -132,7 +142,9 @@ def test_a_failure_of_what_another_has_done_is_no_attempt(pool: Pool) -> None:
     alice.leave(queue.LOST)
     bob.complete(bob.lease())
     assert alice.fail(late).reason == "done_by_another"
-    assert "alice" not in {worker for worker, work in pool.progress(task).work.items() if work.failures}
+    assert "alice" not in {
+        worker for worker, work in pool.progress(task).work.items() if work.failures
+    }
 
 
 def test_lost_subtasks_are_leased_alone_and_first(pool: Pool) -> None:
@@ -205,7 +217,9 @@ def _lease_and_vanish(worker: Connection) -> queue.Leased:
     return worker.leave(queue.LOST)
 
 
-def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sweep(pool: Pool) -> None:
+def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sweep(
+    pool: Pool,
+) -> None:
     pool.task(2, allow_partial=True)
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
@@ -214,11 +228,15 @@ def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sw
     taken_over, second = bob.lease(), bob.lease()
     alice.complete(late)
     pool.expire(taken_over, second)
-    assert queue.reap(pool.group).now().leases == 1  # what Alice has done is no longer Bob's to lose
+    assert (
+        queue.reap(pool.group).now().leases == 1
+    )  # what Alice has done is no longer Bob's to lose
     assert not queue.reap(pool.group).now().more
 
 
-def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(pool: Pool, settings: Settings) -> None:
+def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(
+    pool: Pool, settings: Settings
+) -> None:
     settings.LEASE_SUBTASKS_MAX = 5000
     task = pool.task(0, last=False)
     for first in range(0, 100_000, 5000):

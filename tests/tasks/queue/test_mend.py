@@ -19,7 +19,9 @@ def test_open_subtasks_that_are_nowhere_wait_again(pool: Pool) -> None:
 def test_a_task_that_is_not_listed_is_listed_again(pool: Pool) -> None:
     task = pool.task(1)
     bob = pool.connect("bob")
-    pool.redis.delete(pool.key("q", "ECHO@1", "1", "alice"), pool.key("ready", "ECHO@1", "1"), pool.key("active"))
+    pool.redis.delete(
+        pool.key("q", "ECHO@1", "1", "alice"), pool.key("ready", "ECHO@1", "1"), pool.key("active")
+    )
     assert bob.ask().granted is None
     assert queue.mend(pool.group, task).now() == (0, ["bob-conn"])
     assert bob.work_off() == [0]

@@ -54,7 +54,9 @@ def test_a_newcomer_starts_at_the_least_of_those_active(pool: Pool) -> None:
 
 
 def test_who_comes_while_nobody_is_active_starts_where_the_last_one_left(pool: Pool) -> None:
-    """Or those who were served for weeks would wait for weeks behind the first newcomer of a quiet day."""
+    """Or those who were served for weeks would wait for weeks behind the first newcomer of a quiet
+    day.
+    """
     pool.serve(alice=100.0)
     task = pool.task(creator="alice")
     pool.connect("laptop").work_off()

@@ -1,4 +1,6 @@
-"""A paused task leases nothing; what was under way waits again, and counts if it comes all the same."""
+"""A paused task leases nothing; what was under way waits again, and counts if it comes all the
+same.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ def test_a_paused_task_takes_its_leases_back_and_gives_none(pool: Pool) -> None:
     assert queue.pause(pool.group, task).now() == [(worker.name, held.lease)]
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (0, 3)
     assert worker.ask().granted is None
-    assert queue.resume(pool.group, task).now() == [worker.name], "it waits for work, so it is woken"
+    assert queue.resume(pool.group, task).now() == [worker.name], (
+        "it waits for work, so it is woken"
+    )
     assert worker.work_off() == [0, 1, 2], "in the old order: a pause is no loss"
 
 

@@ -1,4 +1,6 @@
-"""A worker sends what is no partial of its kind: the work goes to others, and whose worker it was is remembered."""
+"""A worker sends what is no partial of its kind: the work goes to others, and whose worker it was
+is remembered.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ def test_what_it_had_waits_again_and_is_leased_together(pool: Pool) -> None:
 
 def test_its_owner_gets_nothing_of_the_task_while_another_owner_is_there(pool: Pool) -> None:
     task = pool.task(100)
-    poisoner, other_name, honest = mallory(pool), mallory(pool, "another name"), pool.connect("honest")
+    poisoner, other_name, honest = (
+        mallory(pool),
+        mallory(pool, "another name"),
+        pool.connect("honest"),
+    )
     poisoner.reject(poisoner.lease())
     assert poisoner.ask().granted is None
     assert other_name.ask().granted is None, "a name is free, a member is not"
@@ -71,7 +77,9 @@ def test_the_last_honest_worker_that_goes_makes_room_for_it(pool: Pool) -> None:
     assert poisoner.ask().granted
 
 
-def test_after_a_while_it_gets_it_again_although_another_is_there(pool: Pool, settings: Settings) -> None:
+def test_after_a_while_it_gets_it_again_although_another_is_there(
+    pool: Pool, settings: Settings
+) -> None:
     settings.RETRY_ELSEWHERE_SECONDS_MAX = -1  # over already
     pool.task(1)
     poisoner, _ = mallory(pool), pool.connect("busy elsewhere")
@@ -95,7 +103,12 @@ def test_the_tasks_failures_and_its_log_name_the_worker(pool: Pool) -> None:
     poisoner = mallory(pool)
     poisoner.reject(poisoner.lease())
     (blame,) = queue.failures(pool.group, task)
-    assert (blame.subtask, blame.worker, blame.error, blame.message) == (0, "poisoner", "bad_partial", "no list")
+    assert (blame.subtask, blame.worker, blame.error, blame.message) == (
+        0,
+        "poisoner",
+        "bad_partial",
+        "no list",
+    )
     assert not blame.final
     assert pool.progress(task).work["poisoner"].failures == 1
     assert queue.log(pool.group, task)[-1].what == "bad_partial"
@@ -185,4 +198,6 @@ def test_the_kind_of_a_lease_is_told_to_its_worker_alone(pool: Pool) -> None:
     assert queue.kind_of("nonsense", worker="laptop").now() == ""
     pool.expire(granted)
     worker.ask()
-    assert queue.kind_of(granted.lease, worker="laptop").now() == "ECHO@1", "a lost one may still be answered"
+    assert queue.kind_of(granted.lease, worker="laptop").now() == "ECHO@1", (
+        "a lost one may still be answered"
+    )

@@ -90,7 +90,9 @@ def test_a_result_sent_twice_is_counted_once(pool: Pool) -> None:
 
 
 @pytest.mark.parametrize("named", [[0, 1, 1], [0, 7], [], [-1]])
-def test_subtasks_that_are_not_of_the_lease_refuse_the_whole_result(pool: Pool, named: list[int]) -> None:
+def test_subtasks_that_are_not_of_the_lease_refuse_the_whole_result(
+    pool: Pool, named: list[int]
+) -> None:
     task = pool.task(9)
     worker = pool.connect("laptop")
     pool.speed(task, "laptop", 20)
@@ -103,10 +105,15 @@ def test_subtasks_that_are_not_of_the_lease_refuse_the_whole_result(pool: Pool, 
 
 
 @pytest.mark.parametrize("lease", ["", "nonsense", "00000000-0000-0000-0000-00000000ffff:1"])
-def test_a_lease_nobody_knows_is_refused_without_a_key_being_written(pool: Pool, lease: str) -> None:
+def test_a_lease_nobody_knows_is_refused_without_a_key_being_written(
+    pool: Pool, lease: str
+) -> None:
     call = queue.complete(lease, worker="laptop", subtasks=[0], partial=b"\x01")
     assert (call.now().reason, call.now().open) == ("unknown_lease", [])
-    assert queue.fail(lease, worker="laptop", subtask=0, error="ValueError").now().reason == "unknown_lease"
+    assert (
+        queue.fail(lease, worker="laptop", subtask=0, error="ValueError").now().reason
+        == "unknown_lease"
+    )
     assert queue.release(lease, worker="laptop", subtasks=[0]).now().reason == "unknown_lease"
     assert pool.keys() == []
 
@@ -169,11 +176,15 @@ def test_a_loss_is_not_charged_and_a_late_result_is_charged_once(pool: Pool) -> 
 
 
 def test_a_lease_asked_for_twice_is_the_same_lease(pool: Pool) -> None:
-    """A client that lost its connection to Redis sends the call again; what was leased first must not be lost."""
+    """A client that lost its connection to Redis sends the call again; what was leased first must
+    not be lost.
+    """
     task = pool.task(9)
     worker = pool.connect("laptop")
     pool.speed(task, "laptop", 20)
-    call = queue.lease(pool.group, worker="laptop", owner="bob", conn=worker.name, kinds=worker.kinds)
+    call = queue.lease(
+        pool.group, worker="laptop", owner="bob", conn=worker.name, kinds=worker.kinds
+    )
     first, second = call.now(), call.now()
     assert first.granted == second.granted
     assert first.granted and len(first.granted.subtasks) == 5

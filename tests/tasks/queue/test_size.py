@@ -8,7 +8,9 @@ from pytest_django import Settings
 from tests.tasks.queue.conftest import Pool
 
 
-def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(pool: Pool, settings: Settings) -> None:
+def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(
+    pool: Pool, settings: Settings
+) -> None:
     settings.LEASE_TARGET_SECONDS = 200
     pool.task(1000)
     worker = pool.connect("laptop")
@@ -16,10 +18,14 @@ def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(pool
     assert len(granted.subtasks) == 1
     pool.began(granted, seconds_ago=10)
     worker.complete(granted)
-    assert 15 <= len(worker.lease().subtasks) <= 20  # one in 10 s, and what this test took, for 200 s
+    assert (
+        15 <= len(worker.lease().subtasks) <= 20
+    )  # one in 10 s, and what this test took, for 200 s
 
 
-def test_leases_shrink_near_the_end_so_that_all_slots_end_together(pool: Pool, settings: Settings) -> None:
+def test_leases_shrink_near_the_end_so_that_all_slots_end_together(
+    pool: Pool, settings: Settings
+) -> None:
     settings.LEASE_SECONDS_MIN = 0.001
     task = pool.task(100)
     laptop, tower = pool.connect("laptop"), pool.connect("tower", slots=4)
@@ -32,7 +38,9 @@ def test_leases_shrink_near_the_end_so_that_all_slots_end_together(pool: Pool, s
 def test_slots_of_connections_not_heard_of_lately_do_not_count(pool: Pool) -> None:
     task = pool.task(100)
     worker, gone = pool.connect("laptop"), pool.connect("gone", slots=24)
-    pool.redis.zadd(pool.key("slots", worker.kinds[0]), {f"{gone.name} {n}": 1 for n in range(1, 25)})
+    pool.redis.zadd(
+        pool.key("slots", worker.kinds[0]), {f"{gone.name} {n}": 1 for n in range(1, 25)}
+    )
     pool.speed(task, "laptop", 500)
     assert len(worker.lease().subtasks) == 50  # (with all of them online it would be 2)
 
@@ -53,7 +61,9 @@ def test_a_lease_has_at_most_so_many_subtasks(pool: Pool, settings: Settings) ->
     assert len(pool.connect("laptop").lease().subtasks) == 7
 
 
-def test_a_lease_has_at_most_so_many_bytes_but_at_least_one_subtask(pool: Pool, settings: Settings) -> None:
+def test_a_lease_has_at_most_so_many_bytes_but_at_least_one_subtask(
+    pool: Pool, settings: Settings
+) -> None:
     settings.LEASE_BYTES_MAX = 1000
     task = pool.task(10, payload=b"x" * 400)
     worker = pool.connect("laptop")

@@ -41,7 +41,11 @@ def test_two_split_jobs_at_once_push_nothing_twice(pool: Pool) -> None:
         at = 0
         while at < count:
             payloads = [b"\x01"] * min(size, count - at)
-            at = queue.push(pool.group, task, first=at, payloads=payloads, last=at + size >= count).now().split
+            at = (
+                queue.push(pool.group, task, first=at, payloads=payloads, last=at + size >= count)
+                .now()
+                .split
+            )
 
     with ThreadPoolExecutor(4) as jobs:
         for job in [jobs.submit(split) for _ in range(4)]:
@@ -76,7 +80,14 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
     worker.leave(queue.LOST)
     queue.close(pool.group, task).now()
     assert pool.keys() == sorted(
-        pool.key(*name) for name in [("t", task, "result"), ("kinds",), ("served",), ("floor",), ("streak", "laptop")]
+        pool.key(*name)
+        for name in [
+            ("t", task, "result"),
+            ("kinds",),
+            ("served",),
+            ("floor",),
+            ("streak", "laptop"),
+        ]
     )
 
 

@@ -40,7 +40,9 @@ which = st.integers(1, 999)  # picks one of what there is
 class Queue(Driver):
     # Tasks
 
-    @initialize(sizes=st.tuples(batch, batch, batch), partial=st.booleans(), band=st.sampled_from([1, 1, 0]))
+    @initialize(
+        sizes=st.tuples(batch, batch, batch), partial=st.booleans(), band=st.sampled_from([1, 1, 0])
+    )
     def begin(self, sizes: tuple[int, int, int], partial: bool, band: int) -> None:
         for creator, kind, size in zip(CREATORS, (*KINDS, KINDS[0]), sizes, strict=True):
             self.open_one(creator, kind, band, partial, size)
@@ -49,7 +51,12 @@ class Queue(Driver):
     def open(self, creator: str, kind: str, band: int, partial: bool, size: int) -> None:
         self.open_one(creator, kind, band, partial, size)
 
-    @rule(at=which, size=st.integers(0, 4), off=st.sampled_from([0, 0, 0, 0, -1, 1]), last=st.booleans())
+    @rule(
+        at=which,
+        size=st.integers(0, 4),
+        off=st.sampled_from([0, 0, 0, 0, -1, 1]),
+        last=st.booleans(),
+    )
     def push(self, at: int, size: int, off: int, last: bool) -> None:
         for task in some(self.model.tasks.values(), at):
             self.push_batch(task, task.split + off, size, last)
@@ -100,18 +107,30 @@ class Queue(Driver):
         self.lease_some(at, times, repeated=repeated)
         self.work(at, done)
 
-    lease_again = lease_more = lease  # Hypothesis takes each rule as often as the next: this one is there three times
+    lease_again = lease_more = (
+        lease  # Hypothesis takes each rule as often as the next: this one is there three times
+    )
 
     @rule(
         at=which,
-        how=st.sampled_from(["whole", "whole", "whole", "part", "twice", "with more", "none", "first", "foreign"]),
+        how=st.sampled_from(
+            ["whole", "whole", "whole", "part", "twice", "with more", "none", "first", "foreign"]
+        ),
         seconds=st.sampled_from(SECONDS),
     )
     def complete(self, at: int, how: str, seconds: float) -> None:
-        """`whole` is what the lease still owes; `first` is what it once had, so also what is settled since."""
+        """`whole` is what the lease still owes; `first` is what it once had, so also what is
+        settled since.
+        """
         name, worker, first = self.pick_lease(at)
         owes = self.model.leases[name].owes if name in self.model.leases else first
-        named = {"part": owes[::2], "twice": owes + owes[:1], "with more": [*owes, 99], "none": [], "first": first}
+        named = {
+            "part": owes[::2],
+            "twice": owes + owes[:1],
+            "with more": [*owes, 99],
+            "none": [],
+            "first": first,
+        }
         sender = pick(WORKERS, list(WORKERS).index(worker) + 1) if how == "foreign" else worker
         subtasks = list(named.get(how, owes))
         self.send(name, sender, subtasks, seconds, decided=False)
@@ -136,11 +155,19 @@ class Queue(Driver):
         settled = self.do(queue.release(name, worker=worker, subtasks=subtasks))
         assert settled.reason == self.model.release(name, worker, subtasks)
 
-    @rule(at=which, why=st.sampled_from(["bad_partial", "bad_partial", "kind_changed"]), foreign=st.booleans())
+    @rule(
+        at=which,
+        why=st.sampled_from(["bad_partial", "bad_partial", "kind_changed"]),
+        foreign=st.booleans(),
+    )
     def reject(self, at: int, why: str, foreign: bool) -> None:
         name, worker, _ = self.pick_lease(at)
-        sender = pick(WORKERS, list(WORKERS).index(worker) + 1) if foreign and at % 3 == 0 else worker
-        rejected = self.do(queue.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no"))
+        sender = (
+            pick(WORKERS, list(WORKERS).index(worker) + 1) if foreign and at % 3 == 0 else worker
+        )
+        rejected = self.do(
+            queue.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
+        )
         assert rejected.reason == self.model.reject(name, sender, why)
 
     # Connections and time
@@ -149,7 +176,11 @@ class Queue(Driver):
     def connect(self, worker: str) -> None:
         self.connect_one(worker)
 
-    @rule(at=which, back=st.booleans(), how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]))
+    @rule(
+        at=which,
+        back=st.booleans(),
+        how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]),
+    )
     def leave(self, at: int, back: bool, how: str) -> None:
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]

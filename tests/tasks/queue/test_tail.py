@@ -9,8 +9,12 @@ from tasks import queue
 from tests.tasks.queue.conftest import Connection, Pool
 
 
-def run_to_the_tail(pool: Pool, fast: Connection, slow: Connection, subtasks: int = 20) -> tuple[str, queue.Granted]:
-    """All is done but what the slow one holds; it takes 2.5 seconds for one, the fast one a hundredth."""
+def run_to_the_tail(
+    pool: Pool, fast: Connection, slow: Connection, subtasks: int = 20
+) -> tuple[str, queue.Granted]:
+    """All is done but what the slow one holds; it takes 2.5 seconds for one, the fast one a
+    hundredth.
+    """
     task = pool.task(subtasks)
     slow.complete(slow.lease())
     pool.speed(task, "slow", 0.4)
@@ -34,7 +38,9 @@ def slow(pool: Pool) -> Connection:
     return pool.connect("slow")
 
 
-def test_the_last_subtask_of_a_slow_worker_is_run_a_second_time(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_the_last_subtask_of_a_slow_worker_is_run_a_second_time(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, held = run_to_the_tail(pool, fast, slow)
     copy = fast.lease()
     assert (copy.task, copy.subtasks) == (task, held.subtasks)
@@ -55,7 +61,9 @@ def test_whoever_of_the_two_is_first_counts(pool: Pool, fast: Connection, slow: 
     assert pool.outcome(task).done == 20
 
 
-def test_what_copies_saved_and_cost_is_noted(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_what_copies_saved_and_cost_is_noted(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, held = run_to_the_tail(pool, fast, slow)
     copy = fast.lease()
     pool.began(held, 0.25)
@@ -66,7 +74,9 @@ def test_what_copies_saved_and_cost_is_noted(pool: Pool, fast: Connection, slow:
     assert work["slow"].wasted == pytest.approx(0.25, abs=0.1)
 
 
-def test_nobody_copies_what_its_holder_will_have_done_sooner(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_nobody_copies_what_its_holder_will_have_done_sooner(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, _ = run_to_the_tail(pool, fast, slow)
     pool.speed(task, "fast", 0.45)
     asked = fast.ask()
@@ -74,14 +84,18 @@ def test_nobody_copies_what_its_holder_will_have_done_sooner(pool: Pool, fast: C
     assert 4.0 < asked.ask_again_seconds <= 5.0, "when the holder has taken twice its time"
 
 
-def test_a_holder_that_takes_twice_its_time_is_late(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_a_holder_that_takes_twice_its_time_is_late(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, held = run_to_the_tail(pool, fast, slow)
     pool.speed(task, "fast", 0.45)
     pool.began(held, 5.1)
     assert fast.lease().subtasks == held.subtasks
 
 
-def test_a_third_copy_is_never_made_nor_one_by_the_holder(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_a_third_copy_is_never_made_nor_one_by_the_holder(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     run_to_the_tail(pool, fast, slow)
     second_slot = pool.connect("slow", conn="slow-again")
     assert second_slot.ask().granted is None
@@ -115,13 +129,17 @@ def test_no_copies_where_they_are_switched_off(
     assert fast.ask().granted is None
 
 
-def test_nothing_is_copied_while_something_waits(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_nothing_is_copied_while_something_waits(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     run_to_the_tail(pool, fast, slow)
     other = pool.task(1)
     assert fast.lease().task == other
 
 
-def test_a_copy_that_is_lost_leaves_the_first_holder_alone(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_a_copy_that_is_lost_leaves_the_first_holder_alone(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, held = run_to_the_tail(pool, fast, slow)
     fast.lease()
     fast.leave()
@@ -129,7 +147,9 @@ def test_a_copy_that_is_lost_leaves_the_first_holder_alone(pool: Pool, fast: Con
     assert slow.complete(held).complete
 
 
-def test_a_first_holder_that_is_lost_leaves_the_copy_alone(pool: Pool, fast: Connection, slow: Connection) -> None:
+def test_a_first_holder_that_is_lost_leaves_the_copy_alone(
+    pool: Pool, fast: Connection, slow: Connection
+) -> None:
     task, _ = run_to_the_tail(pool, fast, slow)
     copy = fast.lease()
     slow.leave()

@@ -1,4 +1,6 @@
-"""Workers that do not do what they should: they fail everything, lose everything, or are only ghosts."""
+"""Workers that do not do what they should: they fail everything, lose everything, or are only
+ghosts.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def test_alone_it_gets_the_same_again(pool: Pool) -> None:
     assert idler.lease().subtasks == [0]
 
 
-def test_after_a_while_it_gets_the_same_again_although_another_is_there(pool: Pool, settings: Settings) -> None:
+def test_after_a_while_it_gets_the_same_again_although_another_is_there(
+    pool: Pool, settings: Settings
+) -> None:
     settings.RETRY_ELSEWHERE_SECONDS_MAX = -1  # over already
     pool.task(1)
     idler = pool.connect("idler")
@@ -94,7 +98,9 @@ def test_a_wake_is_not_spent_on_the_idle_entry_of_a_dead_connection(pool: Pool) 
 
 
 def test_a_lease_that_was_lost_before_its_answer_came_stands_for_nothing_else(pool: Pool) -> None:
-    """Redis was away for longer than a lease: the client repeats a call that was granted at its first run."""
+    """Redis was away for longer than a lease: the client repeats a call that was granted at its
+    first run.
+    """
     first, second = pool.task(1), pool.task(1)
     worker, other = pool.connect("laptop"), pool.connect("other")
     call = queue.lease(pool.group, worker="laptop", owner="o", conn=worker.name, kinds=worker.kinds)
@@ -121,14 +127,21 @@ def test_a_thousand_tasks_of_one_do_not_delay_the_small_one_of_another(pool: Poo
     assert small in taken
 
 
-def test_the_latest_failures_are_kept_with_all_that_people_need(pool: Pool, settings: Settings) -> None:
+def test_the_latest_failures_are_kept_with_all_that_people_need(
+    pool: Pool, settings: Settings
+) -> None:
     settings.MAX_ATTEMPTS = 2
     task = pool.task(1)
     for name in ("laptop", "tower"):
         worker = pool.connect(name)
         worker.fail(worker.lease())
     first, second = queue.failures(pool.group, task)
-    assert (first.subtask, first.worker, first.error, first.message) == (0, "laptop", "ValueError", "no")
+    assert (first.subtask, first.worker, first.error, first.message) == (
+        0,
+        "laptop",
+        "ValueError",
+        "no",
+    )
     assert not first.final
     assert (second.worker, second.final) == ("tower", True)
     assert second.at >= first.at > 1.7e12

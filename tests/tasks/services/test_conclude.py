@@ -44,8 +44,12 @@ def conclude(task: Task, **options: Any) -> Task:
     return task
 
 
-def fail(granted: queue.Granted, worker: Worker, error: str = "ValueError", message: str = "boom") -> queue.Settled:
-    call = queue.fail(granted.lease, worker=worker.pk, subtask=granted.subtasks[0], error=error, message=message)
+def fail(
+    granted: queue.Granted, worker: Worker, error: str = "ValueError", message: str = "boom"
+) -> queue.Settled:
+    call = queue.fail(
+        granted.lease, worker=worker.pk, subtask=granted.subtasks[0], error=error, message=message
+    )
     return call.now()
 
 
@@ -57,7 +61,9 @@ def test_all_partials_make_the_result(split: Split, work: Work, laptop: Worker) 
     assert json.loads(result_of(task)) == {"count": 500, "sum": 124_750, "values": list(range(500))}
 
 
-def test_a_concluded_task_leaves_only_its_result_in_redis(split: Split, work: Work, laptop: Worker) -> None:
+def test_a_concluded_task_leaves_only_its_result_in_redis(
+    split: Split, work: Work, laptop: Worker
+) -> None:
     task = split(count=20)
     work(laptop)
     conclude(task)
@@ -92,7 +98,9 @@ def test_each_worker_is_credited_with_its_share(
     assert rows["laptop"].started and rows["laptop"].finished
 
 
-def test_an_incomplete_task_goes_back_to_running(split: Split, lease: Lease, laptop: Worker) -> None:
+def test_an_incomplete_task_goes_back_to_running(
+    split: Split, lease: Lease, laptop: Worker
+) -> None:
     task = split(count=4)
     granted = lease(laptop)
     assert granted
@@ -142,18 +150,24 @@ def test_a_factor_ends_the_task_early(split: Split, lease: Lease, laptop: Worker
     assert json.loads(result_of(task))["factors"] == [[str(10**15 + 37), 1], [str(10**15 + 91), 1]]
 
 
-def test_a_worker_that_only_claims_a_decision_ends_nothing(split: Split, lease: Lease, laptop: Worker) -> None:
+def test_a_worker_that_only_claims_a_decision_ends_nothing(
+    split: Split, lease: Lease, laptop: Worker
+) -> None:
     task = split(count=4)
     granted = lease(laptop)
     assert granted
     partial = msgspec.msgpack.encode([1, 0, []])
-    call = queue.complete(granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True)
+    call = queue.complete(
+        granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True
+    )
     assert call.now().complete
     assert conclude(task).status == states.RUNNING
     assert lease(laptop), "the rest is still to be done"
 
 
-def test_partials_that_do_not_fit_fail_the_task_clearly(split: Split, lease: Lease, laptop: Worker) -> None:
+def test_partials_that_do_not_fit_fail_the_task_clearly(
+    split: Split, lease: Lease, laptop: Worker
+) -> None:
     task = split(count=1)
     granted = lease(laptop)
     assert granted
@@ -172,7 +186,9 @@ def test_a_kind_that_cannot_finish_fails_the_task_clearly(
     assert "nothing there" in task.error_message
 
 
-def test_a_result_beyond_the_limit_fails_the_task(split: Split, work: Work, laptop: Worker, settings: Settings) -> None:
+def test_a_result_beyond_the_limit_fails_the_task(
+    split: Split, work: Work, laptop: Worker, settings: Settings
+) -> None:
     settings.RESULT_BYTES_MAX = 10
     task = split(count=50, collect=True)
     work(laptop)
@@ -184,7 +200,9 @@ def test_a_conclusion_that_died_is_taken_over_and_changes_nothing_twice(
 ) -> None:
     task = split(count=5)
     work(laptop)
-    Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)  # and its job was killed here
+    Task.objects.filter(pk=task.pk).move(
+        states.RUNNING, states.AGGREGATING
+    )  # and its job was killed here
     assert conclude(task).status == states.AGGREGATING, "another job may be at it"
     assert conclude(task, attempt=0).status == states.SUCCEEDED
     assert Contribution.objects.get(task=task).subtasks == 5
@@ -204,7 +222,9 @@ def test_the_time_of_a_conclusion_is_noted(split: Split, work: Work, laptop: Wor
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_several_conclusions_at_once_one_does_it(split: Split, work: Work, laptop: Worker) -> None:
+def test_of_several_conclusions_at_once_one_does_it(
+    split: Split, work: Work, laptop: Worker
+) -> None:
     task = split(count=50)
     work(laptop)
 
@@ -244,12 +264,24 @@ def ready(split: Split, work: Work, laptop: Worker, **acts: str) -> Task:
 @pytest.mark.parametrize(
     ("act", "settings_now", "code", "why"),
     [
-        ("sleep 60", {"CONCLUDE_SECONDS_MAX": 0.5}, "conclude_timed_out", "it took more than 0.5 s"),
-        ("spin", {"CONCLUDE_PROCESSOR_SECONDS_MAX": 0.5}, "conclude_timed_out", "it computed for more than 0.5 s"),
+        (
+            "sleep 60",
+            {"CONCLUDE_SECONDS_MAX": 0.5},
+            "conclude_timed_out",
+            "it took more than 0.5 s",
+        ),
+        (
+            "spin",
+            {"CONCLUDE_PROCESSOR_SECONDS_MAX": 0.5},
+            "conclude_timed_out",
+            "it computed for more than 0.5 s",
+        ),
         ("crash", {}, "conclude_crashed", "SIGSEGV"),
         pytest.param(
             *("eat", {"KIND_MEMORY_MIB": 256}, "out_of_memory", "256 MiB"),
-            marks=pytest.mark.skipif(sys.platform != "linux", reason="no other system keeps this limit"),
+            marks=pytest.mark.skipif(
+                sys.platform != "linux", reason="no other system keeps this limit"
+            ),
         ),
     ],
 )
@@ -278,7 +310,9 @@ def test_a_conclusion_beyond_its_limits_fails_after_some_attempts(
             conclude(task, attempt=task.conclude_attempts, patient=True)
     assert (task.status, task.error_code) == (states.FAILED, code)
     assert why in task.error_message
-    assert task.conclude_attempts == (3 if act in ("sleep 60", "crash") else 2 if act == "spin" else 1)
+    assert task.conclude_attempts == (
+        3 if act in ("sleep 60", "crash") else 2 if act == "spin" else 1
+    )
 
 
 def test_a_slow_conclusion_goes_to_the_long_jobs(
@@ -316,7 +350,9 @@ def test_of_attempts_of_one_number_one_is_made(
     assert task.conclude_attempts == 2, "somebody else is at the second"
 
 
-def test_a_conclusion_that_never_came_back_is_not_tried_for_ever(split: Split, work: Work, laptop: Worker) -> None:
+def test_a_conclusion_that_never_came_back_is_not_tried_for_ever(
+    split: Split, work: Work, laptop: Worker
+) -> None:
     """Its jobs died with their process, each time."""
     task = split(count=2)
     work(laptop)
@@ -344,7 +380,9 @@ def test_partials_that_the_kind_cannot_judge_fail_the_task(
     granted = lease(laptop)
     assert granted
     partial = msgspec.msgpack.encode([1, "", "raise what is this"])
-    call = queue.complete(granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True)
+    call = queue.complete(
+        granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True
+    )
     assert call.now().complete
     assert conclude(task).error_code == "finish_failed"
 
@@ -396,7 +434,12 @@ def test_a_result_that_was_made_while_its_task_was_cancelled_is_dropped(
 
 
 def test_a_child_at_work_is_a_sign_of_life(
-    hard: kinds.Kind, split: Split, work: Work, laptop: Worker, settings: Settings, jobs_sent: Callable[[], list[str]]
+    hard: kinds.Kind,
+    split: Split,
+    work: Work,
+    laptop: Worker,
+    settings: Settings,
+    jobs_sent: Callable[[], list[str]],
 ) -> None:
     settings.AGGREGATING_SECONDS_MAX = 2
     task = ready(split, work, laptop, finish="sleep 3")

@@ -1,4 +1,6 @@
-"""Pause, resume, deadline, time limit, and what is told of failures: services on the real queue and database."""
+"""Pause, resume, deadline, time limit, and what is told of failures: services on the real queue and
+database.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ Jobs = Callable[[], list[str]]
 Lease = Callable[[Worker], queue.Granted | None]
 
 
-def fail_once(granted: queue.Granted | None, worker: Worker, traceback: str = "line 1\nline 2") -> queue.Settled:
+def fail_once(
+    granted: queue.Granted | None, worker: Worker, traceback: str = "line 1\nline 2"
+) -> queue.Settled:
     assert granted
     call = queue.fail(
         granted.lease,
@@ -59,7 +63,9 @@ def test_a_task_paused_before_it_was_split_is_split_when_it_is_resumed(
     task = submit(count=2)
     assert api(bob).post(f"/api/tasks/{task.pk}/pause/").status_code == 200
     split_task(str(task.pk))
-    assert queue.progress(task.group_id, task.pk).now() is None, "nothing is opened for a paused task"
+    assert queue.progress(task.group_id, task.pk).now() is None, (
+        "nothing is opened for a paused task"
+    )
     jobs_sent()
     resumed = api(bob).post(f"/api/tasks/{task.pk}/resume/").json()
     assert resumed["started"]
@@ -105,7 +111,9 @@ def test_who_may_control_a_task(
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
 
 
-def test_redis_is_made_to_follow_a_pause_that_it_missed(split: Make, lease: Lease, laptop: Worker) -> None:
+def test_redis_is_made_to_follow_a_pause_that_it_missed(
+    split: Make, lease: Lease, laptop: Worker
+) -> None:
     task = split(count=1)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.PAUSED)
     reconcile()
@@ -129,7 +137,9 @@ def test_a_task_whose_input_is_gone_fails_at_the_next_look(split: Make) -> None:
 @pytest.mark.parametrize("start", [states.QUEUED, states.RUNNING, states.PAUSED])
 def test_a_task_that_misses_its_deadline_fails_and_says_so(split: Make, start: str) -> None:
     task = split(count=1)
-    Task.objects.filter(pk=task.pk).update(status=start, deadline=timezone.now() - timedelta(seconds=1))
+    Task.objects.filter(pk=task.pk).update(
+        status=start, deadline=timezone.now() - timedelta(seconds=1)
+    )
     fail_overdue()
     task.refresh_from_db()
     assert (task.status, task.error_code) == (states.FAILED, "deadline_passed")
@@ -140,13 +150,17 @@ def test_a_task_that_misses_its_deadline_fails_and_says_so(split: Make, start: s
 
 def test_a_task_that_is_being_concluded_may_miss_its_deadline(split: Make) -> None:
     task = split(count=1)
-    Task.objects.filter(pk=task.pk).update(status=states.AGGREGATING, deadline=timezone.now() - timedelta(seconds=1))
+    Task.objects.filter(pk=task.pk).update(
+        status=states.AGGREGATING, deadline=timezone.now() - timedelta(seconds=1)
+    )
     fail_overdue()
     task.refresh_from_db()
     assert task.status == states.AGGREGATING
 
 
-def test_a_deadline_lies_ahead_and_a_time_limit_within_the_kinds(api: Api, bob: User, group: Group) -> None:
+def test_a_deadline_lies_ahead_and_a_time_limit_within_the_kinds(
+    api: Api, bob: User, group: Group
+) -> None:
     def submit(**more: Any) -> Any:
         body = {"group": str(group.pk), "kind": "FACTORIZATION", "params": {"number": 91}}
         return api(bob).post("/api/tasks/", body | more)
@@ -162,16 +176,22 @@ def test_a_deadline_lies_ahead_and_a_time_limit_within_the_kinds(api: Api, bob: 
     assert fine.json()["subtask_seconds_max"] == 2
 
 
-def test_the_submitters_time_limit_is_what_is_leased(bob: User, group: Group, lease: Lease, laptop: Worker) -> None:
+def test_the_submitters_time_limit_is_what_is_leased(
+    bob: User, group: Group, lease: Lease, laptop: Worker
+) -> None:
     from tasks.services.submit import submit_task
 
-    task = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1}, subtask_seconds_max=2.5)
+    task = submit_task(
+        author=bob, group=group.pk, kind="ECHO", params={"count": 1}, subtask_seconds_max=2.5
+    )
     split_task(str(task.pk))
     granted = lease(laptop)
     assert granted and granted.seconds_max == 2.5
 
 
-def test_whose_backlog_is_long_does_not_stand_in_others_way(submit: Make, alice: User, settings: Settings) -> None:
+def test_whose_backlog_is_long_does_not_stand_in_others_way(
+    submit: Make, alice: User, settings: Settings
+) -> None:
     settings.SPLIT_BACKLOG_MAX = 2
     for _ in range(5):
         submit()
@@ -182,7 +202,13 @@ def test_whose_backlog_is_long_does_not_stand_in_others_way(submit: Make, alice:
 
 
 def test_failures_are_shown_to_members_while_the_task_runs_and_when_it_has_failed(
-    api: Api, alice: User, carol: User, split: Make, lease: Lease, laptop: Worker, settings: Settings
+    api: Api,
+    alice: User,
+    carol: User,
+    split: Make,
+    lease: Lease,
+    laptop: Worker,
+    settings: Settings,
 ) -> None:
     settings.MAX_ATTEMPTS = 2
     task = split(count=1)
@@ -211,7 +237,12 @@ def test_failures_are_written_once_however_often_a_task_is_concluded(
     for _ in range(2):
         record_work(task, {}, 0)
     row = SubtaskFailure.objects.get(task=task)
-    assert (row.error, row.message, len(row.traceback), row.final) == ("ValueError", "no such thing", 4000, True)
+    assert (row.error, row.message, len(row.traceback), row.final) == (
+        "ValueError",
+        "no such thing",
+        4000,
+        True,
+    )
 
 
 def test_a_creator_finds_word_of_how_his_task_ended(
@@ -234,11 +265,18 @@ def test_a_suspended_worker_is_let_back_by_its_owner_or_a_moderator_only(
     assert shown["suspended"].startswith("It failed on tasks of 3 submitters in a row")
     assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 404
     assert api(alice).patch(f"/api/workers/{laptop.pk}/", {"suspended": True}).status_code == 400
-    assert api(alice).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).json()["suspended"] == ""
+    assert (
+        api(alice).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).json()["suspended"]
+        == ""
+    )
     workers.suspend(str(laptop.pk), "again")
     User.objects.filter(pk=bob.pk).update(is_staff=True)
-    assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 404, "staff is not enough"
+    assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 404, (
+        "staff is not enough"
+    )
     bob.user_permissions.add(Permission.objects.get(codename="change_worker"))
     assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 200
-    assert [entry.action for entry in AuditEntry.objects.filter(actor_id=bob.pk)] == ["worker_let_back"]
+    assert [entry.action for entry in AuditEntry.objects.filter(actor_id=bob.pk)] == [
+        "worker_let_back"
+    ]
     assert api(bob).put(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 405

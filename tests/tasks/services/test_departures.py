@@ -1,4 +1,6 @@
-"""A member goes, a group closes, an account is deleted: what becomes of tasks, of Redis and of workers."""
+"""A member goes, a group closes, an account is deleted: what becomes of tasks, of Redis and of
+workers.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,9 @@ def statuses() -> list[str]:
 # A member leaves or is removed
 
 
-def test_who_leaves_takes_his_tasks_with_him(split: Make, submit: Make, alice: User, bob: User, group: Group) -> None:
+def test_who_leaves_takes_his_tasks_with_him(
+    split: Make, submit: Make, alice: User, bob: User, group: Group
+) -> None:
     split(), submit(), split(author=alice)
     groups.leave_group(user=bob, group_id=group.pk)
     assert statuses() == ["cancelled", "cancelled", "running"]
@@ -105,7 +109,12 @@ def test_a_result_that_is_being_made_is_made(
 
 
 def test_workers_are_told_when_the_membership_has_gone(
-    listen: Any, laptop: Worker, tower: Worker, bob: User, group: Group, monkeypatch: pytest.MonkeyPatch
+    listen: Any,
+    laptop: Worker,
+    tower: Worker,
+    bob: User,
+    group: Group,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     heard, other = listen(tower), listen(laptop)
     tell, member_when_told = events.tell, []
@@ -120,7 +129,9 @@ def test_workers_are_told_when_the_membership_has_gone(
     assert set(member_when_told) == {False}
 
 
-def test_what_he_submits_while_he_leaves_is_cancelled_too(submit: Make, bob: User, group: Group) -> None:
+def test_what_he_submits_while_he_leaves_is_cancelled_too(
+    submit: Make, bob: User, group: Group
+) -> None:
     def submit_one_more(sender: Any, **_: Any) -> None:
         submit()
 
@@ -187,12 +198,17 @@ def test_a_task_that_is_being_concluded_leaves_nothing_behind(
     assert queue.get_result(group.pk, task.pk) is None
 
 
-def test_whose_tasks_were_cancelled_by_another_is_told_once(split: Make, alice: User, bob: User, group: Group) -> None:
+def test_whose_tasks_were_cancelled_by_another_is_told_once(
+    split: Make, alice: User, bob: User, group: Group
+) -> None:
     split(author=alice), split(), split()
     groups.delete_group(user=alice, group_id=group.pk)
     (note,) = Notification.objects.filter(code="task_cancelled")
     assert (note.user, note.level, note.task_id, note.group_id) == (bob, "warning", None, group.pk)
-    assert note.text == "Your running tasks in the group Lab Seven were cancelled: the group has been deleted."
+    assert (
+        note.text
+        == "Your running tasks in the group Lab Seven were cancelled: the group has been deleted."
+    )
 
 
 def test_the_workers_of_all_members_are_told(
@@ -204,7 +220,12 @@ def test_the_workers_of_all_members_are_told(
 
 
 def test_who_holds_leases_of_the_group_is_told_to_stop(
-    split: Make, lease: Lease, tower: Worker, alice: User, group: Group, monkeypatch: pytest.MonkeyPatch
+    split: Make,
+    lease: Lease,
+    tower: Worker,
+    alice: User,
+    group: Group,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     split()
     granted = lease(tower)
@@ -221,7 +242,9 @@ def test_who_holds_leases_of_the_group_is_told_to_stop(
     assert cancelled == [("conn-tower", granted.lease)]
 
 
-def test_the_last_member_takes_everything_with_him(split: Make, alice: User, bob: User, group: Group) -> None:
+def test_the_last_member_takes_everything_with_him(
+    split: Make, alice: User, bob: User, group: Group
+) -> None:
     split(author=alice)
     groups.leave_group(user=bob, group_id=group.pk)
     groups.leave_group(user=alice, group_id=group.pk)
@@ -277,7 +300,12 @@ def test_what_a_former_members_worker_did_stays_without_a_name(
 
 
 def test_a_former_members_worker_is_forgotten_when_no_statistics_speak_of_it(
-    split: Make, work: Callable[[Worker], int], tower: Worker, alice: User, bob: User, make_user: Any
+    split: Make,
+    work: Callable[[Worker], int],
+    tower: Worker,
+    alice: User,
+    bob: User,
+    make_user: Any,
 ) -> None:
     task = split(author=alice)
     work(tower)
@@ -286,7 +314,9 @@ def test_a_former_members_worker_is_forgotten_when_no_statistics_speak_of_it(
     accounts.remove_user(bob)
     assert departures.forget_machines() == 0, "its task may still be running"
     Worker.objects.update(last_seen=timezone.now() - timedelta(days=30))
-    kept = Worker.objects.create(owner=alice, name="kept", last_seen=timezone.now() - timedelta(days=30))
+    kept = Worker.objects.create(
+        owner=alice, name="kept", last_seen=timezone.now() - timedelta(days=30)
+    )
     assert departures.forget_machines() == 1
     assert set(Worker.objects.values_list("pk", flat=True)) == {tower.pk, kept.pk}
     assert not Worker.objects.filter(pk=idle.pk).exists()

@@ -35,12 +35,24 @@ def ask(api: Callable[..., APIClient], group: Group, bob: User) -> Ask:
 
 def online(group: Group, worker: Worker, kind: str) -> None:
     version = kinds.get(kind).version
-    queue.beat(group.pk, worker=worker.pk, conn="c", kinds=[f"{kind}@{version}"], slots=worker.slots, leases=[]).now()
+    queue.beat(
+        group.pk,
+        worker=worker.pk,
+        conn="c",
+        kinds=[f"{kind}@{version}"],
+        slots=worker.slots,
+        leases=[],
+    ).now()
 
 
 def test_it_counts_subtasks_and_bytes_and_stores_nothing(ask: Ask) -> None:
     found = ask(count=1000)
-    assert (found["subtasks"], found["exact"], found["workers"], found["seconds"]) == (1000, True, [], None)
+    assert (found["subtasks"], found["exact"], found["workers"], found["seconds"]) == (
+        1000,
+        True,
+        [],
+        None,
+    )
     assert found["payload_bytes"] > found["payload_bytes_max"] > 0
     assert not Task.objects.exists()
     assert queue.groups() == []
@@ -61,7 +73,11 @@ def test_it_names_those_who_would_take_it(ask: Ask, group: Group, laptop: Worker
 
 
 def test_how_long_it_takes_is_told_from_what_such_subtasks_took(
-    ask: Ask, group: Group, laptop: Worker, split: Callable[..., Task], work: Callable[[Worker], int]
+    ask: Ask,
+    group: Group,
+    laptop: Worker,
+    split: Callable[..., Task],
+    work: Callable[[Worker], int],
 ) -> None:
     online(group, laptop, "ECHO")
     task = split(count=10)
@@ -73,13 +89,17 @@ def test_how_long_it_takes_is_told_from_what_such_subtasks_took(
     assert ask(count=200)["seconds"] == {"low": 30, "high": 80}
 
 
-def test_a_file_is_read_as_it_would_be(api: Callable[..., APIClient], group: Group, bob: User) -> None:
+def test_a_file_is_read_as_it_would_be(
+    api: Callable[..., APIClient], group: Group, bob: User
+) -> None:
     file = BytesIO()
     np.save(file, np.arange(100_000.0))
     file.seek(0)
     file.name = "numbers.npy"
     found = api(bob).post(
-        "/api/tasks/preview/", {"group": str(group.pk), "kind": "MEAN", "file": file}, format="multipart"
+        "/api/tasks/preview/",
+        {"group": str(group.pk), "kind": "MEAN", "file": file},
+        format="multipart",
     )
     assert found.status_code == 200, found.content
     assert found.json()["input_bytes"] >= 800_000
@@ -93,7 +113,9 @@ def test_a_file_is_read_as_it_would_be(api: Callable[..., APIClient], group: Gro
         ("FACTORIZATION", {"number": "x"}, "params.number"),
     ],
 )
-def test_what_is_wrong_is_named_as_at_submit(ask: Ask, kind: str, params: dict[str, Any], field: str) -> None:
+def test_what_is_wrong_is_named_as_at_submit(
+    ask: Ask, kind: str, params: dict[str, Any], field: str
+) -> None:
     assert field in ask(kind, 400, **params)["fields"]
 
 
@@ -107,7 +129,9 @@ def test_strangers_learn_nothing(api: Callable[..., APIClient], group: Group, ca
 
 @pytest.fixture
 def send(api: Callable[..., APIClient], group: Group, bob: User) -> Ask:
-    """send("preview/", b"1,5", 400, decimal="comma"): the answer to this file with these params beside it."""
+    """send("preview/", b"1,5", 400, decimal="comma"): the answer to this file with these params
+    beside it.
+    """
 
     def post(where: str, content: bytes, status: int, **params: Any) -> Any:
         file = BytesIO(content)
@@ -149,7 +173,9 @@ def test_columns_are_described_in_the_question_and_in_the_preview(send: Ask) -> 
     assert "params.column" in wrong["fields"]
 
 
-def test_a_kind_says_what_may_be_given_beside_a_file(api: Callable[..., APIClient], bob: User) -> None:
+def test_a_kind_says_what_may_be_given_beside_a_file(
+    api: Callable[..., APIClient], bob: User
+) -> None:
     known = {kind["name"]: kind["file_params"] for kind in api(bob).get("/api/kinds/").json()}
     assert list(known["MEAN"]["properties"]) == ["column", "decimal", "sheet", "heading"]
     assert known["ECHO"] == {}

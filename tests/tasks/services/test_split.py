@@ -53,7 +53,9 @@ def test_splitting_twice_queues_nothing_twice(
     assert work(laptop) == 300
 
 
-def test_a_split_that_died_midway_is_taken_up_where_it_stopped(submit: Callable[..., Task], settings: Settings) -> None:
+def test_a_split_that_died_midway_is_taken_up_where_it_stopped(
+    submit: Callable[..., Task], settings: Settings
+) -> None:
     settings.SPLIT_BATCH_SUBTASKS_MAX = 50
     task = submit(count=400)
     queue.open_task(
@@ -87,11 +89,15 @@ def test_a_batch_is_bounded_in_bytes_too(settings: Settings) -> None:
 def test_batches_carry_every_payload_once_and_in_order(payloads: list[bytes]) -> None:
     found = cut(payloads)
     assert [payload for batch in found for payload in batch.payloads] == payloads
-    assert [batch.first for batch in found] == [sum(len(b.payloads) for b in found[:i]) for i in range(len(found))]
+    assert [batch.first for batch in found] == [
+        sum(len(b.payloads) for b in found[:i]) for i in range(len(found))
+    ]
     assert [batch.last for batch in found] == [False] * (len(found) - 1) + [True]
 
 
-def test_too_many_subtasks_fail_the_task_with_the_limit(split: Callable[..., Task], settings: Settings) -> None:
+def test_too_many_subtasks_fail_the_task_with_the_limit(
+    split: Callable[..., Task], settings: Settings
+) -> None:
     settings.TASK_SUBTASKS_MAX = 100
     task = split(count=101)
     assert (task.status, task.error_code) == (states.FAILED, "split_failed")
@@ -105,7 +111,9 @@ def test_a_payload_beyond_the_limit_fails_the_task(settings: Settings) -> None:
         cut([b"x" * 10, b"x" * 11])
 
 
-def test_a_kind_that_raises_fails_its_own_task_only(hard: kinds.Kind, split: Callable[..., Task]) -> None:
+def test_a_kind_that_raises_fails_its_own_task_only(
+    hard: kinds.Kind, split: Callable[..., Task]
+) -> None:
     task = split(kind="HARD", count=2, acts={"split": "raise no more"})
     assert (task.status, task.error_code) == (states.FAILED, "split_failed")
     assert "ZeroDivisionError: no more" in task.error_message
@@ -155,7 +163,9 @@ def test_a_split_for_which_no_child_starts_waits_for_the_sweep(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_split_ends_soon_after_its_task_was_cancelled(hard: kinds.Kind, submit: Callable[..., Task]) -> None:
+def test_a_split_ends_soon_after_its_task_was_cancelled(
+    hard: kinds.Kind, submit: Callable[..., Task]
+) -> None:
     task = submit(kind="HARD", acts={"split": "sleep 60"})
     splitter = threading.Thread(target=_split_apart, args=(task,))
     splitter.start()

@@ -42,7 +42,10 @@ def test_an_accepted_task_has_input_row_and_job(
 
 
 def test_the_group_may_be_named(group: Group, bob: User) -> None:
-    assert submit_task(author=bob, group="lab SEVEN", kind="ECHO", params={"count": 1}).group_id == group.pk
+    assert (
+        submit_task(author=bob, group="lab SEVEN", kind="ECHO", params={"count": 1}).group_id
+        == group.pk
+    )
 
 
 def test_a_stranger_is_not_told_that_the_group_exists(group: Group, carol: User) -> None:
@@ -52,7 +55,10 @@ def test_a_stranger_is_not_told_that_the_group_exists(group: Group, carol: User)
 
 
 def test_an_unknown_kind_is_told_which_there_are(group: Group, bob: User) -> None:
-    assert "FACTORIZATION" in fields_of(author=bob, group=group.pk, kind="NONSENSE", params={})["kind"][0]
+    assert (
+        "FACTORIZATION"
+        in fields_of(author=bob, group=group.pk, kind="NONSENSE", params={})["kind"][0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +74,11 @@ def test_an_unknown_kind_is_told_which_there_are(group: Group, bob: User) -> Non
         ("MEAN", {"numbers": [1.0, float("nan")]}, "params.numbers"),
         ("MEAN", {"numbers": [float("inf")]}, "params.numbers"),
         ("CRAWLER", {"urls": ["ftp://example.org/"], "limit": 1, "same_host": True}, "params.urls"),
-        ("CRAWLER", {"urls": ["https://example.org/"], "limit": 0, "same_host": True}, "params.limit"),
+        (
+            "CRAWLER",
+            {"urls": ["https://example.org/"], "limit": 0, "same_host": True},
+            "params.limit",
+        ),
     ],
 )
 def test_bad_params_name_their_field_and_store_nothing(
@@ -78,7 +88,9 @@ def test_bad_params_name_their_field_and_store_nothing(
     assert queue.groups() == []
 
 
-def test_only_owner_and_moderators_raise_the_priority(submit: Callable[..., Task], alice: User) -> None:
+def test_only_owner_and_moderators_raise_the_priority(
+    submit: Callable[..., Task], alice: User
+) -> None:
     with pytest.raises(Forbidden):
         submit(count=1, priority=states.HIGH)
     assert submit(author=alice, count=1, priority=states.HIGH).priority == states.HIGH
@@ -98,7 +110,9 @@ def test_a_file_becomes_packed_numbers(group: Group, bob: User) -> None:
 
 def test_a_kind_without_files_says_so(group: Group, bob: User) -> None:
     file = SimpleUploadedFile("x.csv", b"1,2")
-    assert list(fields_of(author=bob, group=group.pk, kind="ECHO", params={"count": 1}, file=file)) == ["file"]
+    assert list(
+        fields_of(author=bob, group=group.pk, kind="ECHO", params={"count": 1}, file=file)
+    ) == ["file"]
 
 
 def test_a_database_that_refuses_leaves_no_input_behind(
@@ -119,9 +133,12 @@ def test_a_database_that_refuses_leaves_no_input_behind(
 # Submitted twice
 
 
-def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(group: Group, bob: User) -> None:
+def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(
+    group: Group, bob: User
+) -> None:
     first, second = (
-        submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": count}, key="k1") for count in (3, 4)
+        submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": count}, key="k1")
+        for count in (3, 4)
     )
     assert first.pk == second.pk == Task.objects.get().pk
     assert msgspec.msgpack.decode(queue.get_input(group.pk, first.pk) or b"")["count"] == 3
@@ -130,8 +147,16 @@ def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(gr
 def test_two_who_submit_with_one_key_at_once_make_one_task_and_lose_no_input(
     group: Group, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The second comes when the first has looked for an older one, and has not written its own row yet."""
-    ask: dict[str, Any] = {"author": bob, "group": group.pk, "kind": "ECHO", "params": {"count": 3}, "key": "k1"}
+    """The second comes when the first has looked for an older one, and has not written its own row
+    yet.
+    """
+    ask: dict[str, Any] = {
+        "author": bob,
+        "group": group.pk,
+        "kind": "ECHO",
+        "params": {"count": 3},
+        "key": "k1",
+    }
     made: list[Task] = []
 
     def meanwhile(author: User) -> bool:
@@ -145,8 +170,13 @@ def test_two_who_submit_with_one_key_at_once_make_one_task_and_lose_no_input(
     assert queue.get_input(group.pk, made[0].pk)
 
 
-def test_a_key_is_its_authors_own_and_names_one_submission(group: Group, alice: User, bob: User) -> None:
+def test_a_key_is_its_authors_own_and_names_one_submission(
+    group: Group, alice: User, bob: User
+) -> None:
     first = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 3}, key="k1")
-    assert submit_task(author=alice, group=group.pk, kind="ECHO", params={"count": 3}, key="k1").pk != first.pk
+    assert (
+        submit_task(author=alice, group=group.pk, kind="ECHO", params={"count": 3}, key="k1").pk
+        != first.pk
+    )
     with pytest.raises(KeyUsed):
         submit_task(author=bob, group=group.pk, kind="MEAN", params={"numbers": [1]}, key="k1")

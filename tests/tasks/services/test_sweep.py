@@ -32,7 +32,9 @@ def empty_queue() -> None:
     client.close()
 
 
-def test_a_queued_task_whose_job_was_lost_is_split_once_more(submit: Callable[..., Task], jobs_sent: Jobs) -> None:
+def test_a_queued_task_whose_job_was_lost_is_split_once_more(
+    submit: Callable[..., Task], jobs_sent: Jobs
+) -> None:
     task = submit()
     jobs_sent()  # and the broker forgot it
     reconcile()
@@ -86,7 +88,9 @@ def test_subtasks_that_are_nowhere_are_found_by_the_sweep(
     assert work(laptop) == 3
 
 
-def test_a_conclusion_that_takes_too_long_is_asked_for_again(split: Callable[..., Task], jobs_sent: Jobs) -> None:
+def test_a_conclusion_that_takes_too_long_is_asked_for_again(
+    split: Callable[..., Task], jobs_sent: Jobs
+) -> None:
     task = split(count=3)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
     jobs_sent()
@@ -114,7 +118,9 @@ def test_a_task_that_is_complete_just_as_its_deadline_passes_is_concluded(
     task = split(count=3)
     row = Task.objects.filter(pk=task.pk)
     row.update(deadline=timezone.now() - timedelta(seconds=1))
-    monkeypatch.setattr(finish, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING))
+    monkeypatch.setattr(
+        finish, "record_work", lambda *_: row.move(states.RUNNING, states.AGGREGATING)
+    )
     fail_overdue()
     assert row.get().status == states.AGGREGATING
 
@@ -149,7 +155,9 @@ def test_a_task_that_cannot_be_swept_holds_up_no_other(
     assert even.status == states.FAILED
 
 
-def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(split: Callable[..., Task], jobs_sent: Jobs) -> None:
+def test_after_redis_was_emptied_a_task_fails_and_is_not_stuck(
+    split: Callable[..., Task], jobs_sent: Jobs
+) -> None:
     task = split(count=3)
     empty_queue()
     age(task, live_settings.SPLIT_QUIET_SECONDS_MAX + 1)
@@ -185,7 +193,10 @@ def test_a_living_task_is_left_alone(split: Callable[..., Task], jobs_sent: Jobs
 
 
 def test_expired_leases_wait_again(
-    split: Callable[..., Task], lease: Callable[[Worker], queue.Granted | None], laptop: Worker, settings: Settings
+    split: Callable[..., Task],
+    lease: Callable[[Worker], queue.Granted | None],
+    laptop: Worker,
+    settings: Settings,
 ) -> None:
     settings.LEASE_SECONDS = -1  # over before it began
     task = split(count=3)
@@ -196,7 +207,10 @@ def test_expired_leases_wait_again(
 
 
 def test_sweeping_many_leases_goes_on_until_none_is_left(
-    split: Callable[..., Task], lease: Callable[[Worker], queue.Granted | None], laptop: Worker, settings: Settings
+    split: Callable[..., Task],
+    lease: Callable[[Worker], queue.Granted | None],
+    laptop: Worker,
+    settings: Settings,
 ) -> None:
     settings.SWEEP_LEASES_MAX = 2
     split(count=7)

@@ -1,4 +1,6 @@
-"""Heartbeats go to Redis together; each worker hears what concerns it, and who has left is not noted as here."""
+"""Heartbeats go to Redis together; each worker hears what concerns it, and who has left is not
+noted as here.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@ from firmlight_client import protocol
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.slot_options import Mode
 
-SUSPENDED = "suspended"  # code of an error: stay connected, nothing comes until the owner lets this worker back
+# code of an error: stay connected, nothing comes until the owner lets this worker back
+SUSPENDED = "suspended"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,9 @@ class Forget:
 
 @dataclass(frozen=True)
 class Remember:
-    """The owner's groups {id: name} as the server tells them, and {name: id} of names that were just looked up."""
+    """The owner's groups {id: name} as the server tells them, and {name: id} of names that were
+    just looked up.
+    """
 
     groups: dict[str, str] | None
     bound: dict[str, str]

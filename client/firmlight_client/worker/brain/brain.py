@@ -1,7 +1,9 @@
-"""The worker's head: frames, slot events and ticks in, actions out. It knows no socket, process or clock.
+"""The worker's head: frames, slot events and ticks in, actions out. It knows no socket, process or
+clock.
 
-It keeps every lease until the server has settled all of it, over any number of reconnects: a subtask is
-answered by exactly one of a result, a failure and a release, or dropped because the server says so.
+It keeps every lease until the server has settled all of it, over any number of reconnects: a
+subtask is answered by exactly one of a result, a failure and a release, or dropped because the
+server says so.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ class Brain(Talk):
     # Doors
 
     def restore(self, kept: list[Kept]) -> list[Action]:
-        """Results that an earlier life of this worker could not deliver. Comes before everything else."""
+        """Results that an earlier life of this worker could not deliver. Comes before everything
+        else.
+        """
         return self._after(partial(self._restore, kept))
 
     def connected(self) -> list[Action]:
@@ -78,7 +82,9 @@ class Brain(Talk):
                 del self.held[lease]
             if self.draining and not self.held:
                 self._leave(0, self.draining)
-            elif self.welcome and (self.free != self.offered or self.resting_told != self._resting_to_tell()):
+            elif self.welcome and (
+                self.free != self.offered or self.resting_told != self._resting_to_tell()
+            ):
                 self._say_ready()
         actions, self.actions = self.actions, []
         return actions
@@ -98,7 +104,13 @@ class Brain(Talk):
         before, self.verdict = self.verdict, verdict
         self._note_resting()
         if (before.slots, before.resting) != (verdict.slots, verdict.resting):
-            self.tell("resting", resting=dict(self.resting), all=self.rests, slots=verdict.slots, why=verdict.why)
+            self.tell(
+                "resting",
+                resting=dict(self.resting),
+                all=self.rests,
+                slots=verdict.slots,
+                why=verdict.why,
+            )
 
     def _fill_slots(self) -> None:
         for number, seat in self.seats.items():
@@ -106,7 +118,14 @@ class Brain(Talk):
                 seat.state, seat.job = BUSY, self.backlog.popleft()
                 lease = seat.job.held.lease
                 mode = self._rules(lease).mode(public=lease.kind in self.public)
-                self.do(RunSlot(number, seat.job.run(self.partial_bytes_max), lease.subtask_seconds_max, mode))
+                self.do(
+                    RunSlot(
+                        number,
+                        seat.job.run(self.partial_bytes_max),
+                        lease.subtask_seconds_max,
+                        mode,
+                    )
+                )
 
     # Slots
 
@@ -125,7 +144,9 @@ class Brain(Talk):
         elif isinstance(event, wire.Finished):
             seat.state = IDLE
 
-    def _on_report(self, seat: Seat, job: Job, event: wire.Batch | wire.Raised | wire.Finished) -> None:
+    def _on_report(
+        self, seat: Seat, job: Job, event: wire.Batch | wire.Raised | wire.Finished
+    ) -> None:
         if isinstance(event, wire.Batch):
             job.held.note(job, event)
         elif isinstance(event, wire.Raised):
@@ -143,7 +164,9 @@ class Brain(Talk):
         elif event.partial is not None:
             self.give_result(job.held, job.subtasks, event.partial, decided=event.decided)
         # Decided before its end, if something is left: the rest is nobody's business any more.
-        self.give_back(job.held, [job.subtask(position) for position in range(job.cleared, len(job.order))])
+        self.give_back(
+            job.held, [job.subtask(position) for position in range(job.cleared, len(job.order))]
+        )
         self.end(job)
 
     def _on_death(self, job: Job, death: Death) -> None:
@@ -151,7 +174,9 @@ class Brain(Talk):
         held, at, rest = job.held, death.position, job.order[job.cleared :]
         if death.error and job.cleared <= at < len(job.order):
             del rest[at - job.cleared]
-            raised = wire.Raised(job.id, at, death.error, death.message, death.traceback, death.seconds)
+            raised = wire.Raised(
+                job.id, at, death.error, death.message, death.traceback, death.seconds
+            )
             self.give_failure(held, job.subtask(at), raised)
         else:
             held.stumbles += 1

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from firmlight_client import protocol
 from firmlight_client.backoff import wait_seconds_after
-from firmlight_client.worker.brain.actions import SUSPENDED, QuitSlot, Reconnect, Remember, Send, Stop
+from firmlight_client.worker.brain.actions import (
+    SUSPENDED,
+    QuitSlot,
+    Reconnect,
+    Remember,
+    Send,
+    Stop,
+)
 from firmlight_client.worker.brain.held import Held
 from firmlight_client.worker.brain.lease_book import QUITTING, Ledger, about
 from firmlight_client.worker.brain.spool import Kept
@@ -17,13 +24,23 @@ from firmlight_client.worker.consent.rules import Consent, Rules
 from firmlight_client.worker.slot import wire
 
 WAITS_TOLD = 5
-ENDS_OF_A_LEASE = {"unknown_lease", "task_closed", "bad_partial", "kind_changed"}  # refused so, nothing of it is wanted
-EXITS = {protocol.CLOSE_BAD_TOKEN: 3, protocol.CLOSE_BAD_VERSION: 4}  # what starting again does not mend
+ENDS_OF_A_LEASE = {
+    "unknown_lease",
+    "task_closed",
+    "bad_partial",
+    "kind_changed",
+}  # refused so, nothing of it is wanted
+EXITS = {
+    protocol.CLOSE_BAD_TOKEN: 3,
+    protocol.CLOSE_BAD_VERSION: 4,
+}  # what starting again does not mend
 
 
 @dataclass(frozen=True)
 class Config:
-    """Who this worker is. `groups` are ids or names; none: every group of its owner. `memory`: of earlier runs."""
+    """Who this worker is. `groups` are ids or names; none: every group of its owner. `memory`: of
+    earlier runs.
+    """
 
     name: str
     slots: int
@@ -62,7 +79,9 @@ class Talk(Ledger):
         beside = sum(held.lease.group == lease.group for held in self.held.values())
         return (
             lease.kind in self.kinds
-            and rules.allows(lease.kind, public=lease.kind in self.public, seconds_max=lease.subtask_seconds_max)
+            and rules.allows(
+                lease.kind, public=lease.kind in self.public, seconds_max=lease.subtask_seconds_max
+            )
             and (rules.slots is None or beside < rules.slots)
             and self.rulebook.row(lease.group) not in self.resting
         )
@@ -133,7 +152,9 @@ class Talk(Ledger):
                 self.send(unsettled)
 
     def _learn_groups(self, groups: dict[str, str] | None) -> None:
-        """Before anything is leased: which group each name means, and what is wrong if one means none."""
+        """Before anything is leased: which group each name means, and what is wrong if one means
+        none.
+        """
         before, found = self.rulebook.groups, self.rulebook.learn(groups)
         if found or before != groups:
             self.do(Remember(groups, found))
@@ -170,10 +191,14 @@ class Talk(Ledger):
         if held and isinstance(taken, protocol.Result):
             self.counts.done += len(taken.subtasks)
             self.counts.seconds += taken.seconds
-            self.tell("done", **about(held), subtasks=len(taken.subtasks), seconds=round(taken.seconds, 6))
+            self.tell(
+                "done", **about(held), subtasks=len(taken.subtasks), seconds=round(taken.seconds, 6)
+            )
 
     def _on_refused(self, frame: protocol.Refused) -> None:
-        """Send again what is still open, without what is not. No offence: another was faster, or time was up."""
+        """Send again what is still open, without what is not. No offence: another was faster, or
+        time was up.
+        """
         held = self.held.get(frame.lease)
         sent = held.refused() if held else None
         self.settled(sent)
@@ -184,10 +209,14 @@ class Talk(Ledger):
             self._send_again(held, sent, frame)
         return None
 
-    def _send_again(self, held: Held, sent: protocol.Result | protocol.Release, frame: protocol.Refused) -> None:
+    def _send_again(
+        self, held: Held, sent: protocol.Result | protocol.Release, frame: protocol.Refused
+    ) -> None:
         still = set(frame.open)
         again = [subtask for subtask in sent.subtasks if subtask in still]
-        shrinks = len(again) < len(sent.subtasks)  # what does not could be sent and refused for ever
+        shrinks = len(again) < len(
+            sent.subtasks
+        )  # what does not could be sent and refused for ever
         if not again:
             return
         if isinstance(sent, protocol.Release):
@@ -209,7 +238,9 @@ class Talk(Ledger):
         self._drain(frame.reason or "the server asked for it")
 
     def _on_error(self, frame: protocol.Error) -> None:
-        """The reason of the close that follows, told with it. A suspension is none, and is told once a connection."""
+        """The reason of the close that follows, told with it. A suspension is none, and is told
+        once a connection.
+        """
         if frame.code != SUSPENDED:
             self.last_error = frame.message
         elif frame.message != self.suspended:

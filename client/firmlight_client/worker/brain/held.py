@@ -14,7 +14,9 @@ Settleable = protocol.Result | protocol.Failure | protocol.Release
 
 @dataclass
 class Part:
-    """Partials that one report brought. Kept as lists: a lease may have thousands, and most are never looked at."""
+    """Partials that one report brought. Kept as lists: a lease may have thousands, and most are
+    never looked at.
+    """
 
     subtasks: list[int]
     partials: list[bytes]
@@ -23,7 +25,9 @@ class Part:
 
 @dataclass(eq=False)
 class Job:
-    """Something for one slot: compute `order` (positions in the lease), fold in the subtasks `before`."""
+    """Something for one slot: compute `order` (positions in the lease), fold in the subtasks
+    `before`.
+    """
 
     id: int
     held: Held
@@ -74,13 +78,21 @@ class Held:
         job.cleared = last
 
     def partials_of(self, subtasks: Iterable[int]) -> list[bytes]:
-        own = dict(chain.from_iterable(zip(part.subtasks, part.partials, strict=True) for part in self.parts))
+        own = dict(
+            chain.from_iterable(
+                zip(part.subtasks, part.partials, strict=True) for part in self.parts
+            )
+        )
         return [own[subtask] for subtask in subtasks]
 
     def seconds_of(self, subtasks: list[int]) -> float:
         if len(subtasks) == sum(len(part.subtasks) for part in self.parts):
             return sum(map(sum, (part.seconds for part in self.parts)))
-        own = dict(chain.from_iterable(zip(part.subtasks, part.seconds, strict=True) for part in self.parts))
+        own = dict(
+            chain.from_iterable(
+                zip(part.subtasks, part.seconds, strict=True) for part in self.parts
+            )
+        )
         return sum(own[subtask] for subtask in subtasks)
 
     def settle(self, subtasks: list[int]) -> Settleable | None:

@@ -1,4 +1,6 @@
-"""The brain's book of leases: what is queued for the slots, and what the server is told and still owes an answer."""
+"""The brain's book of leases: what is queued for the slots, and what the server is told and still
+owes an answer.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class Counts:
 
 
 class Ledger:
-    """Every frame about a lease is kept until the server settles it; `welcome` is None while disconnected."""
+    """Every frame about a lease is kept until the server settles it; `welcome` is None while
+    disconnected.
+    """
 
     def __init__(self, slots: int) -> None:
         self.seats = {number: Seat() for number in range(slots)}
@@ -67,7 +71,9 @@ class Ledger:
 
     # Jobs
 
-    def queue(self, held: Held, order: list[int], before: list[int], *, urgent: bool = False) -> None:
+    def queue(
+        self, held: Held, order: list[int], before: list[int], *, urgent: bool = False
+    ) -> None:
         """Have `order` (positions) computed and folded together with the subtasks `before`."""
         job = Job(next(self.job_ids), held, order, before)
         held.jobs.add(job)
@@ -102,22 +108,32 @@ class Ledger:
             frame.received = self.leases_received
         self.do(Send(frame))
 
-    def give_result(self, held: Held, subtasks: list[int], partial: bytes, *, decided: bool = False) -> None:
+    def give_result(
+        self, held: Held, subtasks: list[int], partial: bytes, *, decided: bool = False
+    ) -> None:
         seconds = held.seconds_of(subtasks)
         frame = protocol.Result(
-            lease=held.lease.lease, subtasks=subtasks, partial=partial, seconds=seconds, decided=decided
+            lease=held.lease.lease,
+            subtasks=subtasks,
+            partial=partial,
+            seconds=seconds,
+            decided=decided,
         )
         self.post(held, frame)
 
     def give_singly(self, held: Held, subtasks: list[int]) -> None:
-        """Combining them fails here; each alone is still good, and the server sees the fault for itself."""
+        """Combining them fails here; each alone is still good, and the server sees the fault for
+        itself.
+        """
         for subtask, own in zip(subtasks, held.partials_of(subtasks), strict=True):
             self.give_result(held, [subtask], own)
 
     def give_smaller(self, held: Held, subtasks: list[int]) -> None:
         """Together they are too large to send: halve them until they fit."""
         if len(subtasks) == 1:
-            raised = wire.Raised(0, 0, wire.TOO_LARGE, "its partial is larger than the server takes", "", 0.0)
+            raised = wire.Raised(
+                0, 0, wire.TOO_LARGE, "its partial is larger than the server takes", "", 0.0
+            )
             raised.seconds = held.seconds_of(subtasks)
             return self.give_failure(held, subtasks[0], raised)
         middle = len(subtasks) // 2
@@ -126,8 +142,12 @@ class Ledger:
 
     def give_failure(self, held: Held, subtask: int, raised: wire.Raised) -> None:
         self.counts.failed += 1
-        self.tell("failed", **about(held), subtask=subtask, error=raised.error, message=raised.message)
-        frame = protocol.Failure(lease=held.lease.lease, subtask=subtask, error=raised.error, seconds=raised.seconds)
+        self.tell(
+            "failed", **about(held), subtask=subtask, error=raised.error, message=raised.message
+        )
+        frame = protocol.Failure(
+            lease=held.lease.lease, subtask=subtask, error=raised.error, seconds=raised.seconds
+        )
         frame.message, frame.traceback = raised.message[:8000], raised.traceback[-8000:]
         self.post(held, frame)
 

@@ -1,7 +1,8 @@
-"""Results that the server has not acknowledged yet, on disk: a worker that is killed brings them after its next start.
+"""Results that the server has not acknowledged yet, on disk: a worker that is killed brings them
+after its next start.
 
-A folder for each server and name of a worker; a process that works there holds its lock. What a crash of the whole
-system tears apart is noticed and dropped: its subtasks are computed again.
+A folder for each server and name of a worker; a process that works there holds its lock. What a
+crash of the whole system tears apart is noticed and dropped: its subtasks are computed again.
 """
 
 from __future__ import annotations
@@ -75,7 +76,14 @@ class Spool:
 
     def keep(self, lease: protocol.Lease, result: protocol.Result) -> None:
         """Raises OSError: then it is in memory only."""
-        kept = Kept(lease.lease, lease.task, lease.group, lease.group_name, lease.kind, protocol.encode(result))
+        kept = Kept(
+            lease.lease,
+            lease.task,
+            lease.group,
+            lease.group_name,
+            lease.kind,
+            protocol.encode(result),
+        )
         path = self._path(result)
         fresh = path.with_suffix(UNFINISHED)
         try:
@@ -99,9 +107,13 @@ class Spool:
 
 
 class Keeper:
-    """The spool for the shell: where the disk does not play along results stay in memory, and that is said once."""
+    """The spool for the shell: where the disk does not play along results stay in memory, and that
+    is said once.
+    """
 
-    def __init__(self, home: Path | None, url: str, name: str, observe: Callable[[str, dict[str, Any]], None]) -> None:
+    def __init__(
+        self, home: Path | None, url: str, name: str, observe: Callable[[str, dict[str, Any]], None]
+    ) -> None:
         self.observe, self.fails, self.spool = observe, False, None
         with self._saying():
             self.spool = Spool(home, url, name) if home else None

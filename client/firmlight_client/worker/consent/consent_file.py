@@ -45,7 +45,11 @@ def unset(home: Path, key: str, group: str, memory: Memory) -> str:
         del document["groups"][group]
         group_file.forget(home, group)
     _save(home, document)
-    return f"{_place(group)}{key} is not set any more" if key else f"there is no rule for {group} any more"
+    return (
+        f"{_place(group)}{key} is not set any more"
+        if key
+        else f"there is no rule for {group} any more"
+    )
 
 
 def _place(group: str) -> str:
@@ -92,12 +96,18 @@ def _table(document: tomlkit.TOMLDocument, group: str, *, make: bool) -> Table |
 
 def _written(document: tomlkit.TOMLDocument, group: str, memory: Memory) -> str:
     """As the file writes this group already, if it does: under another name, perhaps."""
-    known = {name: as_id(name) or memory.bound.get(name, "") for name in document.get("groups") or {}}
+    known = {
+        name: as_id(name) or memory.bound.get(name, "") for name in document.get("groups") or {}
+    }
     if group in known:
         return group
     meant = as_id(group) or memory.bound.get(group) or find(group, memory.groups or {})
     same_group = [name for name, found in known.items() if meant and found == meant]
-    same_name = [name for name, found in known.items() if name_key(name) == name_key(group) and not (meant and found)]
+    same_name = [
+        name
+        for name, found in known.items()
+        if name_key(name) == name_key(group) and not (meant and found)
+    ]
     return next(iter([*same_group, *same_name]), group)
 
 

@@ -1,7 +1,8 @@
 """What the worker remembers of groups: `groups.json` in FIRMLIGHT_HOME, for each server.
 
-A name in `worker.toml` or after `--group` is looked up once. From then on it means that group, however
-the group is called, until the rule is removed or `firmlight config forget` has it looked up anew.
+A name in `worker.toml` or after `--group` is looked up once. From then on it means that group,
+however the group is called, until the rule is removed or `firmlight config forget` has it looked up
+anew.
 """
 
 from __future__ import annotations

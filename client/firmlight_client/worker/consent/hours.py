@@ -1,4 +1,6 @@
-"""When a machine may work: "22:00-07:00", "sat-sun", "mon-fri 18:00-08:00". By this machine's own clock."""
+"""When a machine may work: "22:00-07:00", "sat-sun", "mon-fri 18:00-08:00". By this machine's own
+clock.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,13 @@ def parse_span(text: str) -> Span:
     """Raises ValueError with words for the person who wrote it."""
     found = SPAN.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
-        raise ValueError(f"{text!r} is no span of hours: write 22:00-07:00, sat-sun or mon-fri 18:00-08:00")
+        raise ValueError(
+            f"{text!r} is no span of hours: write 22:00-07:00, sat-sun or mon-fri 18:00-08:00"
+        )
     start, end = _minute(found["start"] or "00:00", text), _minute(found["end"] or "24:00", text)
-    return Span(_days(found["first"], found["last"], text), start, end if end > start else end + DAY_MINUTES)
+    return Span(
+        _days(found["first"], found["last"], text), start, end if end > start else end + DAY_MINUTES
+    )
 
 
 def _minute(clock: str, text: str) -> int:

@@ -1,7 +1,7 @@
 """Which rules hold for which group: by its id, so that another name for it changes nothing.
 
-While a rule fits no group of the owner's, one of them may be missing the rule that was meant for it.
-So groups without a rule of their own get nothing then, and the worker says so.
+While a rule fits no group of the owner's, one of them may be missing the rule that was meant for
+it. So groups without a rule of their own get nothing then, and the worker says so.
 """
 
 from __future__ import annotations

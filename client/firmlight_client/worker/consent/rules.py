@@ -1,8 +1,8 @@
 """What this machine's owner lets it do, for each group: `worker.toml` in FIRMLIGHT_HOME.
 
-The file's own keys hold for every group; a table `[groups."Name"]` (or the group's id) changes some of them for that
-group; `rulebook` knows which group that is. What is said on the command line comes before the keys of the file, not
-before a group's own.
+The file's own keys hold for every group; a table `[groups."Name"]` (or the group's id) changes some
+of them for that group; `rulebook` knows which group that is. What is said on the command line comes
+before the keys of the file, not before a group's own.
 """
 
 from __future__ import annotations
@@ -69,9 +69,13 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Consent:
-    """Rules for every group. `plain` are those without a table of their own; `groups` has them as they are written."""
+    """Rules for every group. `plain` are those without a table of their own; `groups` has them as
+    they are written.
+    """
 
-    def __init__(self, own: dict[str, Any] | None = None, groups: dict[str, dict[str, Any]] | None = None) -> None:
+    def __init__(
+        self, own: dict[str, Any] | None = None, groups: dict[str, dict[str, Any]] | None = None
+    ) -> None:
         """Raises BadConsent."""
         self.plain = _rules(own or {}, "")
         if len(groups or {}) > GROUPS_MAX:
@@ -89,7 +93,9 @@ class Consent:
 def check_name(text: str) -> str:
     """What is meant to name a group. Raises BadConsent if nothing can have that name."""
     if text == ALL_GROUPS:
-        raise BadConsent(f"rules for every group stand at the top of {FILE}, not in groups.{ALL_GROUPS!r}")
+        raise BadConsent(
+            f"rules for every group stand at the top of {FILE}, not in groups.{ALL_GROUPS!r}"
+        )
     if not tidy(text) or "\0" in text:
         raise BadConsent(f"{FILE} or --group: {text!r} is not the name of a group")
     return text
@@ -99,7 +105,9 @@ def _rules(table: dict[str, Any], where: str) -> Rules:
     try:
         return msgspec.convert(table, Rules)
     except msgspec.ValidationError as error:
-        words = str(error).replace(" - at `$.", " (").replace("`", "") + (")" if " - at `$." in str(error) else "")
+        words = str(error).replace(" - at `$.", " (").replace("`", "") + (
+            ")" if " - at `$." in str(error) else ""
+        )
         raise BadConsent(f"{FILE}{f', {where}' if where else ''}: {words}") from None
 
 
@@ -121,10 +129,14 @@ def load(home: Path, **said: Any) -> Consent:
 def check(table: dict[str, Any], **said: Any) -> Consent:
     """The same, of what a file holds. Raises BadConsent."""
     groups = table.get("groups", {})
-    if not isinstance(groups, dict) or not all(isinstance(group, dict) for group in groups.values()):
+    if not isinstance(groups, dict) or not all(
+        isinstance(group, dict) for group in groups.values()
+    ):
         raise BadConsent(f'{FILE}: rules of a group are a table: [groups."Its name"]')
     own = {name: value for name, value in table.items() if name not in (*MACHINE, "groups")}
-    return Consent({**own, **{name: value for name, value in said.items() if value is not None}}, groups)
+    return Consent(
+        {**own, **{name: value for name, value in said.items() if value is not None}}, groups
+    )
 
 
 def name(home: Path) -> str:

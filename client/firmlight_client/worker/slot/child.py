@@ -2,9 +2,10 @@
 
 `python -m firmlight_client.worker.slot.child FOLDER MODE HIDDEN` starts it.
 
-It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints goes
-nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is gone then,
-however that died, and nobody wants the work any more. Kinds work in FOLDER/scratch; they never see the folder HIDDEN.
+It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints
+goes nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is
+gone then, however that died, and nobody wants the work any more. Kinds work in FOLDER/scratch; they
+never see the folder HIDDEN.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ class TooLarge(Exception):
 
 
 class Slot:
-    """Runs jobs one after another. `current` is two int64 shared with the parent: position and its start."""
+    """Runs jobs one after another. `current` is two int64 shared with the parent: position and its
+    start.
+    """
 
     def __init__(self, out: int, current: memoryview, memory: Memory, scratch: Path) -> None:
         self.out, self.current, self.memory, self.scratch = out, current, memory, scratch
@@ -59,13 +62,17 @@ class Slot:
         while True:
             run = self.jobs.get()
             if run.seconds_max:
-                limits.limit_cpu(run.seconds_max * (len(run.payloads) + 1))  # folding may take as long as one
+                limits.limit_cpu(
+                    run.seconds_max * (len(run.payloads) + 1)
+                )  # folding may take as long as one
             self.work(run)
             limits.clear(self.scratch)
             self.retire_if_worn()
 
     def retire_if_worn(self) -> None:
-        """End the process, to nobody's blame, if what ran here has left no memory for others; the next takes over."""
+        """End the process, to nobody's blame, if what ran here has left no memory for others; the
+        next takes over.
+        """
         if self.memory.is_worn:
             self.current[0] = wire.IDLE
             os._exit(0)
@@ -74,7 +81,9 @@ class Slot:
         """One job from its first subtask to its Finished."""
         kind = kinds.get(run.kind)
         partials, last = self.compute(kind, run)
-        if len(run.before) + len(partials) > 1:  # folding is foreign code: what is computed must survive its crash
+        if (
+            len(run.before) + len(partials) > 1
+        ):  # folding is foreign code: what is computed must survive its crash
             self.send(*last)
             last = []
         self.current[1] = perf_counter_ns()
@@ -86,12 +95,14 @@ class Slot:
     def compute(self, kind: kinds.Kind, run: wire.Run) -> tuple[list[bytes], list[wire.Word]]:
         """Run every payload; returns the partials and the report that is still to be sent.
 
-        A lease may hold thousands of tiny subtasks, so the loop does for each only what a crash at any
-        moment needs: the note of where it is. Reports leave every FLUSH_NS at most.
+        A lease may hold thousands of tiny subtasks, so the loop does for each only what a crash at
+        any moment needs: the note of where it is. Reports leave every FLUSH_NS at most.
         """
         current, job, compute = self.current, run.job, kind.run
         decides = type(kind).is_decided is not kinds.Kind.is_decided
-        arrive = kinds.decoder_of(type(kind))  # what the server would refuse is this subtask's failure
+        arrive = kinds.decoder_of(
+            type(kind)
+        )  # what the server would refuse is this subtask's failure
         done: list[bytes] = []
         batch = wire.Batch(job, 0, [], [])
         for position, payload in enumerate(run.payloads):
@@ -102,7 +113,9 @@ class Slot:
             try:
                 partial = encode(compute(decode(payload)))
                 if len(partial) > run.partial_bytes_max:
-                    raise TooLarge(f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}")
+                    raise TooLarge(
+                        f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}"
+                    )
                 arrived = arrive(partial)
             except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
                 batch = self.report(batch, position, error)
@@ -115,7 +128,9 @@ class Slot:
         return done, [batch] if batch.partials else []
 
     def report(self, batch: wire.Batch, position: int, error: BaseException) -> wire.Batch:
-        """Send what is there and that the subtask at `position` failed; returns the empty batch that follows."""
+        """Send what is there and that the subtask at `position` failed; returns the empty batch
+        that follows.
+        """
         seconds = (perf_counter_ns() - self.current[1]) / 1e9
         self.memory.make_room(error)
         batch = self.flush(batch, position + 1)
@@ -133,7 +148,9 @@ class Slot:
 
 
 def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
-    """The end of a run. Partials are decoded again, so that `combine` sees just what the server would show it."""
+    """The end of a run. Partials are decoded again, so that `combine` sees just what the server
+    would show it.
+    """
     if not partials:
         return wire.Finished(run.job, None, False)
     try:
@@ -146,7 +163,9 @@ def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finishe
 
 
 def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
-    """All in one, packed and as the server will see it; None if so many do not fit the kind's `Partial`."""
+    """All in one, packed and as the server will see it; None if so many do not fit the kind's
+    `Partial`.
+    """
     arrive = kinds.decoder_of(type(kind))
     if len(partials) == 1:
         return partials[0], (arrive(partials[0]),)
@@ -158,19 +177,32 @@ def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any
 
 
 def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
-    """A failure in words: name, message, and the end of its traceback, which closes with the kind's own lines."""
+    """A failure in words: name, message, and the end of its traceback, which closes with the kind's
+    own lines.
+    """
     if isinstance(error, TooLarge):
         return wire.TOO_LARGE, str(error), ""
     if isinstance(error, kinds.BadPartial):
-        return type(error).__name__, f"what it computed does not fit its kind's Partial: {error}", ""
+        return (
+            type(error).__name__,
+            f"what it computed does not fit its kind's Partial: {error}",
+            "",
+        )
     name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
     message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
-    return name, message[:MESSAGE_CHARS_MAX], _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:]
+    return (
+        name,
+        message[:MESSAGE_CHARS_MAX],
+        _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:],
+    )
 
 
 def _traceback(error: BaseException) -> str:
     entries = traceback.format_exception(error)
-    return "".join(entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n" for entry in entries)
+    return "".join(
+        entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n"
+        for entry in entries
+    )
 
 
 def _words(text: Any) -> str:
@@ -182,7 +214,9 @@ def _words(text: Any) -> str:
 
 
 def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
-    """The reader thread: hands jobs over, and ends the process with the pipe, even in the middle of a subtask."""
+    """The reader thread: hands jobs over, and ends the process with the pipe, even in the middle of
+    a subtask.
+    """
     try:
         while length := pipe.read(wire.LENGTH_BYTES):
             word = wire.decode_from_parent(pipe.read(int.from_bytes(length, "little")))
@@ -207,7 +241,10 @@ def confine(mode: Mode, hidden: Path | None) -> str:
 def main() -> None:
     folder, mode = Path(sys.argv[1]), decode_mode(sys.argv[2])
     pipe, out = take_pipes()
-    for name in ("SIGTERM", "SIGINT"):  # a service manager may signal all of us; the parent drains and we work on
+    for name in (
+        "SIGTERM",
+        "SIGINT",
+    ):  # a service manager may signal all of us; the parent drains and we work on
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
         current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")

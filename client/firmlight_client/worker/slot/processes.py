@@ -32,17 +32,29 @@ TRACEBACK_LINES = 20
 USUAL = Mode()
 CPU_SIGNAL = getattr(signal, "SIGXCPU", 0)
 OWN_GROUP = 0
-if sys.platform == "win32":  # Ctrl-C in the terminal is for the parent alone; elsewhere a session of its own does it
+if (
+    sys.platform == "win32"
+):  # Ctrl-C in the terminal is for the parent alone; elsewhere a session of its own does it
     OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-KEPT_VARIABLES = (  # where programs, modules and certificates lie; nothing else of the worker's environment
-    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "FIRMLIGHT_EMBEDDED_VAR"),
+# where programs, modules and certificates lie; nothing else of the worker's environment
+KEPT_VARIABLES = (
+    *(
+        "PATH",
+        "PYTHONPATH",
+        "LD_LIBRARY_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "FIRMLIGHT_EMBEDDED_VAR",
+    ),
     *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT"),
 )
 
 
 @dataclass(frozen=True)
 class Death:
-    """A slot's process ended. `position`: what it was at (wire.IDLE, COMBINING or a subtask of its job)."""
+    """A slot's process ended. `position`: what it was at (wire.IDLE, COMBINING or a subtask of its
+    job).
+    """
 
     error: str  # crashed, timed_out; "" if the subtask there is not to blame
     message: str
@@ -65,26 +77,40 @@ class SlotProcess:
     """One slot for the life of the worker: when its process dies, the next is started at once."""
 
     def __init__(
-        self, number: int, tell: Callable[[int, SlotEvent], None], *, mode: Mode = USUAL, hidden: Path | None = None
+        self,
+        number: int,
+        tell: Callable[[int, SlotEvent], None],
+        *,
+        mode: Mode = USUAL,
+        hidden: Path | None = None,
     ) -> None:
         self.number, self.tell, self.mode, self.hidden = number, tell, mode, hidden
         self.process: Process | None = None
         self.closing = False
-        self.moving = False  # to another mode: the next process is not the last one's successor by accident
-        self.given: tuple[wire.Run, float] | None = None  # a job for the process that is being started
+        self.moving = (
+            False  # to another mode: the next process is not the last one's successor by accident
+        )
+        self.given: tuple[wire.Run, float] | None = (
+            None  # a job for the process that is being started
+        )
         self.unfenced = ""
         self.overran = 0  # start of the subtask that took too long
         self.timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Keep the slot alive until `close`. Reports Broken when it dies START_FAILURES_MAX times before it starts."""
+        """Keep the slot alive until `close`. Reports Broken when it dies START_FAILURES_MAX times
+        before it starts.
+        """
         failures = 0
         while not self.closing and failures < START_FAILURES_MAX:
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="firmlight-slot-"))
             try:
                 failures = 0 if await self._live(folder) else failures + 1
                 if failures == START_FAILURES_MAX:
-                    self.tell(self.number, Broken(_last_lines(folder) or "a slot's process ends as soon as it starts"))
+                    self.tell(
+                        self.number,
+                        Broken(_last_lines(folder) or "a slot's process ends as soon as it starts"),
+                    )
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -121,7 +147,9 @@ class SlotProcess:
         self.tell(self.number, word)
 
     async def _spawn(self, folder: Path) -> Process:
-        """Nothing is inherited but three pipes and a few variables: no socket, no token, no terminal."""
+        """Nothing is inherited but three pipes and a few variables: no socket, no token, no
+        terminal.
+        """
         scratch = folder / wire.SCRATCH
         scratch.mkdir()
         with (folder / wire.ERRORS_FILE).open("wb") as errors:
@@ -148,7 +176,9 @@ class SlotProcess:
         assert process.stdout
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                length = int.from_bytes(await process.stdout.readexactly(wire.LENGTH_BYTES), "little")
+                length = int.from_bytes(
+                    await process.stdout.readexactly(wire.LENGTH_BYTES), "little"
+                )
                 word = wire.decode_from_slot(await process.stdout.readexactly(length))
                 if isinstance(word, wire.Finished):
                     self._unwatch()
@@ -166,17 +196,29 @@ class SlotProcess:
         position, since = self.current[0], self.current[1]
         seconds = (perf_counter_ns() - since) / 1e9
         if self.overran:
-            error = "timed_out" if self.overran == since else ""  # it went on just before we killed it
+            error = (
+                "timed_out" if self.overran == since else ""
+            )  # it went on just before we killed it
             self.overran = 0
-            return Death(error, f"it took more than {seconds:.3g} s" if error else "", "", position, seconds)
+            return Death(
+                error, f"it took more than {seconds:.3g} s" if error else "", "", position, seconds
+            )
         if CPU_SIGNAL and code == -CPU_SIGNAL:
-            return Death("timed_out", "several processors computed for longer than it may take", "", position, seconds)
+            return Death(
+                "timed_out",
+                "several processors computed for longer than it may take",
+                "",
+                position,
+                seconds,
+            )
         return Death("crashed", how_it_ended(code), _last_lines(folder), position, seconds)
 
     # Orders
 
     def start(self, run: wire.Run, seconds_max: float, mode: Mode | None = None) -> None:
-        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh process takes over."""
+        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh
+        process takes over.
+        """
         wanted = self._possible(mode or self.mode)
         if wanted == self._possible(self.mode):
             self._hand_over(run, seconds_max)
@@ -197,7 +239,8 @@ class SlotProcess:
     def quit(self, job: int) -> None:
         """End this job: between two subtasks if that comes soon, with its process otherwise.
 
-        A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much again.
+        A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much
+        again.
         """
         self._unwatch()
         if self.moving:
@@ -233,7 +276,9 @@ class SlotProcess:
             self.timer = None
 
     def _check(self) -> None:
-        """Kill the process if the subtask it is at has had its time; else look again when that is over."""
+        """Kill the process if the subtask it is at has had its time; else look again when that is
+        over.
+        """
         since = self.current[1]
         left = self.seconds_max - self._seconds_at_it()
         if left > 0:
@@ -268,8 +313,16 @@ def _environment(scratch: Path) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     places = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(scratch))
     own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
-    # A slot is one core: libraries that would start a thread for every core get in each other's way.
-    return {**kept, **places, **own, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONUTF8": "1"}
+    # A slot is one core: libraries that would start a thread for every core get in each other's
+    # way.
+    return {
+        **kept,
+        **places,
+        **own,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUTF8": "1",
+    }
 
 
 def _last_lines(folder: Path) -> str:

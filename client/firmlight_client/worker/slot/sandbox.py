@@ -1,9 +1,11 @@
-"""A slot's fence: no network for who needs none, and never a look at the worker's own tokens. Linux only.
+"""A slot's fence: no network for who needs none, and never a look at the worker's own tokens. Linux
+only.
 
-Namespaces (unshare(2), user_namespaces(7)) do it without any right: the process gets a user namespace of its own, in
-it a network without any device (so not even this machine can be reached), and mounts in which the folder with the
-tokens is empty. Then it gives away all that it could do in there. Some systems forbid such namespaces; the slot then
-runs without, and says why, so that `firmlight doctor` can.
+Namespaces (unshare(2), user_namespaces(7)) do it without any right: the process gets a user
+namespace of its own, in it a network without any device (so not even this machine can be reached),
+and mounts in which the folder with the tokens is empty. Then it gives away all that it could do in
+there. Some systems forbid such namespaces; the slot then runs without, and says why, so that
+`firmlight doctor` can.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ CAPABILITIES_MAX = 64
 
 
 def raise_fence(*, network: bool, hidden: Path | None) -> str:
-    """Fence this process in; it must have one thread only. Returns "" or, in words, why this system does not let it."""
+    """Fence this process in; it must have one thread only. Returns "" or, in words, why this system
+    does not let it.
+    """
     if sys.platform != "linux":
         return f"{sys.platform} offers no way to do it"
     libc = ctypes.CDLL(None, use_errno=True)
@@ -53,7 +57,9 @@ def _hide(libc: ctypes.CDLL, folder: Path) -> None:
 
 
 def _give_everything_away(libc: ctypes.CDLL) -> None:
-    """In its own namespace a process may do anything, even take the fence down; not without capabilities."""
+    """In its own namespace a process may do anything, even take the fence down; not without
+    capabilities.
+    """
     for capability in range(CAPABILITIES_MAX):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)

@@ -1,4 +1,6 @@
-"""What a slot's process is started with: its limits, and what it may reach. Another mode is another process."""
+"""What a slot's process is started with: its limits, and what it may reach. Another mode is another
+process.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ NICE = 10  # below what people run themselves
 
 
 class Mode(msgspec.Struct, frozen=True):
-    """`network`: False for kinds that declare none. `hosts`: the only ones it may reach, if any are named."""
+    """`network`: False for kinds that declare none. `hosts`: the only ones it may reach, if any are
+    named.
+    """
 
     memory_mib: int = MEMORY_MIB  # 0: no limit
     nice: int = NICE

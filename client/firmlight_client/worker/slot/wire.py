@@ -1,7 +1,8 @@
-"""What a worker and its slots say to each other: a length (4 bytes, little-endian), then one MessagePack array.
+"""What a worker and its slots say to each other: a length (4 bytes, little-endian), then one
+MessagePack array.
 
-A run is one job of one slot. Its subtasks go by position, 0-based in `payloads`; what they are called in
-the lease is the parent's affair.
+A run is one job of one slot. Its subtasks go by position, 0-based in `payloads`; what they are
+called in the lease is the parent's affair.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import msgspec
 LENGTH_BYTES = 4
 CURRENT_FILE, ERRORS_FILE = "current", "errors.txt"
 SCRATCH = "scratch"  # the folder that kinds work in; emptied after every job
-CURRENT_BYTES = 16  # two int64: position, and when it was started in ns of time.perf_counter_ns (system-wide)
+CURRENT_BYTES = (
+    16  # two int64: position, and when it was started in ns of time.perf_counter_ns (system-wide)
+)
 IDLE, COMBINING = -1, -2  # positions that are no subtask's
 
 TOO_LARGE = "too_large"
@@ -72,7 +75,9 @@ class Raised(Word):
 
 
 class Finished(Word):
-    """End of a run. `partial` is everything folded into one; None if there is nothing, or with `error` the reason."""
+    """End of a run. `partial` is everything folded into one; None if there is nothing, or with
+    `error` the reason.
+    """
 
     job: int
     partial: bytes | None
@@ -103,7 +108,9 @@ def decode_from_slot(data: bytes) -> FromSlot:
 
 
 def create_current(folder: Path) -> Path:
-    """The little file in which a slot notes what it is doing, so that a crash cannot take that along."""
+    """The little file in which a slot notes what it is doing, so that a crash cannot take that
+    along.
+    """
     path = folder / CURRENT_FILE
     path.write_bytes(IDLE.to_bytes(8, "little", signed=True) + bytes(8))
     return path

@@ -29,9 +29,19 @@ from firmlight_client.worker.slot.slot_options import Mode
 
 
 def welcome(leases: list[str], **more: object) -> protocol.Welcome:
-    plain = {"worker": "w", "name": "w", "heartbeat_seconds": 5.0, "lease_seconds": 20.0, "server_version": "0"}
+    plain = {
+        "worker": "w",
+        "name": "w",
+        "heartbeat_seconds": 5.0,
+        "lease_seconds": 20.0,
+        "server_version": "0",
+    }
     return protocol.Welcome(
-        **plain, frame_max_bytes=protocol.FRAME_MAX_BYTES, partial_bytes_max=2**20, leases=leases, **more
+        **plain,
+        frame_max_bytes=protocol.FRAME_MAX_BYTES,
+        partial_bytes_max=2**20,
+        leases=leases,
+        **more,
     )  # type: ignore[arg-type]
 
 
@@ -130,25 +140,35 @@ def test_a_cancelled_job_is_quit_and_its_late_reports_are_ignored(brain: Brain) 
     actions = brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
     assert QuitSlot(0, run.job) in actions
     assert sent(brain.heard(0, wire.Batch(run.job, 0, [b"a"], [1.0]))) == []
-    assert sent(brain.heard(0, wire.Finished(run.job, None, False))) == [protocol.Ready(slots=1, received=1)]
+    assert sent(brain.heard(0, wire.Finished(run.job, None, False))) == [
+        protocol.Ready(slots=1, received=1)
+    ]
 
 
 def test_fatal_closes_stop_with_what_the_server_said(brain: Brain) -> None:
     brain.received(protocol.Error(code="bad_token", message="This token is no longer valid."), 0.0)
-    assert brain.disconnected(protocol.CLOSE_BAD_TOKEN, "")[-1] == Stop(3, "This token is no longer valid.")
+    assert brain.disconnected(protocol.CLOSE_BAD_TOKEN, "")[-1] == Stop(
+        3, "This token is no longer valid."
+    )
     assert brain.connected() == []
 
 
 def test_other_closes_are_tried_again_ever_more_slowly_until_one_holds(brain: Brain) -> None:
     waits = []
     for _ in range(12):
-        waits += [action.seconds for action in brain.disconnected(1006, "") if isinstance(action, Reconnect)]
+        waits += [
+            action.seconds
+            for action in brain.disconnected(1006, "")
+            if isinstance(action, Reconnect)
+        ]
     assert 0.05 <= waits[0] <= 0.3
     assert max(waits) > 5
     brain.connected()
     brain.received(welcome([]), 0.0)
     brain.tick(5.0)
-    (fast,) = [action.seconds for action in brain.disconnected(1012, "") if isinstance(action, Reconnect)]
+    (fast,) = [
+        action.seconds for action in brain.disconnected(1012, "") if isinstance(action, Reconnect)
+    ]
     assert fast <= 0.3
 
 
@@ -204,14 +224,24 @@ def test_slots_that_cannot_start_end_the_worker(brain: Brain) -> None:
 
 
 @pytest.mark.parametrize("reason", ["bad_partial", "kind_changed"])
-def test_a_result_that_the_server_cannot_take_is_never_sent_again(brain: Brain, reason: str) -> None:
+def test_a_result_that_the_server_cannot_take_is_never_sent_again(
+    brain: Brain, reason: str
+) -> None:
     run = run_of(brain.received(lease(), 0.0))
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
     (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
     assert isinstance(result, protocol.Result)
-    actions = brain.received(protocol.Refused(lease="L1", reason=reason, message="Expected `int`"), 0.0)
+    actions = brain.received(
+        protocol.Refused(lease="L1", reason=reason, message="Expected `int`"), 0.0
+    )
     assert Forget(result) in actions  # the spool has it no longer
-    dropped = {"lease": "L1", "task": "T", "kind": "K", "reason": reason, "message": "Expected `int`"}
+    dropped = {
+        "lease": "L1",
+        "task": "T",
+        "kind": "K",
+        "reason": reason,
+        "message": "Expected `int`",
+    }
     assert Tell("dropped", dropped) in actions
     assert sent(actions) == []
     brain.disconnected(1006, "")
@@ -224,7 +254,13 @@ def test_a_refused_kind_is_told(brain: Brain) -> None:
     assert Tell("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
 
 
-GROUP = {"hours": ["22:00-06:00"], "kinds": ["K"], "slots": 1, "subtask_seconds_max": 60, "network": "none"}
+GROUP = {
+    "hours": ["22:00-06:00"],
+    "kinds": ["K"],
+    "slots": 1,
+    "subtask_seconds_max": 60,
+    "network": "none",
+}
 
 
 def consenting(**rules: object) -> Brain:
@@ -258,7 +294,9 @@ def test_what_the_owner_has_not_agreed_to_is_given_back(
     frame = msgspec.structs.replace(lease(), kind=kind, group=group)
     actions = brain.received(frame, 0.0)
     assert any(isinstance(action, RunSlot) for action in actions) is (taken or group == "H")
-    assert any(isinstance(frame, protocol.Release) for frame in sent(actions)) is not (taken or group == "H")
+    assert any(isinstance(frame, protocol.Release) for frame in sent(actions)) is not (
+        taken or group == "H"
+    )
 
 
 def test_a_slot_is_started_as_the_group_wants_it() -> None:
@@ -271,10 +309,14 @@ def test_a_slot_is_started_as_the_group_wants_it() -> None:
     assert run.mode == Mode(512, 19, True, ("example.org",))
 
 
-def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(brain: Brain) -> None:
+def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(
+    brain: Brain,
+) -> None:
     run = run_of(brain.received(lease(), 0.0))
     rests = Verdict(1, {"*": "on battery"})
-    assert sent(brain.rest(rests)) == [protocol.Ready(slots=0, received=1, resting={"*": "on battery"})]
+    assert sent(brain.rest(rests)) == [
+        protocol.Ready(slots=0, received=1, resting={"*": "on battery"})
+    ]
     assert sent(brain.rest(rests)) == []
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
     (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
@@ -289,7 +331,9 @@ def test_why_it_rests_is_said_again_on_a_new_connection(brain: Brain) -> None:
     brain.rest(Verdict(1, {"*": "on battery"}))
     brain.disconnected(1006, "")
     brain.connected()
-    assert sent(brain.received(welcome([]), 0.0)) == [protocol.Ready(slots=0, received=0, resting={"*": "on battery"})]
+    assert sent(brain.received(welcome([]), 0.0)) == [
+        protocol.Ready(slots=0, received=0, resting={"*": "on battery"})
+    ]
 
 
 def test_with_fewer_slots_allowed_what_runs_goes_on() -> None:
@@ -338,5 +382,6 @@ def test_while_a_rule_fits_no_group_nothing_is_taken_for_the_others_and_that_is_
     back = brain.received(welcome([], owner_groups={"G": "Lab", "H": "Other"}), 3.0)
     assert Tell("rules", {"unfit": [], "problems": []}) in back
     assert any(
-        isinstance(action, RunSlot) for action in brain.received(msgspec.structs.replace(other, lease="L2"), 3.0)
+        isinstance(action, RunSlot)
+        for action in brain.received(msgspec.structs.replace(other, lease="L2"), 3.0)
     )

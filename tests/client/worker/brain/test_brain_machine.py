@@ -1,8 +1,9 @@
-"""The brain against a small model of everything around it: a server, slots that die, a line that breaks.
+"""The brain against a small model of everything around it: a server, slots that die, a line that
+breaks.
 
-Whatever happens in whatever order: a job starts only in an idle slot, a result holds exactly the partials of
-its subtasks, nothing is sent into a closed line, heartbeats name what is held, and in the end every subtask
-of every lease that was not taken away is settled with the server.
+Whatever happens in whatever order: a job starts only in an idle slot, a result holds exactly the
+partials of its subtasks, nothing is sent into a closed line, heartbeats name what is held, and in
+the end every subtask of every lease that was not taken away is settled with the server.
 """
 
 from __future__ import annotations
@@ -17,7 +18,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from firmlight_client import protocol
-from firmlight_client.worker.brain.actions import Action, Forget, Keep, QuitSlot, Reconnect, RunSlot, Send, Stop
+from firmlight_client.worker.brain.actions import (
+    Action,
+    Forget,
+    Keep,
+    QuitSlot,
+    Reconnect,
+    RunSlot,
+    Send,
+    Stop,
+)
 from firmlight_client.worker.brain.brain import Brain, Config
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.processes import Death
@@ -29,7 +39,9 @@ Sent = protocol.Result | protocol.Failure | protocol.Release
 
 @dataclass
 class Granted:
-    """A lease as the server sees it. `excused`: it may refuse what comes, for a reason the worker cannot know."""
+    """A lease as the server sees it. `excused`: it may refuse what comes, for a reason the worker
+    cannot know.
+    """
 
     names: list[int]
     open: set[int]
@@ -130,7 +142,9 @@ class Surroundings(RuleBasedStateMachine):
             return
         assert slot.run
         names = self.names(slot)[slot.at : slot.at + some]
-        batch = wire.Batch(slot.run.job, slot.at, [partial_of([name]) for name in names], [1.0] * some)
+        batch = wire.Batch(
+            slot.run.job, slot.at, [partial_of([name]) for name in names], [1.0] * some
+        )
         slot.at += some
         slot.done += names
         self.do(self.brain.heard(number, batch))
@@ -143,10 +157,16 @@ class Surroundings(RuleBasedStateMachine):
         assert slot.run
         if slot.at < len(slot.run.payloads):
             slot.at += 1
-            self.do(self.brain.heard(number, wire.Raised(slot.run.job, slot.at - 1, "E", "", "", 1.0)))
+            self.do(
+                self.brain.heard(number, wire.Raised(slot.run.job, slot.at - 1, "E", "", "", 1.0))
+            )
 
     @precondition(lambda self: self.running())
-    @rule(data=st.data(), early=st.booleans(), error=st.sampled_from(["", "", "", "too_large", "ValueError"]))
+    @rule(
+        data=st.data(),
+        early=st.booleans(),
+        error=st.sampled_from(["", "", "", "too_large", "ValueError"]),
+    )
     def a_slot_finishes(self, data: Any, early: bool, error: str) -> None:
         number = data.draw(st.sampled_from(self.running()))
         self.finish(number, early=early, error=error)
@@ -239,21 +259,29 @@ class Surroundings(RuleBasedStateMachine):
             lease.open -= set(subtasks)
             return protocol.Accepted(lease=frame.lease, subtasks=subtasks)
         assert lease.excused
-        return protocol.Refused(lease=frame.lease, reason="done_by_another", open=sorted(lease.open))
+        return protocol.Refused(
+            lease=frame.lease, reason="done_by_another", open=sorted(lease.open)
+        )
 
     @precondition(lambda self: self.line == WELCOMED and self.inbox)
     @rule()
     def the_server_answers(self) -> None:
         self.do(self.brain.received(self.judge(self.inbox.pop(0)), self.now))
 
-    @precondition(lambda self: self.line == WELCOMED and self.inbox and isinstance(self.inbox[0], protocol.Result))
+    @precondition(
+        lambda self: (
+            self.line == WELCOMED and self.inbox and isinstance(self.inbox[0], protocol.Result)
+        )
+    )
     @rule()
     def the_server_finds_a_result_too_large(self) -> None:
         frame = self.inbox.pop(0)
         assert isinstance(frame, protocol.Result)
         lease = self.leases.get(frame.lease)
         still = [subtask for subtask in frame.subtasks if lease and subtask in lease.open]
-        refused = protocol.Refused(lease=frame.lease, reason="too_large" if lease else "unknown_lease", open=still)
+        refused = protocol.Refused(
+            lease=frame.lease, reason="too_large" if lease else "unknown_lease", open=still
+        )
         self.do(self.brain.received(refused, self.now))
 
     @precondition(lambda self: self.line != DOWN)
@@ -277,7 +305,11 @@ class Surroundings(RuleBasedStateMachine):
     @precondition(lambda self: self.line == WELCOMED)
     @rule()
     def it_is_suspended(self) -> None:
-        self.do(self.brain.received(protocol.Error(code="suspended", message="It failed too often."), self.now))
+        self.do(
+            self.brain.received(
+                protocol.Error(code="suspended", message="It failed too often."), self.now
+            )
+        )
 
     @rule(seconds=st.sampled_from([0.1, 6.0]))
     def time_passes(self, seconds: float) -> None:

@@ -103,7 +103,9 @@ def test_what_is_said_after_group_is_looked_up_once() -> None:
 
 
 def test_the_server_is_told_in_its_own_words() -> None:
-    rules = Rulebook(Consent({"nice": 3}, {"Lab": {**STRICT, "slots": 1}, "o" * 99: {"slots": 2}}), (), Memory())
+    rules = Rulebook(
+        Consent({"nice": 3}, {"Lab": {**STRICT, "slots": 1}, "o" * 99: {"slots": 2}}), (), Memory()
+    )
     rules.learn({A: "Lab"})
     told = rules.told()
     lab = protocol.Consent(kinds=["MEAN"], slots=1, memory_mib=1024, written="Lab")
@@ -138,11 +140,15 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path
 
 # Names
 
-NAMES = st.sampled_from(["Lab", "LAB", "ＬＡＢ", " lab ", "Straße", "STRASSE", "e\u0301te", "\u00e9te"])
+NAMES = st.sampled_from(
+    ["Lab", "LAB", "ＬＡＢ", " lab ", "Straße", "STRASSE", "e\u0301te", "\u00e9te"]
+)
 
 
 @given(NAMES, NAMES)
-def test_a_name_finds_the_group_that_the_server_would_not_let_have_it_twice(one: str, other: str) -> None:
+def test_a_name_finds_the_group_that_the_server_would_not_let_have_it_twice(
+    one: str, other: str
+) -> None:
     same = group_names.name_key(one) == group_names.name_key(other)
     assert (group_names.find(one, {A: group_names.tidy(other)}) == A) is same
 

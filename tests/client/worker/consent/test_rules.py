@@ -81,7 +81,12 @@ def test_what_needs_no_network_is_started_without_and_alike_for_all_groups() -> 
 
 @pytest.mark.parametrize(
     ("host", "allowed"),
-    [("example.org", True), ("www.Example.org.", True), ("notexample.org", False), ("example.com", False)],
+    [
+        ("example.org", True),
+        ("www.Example.org.", True),
+        ("notexample.org", False),
+        ("example.com", False),
+    ],
 )
 def test_named_hosts_are_the_only_ones_that_can_be_reached(
     host: str, allowed: bool, monkeypatch: pytest.MonkeyPatch

@@ -37,7 +37,14 @@ class Driver:
         assert isinstance(event, kind), event
         return event
 
-    def start(self, *payloads: Any, kind: str = "ODD", before: Any = (), seconds_max: float = 20.0, **how: Any) -> None:
+    def start(
+        self,
+        *payloads: Any,
+        kind: str = "ODD",
+        before: Any = (),
+        seconds_max: float = 20.0,
+        **how: Any,
+    ) -> None:
         encoded = [msgspec.msgpack.encode(payload) for payload in payloads]
         run = wire.Run(1, kind, encoded, [msgspec.msgpack.encode(b) for b in before], ROOM)
         self.slot.start(run, seconds_max, **how)
@@ -46,9 +53,15 @@ class Driver:
         """All that a run reports, and what it folded its partials into."""
         self.start(*payloads, **options)
         events: list[SlotEvent] = []
-        while not isinstance(event := await asyncio.wait_for(self.events.get(), 20), wire.Finished | Death):
+        while not isinstance(
+            event := await asyncio.wait_for(self.events.get(), 20), wire.Finished | Death
+        ):
             events.append(event)
-        whole = isinstance(event, wire.Finished) and event.partial and msgspec.msgpack.decode(event.partial)
+        whole = (
+            isinstance(event, wire.Finished)
+            and event.partial
+            and msgspec.msgpack.decode(event.partial)
+        )
         return [*events, event], whole
 
 
@@ -70,7 +83,9 @@ def test_partials_come_in_order_and_the_whole_at_the_end() -> None:
             (batch, end), whole = await driver.run(*(["give", i] for i in range(500)))
             assert isinstance(batch, wire.Batch)
             assert isinstance(end, wire.Finished)
-            assert [msgspec.msgpack.decode(partial) for partial in batch.partials] == [[i] for i in range(500)]
+            assert [msgspec.msgpack.decode(partial) for partial in batch.partials] == [
+                [i] for i in range(500)
+            ]
             assert len(batch.seconds) == 500
             assert sorted(whole) == list(range(500))
             assert not end.decided
@@ -104,7 +119,12 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
     async def scenario() -> None:
         async with driving() as driver:
             events, whole = await driver.run(
-                ["raises", "no good"], ["give", 1], ["exit", 3], ["unsendable", 0], ["large", ROOM], ["unspeakable", 0]
+                ["raises", "no good"],
+                ["give", 1],
+                ["exit", 3],
+                ["unsendable", 0],
+                ["large", ROOM],
+                ["unspeakable", 0],
             )
             failures = {event.position: event for event in events if isinstance(event, wire.Raised)}
             names = [failures[position].error for position in (0, 2, 3, 4, 5)]
@@ -124,13 +144,19 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
     ("deed", "line", "end"),
     [
         (["raises", "long " * 20_000], "raise ValueError(message)\n", "…"),
-        (["overflow", 0], "return self.overflow(depth + 1)\n", "RecursionError: maximum recursion depth exceeded"),
+        (
+            ["overflow", 0],
+            "return self.overflow(depth + 1)\n",
+            "RecursionError: maximum recursion depth exceeded",
+        ),
         (["exit", 3], "sys.exit(code)\n", "SystemExit: 3"),
         (["unspeakable", 0], "raise Mute\n", "<exception str() failed>"),
     ],
     ids=["raises", "overflow", "exit", "unspeakable"],
 )
-def test_the_kinds_own_lines_close_a_traceback_however_long_it_is(deed: list[Any], line: str, end: str) -> None:
+def test_the_kinds_own_lines_close_a_traceback_however_long_it_is(
+    deed: list[Any], line: str, end: str
+) -> None:
     async def scenario() -> None:
         async with driving() as driver:
             (failure, _), _ = await driver.run(deed)
@@ -142,7 +168,9 @@ def test_the_kinds_own_lines_close_a_traceback_however_long_it_is(deed: list[Any
     asyncio.run(scenario())
 
 
-def test_printing_reading_and_secrets_of_the_parent_lead_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printing_reading_and_secrets_of_the_parent_lead_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("FIRMLIGHT_TOKEN", "secret")
 
     async def scenario() -> None:
@@ -154,8 +182,12 @@ def test_printing_reading_and_secrets_of_the_parent_lead_nowhere(monkeypatch: py
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("deed", "words"), [(["segfault", 0], "killed by signal 11"), (["leave", 7], "exit code 7")])
-def test_a_crash_names_its_subtask_and_a_fresh_process_takes_over(deed: list[Any], words: str) -> None:
+@pytest.mark.parametrize(
+    ("deed", "words"), [(["segfault", 0], "killed by signal 11"), (["leave", 7], "exit code 7")]
+)
+def test_a_crash_names_its_subtask_and_a_fresh_process_takes_over(
+    deed: list[Any], words: str
+) -> None:
     async def scenario() -> None:
         async with driving() as driver:
             events, _ = await driver.run(["give", 1], ["give", 2], deed, ["give", 3])
@@ -175,7 +207,9 @@ def test_a_subtask_that_takes_too_long_is_killed_with_what_it_started(tmp_path: 
 
     async def scenario() -> None:
         async with driving() as driver:
-            events, _ = await driver.run(["sleep", 0.6], ["sleep", 0.6], ["descend", str(notes)], seconds_max=1.0)
+            events, _ = await driver.run(
+                ["sleep", 0.6], ["sleep", 0.6], ["descend", str(notes)], seconds_max=1.0
+            )
             death = events[-1]
             assert isinstance(death, Death)
             assert (death.error, death.position, death.traceback) == ("timed_out", 2, "")
@@ -215,7 +249,8 @@ def test_what_does_not_fit_the_kinds_partial_is_a_failure_here_and_never_sent() 
             (raised,) = (event for event in events if isinstance(event, wire.Raised))
             assert (raised.position, raised.error) == (1, "BadPartial")
             assert (
-                raised.message == "what it computed does not fit its kind's Partial: Expected `int` <= 100 - at `$[0]`"
+                raised.message
+                == "what it computed does not fit its kind's Partial: Expected `int` <= 100 - at `$[0]`"
             )
             assert whole == [1, 3]
 
@@ -333,14 +368,17 @@ asyncio.run(slot.run())
         pytest.param(
             "hold_the_lock",
             marks=pytest.mark.skipif(
-                sys.platform != "linux", reason="only Linux's kernel tells a process that its parent died"
+                sys.platform != "linux",
+                reason="only Linux's kernel tells a process that its parent died",
             ),
         ),
     ],
 )
 def test_a_slot_does_not_outlive_a_parent_that_was_killed(busy: str, tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "-c", PARENT, busy], stdout=subprocess.PIPE, env=environment) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", PARENT, busy], stdout=subprocess.PIPE, env=environment
+    ) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
         _until_busy(tmp_path)

@@ -52,7 +52,9 @@ def test_memory_that_hangs_on_the_cause_of_an_error_is_freed_too() -> None:
     async def scenario() -> None:
         async with driving(mode=Mode(MEMORY_MIB_MIN)) as driver:
             process = driver.slot.process
-            events, whole = await driver.run(["eat_and_hide_it", 1000], ["large", 50_000], ["give", 2])
+            events, whole = await driver.run(
+                ["eat_and_hide_it", 1000], ["large", 50_000], ["give", 2]
+            )
             (failure,) = failures_of(events)
             assert (failure.error, failure.message) == ("ValueError", "no room for the answer")
             assert whole[1] == 2

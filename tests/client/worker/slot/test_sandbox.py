@@ -28,7 +28,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these limits ar
 USUAL, CONNECTED = Mode(), Mode(network=True)
 
 
-def in_a_slot(*deeds: list[Any], mode: Mode = USUAL, hidden: Path | None = None, kind: str = "ODD") -> list[Any]:
+def in_a_slot(
+    *deeds: list[Any], mode: Mode = USUAL, hidden: Path | None = None, kind: str = "ODD"
+) -> list[Any]:
     """What these deeds bring, one after another in one slot; a failure as its words."""
 
     async def scenario() -> list[Any]:
@@ -172,7 +174,9 @@ def test_a_home_that_the_worker_makes_is_hidden_too(start_worker: Any, peer: Any
     line.expect(protocol.Ready)
     line.lease(["listing", os.environ["FIRMLIGHT_HOME"]])
     assert Path(os.environ["FIRMLIGHT_HOME"], "spool").is_dir()
-    assert msgspec.msgpack.decode(line.expect(protocol.Result).partial) == ([[]] if fenced() else [["spool"]])
+    assert msgspec.msgpack.decode(line.expect(protocol.Result).partial) == (
+        [[]] if fenced() else [["spool"]]
+    )
 
 
 def test_the_token_is_out_of_reach_of_other_processes(start_worker: Any, peer: Any) -> None:
