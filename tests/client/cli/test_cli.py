@@ -342,7 +342,9 @@ def test_a_worker_token_may_be_kept_alone(web: WebPeer) -> None:
 
 def test_help_comes_at_once() -> None:
     loaded = "import sys, firmlight_client.cli; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
     assert not {"httpx", "numpy", "rich", "asyncio", "websockets"} & {*done.stdout.split()}
     before = sum(os.times()[2:4])
     assert "submit" in firmlight_process("--help").stdout
