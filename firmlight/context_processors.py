@@ -17,7 +17,7 @@ from accounts.models import User
 from firmlight import __version__
 from groups import selectors as group_selectors
 from groups.models import Membership
-from tasks import presence
+from tasks.selectors import presence
 
 THEMES = ("light", "dark")
 

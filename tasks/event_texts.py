@@ -1,17 +1,14 @@
-"""A task's story for people: what happened, in sentences, and who computed when."""
+"""What happened to a task, in sentences for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
-from tasks import event_log, queue, states
-from tasks.event_log import Bar, Entry
-from tasks.models import Task, TaskHistory, Worker
+from tasks import states
+from tasks.event_log import Entry
+from tasks.models import Task, Worker
 
 SENTENCES = {
     "split": "Split into {subtasks}.",
@@ -32,54 +29,19 @@ SENTENCES = {
 }
 
 
-@dataclass(frozen=True)
-class Story:
-    """`workers` holds those that still exist, by id."""
-
-    entries: list[Entry]
-    bars: list[Bar]
-    workers: Mapping[str, Worker]
-
-
-def story(task: Task) -> Story:
-    """From Redis while the task lives, from its history afterwards. Two queries."""
-    entries, bars = recorded(task) if task.is_final else _live(task)
-    ids = {entry.worker for entry in entries} | {bar.worker for bar in bars}
-    rows = Worker.objects.filter(pk__in=ids - {""}).select_related("owner")
-    return Story(entries, bars, {str(row.pk): row for row in rows})
-
-
-def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
-    entries = queue.log(task.group_id, task.pk)
-    return entries, event_log.bars(entries)
-
-
-def recorded(task: Task) -> tuple[list[Entry], list[Bar]]:
-    row = TaskHistory.objects.filter(task=task).first()
-    if row is None:
-        return [], []
-    return msgspec.convert(row.entries, list[Entry]), msgspec.convert(row.bars, list[Bar])
-
-
-def events(task: Task) -> list[dict[str, Any]]:
-    """Everything that is known to have happened, the latest first: {at, what, text, worker, member,
-    subtasks}.
-    """
-    told = story(task)
-    lines = [*beginning(task), *(_line(entry, told.workers) for entry in told.entries), *end(task)]
-    return lines[::-1]  # not by time: the clocks of Redis and of this machine may differ
-
-
-def _line(entry: Entry, workers: Mapping[str, Worker]) -> dict[str, Any]:
-    row = workers.get(entry.worker)
+def line(entry: Entry, worker: Worker | None) -> dict[str, Any]:
+    """One event as {at, what, text, worker, member, subtasks}; `worker` is None if it is gone."""
+    named, member = None, None
+    if worker:
+        named = {"id": str(worker.pk), "name": worker.name}
+        if worker.owner:
+            member = {"id": str(worker.owner.pk), "username": worker.owner.username}
     return {
         "at": moment(entry.at),
         "what": entry.what,
-        "text": sentence(entry, who(row)),
-        "worker": {"id": str(row.pk), "name": row.name} if row else None,
-        "member": {"id": str(row.owner.pk), "username": row.owner.username}
-        if row and row.owner
-        else None,
+        "text": sentence(entry, who(worker)),
+        "worker": named,
+        "member": member,
         "subtasks": entry.subtasks,
     }
 
@@ -96,7 +58,9 @@ def who(worker: Worker | None) -> str:
 
 
 def sentence(entry: Entry, worker: str) -> str:
-    detail = entry.detail.replace(" ", ": ", 1) if entry.what.startswith("failed") else entry.detail
+    detail = entry.detail
+    if entry.what.startswith("failed"):  # "<subtask> <error>"
+        detail = detail.replace(" ", ": ", 1)
     return SENTENCES[entry.what].format(
         worker=worker, subtasks=counted(entry.subtasks), detail=detail
     )
@@ -107,12 +71,14 @@ def counted(subtasks: int) -> str:
 
 
 def beginning(task: Task) -> Iterable[dict[str, Any]]:
+    """The events before the first one of its log."""
     yield _plain(task.created, "submitted", f"{task.creator or 'A former member'} submitted it.")
     if task.started:
         yield _plain(task.started, "started", "Its split began.")
 
 
 def end(task: Task) -> Iterable[dict[str, Any]]:
+    """The event after the last one of its log, if it is over."""
     if not task.finished:
         return
     words = {

@@ -1,5 +1,6 @@
-"""What must survive a restart: tasks, workers and who did what. Input, subtasks and results live in
-Redis.
+"""What must survive a restart: tasks, workers and who did what.
+
+Input, subtasks and results live in Redis.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import uuid_key
+from accounts.models import User, uuid_key
 from firmlight_client.protocol import Consent
 from groups.models import Group
 from tasks import states
 
-MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 2000, 4000, 300
+ERROR_MAX, MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 200, 2000, 4000, 300
 
 
 class TaskQuerySet(models.QuerySet["Task"]):
@@ -31,8 +32,8 @@ class TaskQuerySet(models.QuerySet["Task"]):
     def move_from(self, starts: Collection[str], finish: str, **changes: Any) -> int:
         """Move the rows in any of `starts` to `finish`; return how many moved.
 
-        One UPDATE for all of them: a row that goes from one of `starts` to another meanwhile is not
-        missed.
+        One UPDATE for all of them, so that a row which goes from one of `starts` to another
+        meanwhile is not missed.
         """
         for start in starts:
             states.check_move(start, finish)
@@ -44,7 +45,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
 
 class Task(models.Model):
-    """One job of a member for his group. Counts are final values, written when it ends."""
+    """Something that a member has their group compute. Counts are written when it ends."""
 
     id = uuid_key()
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="tasks")
@@ -105,10 +106,10 @@ class Task(models.Model):
 
 
 class Worker(models.Model):
-    """A member's machine, known by its owner and its name. Whether it is online now is Redis's to
-    say.
+    """A member's machine, known by its owner and its name.
 
-    Without an owner it is a former member's, and only its contributions matter.
+    Whether it is online now is in Redis. Without an owner it is a former member's, and only its
+    contributions matter.
     """
 
     id = uuid_key()
@@ -123,12 +124,10 @@ class Worker(models.Model):
     last_seen = models.DateTimeField(default=timezone.now)
     suspended = models.DateTimeField(null=True)  # it gets nothing until it is let back
     suspended_reason = models.CharField(max_length=SUSPENDED_REASON_MAX, blank=True)
-    consent = models.JSONField(
-        default=dict, blank=True
-    )  # {group's id, or "*": protocol.Consent as a map}
-    blocked = models.BooleanField(
-        default=False
-    )  # suspended by a moderator: its owner cannot let it back
+    # {group's id, or "*": protocol.Consent as a map}
+    consent = models.JSONField(default=dict, blank=True)
+    # Suspended by a moderator: its owner cannot let it back.
+    blocked = models.BooleanField(default=False)
 
     agreed: Consent  # what its owner agreed to in the group that is being looked at
     resting: str  # why it takes nothing there now
@@ -143,27 +142,37 @@ class Worker(models.Model):
 
 
 class Contribution(models.Model):
-    """What one worker did for one task. Written as values, never by adding: writing it twice
-    changes nothing.
+    """What one worker did for one task. `share` is per cent of the subtasks done.
+
+    While the task lives, unsaved rows are filled from Redis (`selectors.contributions`); when it
+    ends they are saved. They are saved as values, never by adding, so that saving twice changes
+    nothing. The help texts are those of the API.
     """
 
     id = uuid_key()
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="contributions")
     worker = models.ForeignKey(Worker, on_delete=models.CASCADE, related_name="contributions")
-    status = models.CharField(max_length=12, default="done")
+    status = models.CharField(
+        max_length=12, choices=[(s, s) for s in states.CONTRIBUTION_STATES], default=states.DONE
+    )
     started = models.DateTimeField(null=True)
     finished = models.DateTimeField(null=True)
     subtasks = models.PositiveIntegerField(default=0)
-    share = models.FloatField(default=0.0)  # per cent of the task's subtasks done
+    share = models.FloatField(default=0.0)
     compute_seconds = models.FloatField(default=0.0)
     failures = models.PositiveIntegerField(default=0)
+    lost = models.PositiveIntegerField(
+        default=0, help_text="How many subtasks it held when its lease ended without a result"
+    )
     copies = models.PositiveIntegerField(
-        default=0
-    )  # of `subtasks`: second copies that were faster than the first
-    saved_seconds = models.FloatField(default=0.0)  # by those, as far as was known
+        default=0, help_text="Subtasks it was given a second time and was faster with"
+    )
+    saved_seconds = models.FloatField(
+        default=0.0, help_text="That those would still have taken the first worker, about"
+    )
     wasted_seconds = models.FloatField(
-        default=0.0
-    )  # computed on what another worker finished first
+        default=0.0, help_text="Computed on subtasks that another worker finished first"
+    )
 
     class Meta:
         ordering = ("-subtasks", "id")
@@ -172,10 +181,16 @@ class Contribution(models.Model):
         )
         indexes = (models.Index(fields=["-finished"], name="contribution_finished"),)
 
+    @property
+    def member(self) -> User | None:
+        """The owner of the worker; None: a former member."""
+        return self.worker.owner
+
 
 class TaskHistory(models.Model):
-    """What happened to a task that has ended: its latest events and its leases as bars (see
-    `tasks.event_log`).
+    """What happened to a task that has ended: its latest events, and its leases as bars.
+
+    `tasks.event_log` has the types of both.
     """
 
     id = uuid_key()
@@ -185,10 +200,11 @@ class TaskHistory(models.Model):
 
 
 class SubtaskFailure(models.Model):
-    """One failed attempt at a subtask, the latest of a task, kept when it ends: visible to the
-    group's members.
+    """One failed attempt at a subtask. `final`: it was not tried again.
 
-    `number` is its place among them, so that writing them twice changes nothing.
+    While the task lives, unsaved rows are filled from Redis (`selectors.contributions`); when it
+    ends the latest are saved. `number` is the place among them, so that saving them twice changes
+    nothing.
     """
 
     id = uuid_key()
@@ -198,11 +214,11 @@ class SubtaskFailure(models.Model):
     worker = models.ForeignKey(
         Worker, on_delete=models.SET_NULL, null=True, related_name="failures"
     )
-    error = models.CharField(max_length=200)
+    error = models.CharField(max_length=ERROR_MAX)
     message = models.CharField(max_length=MESSAGE_MAX, blank=True)
-    traceback = models.TextField(max_length=TRACEBACK_MAX, blank=True)  # its end
+    traceback = models.TextField(max_length=TRACEBACK_MAX, blank=True, help_text="Its end")
     at = models.DateTimeField()
-    final = models.BooleanField(default=False)  # it was not tried again
+    final = models.BooleanField(default=False)
 
     class Meta:
         ordering = ("number",)
@@ -211,10 +227,16 @@ class SubtaskFailure(models.Model):
         )
         indexes = (models.Index(fields=["-at"], name="failure_at"),)
 
+    @property
+    def member(self) -> User | None:
+        """The owner of the worker; None: a former member."""
+        return self.worker.owner if self.worker else None
+
 
 class FoldedDay(models.Model):
-    """A day (UTC) of which the tallies are written. What they were made from goes afterwards, until
-    it is `emptied`.
+    """A day (UTC) whose tallies are written.
+
+    What they were made from is deleted afterwards; when all of it is gone, the day is `emptied`.
     """
 
     id = uuid_key()
@@ -229,10 +251,10 @@ class FoldedDay(models.Model):
 
 
 class Tally(models.Model):
-    """What a member did for a group's tasks of one kind that ended on one day (UTC), after
-    RETENTION_DAYS.
+    """What a member did for a group's tasks of one kind that ended on one day (UTC).
 
-    `key` makes it unique; the member is None where the work was a former member's.
+    It replaces their contributions after RETENTION_DAYS. `key` makes it unique; the member is None
+    where the work was a former member's.
     """
 
     id = uuid_key()

@@ -1,4 +1,4 @@
-"""The legal moves of a task, pure."""
+"""The states of a task and its legal moves, and the states of a contribution. Pure."""
 
 QUEUED, RUNNING, AGGREGATING = "queued", "running", "aggregating"
 SUCCEEDED, FAILED, CANCELLED, PAUSED = "succeeded", "failed", "cancelled", "paused"
@@ -12,12 +12,15 @@ TASK_MOVES = {  # a state not listed here is final
 STATES = (QUEUED, RUNNING, AGGREGATING, SUCCEEDED, FAILED, CANCELLED, PAUSED)
 FINAL = frozenset(STATES) - TASK_MOVES.keys()
 LIVE = frozenset(TASK_MOVES)
-UNDER_WAY = LIVE - {
-    AGGREGATING
-}  # deadlines and departures end these: what is being concluded has its work done
+# Deadlines and departures end these: a task that is being concluded has its work done.
+UNDER_WAY = LIVE - {AGGREGATING}
 
 LOW, NORMAL, HIGH = "low", "normal", "high"
 PRIORITIES = (HIGH, NORMAL, LOW)  # in the order in which they are served
+
+# Of a contribution; FAILED is one of them too. `contribution_state` says what each means.
+WORKING, DONE, LOST, RELEASED = "working", "done", "lost", "released"
+CONTRIBUTION_STATES = (WORKING, DONE, FAILED, LOST, RELEASED)
 
 
 class IllegalMove(ValueError):
@@ -33,3 +36,30 @@ def check_move(start: str, finish: str) -> None:
     """Raise IllegalMove unless a task may go from `start` to `finish`."""
     if finish not in TASK_MOVES.get(start, ()):
         raise IllegalMove(f"{start} -> {finish}")
+
+
+def contribution_state(
+    *, subtasks: int, failures: int, lost: int, vanished: bool, is_over: bool
+) -> str:
+    """What a worker is to a task, by what it did for it.
+
+    WORKING: the task lives, and the worker may do more for it.
+    LOST: the worker vanished with subtasks and did not come back, whatever it did before; or all
+    that it did was to lose some.
+    DONE: the task is over, and some results of the worker count.
+    FAILED: the task is over, no result of the worker counts, and it failed on subtasks.
+    RELEASED: the task is over, and the worker was not needed: it gave its subtasks back, they were
+    cancelled, or others were faster.
+
+    `lost` counts the subtasks that it held when its lease ended without a result. `is_over`: no
+    more work is wanted for the task.
+    """
+    if vanished:
+        return LOST
+    if not is_over:
+        return WORKING
+    if subtasks:
+        return DONE
+    if failures:
+        return FAILED
+    return LOST if lost else RELEASED

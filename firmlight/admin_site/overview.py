@@ -7,8 +7,8 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 
-from tasks import statistics
 from tasks.pages import charts
+from tasks.selectors import statistics
 
 MINUTES = 60
 CHART_HEIGHT = 120  # px

@@ -23,7 +23,8 @@ from prometheus_client.registry import Collector
 from core import redis
 from core.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES, Family
 from core.metrics.recording import BETWEEN, PROCESSES, ROLE, TOTALS, process_key
-from tasks import queue, statistics
+from tasks import queue
+from tasks.selectors import statistics
 
 Samples = dict[tuple[str, ...], float]
 PREFIX = "firmlight_"

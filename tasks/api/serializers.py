@@ -11,8 +11,9 @@ from rest_framework import serializers
 from accounts.api.serializers import PersonSerializer
 from core.parsers import read_json
 from firmlight_client import kinds
-from tasks import consent, selectors, states
-from tasks.models import Task, Worker
+from tasks import consent, states
+from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.selectors import contributions, standing
 
 
 class NamedSerializer(serializers.Serializer):
@@ -33,40 +34,40 @@ class ErrorSerializer(serializers.Serializer):
     message = serializers.CharField()
 
 
-class ContributionSerializer(serializers.Serializer):
+class ContributionSerializer(serializers.ModelSerializer):
     """What one worker did. `share` is per cent of the subtasks done."""
 
     worker = NamedSerializer()
     member = PersonSerializer(allow_null=True, help_text="null: a former member")
-    status = serializers.CharField()
-    started = serializers.DateTimeField(allow_null=True)
-    finished = serializers.DateTimeField(allow_null=True)
-    subtasks = serializers.IntegerField()
-    share = serializers.FloatField()
-    compute_seconds = serializers.FloatField()
-    failures = serializers.IntegerField()
-    copies = serializers.IntegerField(
-        help_text="Subtasks it was given a second time and was faster with"
-    )
-    saved_seconds = serializers.FloatField(
-        help_text="That those would still have taken the first worker, about"
-    )
-    wasted_seconds = serializers.FloatField(
-        help_text="Computed on subtasks that another worker finished first"
-    )
+
+    class Meta:
+        model = Contribution
+        fields = (
+            "worker",
+            "member",
+            "status",
+            "started",
+            "finished",
+            "subtasks",
+            "share",
+            "compute_seconds",
+            "failures",
+            "lost",
+            "copies",
+            "saved_seconds",
+            "wasted_seconds",
+        )
 
 
-class FailureSerializer(serializers.Serializer):
+class FailureSerializer(serializers.ModelSerializer):
     """One failed attempt at a subtask. `final`: it was not tried again."""
 
-    subtask = serializers.IntegerField()
     worker = NamedSerializer(allow_null=True)
     member = PersonSerializer(allow_null=True)
-    error = serializers.CharField()
-    message = serializers.CharField()
-    traceback = serializers.CharField(help_text="Its end")
-    at = serializers.DateTimeField()
-    final = serializers.BooleanField()
+
+    class Meta:
+        model = SubtaskFailure
+        fields = ("subtask", "worker", "member", "error", "message", "traceback", "at", "final")
 
 
 class TaskRows(serializers.ListSerializer):
@@ -74,7 +75,7 @@ class TaskRows(serializers.ListSerializer):
 
     def to_representation(self, data: Any) -> Any:
         tasks = list(data)
-        self.stands = selectors.standings(tasks)
+        self.stands = standing.of_tasks(tasks)
         return super().to_representation(tasks)
 
 
@@ -137,7 +138,7 @@ class TaskSerializer(serializers.Serializer):
     failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
 
     def to_representation(self, task: Task) -> dict[str, Any]:
-        stands = selectors.standing(task)
+        stands = standing.of_task(task)
         row = {
             name: getattr(task, name)
             for name in (
@@ -162,13 +163,15 @@ class TaskSerializer(serializers.Serializer):
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
             "rate": stands.rate,
-            "waiting_reason": selectors.waiting_reason(task, stands),
+            "waiting_reason": standing.waiting_reason(task, stands),
             "counts": stands.counts,
             "error": _error(task),
             **times,
-            "result_expires": _time(selectors.result_expires(task)),
-            "contributions": selectors.contributions(task, stands),
-            "failures": selectors.failures(task, stands),
+            "result_expires": _time(standing.result_expires(task)),
+            "contributions": ContributionSerializer(
+                contributions.of_task(task, stands), many=True
+            ).data,
+            "failures": FailureSerializer(contributions.failures(task, stands), many=True).data,
         }
 
 

@@ -21,7 +21,6 @@ from core.errors import Invalid
 from core.parsers import JSONBody
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import event_texts, selectors
 from tasks.api.serializers import (
     EventSerializer,
     KindSerializer,
@@ -35,6 +34,7 @@ from tasks.api.serializers import (
 )
 from tasks.filters import TaskFilter
 from tasks.models import Task, Worker
+from tasks.selectors import history, presence, visibility
 from tasks.services import control, deliver, workers
 from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
@@ -69,9 +69,9 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def get_queryset(self) -> QuerySet[Task]:
         user = user_of(self.request)
         return (
-            selectors.task_list_of(user)
+            visibility.task_list_of(user)
             if self.action == "list"
-            else selectors.tasks_visible_to(user)
+            else visibility.tasks_visible_to(user)
         )
 
     def get_serializer_class(self) -> Any:
@@ -121,7 +121,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: UUID) -> Response:
         """What happened to it, the latest first: split, leased, done, lost, failed, and so on."""
-        page = self.paginate_queryset(event_texts.events(self.get_object()))
+        page = self.paginate_queryset(history.events(self.get_object()))
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 
     @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
@@ -147,14 +147,14 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     queryset = Worker.objects.none()
 
     def get_queryset(self) -> QuerySet[Worker]:
-        return selectors.workers_visible_to(user_of(self.request))
+        return visibility.workers_visible_to(user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         real = not getattr(
             self, "swagger_fake_view", False
         )  # and not drf-spectacular's, which has nobody logged in
         groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
-        return {**super().get_serializer_context(), "resting": selectors.resting_in(groups)}
+        return {**super().get_serializer_context(), "resting": presence.resting_in(groups)}
 
     @extend_schema(request=WorkerChange, responses=WorkerSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:

@@ -237,6 +237,7 @@ local function lose_lease(rec, t)
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
   redis.call('HINCRBY', work, rec.worker .. ':l', owed)
+  redis.call('HSET', work, rec.worker .. ':lost_at', now)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')
   if speed then redis.call('HSET', work, rec.worker .. ':speed', tonumber(speed) / 2) end
   return back

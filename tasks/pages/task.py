@@ -13,18 +13,18 @@ from accounts.pages.requests import PageRequest
 from core.errors import NotFound
 from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors as group_selectors
-from tasks import event_texts, selectors
 from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.fragments.task import TaskPanel
 from tasks.pages.results.look import look
+from tasks.selectors import history, standing, visibility
 from tasks.services import control
 
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
     """The task if this user may see it. Raises NotFound."""
     found = (
-        selectors.tasks_visible_to(request.user)
+        visibility.tasks_visible_to(request.user)
         .filter(pk=pk)
         .select_related("group", "creator")
         .first()
@@ -55,9 +55,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
 def events(request: PageRequest, pk: UUID) -> HttpResponse:
     """All that is known to have happened to it."""
     found = visible_task(request, pk)
-    return show(
-        request, "tasks/events.html", task=found, page=rows(request, event_texts.events(found))
-    )
+    return show(request, "tasks/events.html", task=found, page=rows(request, history.events(found)))
 
 
 @signed_in
@@ -82,7 +80,7 @@ def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)
-    stands = selectors.standing(found)
+    stands = standing.of_task(found)
     says = f"{stands.done:,} of {stands.total:,} subtasks are done. What is computed goes, the statistics stay."
     asks = Question(
         title="Cancel this task?", says=says, verb="Cancel the task", keep="Keep it running"

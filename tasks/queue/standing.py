@@ -18,6 +18,7 @@ class Work:
     # how often a subtask was lost: its lease expired, or its connection vanished, before a result.
     # A result that comes later takes nothing off.
     lost: int = 0
+    lost_at: int = 0  # when it lost some last
     first: int = 0
     last: int = 0
     speed: float = 0.0  # subtasks a second and slot
@@ -33,6 +34,7 @@ _WORK_FIELDS = {
     "s": "seconds",
     "f": "failures",
     "l": "lost",
+    "lost_at": "lost_at",
     "first": "first",
     "last": "last",
     "speed": "speed",

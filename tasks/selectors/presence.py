@@ -1,4 +1,4 @@
-"""Reads for pages: how lit a group is, and who works in it now."""
+"""Which workers are here, and what they work on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from django.db.models import Count
 from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import consent, queue, selectors, states
+from groups.models import Group
+from tasks import consent, queue, states
 from tasks.models import Task, Worker
+
+TASKS_NAMED_MAX = 3
 
 
 @dataclass(frozen=True)
 class Light:
-    """Of a group: tasks that run, and workers that are here."""
+    """How many tasks of a group run, and how many workers are here."""
 
     running: int
     online: int
 
     @property
     def state(self) -> str:
-        """The lamp's: lit while something runs on somebody's machine, ready with machines but
-        without work.
-        """
+        """The lamp's state: lit while something runs, ready with workers but without work."""
         if not self.online:
             return "off"
         return "lit" if self.running else "ready"
@@ -36,62 +37,12 @@ class Light:
         return f"{self.running} running, {self.online} online"
 
 
-def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
-    """One query and three round trips to Redis, for as many groups as there are."""
-    counted = (
-        Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
-    )
-    running = dict(counted.annotate(Count("pk")))
-    online = queue.present(groups, _kinds())
-    return {
-        group: Light(running.get(group, 0), len(here))
-        for group, here in zip(groups, online, strict=True)
-    }
-
-
-def _kinds() -> list[str]:
-    """All that a worker of this server can take."""
-    return [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
-
-
-def mine(user: User) -> list[Present]:
-    """This user's workers by name, those that are away, too. Three round trips, and two for each
-    group with one.
-    """
-    groups = list(group_selectors.groups_of(user))
-    here = dict(zip(groups, queue.present([group.pk for group in groups], _kinds()), strict=True))
-    workers = {
-        str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")
-    }
-    held: dict[str, list[str]] = {name: [] for name in workers}
-    for group in (group for group in groups if here[group] & workers.keys()):
-        for name, tasks in queue.at_work(group.pk).items():
-            held.setdefault(name, []).extend(tasks)
-    titles = _titles({task for name in workers for task in held[name]})
-    owned = {str(group.pk): group.name for group in groups}
-    present, resting = set().union(*here.values()), selectors.resting_in(groups)
-    return [
-        Present(
-            row,
-            busy=len(held[name]),
-            runs=_named(held[name], titles),
-            here=name in present or name in resting,
-            resting=""
-            if name in present
-            else "; ".join(sorted(set(resting.get(name, {}).values()))),
-            unfit=tuple(consent.names_unfit(row, owned)),
-        )
-        for name, row in workers.items()
-    ]
-
-
-TASKS_NAMED_MAX = 3
-
-
 @dataclass(frozen=True)
 class Present:
-    """A worker that is here. `busy` counts its leases in this group, `runs` names their tasks,
-    `resting` says why it takes nothing new of it now.
+    """A worker as a list of workers shows it.
+
+    `busy` counts the leases that it holds, `runs` names their tasks, `resting` says why it takes
+    nothing new.
     """
 
     worker: Worker
@@ -99,10 +50,10 @@ class Present:
     runs: str = ""
     here: bool = True
     resting: str = ""
-    limits: tuple[str, ...] = ()  # what its owner does not agree to in this group, in words
-    unfit: tuple[
-        str, ...
-    ] = ()  # what its rules call groups that its owner is not in; of its owner's eyes only
+    # What its owner does not agree to in this group, in words.
+    limits: tuple[str, ...] = ()
+    # What its rules call groups that its owner is not in. For its owner only.
+    unfit: tuple[str, ...] = ()
 
     @property
     def cells(self) -> list[bool]:
@@ -113,7 +64,8 @@ class Present:
     def state(self) -> str:
         if self.busy:
             return "lit"
-        return "ready" if self.here and not self.resting and not self.worker.suspended else "off"
+        takes_work = self.here and not self.resting and not self.worker.suspended
+        return "ready" if takes_work else "off"
 
     @property
     def word(self) -> str:
@@ -127,15 +79,70 @@ class Present:
         return ", ".join(["working" if self.busy else "ready", *self.limits])
 
 
-def workers_here(group_id: UUID) -> list[Present]:
-    """The group's workers that were heard of lately, by name; those that rest come last. Two
-    queries at most.
-    """
-    (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
-    held, workers = (
-        queue.at_work(group_id),
-        Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner"),
+def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
+    """How lit each of these groups is; one query and three round trips to Redis for all."""
+    counted = (
+        Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
     )
+    running = dict(counted.annotate(Count("pk")))
+    online = queue.present(groups, _kinds())
+    return {
+        group: Light(running.get(group, 0), len(here))
+        for group, here in zip(groups, online, strict=True)
+    }
+
+
+def workers_of(user: User) -> list[Present]:
+    """This user's workers by name, also those that are away.
+
+    Three round trips to Redis, and two for each group that has one of them.
+    """
+    groups = list(group_selectors.groups_of(user))
+    here_by_group = queue.present([group.pk for group in groups], _kinds())
+    resting = resting_in(groups)
+    rows = Worker.objects.filter(owner=user).select_related("owner")
+    workers = {str(row.pk): row for row in rows}
+    at_work_in = [
+        group.pk for group, here in zip(groups, here_by_group, strict=True) if here & workers.keys()
+    ]
+    held = _tasks_held(at_work_in)
+    titles = _titles({task for name in workers for task in held.get(name, ())})
+    owned = {str(group.pk): group.name for group in groups}
+    takes_work: set[str] = set().union(*here_by_group)
+    found = []
+    for name, row in workers.items():
+        tasks = held.get(name, [])
+        reasons = {} if name in takes_work else resting.get(name, {})
+        present = Present(
+            row,
+            busy=len(tasks),
+            runs=_named(tasks, titles),
+            here=name in takes_work or name in resting,
+            resting="; ".join(sorted(set(reasons.values()))),
+            unfit=tuple(consent.names_unfit(row, owned)),
+        )
+        found.append(present)
+    return found
+
+
+def _tasks_held(groups: Sequence[UUID]) -> dict[str, list[str]]:
+    """{worker: the task of each lease that it holds now} of these groups."""
+    found: dict[str, list[str]] = {}
+    for group in groups:
+        for worker, tasks in queue.at_work(group).items():
+            found.setdefault(worker, []).extend(tasks)
+    return found
+
+
+def workers_here(group_id: UUID) -> list[Present]:
+    """The group's workers that were heard of lately, by name; those that rest come last.
+
+    Two queries at most.
+    """
+    (here,) = queue.present([group_id], _kinds())
+    (resting,) = queue.resting([group_id])
+    held = queue.at_work(group_id)
+    workers = Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
     titles = _titles({task for tasks in held.values() for task in tasks})
     found = [
         Present(
@@ -148,6 +155,27 @@ def workers_here(group_id: UUID) -> list[Present]:
         for worker in workers
     ]
     return sorted(found, key=lambda one: bool(one.resting))
+
+
+def heard_of(group: UUID, kind_key: str) -> set[str]:
+    """The ids of the group's workers that take this kind and were heard of lately, or rest."""
+    (here,) = queue.present([group], [kind_key])
+    (resting,) = queue.resting([group])
+    return here | resting.keys()
+
+
+def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
+    """{worker: {name of a group: why it takes nothing of it now}}."""
+    found: dict[str, dict[str, str]] = {}
+    for group, resting in zip(groups, queue.resting([group.pk for group in groups]), strict=True):
+        for worker, why in resting.items():
+            found.setdefault(worker, {})[group.name] = why
+    return found
+
+
+def _kinds() -> list[str]:
+    """All kinds that a worker of this server can take."""
+    return [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
 
 
 def _titles(tasks: set[str]) -> dict[str, str]:

@@ -1,57 +1,17 @@
-"""How fast groups and the whole system work, for people to look at.
-
-Connections of workers note here what they settled; once in a few seconds it goes to Redis in one
-write, because the way of a result is worth every tenth of a millisecond. What a crash takes along
-is a few seconds of a chart.
-"""
+"""Counts over many tasks: how fast groups and the whole system work, for people to look at."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import Counter
 from datetime import date, datetime, timedelta
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
-import structlog
 from django.conf import settings
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
-from redis.exceptions import RedisError
 
 from tasks import queue, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
-
-WRITE_SECONDS = 5.0
-log = structlog.get_logger(__name__)
-_noted: WeakKeyDictionary[asyncio.AbstractEventLoop, Counter[tuple[str, int]]] = WeakKeyDictionary()
-_writes: set[asyncio.Task[None]] = set()  # asyncio itself keeps no task alive
-
-
-def note_done(group: str, subtasks: int) -> None:
-    """So many more subtasks of this group are done now. From the event loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _noted:
-        _noted[loop] = Counter()
-        loop.call_later(WRITE_SECONDS, _start_writing, loop)
-    _noted[loop][group, this_minute()] += subtasks
-
-
-def _start_writing(loop: asyncio.AbstractEventLoop) -> None:
-    write = loop.create_task(write_noted())
-    _writes.add(write)
-    write.add_done_callback(_writes.discard)
-
-
-async def write_noted() -> None:
-    """Write what was noted on this event loop."""
-    counts = _noted.pop(asyncio.get_running_loop(), None)
-    try:
-        if counts:
-            await queue.add_done(counts)
-    except RedisError:
-        log.warning("pace_not_written", subtasks=counts and counts.total(), exc_info=True)
 
 
 def this_minute() -> int:
@@ -60,8 +20,9 @@ def this_minute() -> int:
 
 
 def pace(minutes: int, group: UUID | None = None) -> list[int]:
-    """Subtasks done in each of the last `minutes` minutes, the present one last; in this group, or
-    in all.
+    """Subtasks done in each of the last `minutes` minutes, the present one last.
+
+    In this group, or in all.
     """
     last = this_minute()
     return queue.done_in(range(last - minutes + 1, last + 1), group)
@@ -79,8 +40,9 @@ def tasks_since(moment: datetime) -> dict[str, int]:
 
 
 def tasks_now(most: int) -> tuple[dict[str, int], list[tuple[UUID, UUID]], int]:
-    """{status: how many} of the tasks that live; (group, task) of `most` under way, oldest first;
-    how many more.
+    """How many tasks live, and which of them are under way.
+
+    Returns {status: how many}, (group, task) of the oldest `most` under way, and how many more are.
     """
     rows = (
         Task.objects.filter(status__in=list(states.LIVE))
@@ -120,16 +82,15 @@ def workers_online(now: datetime) -> int:
 
 
 def seen_since(now: datetime) -> datetime:
-    """Who was seen since then counts as online."""
+    """A worker that was seen since then counts as online."""
     return now - timedelta(seconds=2 * settings.MEMBERSHIP_CHECK_SECONDS)
 
 
 def computed(group: UUID, since: datetime) -> dict[UUID, dict[date, float]]:
-    """{member: {day, UTC: seconds of computing}} of the group's tasks that ended since then. One
-    query.
+    """Who computed how long for the group's tasks that ended since then, in one query.
 
-    What former members computed is left out; a contribution counts on the day on which its task
-    ended.
+    Returns {member: {day, UTC: seconds of computing}}. What former members computed is left out. A
+    contribution counts on the day on which its task ended.
     """
     rows = Contribution.objects.filter(
         task__group=group, task__finished__gte=since, worker__owner__isnull=False

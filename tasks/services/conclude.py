@@ -24,7 +24,8 @@ from tasks.kind_processes.outcomes import (
     TimedOut,
 )
 from tasks.models import Task
-from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
+from tasks.services.finish import INPUT_LOST, close_task, fail_task, tell_creator
+from tasks.services.record import record_work
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)

@@ -23,8 +23,9 @@ from accounts.socket_authentication import bearer_of, token_of
 from core import databases, metrics
 from core.address_limits import let_in
 from firmlight_client import protocol
-from tasks import events, queue, statistics
+from tasks import events, queue
 from tasks.services import workers
+from tasks.worker_socket import throughput_notes
 from tasks.worker_socket.heartbeats import pulse
 from tasks.worker_socket.partials import Flaw, NotChecked, flaw_in, may_be_decided
 from tasks.worker_socket.presence import Presence
@@ -184,7 +185,7 @@ class WorkerConsumer(Presence):
             settled = await call
             if not settled.reason:
                 metrics.count("subtasks_completed", len(frame.subtasks))
-                statistics.note_done(queue.group_of(frame.lease), len(frame.subtasks))
+                throughput_notes.note_done(queue.group_of(frame.lease), len(frame.subtasks))
             await self.settle(frame.lease, frame.subtasks, settled)
 
     async def flaw_in(self, frame: protocol.Result) -> Flaw | None:

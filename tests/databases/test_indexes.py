@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from tasks.filters import TaskFilter
-from tasks.selectors import tasks_of
+from tasks.selectors.visibility import tasks_of
 
 pytestmark = [
     pytest.mark.django_db,

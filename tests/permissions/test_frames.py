@@ -9,8 +9,10 @@ import pytest
 from django.conf import settings
 
 from firmlight_client import protocol
-from tasks import queue, statistics
+from tasks import queue
 from tasks.live_socket import consumer
+from tasks.selectors import statistics
+from tasks.worker_socket import throughput_notes
 from tests.permissions import matrix, sockets
 from tests.permissions.sockets import LIVE, WORKER, Heard, line
 from tests.permissions.test_matrix import compare
@@ -179,7 +181,7 @@ def test_a_cookie_or_nothing_opens_no_worker_socket(world):
 
 def test_subtasks_that_are_accepted_count_for_the_pace_and_nothing_else_does(world):
     async def ask() -> None:
-        await statistics.write_noted()  # of tests before
+        await throughput_notes.write_noted()  # of tests before
         for tag, who in (
             ("result", "owner"),
             ("result", "member"),
@@ -187,7 +189,7 @@ def test_subtasks_that_are_accepted_count_for_the_pace_and_nothing_else_does(wor
             ("failure", "owner"),
         ):
             await worker_answer(world, who, tag)
-        await statistics.write_noted()
+        await throughput_notes.write_noted()
 
     before = sum(statistics.pace(2))
     sockets.run(ask())

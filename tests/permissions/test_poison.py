@@ -17,11 +17,12 @@ from pytest_django import Settings
 from accounts.models import Notification
 from core.errors import Busy
 from firmlight_client import kinds, protocol
-from tasks import event_texts, queue
+from tasks import queue
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
 from tasks.kind_processes.process import Limits
 from tasks.models import SubtaskFailure, Worker
+from tasks.selectors import history
 from tasks.services import workers
 from tasks.services.finish import cancel_task
 from tasks.worker_socket import partials
@@ -363,10 +364,10 @@ def test_people_see_which_worker_sent_it_while_the_task_lives_and_afterwards(wor
             await bad.answer(await bad.lease(), encode({"count": 1}))
 
     sockets.run(attack())
-    (line,) = (row for row in event_texts.events(world.task) if row["what"] == "bad_partial")
+    (line,) = (row for row in history.events(world.task) if row["what"] == "bad_partial")
     assert line["text"] == "member / tower sent a malformed result: others compute 1 subtask."
     assert line["worker"]["name"] == "tower"
-    assert [bar.outcome for bar in event_texts.story(world.task).bars] == ["bad_partial"]
+    assert [bar.outcome for bar in history.story(world.task).bars] == ["bad_partial"]
     cancel_task(world.task)
     (kept,) = SubtaskFailure.objects.filter(task=world.task)
     assert (kept.error, kept.worker and kept.worker.name, kept.final) == (

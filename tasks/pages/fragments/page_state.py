@@ -15,6 +15,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tasks.estimates import Range
+from tasks.models import SubtaskFailure
 from tasks.pages.timeline import Shape
 
 LABELS = {
@@ -98,7 +99,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Row:
-    """What one worker did. Times are ISO 8601."""
+    """What one worker did."""
 
     worker: str
     hue: int
@@ -106,13 +107,13 @@ class Row:
     member: str
     state: str  # of its lamp
     word: str
-    started: str
-    finished: str
+    started: datetime | None
+    finished: datetime | None
     share: float
     subtasks: int
     compute: str
     failures: int
-    copies: int
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ class Look:
     shapes: dict[str, list[Shape]]
     rows: list[Row]
     lines: list[Line]
-    failures: list[dict[str, Any]]
+    failures: list[SubtaskFailure]
     workers: int = 0  # that contributed
     on_timeline: int = 0
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count
-
-from tasks import selectors, states
+from tasks import states
 from tasks.estimates import in_words, time_left
-from tasks.models import Contribution, Task
+from tasks.models import Task
 from tasks.pages import timeline
-from tasks.selectors import Standing
+from tasks.selectors import contributions, standing
+from tasks.selectors.standing import Standing
 
 SAYS_CHARS_MAX = 120
 
@@ -41,15 +40,12 @@ def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
     """Two queries and a round trip to Redis for all; one more for each that waits. Needs their
     groups and creators.
     """
-    stands = selectors.standings(tasks)
-    ended = Contribution.objects.filter(
-        task__in=[task.pk for task in tasks if task.is_final]
-    ).order_by()
-    helped = dict(ended.values_list("task").annotate(Count("pk")))
-    return [_row(task, stands[task.pk], helped) for task in tasks]
+    stands = standing.of_tasks(tasks)
+    workers = contributions.counts(tasks, stands)
+    return [_row(task, stands[task.pk], workers[task.pk]) for task in tasks]
 
 
-def _row(task: Task, stands: Standing, helped: Mapping[UUID, int]) -> TaskRow:
+def _row(task: Task, stands: Standing, workers: int) -> TaskRow:
     return TaskRow(
         id=task.pk,
         status=task.status,
@@ -59,8 +55,8 @@ def _row(task: Task, stands: Standing, helped: Mapping[UUID, int]) -> TaskRow:
         group=task.group.name,
         created=task.created,
         subtasks=stands.total,
-        workers=helped.get(task.pk, 0) if stands.work is None else len(stands.work),
-        percent=None if task.is_final else selectors.percent(stands),
+        workers=workers,
+        percent=None if task.is_final else standing.percent(stands),
         says=_says(task, stands)[:SAYS_CHARS_MAX],
     )
 
@@ -72,7 +68,7 @@ def _says(task: Task, stands: Standing) -> str:
         return task.error_message or task.status
     if task.status == states.AGGREGATING:
         return "the result is put together"
-    if reason := selectors.waiting_reason(task, stands):
+    if reason := standing.waiting_reason(task, stands):
         return reason
     left = (
         time_left(stands.total - stands.done - stands.failed, [stands.rate])

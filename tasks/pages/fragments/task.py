@@ -7,15 +7,14 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
-from tasks import event_log, event_texts, queue, selectors, states
+from tasks import event_log, event_texts, queue, states
 from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
-from tasks.models import Task, Worker
+from tasks.models import Contribution, Task, Worker
 from tasks.pages import timeline
 from tasks.pages.fragments.changes import Parts
 from tasks.pages.fragments.page_state import (
@@ -30,7 +29,8 @@ from tasks.pages.fragments.page_state import (
     Row,
     parts,
 )
-from tasks.selectors import Standing
+from tasks.selectors import contributions, history, standing
+from tasks.selectors.standing import Standing
 
 LANES_MAX, ROWS_MAX, EVENTS_MAX = (
     40,
@@ -58,7 +58,7 @@ class TaskPanel:
         return self.look(task) if task else None
 
     def look(self, task: Task) -> Look:
-        stands = selectors.standing(task)
+        stands = standing.of_task(task)
         self._read_history(task)
         now = int(time.time() * 1000)
         bars = event_log.thinned(list(self.bars.values()), settings.HISTORY_BARS_MAX)
@@ -78,8 +78,8 @@ class TaskPanel:
             shapes=shapes,
             rows=rows,
             lines=self._lines(task, told),
-            failures=selectors.failures(task, stands)[::-1],
-            workers=len(rows) if len(rows) < ROWS_MAX else selectors.contributors(task, stands),
+            failures=contributions.failures(task, stands)[::-1],
+            workers=len(rows) if len(rows) < ROWS_MAX else contributions.count(task, stands),
             on_timeline=len(everybody),
         )
 
@@ -104,7 +104,7 @@ class TaskPanel:
         if self.is_over:
             return
         self.is_over = True
-        entries, bars = event_texts.recorded(task)
+        entries, bars = history.recorded(task)
         if entries or bars:
             self.entries = deque(entries, maxlen=2500)
             self.bars = {bar.lease: bar for bar in bars}
@@ -128,7 +128,7 @@ class TaskPanel:
         return Progress(
             status=task.status,
             **stands.counts,
-            percent=100.0 if task.status == states.SUCCEEDED else selectors.percent(stands),
+            percent=100.0 if task.status == states.SUCCEEDED else standing.percent(stands),
             rate=stands.rate,
             eta=None if task.is_final else time_left(stands.total - settled, self._rates(stands)),
             started=task.started,
@@ -152,15 +152,12 @@ class TaskPanel:
     ) -> list[Row]:
         """`last`: what became of each worker's latest lease."""
         rows = []
-        for what in selectors.contributions(task, stands, most=ROWS_MAX):
-            worker = what["worker"]["id"]
-            status = (
-                what["status"]
-                if task.is_final
-                else "working"
-                if worker in running
-                else last.get(worker, "ready")
-            )
+        for what in contributions.of_task(task, stands, most=ROWS_MAX):
+            worker = str(what.worker_id)
+            status = what.status
+            # Of a worker that may do more, the timeline knows whether it does now.
+            if status == states.WORKING and worker not in running:
+                status = last.get(worker, "")
             rows.append(_row(what, status))
         return rows
 
@@ -210,36 +207,37 @@ def _scale(task: Task, bars: Sequence[Bar], now: int) -> timeline.Scale:
     )
 
 
+# (state of the lamp, word) by the status of a contribution, or by what became of a lease
 WORDS = {
-    "working": ("lit", "Working"),
-    "lost": ("lost", "Lost"),
-    "failed": ("lost", "Failed"),
-    "done": ("ready", "Done"),
+    states.WORKING: ("lit", "Working"),
+    states.LOST: ("lost", "Lost"),
+    states.FAILED: ("lost", "Failed"),
+    states.DONE: ("ready", "Done"),
 }
 
 
-def _row(what: dict[str, Any], status: str) -> Row:
+def _row(what: Contribution, status: str) -> Row:
     state, word = WORDS.get(status, ("ready", "Ready"))
-    worker, member = what["worker"], what["member"]
+    member = what.member
     return Row(
-        worker=worker["id"],
-        hue=1 + UUID(member["id"]).int % 6 if member else 1,
-        name=worker["name"],
-        member=member["username"] if member else "a former member",
+        worker=str(what.worker_id),
+        hue=1 + member.pk.int % 6 if member else 1,
+        name=what.worker.name,
+        member=member.username if member else "a former member",
         state=state,
         word=word,
-        started=what["started"] or "",
-        finished=what["finished"] or "",
-        share=round(what["share"], 1),
-        subtasks=what["subtasks"],
-        compute=timeline.span(int(what["compute_seconds"] * 1000)),
-        failures=what["failures"],
-        copies=what["copies"],
+        started=what.started,
+        finished=what.finished,
+        share=round(what.share, 1),
+        subtasks=what.subtasks,
+        compute=timeline.span(int(what.compute_seconds * 1000)),
+        failures=what.failures,
+        lost=what.lost,
     )
 
 
 def note(task: Task, stands: Standing) -> Note:
     if task.status == states.FAILED:
         return Note("bad", "alert", f"It failed. {task.error_message}")
-    reason = selectors.waiting_reason(task, stands)
+    reason = standing.waiting_reason(task, stands)
     return Note("wait", "clock", reason) if reason else Note()

@@ -232,7 +232,7 @@ def test_failures_are_written_once_however_often_a_task_is_concluded(
     settings.MAX_ATTEMPTS = 1
     task = split(count=1)
     fail_once(lease(laptop), laptop, traceback="x" * 8000)
-    from tasks.services.finish import record_work
+    from tasks.services.record import record_work
 
     for _ in range(2):
         record_work(task, {}, 0)

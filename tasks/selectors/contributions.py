@@ -1,0 +1,167 @@
+"""What each worker did for a task, and which attempts at its subtasks failed.
+
+Both are one thing in two states: unsaved rows filled from Redis while the task lives, and the same
+rows saved afterwards (`services.record` saves them). A reader need not know which of the two it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count
+
+from tasks import queue, states
+from tasks.models import (
+    ERROR_MAX,
+    MESSAGE_MAX,
+    TRACEBACK_MAX,
+    Contribution,
+    SubtaskFailure,
+    Task,
+    Worker,
+)
+from tasks.selectors import presence
+from tasks.selectors.standing import Standing
+
+
+def of_task(task: Task, stands: Standing, most: int | None = None) -> list[Contribution]:
+    """What each worker did, the one with most subtasks first; all of them, or the first `most`."""
+    if stands.work is None:
+        rows = Contribution.objects.filter(task=task).select_related("worker__owner")
+        return list(rows[:most])
+    leading = sorted(stands.work.items(), key=lambda item: (-item[1].subtasks, item[0]))[:most]
+    return unsaved(task, dict(leading), stands.done, is_over=False)
+
+
+def unsaved(
+    task: Task, work: Mapping[str, queue.Work], done: int, *, is_over: bool
+) -> list[Contribution]:
+    """Rows that say what Redis says: `work` by worker, of `done` subtasks in all.
+
+    Workers that have been deleted are left out. `is_over`: no more work is wanted for the task.
+    """
+    here = _here(task, work.values())
+    workers = _workers(work)
+    return [
+        _contribution(task, workers[name], row, done, is_over=is_over, here=here)
+        for name, row in work.items()
+        if name in workers
+    ]
+
+
+def _here(task: Task, work: Iterable[queue.Work]) -> Collection[str]:
+    """The workers that are here, if one may be missing: mostly nothing is asked."""
+    if any(row.lost for row in work):
+        return presence.heard_of(task.group_id, task.kind_key)
+    return ()
+
+
+def _contribution(
+    task: Task,
+    worker: Worker,
+    row: queue.Work,
+    done: int,
+    *,
+    is_over: bool,
+    here: Collection[str],
+) -> Contribution:
+    status = states.contribution_state(
+        subtasks=row.subtasks,
+        failures=row.failures,
+        lost=row.lost,
+        vanished=vanished(row, is_here=str(worker.pk) in here),
+        is_over=is_over,
+    )
+    return Contribution(
+        task=task,
+        worker=worker,
+        status=status,
+        started=_moment(row.first),
+        finished=_moment(row.last) if is_over else None,
+        subtasks=row.subtasks,
+        share=round(100 * row.subtasks / done, 2) if done else 0.0,
+        compute_seconds=round(row.seconds, 3),
+        failures=row.failures,
+        lost=row.lost,
+        copies=row.copies,
+        saved_seconds=round(row.saved, 3),
+        wasted_seconds=round(row.wasted, 3),
+    )
+
+
+def vanished(row: queue.Work, *, is_here: bool) -> bool:
+    """Whether the worker lost subtasks, sent nothing afterwards, and is not here again."""
+    return row.lost > 0 and row.lost_at >= row.last and not is_here
+
+
+def count(task: Task, stands: Standing) -> int:
+    """How many workers have a part in it."""
+    if stands.work is not None:
+        return len(stands.work)
+    return Contribution.objects.filter(task=task).count()
+
+
+def counts(tasks: Sequence[Task], stands: Mapping[UUID, Standing]) -> dict[UUID, int]:
+    """How many workers have a part in each of these tasks; one query for those that ended."""
+    ended = Contribution.objects.filter(task__in=[task.pk for task in tasks if task.is_final])
+    recorded = dict(ended.order_by().values_list("task").annotate(Count("pk")))
+    found = {}
+    for task in tasks:
+        work = stands[task.pk].work
+        found[task.pk] = recorded.get(task.pk, 0) if work is None else len(work)
+    return found
+
+
+def failures(task: Task, stands: Standing) -> list[SubtaskFailure]:
+    """The latest FAILURES_SHOWN_MAX failures of subtasks, the oldest first."""
+    if stands.work is None:
+        kept = SubtaskFailure.objects.filter(task=task).select_related("worker__owner")
+        rows = list(kept.order_by("-number")[: settings.FAILURES_SHOWN_MAX])[::-1]
+    else:
+        rows = unsaved_failures(task, most=settings.FAILURES_SHOWN_MAX)
+    for row in rows:
+        row.traceback = _end(row.traceback, settings.TRACEBACK_SHOWN_CHARS_MAX)
+    return rows
+
+
+def unsaved_failures(task: Task, most: int | None = None) -> list[SubtaskFailure]:
+    """Rows that say what Redis says, the oldest first; all that it keeps, or the latest `most`."""
+    rows = list(enumerate(queue.failures(task.group_id, task.pk)))
+    if most is not None:
+        rows = rows[max(len(rows) - most, 0) :]
+    workers = _workers({row.worker for _, row in rows})
+    return [_failure(task, number, row, workers.get(row.worker)) for number, row in rows]
+
+
+def _failure(task: Task, number: int, row: queue.Blame, worker: Worker | None) -> SubtaskFailure:
+    return SubtaskFailure(
+        task=task,
+        number=number,
+        subtask=row.subtask,
+        worker=worker,
+        error=row.error[:ERROR_MAX],
+        message=row.message[:MESSAGE_MAX],
+        traceback=_end(row.traceback, TRACEBACK_MAX),
+        at=datetime.fromtimestamp(row.at / 1000, UTC),
+        final=row.final,
+    )
+
+
+def _end(text: str, most: int) -> str:
+    """The last `most` characters."""
+    return text[max(len(text) - most, 0) :]
+
+
+def _workers(ids: Collection[str]) -> dict[str, Worker]:
+    """Those of these workers that still exist, by id, with their owners."""
+    if not ids:
+        return {}
+    rows = Worker.objects.filter(pk__in=list(ids)).select_related("owner")
+    return {str(row.pk): row for row in rows}
+
+
+def _moment(ms: int) -> datetime | None:
+    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
