@@ -39,14 +39,15 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """As `tasks.services.finish` writes it; to look what there is would take a look at all of the
-    table.
+    """The states that a recorded contribution can have.
+
+    To look up which of them there are would read the whole table.
     """
 
     title, parameter_name = "status", "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(status, status) for status in ("done", "failed", "lost")]
+        return [(s, s) for s in states.CONTRIBUTION_STATES if s != states.WORKING]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(status=self.value()) if self.value() else queryset
@@ -61,6 +62,7 @@ class Contributions(Rows):
         "share",
         "compute_seconds",
         "failures",
+        "lost",
         "started",
         "finished",
     )

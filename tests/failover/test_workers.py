@@ -23,6 +23,10 @@ def test_what_a_killed_worker_had_is_done_by_another(lab: PatientLab, start: Sta
     is_taken_over(other, began)
     row = {row["worker"]["name"]: row for row in lab.is_exact(task, 100)["contributions"]}
     assert set(row) == {victim.name, other.name}
+    assert (row[victim.name]["status"], row[other.name]["status"]) == ("lost", "done")
+    assert row[victim.name]["subtasks"] > 0
+    assert row[victim.name]["lost"] > 0
+    assert row[other.name]["lost"] == 0
 
 
 def test_a_frozen_workers_work_starts_elsewhere_within_the_lease(

@@ -1,4 +1,4 @@
-"""The moves of a task, on the real database."""
+"""The moves of a task, on the real database, and the states of a contribution."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 
 import pytest
 from django.db import connection
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tasks import states
 from tasks.models import Task
@@ -72,3 +74,32 @@ def test_of_eight_racing_movers_exactly_one_wins(submit: Callable[..., Task]) ->
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(race, range(8))) == 1
+
+
+@pytest.mark.parametrize(
+    ("subtasks", "failures", "lost", "state"),
+    [
+        (3, 0, 0, states.DONE),
+        (3, 2, 5, states.DONE),
+        (0, 2, 0, states.FAILED),
+        (0, 2, 5, states.FAILED),
+        (0, 0, 5, states.LOST),
+        (0, 0, 0, states.RELEASED),
+    ],
+)
+def test_what_a_worker_was_to_a_task_that_is_over(
+    subtasks: int, failures: int, lost: int, state: str
+) -> None:
+    work = {"subtasks": subtasks, "failures": failures, "lost": lost}
+    assert states.contribution_state(**work, vanished=False, is_over=True) == state
+
+
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.booleans())
+def test_a_worker_that_vanished_is_lost_and_works_otherwise_as_long_as_the_task_lives(
+    subtasks: int, failures: int, lost: int, is_over: bool
+) -> None:
+    work = {"subtasks": subtasks, "failures": failures, "lost": lost}
+    state = states.contribution_state
+    assert state(**work, vanished=True, is_over=is_over) == states.LOST
+    assert state(**work, vanished=False, is_over=False) == states.WORKING
+    assert state(**work, vanished=False, is_over=is_over) in states.CONTRIBUTION_STATES

@@ -37,7 +37,12 @@ def task_report(task: Row) -> str:
 def _share(row: Row) -> str:
     member = (row["member"] or {}).get("username", "a former member")
     who = one_line(f"{member} ({row['worker']['name']})")
-    return f"{who}: {count(row['subtasks'], 'subtask')}, {row['share']:.1f} %, {row['compute_seconds']:.1f} s"
+    line = (
+        f"{who}: {count(row['subtasks'], 'subtask')}, "
+        f"{row['share']:.1f} %, {row['compute_seconds']:.1f} s"
+    )
+    # Older servers do not say what was lost.
+    return f"{line}, {row['lost']} lost" if row.get("lost") else line
 
 
 def _failures(rows: list[Row]) -> list[str]:

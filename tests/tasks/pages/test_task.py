@@ -97,6 +97,31 @@ def test_a_failed_task_says_why_and_which_subtask(
     assert "line 7" in seen
 
 
+def test_a_worker_that_vanished_is_shown_as_lost_with_what_it_held(
+    browser: Browser,
+    split: Callable[..., Task],
+    lease: Callable[..., queue.Granted],
+    laptop: Worker,
+    bob: User,
+) -> None:
+    task = split(count=2)
+    lease(laptop)
+    queue.leave(
+        task.group_id,
+        worker=laptop.pk,
+        conn="conn-laptop",
+        kinds=[task.kind_key],
+        slots=1,
+        how=queue.LOST,
+    ).now()
+    answer = browser(bob).get(page_of(task))
+    assert "laptop alice Lost" in words(answer)
+    cells = {
+        attrs.get("data-label"): text for tag, attrs, text in read(answer).elements if tag == "td"
+    }
+    assert cells["Lost"].strip() == "1"
+
+
 def test_strangers_find_nothing_and_others_log_in_first(
     browser: Browser, split: Callable[..., Task], carol: User
 ) -> None:

@@ -1,0 +1,39 @@
+"""What the command line shows of a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firmlight_client.cli.reports import task_report
+
+TASK = {
+    "id": "T1",
+    "status": "succeeded",
+    "kind": "MEAN",
+    "title": "Rain",
+    "progress": 1.0,
+    "counts": {"done": 12},
+}
+ROW = {
+    "worker": {"id": "W1", "name": "attic"},
+    "member": {"id": "U1", "username": "anna"},
+    "subtasks": 12,
+    "share": 100.0,
+    "compute_seconds": 1.25,
+}
+
+
+def last_line(**row: Any) -> str:
+    return task_report({**TASK, "contributions": [{**ROW, **row}]}).splitlines()[-1]
+
+
+def test_a_contribution_is_one_line() -> None:
+    assert last_line(lost=0) == "  anna (attic): 12 subtasks, 100.0 %, 1.2 s"
+
+
+def test_it_says_what_was_lost() -> None:
+    assert last_line(lost=3) == "  anna (attic): 12 subtasks, 100.0 %, 1.2 s, 3 lost"
+
+
+def test_a_server_that_does_not_say_what_was_lost_will_do() -> None:
+    assert last_line(member=None) == "  a former member (attic): 12 subtasks, 100.0 %, 1.2 s"
