@@ -10,7 +10,7 @@ from django.conf import settings
 
 from firmlight_client import protocol
 from tasks import queue, statistics
-from tasks.live_socket import consumer
+from tasks.live_socket import messages
 from tests.permissions import matrix, sockets
 from tests.permissions.sockets import LIVE, WORKER, Heard, line
 from tests.permissions.test_matrix import compare
@@ -111,11 +111,11 @@ SUBJECTS = {
 
 def rows_of_live() -> list[str]:
     """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
-    tags = [ask.__struct_config__.tag for ask in consumer.Ask.__subclasses__()]
+    tags = [ask.__struct_config__.tag for ask in messages.Ask.__subclasses__()]
     return [
         f"{tag} {field}"
         for tag in tags
-        for field in consumer.Ask.__struct_fields__
+        for field in messages.Ask.__struct_fields__
         if field != "view"
     ]
 
