@@ -1,9 +1,8 @@
-"""What a worker's owner agreed to, group by group, and where it rests now. Who is leased what
-follows from it.
+"""What a worker's owner agreed to, group by group, and where the worker rests now.
 
-Groups are ids here. A name is looked up when the worker says hello: from then on it is that group
-that is meant. While a rule fits no group of the owner's, groups without a rule of their own get
-nothing: it may be meant for them.
+Which work a worker is leased follows from it. Groups are ids here: a name is looked up when the
+worker says hello, and from then on that group is meant. While a rule fits no group of the owner's,
+groups without a rule of their own get nothing: the rule may be meant for one of them.
 """
 
 from __future__ import annotations
@@ -24,50 +23,51 @@ NOTHING = Consent(kinds=[], slots=0)
 
 @dataclass
 class Agreement:
-    """`consent` and `resting` as `by_id` makes them; `kinds` are the ["NAME@version"] that both
-    sides have alike.
+    """What one worker takes of each group: its owner's rules, and where it rests now.
 
-    `unfit`: whether a rule fits no group of the owner's.
+    `consent` are the rules by group and `resting` why it rests, both keyed as by `by_id`. `kinds`
+    are the ["NAME@version"] that the worker and the server have alike. `has_unfit_rule`: a rule
+    fits no group of the owner's.
     """
 
     consent: Mapping[str, Consent] = field(default_factory=dict)
     kinds: list[str] = field(default_factory=list)
     resting: Mapping[str, str] = field(default_factory=dict)
-    unfit: bool = False
+    has_unfit_rule: bool = False
 
-    def key(self, group: str) -> str:
-        """Under which key of `consent` and `resting` this group falls."""
+    def key_of(self, group: str) -> str:
+        """Return the key of `consent` and `resting` that counts for this group."""
         return group if group in self.consent else ALL_GROUPS
 
-    def of(self, group: str) -> Consent:
-        return self.consent.get(self.key(group), EVERYTHING)
+    def rules_for(self, group: str) -> Consent:
+        """Return what the owner agreed to for this group."""
+        return self.consent.get(self.key_of(group), EVERYTHING)
 
     def why_resting(self, group: str) -> str:
-        """Why the worker takes nothing of this group now; "" if it does."""
-        key = self.key(group)
-        if self.unfit and key == ALL_GROUPS:
+        """Return why the worker takes nothing of this group now; "" if it does."""
+        key = self.key_of(group)
+        if key == ALL_GROUPS and self.has_unfit_rule:
             return RULE_FITS_NO_GROUP
         return self.resting.get(key, "")
 
     def kinds_for(self, group: str) -> list[str]:
-        """What may be leased to it from this group, were it at work."""
-        agreed = self.of(group)
-        return (
-            []
-            if agreed.slots == 0
-            else [kind for kind in self.kinds if allows(agreed, kind.partition("@")[0])]
-        )
+        """Return what may be leased to it from this group while it does not rest."""
+        rules = self.rules_for(group)
+        if rules.slots == 0:
+            return []
+        return [kind for kind in self.kinds if allows(rules, kind.partition("@")[0])]
 
     def slots_for(self, group: str, slots: int) -> int:
-        agreed = self.of(group).slots
+        """Return how many of its slots work for this group at a time."""
+        agreed = self.rules_for(group).slots
         return slots if agreed is None else min(slots, agreed)
 
 
 def by_id(consent: Mapping[str, Consent], owned: Mapping[str, str]) -> dict[str, Consent]:
-    """What hello brought, with the ids of groups for keys; what fits none of `owned` {id: name}
-    keeps its key.
+    """Return the rules of a hello, keyed by the ids of groups.
 
-    Two rules for one group cannot both be meant: it gets nothing.
+    `owned` {id: name} are the groups of the owner; what fits none of them keeps its key. Two rules
+    for one group cannot both be meant: that group gets nothing.
     """
     found: dict[str, Consent] = {}
     for written, rules in consent.items():
@@ -77,8 +77,9 @@ def by_id(consent: Mapping[str, Consent], owned: Mapping[str, str]) -> dict[str,
 
 
 def group_key(written: str, owned: Mapping[str, str]) -> str:
-    """The id of the group among `owned` {id: name} that is meant; what was written if there is
-    none.
+    """Return the id of the group among `owned` {id: name} that is meant.
+
+    ALL_GROUPS, and what fits no group, stays as it was written.
     """
     if written == ALL_GROUPS:
         return written
@@ -86,7 +87,7 @@ def group_key(written: str, owned: Mapping[str, str]) -> str:
 
 
 def unfit(keys: Iterable[str], owned: Mapping[str, str]) -> frozenset[str]:
-    """Those of these keys that mean none of the groups `owned` {id: name}."""
+    """Return those of these keys that mean none of the groups `owned` {id: name}."""
     return frozenset(key for key in keys if key != ALL_GROUPS and not group_names.find(key, owned))
 
 
@@ -99,12 +100,12 @@ def allows(consent: Consent, kind: str) -> bool:
 
 
 def stored(consent: Mapping[str, Consent]) -> dict[str, Any]:
-    """As the database keeps it: only what differs from an agreement to everything."""
-    return {name: msgspec.to_builtins(agreed) for name, agreed in consent.items()}
+    """Return the rules as the database keeps them: only what differs from EVERYTHING."""
+    return {name: msgspec.to_builtins(rules) for name, rules in consent.items()}
 
 
 def restored(rows: Mapping[str, Any]) -> dict[str, Consent]:
-    """The other way round; what cannot be read counts as an agreement to everything."""
+    """Return the rules that the database keeps; what cannot be read counts as EVERYTHING."""
     try:
         return msgspec.convert(rows, dict[str, Consent])
     except msgspec.ValidationError:
@@ -112,30 +113,31 @@ def restored(rows: Mapping[str, Any]) -> dict[str, Consent]:
 
 
 def of_worker(worker: Worker, group: str) -> Consent:
-    """What its owner agreed to for the group of this id when it said hello last."""
-    return Agreement(restored(worker.consent)).of(group)
+    """Return what its owner agreed to for the group of this id, as of its last hello."""
+    return Agreement(restored(worker.consent)).rules_for(group)
 
 
 def names_unfit(worker: Worker, owned: Mapping[str, str]) -> list[str]:
-    """What its owner calls the groups of the rules that fit none of `owned` {id: name}, as of its
-    last hello.
-    """
+    """Return the rules that fit none of `owned` {id: name}, as their owner calls the groups."""
     consent = restored(worker.consent)
     return sorted(consent[key].written or key for key in unfit(consent, owned))
 
 
 def words(consent: Consent) -> list[str]:
-    """What is not agreed to, for people: ["only MEAN", "no network"]."""
-    found = [
-        (consent.kinds is not None, "only " + (", ".join(consent.kinds or []) or "nothing")),
-        (consent.slots is not None, f"at most {consent.slots} at a time"),
-        (
-            consent.subtask_seconds_max is not None,
-            f"subtasks of at most {consent.subtask_seconds_max or 0:g} s",
-        ),
-        (bool(consent.hours), "at " + ", ".join(consent.hours)),
-        (consent.network == "none", "no network"),
-        (bool(consent.hosts), "only " + ", ".join(consent.hosts)),
-        (consent.idle_only, "only while nobody uses it"),
-    ]
-    return [text for holds, text in found if holds]
+    """Return what is not agreed to, for people: ["only MEAN", "no network"]."""
+    found = []
+    if consent.kinds is not None:
+        found.append("only " + (", ".join(consent.kinds) or "nothing"))
+    if consent.slots is not None:
+        found.append(f"at most {consent.slots} at a time")
+    if consent.subtask_seconds_max is not None:
+        found.append(f"subtasks of at most {consent.subtask_seconds_max:g} s")
+    if consent.hours:
+        found.append("at " + ", ".join(consent.hours))
+    if consent.network == "none":
+        found.append("no network")
+    if consent.hosts:
+        found.append("only " + ", ".join(consent.hosts))
+    if consent.idle_only:
+        found.append("only while nobody uses it")
+    return found

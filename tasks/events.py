@@ -1,8 +1,8 @@
-"""News that leaves the app: a job is wanted, a worker may start, somebody's page changed.
+"""Messages that leave the app: a job is to run, a worker may start, an open page has changed.
 
-Jobs are sent by name, so that the wiring stays out of here. A socket may miss a message (pub/sub
-delivers at most once): workers ask again by themselves, pages get snapshots, and the sweep finds
-forgotten jobs.
+Jobs are sent by name, so that this module imports none of them. A socket may miss a message
+(pub/sub delivers at most once): workers ask again by themselves, pages get snapshots, and the sweep
+finds forgotten jobs.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ log = structlog.get_logger(__name__)
 
 
 def split(task: Id, *, patient: bool = False) -> None:
-    """`patient`: when nobody else's task waits to be split."""
+    """Split this task; `patient`: after all others that wait to be split."""
     _ask("tasks.split", [str(task)], queue="bulk" if patient else "long")
 
 
 def conclude(task: Id, *, attempt: int | None = None, patient: bool = False) -> None:
-    """`attempt`: also if it is being concluded, in place of the attempt of this number (see
-    `services.conclude`).
+    """Conclude this task; `patient`: it takes long, and must not hold up others.
 
-    `patient`: it takes long, and must not hold up others.
+    `attempt`: also if it is being concluded already, in place of the attempt of this number (see
+    `services.conclude`).
     """
     _ask("tasks.conclude", [str(task), attempt, patient], queue="long" if patient else "short")
 
@@ -72,13 +72,13 @@ def worker_topic(worker: Id) -> str:
 
 
 async def wake(conns: Iterable[str], group: Id) -> None:
-    """Tell these idle connections that the group has work for them."""
+    """Let these idle connections know that the group has work for them."""
     for conn in conns:
         await _send(conn, {"type": "work.available", "group": str(group)})
 
 
 async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
-    """Tell the holders of these (connection, lease) pairs to stop."""
+    """Let the holders of these (connection, lease) pairs stop."""
     by_conn: dict[str, list[str]] = {}
     for conn, lease in pairs:
         by_conn.setdefault(conn, []).append(lease)
@@ -86,24 +86,29 @@ async def cancel(pairs: Iterable[tuple[str, str]], reason: str) -> None:
         await _send(conn, {"type": "leases.cancelled", "leases": leases, "reason": reason})
 
 
+async def follow_up(group: Id, conns: Iterable[str], complete: Iterable[str]) -> None:
+    """Pass on what a move in the queue led to: wake these connections, conclude these tasks."""
+    await wake(conns, group)
+    await conclude_later(complete)
+
+
 async def workers_changed(workers: Iterable[Id]) -> None:
-    """Tell every connection of these workers to look now at what it may still do: token, groups,
-    suspension.
+    """Let every connection of these workers check now what it may still do.
+
+    That is its token, its groups and whether it is suspended.
     """
     for worker in workers:
         await get_channel_layer().group_send(worker_topic(worker), {"type": "worker.changed"})
 
 
 async def access_changed(user: Id, workers: Iterable[Id]) -> None:
-    """Tell every connection of this user, open pages and his workers', to look now whether it may
-    stay.
-    """
+    """Let every connection of this user check now whether it may stay: pages and workers."""
     await get_channel_layer().group_send(user_topic(user), {"type": "access.changed"})
     await workers_changed(workers)
 
 
 async def notifications_changed(users: Iterable[Id]) -> None:
-    """Tell the open pages of these users to look at what they have been told."""
+    """Let the open pages of these users look at their notifications."""
     for user in users:
         await get_channel_layer().group_send(user_topic(user), {"type": "notifications.changed"})
 
@@ -114,7 +119,7 @@ async def drain(worker: Id) -> None:
 
 
 async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
-    """Tell everybody who watches the task or its group; `final` news are never held back."""
+    """Notify all that watch the task or its group; `final`: it is over, which is never held back."""
     message = {"type": "task.changed", "task": str(task), "group": str(group), "final": final}
     layer = get_channel_layer()
     await layer.group_send(task_topic(task), message)
@@ -122,7 +127,7 @@ async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
 
 
 async def group_changed(group: Id) -> None:
-    """Tell everybody who watches the group that its workers came or went."""
+    """Notify all that watch the group: its workers came or went."""
     await get_channel_layer().group_send(
         group_topic(group),
         {"type": "task.changed", "task": "", "group": str(group), "final": False},
@@ -133,8 +138,8 @@ async def _send(conn: str, message: dict[str, Any]) -> None:
     await get_channel_layer().send(conn, message)
 
 
-# From blocking code: one loop of our own per process, so that the channel layer keeps one
-# connection
+# From blocking code. It has one event loop per process, so that the channel layer keeps one
+# connection.
 
 
 @cache
@@ -145,8 +150,9 @@ def _loop() -> asyncio.AbstractEventLoop:
 
 
 def tell(news: Coroutine[Any, Any, None]) -> None:
-    """Run one of the above to its end from a job or a view. News may be lost, what brought them
-    about may not.
+    """Run one of the above to its end, from a job or a view.
+
+    A message that cannot be sent is logged, not raised: what it is about has happened already.
     """
     try:
         asyncio.run_coroutine_threadsafe(news, _loop()).result(SEND_SECONDS_MAX)
@@ -155,5 +161,5 @@ def tell(news: Coroutine[Any, Any, None]) -> None:
 
 
 def announce(task: Task, *, final: bool = False) -> None:
-    """Tell everybody who watches this task or its group that it has moved on; `final`: it is over."""
+    """Notify all that watch this task or its group that it has moved on; `final`: it is over."""
     tell(task_changed(task.pk, task.group_id, final=final))

@@ -13,7 +13,6 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import User, uuid_key
-from firmlight_client.protocol import Consent
 from groups.models import Group
 from tasks import states
 
@@ -128,9 +127,6 @@ class Worker(models.Model):
     consent = models.JSONField(default=dict, blank=True)
     # Suspended by a moderator: its owner cannot let it back.
     blocked = models.BooleanField(default=False)
-
-    agreed: Consent  # what its owner agreed to in the group that is being looked at
-    resting: str  # why it takes nothing there now
 
     class Meta:
         ordering = ("name", "id")

@@ -14,6 +14,7 @@ from firmlight_client import kinds
 from tasks import consent, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tasks.selectors import contributions, standing
+from tasks.services.preview import Taker
 
 
 class NamedSerializer(serializers.Serializer):
@@ -256,7 +257,7 @@ class TaskDraft(serializers.Serializer):
 
 
 class TakerSerializer(serializers.ModelSerializer):
-    """A worker that is online and would take the task."""
+    """A worker that is online and would take the task: a `preview.Taker`, named as the model is."""
 
     member = PersonSerializer(source="owner")
     resting = serializers.CharField(help_text="Why it takes nothing now; empty if it does")
@@ -269,8 +270,8 @@ class TakerSerializer(serializers.ModelSerializer):
         fields = ("id", "name", "slots", "member", "resting", "limits")
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
-    def get_limits(self, worker: Worker) -> list[str]:
-        return consent.words(worker.agreed)
+    def get_limits(self, taker: Taker) -> list[str]:
+        return consent.words(taker.agreed)
 
 
 class RangeSerializer(serializers.Serializer):

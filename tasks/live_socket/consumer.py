@@ -1,163 +1,177 @@
-"""`/ws/live/`: JSON for browsers and the SDK. Subscribe to a task, a group or one's own
-notifications; snapshots come, at most LIVE_UPDATES_PER_SECOND a second for each, so a lost message
-never matters. The last state is never held back.
+"""`/ws/live/`: JSON for browsers and the Python client.
+
+A visitor subscribes to a task, a group or their own notifications. Snapshots come, at most
+LIVE_UPDATES_PER_SECOND a second for each, so a lost message never matters. The last state is never
+held back.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from typing import Any, Literal
-from uuid import UUID
+import random
+from dataclasses import dataclass
+from typing import Any, assert_never
 
 import msgspec
+import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 
+from accounts import selectors as account_selectors
+from accounts.selectors import Bearer
+from core import databases
+from core.address_limits import let_in
 from tasks import events
-from tasks.live_socket import views
-from tasks.live_socket.feed import View, hub
-from tasks.live_socket.visitor import Visitor
+from tasks.live_socket import messages
+from tasks.live_socket.authentication import NOT_LOGGED_IN, Refusal, authenticate
+from tasks.live_socket.messages import Ask, MalformedMessage, Subscribe, Unsubscribe
+from tasks.live_socket.notices import Notices
+from tasks.live_socket.outbox import Outbox
+from tasks.live_socket.subscriptions import Subscriptions
+from tasks.socket_base import Socket
 
-MESSAGE_BYTES_MAX = 4096
 CLOSE_MALFORMED, CLOSE_TOO_SLOW = 4400, 1013
-OUTBOX_MAX = 100  # messages; who is further behind comes back and gets everything anew
-NOTICES = "notifications"
+log = structlog.get_logger(__name__)
 
 
-class Ask(msgspec.Struct, tag_field="type"):
-    task: str | None = None
-    group: str | None = None
-    notifications: bool = False
-    view: Literal["", "page"] = ""  # "" as JSON, "page": the parts of the page that change
+@dataclass(frozen=True)
+class Visit:
+    """What belongs to a connection whose user is known."""
 
-    @property
-    def topic(self) -> str:
-        if self.notifications:
-            return NOTICES
-        return events.task_topic(self.task) if self.task else events.group_topic(self.group or "")
-
-    def make_view(self) -> View:
-        if self.task:
-            return views.task_page(self.task) if self.view else views.TaskView(self.task)
-        group = self.group or ""
-        return views.group_page(group) if self.view else views.GroupView(group)
+    bearer: Bearer
+    subscriptions: Subscriptions
+    notices: Notices
 
 
-class Subscribe(Ask, tag="subscribe"):
-    """Send snapshots of this task, of every task of this group that changes, or of one's own
-    notifications.
+class LiveConsumer(Socket):
+    """One connection of a user: by their browser's cookie, or by an access token.
+
+    `visit` is None until the user is known; `refused`: the connection is being closed, and what
+    still comes is not read. `clock` checks whether the user may stay.
     """
 
+    metrics_label = "live"
 
-class Unsubscribe(Ask, tag="unsubscribe"):
-    """No more of it."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.outbox = Outbox(self.send, lambda: self.close(CLOSE_TOO_SLOW))
+        self.visit: Visit | None = None
+        self.refused = False
+        self.topic = ""  # of the user, in the channel layer
+        self.clock: asyncio.Task[None] | None = None
 
-
-_read = msgspec.json.Decoder(Subscribe | Unsubscribe)
-
-
-class LiveConsumer(Visitor):
-    """`watched` holds what it has subscribed to; `told` the notifications that this page knows of,
-    None as long as it has not asked for any; `next_notices` the timer of those that wait for their
-    turn.
-    """
-
-    told: set[UUID] | None = None
-    noticed = 0.0  # when notifications were sent last, monotonic seconds
-    next_notices: asyncio.Task[None] | None = None
-    writer: asyncio.Task[None] | None = None
+    # The connection begins and ends
 
     async def connect(self) -> None:
-        self.watched: dict[tuple[str, str], Ask] = {}
-        self.outbox: asyncio.Queue[str] = asyncio.Queue(OUTBOX_MAX)
-        self.writer = asyncio.create_task(self.write())
-        await super().connect()
+        await self.accept()
+        found = await authenticate(self.scope)
+        if isinstance(found, Refusal):
+            await self.refuse(found)
+            return
+        user = found.user
+        self.visit = Visit(
+            bearer=found,
+            subscriptions=Subscriptions(user, self.outbox),
+            notices=Notices(user, self.send_json),
+        )
+        self.outbox.start()
+        let_in(self.scope)
+        self.topic = events.user_topic(user.pk)
+        await self.channel_layer.group_add(self.topic, self.channel_name)
+        self.clock = asyncio.create_task(self.keep_checking())
 
     async def disconnect(self, code: int) -> None:
-        for ask in list(self.watched.values()):
-            self.leave(ask)
-        for task in (self.writer, self.next_notices):
-            if task:
-                task.cancel()
-        await super().disconnect(code)
+        self.outbox.stop()
+        if self.clock:
+            self.clock.cancel()
+        if self.visit:
+            self.visit.notices.stop()
+            self.visit.subscriptions.remove_all()
+        if self.topic:
+            await self.channel_layer.group_discard(self.topic, self.channel_name)
 
-    # What the hub says goes through a queue: who reads slowly must not hold up the others.
+    async def refuse(self, refusal: Refusal) -> None:
+        """Say why, then close; nothing else is sent any more."""
+        self.refused = True
+        self.outbox.stop()
+        if self.visit:
+            self.visit.notices.stop()
+        await self.complain(refusal.code, refusal.message)
+        await self.close(refusal.close)
 
-    def hear(self, text: str) -> None:
-        try:
-            self.outbox.put_nowait(text)
-        except asyncio.QueueFull:
-            if self.writer:
-                self.writer.cancel()
-            self.writer = asyncio.create_task(self.close(CLOSE_TOO_SLOW))
-
-    async def write(self) -> None:
-        while True:
-            await self.send(text_data=await self.outbox.get())
+    # Messages
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.user is None:
-            return None
+        if self.visit is None or self.refused:
+            return
         try:
-            if len(text_data or "") > MESSAGE_BYTES_MAX:
-                raise msgspec.ValidationError(f"at most {MESSAGE_BYTES_MAX} bytes")
-            ask = _read.decode(text_data or "")
-            if not (ask.task or ask.group or ask.notifications):
-                raise msgspec.ValidationError("name a task or a group, or notifications")
-        except msgspec.DecodeError as error:
-            return await self.refuse(CLOSE_MALFORMED, "malformed_message", str(error))
-        await (self.subscribe(ask) if isinstance(ask, Subscribe) else self.unsubscribe(ask))
+            message = messages.read(text_data or "")
+        except MalformedMessage as error:
+            await self.refuse(Refusal(CLOSE_MALFORMED, "malformed_message", str(error)))
+            return
+        match message:
+            case Subscribe():
+                await self.subscribe(message, self.visit)
+            case Unsubscribe():
+                self.unsubscribe(message, self.visit)
+            case _:
+                assert_never(message)
 
-    async def subscribe(self, ask: Ask) -> None:
+    async def subscribe(self, ask: Subscribe, visit: Visit) -> None:
         if ask.notifications:
-            return await self.send_notices()
-        if len(self.watched) >= settings.LIVE_SUBSCRIPTIONS_MAX:
-            return await self.complain(
-                "too_many", f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions."
-            )
-        self.leave(ask)  # asked twice: everything anew
-        if await self.may_watch(ask) and await hub().join(ask.topic, ask.view, ask.make_view, self):
-            self.watched[ask.topic, ask.view] = ask
-        else:
+            await visit.notices.send()
+        elif visit.subscriptions.is_full:
+            text = f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions."
+            await self.complain("too_many", text)
+        elif not await visit.subscriptions.add(ask):
             await self.say_nothing_here(ask)
 
-    async def may_watch(self, ask: Ask) -> bool:
-        allowed = views.may_watch_task if ask.task else views.may_watch_group
-        return await database_sync_to_async(allowed)(self.user, ask.task or ask.group)
+    def unsubscribe(self, ask: Unsubscribe, visit: Visit) -> None:
+        if ask.notifications:
+            visit.notices.forget()
+        else:
+            visit.subscriptions.remove(ask)
+
+    # Answers
+
+    async def send_json(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=msgspec.json.encode(message).decode())
+
+    async def complain(self, code: str, message: str, **about: str | None) -> None:
+        named = {name: value for name, value in about.items() if value}
+        await self.send_json({"type": "error", "code": code, "message": message, **named})
 
     async def say_nothing_here(self, ask: Ask) -> None:
         await self.complain("not_found", "There is nothing here.", task=ask.task, group=ask.group)
 
-    async def unsubscribe(self, ask: Ask) -> None:
-        if ask.notifications:
-            self.told = None
-        else:
-            self.leave(ask)
+    # Checks
 
-    def leave(self, ask: Ask) -> None:
-        if self.watched.pop((ask.topic, ask.view), None):
-            hub().part(ask.topic, ask.view, self)
+    async def keep_checking(self) -> None:
+        """Check every MEMBERSHIP_CHECK_SECONDS: a message that access has changed may be lost."""
+        while not self.refused:
+            pause = settings.MEMBERSHIP_CHECK_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311  spreads them
+            await asyncio.sleep(pause)
+            try:
+                await self.check()
+            except databases.failures():
+                log.warning("check_failed", exc_info=True)  # the next round tries again
 
     async def check(self) -> None:
-        """He may have left a group since he subscribed."""
-        await super().check()
-        for ask in list(self.watched.values()) if self.user else ():
-            if not await self.may_watch(ask):
-                self.leave(ask)
-                await self.say_nothing_here(ask)
+        """Whether the user may stay, and may still see what they watch."""
+        visit = self.visit
+        if visit is None or self.refused:
+            return
+        if not await database_sync_to_async(account_selectors.still_valid)(visit.bearer):
+            await self.refuse(NOT_LOGGED_IN)
+            return
+        for ask in await visit.subscriptions.remove_forbidden():
+            await self.say_nothing_here(ask)
 
-    # One's own notifications
+    # Messages of the channel layer (see `events`)
+
+    async def access_changed(self, message: dict[str, Any]) -> None:
+        await self.check()
 
     async def notifications_changed(self, message: dict[str, Any]) -> None:
-        if self.told is not None and (self.next_notices is None or self.next_notices.done()):
-            wait = self.noticed + 1 / settings.LIVE_UPDATES_PER_SECOND - time.monotonic()
-            self.next_notices = asyncio.create_task(self.send_notices(max(wait, 0.0)))
-
-    async def send_notices(self, after: float = 0.0) -> None:
-        await asyncio.sleep(after)
-        self.next_notices = None  # what comes from now on is not in what is read now
-        self.noticed = time.monotonic()
-        if self.user:
-            message, self.told = await database_sync_to_async(views.notices)(self.user, self.told)
-            await self.send_json(message)
+        if self.visit and not self.refused:
+            self.visit.notices.changed()

@@ -1,4 +1,4 @@
-"""What those who watch may see, and how it looks. Blocking; sockets call it from a thread."""
+"""What a visitor may watch, and what it looks like. Blocking: sockets call it from a thread."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ from tasks.selectors import visibility
 
 
 def browser_bearer(scope: dict[str, Any]) -> Bearer | None:
-    """Whose cookie this is, and the session that stands for it; None if nobody is logged in (or may
-    be).
-    """
+    """Return whose cookie this is, and its session; None unless they are logged in and may be."""
     key = _uuid(scope["session"].get(SID) or "")
     bearer = account_selectors.session_bearer(key) if key else None
     return bearer if bearer and bearer.user == scope["user"] else None
 
 
 def notices(user: User, known: set[UUID] | None) -> tuple[dict[str, Any], set[UUID]]:
-    """The message that says what this user has not read: how many, and those that are not among
-    `known` (None: all that there are now); and the ids that are known from now on. Two queries.
+    """Return the message about this user's unread notifications, and the ids known from now on.
+
+    It says how many there are, and what those not among `known` say. `known` is None on a page that
+    has just come: it shows those there are already. Two queries.
     """
     newest = account_selectors.newest_unread(user, settings.LIVE_NOTIFICATIONS_MAX)
-    new = [note for note in newest if known is not None and note.pk not in known]
+    new = []
+    if known is not None:
+        new = [note for note in newest if note.pk not in known]
     message = {
         "type": "notifications",
         "unread": account_selectors.unread_count(user),
@@ -89,11 +91,13 @@ class GroupView(View):
         return {"type": "group", "group": self.group_id}
 
     def news(self, task: str) -> dict[str, Any] | None:
-        return snapshot(task) if task else None  # "": a worker came or went
+        if not task:  # a worker came or went
+            return None
+        return snapshot(task)
 
 
 class PageView(View):
-    """A page: the parts that have changed. `about` says whose it is."""
+    """A page: the parts that have changed. `about` says which page it is."""
 
     def __init__(self, changes: Changes, **about: str) -> None:
         self.changes, self.about = changes, about
@@ -105,11 +109,13 @@ class PageView(View):
         return self._message(self.changes.news())
 
     def _message(self, found: dict[str, Any] | None) -> dict[str, Any] | None:
-        return found and {"type": "page", **self.about, **found}
+        if not found:
+            return None
+        return {"type": "page", **self.about, **found}
 
 
 class GroupPageView(PageView):
-    """Of a group: how long ago something was changes by itself."""
+    """The page of a group: it says how long ago things were, which changes by itself."""
 
     every_seconds = 10.0
 
@@ -123,14 +129,18 @@ def group_page(group_id: str) -> PageView:
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:
-    """The message that shows the task now, None if it is gone: `task` is what GET /api/tasks/{id}/
-    shows; `result` comes along once there is one, if it is small.
+    """Return the message that shows the task now; None if it is gone.
+
+    `task` is what GET /api/tasks/{id}/ shows; `result` comes along once there is one, if it is
+    small.
     """
     task = Task.objects.filter(pk=task_id).select_related("creator").first()
     if task is None:
         return None
     message = {"type": "task", "task": TaskSerializer(task).data}
-    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
+    result = None
+    if task.status == states.SUCCEEDED:
+        result = queue.get_result(task.group_id, task.pk)
     if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
         return message
     return {**message, "result": msgspec.Raw(result)}

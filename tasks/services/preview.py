@@ -13,6 +13,7 @@ from django.db.models import Sum
 from accounts.models import User
 from core.errors import Invalid
 from firmlight_client import kinds
+from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from groups.models import Group
 from tasks import consent, queue, states
@@ -26,12 +27,28 @@ TASKS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
-class Preview:
-    """`exact` is False if the split was not counted to its end; `payload_bytes` are those of what
-    was counted.
+class Taker:
+    """A worker that is online and whose owner's rules let it take the task.
 
-    `seconds` is None without anybody online, or without a finished task of this kind in the group
-    to go by.
+    `agreed` is what its owner agreed to in the group, `resting` why it takes nothing now ("" if it
+    does).
+    """
+
+    id: UUID
+    name: str
+    slots: int
+    owner: User | None
+    agreed: Consent
+    resting: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a task would come to.
+
+    `exact` is False if the split was not counted to its end; `payload_bytes` are those of what was
+    counted. `workers` would take the task now, `resting` would if they did not rest. `seconds` is
+    None if no worker is online, or if no task of this kind has finished in the group.
     """
 
     subtasks: int
@@ -39,8 +56,8 @@ class Preview:
     input_bytes: int
     payload_bytes: int
     payload_bytes_max: int
-    workers: list[Worker]
-    resting: list[Worker]
+    workers: list[Taker]
+    resting: list[Taker]
     seconds: Range | None
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
@@ -63,7 +80,9 @@ def preview_task(
     chosen = find_kind(kind)
     with refusals(chosen, file):
         counted = calls.preview(chosen, params, file, owner=author.pk)
-    workers, resting = _takers(membership.group, chosen)
+    takers = _takers(membership.group, chosen)
+    workers = [taker for taker in takers if not taker.resting]
+    resting = [taker for taker in takers if taker.resting]
     seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
     return Preview(
         subtasks=counted.subtasks,
@@ -81,25 +100,36 @@ def preview_task(
     )
 
 
-def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]:
-    """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what
-    its owner agreed to, and `resting` why it rests.
-    """
+def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
+    """Return the workers that would take a task of this kind, now or when they rest no longer."""
     online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
     (resting,) = queue.resting([group.pk])
-    found: tuple[list[Worker], list[Worker]] = [], []
+    found = []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
-        worker.agreed = consent.of_worker(worker, str(group.pk))
-        worker.resting = resting.get(str(worker.pk), "")
-        longest = worker.agreed.subtask_seconds_max
-        if consent.allows(worker.agreed, kind.name) and (
-            longest is None or kind.subtask_seconds_max <= longest
-        ):
-            found[bool(worker.resting)].append(worker)
+        agreed = consent.of_worker(worker, str(group.pk))
+        if not _agrees(agreed, kind):
+            continue
+        taker = Taker(
+            id=worker.pk,
+            name=worker.name,
+            slots=worker.slots,
+            owner=worker.owner,
+            agreed=agreed,
+            resting=resting.get(str(worker.pk), ""),
+        )
+        found.append(taker)
     return found
 
 
-def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]) -> Range | None:
+def _agrees(agreed: Consent, kind: kinds.Kind) -> bool:
+    """Whether an owner who agreed to this lets their worker take a task of this kind."""
+    if not consent.allows(agreed, kind.name):
+        return False
+    longest = agreed.subtask_seconds_max
+    return longest is None or kind.subtask_seconds_max <= longest
+
+
+def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Taker]) -> Range | None:
     each, slots = seconds_each(group, kind), sum(worker.slots for worker in workers)
     if each is None or not slots:
         return None

@@ -1,83 +1,59 @@
-"""A worker's connection as a line: what it carries out, how it ends, and what it knows of who is at
-the other end.
-"""
+"""The way to a worker: frames out, and the end of the connection."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
-import structlog
-from redis.exceptions import RedisError
-
-from accounts.selectors import Bearer
-from core import databases
 from firmlight_client import protocol
-from tasks.consent import Agreement
-from tasks.services import workers
 from tasks.socket_base import Socket
-from tasks.worker_socket.partials import LeasedKinds
-
-log = structlog.get_logger(__name__)
 
 
-class Line(Socket):
-    """State of a connection. `free` slots are the worker's credit, `leased` counts the leases sent
-    to it; those `under_way` have not arrived as far as it said; `agreed` is what its owner lets it
-    do in each group; `suspended` says why it gets nothing.
+class Connection:
+    """What the parts of the consumer may do with its socket.
+
+    `stopped`: the socket is closed, or about to be; nothing is sent any more.
     """
 
-    bearer: Bearer | None = None
-    worker: workers.Enrolled | None = None
-    free = 0
-    leased = 0
-    suspended = ""
-    stopped = False
-    heard = 0.0  # when a frame came last, monotonic seconds
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.leasing = asyncio.Lock()
-        self.groups: dict[str, str] = {}
-        self.agreed = Agreement()
-        self.under_way: list[str] = []
-        self.leased_kinds = LeasedKinds()
-        self.errands: set[asyncio.Task[None]] = set()
-
-    def kinds_of(self, group: str) -> list[str]:
-        """["NAME@version"] that it takes of this group now."""
-        return [] if self.agreed.why_resting(group) else self.agreed.kinds_for(group)
+    def __init__(self, socket: Socket) -> None:
+        self.stopped = False
+        self._socket = socket
+        self._background: set[asyncio.Task[None]] = set()
 
     @property
-    def me(self) -> str:
-        assert self.worker
-        return self.worker.id
+    def name(self) -> str:
+        """The name of its channel, by which the queue and the channel layer know it."""
+        name: str = self._socket.channel_name
+        return name
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """Whatever came, from the worker or the channel layer: without Redis or database the worker
-        comes back later.
-
-        It is told that the server restarts, so that its leases stay its own.
-        """
-        try:
-            await super().dispatch(message)
-        except databases.failures(RedisError):
-            await self.broken(str(message.get("type")))
-
-    async def broken(self, at: str) -> None:
-        """Within the handling of the error that says why."""
-        log.exception("line_broken", worker=self.worker and self.worker.id, message=at)
-        await self.hang_up(protocol.CLOSE_RESTARTING)
-
-    async def tell(self, frame: protocol.Frame) -> None:
+    async def send(self, frame: protocol.Frame) -> None:
         if not self.stopped:
-            await self.send(bytes_data=protocol.encode(frame))
+            await self._socket.send(bytes_data=protocol.encode(frame))
 
     async def stop(self, close: int, code: str, message: str) -> None:
-        await self.tell(protocol.Error(code=code, message=message))
+        """Say why, then close."""
+        await self.send(protocol.Error(code=code, message=message))
         await self.hang_up(close)
 
     async def hang_up(self, close: int) -> None:
         if not self.stopped:
             self.stopped = True
-            await self.close(close)
+            await self._socket.close(close)
+
+    async def join(self, topic: str) -> None:
+        """From now on what is sent to this topic of the channel layer comes to the consumer."""
+        await self._socket.channel_layer.group_add(topic, self.name)
+
+    async def part(self, topic: str) -> None:
+        await self._socket.channel_layer.group_discard(topic, self.name)
+
+    async def remind(self, message: dict[str, str]) -> None:
+        """Send the consumer a message of its own, so that it is handled in turn with all others."""
+        await self._socket.channel_layer.send(self.name, message)
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do it beside all else. asyncio itself keeps no task alive, so it is kept here."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,8 +1,6 @@
-"""`/ws/worker/`: one connection of one worker. A method a frame; what is accepted is decided by the
-queue.
+"""`/ws/worker/`: frames and messages of the channel layer become calls of the parts.
 
-Leases, results and heartbeats touch Redis only; the database is asked when the worker says hello
-and every MEMBERSHIP_CHECK_SECONDS, from a thread.
+No rule stands here: `session` says what is accepted, the queue decides what counts.
 """
 
 from __future__ import annotations
@@ -11,239 +9,237 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, assert_never
 
 import structlog
 from channels.db import database_sync_to_async
 from django.conf import settings
 from redis.exceptions import RedisError
 
+from accounts.selectors import Bearer
 from accounts.services import note_use
 from accounts.socket_authentication import bearer_of, token_of
-from core import databases, metrics
+from core import databases
 from core.address_limits import let_in
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import queue
 from tasks.services import workers
-from tasks.worker_socket import throughput_notes
-from tasks.worker_socket.heartbeats import pulse
-from tasks.worker_socket.partials import Flaw, NotChecked, flaw_in, may_be_decided
+from tasks.socket_base import Socket
+from tasks.worker_socket import heartbeats
+from tasks.worker_socket.connection import Connection
+from tasks.worker_socket.credit import Credit
+from tasks.worker_socket.leased_kinds import LeasedKinds
+from tasks.worker_socket.leasing import Leasing
+from tasks.worker_socket.partials import NotChecked
 from tasks.worker_socket.presence import Presence
+from tasks.worker_socket.results import Results
+from tasks.worker_socket.session import Session, UnexpectedFrame
 
 log = structlog.get_logger(__name__)
 
 
-class WorkerConsumer(Presence):
-    """From the handshake to the close."""
+class WorkerConsumer(Socket):
+    """One worker, from the handshake to the close.
 
-    door, said_bye = "worker", False
+    `clock` checks the connection as long as it is open.
+    """
+
+    metrics_label = "worker"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        leased_kinds = LeasedKinds()
+        self.connection = Connection(self)
+        self.session = Session()
+        self.credit = Credit()
+        self.leasing = Leasing(self.connection, self.session, self.credit, leased_kinds)
+        self.results = Results(self.connection, self.session, leased_kinds)
+        self.presence = Presence(self.connection, self.session, self.leasing)
+        self.clock: asyncio.Task[None] | None = None
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Handle a message of the worker or of the channel layer, whichever came."""
+        try:
+            await super().dispatch(message)
+        except databases.failures(RedisError):
+            await self.presence.broken(str(message.get("type")))
+
+    # The connection begins and ends
 
     async def connect(self) -> None:
         offered = protocol.SUBPROTOCOL in self.scope["subprotocols"]
         await self.accept(protocol.SUBPROTOCOL if offered else None)
         if not offered:
-            return await self.stop(
+            await self.connection.stop(
                 protocol.CLOSE_BAD_VERSION,
                 "bad_version",
                 f"Ask for the subprotocol {protocol.SUBPROTOCOL}.",
             )
-        if await self.comes_too_often():
-            return await self.stop(
+            return
+        if await self.connects_too_often():
+            await self.connection.stop(
                 protocol.CLOSE_TOO_MANY,
                 "too_many_connections",
                 "This token connects too often: come back in a minute.",
             )
-        self.bearer = await bearer_of(self.scope)
-        if self.bearer is None:
-            return await self.stop(
+            return
+        bearer = await bearer_of(self.scope)
+        if bearer is None:
+            await self.connection.stop(
                 protocol.CLOSE_BAD_TOKEN,
                 "bad_token",
                 "This token is not known here, or no longer valid.",
             )
-        self.remember(asyncio.create_task(self.note_use()))
-        self.clock = asyncio.create_task(self.keep_checking())
-        return None
+            return
+        self.session.bearer = bearer
+        self.connection.in_background(_note_use(bearer))
+        self.clock = asyncio.create_task(self.presence.keep_checking())
 
-    async def note_use(self) -> None:
-        """Beside the rest: while the database is locked workers must still get in."""
-        assert self.bearer
-        with contextlib.suppress(*databases.failures()):
-            await database_sync_to_async(note_use)(self.bearer)
-
-    async def comes_too_often(self) -> bool:
+    async def connects_too_often(self) -> bool:
         """Counted before the database is asked: a loop of connections must cost little."""
         digest = hashlib.sha256(token_of(self.scope).encode("utf-8", "replace")).hexdigest()
         return await queue.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
 
     async def disconnect(self, code: int) -> None:
-        """A lease call of the clock that is under way ends first, or it would grant to nobody."""
-        self.stopped = True
-        self.forget_late()
-        async with self.leasing:
+        self.connection.stopped = True
+        self.leasing.forget_late()
+        async with self.leasing.turn:  # the clock may be leasing: what it gets must be given back
             if self.clock:
                 self.clock.cancel()
-        if self.worker is None:
+        if self.session.worker is None:
             return
-        log.info("worker_gone", code=code, said_bye=self.said_bye)
-        how = (
-            queue.RELEASED
-            if self.said_bye
-            else queue.KEPT
-            if code == protocol.CLOSE_RESTARTING
-            else queue.LOST
-        )
-        with contextlib.suppress(RedisError):  # it is away: the leases end at their deadline
-            await self.channel_layer.group_discard(events.worker_topic(self.me), self.channel_name)
-            for group in list(self.groups):
-                await self.leave_group(group, how)
+        log.info("worker_gone", code=code, said_bye=self.session.said_bye)
+        with contextlib.suppress(RedisError):  # without Redis the leases expire by themselves
+            await self.presence.leave(code)
+
+    # Frames
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self.stopped:
-            return None
-        self.heard = time.monotonic()
+        if self.connection.stopped:
+            return
+        now = time.monotonic()
+        self.session.heard_at = now
         try:
             frame = protocol.decode_from_worker(bytes_data or b"")
+            self.session.admit(frame)
         except protocol.MalformedFrame as error:
-            return await self.stop(protocol.CLOSE_MALFORMED, "malformed_frame", str(error))
-        if (self.worker is None) != isinstance(frame, protocol.Hello):
-            return await self.stop(
-                protocol.CLOSE_MALFORMED, "unexpected_frame", "One hello comes first, and only one."
-            )
-        comes_back = self.is_forgotten
-        if comes_back:
-            await self.note_presence()
-        await getattr(self, f"on_{frame.__struct_config__.tag}")(frame)
-        if comes_back and self.free:
-            await self.lease_all()
-        return None
+            await self.connection.stop(protocol.CLOSE_MALFORMED, "malformed_frame", str(error))
+            return
+        except UnexpectedFrame as error:
+            await self.connection.stop(protocol.CLOSE_MALFORMED, "unexpected_frame", str(error))
+            return
+        was_forgotten = self.session.is_forgotten(now)
+        if was_forgotten:
+            await self.presence.note()
+        await self.answer_to(frame)
+        if was_forgotten and self.credit.free:
+            await self.leasing.fill()
 
-    # One method a frame
+    def answer_to(self, frame: protocol.FromWorker) -> Coroutine[Any, Any, None]:
+        """Return the call that handles this frame, to be awaited."""
+        match frame:
+            case protocol.Result():
+                return self.on_result(frame)
+            case protocol.Heartbeat():
+                return self.on_heartbeat(frame)
+            case protocol.Ready():
+                return self.on_ready(frame)
+            case protocol.Failure():
+                return self.on_failure(frame)
+            case protocol.Release():
+                return self.on_release(frame)
+            case protocol.Hello():
+                return self.on_hello(frame)
+            case protocol.Bye():
+                return self.on_bye()
+            case _:
+                assert_never(frame)
 
     async def on_hello(self, frame: protocol.Hello) -> None:
-        if update := workers.update_of(frame.client_version):
-            return await self.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
+        update = workers.update_of(frame.client_version)
+        if update:
+            await self.connection.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
+            return
         same, refused = workers.match_kinds(frame.kinds)
-        kept = await self.arrive(frame, same)
-        assert self.worker
+        kept = await self.presence.arrive(frame, same)
         let_in(self.scope)
+        worker, groups = self.session.me, self.session.groups
         welcome = protocol.Welcome(
-            worker=self.worker.id,
-            name=self.worker.name,
+            worker=worker.id,
+            name=worker.name,
             heartbeat_seconds=settings.HEARTBEAT_SECONDS,
             lease_seconds=settings.LEASE_SECONDS,
             frame_max_bytes=protocol.FRAME_MAX_BYTES,
             partial_bytes_max=settings.PARTIAL_BYTES_MAX,
             server_version=settings.SERVER_VERSION,
             leases=kept,
-            groups=sorted(self.groups.values()),
-            owner_groups=self.worker.duty.owned,
+            groups=sorted(groups.values()),
+            owner_groups=worker.duty.owned,
             refused_kinds=refused,
         )
-        await self.tell(welcome)
-        log.info("worker_here", slots=self.worker.slots, groups=len(self.groups), kept=len(kept))
-        await self.tell_suspension()
-        return None
+        await self.connection.send(welcome)
+        log.info("worker_here", slots=worker.slots, groups=len(groups), kept=len(kept))
+        await self.presence.say_suspended()
 
     async def on_ready(self, frame: protocol.Ready) -> None:
         if frame.resting is not None:
-            await self.note_resting(frame.resting)
-        await self.refill(frame.slots, frame.received)
+            await self.presence.rest(frame.resting)
+        await self.leasing.refill(frame.slots, frame.received)
 
     async def on_heartbeat(self, frame: protocol.Heartbeat) -> None:
-        self.note_received(frame.received)
-        held = [*frame.leases, *self.under_way]
-        pulse().add(self, held)
-        await self.keep_resting()
-        if foreign := self.foreign(held):
-            await self.unwanted(foreign)
+        self.credit.note_received(frame.received)
+        held = [*frame.leases, *self.credit.under_way]
+        heartbeats.shared().add(self.presence, held)
+        await self.presence.show_resting()
+        foreign = self.session.foreign(held)
+        if foreign:
+            await self.presence.unwanted(foreign)
 
     async def on_result(self, frame: protocol.Result) -> None:
         try:
-            await self.take_result(frame)
-        except NotChecked:
-            return await self.hang_up(protocol.CLOSE_RESTARTING)
-        return await self.refill(frame.ready, frame.received)
-
-    async def take_result(self, frame: protocol.Result) -> None:
-        if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
-            metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
-            await self.tell(
-                protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks)
-            )
-        elif flaw := await self.flaw_in(frame):
-            await self.reject(frame, flaw)
-        else:
-            kind_key = await self.leased_kinds.of(frame.lease, self.me) if frame.decided else ""
-            call = queue.complete(
-                frame.lease,
-                worker=self.me,
-                subtasks=frame.subtasks,
-                partial=frame.partial,
-                seconds=frame.seconds,
-                decided=may_be_decided(kind_key),
-            )
-            settled = await call
-            if not settled.reason:
-                metrics.count("subtasks_completed", len(frame.subtasks))
-                throughput_notes.note_done(queue.group_of(frame.lease), len(frame.subtasks))
-            await self.settle(frame.lease, frame.subtasks, settled)
-
-    async def flaw_in(self, frame: protocol.Result) -> Flaw | None:
-        """Whether its partial is none of its lease's kind. A lease that is not known the queue
-        refuses anyway.
-        """
-        assert self.worker
-        kind_key = await self.leased_kinds.of(frame.lease, self.me)
-        return await flaw_in(frame.partial, kind_key, self.worker.owner) if kind_key else None
+            await self.results.complete(frame)
+        except NotChecked:  # the worker keeps its result and comes back with it
+            await self.connection.hang_up(protocol.CLOSE_RESTARTING)
+            return
+        await self.leasing.refill(frame.ready, frame.received)
 
     async def on_failure(self, frame: protocol.Failure) -> None:
-        call = queue.fail(
-            frame.lease,
-            worker=self.me,
-            subtask=frame.subtask,
-            error=_storable(frame.error),
-            message=_storable(frame.message),
-            traceback=_storable(frame.traceback),
-            seconds=frame.seconds,
-        )
-        settled = await call
-        metrics.count("subtasks_failed", 0 if settled.reason else 1)
-        await self.settle(frame.lease, [frame.subtask], settled)
-        if settled.streak:
-            await self.suspend(f"{frame.error}: {frame.message}".rstrip(": "))
-            await self.check()
-        await self.refill(frame.ready, frame.received)
+        fails_on_everything = await self.results.fail(frame)
+        if fails_on_everything:
+            await self.presence.suspend(f"{frame.error}: {frame.message}".rstrip(": "))
+        await self.leasing.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:
-        call = queue.release(frame.lease, worker=self.me, subtasks=frame.subtasks)
-        await self.settle(frame.lease, frame.subtasks, await call)
-        await self.lease_all()  # what it held may have been all that its owner agreed to
+        await self.results.release(frame)
+        await self.leasing.fill()  # what it held may have been all that its owner agreed to
 
-    async def on_bye(self, frame: protocol.Bye) -> None:
-        self.said_bye = True
+    async def on_bye(self) -> None:
+        self.session.said_bye = True
         await self.close()
 
-    # What the channel layer brings
+    # Messages of the channel layer (see `events`)
 
     async def work_available(self, message: dict[str, Any]) -> None:
-        if self.free and not self.suspended:
-            await self.lease_all(first=message["group"])
-        else:  # it is busy after all: the wake must not end here
-            await self.ask_for_another(message["group"])
+        if self.credit.free and not self.session.suspended:
+            await self.leasing.fill(first=message["group"])
+        else:  # it has become busy meanwhile: the wake must not end here
+            await self.leasing.wake_another(message["group"])
 
     async def leases_cancelled(self, message: dict[str, Any]) -> None:
-        await self.tell(protocol.Cancel(leases=message["leases"], reason=message["reason"]))
-        await self.lease_all()  # a slot may be free already that had to wait for their end
+        cancel = protocol.Cancel(leases=message["leases"], reason=message["reason"])
+        await self.connection.send(cancel)
+        await self.leasing.fill()  # a slot may be free that had to wait for the end of these
 
     async def worker_changed(self, message: dict[str, Any]) -> None:
-        if self.worker:
-            await self.check()
+        await self.presence.check()
 
     async def worker_drain(self, message: dict[str, Any]) -> None:
-        self.free = 0
-        await self.tell(protocol.Drain(reason="asked for by its owner"))
+        self.credit.withdraw()
+        await self.connection.send(protocol.Drain(reason="asked for by its owner"))
 
 
-def _storable(text: str) -> str:
-    """An error may say anything; PostgreSQL keeps no NUL."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+async def _note_use(bearer: Bearer) -> None:
+    """Beside the rest: while the database is locked workers must still get in."""
+    with contextlib.suppress(*databases.failures()):
+        await database_sync_to_async(note_use)(bearer)

@@ -1,206 +1,137 @@
-"""Work for a connection: leases go out, results come in, news of both is passed on. Redis only,
-never the database.
-"""
+"""Leases for a connection: the queue is asked for work, and what it grants is sent."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from uuid import UUID
 
 import structlog
-from channels.db import database_sync_to_async
-from django.conf import settings
 
 from core import metrics
 from firmlight_client import protocol
 from tasks import events, queue
-from tasks.services import workers
-from tasks.worker_socket.connection import Line
-from tasks.worker_socket.partials import Flaw
-from tasks.worker_socket.progress_throttle import announce_progress
+from tasks.worker_socket.connection import Connection
+from tasks.worker_socket.credit import Credit
+from tasks.worker_socket.leased_kinds import LeasedKinds
+from tasks.worker_socket.session import Session
 
 log = structlog.get_logger(__name__)
 
 
-class Leasing(Line):
-    """`late` is the timer of a look for work that another worker will be late with."""
+class Leasing:
+    """Fills the free slots of one worker. Redis only, never the database.
 
-    late: asyncio.TimerHandle | None = None
+    `turn` is held while the queue is asked: frames and the connection's clock both lease.
+    """
 
-    async def refill(self, free: int, received: int | None) -> None:
-        """Lease to the free slots, less those for which a lease was under way when it counted them."""
-        self.note_received(received)
-        self.free = max(free - len(self.under_way), 0)
-        await self.lease_all()
+    def __init__(
+        self, connection: Connection, session: Session, credit: Credit, leased_kinds: LeasedKinds
+    ) -> None:
+        self.connection, self.session = connection, session
+        self.credit, self.leased_kinds = credit, leased_kinds
+        self.turn = asyncio.Lock()
+        self._late: asyncio.TimerHandle | None = None  # looks for work that comes late elsewhere
 
-    def note_received(self, received: int | None) -> None:
-        """So many leases have come to the worker. Of one that does not count all have."""
-        left = 0 if received is None else max(self.leased - received, 0)
-        self.under_way = self.under_way[-left:] if left else []
+    async def refill(self, slots: int, received: int | None) -> None:
+        """The worker has so many free slots, and had received so many leases: lease to them."""
+        self.credit.offer(slots, received)
+        await self.fill()
 
-    async def lease_all(self, first: str = "") -> None:
-        """Lease to every free slot from the groups in turn, until a round over all of them brings
-        nothing.
+    async def fill(self, first: str = "") -> None:
+        """Lease to every free slot, until no group has work for it any more.
+
+        The groups are asked in a random order, but for the one that is to be asked `first`.
         """
-        async with self.leasing:
-            row = sorted(self.groups, key=lambda group: (group != first, random.random()))  # noqa: S311  only spreads
-            for group in row:
-                while (
-                    self.free
-                    and not self.stopped
-                    and not self.suspended
-                    and await self.lease_one(group)
-                ):
-                    self.free -= 1
+        async with self.turn:
+            groups = list(self.session.groups)
+            random.shuffle(groups)
+            groups.sort(key=lambda group: group != first)
+            for group in groups:
+                while self._may_lease() and await self._lease_one(group):
+                    pass
 
-    async def lease_one(self, group: str) -> bool:
-        assert self.worker
-        kinds, agreed = self.kinds_of(group), self.agreed.of(group)
-        if not kinds or await self.has_enough(group, agreed.slots):
+    def _may_lease(self) -> bool:
+        if self.connection.stopped or self.session.suspended:
+            return False
+        return self.credit.free > 0
+
+    async def _lease_one(self, group: str) -> bool:
+        """Lease to one slot; returns False if the group has nothing for this worker now."""
+        worker, kinds = self.session.me, self.session.kinds_of(group)
+        rules = self.session.agreement.rules_for(group)
+        if not kinds or await self._has_enough(group, rules.slots):
             return False
         began = time.monotonic()
         call = queue.lease(
             group,
-            worker=self.me,
-            owner=self.worker.owner,
-            conn=self.channel_name,
+            worker=worker.id,
+            owner=worker.owner,
+            conn=self.connection.name,
             kinds=kinds,
-            longest_seconds=agreed.subtask_seconds_max,
+            longest_seconds=rules.subtask_seconds_max,
         )
         leased = await call
         metrics.count("subtasks_requeued", leased.requeued)
-        await self.pass_on(group, leased.wake, leased.complete)
+        await events.follow_up(group, leased.wake, leased.complete)
         if leased.granted is None:
-            self.look_again(leased.ask_again_seconds)
+            self._look_again(leased.ask_again_seconds)
             return False
-        self.leased += 1
-        self.under_way.append(leased.granted.lease)
+        self.credit.spend(leased.granted.lease)
         self.leased_kinds.note(leased.granted)
-        await self.send_lease(group, leased.granted)
+        group_name = self.session.groups.get(group, "")
+        await self.connection.send(_frame(leased.granted, group, group_name))
         _note_lease(leased.granted, time.monotonic() - began)
         return True
 
-    async def has_enough(self, group: str, slots: int | None) -> bool:
+    async def _has_enough(self, group: str, slots: int | None) -> bool:
         """Whether it works on as much of this group as its owner agreed to."""
-        return slots is not None and len(await queue.leases_of(group, self.channel_name)) >= slots
+        if slots is None:
+            return False
+        return len(await queue.leases_of(group, self.connection.name)) >= slots
 
-    async def send_lease(self, group: str, work: queue.Granted) -> None:
-        lease = protocol.Lease(
-            lease=work.lease,
-            task=work.task,
-            group=group,
-            kind=work.kind.partition("@")[0],
-            subtasks=work.subtasks,
-            payloads=work.payloads,
-            subtask_seconds_max=work.seconds_max,
-            group_name=self.groups.get(group, ""),
-        )
-        await self.tell(lease)
+    # Work that comes later
 
-    def look_again(self, seconds: float) -> None:
-        """Ask once more when a second copy may be wanted; the soonest time counts."""
-        if not seconds:
-            return
-        due = asyncio.get_running_loop().time() + seconds
-        if self.late is None or due < self.late.when():
-            self.forget_late()
-            self.late = asyncio.get_running_loop().call_at(due, self.ask_late)
-
-    def ask_late(self) -> None:
-        """As news of work to ourselves, so that it is handled in turn with all others."""
-        self.late = None
-        for group in self.groups:
-            self.remember(
-                asyncio.create_task(self.channel_layer.send(self.channel_name, _work_in(group)))
-            )
-
-    def remember(self, task: asyncio.Task[None]) -> None:
-        """asyncio itself keeps no task alive."""
-        self.errands.add(task)
-        task.add_done_callback(self.errands.discard)
-
-    def forget_late(self) -> None:
-        if self.late:
-            self.late.cancel()
-            self.late = None
-
-    async def ask_for_another(self, group: str) -> None:
-        conns = await queue.wake_another(group, kinds=self.agreed.kinds)
+    async def wake_another(self, group: str) -> None:
+        """This worker was woken and takes nothing: another one is to be woken instead."""
+        conns = await queue.wake_another(group, kinds=self.session.agreement.kinds)
         await events.wake(conns, group)
 
-    async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
-        """Answer a result, failure or release, and pass on what follows from it."""
-        log.debug(
-            "settled",
-            task=settled.task,
-            lease=lease,
-            subtasks=len(subtasks),
-            refused=settled.reason,
-        )
-        if settled.reason:
-            metrics.count("subtasks_refused", len(subtasks), settled.reason)
-            await self.tell(protocol.Refused(lease=lease, reason=settled.reason, open=settled.open))
+    def _look_again(self, seconds: float) -> None:
+        """Ask once more when a second copy of late work may be wanted; the soonest time counts."""
+        if not seconds:
             return
-        self.leased_kinds.settle(lease, len(subtasks))
-        await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
-        group = queue.group_of(lease)
-        await events.cancel(settled.unwanted, "done_by_another")
-        await self.pass_on(group, settled.wake, [settled.task] if settled.complete else [])
-        if settled.task and not settled.complete:  # of a complete one its conclusion tells
-            await announce_progress(settled.task, group)
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        if self._late is None or due < self._late.when():
+            self.forget_late()
+            self._late = loop.call_at(due, self._ask_late)
 
-    async def pass_on(self, group: str, wake: list[str], complete: list[str]) -> None:
-        await events.wake(wake, group)
-        await events.conclude_later(complete)
+    def _ask_late(self) -> None:
+        self._late = None
+        for group in self.session.groups:
+            self.connection.in_background(
+                self.connection.remind({"type": "work.available", "group": group})
+            )
 
-    async def reject(self, frame: protocol.Result, flaw: Flaw) -> None:
-        """It is no partial of its kind: nothing of the lease is wanted any more, and others do it."""
-        assert self.worker
-        owner = self.worker.owner
-        call = queue.reject(
-            frame.lease, worker=self.me, owner=owner, why=flaw.reason, message=flaw.message
-        )
-        rejected = await call
-        self.leased_kinds.forget(frame.lease)
-        if rejected.reason:
-            await self.settle(frame.lease, frame.subtasks, rejected)
-            return
-        log.warning(
-            "partial_rejected",
-            task=rejected.task,
-            lease=frame.lease,
-            why=flaw.reason,
-            message=flaw.message,
-        )
-        metrics.count("subtasks_refused", len(frame.subtasks), flaw.reason)
-        await self.tell(
-            protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message)
-        )
-        group = queue.group_of(frame.lease)
-        await events.wake(rejected.wake, group)
-        await announce_progress(rejected.task, group)
-        if (
-            flaw.reason == "bad_partial"
-            and await queue.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX
-        ):
-            await self.suspend_owner(flaw.message)
+    def forget_late(self) -> None:
+        """Do not ask once more."""
+        if self._late:
+            self._late.cancel()
+            self._late = None
 
-    async def suspend_owner(self, last_error: str) -> None:
-        """All workers of its owner get nothing more: their connections are told, and the owner has
-        word why.
-        """
-        assert self.worker
-        suspended = await database_sync_to_async(workers.suspend_all_of)(
-            UUID(self.worker.owner), self.me, last_error
-        )
-        await events.workers_changed(suspended)
 
-    async def suspend(self, last_error: str) -> None:
-        """It fails everything: its other connections are told too, and its owner has word why."""
-        await database_sync_to_async(workers.suspend)(self.me, last_error)
-        await events.workers_changed([self.me])
+def _frame(granted: queue.Granted, group: str, group_name: str) -> protocol.Lease:
+    return protocol.Lease(
+        lease=granted.lease,
+        task=granted.task,
+        group=group,
+        kind=granted.kind.partition("@")[0],
+        subtasks=granted.subtasks,
+        payloads=granted.payloads,
+        subtask_seconds_max=granted.seconds_max,
+        group_name=group_name,
+    )
 
 
 def _note_lease(granted: queue.Granted, seconds: float) -> None:
@@ -208,7 +139,3 @@ def _note_lease(granted: queue.Granted, seconds: float) -> None:
     metrics.count("leases")
     metrics.count("subtasks_leased", len(granted.subtasks))
     metrics.observe("lease_seconds", seconds)
-
-
-def _work_in(group: str) -> dict[str, str]:
-    return {"type": "work.available", "group": group}

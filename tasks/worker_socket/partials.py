@@ -1,6 +1,4 @@
-"""What comes as a partial: looked at before anything is made of it. No database, and mostly no
-Redis either.
-"""
+"""What comes as a partial is checked before anything is made of it. No database and no Redis."""
 
 from __future__ import annotations
 
@@ -11,91 +9,55 @@ from weakref import WeakValueDictionary
 from django.conf import settings
 
 from core.errors import Busy
-from firmlight_client import kinds, protocol
+from firmlight_client import kinds
 from firmlight_client.kinds.partials import is_scanned
-from tasks import queue
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindChanged, KindStopped
 
-SCANNED_SHARE = (
-    8  # counting the values of a kind without `Partial` takes about as much longer, at worst
-)
-TRIES = 2  # a process that checks may die, or the machine be busy
+# Counting the values of a kind without `Partial` takes about so many times as long, at worst.
+SCANNED_SHARE = 8
+TRIES = 2  # a process that checks may die, or the machine may be busy
 
 
 @dataclass(frozen=True)
 class Flaw:
-    """Why bytes are no partial. `reason` is that of the `refused` frame; `message` says more, for
-    people.
-    """
+    """Why bytes are no partial: the `reason` of the `refused` frame, and a `message` for people."""
 
     reason: str  # bad_partial, kind_changed
     message: str
 
 
 class NotChecked(Exception):
-    """No process could look at it now. The worker keeps what it has and comes back."""
-
-
-class LeasedKinds:
-    """Which kind each lease of a connection is of: noted as it is granted, so that its result needs
-    no question.
-
-    It is forgotten when all of the lease is settled. Of a lease that came on another connection
-    Redis tells.
-    """
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, str] = {}  # lease -> "NAME@version", the oldest first
-        self._owed: dict[str, int] = {}  # lease -> its subtasks that are not settled
-
-    def note(self, granted: queue.Granted) -> None:
-        if len(self._kinds) >= protocol.LEASES_HELD_MAX:
-            self.forget(next(iter(self._kinds)))
-        self._kinds[granted.lease] = granted.kind
-        self._owed[granted.lease] = len(granted.subtasks)
-
-    def settle(self, lease: str, subtasks: int) -> None:
-        """So many of its subtasks are no longer owed."""
-        if lease in self._owed:
-            self._owed[lease] -= subtasks
-            if self._owed[lease] <= 0:
-                self.forget(lease)
-
-    def forget(self, lease: str) -> None:
-        self._kinds.pop(lease, None)
-        self._owed.pop(lease, None)
-
-    async def of(self, lease: str, worker: str) -> str:
-        """ "NAME@version"; "" if the worker never had such a lease, or its task is over."""
-        return self._kinds.get(lease) or await queue.kind_of(lease, worker=worker)
+    """No process could check it now. The worker keeps its result and comes back with it."""
 
 
 def may_be_decided(kind_key: str) -> bool:
-    """Whether the kind "NAME@version" says of any partial that it alone settles a task.
+    """Whether some partial of the kind "NAME@version" alone may settle a task.
 
-    Of the others no worker's word counts: each would stop the task until all there is was combined.
+    If not, no worker is believed that says so: each could stop the task until everything so far was
+    combined.
     """
     kind = kinds.installed().get(kind_key.partition("@")[0])
     return kind is not None and type(kind).is_decided is not kinds.Kind.is_decided
 
 
 async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
-    """What is wrong with a partial of the kind "NAME@version"; None if nothing is. Raises
-    NotChecked.
+    """Return what is wrong with a partial of the kind "NAME@version". Raises NotChecked.
 
     A large one is decoded in a child process, of each owner one at a time in this process.
     """
     name, _, version = kind_key.partition("@")
     kind = kinds.installed().get(name)
-    if kind is None or kind.version != version:
-        return Flaw(
-            "kind_changed", f"The server has {name} {kind.version if kind else 'no longer'} now."
-        )
-    if len(partial) > settings.PARTIAL_INLINE_BYTES_MAX // (
-        SCANNED_SHARE if is_scanned(type(kind)) else 1
-    ):
-        async with _turns.setdefault(owner, asyncio.Lock()):
+    if kind is None:
+        return Flaw("kind_changed", f"The server no longer has {name}.")
+    if kind.version != version:
+        return Flaw("kind_changed", f"The server has {name} {kind.version} now.")
+    inline_bytes_max = settings.PARTIAL_INLINE_BYTES_MAX
+    if is_scanned(type(kind)):
+        inline_bytes_max //= SCANNED_SHARE
+    if len(partial) > inline_bytes_max:
+        turn = _turns.setdefault(owner, asyncio.Lock())
+        async with turn:
             return await _flaw_in_large(partial, kind)
     try:
         kinds.decode_partial(kind, partial)

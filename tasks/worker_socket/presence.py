@@ -1,13 +1,12 @@
-"""Whether a worker is here, and what it may still do: heartbeats, and a look into the database now
-and then.
-"""
+"""Whether a worker is here, and what it may still do, as the queue and other people see it."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 import structlog
 from channels.db import database_sync_to_async
@@ -18,205 +17,197 @@ from structlog.contextvars import bind_contextvars
 from core import databases, metrics
 from firmlight_client import protocol
 from tasks import events, queue
-from tasks.consent import Agreement, group_key
 from tasks.services import workers
-from tasks.worker_socket.heartbeats import pulse
+from tasks.worker_socket import heartbeats, session
+from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.leasing import Leasing
 
 log = structlog.get_logger(__name__)
 
-GROUPS_CHANGED = (
-    "Your groups have changed: which of them the worker's rules are about is looked up again."
-)
 
+class Presence:
+    """Takes the steps that the session's rules lead to."""
 
-class Presence(Leasing):
-    """`clock` checks the connection as long as it is open; `noted` is when it was last noted as
-    here.
-    """
+    def __init__(self, connection: Connection, rules: session.Session, leasing: Leasing) -> None:
+        self.connection, self.session, self.leasing = connection, rules, leasing
 
-    clock: asyncio.Task[None] | None = None
-    noted = 0.0
+    # Coming
 
     async def arrive(self, frame: protocol.Hello, kinds: list[str]) -> list[str]:
-        """Enter the worker and its duty; returns the leases it named that are still its own.
+        """Enter the worker; returns the leases it named that are still its own.
 
         `kinds` are the ["NAME@version"] that both sides have alike.
         """
-        assert self.bearer
-        self.worker = await database_sync_to_async(workers.enrol)(self.bearer.user, frame)
-        bind_contextvars(worker=self.me)
-        await self.channel_layer.group_add(events.worker_topic(self.me), self.channel_name)
-        self.groups, self.suspended = self.worker.duty.groups, self.worker.duty.suspended
-        self.agreed = Agreement(self.worker.consent, kinds)
-        self.agreed.unfit = bool(self.worker.unfit.intersection(self.worker.consent))
-        kept = await self.adopt(frame.leases)
-        await self.note_presence()
-        for group in self.groups:
+        bearer = self.session.bearer
+        assert bearer
+        worker = await database_sync_to_async(workers.enrol)(bearer.user, frame)
+        bind_contextvars(worker=worker.id)
+        await self.connection.join(events.worker_topic(worker.id))
+        self.session.begin(worker, kinds)
+        kept = await self._adopt(frame.leases)
+        await self.note()
+        for group in self.session.groups:
             await events.group_changed(group)
         return kept
 
-    async def adopt(self, leases: list[str]) -> list[str]:
+    async def _adopt(self, leases: list[str]) -> list[str]:
+        """Move the leases of an earlier connection to this one; returns those still of use."""
         kept: list[str] = []
-        for group in self.groups:
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
-            if mine:
-                kept += await queue.adopt(
-                    group, worker=self.me, conn=self.channel_name, leases=mine
-                )
+        for group, mine in self.session.by_group(leases).items():
+            kept += await queue.adopt(
+                group, worker=self.session.worker_id, conn=self.connection.name, leases=mine
+            )
         return kept
 
-    async def note_presence(self) -> None:
-        """It is here, in every group, from now on and not from the next heartbeat."""
+    # Being here
+
+    async def note(self) -> None:
+        """Note the worker as here in every group, now and not with the next heartbeat."""
         for call in self.beats([]):
             await call
-        await self.keep_resting()
+        await self.show_resting()
 
-    def foreign(self, leases: list[str]) -> list[str]:
-        return [lease for lease in leases if queue.group_of(lease) not in self.groups]
+    async def show_resting(self) -> None:
+        """People see why it rests for as long as it says so."""
+        for step in self.session.resting():
+            await queue.note_resting(step.group, self.session.worker_id, step.why)
+
+    async def rest(self, resting: Mapping[str, str]) -> None:
+        """The worker rests in these groups now {id, name or ALL_GROUPS: why}."""
+        await self._take(self.session.rest(resting))
+
+    async def say_suspended(self) -> None:
+        """If the worker is suspended, say why."""
+        await self._take(self.session.suspension())
+
+    # What the heartbeats of this process ask of it (see `heartbeats.Beating`)
+
+    @property
+    def stopped(self) -> bool:
+        return self.connection.stopped
 
     def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
-        """For each group: it is here, and holds those of these leases that are the group's.
-
-        Who is suspended only renews what it holds: nobody must wait for it to take anything.
-        """
-        assert self.worker
-        self.noted = time.monotonic()
-        calls = []
-        for group in self.groups:
-            kinds = [] if self.suspended else self.kinds_of(group)
-            slots = self.agreed.slots_for(group, self.worker.slots) if kinds else 0
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
-            call = queue.beat(
-                group,
-                worker=self.me,
-                owner=self.worker.owner,
-                conn=self.channel_name,
-                kinds=kinds,
-                slots=slots,
-                leases=mine,
+        """Return the calls that note it as here in each group and renew these leases."""
+        self.session.noted_at = time.monotonic()
+        worker = self.session.me
+        return [
+            queue.beat(
+                beat.group,
+                worker=worker.id,
+                owner=worker.owner,
+                conn=self.connection.name,
+                kinds=beat.kinds,
+                slots=beat.slots,
+                leases=beat.leases,
             )
-            calls.append(call)
-        return calls
-
-    async def keep_resting(self) -> None:
-        """People see why it rests for as long as it says so."""
-        for group in list(self.groups):
-            if why := self.agreed.why_resting(group):
-                await queue.note_resting(group, self.me, why)
+            for beat in self.session.beats(leases)
+        ]
 
     async def unwanted(self, leases: list[str]) -> None:
-        await self.tell(protocol.Cancel(leases=leases, reason="not_wanted"))
+        """Nothing of these leases is wanted any more."""
+        await self.connection.send(protocol.Cancel(leases=leases, reason="not_wanted"))
 
-    async def note_resting(self, resting: Mapping[str, str]) -> None:
-        """Where it rests nobody must wait for it to take anything; people see why."""
-        assert self.worker
-        before = {group: self.agreed.why_resting(group) for group in self.groups}
-        owned = self.worker.duty.owned
-        self.agreed.resting = {group_key(written, owned): why for written, why in resting.items()}
-        for group, was in before.items():
-            now = self.agreed.why_resting(group)
-            if was == now:
-                continue
-            await queue.note_resting(group, self.me, now)
-            if not was:
-                await self.leave_group(group, queue.KEPT)
-            await events.group_changed(group)
-        await self.note_presence()
+    async def broken(self, at: str) -> None:
+        """Redis or the database did not answer; called while the error is handled.
 
-    async def leave_group(self, group: str, how: str) -> None:
-        assert self.worker
-        await pulse().settled()
+        The worker hears that the server restarts: it comes back later, and keeps its leases.
+        """
+        log.exception("line_broken", worker=self.session.worker_id, message=at)
+        await self.connection.hang_up(protocol.CLOSE_RESTARTING)
+
+    # Checks
+
+    async def keep_checking(self) -> None:
+        """Close the connection if no hello comes; afterwards check it as long as it is open."""
+        await asyncio.sleep(settings.HELLO_SECONDS_MAX)
+        if self.session.heard_at is None:
+            await self.connection.stop(protocol.CLOSE_NO_HELLO, "no_hello", "No hello came.")
+            return
+        every = min(settings.MEMBERSHIP_CHECK_SECONDS, settings.IDLE_ASK_SECONDS)
+        while not self.connection.stopped:
+            pause = every * random.uniform(0.8, 1.0)  # noqa: S311  spreads thousands of checks
+            await asyncio.sleep(pause)
+            try:
+                await self.check()
+            except databases.failures(RedisError):  # the next round tries again
+                log.warning("check_failed", worker=self.session.worker_id, exc_info=True)
+
+    async def check(self) -> None:
+        """Ask the database what the worker may do now, and lease to its free slots."""
+        bearer, worker = self.session.bearer, self.session.worker
+        if bearer is None or worker is None:
+            return  # its hello is still being answered: the database may be slow
+        duty = await database_sync_to_async(workers.check)(bearer, worker)
+        await self._take(self.session.after_check(duty))
+
+    async def suspend(self, last_error: str) -> None:
+        """The worker fails on everything: suspend it, on all its connections; its owner hears why."""
+        worker = self.session.me
+        await database_sync_to_async(workers.suspend)(worker.id, last_error)
+        await events.workers_changed([worker.id])
+        await self.check()
+
+    # Steps
+
+    async def _take(self, steps: Iterable[session.Step]) -> None:
+        for step in steps:
+            await self._take_one(step)
+
+    async def _take_one(self, step: session.Step) -> None:
+        match step:
+            case session.Send():
+                await self.connection.send(step.frame)
+            case session.Close():
+                await self.connection.stop(step.close, step.code, step.message)
+            case session.NotePresence():
+                await self.note()
+            case session.ShowResting():
+                await queue.note_resting(step.group, self.session.worker_id, step.why)
+            case session.LeaveGroup():
+                await self._leave_group(step.group, queue.KEPT)
+            case session.DropGroup():
+                await self._drop_group(step.group)
+            case session.AnnounceGroup():
+                await events.group_changed(step.group)
+            case session.LeaseMore():
+                await self._lease_more()
+            case _:
+                assert_never(step)
+
+    async def _lease_more(self) -> None:
+        if self.leasing.credit.free and not self.session.is_silent(time.monotonic()):
+            await self.leasing.fill()
+
+    async def _drop_group(self, group: str) -> None:
+        held = await queue.leases_of(group, self.connection.name)
+        await self._leave_group(group, queue.RELEASED)
+        if held:
+            await self.connection.send(protocol.Cancel(leases=held, reason="not_a_member"))
+
+    async def _leave_group(self, group: str, how: str) -> None:
+        """The queue forgets the connection in this group; `how`: what its leases become."""
+        worker = self.session.me
+        await heartbeats.shared().settled()
         left = await queue.leave(
             group,
-            worker=self.me,
-            owner=self.worker.owner,
-            conn=self.channel_name,
-            kinds=self.agreed.kinds,
-            slots=self.worker.slots,
+            worker=worker.id,
+            owner=worker.owner,
+            conn=self.connection.name,
+            kinds=self.session.agreement.kinds,
+            slots=worker.slots,
             how=how,
         )
         metrics.count("subtasks_requeued", left.requeued)
         if how != queue.KEPT:
-            await queue.note_resting(group, self.me, "")
-        await self.pass_on(group, left.wake, left.complete)
+            await queue.note_resting(group, worker.id, "")
+        await events.follow_up(group, left.wake, left.complete)
         await events.group_changed(group)
 
-    async def keep_checking(self) -> None:
-        """Who never says hello is closed; later token and membership are asked for again, and work
-        too.
-        """
-        await asyncio.sleep(settings.HELLO_SECONDS_MAX)
-        if not self.heard:
-            await self.stop(protocol.CLOSE_NO_HELLO, "no_hello", "No hello came.")
-            return
-        every = min(settings.MEMBERSHIP_CHECK_SECONDS, settings.IDLE_ASK_SECONDS)
-        while not self.stopped:
-            await asyncio.sleep(every * random.uniform(0.8, 1.0))  # noqa: S311  spreads thousands of checks
-            try:
-                await self.check()
-            except databases.failures(RedisError):
-                log.warning(
-                    "check_failed", worker=self.me, exc_info=True
-                )  # the next round tries again
+    # Leaving
 
-    async def check(self) -> None:
-        if self.bearer is None or self.worker is None:
-            return  # its hello is still being answered: the database may be slow
-        duty = await database_sync_to_async(workers.check)(self.bearer, self.worker)
-        if duty is None:
-            await self.stop(protocol.CLOSE_BAD_TOKEN, "bad_token", "This token is no longer valid.")
-            return
-        for group in self.groups.keys() - duty.groups.keys():
-            await self.drop_group(group)
-        self.groups = duty.groups
-        if not workers.fits_as_before(self.worker, duty.owned):
-            await self.look_up_again()
-            return
-        await self.note_suspension(duty.suspended)
-        if self.free and not self.is_silent:
-            await self.lease_all()
-
-    async def look_up_again(self) -> None:
-        """A rule or a `--group` fits a group now, or none any more: the worker says hello anew, and
-        both know.
-        """
-        for group in self.groups:
-            await queue.note_resting(group, self.me, "")
-        await self.stop(protocol.CLOSE_RESTARTING, "groups_changed", GROUPS_CHANGED)
-
-    async def drop_group(self, group: str) -> None:
-        """It serves this group no longer: what it holds of it goes to others, and it stops."""
-        held = await queue.leases_of(group, self.channel_name)
-        await self.leave_group(group, queue.RELEASED)
-        if held:
-            await self.tell(protocol.Cancel(leases=held, reason="not_a_member"))
-
-    async def note_suspension(self, reason: str) -> None:
-        if reason == self.suspended:
-            return
-        self.suspended = reason
-        if reason:
-            for group in self.groups:
-                await self.leave_group(group, queue.KEPT)
-            await self.tell_suspension()
-        else:
-            await self.note_presence()
-
-    async def tell_suspension(self) -> None:
-        if self.suspended:
-            await self.tell(protocol.Error(code="suspended", message=self.suspended))
-
-    @property
-    def is_forgotten(self) -> bool:
-        """It was silent for so long that it counts as gone: of work that came meanwhile it was not
-        told.
-        """
-        return self.worker is not None and time.monotonic() - self.noted > queue.online_seconds()
-
-    @property
-    def is_silent(self) -> bool:
-        """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it
-        would be late.
-        """
-        return time.monotonic() - self.heard > queue.online_seconds()
+    async def leave(self, close: int) -> None:
+        """The connection is closed with this code: give back or keep what the worker held."""
+        how = self.session.how_it_leaves(close)
+        await self.connection.part(events.worker_topic(self.session.worker_id))
+        for group in list(self.session.groups):
+            await self._leave_group(group, how)

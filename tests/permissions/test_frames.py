@@ -10,7 +10,7 @@ from django.conf import settings
 
 from firmlight_client import protocol
 from tasks import queue
-from tasks.live_socket import consumer
+from tasks.live_socket import messages
 from tasks.selectors import statistics
 from tasks.worker_socket import throughput_notes
 from tests.permissions import matrix, sockets
@@ -113,11 +113,11 @@ SUBJECTS = {
 
 def rows_of_live() -> list[str]:
     """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
-    tags = [ask.__struct_config__.tag for ask in consumer.Ask.__subclasses__()]
+    tags = [ask.__struct_config__.tag for ask in messages.Ask.__subclasses__()]
     return [
         f"{tag} {field}"
         for tag in tags
-        for field in consumer.Ask.__struct_fields__
+        for field in messages.Ask.__struct_fields__
         if field != "view"
     ]
 

@@ -143,7 +143,7 @@ def test_a_scrape_costs_the_same_number_of_questions_whatever_there_is(
 
 
 class Broken(Socket):
-    door = "worker"
+    metrics_label = "worker"
     seen: list[int] = []
 
     async def websocket_connect(self, message):

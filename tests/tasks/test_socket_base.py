@@ -1,4 +1,4 @@
-"""Whoever is gone is heard of, whatever is being said to him just then."""
+"""A closed socket ends its consumer in order, whatever is being sent to it."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tasks.socket_base import Socket
 pytestmark = pytest.mark.django_db  # Channels looks after the connections of its threads
 
 
-class Telling(Socket):
-    """It answers, and hangs up, to who may be gone."""
+class Answering(Socket):
+    """It answers and closes, whether or not the other side is still there."""
 
     heard: list[str] = []
 
@@ -25,7 +25,7 @@ class Telling(Socket):
         self.heard.append(f"gone {code}")
 
 
-def test_a_connection_that_is_lost_while_something_is_said_is_still_taken_leave_of() -> None:
+def test_a_connection_that_is_lost_while_something_is_sent_is_still_disconnected() -> None:
     coming: list[dict[str, Any]] = [
         {"type": "websocket.connect"},
         {"type": "websocket.receive", "text": "a question"},
@@ -39,5 +39,5 @@ def test_a_connection_that_is_lost_while_something_is_said_is_still_taken_leave_
         if message["type"] != "websocket.accept":
             raise ConnectionResetError  # as the server does when the other side is gone
 
-    asyncio.run(asyncio.wait_for(Telling.as_asgi()({"type": "websocket"}, receive, send), 5))
-    assert Telling.heard == ["gone 1006"]
+    asyncio.run(asyncio.wait_for(Answering.as_asgi()({"type": "websocket"}, receive, send), 5))
+    assert Answering.heard == ["gone 1006"]

@@ -35,7 +35,7 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
 
-    def hear(self, text: str) -> None:
+    def put(self, text: str) -> None:
         self.heard.append(text)
 
 

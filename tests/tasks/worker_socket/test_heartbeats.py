@@ -1,6 +1,4 @@
-"""Heartbeats go to Redis together; each worker hears what concerns it, and who has left is not
-noted as here.
-"""
+"""Heartbeats go to Redis together; each worker hears what concerns it alone."""
 
 from __future__ import annotations
 
@@ -13,15 +11,15 @@ from redis.exceptions import RedisError
 
 from core.redis import connect, connect_async
 from tasks import queue
-from tasks.worker_socket import heartbeats as pulses
-from tasks.worker_socket.heartbeats import Pulse
+from tasks.worker_socket import heartbeats
+from tasks.worker_socket.heartbeats import Heartbeats
 
 KIND = "ECHO@1"
 
 
 @dataclass
 class Beater:
-    """A worker of a group of its own; `asked` and `heard` are what the pulse did with it."""
+    """A worker of a group of its own; `asked` and `heard` note how it was called."""
 
     group: str = field(default_factory=lambda: str(uuid4()))
     stopped: bool = False
@@ -43,9 +41,9 @@ class Beater:
         return queue.online_workers(self.group, KIND) == ["w"]
 
 
-async def beat(*beaters: Beater, leases: list[str]) -> Pulse:
-    """One pulse with these, gone through."""
-    made = Pulse()
+async def beat(*beaters: Beater, leases: list[str]) -> Heartbeats:
+    """Send one heartbeat of each of these."""
+    made = Heartbeats()
     for beater in beaters:
         made.add(beater, leases)
     assert made.next
@@ -53,7 +51,7 @@ async def beat(*beaters: Beater, leases: list[str]) -> Pulse:
     return made
 
 
-def test_many_beat_at_once_and_each_hears_of_its_own_leases() -> None:
+def test_many_beat_together_and_each_hears_of_its_own_leases() -> None:
     beaters = [Beater() for _ in range(20)]
     gone = f"{beaters[0].group}:{uuid4().hex}"
     asyncio.run(beat(*beaters, leases=[gone]))
@@ -61,18 +59,18 @@ def test_many_beat_at_once_and_each_hears_of_its_own_leases() -> None:
     assert [beater.heard for beater in beaters] == [[gone]] * 20
 
 
-def test_scripts_that_redis_has_forgotten_are_brought_again() -> None:
+def test_scripts_that_redis_has_forgotten_are_loaded_again() -> None:
     connect().script_flush()
     beater = Beater()
     asyncio.run(beat(beater, leases=[]))
     assert beater.is_here
 
 
-def test_who_left_while_his_heartbeat_waited_is_not_noted_as_here() -> None:
+def test_a_worker_that_left_while_its_heartbeat_waited_is_not_noted_as_here() -> None:
     gone, here = Beater(), Beater()
 
     async def story() -> None:
-        made = Pulse()
+        made = Heartbeats()
         made.add(gone, [])
         made.add(here, [])
         gone.stopped = True
@@ -85,7 +83,7 @@ def test_who_left_while_his_heartbeat_waited_is_not_noted_as_here() -> None:
     assert gone.asked == []
 
 
-def test_the_next_heartbeat_starts_the_next_pulse() -> None:
+def test_the_next_heartbeat_is_sent_too() -> None:
     beater = Beater()
 
     async def story() -> None:
@@ -99,11 +97,11 @@ def test_the_next_heartbeat_starts_the_next_pulse() -> None:
     assert beater.is_here
 
 
-def test_without_redis_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_every_connection_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     async def away(calls: object) -> None:
         raise RedisError("away")
 
-    monkeypatch.setattr(pulses.queue, "run_all_later", away)
+    monkeypatch.setattr(heartbeats.queue, "run_all_later", away)
     beaters = [Beater(), Beater()]
     asyncio.run(beat(*beaters, leases=[]))
     assert [beater.heard for beater in beaters] == [["broken heartbeat"]] * 2

@@ -1,0 +1,58 @@
+"""What a visitor may send, as JSON. Pure: bytes in, a message or an error out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tasks import events
+
+MESSAGE_BYTES_MAX = 4096
+
+
+class MalformedMessage(ValueError):
+    """The text is no message of this socket; the error says why."""
+
+
+class Ask(msgspec.Struct, tag_field="type"):
+    """A message about a task, a group, or one's own notifications: one of these is named.
+
+    `view` says how it is shown: "" as JSON, "page" as the parts of the page that change.
+    """
+
+    task: str | None = None
+    group: str | None = None
+    notifications: bool = False
+    view: Literal["", "page"] = ""
+
+    @property
+    def topic(self) -> str:
+        """The topic of the channel layer on which changes of this task or group are announced."""
+        if self.task:
+            return events.task_topic(self.task)
+        return events.group_topic(self.group or "")
+
+
+class Subscribe(Ask, tag="subscribe"):
+    """Send snapshots of this task, of each task of this group that changes, or notifications."""
+
+
+class Unsubscribe(Ask, tag="unsubscribe"):
+    """Send no more of it."""
+
+
+_decoder = msgspec.json.Decoder(Subscribe | Unsubscribe)
+
+
+def read(text: str) -> Subscribe | Unsubscribe:
+    """Decode one message. Raises MalformedMessage."""
+    if len(text) > MESSAGE_BYTES_MAX:
+        raise MalformedMessage(f"at most {MESSAGE_BYTES_MAX} bytes")
+    try:
+        message = _decoder.decode(text)
+    except msgspec.DecodeError as error:
+        raise MalformedMessage(str(error)) from None
+    if not (message.task or message.group or message.notifications):
+        raise MalformedMessage("name a task or a group, or notifications")
+    return message

@@ -1,0 +1,161 @@
+"""What a worker gives back: results, failures and releases.
+
+Each goes to the queue, which decides what counts, and its answer goes to the worker.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from channels.db import database_sync_to_async
+from django.conf import settings
+
+from core import metrics
+from firmlight_client import protocol
+from tasks import events, queue
+from tasks.services import workers
+from tasks.worker_socket import throughput_notes
+from tasks.worker_socket.connection import Connection
+from tasks.worker_socket.leased_kinds import LeasedKinds
+from tasks.worker_socket.partials import Flaw, flaw_in, may_be_decided
+from tasks.worker_socket.progress_throttle import announce_progress
+from tasks.worker_socket.session import Session
+
+log = structlog.get_logger(__name__)
+
+
+class Results:
+    """Those of one connection. Redis only; the database is asked where a worker is suspended."""
+
+    def __init__(self, connection: Connection, session: Session, leased_kinds: LeasedKinds) -> None:
+        self.connection, self.session, self.leased_kinds = connection, session, leased_kinds
+
+    async def complete(self, frame: protocol.Result) -> None:
+        """Give a result to the queue. Raises NotChecked if its partial cannot be looked at now."""
+        worker = self.session.me
+        if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
+            await self._refuse_too_large(frame)
+            return
+        kind_key = self.leased_kinds.find(frame.lease)
+        if not kind_key:
+            kind_key = await queue.kind_of(frame.lease, worker=worker.id)
+        flaw = None
+        if kind_key:  # a lease that Redis does not know is refused by the queue
+            flaw = await flaw_in(frame.partial, kind_key, worker.owner)
+        if flaw:
+            await self._reject(frame, flaw)
+            return
+        call = queue.complete(
+            frame.lease,
+            worker=worker.id,
+            subtasks=frame.subtasks,
+            partial=frame.partial,
+            seconds=frame.seconds,
+            decided=frame.decided and may_be_decided(kind_key),
+        )
+        settled = await call
+        if not settled.reason:
+            metrics.count("subtasks_completed", len(frame.subtasks))
+            throughput_notes.note_done(queue.group_of(frame.lease), len(frame.subtasks))
+        await self._answer(frame.lease, frame.subtasks, settled)
+
+    async def fail(self, frame: protocol.Failure) -> bool:
+        """Count a failure; returns whether the worker failed on too many tasks in a row."""
+        call = queue.fail(
+            frame.lease,
+            worker=self.session.me.id,
+            subtask=frame.subtask,
+            error=_storable(frame.error),
+            message=_storable(frame.message),
+            traceback=_storable(frame.traceback),
+            seconds=frame.seconds,
+        )
+        settled = await call
+        if not settled.reason:
+            metrics.count("subtasks_failed")
+        await self._answer(frame.lease, [frame.subtask], settled)
+        return settled.streak
+
+    async def release(self, frame: protocol.Release) -> None:
+        """Give subtasks back undone."""
+        call = queue.release(frame.lease, worker=self.session.me.id, subtasks=frame.subtasks)
+        await self._answer(frame.lease, frame.subtasks, await call)
+
+    async def _answer(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
+        """Tell the worker what the queue made of it, and pass on what follows."""
+        log.debug(
+            "settled",
+            task=settled.task,
+            lease=lease,
+            subtasks=len(subtasks),
+            refused=settled.reason,
+        )
+        if settled.reason:
+            metrics.count("subtasks_refused", len(subtasks), settled.reason)
+            await self.connection.send(
+                protocol.Refused(lease=lease, reason=settled.reason, open=settled.open)
+            )
+            return
+        self.leased_kinds.settle(lease, len(subtasks))
+        await self.connection.send(protocol.Accepted(lease=lease, subtasks=subtasks))
+        group = queue.group_of(lease)
+        await events.cancel(settled.unwanted, "done_by_another")
+        complete = [settled.task] if settled.complete else []
+        await events.follow_up(group, settled.wake, complete)
+        if settled.task and not settled.complete:  # its conclusion announces a complete one
+            await announce_progress(settled.task, group)
+
+    # Results that are not taken
+
+    async def _refuse_too_large(self, frame: protocol.Result) -> None:
+        metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
+        await self.connection.send(
+            protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks)
+        )
+
+    async def _reject(self, frame: protocol.Result, flaw: Flaw) -> None:
+        """Take the lease away: it is no partial of its kind, and other workers compute it."""
+        worker = self.session.me
+        call = queue.reject(
+            frame.lease,
+            worker=worker.id,
+            owner=worker.owner,
+            why=flaw.reason,
+            message=flaw.message,
+        )
+        rejected = await call
+        self.leased_kinds.forget(frame.lease)
+        if rejected.reason:
+            await self._answer(frame.lease, frame.subtasks, rejected)
+            return
+        log.warning(
+            "partial_rejected",
+            task=rejected.task,
+            lease=frame.lease,
+            why=flaw.reason,
+            message=flaw.message,
+        )
+        metrics.count("subtasks_refused", len(frame.subtasks), flaw.reason)
+        await self.connection.send(
+            protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message)
+        )
+        group = queue.group_of(frame.lease)
+        await events.wake(rejected.wake, group)
+        await announce_progress(rejected.task, group)
+        if flaw.reason == "bad_partial":
+            await self._count_bad_partial(flaw.message)
+
+    async def _count_bad_partial(self, last_error: str) -> None:
+        """With too many of them, all workers of this owner get nothing more."""
+        worker = self.session.me
+        if await queue.count_bad_partial(worker.owner) < settings.BAD_PARTIALS_MAX:
+            return
+        suspend_all = database_sync_to_async(workers.suspend_all_of)
+        suspended = await suspend_all(UUID(worker.owner), worker.id, last_error)
+        await events.workers_changed(suspended)
+
+
+def _storable(text: str) -> str:
+    """An error may say anything; PostgreSQL keeps no NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
