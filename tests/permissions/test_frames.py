@@ -63,6 +63,12 @@ def frame_about(tag: str, lease) -> protocol.Frame:
     return frames[tag]
 
 
+def patience(row: str, who: str) -> float:
+    """Seconds to wait: silence is soon believed where the table expects it, and nowhere else."""
+    expected = dict(zip(WHO, row.split(), strict=True))[who]
+    return sockets.SILENCE_SECONDS if expected == "silence" else sockets.PATIENCE_SECONDS
+
+
 async def worker_answer(world: World, who: str, tag: str) -> str:
     async with line(WORKER, *sockets.worker_door(world, who)) as door:
         if who not in PEOPLE or who == "blocked":
@@ -72,7 +78,7 @@ async def worker_answer(world: World, who: str, tag: str) -> str:
             assert word(await door.hear()) == "welcome"
         lease = await held_lease(world)
         await door.send(protocol.encode(frame_about(tag, lease)))
-        answer = word(await door.hear(sockets.SILENCE_SECONDS))
+        answer = word(await door.hear(patience(matrix.WORKER_FRAMES[tag], who)))
         await queue.release(
             lease.lease, worker=world.worker.pk, subtasks=lease.subtasks
         )  # for the next one
@@ -129,11 +135,7 @@ async def live_answer(world: World, who: str, row: str) -> str:
         if who not in PEOPLE or who == "blocked":
             return await refusal(door)
         await door.send(msgspec.json.encode({"type": tag, field: about}).decode())
-        return word(
-            await door.hear(
-                sockets.SILENCE_SECONDS if tag == "unsubscribe" else sockets.PATIENCE_SECONDS
-            )
-        )
+        return word(await door.hear(patience(matrix.LIVE_FRAMES[row], who)))
 
 
 def test_watchers_get_the_answers_that_the_table_says(world):
