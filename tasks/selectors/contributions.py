@@ -1,7 +1,8 @@
 """What each worker did for a task, and which attempts at its subtasks failed.
 
 Both are one thing in two states: unsaved rows filled from Redis while the task lives, and the same
-rows saved afterwards (`services.record` saves them). A reader need not know which of the two it has.
+rows saved afterwards (`services.record` saves them). A reader need not know which of the two it
+has.
 """
 
 from __future__ import annotations

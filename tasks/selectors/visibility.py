@@ -51,7 +51,7 @@ def tasks_in_motion(group: UUID, since: datetime, also: Collection[UUID], most: 
 
 
 def members_named(group: UUID) -> list[str]:
-    """The names of members to choose from, by name; of a large group the first MEMBERS_NAMED_MAX."""
+    """The names of members to choose from, in order; at most MEMBERS_NAMED_MAX."""
     members = User.objects.filter(memberships__group=group).order_by("username")
     return list(members.values_list("username", flat=True)[:MEMBERS_NAMED_MAX])
 
