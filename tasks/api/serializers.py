@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -175,8 +176,9 @@ class TaskSerializer(serializers.Serializer):
         }
 
 
-def _time(moment: Any) -> str | None:
-    return moment.isoformat() if moment else None
+def _time(moment: datetime | None) -> str | None:
+    """As a DateTimeField writes it, so that all times of an answer look the same."""
+    return serializers.DateTimeField().to_representation(moment) if moment else None
 
 
 def _creator(task: Task) -> dict[str, str] | None:
