@@ -5,26 +5,26 @@ from __future__ import annotations
 import math
 
 Range = tuple[float, float]
-STEPS = (
-    (60.0, 5.0),
-    (300.0, 10.0),
-    (3600.0, 60.0),
-    (36_000.0, 600.0),
-)  # below so many seconds, so many a step
+# (below so many seconds, so many seconds a step)
+STEPS = ((60.0, 5.0), (300.0, 10.0), (3600.0, 60.0), (36_000.0, 600.0))
 LONG_STEP_SECONDS = 3600.0
 SOON_SECONDS = 5
 
 
 def round_range(low: float, high: float) -> Range:
-    """A range of seconds in steps that suit it, never narrower than a step: 43.1 to 66 is (40, 70)."""
+    """A range of seconds in steps that suit it, never narrower than a step.
+
+    43.1 to 66 is (40, 70).
+    """
     step = next((step for limit, step in STEPS if high < limit), LONG_STEP_SECONDS)
     bottom = math.floor(low / step) * step
     return bottom, max(math.ceil(high / step) * step, bottom + step)
 
 
 def time_left(subtasks: float, rates: list[float], margin: float = 0.15) -> Range | None:
-    """Seconds until so many subtasks are done, if any of these rates (a second) goes on; None if
-    none is known.
+    """Seconds until so many subtasks are done, if any of these rates (a second) goes on.
+
+    None if no rate is known.
     """
     known = [rate for rate in rates if rate > 0]
     if not known:

@@ -1,5 +1,4 @@
-"""What happened to a task, read from its log: a line for each event, and a bar for each lease.
-Pure.
+"""What happened to a task: a line for each event of its log, and a bar for each lease. Pure.
 
 The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time),
 *again* (what another worker lost or failed) or *copied* (a second time, at the tail); what it owes
@@ -19,7 +18,10 @@ WHOLE = ("split", "decided", "paused", "resumed")  # about the task, not about a
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
-    """One event. `at` in ms since the epoch; `lease` is the end of its id, "" if it is about none."""
+    """One event. `at` in ms since the epoch.
+
+    `lease` is the end of the lease's id, "" if the event is about none.
+    """
 
     number: int
     at: int
@@ -32,8 +34,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Bar(msgspec.Struct, frozen=True):
-    """One lease, or several of one worker that followed each other, in time. `end` is None while it
-    runs; ms.
+    """One lease in time, or several of one worker that followed each other.
+
+    `start` and `end` in ms since the epoch; `end` is None while it runs.
     """
 
     lease: str  # the end of its id; of several, the first's
@@ -48,8 +51,9 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 def bars(entries: Iterable[Entry]) -> list[Bar]:
-    """A bar for each lease, in the order they were granted. What was granted before the log begins
-    is not there.
+    """A bar for each lease, in the order they were granted.
+
+    Leases that were granted before the log begins have none.
     """
     found: dict[str, Bar] = {}
     for entry in entries:
@@ -71,22 +75,22 @@ def _after(bar: Bar, entry: Entry) -> Bar:
     """The bar after this event. It ends when nothing is owed; a result that comes later still
     counts for it.
     """
-    done = bar.done + (entry.subtasks if entry.what == "done" else 0)
+    if entry.what == "done":
+        bar = replace(bar, done=bar.done + entry.subtasks)
     over = entry.left == 0
-    outcome = "failed" if entry.what == "failed_for_good" or bar.outcome == "failed" else entry.what
-    return replace(
-        bar,
-        done=done,
-        end=entry.at if over else bar.end,
-        outcome=outcome if over or outcome == "failed" else bar.outcome,
-    )
+    if over:
+        bar = replace(bar, end=entry.at)
+    # A lease on which a subtask failed stays failed, whatever else becomes of it.
+    if bar.outcome == "failed" or entry.what in ("failed", "failed_for_good"):
+        return replace(bar, outcome="failed")
+    return replace(bar, outcome=entry.what) if over else bar
 
 
 def thinned(row: Sequence[Bar], most: int) -> list[Bar]:
-    """At most about `most` bars: those of a worker that follow each other are joined, the closest
-    first.
+    """At most about `most` bars: those of a worker that follow each other are joined.
 
-    Only what went well is joined, so whatever was lost, failed or copied stays a bar of its own.
+    The closest are joined first. Only what went well is joined, so whatever was lost, failed or
+    copied stays a bar of its own.
     """
     gap, kept = 1, list(row)
     while len(kept) > most and gap < 2**45:

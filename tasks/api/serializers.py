@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -72,7 +73,7 @@ class FailureSerializer(serializers.ModelSerializer):
 
 
 class TaskRows(serializers.ListSerializer):
-    """Where they all stand is one look into Redis."""
+    """Reads from Redis where all the tasks stand, in one round trip."""
 
     def to_representation(self, data: Any) -> Any:
         tasks = list(data)
@@ -176,8 +177,9 @@ class TaskSerializer(serializers.Serializer):
         }
 
 
-def _time(moment: Any) -> str | None:
-    return moment.isoformat() if moment else None
+def _time(moment: datetime | None) -> str | None:
+    """As a DateTimeField writes it, so that all times of an answer look the same."""
+    return serializers.DateTimeField().to_representation(moment) if moment else None
 
 
 def _creator(task: Task) -> dict[str, str] | None:
@@ -213,8 +215,9 @@ class ParamsField(serializers.JSONField):
 
 
 class TaskSubmission(serializers.Serializer):
-    """A new task. `group` is the group's id or name; `params` are those of the kind, see GET
-    /api/kinds/.
+    """A new task.
+
+    `group` is the group's id or name; `params` are those of the kind, see GET /api/kinds/.
     """
 
     group = serializers.CharField(max_length=64)
@@ -238,7 +241,8 @@ class TaskSubmission(serializers.Serializer):
         allow_null=True,
         default=None,
         min_value=0.1,
-        help_text="How long one subtask may take; the kind's own limit if missing, which it may not exceed",
+        help_text="How long one subtask may take; the kind's own limit if missing, "
+        "which it may not exceed",
     )
 
     def validate_file(self, file: Any) -> Any:
@@ -338,8 +342,9 @@ class PreviewSerializer(serializers.Serializer):
 
 
 class KindSerializer(serializers.Serializer):
-    """A kind of task; `params` is the JSON Schema of its input, `file_params` of what may be given
-    beside a file.
+    """A kind of task.
+
+    `params` is the JSON Schema of its input, `file_params` of what may be given beside a file.
     """
 
     name = serializers.CharField()

@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.views import Question, go, question, show, signed_in
 from groups import selectors as group_selectors
 from tasks.models import Worker
-from tasks.selectors import presence
+from tasks.selectors import presence, visibility
 from tasks.services import workers as services
 
 
@@ -70,7 +70,7 @@ def server_of(request: HttpRequest) -> str:
 
 
 def _own(request: PageRequest, pk: UUID) -> Worker:
-    found = Worker.objects.filter(pk=pk, owner=request.user).first()
+    found = visibility.own_worker(request.user, pk)
     if found is None:
         raise NotFound
     return found

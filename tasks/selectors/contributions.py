@@ -1,7 +1,8 @@
 """What each worker did for a task, and which attempts at its subtasks failed.
 
 Both are one thing in two states: unsaved rows filled from Redis while the task lives, and the same
-rows saved afterwards (`services.record` saves them). A reader need not know which of the two it has.
+rows saved afterwards (`services.record` saves them). A reader need not know which of the two it
+has.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from tasks.models import (
 )
 from tasks.selectors import presence
 from tasks.selectors.standing import Standing
+from tasks.selectors.visibility import workers_by_id
 
 
 def of_task(task: Task, stands: Standing, most: int | None = None) -> list[Contribution]:
@@ -44,7 +46,7 @@ def unsaved(
     Workers that have been deleted are left out. `is_over`: no more work is wanted for the task.
     """
     here = _here(task, work.values())
-    workers = _workers(work)
+    workers = workers_by_id(work)
     return [
         _contribution(task, workers[name], row, done, is_over=is_over, here=here)
         for name, row in work.items()
@@ -132,7 +134,7 @@ def unsaved_failures(task: Task, most: int | None = None) -> list[SubtaskFailure
     rows = list(enumerate(queue.failures(task.group_id, task.pk)))
     if most is not None:
         rows = rows[max(len(rows) - most, 0) :]
-    workers = _workers({row.worker for _, row in rows})
+    workers = workers_by_id({row.worker for _, row in rows})
     return [_failure(task, number, row, workers.get(row.worker)) for number, row in rows]
 
 
@@ -153,14 +155,6 @@ def _failure(task: Task, number: int, row: queue.Blame, worker: Worker | None) -
 def _end(text: str, most: int) -> str:
     """The last `most` characters."""
     return text[max(len(text) - most, 0) :]
-
-
-def _workers(ids: Collection[str]) -> dict[str, Worker]:
-    """Those of these workers that still exist, by id, with their owners."""
-    if not ids:
-        return {}
-    rows = Worker.objects.filter(pk__in=list(ids)).select_related("owner")
-    return {str(row.pk): row for row in rows}
 
 
 def _moment(ms: int) -> datetime | None:

@@ -11,6 +11,7 @@ import msgspec
 from tasks import event_log, event_texts, queue
 from tasks.event_log import Bar, Entry
 from tasks.models import Task, TaskHistory, Worker
+from tasks.selectors.visibility import workers_by_id
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,10 @@ class Story:
 
 
 def story(task: Task) -> Story:
-    """From Redis while the task lives, from its history afterwards. Two queries."""
+    """From Redis while the task lives, from its history afterwards. Two queries at most."""
     entries, bars = recorded(task) if task.is_final else _live(task)
     ids = {entry.worker for entry in entries} | {bar.worker for bar in bars}
-    rows = Worker.objects.filter(pk__in=ids - {""}).select_related("owner")
-    return Story(entries, bars, {str(row.pk): row for row in rows})
+    return Story(entries, bars, workers_by_id(ids - {""}))
 
 
 def _live(task: Task) -> tuple[list[Entry], list[Bar]]:

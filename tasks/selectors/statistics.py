@@ -77,7 +77,10 @@ def failed_since(moment: datetime, most: int) -> list[Task]:
 
 
 def workers_online(now: datetime) -> int:
-    """Workers whose connection was checked lately: an open one is, every MEMBERSHIP_CHECK_SECONDS."""
+    """Workers whose connection was checked lately.
+
+    An open connection is checked every MEMBERSHIP_CHECK_SECONDS.
+    """
     return Worker.objects.filter(last_seen__gte=seen_since(now)).count()
 
 

@@ -1,9 +1,9 @@
-"""After RETENTION_DAYS a task keeps its row alone: who did what becomes tallies, its events and
-failures go.
+"""After RETENTION_DAYS keep only the row of a task, and tallies of who did what.
 
-A whole day is folded at a time. First its tallies are inserted, then a row says so, then what they
-were made from is deleted. Tallies are never changed, and a day that is over does not change either:
-so whoever died in between, or runs beside another one, may do it again.
+Its contributions become tallies; its events and failures are deleted. A whole day is folded at a
+time: first its tallies are inserted, then a row says so, then what they were made from is deleted.
+Tallies are never changed, and a day that is over does not change either. So a run that died in
+between, or that runs beside another one, may be repeated.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ DAY = timedelta(days=1)
 
 
 def fold() -> int:
-    """Fold the days that are old enough, the oldest first, for PURGE_SECONDS_MAX. Return how many
-    were finished.
+    """Fold the days that are old enough, the oldest first; return how many were finished.
+
+    Begins no further day after PURGE_SECONDS_MAX.
     """
     ends, finished = time.monotonic() + settings.PURGE_SECONDS_MAX, 0
     while time.monotonic() < ends:
@@ -38,6 +39,7 @@ def fold() -> int:
 
 
 def _half_done() -> date | None:
+    """A day whose tallies are written, but what they were made from is not all deleted."""
     found = FoldedDay.objects.filter(emptied=False).order_by("day").first()
     return found.day if found else None
 
@@ -72,6 +74,7 @@ def _midnight(day: date) -> datetime:
 
 
 def _tallies(day: date) -> Iterator[Tally]:
+    """What each member did that day, for each group and kind."""
     of_day = Contribution.objects.filter(
         task__finished__gte=_midnight(day), task__finished__lt=_midnight(day + DAY)
     )
@@ -94,17 +97,15 @@ def _tallies(day: date) -> Iterator[Tally]:
 
 
 def _insert(tallies: list[Tally]) -> None:
-    """Those that are not there yet."""
-    there = set(
-        Tally.objects.filter(key__in=[tally.key for tally in tallies]).values_list("key", flat=True)
-    )
+    """Insert the tallies that are not there yet."""
+    rows = Tally.objects.filter(key__in=[tally.key for tally in tallies])
+    there = set(rows.values_list("key", flat=True))
     missing = [tally for tally in tallies if tally.key not in there]
     try:
         with transaction.atomic():
             Tally.objects.bulk_create(missing, batch_size=settings.PURGE_ROWS_MAX)
-    except (
-        IntegrityError
-    ):  # another one folds this day too, or a group or a member has gone just now
+    except IntegrityError:
+        # Another run folds this day too, or a group or a member has been deleted just now.
         for tally in missing:
             _insert_one(tally)
 
@@ -115,13 +116,14 @@ def _insert_one(tally: Tally) -> None:
             tally.save(force_insert=True)
     except IntegrityError:
         if not Tally.objects.filter(key=tally.key).exists() and tally.member_id is not None:
-            tally.member_id = None  # he has gone
+            tally.member_id = None  # they have left
             _insert_one(tally)
 
 
 def _empty(day: date, ends: float) -> bool:
-    """Delete what the tallies were made from, some tasks at a time; False if there was no time for
-    all.
+    """Delete what the tallies were made from, some tasks at a time.
+
+    False if there was no time for all.
     """
     of_day = Task.objects.filter(finished__gte=_midnight(day), finished__lt=_midnight(day + DAY))
     keys = list(of_day.order_by().values_list("pk", flat=True))

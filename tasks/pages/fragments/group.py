@@ -9,18 +9,16 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Q
 from django.utils import timezone
 
 from groups import selectors as group_selectors
-from tasks import states
 from tasks.estimates import hours
 from tasks.models import Task
 from tasks.pages import charts
 from tasks.pages.fragments.changes import Parts
 from tasks.pages.fragments.page_state import Part, drawn, html
 from tasks.pages.fragments.rows import TaskRow, task_rows
-from tasks.selectors import presence, statistics
+from tasks.selectors import presence, statistics, visibility
 
 MINUTES, PACE_TOP_PX, PACE_BASE_PX = 60, 2, 72
 DAYS, WEEK_PX, MEMBERS_SHOWN, RANKED_AT_ONCE = 7, 22, 10, 50
@@ -118,12 +116,7 @@ class GroupPanel:
         """Tasks that run, and those that changed since the last look."""
         now = timezone.now()
         since = (self.looked or now) - OVERLAP
-        news = Q(status__in=states.LIVE) | Q(changed__gte=since) | Q(pk__in=self.active)
-        tasks = list(
-            Task.objects.filter(news, group=self.group).select_related("group", "creator")[
-                :ROWS_MAX
-            ]
-        )
+        tasks = visibility.tasks_in_motion(self.group, since, self.active, ROWS_MAX)
         self.active, self.looked = {task.pk for task in tasks if not task.is_final}, now
         return tasks
 

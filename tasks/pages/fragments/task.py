@@ -29,7 +29,7 @@ from tasks.pages.fragments.page_state import (
     Row,
     parts,
 )
-from tasks.selectors import contributions, history, standing
+from tasks.selectors import contributions, history, standing, visibility
 from tasks.selectors.standing import Standing
 
 LANES_MAX, ROWS_MAX, EVENTS_MAX = (
@@ -54,7 +54,7 @@ class TaskPanel:
 
     def look_now(self) -> Look | None:
         """How it looks now; None if the task is gone."""
-        task = Task.objects.filter(pk=self.task_id).select_related("creator").first()
+        task = visibility.task(self.task_id)
         return self.look(task) if task else None
 
     def look(self, task: Task) -> Look:
@@ -112,12 +112,7 @@ class TaskPanel:
     def _meet(self, ids: set[str]) -> None:
         """Look up the workers that are not known yet."""
         unknown = ids - self.workers.keys() - {""}
-        if not unknown:
-            return
-        found = {
-            str(row.pk): row
-            for row in Worker.objects.filter(pk__in=unknown).select_related("owner")
-        }
+        found = visibility.workers_by_id(unknown)
         self.workers |= {worker: found.get(worker) for worker in unknown}
 
     # Showing
