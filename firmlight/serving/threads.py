@@ -20,7 +20,7 @@ from core.asgi_types import Receive, Scope, Send
 from firmlight.serving.bodies import BODY, Body
 from firmlight.serving.outgoing import Outgoing
 
-PIECE_BYTES = 256 * 1024  # made at once of an answer that is made while it is sent
+PIECE_BYTES = 256 * 1024  # of an answer that is made while it is sent, made in one go
 WRITE_BYTES = 64 * 1024  # given to the connection in one go: it says when it can take more
 
 
