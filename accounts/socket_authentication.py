@@ -1,4 +1,4 @@
-"""Who opens a socket, by the bearer token of the handshake."""
+"""The user that opens a socket, by the bearer token of the handshake."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accounts.selectors import Bearer
 
 
 def token_of(scope: dict[str, Any]) -> str:
-    """The bearer token of the handshake, "" without one."""
+    """Return the bearer token of the handshake or request; "" without one."""
     for name, value in scope["headers"]:
         if name == b"authorization":
             scheme, _, token = value.decode("latin-1").partition(" ")
@@ -20,6 +20,6 @@ def token_of(scope: dict[str, Any]) -> str:
 
 
 async def bearer_of(scope: dict[str, Any]) -> Bearer | None:
-    """Whose token it is; None without one, or if it is not valid."""
+    """Return whose token it is; None without one, or if it is not valid."""
     token = token_of(scope)
     return await database_sync_to_async(selectors.bearer)(token) if token else None

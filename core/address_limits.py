@@ -1,8 +1,8 @@
 """How much one address may have under way, so that it cannot take the room of all others.
 
-An address is an IPv4 address or the /64 of an IPv6 one, as the proxy tells it where there is one of
-ours (`core.client_address`). Sockets count until their owner is known: a laboratory behind one
-address may have any number of workers.
+An address is an IPv4 address or the /64 of an IPv6 one; behind a proxy of ours it is the one that
+the proxy names (`core.client_address`). Sockets count until their owner is known: a laboratory
+behind one address may have any number of workers.
 """
 
 from __future__ import annotations
@@ -13,38 +13,40 @@ from collections.abc import Callable
 from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 from core.client_address import address_of_scope, key_of
 
-LET_IN = "firmlight.let_in"  # of a socket's scope: a function to call once it is known who is there
+LET_IN = "firmlight.let_in"  # of a socket's scope: a function to call once its owner is known
 
 
 class AddressCounts:
-    """How many each address has, `most` at the most."""
+    """Counts what each address has: at most `most`."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self.counts: Counter[str] = Counter()
 
     def claim(self, address: str) -> Callable[[], None] | None:
-        """One more; returns what gives it back, which may be called twice. None if that is too
-        many.
+        """Count one more; returns a function that gives it back, None if that is too many.
+
+        The function may be called twice.
         """
         if self.counts[address] >= self.most:
             return None
         self.counts[address] += 1
-        held = True
+        is_held = True
 
         def give_back() -> None:
-            nonlocal held
-            if held:
-                held = False
-                self.counts[address] -= 1
-                if not self.counts[address]:
-                    del self.counts[address]
+            nonlocal is_held
+            if not is_held:
+                return
+            is_held = False
+            self.counts[address] -= 1
+            if not self.counts[address]:
+                del self.counts[address]
 
         return give_back
 
 
 class RequestsPerAddress:
-    """Requests of one address that are under way, from their head to the end of their answer."""
+    """Limits the requests of one address, from their head to the end of their answer."""
 
     def __init__(self, app: App, most: int, retry_seconds: int) -> None:
         self.app, self.counts, self.retry_seconds = app, AddressCounts(most), retry_seconds
@@ -62,7 +64,7 @@ class RequestsPerAddress:
 
 
 class StrangersPerAddress:
-    """Sockets of one address of which nobody knows yet whose they are."""
+    """Limits the sockets of one address whose owners are not known yet."""
 
     def __init__(self, app: App, most: int, retry_seconds: int) -> None:
         self.app, self.counts, self.retry_seconds = app, AddressCounts(most), retry_seconds
@@ -70,12 +72,12 @@ class StrangersPerAddress:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         give_back = self.counts.claim(key_of(address_of_scope(scope)))
         if give_back is None:
-            error = busy(
-                self.retry_seconds, "Too many connections of your address are not logged in"
-            )
+            what = "Too many connections of your address are not logged in"
+            error = busy(self.retry_seconds, what)
             await refuse(scope, send, error)
             return
-        connection_let_in = scope.get(LET_IN)  # of the connection itself, where it is one of ours
+        # The connection itself counts too where it is one of `firmlight.serving.connections`.
+        connection_let_in = scope.get(LET_IN)
 
         def let_in() -> None:
             give_back()
@@ -89,7 +91,7 @@ class StrangersPerAddress:
 
 
 def let_in(scope: Scope) -> None:
-    """Say that the owner of this socket is known: it no longer counts against its address."""
-    known = scope.get(LET_IN)
-    if known:
-        known()
+    """The owner of this socket is known: it no longer counts against its address."""
+    count_no_longer = scope.get(LET_IN)
+    if count_no_longer:
+        count_no_longer()

@@ -161,5 +161,5 @@ def tell(news: Coroutine[Any, Any, None]) -> None:
 
 
 def announce(task: Task, *, final: bool = False) -> None:
-    """Notify all that watch this task or its group that it has moved on; `final`: it is over."""
+    """Notify all that watch this task or its group: it has moved on. `final`: it is over."""
     tell(task_changed(task.pk, task.group_id, final=final))

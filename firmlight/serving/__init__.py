@@ -1,7 +1,14 @@
 """What stands between a connection and Django, so that no client can hold up the others.
 
-Each part is an ASGI application round another one, or is used by uvicorn, and knows one rule:
-`protocols` and `connections` watch over connections, `address_limits` over addresses, `bodies`
-reads what is sent, `load_shedding` turns away what cannot be served soon, `threads` runs Django,
-`probes` answers those that ask how the server is. `firmlight/asgi.py` puts them together.
+Each part wraps an ASGI application, or is used by uvicorn, and knows one rule:
+
+- `protocols` and `connections` end connections that are too slow;
+- `core.address_limits` limits what one address has under way;
+- `bodies` reads the bodies of requests; `body_bounds` says how large they may be, `owners` whose
+  they are;
+- `load_shedding` turns away what cannot be served soon;
+- `threads` runs Django, and `outgoing` bounds the answers that are not read;
+- `probes` answers health checks.
+
+`firmlight/asgi.py` puts them together.
 """

@@ -1,9 +1,9 @@
 """Bodies of requests are read here, on the event loop, before a thread is taken for them.
 
-A client that sends half a body costs memory within bounds, and no thread. What is too large, too
-slow or more than there is room for is refused with `too_large` (413), `too_slow` (408) or `busy`
-(503), and the connection ends. Whose a body is gets asked when it grows larger than a stranger's
-may be: a token that is made up opens nothing.
+A client that sends half a body costs memory within bounds, and no thread. A body that is too large,
+too slow or more than there is room for is refused with `too_large` (413), `too_slow` (408) or
+`busy` (503), and the connection ends. Its owner is looked up when it grows larger than a stranger's
+may be: a made-up token gets no further.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from core.errors import FirmlightError, TooLarge, Unauthenticated
 from firmlight.serving.least_rate import LeastRate
 
 BODY = "firmlight.body"  # of a scope: a Body
-LARGE_SHARE = 0.75  # of the bytes for all bodies; the rest is for small ones: a log-in is one
-LINGER_SECONDS = 2  # a client that is still sending when it is refused has so long to read why
+LARGE_SHARE = 0.75  # of the bytes for all bodies; the rest is for small ones, such as a log-in
+LINGER_SECONDS = 2  # that a client that is still sending has to read why it is refused
 
 
 class TooSlow(FirmlightError):
-    """The body did not come."""
+    """The body did not arrive in time."""
 
     code, status = "too_slow", 408
     message = "The rest of this request did not arrive in time: send it again."
 
 
 class Gone(Exception):
-    """The client went away amid its body."""
+    """The client disconnected while it was sending its body."""
 
 
 class Body(NamedTuple):
@@ -47,7 +47,7 @@ class Body(NamedTuple):
 class Head(NamedTuple):
     """What the head of a request says about its body."""
 
-    declared_bytes: int | None  # None: it says when it ends
+    declared_bytes: int | None  # None: it comes in chunks
     is_form_with_files: bool  # multipart
     has_credentials: bool  # a token or a session's cookie, good or not
 
@@ -57,28 +57,29 @@ class Head(NamedTuple):
 
 
 def read_head(scope: Scope, session_cookie: bytes) -> Head:
-    size: int | None = 0
-    multipart = credentials = False
+    """Read the headers that matter here; `session_cookie` is the cookie's name, with a "="."""
+    declared_bytes: int | None = 0
+    is_multipart = has_credentials = False
     for name, value in scope["headers"]:
         if name == b"content-length":
-            size = int(value) if value.isdigit() else None
+            declared_bytes = int(value) if value.isdigit() else None
         elif name == b"transfer-encoding":
-            size = None
+            declared_bytes = None
         elif name == b"content-type":
-            multipart = value.lower().startswith(b"multipart/")
+            is_multipart = value.lower().startswith(b"multipart/")
         elif name == b"authorization" or (name == b"cookie" and session_cookie in value):
-            credentials = True
-    return Head(size, multipart, credentials)
+            has_credentials = True
+    return Head(declared_bytes, is_multipart, has_credentials)
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bytes, seconds and bytes a second.
 
-    `seconds` is for a whole body; it must come at `bytes_per_second` at least, looked at in windows
-    of `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file. Of all
-    bodies that are being read or used `sum_bytes` is for all together, `owner_bytes` for those of
-    one user. What is larger than `stranger_bytes` needs a user.
+    A whole body may take `seconds`, and must come at `bytes_per_second` at least, measured in
+    windows of `window_seconds`. `memory_bytes` of a body are kept in memory, the rest in a file.
+    Bodies that are being read or used may have `sum_bytes` together, and `owner_bytes` those of one
+    user. A body larger than `stranger_bytes` needs a user.
     """
 
     seconds: float
@@ -93,7 +94,8 @@ class Limits:
 class Bodies:
     """Reads the body and gives it to `app` as `scope[BODY]`.
 
-    `most(scope, head)` says its bytes at most, `owner_of(scope)` the user whose it is, or None.
+    `most(scope, head)` returns how many bytes it may have, `owner_of(scope)` the id of its user,
+    None without one.
     """
 
     def __init__(
@@ -133,13 +135,13 @@ class Bodies:
 
     async def _read(self, spool: Spool, head: Head, scope: Scope, receive: Receive) -> None:
         """Raises TooLarge, TooSlow, Unauthenticated, Busy or Gone."""
-        if (head.declared_bytes or 0) > spool.most:
+        if head.declared_bytes is not None and head.declared_bytes > spool.most:
             raise TooLarge
         clock = asyncio.get_running_loop().time
         limits, began = self.limits, clock()
         rate = LeastRate(limits.window_seconds, limits.bytes_per_second, began)
-        more = True
-        while more:
+        has_more = True
+        while has_more:
             try:
                 async with asyncio.timeout_at(min(rate.ends, began + limits.seconds)):
                     message = await receive()
@@ -147,7 +149,7 @@ class Bodies:
                 raise TooSlow from None
             if message["type"] == "http.disconnect":
                 raise Gone
-            piece, more = message.get("body", b""), message.get("more_body", False)
+            piece, has_more = message.get("body", b""), message.get("more_body", False)
             spool.check_size(len(piece))
             if not spool.owner and spool.size + len(piece) > limits.stranger_bytes:
                 spool.belong_to(await self.owner_of(scope))
@@ -155,31 +157,39 @@ class Bodies:
             rate.note(len(piece), clock())
 
     async def _answer(self, spool: Spool, scope: Scope, receive: Receive, send: Send) -> None:
-        """The body goes when the answer begins: by then the request has been worked on."""
+        """Answer the request; its body is closed as soon as the answer begins."""
 
-        async def send_without(message: Any) -> None:
+        async def close_and_send(message: Any) -> None:
             spool.close()
             await send(message)
 
         try:
-            await self.app({**scope, BODY: spool.body()}, receive, send_without)
+            await self.app({**scope, BODY: spool.body()}, receive, close_and_send)
         finally:
             spool.close()
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, error: FirmlightError
     ) -> None:
-        """Once a connection is closed on which data still come, the kernel resets it, and the
-        answer may be lost: what comes is dropped for a while.
+        """Answer with the error, and drop what still comes for a while.
+
+        Once a connection is closed on which data still come, the kernel resets it, and the answer
+        may be lost. A client that was too slow is not waited for.
         """
         await refuse(scope, send, error, more=True)
+        linger_seconds = 0 if isinstance(error, TooSlow) else LINGER_SECONDS
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0 if isinstance(error, TooSlow) else LINGER_SECONDS):
-                while (message := await receive())["type"] == "http.request" and message.get(
-                    "more_body"
-                ):
-                    pass
+            async with asyncio.timeout(linger_seconds):
+                await _drop_rest(receive)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _drop_rest(receive: Receive) -> None:
+    """Read to the end of the body, or until the client disconnects."""
+    has_more = True
+    while has_more:
+        message = await receive()
+        has_more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 class Spool:
@@ -187,12 +197,12 @@ class Spool:
 
     def __init__(self, bodies: Bodies, most: int) -> None:
         self.bodies, self.most, self.size = bodies, most, 0
-        self.owner = ""  # nobody's yet
+        self.owner = ""  # not known yet
         self.memory_bytes = bodies.limits.memory_bytes
         self.file: IO[bytes] = BytesIO()
 
     def belong_to(self, owner: str | None) -> None:
-        """Raises Unauthenticated if that is nobody."""
+        """Count it for this user. Raises Unauthenticated if that is None."""
         if owner is None:
             raise Unauthenticated
         self._count(-self.size)
@@ -200,12 +210,12 @@ class Spool:
         self._count(self.size)
 
     def check_size(self, more: int) -> None:
-        """Raises TooLarge if so many more bytes are too many."""
+        """Raise TooLarge if so many more bytes are too many."""
         if self.size + more > self.most:
             raise TooLarge
 
     async def write(self, piece: bytes) -> None:
-        """Raises Busy."""
+        """Keep one more piece. Raises Busy if there is no room for it."""
         limits, bodies = self.bodies.limits, self.bodies
         room: float = limits.sum_bytes
         if self.size + len(piece) > limits.stranger_bytes:
@@ -223,8 +233,9 @@ class Spool:
 
     def _write_to_disk(self, piece: bytes) -> None:
         if isinstance(self.file, BytesIO):
-            in_memory, self.file = self.file, tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
-            self.file.write(in_memory.getvalue())
+            start = self.file.getvalue()
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115  closed by `close`
+            self.file.write(start)
         self.file.write(piece)
 
     def body(self) -> Body:

@@ -1,4 +1,4 @@
-"""How large the body of a request may be: what is submitted is large, all else is not."""
+"""How large the body of a request may be: submitted tasks are large, all else is not."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from core.asgi_types import Scope
 from firmlight.serving.bodies import LARGE_SHARE, Head, Limits
 
 SUBMITS = {"task-list", "task-preview", "page:new-task", "page:preview-task"}
-FORM_BYTES = 2**20  # of what stands round a file: boundaries and the other fields
+FORM_BYTES = 2**20  # round a file: boundaries and the other fields
 
 
 def limits() -> Limits:
-    """Those of the settings; one upload of the largest size has room, or it could never be sent."""
+    """Return those of the settings; there is always room for one upload of the largest size."""
     largest = _upload_bytes()
     return Limits(
         seconds=settings.BODY_SECONDS_MAX,
@@ -29,7 +29,7 @@ def limits() -> Limits:
 
 
 def most(scope: Scope, head: Head) -> int:
-    """Bytes. Whether the sender may do what they ask is for Django to say, when the body is there."""
+    """Return how many bytes it may have; what its sender may do Django checks afterwards."""
     if not head.has_credentials:
         return settings.ANONYMOUS_BODY_BYTES_MAX
     if not _submits(scope["path"]):

@@ -1,9 +1,9 @@
 """Every connection of a web process, and when one has been waited for long enough.
 
 uvicorn waits for ever for the head of a request, and for a client that does not read. Here each
-connection says when its present head began and how many bytes its client has taken; a look at all
-of them every second or two ends those that are too slow. Connections count against their address
-until it is known whose they are.
+connection knows when its present head began and how many bytes its client has read. All of them are
+looked at every second or two, and those that are too slow are ended. Connections count against
+their address until their owner is known.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from firmlight.serving.bodies import TooSlow
 from firmlight.serving.least_rate import LeastRate
 
 LOOK_SECONDS_MAX = 2.0
-UNSENT_BYTES = 128 * 1024  # in the kernel; more of it would hide whether a client reads
+UNSENT_BYTES = 128 * 1024  # in the kernel; with more of them one could not see if a client reads
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: on, for no time
 NOT_SENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", None)  # Linux, macOS
+DESCRIPTORS_WANTED = 65_536
 PHRASES = {
     408: b"Request Timeout",
     431: b"Request Header Fields Too Large",
@@ -39,7 +40,10 @@ class HeadTooLarge(FirmlightError):
     """A head of more than HEAD_BYTES_MAX."""
 
     code, status = "head_too_large", 431
-    message = "The head of this request is larger than the server takes: send fewer or shorter headers and cookies."
+    message = (
+        "The head of this request is larger than the server takes: "
+        "send fewer or shorter headers and cookies."
+    )
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,10 @@ class Limits:
     """Seconds, bytes, and connections.
 
     A client must read `window_seconds * bytes_per_second` bytes in every `window_seconds`, or all
-    there are. `pipelined` requests may wait for their turn on one connection. `stranger_bytes` is
-    what a socket may send before it is let in, `connections` what the process has descriptors for.
-    `counts_addresses` is off behind a proxy, whose address all have.
+    there are. `pipelined` requests may wait for their turn on one connection. A socket may send
+    `stranger_bytes` before it is let in. The process has descriptors for `connections`, and one
+    address may have `per_address` of them that are not let in. `counts_addresses` is off behind a
+    proxy, whose address all connections have.
     """
 
     head_seconds: float
@@ -69,23 +74,24 @@ class Connection:
 
     def __init__(self, transport: asyncio.Transport, connections: Connections) -> None:
         self.transport, self.connections = transport, connections
-        self.written_bytes = self.read_bytes = 0  # by us; by the client, when it was last looked at
+        self.written_bytes = 0
+        self.read_bytes = 0  # by the client, when it was last looked at
         self.head_began: float | None = None
         self.rate: LeastRate | None = None  # while something waits to be read
         self.received_bytes = 0  # of the present head; of a socket since the handshake
         self.is_stranger = True
-        self.give_back: Callable[[], None] | None = None
+        self.give_back: Callable[[], None] | None = None  # its place among those of its address
         self.write_now, self.buffer_size = transport.write, transport.get_write_buffer_size
         self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
-        """Once it is closed, nothing: what still answers a client that was cut off need not know."""
+        """Write, or do nothing on a closed connection: whatever still answers need not know."""
         if not self.is_closing():
             self.written_bytes += len(data)
             self.write_now(data)
 
     def abort(self) -> None:
-        """End it without waiting for the client, who is told by a reset; the kernel keeps nothing."""
+        """End it with a reset, without waiting for the client; the kernel keeps nothing."""
         found = self.transport.get_extra_info("socket")
         if found is not None:
             with contextlib.suppress(OSError):
@@ -93,19 +99,20 @@ class Connection:
         self.transport.abort()
 
     def __getattr__(self, name: str) -> Any:
-        """All else is the transport's."""
+        """Whatever is not defined here is the transport's."""
         return getattr(self.transport, name)
 
     def let_in(self) -> None:
-        """It is known whose it is: it counts against its address no longer."""
+        """Its owner is known: it counts against its address no longer."""
         self.is_stranger = False
         if self.give_back:
             self.give_back()
 
     def begin_head(self) -> None:
-        """A request begins, or might: from now on its head is waited for."""
+        """A request begins, or may: from now on its head is waited for."""
         if self.head_began is None:
-            self.head_began, self.received_bytes = self.connections.loop.time(), 0
+            self.head_began = self.connections.loop.time()
+            self.received_bytes = 0
             self.connections.heads[self] = None
 
     def end_head(self) -> None:
@@ -122,12 +129,13 @@ class Connection:
         self.transport.close()
 
     def look(self, now: float) -> None:
-        """End it if its head, or its reader, is too slow."""
-        if (
-            self.head_began is not None
-            and now - self.head_began > self.connections.limits.head_seconds
-        ):
+        """End it if its head comes too slowly, or if its client reads too slowly."""
+        head_seconds_max = self.connections.limits.head_seconds
+        if self.head_began is not None and now - self.head_began > head_seconds_max:
             self._end_late_head()
+        self._check_reader(now)
+
+    def _check_reader(self, now: float) -> None:
         waiting = self.buffer_size()
         if not waiting:
             self.rate = None
@@ -149,12 +157,15 @@ class Connection:
 
 
 class Connections:
-    """Those of one event loop."""
+    """Those of one event loop.
+
+    `heads` are the connections whose head is waited for, the longest first.
+    """
 
     def __init__(self, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
         self.limits, self.loop = limits, loop
         self.all: set[Connection] = set()
-        self.heads: dict[Connection, None] = {}  # whose head is waited for, the longest first
+        self.heads: dict[Connection, None] = {}  # an ordered set
         self.strangers = AddressCounts(limits.per_address)
         self.look_seconds = min(
             LOOK_SECONDS_MAX, limits.head_seconds / 4, limits.window_seconds / 4
@@ -165,14 +176,14 @@ class Connections:
         return LeastRate(self.limits.window_seconds, self.limits.bytes_per_second, now)
 
     def open(self, transport: asyncio.Transport) -> tuple[Connection, FirmlightError | None]:
-        """The new connection, and why it cannot be served if it cannot."""
+        """Return the new connection; if it cannot be served, with the error that says why."""
         _keep_unsent_small(transport)
         one = Connection(transport, self)
-        error = None if self._has_room() else self._busy("The server has too many connections")
-        if self.limits.counts_addresses and error is None:
-            one.give_back = self.strangers.claim(
-                key_of(str((transport.get_extra_info("peername") or ("",))[0]))
-            )
+        error = None
+        if not self._has_room():
+            error = self._busy("The server has too many connections")
+        elif self.limits.counts_addresses:
+            one.give_back = self.strangers.claim(_address_key(transport))
             if one.give_back is None:
                 error = self._busy("Your address has too many connections that are not logged in")
         self.all.add(one)
@@ -180,7 +191,7 @@ class Connections:
         return one, error
 
     def close(self, one: Connection) -> None:
-        """It is gone."""
+        """This connection is closed."""
         one.end_head()
         self.all.discard(one)
         if one.give_back:
@@ -190,7 +201,10 @@ class Connections:
         return busy(self.limits.retry_seconds, message)
 
     def _has_room(self) -> bool:
-        """Where descriptors run short, whoever has taken longest over a head makes room."""
+        """Whether there is room for one more.
+
+        Where descriptors run short, the connection that has taken longest over a head is ended.
+        """
         if len(self.all) < self.limits.connections:
             return True
         oldest = next(iter(self.heads), None)
@@ -213,6 +227,13 @@ class Connections:
             self._look_later()
 
 
+def _address_key(transport: asyncio.Transport) -> str:
+    """Return what connections of this client's address are counted by."""
+    peer = transport.get_extra_info("peername")  # (address, port, …); "" or None of a UNIX socket
+    address = str(peer[0]) if peer else ""
+    return key_of(address)
+
+
 def _keep_unsent_small(transport: asyncio.Transport) -> None:
     found = transport.get_extra_info("socket")
     if found is not None and NOT_SENT_LOWAT is not None and found.family != socket.AF_UNIX:
@@ -221,13 +242,15 @@ def _keep_unsent_small(transport: asyncio.Transport) -> None:
 
 
 def descriptors() -> int:
-    """How many files and connections this process may have open: as many as the system lets it."""
+    """Raise the limit of open files as far as the system lets us; returns it."""
     if sys.platform == "win32":
         return 8192
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = min(65_536, hard) if hard != resource.RLIM_INFINITY else 65_536
+    wanted = DESCRIPTORS_WANTED
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
     if soft < wanted:
         with contextlib.suppress(ValueError, OSError):  # macOS has a smaller limit besides
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

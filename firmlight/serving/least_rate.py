@@ -1,4 +1,4 @@
-"""When somebody who sends or reads is too slow to be waited for."""
+"""When a client that sends or reads is too slow to be waited for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from __future__ import annotations
 class LeastRate:
     """In every `seconds` at least `seconds * bytes_per_second` bytes must pass.
 
-    `ends` is when the present window ends (seconds, on the caller's clock); what passes sooner
-    begins the next one. A pause of up to `seconds` is nothing.
+    `ends` is when the present window ends (seconds, on the caller's clock); it ends earlier once
+    enough has passed, and the next one begins. So a pause of up to `seconds` is allowed.
     """
 
     def __init__(self, seconds: float, bytes_per_second: float, now: float) -> None:

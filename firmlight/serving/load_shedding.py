@@ -1,5 +1,4 @@
-"""What a web process cannot serve soon is told so immediately, instead of waiting with all the
-rest.
+"""What a web process cannot serve soon is refused now, instead of waiting with all the rest.
 
 Sockets that are open already are not touched, and their heartbeats need no thread.
 """
@@ -12,11 +11,10 @@ from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 
 
 class ConcurrencyLimit:
-    """At most `most` at a time go through to `app`; others hear `busy` (503, or the close code
-    1013).
+    """Lets at most `most` requests or sockets through to `app` at a time.
 
-    A request counts until its answer begins: a client that reads slowly takes nobody's place. A
-    socket counts until it ends.
+    Others are refused with `busy` (503, or the close code 1013). A request counts until its answer
+    begins: a client that reads slowly takes nobody's place. A socket counts until it ends.
     """
 
     def __init__(self, app: App, most: int, retry_seconds: int) -> None:
@@ -27,18 +25,22 @@ class ConcurrencyLimit:
             await refuse(scope, send, busy(self.retry_seconds))
             return
         self.inside += 1
-        left = False
+        has_left = False
 
         def leave() -> None:
-            nonlocal left
-            self.inside -= not left
-            left = True
+            nonlocal has_left
+            if not has_left:
+                has_left = True
+                self.inside -= 1
 
-        async def send_outside(message: Any) -> None:
+        async def leave_and_send(message: Any) -> None:
             leave()
             await send(message)
 
         try:
-            await self.app(scope, receive, send_outside if scope["type"] == "http" else send)
+            if scope["type"] == "http":
+                await self.app(scope, receive, leave_and_send)
+            else:
+                await self.app(scope, receive, send)
         finally:
             leave()

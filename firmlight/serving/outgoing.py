@@ -1,6 +1,4 @@
-"""Answers that are made and not yet read, all together: where they are too many, those that nobody
-reads go.
-"""
+"""Answers that are made and not yet read; when they are too many, slow readers are cut off."""
 
 from __future__ import annotations
 
@@ -32,7 +30,10 @@ class Held:
 
 
 class Outgoing:
-    """`most_bytes` is what may wait before slow readers are cut off, the longest-waiting first."""
+    """All answers of this process that wait for their readers.
+
+    Once they have more than `most_bytes`, slow readers are cut off, the longest-waiting first.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes, self.bytes = most_bytes, 0
@@ -40,6 +41,7 @@ class Outgoing:
 
     @contextlib.contextmanager
     def hold(self, size: int, scope: Scope) -> Iterator[Held]:
+        """Count `size` bytes of an answer while they are sent; the caller says how far it is."""
         task = asyncio.current_task()
         assert task is not None
         one = Held(size, scope.get(ABORT) or task.cancel)
@@ -54,7 +56,9 @@ class Outgoing:
 
     def _make_room(self) -> None:
         excess, now = self.bytes - self.most_bytes, time.monotonic()
-        for one in self.held if excess > 0 else ():
-            if excess > 0 and one.is_slow(now):
+        for one in self.held:
+            if excess <= 0:
+                return
+            if one.is_slow(now):
                 excess -= one.size
                 one.abort()

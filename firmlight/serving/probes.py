@@ -1,5 +1,6 @@
-"""Probes never wait behind anybody: `/healthz` is answered on the event loop, the others have
-threads of their own.
+"""Probes wait for no other request.
+
+`/healthz` is answered on the event loop; `/readyz` and `/metrics` have threads of their own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ HEADERS = [
 
 
 class Probes:
-    """`checks` answers /readyz and /metrics, `app` everything else. No probe has a body: none is
-    read.
+    """`checks` answers /readyz and /metrics, `app` everything else.
+
+    No probe has a body, so none is read.
     """
 
     def __init__(self, app: App, checks: App) -> None:

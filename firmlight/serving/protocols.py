@@ -1,8 +1,8 @@
-"""uvicorn's protocols for HTTP and WebSockets, watched over by `firmlight.serving.connections`.
+"""uvicorn's protocols for HTTP and WebSockets, whose connections `connections` watches.
 
 `python -m uvicorn --http firmlight.serving.protocols:Http --ws
-firmlight.serving.protocols:WebSocket` uses them. Both rely on uvicorn's own (0.35 and later), whose
-methods they extend and never replace.
+firmlight.serving.protocols:WebSocket` uses them. Both inherit from uvicorn's own (0.35 and later),
+whose methods they extend and never replace.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _of_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, Connections] = WeakKeyDic
 
 @cache
 def limits() -> Limits:
-    """Those of the settings, which uvicorn's own start has not read yet when it loads this module."""
+    """Return those of the settings, which are not read yet when uvicorn loads this module."""
     from django.conf import settings
 
     return Limits(
@@ -47,13 +47,12 @@ class Http(HttpToolsProtocol):
     """A connection until it is closed or becomes a socket."""
 
     transport: Any  # a Connection
-    running: RequestResponseCycle | None = (
-        None  # of several requests sent at once the one that is answered
-    )
+    # Of several requests that were sent together, the one that is answered now.
+    running: RequestResponseCycle | None = None
     head_bytes = 0
 
     def watch(self) -> Connections:
-        """That of this event loop."""
+        """Return the connections of this event loop."""
         found = _of_loop.get(self.loop)
         if found is None:
             found = _of_loop[self.loop] = Connections(limits(), self.loop)
@@ -68,7 +67,10 @@ class Http(HttpToolsProtocol):
             connection.begin_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Of several requests sent at once uvicorn tells only the last one that nobody listens."""
+        """End the request that is answered now, too.
+
+        Of several requests that were sent together uvicorn ends only the last one.
+        """
         self.transport.connections.close(self.transport)
         super().connection_lost(exc)
         if self.running and not self.running.response_complete:
@@ -80,8 +82,10 @@ class Http(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
-        """What comes while nothing is asked for begins a head, be it only the rest of a body that
-        nobody waits for: it keeps a connection open, but not for ever.
+        """Take data; between two requests they begin a head.
+
+        They may be only the rest of a body that nobody waits for: that keeps the connection open,
+        but not for ever.
         """
         connection: Connection = self.transport
         if connection.is_closing():
@@ -118,7 +122,7 @@ class Http(HttpToolsProtocol):
             super().on_headers_complete()
             self.transport.end_head()
             if len(self.pipeline) > self.transport.connections.limits.pipelined:
-                self.transport.abort()  # an answer out of turn would be taken for another one's
+                self.transport.abort()  # a refusal out of turn would be read as another answer
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
@@ -139,7 +143,7 @@ class WebSocket(WebSocketsSansIOProtocol):
     transport: Any  # a Connection, from Http
 
     def data_received(self, data: bytes) -> None:
-        """A stranger sends a token and a hello, not sixteen megabytes."""
+        """Take data; before its owner is known a socket may send a hello, and not much more."""
         connection: Connection = self.transport
         if connection.is_stranger:
             connection.received_bytes += len(data)

@@ -1,8 +1,8 @@
 """Django runs in threads of ours, through WSGI, and none of them waits for a client.
 
 By the time a request gets here its body has been read. A thread makes the answer, or a piece of a
-long one, hands it over and goes; the next piece is made once the client has read the last. How long
-a client may take to read is watched by `firmlight.serving.connections`.
+long one, hands it over and is free again. The next piece is made once the client has read the last
+one. How long a client may take to read is limited by `firmlight.serving.connections`.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from core.asgi_types import Receive, Scope, Send
 from firmlight.serving.bodies import BODY, Body
 from firmlight.serving.outgoing import Outgoing
 
-PIECE_BYTES = 256 * 1024  # made at once of an answer that is made while it is sent
-WRITE_BYTES = 64 * 1024  # given to the connection at once: it says when it can take more
+PIECE_BYTES = 256 * 1024  # of an answer that is made while it is sent, made in one go
+WRITE_BYTES = 64 * 1024  # given to the connection in one go: it says when it can take more
 
 
 class Answer:
-    """What the application answers, piece by piece. Its methods block: they are for threads."""
+    """What the application answers, piece by piece. Its methods block, so they run in threads."""
 
     def __init__(self, application: Any, environ: dict[str, Any]) -> None:
         self.application, self.environ = application, environ
@@ -37,12 +37,13 @@ class Answer:
         self.is_whole = False
 
     def begin(self) -> bytes:
-        """Run the application; returns the first piece, which is all of it if it `is_whole` then."""
+        """Run the application; returns the first piece, and the only one if it `is_whole` then."""
         self.iterable = self.application(self.environ, self._start)
         self.iterator = iter(self.iterable)
         return self.next_piece()
 
     def next_piece(self) -> bytes:
+        """Return the next PIECE_BYTES or so; after the last of them it `is_whole`."""
         assert self.iterator is not None
         size = sum(map(len, self.pieces))
         try:
@@ -60,10 +61,13 @@ class Answer:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def close(self) -> None:
-        """Tell the application that this is over, once."""
-        if not self.is_whole:
-            self.is_whole = True
-            getattr(self.iterable, "close", lambda: None)()
+        """Close the application's answer, once, if it can be closed (PEP 3333)."""
+        if self.is_whole:
+            return
+        self.is_whole = True
+        close = getattr(self.iterable, "close", None)
+        if close:
+            close()
 
     def _start(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -78,7 +82,7 @@ class Answer:
 
 
 class Threads:
-    """An ASGI application out of a WSGI application, run by so many threads."""
+    """Makes an ASGI application of a WSGI application, which so many threads run."""
 
     def __init__(
         self, application: Any, threads: int, outgoing: Outgoing, name: str = "request"
@@ -111,7 +115,11 @@ class Threads:
         receive: Receive,
         send: Send,
     ) -> None:
-        """A client that goes away is not noticed by sending: uvicorn drops what is sent to it."""
+        """Send the first piece, then make and send the others until the client disconnects.
+
+        Sending does not tell whether the client is there: uvicorn drops what is sent to a closed
+        connection.
+        """
         gone = asyncio.create_task(_disconnected(receive))
         try:
             while not answer.is_whole and not gone.done():
@@ -123,9 +131,7 @@ class Threads:
             gone.cancel()
 
     async def _send(self, scope: Scope, send: Send, piece: bytes, *, more: bool) -> None:
-        """Small ones in one message, larger ones in several, so that the connection's own buffer
-        stays small.
-        """
+        """Send a piece in messages of WRITE_BYTES, so that the connection's buffer stays small."""
         if len(piece) <= WRITE_BYTES:
             await send({"type": "http.response.body", "body": piece, "more_body": more})
             return
@@ -147,9 +153,9 @@ async def _disconnected(receive: Receive) -> None:
 
 
 def environ_of(scope: Scope) -> dict[str, Any]:
-    """WSGI's environment. The length of the body is the one that was read, however it was declared."""
+    """Return WSGI's environment; the body's length is the one that was read."""
     body: Body = scope.get(BODY) or Body(BytesIO(), 0)
-    build: Any = build_environ  # typed for its own class of body; any file does
+    build: Any = build_environ  # it is typed for its own class of body, but any file will do
     environ: dict[str, Any] = build(scope, body.file)
     environ.pop("HTTP_TRANSFER_ENCODING", None)
     if body.size or "CONTENT_LENGTH" in environ:

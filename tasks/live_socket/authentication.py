@@ -49,5 +49,6 @@ def is_our_origin(headers: Iterable[tuple[bytes, bytes]], trusted_urls: list[str
     found = dict(headers)
     host = found.get(b"host", b"").decode("latin-1")
     origin = found.get(b"origin", b"").decode("latin-1")
+    page = urlsplit(origin).netloc
     trusted = {urlsplit(url).netloc for url in trusted_urls}
-    return urlsplit(origin).netloc in {host, *trusted}
+    return page != "" and page in {host, *trusted}

@@ -149,8 +149,8 @@ class LiveConsumer(Socket):
     async def keep_checking(self) -> None:
         """Check every MEMBERSHIP_CHECK_SECONDS: a message that access has changed may be lost."""
         while not self.refused:
-            pause = settings.MEMBERSHIP_CHECK_SECONDS * random.uniform(0.8, 1.0)  # noqa: S311  spreads them
-            await asyncio.sleep(pause)
+            share = random.uniform(0.8, 1.0)  # noqa: S311  spreads the checks of many connections
+            await asyncio.sleep(settings.MEMBERSHIP_CHECK_SECONDS * share)
             try:
                 await self.check()
             except databases.failures():

@@ -98,7 +98,7 @@ class Watch:
         """Publish the news when their time has come; immediately if the task is over."""
         if task in self.due:
             if not final:
-                return  # what waits already will tell this too
+                return  # the news that wait already will hold this too
             self.due.pop(task).cancel()
         wait_seconds = 0.0 if final else self._pace.wait_seconds(task, time.monotonic())
         self.due[task] = asyncio.create_task(self._publish_after(wait_seconds, task))

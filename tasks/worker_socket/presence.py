@@ -141,7 +141,7 @@ class Presence:
         await self._take(self.session.after_check(duty))
 
     async def suspend(self, last_error: str) -> None:
-        """The worker fails on everything: suspend it, on all its connections; its owner hears why."""
+        """Suspend a worker that fails on everything, and let its owner know why."""
         worker = self.session.me
         await database_sync_to_async(workers.suspend)(worker.id, last_error)
         await events.workers_changed([worker.id])

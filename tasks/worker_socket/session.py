@@ -100,9 +100,9 @@ class Beat:
 class Session:
     """What is known of the worker at the other end, and what follows from it.
 
-    `bearer` is the owner of the token, `worker` is None until hello was answered, `groups`
-    {id: name} are those it serves, `suspended` says why it gets nothing ("" if it does). Times are
-    monotonic seconds.
+    `bearer` holds the token's owner, `worker` is None until hello was answered, `groups` {id: name}
+    are those it serves, `suspended` says why it gets nothing ("" if it does). Times are monotonic
+    seconds.
     """
 
     def __init__(self) -> None:
@@ -125,7 +125,7 @@ class Session:
 
     @property
     def worker_id(self) -> str:
-        """ "" before hello was answered."""
+        """The worker's id; "" before its hello was answered."""
         return self.worker.id if self.worker else ""
 
     def begin(self, worker: workers.Enrolled, kinds: list[str]) -> None:
@@ -162,7 +162,7 @@ class Session:
         return self.heard_at is None or now - self.heard_at > queue.online_seconds()
 
     def how_it_leaves(self, close: int) -> str:
-        """What happens to its leases when the connection ends with this code."""
+        """Return what becomes of its leases when the connection ends with this code."""
         if self.said_bye:
             return queue.RELEASED
         if close == protocol.CLOSE_RESTARTING:
@@ -211,7 +211,7 @@ class Session:
     # Resting
 
     def resting(self) -> list[ShowResting]:
-        """Where it rests, and why."""
+        """Return where it rests, and why."""
         reasons = [(group, self.agreement.why_resting(group)) for group in self.groups]
         return [ShowResting(group, why) for group, why in reasons if why]
 
@@ -270,6 +270,6 @@ class Session:
         yield from self.suspension()
 
     def suspension(self) -> Iterator[Send]:
-        """Why the worker gets nothing, if it is suspended."""
+        """If the worker is suspended, send it the reason."""
         if self.suspended:
             yield Send(protocol.Error(code="suspended", message=self.suspended))

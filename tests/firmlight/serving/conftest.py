@@ -1,6 +1,4 @@
-"""A real uvicorn in a thread of this process, with our protocols and limits that a test can wait
-for.
-"""
+"""A real uvicorn in a thread of this process, with limits that a test can wait for."""
 
 from __future__ import annotations
 

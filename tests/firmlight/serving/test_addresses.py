@@ -116,7 +116,7 @@ def test_an_address_has_so_many_connections_and_others_are_served(serve: Serve) 
     until(lambda: not running.connections.strangers.counts)
 
 
-def test_who_is_turned_away_is_told_why(serve: Serve) -> None:
+def test_a_client_that_is_turned_away_hears_why(serve: Serve) -> None:
     running = serve(slow, per_address=1, head_seconds=60)
     with bad_clients.silent(running.port), bad_clients.silent(running.port) as one:
         said = one.recv(1000)

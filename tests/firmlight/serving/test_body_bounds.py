@@ -1,6 +1,4 @@
-"""How much of a body is read, by where it goes and who sends it; and probes, which are never held
-up.
-"""
+"""How much of a body is read depends on its path and its sender; probes are never held up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A web process that is full says so at once, and goes on with what it has."""
+"""A web process that is full says so, and goes on with what it has."""
 
 from __future__ import annotations
 

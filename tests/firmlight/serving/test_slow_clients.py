@@ -1,4 +1,4 @@
-"""Whoever sends too slowly, too much, or does not read is let go, and holds nothing until then."""
+"""A client that sends too slowly or too much, or does not read, is cut off and holds up nobody."""
 
 from __future__ import annotations
 

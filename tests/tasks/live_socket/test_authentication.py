@@ -40,3 +40,7 @@ def test_our_own_pages_may(origin: bytes) -> None:
 )
 def test_other_pages_may_not(origin: bytes | None) -> None:
     assert not is_our_origin(headers(origin), TRUSTED)
+
+
+def test_without_origin_and_host_nobody_may() -> None:
+    assert not is_our_origin([], TRUSTED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -39,9 +40,13 @@ class Listener:
         self.heard.append(text)
 
 
+def all_heard(listeners: list[Listener], texts: int) -> bool:
+    return all(len(one.heard) == texts for one in listeners)
+
+
 async def until(fine: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not fine():  # noqa: ASYNC110  what is waited for tells nobody
+        while not fine():  # noqa: ASYNC110  what is waited for notifies nobody
             await asyncio.sleep(0.01)
 
 
@@ -62,13 +67,13 @@ def watched_by(
     return asyncio.run(run())
 
 
-def test_five_hundred_who_watch_cost_one_computation_each_update() -> None:
+def test_five_hundred_observers_cost_one_computation_each_update() -> None:
     view = Counting()
 
     async def change(group: str, listeners: list[Listener]) -> None:
         for heard in (2, 3, 4):
             await events.task_changed("t", group, final=True)
-            await until(lambda: all(len(one.heard) == heard for one in listeners))  # noqa: B023  awaited here
+            await until(partial(all_heard, listeners, heard))
 
     listeners = watched_by(500, view, change)
     assert view.asked == ["", "", ""]

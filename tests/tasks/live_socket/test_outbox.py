@@ -26,12 +26,14 @@ class Reader:
         self.cuts += 1
 
 
-def told(reads: bool, tell: Callable[[Outbox, Reader], Awaitable[None]]) -> Reader:
+def reader_after(use: Callable[[Outbox, Reader], Awaitable[None]], *, reads: bool) -> Reader:
+    """Use an outbox; returns the reader at its other end."""
+
     async def run() -> Reader:
         reader = Reader(reads)
         outbox = Outbox(reader.send, reader.cut_off)
         outbox.start()
-        await tell(outbox, reader)
+        await use(outbox, reader)
         outbox.stop()
         return reader
 
@@ -44,18 +46,18 @@ async def pause() -> None:
 
 
 def test_texts_come_in_their_order() -> None:
-    async def tell(outbox: Outbox, reader: Reader) -> None:
+    async def use(outbox: Outbox, reader: Reader) -> None:
         for number in range(50):
             outbox.put(str(number))
         await pause()
 
-    reader = told(True, tell)
+    reader = reader_after(use, reads=True)
     assert reader.read == [str(number) for number in range(50)]
     assert reader.cuts == 0
 
 
 def test_a_reader_that_is_too_far_behind_is_cut_off_once_and_gets_nothing_more() -> None:
-    async def tell(outbox: Outbox, reader: Reader) -> None:
+    async def use(outbox: Outbox, reader: Reader) -> None:
         await pause()
         for number in range(3 * outboxes.TEXTS_MAX):
             outbox.put(str(number))
@@ -64,16 +66,16 @@ def test_a_reader_that_is_too_far_behind_is_cut_off_once_and_gets_nothing_more()
         outbox.put("late")
         await pause()
 
-    reader = told(False, tell)
+    reader = reader_after(use, reads=False)
     assert (reader.read, reader.cuts) == ([], 1)
 
 
 def test_once_it_is_stopped_it_sends_nothing() -> None:
-    async def tell(outbox: Outbox, reader: Reader) -> None:
+    async def use(outbox: Outbox, reader: Reader) -> None:
         outbox.put("before")
         await pause()
         outbox.stop()
         outbox.put("after")
         await pause()
 
-    assert told(True, tell).read == ["before"]
+    assert reader_after(use, reads=True).read == ["before"]
