@@ -58,16 +58,16 @@ bare: setup-dev
 chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: one of each process)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} CHAOS_COPIES=$${CHAOS_COPIES:-2} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
 
-bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
+bench: setup-dev  ## measure, print the table and write docs/reference/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
 bench-beside: setup-dev  ## measure throughput beside that of another checkout with its .venv (OTHER=path)
 	@$(BIN)/python -m benchmarks.beside $(OTHER)
 
-bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/benchmarks-load.md
+bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/reference/benchmarks-load.md
 	@$(BIN)/python -m benchmarks.load
 
-bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/benchmarks-pages.md
+bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/reference/benchmarks-pages.md
 	@$(BIN)/python -m tests.support.databases postgres $(BIN)/python -m benchmarks.pages
 
 bench-attacks: setup-dev  ## attack a system of its own, and print how late others are meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
