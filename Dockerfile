@@ -7,7 +7,7 @@ ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_RO
 
 # Everything that has to be written is written here: libraries, static files, the client's wheel, bytecode.
 FROM base AS build
-ARG REQUIREMENTS=requirements-databases.txt
+ARG REQUIREMENTS=requirements/databases.txt
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /srv/firmlight

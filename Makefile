@@ -79,10 +79,10 @@ screenshots: setup-dev  ## take the pictures of docs/images anew
 lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the newest versions)
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
-	  -o requirements-databases.txt pyproject.toml client/pyproject.toml
+	  -o requirements/databases.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra sentry --extra opentelemetry \
-	  -c requirements-databases.txt -o requirements-observers.txt pyproject.toml client/pyproject.toml
-	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-observers.txt -o requirements-dev.txt \
+	  -c requirements/databases.txt -o requirements/observers.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements/observers.txt -o requirements/dev.txt \
 	  pyproject.toml client/pyproject.toml
 
 clean:  ## remove what was installed and cached; var/ stays
@@ -144,7 +144,7 @@ $(VENV)/.installed: $(REQUIREMENTS)
 	@$(PIP) install --no-deps -e client -e benchmarks/echo
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 	@echo "Installing what the tests need …"
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install -r requirements/dev.txt
 	@touch $@
