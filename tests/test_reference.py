@@ -1,10 +1,15 @@
 """What people read agrees with the program."""
 
 import re
+import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+
+import firmlight
+import firmlight_client
 
 ROOT = Path(settings.BASE_DIR)
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "client/README.md")
@@ -47,6 +52,32 @@ def test_a_dead_link_is_found(tmp_path, monkeypatch):
     good = "[a](there.md) [b](there.md#a-heading-code-too) [c](https://example.org/x) [d](#top)"
     page.write_text(f"# Top\n{good}\n[e](gone.md) [f](there.md#gone) [g](../outside.md)\n")
     assert dead_links(page) == ["gone.md", "there.md#gone", "../outside.md"]
+
+
+def test_the_files_from_submit_to_deliver_exist_and_each_is_named_once():
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text()
+    walk = page.partition("## From submit to deliver\n")[2].partition("\n## ")[0]
+    files = re.findall(r"^\| [^|]*\| `([^`]+)` \|", walk, re.MULTILINE)
+    assert len(files) > 15
+    assert [file for file in files if not (ROOT / file).is_file()] == []
+    assert {count for name, count in Counter(re.findall(r"[\w/]+\.(?:py|lua)", walk)).items()} == {
+        1
+    }
+
+
+def test_the_version_is_the_same_everywhere():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    latest = re.findall(r"^## \[(\d[^]]*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0]
+    server, client = firmlight.__version__, firmlight_client.__version__
+    assert {server, client, latest} == {project["version"]}
+    wheel = re.compile(r"firmlight_client-([\d.]+)-py3")
+    named = {found for page in PAGES for found in wheel.findall(page.read_text())}
+    assert named == {project["version"]}
+
+
+def test_the_client_has_the_same_licence():
+    """It is installed alone, so it carries a copy."""
+    assert (ROOT / "client" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
 
 
 def test_every_setting_is_listed():
