@@ -7,11 +7,12 @@ ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_RO
 
 # Everything that has to be written is written here: libraries, static files, the client's wheel, bytecode.
 FROM base AS build
-ARG REQUIREMENTS=requirements-databases.txt
+ARG REQUIREMENTS=requirements/databases.txt
 RUN python -m venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /srv/firmlight
-COPY requirements*.txt ./
+COPY requirements.txt ./
+COPY requirements requirements
 RUN pip install --require-hashes -r ${REQUIREMENTS}
 COPY client client
 RUN pip install --no-deps --no-build-isolation ./client
@@ -47,7 +48,7 @@ WORKDIR /srv/firmlight
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=firmlight.settings \
     STATIC_ROOT=/srv/static CLIENT_ROOT=/srv/client HOST=0.0.0.0 PORT=8000 LOG_FORMAT=json
 EXPOSE 8000
-# Of web. Jobs and beat have no door to knock at; compose switches this off for them.
+# For web. The other processes listen on no port; the compose file switches this off for them.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f'http://127.0.0.1:{os.environ[\"PORT\"]}/healthz', timeout=4)"]
 CMD ["python", "-m", "firmlight", "web"]

@@ -10,10 +10,10 @@ LOCK := --quiet --strip-extras --no-emit-index-url --no-emit-find-links --no-hea
 	--generate-hashes
 SERVER := core accounts groups tasks firmlight embedded benchmarks
 
-# Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
+# With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -23,79 +23,85 @@ setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
 
 setup-dev: $(VENV)/.installed-dev
 
-run: setup  ## keep Firmlight up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
+run: setup  ## start a server that stays up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 	@$(BIN)/python -m embedded run
 
-demo: setup  ## show the whole of it in a minute
+demo: setup  ## show everything in a minute: register, submit, lose a worker, get the result
 	@$(BIN)/python -m embedded demo
 
-AT_ONCE := 4
-TEST = $(BIN)/python -m pytest -n $(AT_ONCE) --dist loadscope --no-loadscope-reorder $(ONLY) $(PYTEST)
+TEST_PROCESSES := 4
+TEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadscope --no-loadscope-reorder $(ONLY) $(PYTEST)
 
-# What tests need of a Debian system is installed where that is allowed; without it some are skipped, and the last lines of
-# a run say so.
+# Some tests need Debian packages. They are installed where that is allowed; without them those tests are
+# skipped, and the last lines of a run say so.
 install-for-%: setup-dev
 	@.ci/apt-install $$($(BIN)/python -m tests.support.needed $*)
 
-# Half of a test's time is waiting for leases to end and processes to start: four at a time keep two cores busy.
-test: install-for-test  ## run the tests (PYTEST="-k lease" chooses; INSTALL=1: install what they need by sudo)
+# Half of a test's time goes into waiting for leases to end and processes to start, so four tests at a time
+# keep two cores busy.
+test: install-for-test  ## run the tests (PYTEST="-k lease" chooses some; INSTALL=1 installs what they need with sudo)
 	@$(TEST)
 
-test-postgres: install-for-postgres  ## the same on a private PostgreSQL that lives as long as they run
+test-postgres: install-for-postgres  ## run the tests on PostgreSQL, on a server started for them
 	@$(BIN)/python -m tests.support.databases postgres $(TEST)
 
-test-mongo: AT_ONCE = 3  # the server wants its part of the cores
+test-mongo: TEST_PROCESSES = 3  # the database needs a share of the cores
 test-mongo: ONLY = -m storage  # see tests/conftest.py
-test-mongo: install-for-mongo  ## those that depend on storage on a MongoDB-compatible server (root and Debian, or a mongod)
+test-mongo: install-for-mongo  ## run the tests that depend on storage on a MongoDB-compatible server (as root on Debian, or with a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
-test-bare:  ## the tests as on a machine that has only the newest Python at hand
+test-bare:  ## run the tests as on a machine that has only the newest Python
 	@$(MAKE) --no-print-directory bare VENV=.venv-newest PYTHON="$$(.ci/python newest)"
 
 bare: setup-dev
 	@$(BIN)/python -m tests.support.bare $(TEST)
 
-chaos: setup-dev  ## break everything at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1 CHAOS_COPIES=1: one of each process)
+chaos: setup-dev  ## break parts at random while tasks run (CHAOS_MINUTES=3 CHAOS_SEED=n CHAOS_FLUSH=1; CHAOS_COPIES=1: one of each process)
 	@CHAOS_MINUTES=$${CHAOS_MINUTES:-3} CHAOS_COPIES=$${CHAOS_COPIES:-2} $(BIN)/python -m pytest -s --durations=0 tests/chaos $(PYTEST)
 
-bench: setup-dev  ## measure, print the table and write docs/benchmarks.md
+bench: setup-dev  ## measure, print the table and write docs/reference/benchmarks.md
 	@$(BIN)/python -m benchmarks.run
 
-bench-beside: setup-dev  ## measure throughput beside that of another checkout with its .venv (OTHER=path)
+bench-beside: setup-dev  ## compare the throughput with another checkout that has its .venv (OTHER=path)
 	@$(BIN)/python -m benchmarks.beside $(OTHER)
 
-bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/benchmarks-load.md
+bench-load: setup-dev  ## measure thousands of workers on one web process, and write docs/reference/benchmarks-load.md
 	@$(BIN)/python -m benchmarks.load
 
-bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/benchmarks-pages.md
+bench-pages: setup-dev  ## measure pages and lists with a million tasks, and write docs/reference/benchmarks-pages.md
 	@$(BIN)/python -m tests.support.databases postgres $(BIN)/python -m benchmarks.pages
 
-bench-attacks: setup-dev  ## attack a system of its own, and print how late others are meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
+bench-attacks: setup-dev  ## attack a system of its own, and print how long others wait meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
 	@$(BIN)/python -m benchmarks.attacks
 
-screenshots: setup-dev  ## take the pictures of docs/images anew
+screenshots: setup-dev  ## take the pictures in docs/images again
 	@$(BIN)/python -m tests.e2e.screenshots
 
-lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the newest versions)
+lock: setup-dev  ## write the locked requirements again (UPGRADE=--upgrade: with the newest versions)
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
-	  -o requirements-databases.txt pyproject.toml client/pyproject.toml
+	  -o requirements/databases.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra sentry --extra opentelemetry \
-	  -c requirements-databases.txt -o requirements-observers.txt pyproject.toml client/pyproject.toml
-	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-observers.txt -o requirements-dev.txt \
+	  -c requirements/databases.txt -o requirements/observers.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements/observers.txt -o requirements/dev.txt \
 	  pyproject.toml client/pyproject.toml
 
 clean:  ## remove what was installed and cached; var/ stays
 	rm -rf $(VENV) .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
-# make check: everything that can be known without running the product, two things at a time.
+# make check: everything that can be checked without running the product, two checks at a time.
 
-CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema check-known-faults
+CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema check-vulnerabilities
 .PHONY: $(CHECKS)
 
 check: setup-dev  ## style, types, imports, deployment settings, migrations, API schema
 	@$(MAKE) -k -j2 --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(CHECKS)
 	@echo "All checks passed."
+
+fix: setup-dev  ## repair what ruff can repair, and format the code
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format --quiet
+	@# A formatter for templates goes here; its check goes to check-style.
 
 check-%: export SECRET_KEY := only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-never-in-use
 check-%: export DATABASE_URL := sqlite://:memory:
@@ -106,7 +112,7 @@ check-%: export DJANGO_SETTINGS_MODULE := firmlight.settings
 
 check-style:
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (see: ruff format --diff)"; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files: run make fix"; exit 1; }
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
@@ -126,11 +132,11 @@ check-migrations:
 check-schema:
 	@$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 
-# Faults that are known of the libraries we pin. Without an answer of the index there is nothing to fail on.
-check-known-faults:
-	@$(BIN)/python .ci/known_faults.py
+# Known vulnerabilities in our pinned dependencies. If the package index does not answer, the check passes.
+check-vulnerabilities:
+	@$(BIN)/python .ci/vulnerabilities.py
 
-# A stamp says that everything is installed; a changed requirement file makes it stale.
+# A stamp file says that everything is installed. A changed requirement file makes it stale.
 
 $(VENV)/.installed: $(REQUIREMENTS)
 	@$(or $(PYTHON),false) -c "$(FITS)" 2>/dev/null || { \
@@ -144,7 +150,7 @@ $(VENV)/.installed: $(REQUIREMENTS)
 	@$(PIP) install --no-deps -e client -e benchmarks/echo
 	@touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.txt
 	@echo "Installing what the tests need …"
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install -r requirements/dev.txt
 	@touch $@

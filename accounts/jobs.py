@@ -1,10 +1,13 @@
-"""Celery jobs."""
+"""Celery jobs of accounts."""
 
 from smtplib import SMTPException
 
 from celery import shared_task
 
 from accounts import emails
+from accounts.audit import purge_entries
+from accounts.notifications import purge_notifications
+from accounts.services import purge_device_requests, purge_sessions
 
 
 @shared_task(
@@ -16,7 +19,19 @@ from accounts import emails
     max_retries=6,
 )
 def mail(letter: str, facts: dict[str, str]) -> None:
-    """Write a letter and send it; twice, if the job dies in between."""
+    """Write an e-mail and send it.
+
+    It is sent twice if the job dies after sending and before it is acknowledged.
+    """
     message = emails.write(letter, facts)
     if message is not None:
         message.send()
+
+
+@shared_task(name="accounts.purge", acks_late=True, ignore_result=True)
+def purge() -> None:
+    """Beat runs this every hour: delete what has expired."""
+    purge_sessions()
+    purge_device_requests()
+    purge_notifications()
+    purge_entries()

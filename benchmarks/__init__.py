@@ -1,3 +1,4 @@
-"""Measurements. `make bench` runs them all and writes docs/benchmarks.md; no test depends on a
-time.
+"""Measurements. No test depends on a time.
+
+`make bench` runs them all and writes docs/reference/benchmarks.md.
 """

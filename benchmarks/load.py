@@ -25,7 +25,7 @@ from benchmarks.swarm import Swarm
 
 IDLE, ACTIVE, SUBTASKS = 5000, 200, 100_000
 WATCH_SECONDS = 20.0
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks-load.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks-load.md"
 PREFACE = f"""# Thousands of workers on one web process
 
 Written by `make bench-load`: {IDLE:,} workers of one slot connect to one web process of the embedded system (SQLite,

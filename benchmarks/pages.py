@@ -1,9 +1,9 @@
-"""`python -m benchmarks.pages`: how long each page and list takes with much in the database (`make
-bench-pages`).
+"""`make bench-pages`: how long each page and list takes with much in the database.
 
-Asks the database that DATABASE_URL names, fills it first if it is empty, and writes that database's
-part of docs/benchmarks-pages.md; those of others stay. Requests go through everything but the
-network: middleware, views, templates, database, Redis.
+`python -m benchmarks.pages` asks the database that DATABASE_URL names and fills it first if it is
+empty. It writes that database's part of docs/reference/benchmarks-pages.md and keeps the other
+parts. Requests go through everything but the network: middleware, views, templates, database,
+Redis.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import psutil
 
 from tests.support.redis import RedisServer
 
-DOCS = Path(__file__).resolve().parent.parent / "docs" / "benchmarks-pages.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks-pages.md"
 LIMIT_MS = 100.0
 WARM_UP = 3
 PREFACE = """# Pages and lists with much in them

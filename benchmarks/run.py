@@ -1,5 +1,6 @@
-"""`python -m benchmarks.run`: measure everything in one run, print the table, write
-docs/benchmarks.md.
+"""`make bench`: measure everything in one run and print the table.
+
+The table is written to docs/reference/benchmarks.md, too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import psutil
 from benchmarks import measure, watching
 from benchmarks.lab import lab
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 PREFACE = """# Benchmarks
 
 Written by `make bench`: everything in one run on one machine, ours and the peers in turn. Machines differ and

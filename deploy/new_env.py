@@ -1,10 +1,10 @@
-"""Print the settings of a new installation: .env.example with the server's name filled in and every
-secret made anew.
+"""Print the settings of a new installation, with fresh secrets.
 
-    python3 deploy/new_env.py firmlight.example [--postgres] > deploy/.env
+    python3 deploy/new_env.py firmlight.example [--postgres] > .env
 
-Python's standard library is all it needs. Keep the file: another SECRET_KEY logs everybody out,
-another password locks the server out of its database.
+It fills the server's name and the secrets into .env.example, and needs Python's standard library
+only. Keep the file: another SECRET_KEY logs everybody out, and another password locks the server
+out of its database.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import secrets
 import sys
 from pathlib import Path
 
-EXAMPLE = Path(__file__).with_name(".env.example")
+EXAMPLE = Path(__file__).parents[1] / ".env.example"
 SAMPLE = "firmlight.example"
 PLACEHOLDER = re.compile(r"change-me(?:-[a-z]+)?")
 
 
 def fill(text: str, name: str, *, postgres: bool = False) -> str:
-    """The same placeholder is the same secret everywhere: 256 random bits that need no quoting in
-    an address.
+    """Fill in the server's name, and one secret for each placeholder.
+
+    A placeholder that appears twice gets the same secret. A secret is 256 random bits in
+    hexadecimal digits, which need no quoting in a URL.
     """
     made: dict[str, str] = {}
     if postgres:
@@ -45,7 +47,9 @@ def _fill_line(line: str, name: str, made: dict[str, str]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print the settings of a new installation.")
-    parser.add_argument("name", help="under which people reach it, as firmlight.example")
+    parser.add_argument(
+        "name", help="the name under which people reach it, such as firmlight.example"
+    )
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of MongoDB")
     asked = parser.parse_args()
     sys.stdout.write(fill(EXAMPLE.read_text(), asked.name, postgres=asked.postgres))

@@ -8,5 +8,5 @@ gc.set_threshold(
 
 from firmlight.celery import app as celery_app  # noqa: E402  so that `send_task` finds the broker in every process
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["celery_app"]

@@ -24,7 +24,7 @@ FOLDERS = {
     "start": "Start",
     "how-to": "How to",
     "reference": "Reference",
-    "": "How it works",
+    "explanation": "How it works",
     "decisions": "Decisions",
 }
 SCROLLABLE = {  # what may be wider than the page can be scrolled by keyboard, too

@@ -1,5 +1,6 @@
-"""What drf-spectacular cannot know of our API: errors have one shape (core/errors.py), and what is
-paginated.
+"""What drf-spectacular cannot know of our API.
+
+Errors have one shape (core/errors.py), and only lists that are read are paginated.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Celery jobs. All may run twice, at once, or be lost: the sweep finds what is missing."""
+"""Celery jobs of tasks.
+
+Each may run twice, also at the same time, or be lost: the sweep finds what is missing.
+"""
 
 from celery import shared_task
 
-from accounts.audit import purge_entries
-from accounts.notifications import purge_notifications
-from accounts.services import purge_device_requests, purge_sessions
 from core import redis_log
 from tasks import queue
 from tasks.services import conclude as concluding
@@ -41,18 +41,14 @@ def reconcile() -> None:
 
 @shared_task(name="tasks.purge", acks_late=True, ignore_result=True)
 def purge() -> None:
-    """Hourly: forget what is over."""
+    """Beat runs this every hour: delete the state of tasks, groups and workers that are gone."""
     sweeping.purge()
-    purge_sessions()
-    purge_device_requests()
-    purge_notifications()
-    purge_entries()
     forget_machines()
 
 
 @shared_task(name="tasks.fold", acks_late=True, ignore_result=True)
 def fold() -> None:
-    """Every ten minutes: what is older than RETENTION_DAYS becomes tallies, some at a time."""
+    """Beat runs this every ten minutes: turn what is older than RETENTION_DAYS into daily sums."""
     retention.fold()
 
 

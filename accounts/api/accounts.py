@@ -5,7 +5,7 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -41,7 +41,9 @@ class RegisterView(PublicView):
     throttles = {"POST": ("register",)}
 
     @extend_schema(
-        request=serializers.Registration, responses={201: serializers.SignedInSerializer}
+        summary="Register and log in",
+        request=serializers.Registration,
+        responses={201: serializers.SignedInSerializer},
     )
     def post(self, request: Request) -> Response:
         user = services.register(**validated(serializers.Registration, request))
@@ -51,7 +53,11 @@ class RegisterView(PublicView):
 class LoginView(PublicView):
     throttles = {"POST": ("login",)}
 
-    @extend_schema(request=serializers.Login, responses=serializers.SignedInSerializer)
+    @extend_schema(
+        summary="Log in with a password",
+        request=serializers.Login,
+        responses=serializers.SignedInSerializer,
+    )
     def post(self, request: Request) -> Response:
         """After too many failures 429 `too_many_attempts`, whether or not there is such an account."""
         data = validated(serializers.Login, request)
@@ -62,14 +68,18 @@ class LoginView(PublicView):
 class RefreshView(PublicView):
     throttles = {"POST": ("refresh",)}
 
-    @extend_schema(request=serializers.Refresh, responses=serializers.TokenPairSerializer)
+    @extend_schema(
+        summary="Get a new pair of tokens",
+        request=serializers.Refresh,
+        responses=serializers.TokenPairSerializer,
+    )
     def post(self, request: Request) -> Response:
         pair = services.refresh_session(**validated(serializers.Refresh, request))
         return Response({"access": pair.access, "refresh": pair.refresh})
 
 
 class LogoutView(PublicView):
-    @extend_schema(request=serializers.LogOut, responses={204: None})
+    @extend_schema(summary="Log out", request=serializers.LogOut, responses={204: None})
     def post(self, request: Request) -> Response:
         """The session ends with its access tokens. A worker token ends, too, where it is named:
         nothing else can be done with it here. One that is no token, or none any more, is passed
@@ -80,7 +90,7 @@ class LogoutView(PublicView):
 
 
 class LogoutEverywhereView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Log out everywhere", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
         """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those
         by themselves.
@@ -92,7 +102,11 @@ class LogoutEverywhereView(APIView):
 class PasswordResetView(PublicView):
     throttles = {"POST": ("mail",)}
 
-    @extend_schema(request=serializers.PasswordResetAsk, responses={204: None})
+    @extend_schema(
+        summary="Ask for a link to reset a password",
+        request=serializers.PasswordResetAsk,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """If there is an account with this address, a letter goes there. The answer is the same if
         there is none.
@@ -105,7 +119,11 @@ class PasswordResetView(PublicView):
 class PasswordResetConfirmView(PublicView):
     throttles = {"POST": ("login",)}
 
-    @extend_schema(request=serializers.PasswordReset, responses={204: None})
+    @extend_schema(
+        summary="Set a new password with the link",
+        request=serializers.PasswordReset,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """Set a new password by the link of a letter. Every session ends."""
         data = validated(serializers.PasswordReset, request)
@@ -116,13 +134,18 @@ class PasswordResetConfirmView(PublicView):
 class EmailConfirmView(PublicView):
     throttles = {"POST": ("login",)}
 
-    @extend_schema(request=serializers.EmailConfirmation, responses={204: None})
+    @extend_schema(
+        summary="Confirm an e-mail address with the link",
+        request=serializers.EmailConfirmation,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """The link of a letter was followed: its address is the account's, and confirmed."""
         services.confirm_email(**validated(serializers.EmailConfirmation, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(get=extend_schema(summary="List your sessions"))
 class SessionsView(ListAPIView):
     serializer_class = serializers.SessionSerializer
     queryset = Session.objects.none()  # for the schema
@@ -135,7 +158,7 @@ class SessionsView(ListAPIView):
 
 
 class SessionView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="End a session", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Log out on one device."""
         services.end_session(user_of(request), pk)
@@ -143,11 +166,19 @@ class SessionView(APIView):
 
 
 class MeView(APIView):
-    @extend_schema(operation_id="users_me_retrieve", responses=serializers.ProfileSerializer)
+    @extend_schema(
+        summary="Show your profile",
+        operation_id="users_me_retrieve",
+        responses=serializers.ProfileSerializer,
+    )
     def get(self, request: Request) -> Response:
         return Response(serializers.ProfileSerializer(user_of(request)).data)
 
-    @extend_schema(request=serializers.ProfileChange, responses=serializers.ProfileSerializer)
+    @extend_schema(
+        summary="Change your profile",
+        request=serializers.ProfileChange,
+        responses=serializers.ProfileSerializer,
+    )
     def patch(self, request: Request) -> Response:
         """Another e-mail address needs `password`. The old address is told of the change."""
         user = services.update_profile(
@@ -155,7 +186,9 @@ class MeView(APIView):
         )
         return Response(serializers.ProfileSerializer(user).data)
 
-    @extend_schema(responses={204: None}, deprecated=True)
+    @extend_schema(
+        summary="Delete your account (deprecated)", responses={204: None}, deprecated=True
+    )
     def delete(self, request: Request) -> Response:
         """As POST /api/users/me/delete/ does, with its body: OpenAPI knows none for DELETE."""
         services.delete_account(
@@ -165,7 +198,9 @@ class MeView(APIView):
 
 
 class MeDeleteView(APIView):
-    @extend_schema(request=serializers.AccountDeletion, responses={204: None})
+    @extend_schema(
+        summary="Delete your account", request=serializers.AccountDeletion, responses={204: None}
+    )
     def post(self, request: Request) -> Response:
         """The account goes for good. Its groups pass to the next in line, its running tasks are
         cancelled, and what its workers have done stays in the statistics without a name.
@@ -179,7 +214,9 @@ class MeDeleteView(APIView):
 class ConfirmationView(APIView):
     throttles = {"POST": ("mail",)}
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(
+        summary="Send the confirmation e-mail again", request=None, responses={204: None}
+    )
     def post(self, request: Request) -> Response:
         """Send the letter once more that asks to confirm the address; nothing if it is confirmed."""
         services.send_confirmation(user_of(request))
@@ -189,7 +226,9 @@ class ConfirmationView(APIView):
 class PasswordView(APIView):
     throttles = {"POST": ("login",)}
 
-    @extend_schema(request=serializers.PasswordChange, responses={204: None})
+    @extend_schema(
+        summary="Change your password", request=serializers.PasswordChange, responses={204: None}
+    )
     def post(self, request: Request) -> Response:
         """Every other session of the user ends; the one that asks stays."""
         data = validated(serializers.PasswordChange, request)
@@ -204,6 +243,7 @@ class PasswordView(APIView):
 
 
 @extend_schema(parameters=[OpenApiParameter("search", str, description="Part of a user name")])
+@extend_schema_view(get=extend_schema(summary="Search for users"))
 class PeopleView(ListAPIView):
     throttles = {"GET": ("search",)}
     serializer_class = serializers.PersonSerializer
@@ -213,6 +253,7 @@ class PeopleView(ListAPIView):
         return selectors.people(self.request.query_params.get("search", ""))
 
 
+@extend_schema_view(get=extend_schema(summary="List your worker tokens"))
 class WorkerTokensView(ListAPIView):
     serializer_class = serializers.WorkerTokenSerializer
     queryset = WorkerToken.objects.none()  # for the schema
@@ -221,6 +262,7 @@ class WorkerTokensView(ListAPIView):
         return selectors.worker_tokens_of(user_of(self.request))
 
     @extend_schema(
+        summary="Make a worker token",
         request=serializers.WorkerTokenSerializer,
         responses={201: serializers.NewWorkerTokenSerializer},
     )
@@ -234,7 +276,7 @@ class WorkerTokensView(ListAPIView):
 
 
 class WorkerTokenView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Revoke a worker token", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         services.revoke_worker_token(owner=user_of(request), token_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
@@ -265,6 +307,7 @@ class NotificationPagination(Pagination):
         return page
 
 
+@extend_schema_view(get=extend_schema(summary="List your notifications"))
 class NotificationsView(ListAPIView):
     serializer_class = serializers.NotificationSerializer
     pagination_class = NotificationPagination
@@ -274,7 +317,12 @@ class NotificationsView(ListAPIView):
     def get_queryset(self) -> QuerySet[Notification]:
         return selectors.notifications_of(user_of(self.request))
 
-    @extend_schema(operation_id="notifications_clear", responses={204: None}, filters=False)
+    @extend_schema(
+        summary="Delete all notifications",
+        operation_id="notifications_clear",
+        responses={204: None},
+        filters=False,
+    )
     def delete(self, request: Request) -> Response:
         """All of them, read or not."""
         notifications.delete_all(user_of(request))
@@ -282,14 +330,19 @@ class NotificationsView(ListAPIView):
 
 
 class NotificationView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a notification", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         notifications.delete(user=user_of(request), notification_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
 class NotificationsReadView(APIView):
-    @extend_schema(operation_id="notifications_read_all", request=None, responses={204: None})
+    @extend_schema(
+        summary="Mark all notifications as read",
+        operation_id="notifications_read_all",
+        request=None,
+        responses={204: None},
+    )
     def post(self, request: Request) -> Response:
         """All of them are read."""
         notifications.mark_all_read(user_of(request))
@@ -297,7 +350,7 @@ class NotificationsReadView(APIView):
 
 
 class NotificationReadView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Mark a notification as read", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
         notifications.mark_read(user=user_of(request), notification_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)

@@ -62,7 +62,9 @@ class LetInSerializer(serializers.Serializer):
 class DeviceView(PublicView):
     throttles = {"POST": ("device",)}
 
-    @extend_schema(request=DeviceAsk, responses=DeviceCodeSerializer)
+    @extend_schema(
+        summary="Start a log-in with a code", request=DeviceAsk, responses=DeviceCodeSerializer
+    )
     def post(self, request: Request) -> Response:
         """Ask to be let in; show `user_code` and `verification_uri` to people, and ask for the
         token meanwhile.
@@ -86,7 +88,11 @@ class DeviceView(PublicView):
 
 
 class DeviceTokenView(PublicView):
-    @extend_schema(request=DeviceTake, responses=LetInSerializer)
+    @extend_schema(
+        summary="Collect the tokens of a log-in with a code",
+        request=DeviceTake,
+        responses=LetInSerializer,
+    )
     def post(self, request: Request) -> Response:
         """The tokens, once, as soon as somebody has confirmed. Until then 400 with
         `authorization_pending`, or `slow_down`; `access_denied` and `expired_token` end it.

@@ -1,8 +1,8 @@
 """The frames of `/ws/worker/`: one MessagePack map each, told apart by its `type`.
 
-`docs/protocol.md` says in words what each frame asks and promises. Times are seconds unless a name
-ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so fields may be
-added.
+`docs/reference/protocol.md` says in words what each frame asks and promises. Times are seconds
+unless a name ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so
+fields may be added.
 """
 
 from __future__ import annotations

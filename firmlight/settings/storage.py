@@ -51,7 +51,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "short"
 CELERY_TASK_ROUTES = {
     **{f"tasks.{name}": {"queue": "long"} for name in ("split", "fold")},
-    **{f"tasks.{name}": {"queue": "sweep"} for name in ("sweep", "reconcile", "purge")},
+    **{f"tasks.{name}": {"queue": "sweep"} for name in ("sweep", "reconcile")},
+    **{f"{app}.purge": {"queue": "sweep"} for app in ("accounts", "groups", "tasks")},
 }
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -79,6 +80,9 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": ceil(RECONCILE_SECONDS),
         "options": {"expires": ceil(RECONCILE_SECONDS)},
     },
-    "purge": {"task": "tasks.purge", "schedule": 3600.0, "options": {"expires": 3600}},
+    **{
+        f"purge-{app}": {"task": f"{app}.purge", "schedule": 3600.0, "options": {"expires": 3600}}
+        for app in ("accounts", "groups", "tasks")
+    },
     "fold": {"task": "tasks.fold", "schedule": 600.0, "options": {"expires": 600}},
 }

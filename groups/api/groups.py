@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -42,6 +42,7 @@ class CardFilter(SearchFilter):
     role = filters.ChoiceFilter(choices=[(role, role) for role in states.ROLES], help_text="Yours")
 
 
+@extend_schema_view(get=extend_schema(summary="List your groups"))
 class GroupsView(ListAPIView):
     """One's own groups, starred ones first."""
 
@@ -52,7 +53,11 @@ class GroupsView(ListAPIView):
     def get_queryset(self) -> QuerySet[Membership]:
         return selectors.group_cards(user_of(self.request))
 
-    @extend_schema(request=serializers.GroupForm, responses={201: serializers.GroupSerializer})
+    @extend_schema(
+        summary="Make a group",
+        request=serializers.GroupForm,
+        responses={201: serializers.GroupSerializer},
+    )
     def post(self, request: Request) -> Response:
         group = services.create_group(
             owner=user_of(request), **validated(serializers.GroupForm, request)
@@ -60,6 +65,7 @@ class GroupsView(ListAPIView):
         return Response(card(user_of(request), group.pk), status=HTTP_201_CREATED)
 
 
+@extend_schema_view(get=extend_schema(summary="List groups you may ask to join"))
 class JoinableView(ListAPIView):
     """The groups that one is not in and may ask to be let into."""
 
@@ -73,11 +79,15 @@ class JoinableView(ListAPIView):
 
 
 class GroupView(APIView):
-    @extend_schema(responses=serializers.GroupSerializer)
+    @extend_schema(summary="Show a group", responses=serializers.GroupSerializer)
     def get(self, request: Request, pk: UUID) -> Response:
         return Response(card(user_of(request), pk))
 
-    @extend_schema(request=serializers.GroupChange, responses=serializers.GroupSerializer)
+    @extend_schema(
+        summary="Change a group",
+        request=serializers.GroupChange,
+        responses=serializers.GroupSerializer,
+    )
     def patch(self, request: Request, pk: UUID) -> Response:
         services.require_owner(
             user_of(request), pk
@@ -87,7 +97,7 @@ class GroupView(APIView):
         )
         return Response(card(user_of(request), pk))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Delete a group", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """For its owner. All that is in the group goes with it: memberships, invitations, tasks,
         results.
@@ -97,7 +107,11 @@ class GroupView(APIView):
 
 
 class StarView(APIView):
-    @extend_schema(request=serializers.StarForm, responses=serializers.GroupSerializer)
+    @extend_schema(
+        summary="Star a group, or remove the star",
+        request=serializers.StarForm,
+        responses=serializers.GroupSerializer,
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         """Starred groups stand first in one's own list; nobody else sees the star."""
         selectors.membership_or_not_found(user_of(request), pk)
@@ -108,7 +122,7 @@ class StarView(APIView):
 
 
 class LeaveView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Leave a group", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
         """An owner's group passes to the longest moderator or member; with its last member it is
         deleted.
@@ -118,7 +132,11 @@ class LeaveView(APIView):
 
 
 class HandOverView(APIView):
-    @extend_schema(request=serializers.HandOverForm, responses=serializers.GroupSerializer)
+    @extend_schema(
+        summary="Hand a group over to another member",
+        request=serializers.HandOverForm,
+        responses=serializers.GroupSerializer,
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         """For the owner, who becomes a moderator."""
         services.require_owner(user_of(request), pk)
@@ -127,6 +145,7 @@ class HandOverView(APIView):
         return Response(card(user_of(request), pk))
 
 
+@extend_schema_view(get=extend_schema(summary="List the members of a group"))
 class MembersView(ListAPIView):
     serializer_class = serializers.MemberSerializer
     queryset = Membership.objects.none()  # for the schema
@@ -137,12 +156,20 @@ class MembersView(ListAPIView):
 
 
 class MemberView(APIView):
-    @extend_schema(operation_id="groups_member_retrieve", responses=serializers.MemberSerializer)
+    @extend_schema(
+        summary="Show a member",
+        operation_id="groups_member_retrieve",
+        responses=serializers.MemberSerializer,
+    )
     def get(self, request: Request, pk: UUID, user: UUID) -> Response:
         selectors.membership_or_not_found(user_of(request), pk)
         return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
 
-    @extend_schema(request=serializers.MemberChange, responses=serializers.MemberSerializer)
+    @extend_schema(
+        summary="Change the role or rights of a member",
+        request=serializers.MemberChange,
+        responses=serializers.MemberSerializer,
+    )
     def patch(self, request: Request, pk: UUID, user: UUID) -> Response:
         """The role, for the owner; whether a plain member may submit, for owner and moderators."""
         services.require_leader(user_of(request), pk)
@@ -155,7 +182,7 @@ class MemberView(APIView):
             )
         return Response(serializers.MemberSerializer(selectors.member_or_not_found(pk, user)).data)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Remove a member", responses={204: None})
     def delete(self, request: Request, pk: UUID, user: UUID) -> Response:
         """The owner removes everyone but himself, moderators remove plain members."""
         services.remove_member(remover=user_of(request), group_id=pk, user_id=user)

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,6 +21,7 @@ from groups.services.invitations import INVITED, JOINED
 ANSWERS = serializers.InvitationAnswerSerializer(many=True)
 
 
+@extend_schema_view(get=extend_schema(summary="List a group's open invitations"))
 class GroupInvitationsView(ListAPIView):
     serializer_class = serializers.InvitationSerializer
     throttles = {"POST": ("invite",)}
@@ -31,6 +32,7 @@ class GroupInvitationsView(ListAPIView):
         return selectors.open_invitations_to(self.kwargs["pk"])
 
     @extend_schema(
+        summary="Invite users to a group",
         request=serializers.InvitationForm,
         responses={201: ANSWERS, 200: OpenApiResponse(ANSWERS, description="Nobody was invited.")},
         filters=False,
@@ -46,13 +48,14 @@ class GroupInvitationsView(ListAPIView):
 
 
 class GroupInvitationView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Withdraw an invitation", responses={204: None})
     def delete(self, request: Request, pk: UUID, invitation: UUID) -> Response:
         """Withdraw it."""
         services.withdraw(leader=user_of(request), group_id=pk, invitation_id=invitation)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(get=extend_schema(summary="List your open invitations"))
 class InvitationsView(ListAPIView):
     """One's own open invitations."""
 
@@ -64,32 +67,39 @@ class InvitationsView(ListAPIView):
 
 
 class AcceptView(APIView):
-    @extend_schema(request=None, responses=serializers.GroupSerializer)
+    @extend_schema(
+        summary="Accept an invitation", request=None, responses=serializers.GroupSerializer
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         membership = services.accept(user=user_of(request), invitation_id=pk)
         return Response(card(user_of(request), membership.group_id))
 
 
 class DeclineView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Decline an invitation", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
         services.decline(user=user_of(request), invitation_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
 class AcceptAllView(APIView):
-    @extend_schema(request=None, responses=serializers.AcceptedAllSerializer)
+    @extend_schema(
+        summary="Accept all invitations", request=None, responses=serializers.AcceptedAllSerializer
+    )
     def post(self, request: Request) -> Response:
         joined = services.accept_all(user_of(request))
         return Response({"joined": [membership.group_id for membership in joined]})
 
 
 class DeclineAllView(APIView):
-    @extend_schema(request=None, responses=serializers.DeclinedAllSerializer)
+    @extend_schema(
+        summary="Decline all invitations", request=None, responses=serializers.DeclinedAllSerializer
+    )
     def post(self, request: Request) -> Response:
         return Response({"declined": services.decline_all(user_of(request))})
 
 
+@extend_schema_view(get=extend_schema(summary="List a group's open requests to join"))
 class GroupRequestsView(ListAPIView):
     """Who asks to be let into the group, for its leaders."""
 
@@ -101,7 +111,12 @@ class GroupRequestsView(ListAPIView):
         services.require_leader(user_of(self.request), self.kwargs["pk"])
         return selectors.open_requests_to(self.kwargs["pk"])
 
-    @extend_schema(request=None, responses=serializers.AskedSerializer, filters=False)
+    @extend_schema(
+        summary="Ask to join a group",
+        request=None,
+        responses=serializers.AskedSerializer,
+        filters=False,
+    )
     def post(self, request: Request, pk: UUID) -> Response:
         """Ask to be let in, where the group allows it. Asked again, it is the same request; who is
         invited joins.
@@ -113,7 +128,7 @@ class GroupRequestsView(ListAPIView):
 
 
 class AcceptRequestView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Accept a request to join", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
         services.answer_request(
             leader=user_of(request), group_id=pk, request_id=asked, accepted=True
@@ -122,7 +137,7 @@ class AcceptRequestView(APIView):
 
 
 class DeclineRequestView(APIView):
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Decline a request to join", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID, asked: UUID) -> Response:
         services.answer_request(
             leader=user_of(request), group_id=pk, request_id=asked, accepted=False
@@ -130,6 +145,7 @@ class DeclineRequestView(APIView):
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(get=extend_schema(summary="List your open requests to join"))
 class RequestsView(ListAPIView):
     """Where one has asked to be let in and waits for an answer."""
 
@@ -141,13 +157,14 @@ class RequestsView(ListAPIView):
 
 
 class RequestView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Withdraw a request to join", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
         """Withdraw it."""
         services.withdraw_request(user=user_of(request), request_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
 
+@extend_schema_view(get=extend_schema(summary="List a group's open links"))
 class LinksView(ListAPIView):
     """The group's links that still let somebody in, for its leaders; without their codes."""
 
@@ -160,7 +177,10 @@ class LinksView(ListAPIView):
         return selectors.links_of(self.kwargs["pk"])
 
     @extend_schema(
-        request=serializers.LinkForm, responses={201: serializers.NewLinkSerializer}, filters=False
+        summary="Make a link to a group",
+        request=serializers.LinkForm,
+        responses={201: serializers.NewLinkSerializer},
+        filters=False,
     )
     def post(self, request: Request, pk: UUID) -> Response:
         services.require_leader(user_of(request), pk)
@@ -171,7 +191,7 @@ class LinksView(ListAPIView):
 
 
 class LinkView(APIView):
-    @extend_schema(responses={204: None})
+    @extend_schema(summary="Withdraw a link", responses={204: None})
     def delete(self, request: Request, pk: UUID, link: UUID) -> Response:
         """Withdraw it."""
         services.withdraw_link(leader=user_of(request), group_id=pk, link_id=link)
@@ -181,7 +201,11 @@ class LinkView(APIView):
 class JoinView(APIView):
     throttles = {"POST": ("join",)}  # codes must not be guessed
 
-    @extend_schema(request=serializers.CodeForm, responses=serializers.GroupSerializer)
+    @extend_schema(
+        summary="Join a group with the code of a link",
+        request=serializers.CodeForm,
+        responses=serializers.GroupSerializer,
+    )
     def post(self, request: Request) -> Response:
         """Join the group of a link by its code. The code is in the body: addresses are logged."""
         membership = services.join_by_code(

@@ -1,5 +1,5 @@
 // One connection to /ws/live/ for all that a page watches. Messages are whole snapshots, so one that is lost does not
-// matter: after a loss everything is asked for anew. docs/protocol.md has the messages.
+// matter: after a loss everything is asked for anew. docs/reference/protocol.md has the messages.
 
 const RETRY_MS = [500, 15000]; // first, longest
 const SILENT_MS = 2000; // before a lost connection is said

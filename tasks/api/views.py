@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
@@ -56,6 +56,9 @@ def key_of(request: Request) -> str:
     return key
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List tasks"), retrieve=extend_schema(summary="Show a task")
+)
 class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Tasks of the groups you are in, newest first."""
 
@@ -78,7 +81,10 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
 
     @extend_schema(
-        request=TaskSubmission, responses={201: TaskSerializer}, parameters=[IDEMPOTENCY_KEY]
+        summary="Submit a task",
+        request=TaskSubmission,
+        responses={201: TaskSerializer},
+        parameters=[IDEMPOTENCY_KEY],
     )
     def create(self, request: Request) -> Response:
         """Submit a task to a group."""
@@ -87,7 +93,11 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         )
         return Response(TaskSerializer(task).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=TaskDraft, responses=PreviewSerializer)
+    @extend_schema(
+        summary="Estimate a task before submitting it",
+        request=TaskDraft,
+        responses=PreviewSerializer,
+    )
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """What a task would come to: subtasks, who would take it, about how long. Nothing is
@@ -96,35 +106,42 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         found = preview_task(author=user_of(request), **validated(TaskDraft, request))
         return Response(PreviewSerializer(found).data)
 
-    @extend_schema(request=None, responses=TaskSerializer)
+    @extend_schema(summary="Cancel a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
         """End it now; running workers are told to stop."""
         control.cancel(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=TaskSerializer)
+    @extend_schema(summary="Pause a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: UUID) -> Response:
         """Stop its workers; what is computed stays, and `resume` goes on."""
         control.pause(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=TaskSerializer)
+    @extend_schema(summary="Resume a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: UUID) -> Response:
         """Go on with a paused task."""
         control.resume(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses=EventSerializer(many=True), filters=False)
+    @extend_schema(
+        summary="List the events of a task",
+        request=None,
+        responses=EventSerializer(many=True),
+        filters=False,
+    )
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: UUID) -> Response:
         """What happened to it, the latest first: split, leased, done, lost, failed, and so on."""
         page = self.paginate_queryset(history.events(self.get_object()))
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 
-    @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
+    @extend_schema(
+        summary="Get the result of a task", request=None, responses={200: OpenApiTypes.ANY}
+    )
     @action(detail=True, methods=["get"])
     def result(self, request: Request, pk: UUID) -> HttpResponse:
         """The result itself, as the kind makes it."""
@@ -134,11 +151,18 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 class KindList(APIView):
     """The kinds that this server can split."""
 
-    @extend_schema(responses=KindSerializer(many=True), operation_id="kinds_list")
+    @extend_schema(
+        summary="List the kinds of tasks",
+        responses=KindSerializer(many=True),
+        operation_id="kinds_list",
+    )
     def get(self, request: Request) -> Response:
         return Response(KindSerializer(list(kinds.listed().values()), many=True).data)
 
 
+@extend_schema_view(
+    list=extend_schema(summary="List workers"), retrieve=extend_schema(summary="Show a worker")
+)
 class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     """Your own machines; to moderators, everybody's."""
 
@@ -156,7 +180,9 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
         return {**super().get_serializer_context(), "resting": presence.resting_in(groups)}
 
-    @extend_schema(request=WorkerChange, responses=WorkerSerializer)
+    @extend_schema(
+        summary="Let a suspended worker back", request=WorkerChange, responses=WorkerSerializer
+    )
     def partial_update(self, request: Request, pk: UUID) -> Response:
         """Let a suspended worker back: {"suspended": false}."""
         worker = self.get_object()
@@ -164,7 +190,7 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         workers.let_back(worker, by=user_of(request))
         return Response(self.get_serializer(self.get_object()).data)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(summary="Drain a worker", request=None, responses={204: None})
     @action(detail=True, methods=["post"])
     def drain(self, request: Request, pk: UUID) -> Response:
         """Ask it to finish what it holds, and leave."""

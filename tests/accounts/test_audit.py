@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts import audit, services
+from accounts.jobs import purge
 from accounts.models import AppendOnly, AuditEntry
-from tasks.jobs import purge
 from tests.conftest import PASSWORD
 
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
+from accounts.jobs import purge
 from accounts.models import Notification
 from accounts.notifications import notify
-from tasks.jobs import purge
 from tests.support.racing import race
 
 LIST = "/api/notifications/"

@@ -1,5 +1,6 @@
-"""The commands of docs/how-to/backup.md, word by word: only folders and addresses are these
-systems'.
+"""The commands of docs/how-to/backup.md, run as they are written.
+
+Only folders and addresses are replaced by those of the systems here.
 """
 
 from __future__ import annotations
@@ -80,8 +81,9 @@ def typed(copies: Path) -> Callable[..., None]:
 
 @contextmanager
 def restored(var: Path, old: System, restore: Callable[[Home, str], None]) -> Iterator[System]:
-    """Another system, with a database of its own, begun with what `restore` lays there. It has the
-    old one's key.
+    """Another system with a database of its own, started from the restored copies.
+
+    It has the secret key of the old one.
     """
     with fresh() as database:
         home = Home(var)

@@ -14,9 +14,7 @@ PARTS = ("web", "jobs", "jobs-long", "sweep", "beat")
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory):
-    """A folder with `app`, `static` and `client` as they lie in the image: laid out as the
-    Dockerfile does it.
-    """
+    """A folder with `app`, `static` and `client` as the Dockerfile lays them out in the image."""
     folder = tmp_path_factory.mktemp("image")
     (folder / "app").mkdir()
     files.lay_out(folder / "app")

@@ -32,7 +32,7 @@ def new_environment(**options: Any) -> dict[str, str]:
 
 def compose(environment: dict[str, str]) -> dict[str, Any]:
     """docker-compose.yml with its variables filled in and its anchors resolved."""
-    text = (DEPLOY / "docker-compose.yml").read_text()
+    text = (ROOT / "docker-compose.yml").read_text()
 
     def value(found: re.Match[str]) -> str:
         known = environment.get(found["name"], "")
@@ -45,9 +45,7 @@ def compose(environment: dict[str, str]) -> dict[str, Any]:
 
 def variables() -> set[str]:
     """Those that docker-compose.yml reads."""
-    return {
-        found["name"] for found in VARIABLE.finditer((DEPLOY / "docker-compose.yml").read_text())
-    }
+    return {found["name"] for found in VARIABLE.finditer((ROOT / "docker-compose.yml").read_text())}
 
 
 def procfile() -> dict[str, list[str]]:

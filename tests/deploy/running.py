@@ -47,8 +47,10 @@ def can_shut() -> bool:
 
 
 class Running:
-    """`folder` holds the image's tree (`app`), logs, and what the processes may write (`tmp`,
-    `home`).
+    """The processes of one deployment.
+
+    `folder` holds the image's tree (`app`), logs, and the folders that processes may write to
+    (`tmp`, `home`).
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:

@@ -1,5 +1,6 @@
-"""Caddy in front of a web process, with the rules that the installation on one server makes of
-those for containers.
+"""Caddy in front of a web process.
+
+Its rules are the ones that the installation on one server makes from those for containers.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def test_everything_that_is_named_exists(compose, services):
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
             there = (
-                (files.DEPLOY / source).exists()
+                (files.ROOT / source).exists()
                 if source.startswith(".")
                 else source in compose["volumes"]
             )

@@ -1,6 +1,4 @@
-"""`.env.example` names every setting, shows its default, and becomes the settings of a new
-installation.
-"""
+"""`.env.example` names every setting and its default, and new installations start from it."""
 
 from __future__ import annotations
 

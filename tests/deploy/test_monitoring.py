@@ -68,7 +68,7 @@ def test_prometheus_asks_web_with_the_token():
 def test_grafana_finds_its_dashboards_where_they_are_put():
     service = files.compose(files.new_environment())["services"]["grafana"]
     (provider,) = provisioned("dashboards/firmlight.yml")["providers"]
-    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in service["volumes"]
+    assert f"./deploy/grafana/dashboards:{provider['options']['path']}:ro" in service["volumes"]
     (source,) = provisioned("datasources/prometheus.yml")["datasources"]
     used = {panel["datasource"]["uid"] for panel in json.loads(DASHBOARD.read_text())["panels"]}
     assert used == {source["uid"]}

@@ -1,5 +1,4 @@
-"""A deployment's own command lines, from the database to a task that a worker computes, and to the
-end.
+"""A deployment by its own command lines: it computes a task, and stops in good order.
 
 Docker is not needed: the tree that the Dockerfile lays out is made here, and its processes run in
 it.
@@ -71,9 +70,7 @@ def test_every_line_of_every_log_is_json(running):
 
 
 def test_its_request_can_be_followed_from_web_to_the_jobs(running):
-    """The log is JSON: web's line names the request, and so does the job that it sent, with the
-    task.
-    """
+    """The line of web names the request, and so does the line of the job, with the task."""
     (said,) = (
         json.loads(line)
         for line in lines_with(running.log("web"), "/api/tasks/")
@@ -137,8 +134,9 @@ def test_the_doctor_has_nothing_to_mend_but_what_is_not_there(running):
 
 
 def test_nothing_is_written_but_to_the_temporary_folder(running):
-    """Where this machine lets us, the root file system was read-only all the while. Home holds the
-    worker's folder.
+    """The root file system was read-only all the time, where this machine allows that.
+
+    Home holds the worker's folder.
     """
     if can_shut():
         pid = running.processes["web"].pid
@@ -156,8 +154,9 @@ def roles_in(running):
 
 
 def test_every_part_ends_in_good_order_in_the_time_it_is_given(running, worker):
-    """The last test of each: what it stops stays down. When all is done uvicorn ends by the signal
-    it was sent.
+    """This must be the last test of each deployment, because it stops everything.
+
+    When uvicorn has finished its work, it ends by the signal that it was sent.
     """
     for name in ("worker", "web", "jobs", "jobs-long", "sweep", "beat"):
         service = running.services[name]

@@ -1,5 +1,6 @@
-"""Locks hold all that their packages need, whichever Python they are installed for: pip refuses
-what has no hash.
+"""The locks name everything that their packages need, for every Python we support.
+
+pip refuses a package without a hash, so a missing one stops the installation.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from packaging.utils import canonicalize_name
 from tests.deploy import files
 
 PYTHONS = ("3.11.0", "3.11.2", "3.12.0", "3.13.0", "3.14.0")  # Debian 12 has 3.11.2
-LOCKS = sorted(files.ROOT.glob("requirements*.txt"))
+LOCKS = [files.ROOT / "requirements.txt", *sorted((files.ROOT / "requirements").glob("*.txt"))]
 
 
 @cache

@@ -22,7 +22,7 @@ FOR_ALL = (
     "/login/",
     "/register/",
     "/docs/",
-    "/docs/reliability/",
+    "/docs/explanation/reliability/",
     "/download/",
     "/about/",
     "/nowhere/",

@@ -1,5 +1,6 @@
-"""What the documents tell users to type is typed here, word by word: only names and addresses are
-this server's.
+"""The commands and programs of the documents, run as they are written.
+
+Only names and addresses are replaced by those of this server.
 """
 
 from __future__ import annotations
@@ -45,7 +46,6 @@ def here(lab: Lab, tmp_path: Path) -> Callable[[str], str]:
         "https://firmlight.example": lab.url,
         "http://127.0.0.1:8000": lab.url,
         '"ada"': f'"{lab.names[0]}"',
-        "her password": PASSWORD,
         "your password": PASSWORD,
     }
 

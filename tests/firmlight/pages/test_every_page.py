@@ -75,7 +75,7 @@ def addresses(group) -> list[str]:
         reverse(f"page:{name}", args=(group.pk,))
         for name in OF_A_GROUP + OF_ITS_LEADERS + OF_ITS_OWNER
     ]
-    return [*plain, *of_group, reverse("page:document", args=("reliability",))]
+    return [*plain, *of_group, reverse("page:document", args=("explanation/reliability",))]
 
 
 def test_every_page_comes_with_ten_queries_at_most_and_nothing_inline(busy, alice, browser):

@@ -104,10 +104,12 @@ def test_a_fault_of_ours_has_a_page_that_tells_nothing_of_it(db, monkeypatch):
 
 
 def test_documents_link_to_one_another_and_show_no_raw_html(db, browser):
-    assert docs_pages.address("protocol.md", "architecture") == "/docs/protocol/"
-    assert docs_pages.address("../reliability.md#x", "decisions/0001") == "/docs/reliability/#x"
-    assert docs_pages.address("../client/worker.py", "protocol") == ""
-    assert docs_pages.address("https://example.org/", "protocol") == "https://example.org/"
+    address = docs_pages.address
+    assert address("protocol.md", "reference/worker") == "/docs/reference/protocol/"
+    reliability = "/docs/explanation/reliability/"
+    assert address("../explanation/reliability.md#x", "decisions/0001") == f"{reliability}#x"
+    assert address("../../client/worker.py", "reference/protocol") == ""
+    assert address("https://example.org/", "reference/protocol") == "https://example.org/"
     html = docs_pages._markdown().render(
         "<script>x</script> [a](javascript:x) | b\n", {"slug": "protocol"}
     )
