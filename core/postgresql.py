@@ -77,7 +77,7 @@ class Beside(_Index):
     letters at most).
 
     A question about one or two letters has to look at each text: here they lie close together.
-    `core.counting` asks so that this index is enough.
+    `core.pagination` asks so that this index is enough.
     """
 
     def __init__(self, model: str, first: str, field: str) -> None:

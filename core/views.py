@@ -26,8 +26,8 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from core import throttling
-from core.counting import CappedPaginator
 from core.errors import Busy, FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
+from core.pagination import CappedPaginator
 
 UNPROCESSABLE = 422  # a form that has to be filled in again; htmx is told to show it
 
