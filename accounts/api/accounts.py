@@ -1,4 +1,4 @@
-"""The REST addresses of accounts: they translate, services decide."""
+"""The REST API of accounts. Views translate between JSON and services; services decide."""
 
 from typing import Any
 from uuid import UUID
@@ -29,9 +29,7 @@ def _signed_in(user: User, request: Request, status: int) -> Response:
 
 
 class PublicView(APIView):
-    """Open to all. No authentication: an expired token in the header must not keep anybody from
-    logging in.
-    """
+    """Open to all, without authentication: an expired token must not keep anybody from logging in."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -71,9 +69,8 @@ class RefreshView(PublicView):
 class LogoutView(PublicView):
     @extend_schema(request=serializers.LogOut, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The session ends with its access tokens. A worker token ends, too, where it is named:
-        nothing else can be done with it here. One that is no token, or none any more, is passed
-        over.
+        """The session and its access tokens end. A worker token that is named ends, too; one that
+        is not valid is ignored.
         """
         services.log_out(**validated(serializers.LogOut, request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -82,8 +79,8 @@ class LogoutView(PublicView):
 class LogoutEverywhereView(APIView):
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those
-        by themselves.
+        """Every session ends, also this one and those of browsers. Worker tokens stay valid: revoke
+        each of them by itself.
         """
         services.end_all_sessions(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -94,8 +91,8 @@ class PasswordResetView(PublicView):
 
     @extend_schema(request=serializers.PasswordResetAsk, responses={204: None})
     def post(self, request: Request) -> Response:
-        """If there is an account with this address, a letter goes there. The answer is the same if
-        there is none.
+        """If there is an account with this address, a link is sent there by e-mail. The answer is
+        the same if there is none.
         """
         data = validated(serializers.PasswordResetAsk, request)
         services.ask_password_reset(data["email"], address_of(request._request))
@@ -107,7 +104,7 @@ class PasswordResetConfirmView(PublicView):
 
     @extend_schema(request=serializers.PasswordReset, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Set a new password by the link of a letter. Every session ends."""
+        """Set a new password by the link of an e-mail. Every session ends."""
         data = validated(serializers.PasswordReset, request)
         services.reset_password(data["uid"], data["token"], data["password"])
         return Response(status=HTTP_204_NO_CONTENT)
@@ -118,7 +115,7 @@ class EmailConfirmView(PublicView):
 
     @extend_schema(request=serializers.EmailConfirmation, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The link of a letter was followed: its address is the account's, and confirmed."""
+        """The link of an e-mail was followed: its address becomes the account's confirmed one."""
         services.confirm_email(**validated(serializers.EmailConfirmation, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -149,7 +146,7 @@ class MeView(APIView):
 
     @extend_schema(request=serializers.ProfileChange, responses=serializers.ProfileSerializer)
     def patch(self, request: Request) -> Response:
-        """Another e-mail address needs `password`. The old address is told of the change."""
+        """A new e-mail address needs `password`. The old address gets a message about it."""
         user = services.update_profile(
             user_of(request), **validated(serializers.ProfileChange, request)
         )
@@ -157,7 +154,7 @@ class MeView(APIView):
 
     @extend_schema(responses={204: None}, deprecated=True)
     def delete(self, request: Request) -> Response:
-        """As POST /api/users/me/delete/ does, with its body: OpenAPI knows none for DELETE."""
+        """Use POST /api/users/me/delete/ instead: OpenAPI allows no body for DELETE."""
         services.delete_account(
             user=user_of(request), **validated(serializers.AccountDeletion, request)
         )
@@ -167,8 +164,8 @@ class MeView(APIView):
 class MeDeleteView(APIView):
     @extend_schema(request=serializers.AccountDeletion, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The account goes for good. Its groups pass to the next in line, its running tasks are
-        cancelled, and what its workers have done stays in the statistics without a name.
+        """The account is deleted; this cannot be undone. Its groups pass to the next in line, its
+        running tasks are cancelled, and the statistics keep what its workers did, without a name.
         """
         services.delete_account(
             user=user_of(request), **validated(serializers.AccountDeletion, request)
@@ -181,7 +178,7 @@ class ConfirmationView(APIView):
 
     @extend_schema(request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Send the letter once more that asks to confirm the address; nothing if it is confirmed."""
+        """Send the link to confirm the address again; nothing if it is confirmed."""
         services.send_confirmation(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -245,7 +242,7 @@ class NotificationFilter(django_filters.FilterSet):
 
 
 class NotificationPagination(Pagination):
-    """With the number of those not read yet, on whatever page."""
+    """Every page also says how many notifications are unread."""
 
     asker: User
 
