@@ -55,8 +55,9 @@ def _may_act_on(request: HttpRequest, user: User) -> bool:
     return request.user.is_superuser or not is_staff
 
 
+# The stubs take both bases for generic.
 @admin.register(User)
-class PersonAdmin(ReadOnlyAdmin, DjangoUserAdmin):  # type: ignore[misc]  # the stubs take both for generic
+class PersonAdmin(ReadOnlyAdmin, DjangoUserAdmin):  # type: ignore[misc]
     """Moderators block users and end sessions; superusers also add users and give roles."""
 
     form, add_form, change_password_form = ChangeForm, CreationForm, AdminPasswordChangeForm

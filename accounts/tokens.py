@@ -20,7 +20,7 @@ SESSION_CLAIM = "sid"
 
 @dataclass(frozen=True)
 class Pair:
-    """The two tokens of a log-in or refresh, and what the Session row keeps of the refresh token."""
+    """The two tokens of a log-in or refresh, and what the Session row keeps of them."""
 
     access: str
     refresh: str

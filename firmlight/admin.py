@@ -99,8 +99,9 @@ class CrontabScheduleAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "timezone")
 
 
+# The stubs take both bases for generic.
 @admin.register(Role)
-class RoleAdmin(ReadOnlyAdmin, DjangoRoleAdmin):  # type: ignore[misc]  # the stubs take both for generic
+class RoleAdmin(ReadOnlyAdmin, DjangoRoleAdmin):  # type: ignore[misc]
     """What "Moderators" and other roles may do. Only superusers change it."""
 
     fields = ("name", "permissions")

@@ -29,7 +29,7 @@ def _signed_in(user: User, request: Request, status: int) -> Response:
 
 
 class PublicView(APIView):
-    """Open to all, without authentication: an expired token must not keep anybody from logging in."""
+    """Open to all. It ignores tokens, so that an expired one does not prevent a log-in."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -51,7 +51,7 @@ class LoginView(PublicView):
 
     @extend_schema(request=serializers.Login, responses=serializers.SignedInSerializer)
     def post(self, request: Request) -> Response:
-        """After too many failures 429 `too_many_attempts`, whether or not there is such an account."""
+        """After too many failures 429 `too_many_attempts`, whether or not the account exists."""
         data = validated(serializers.Login, request)
         user = services.check_credentials(request=request._request, **data)
         return _signed_in(user, request, HTTP_200_OK)

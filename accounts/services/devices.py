@@ -52,7 +52,7 @@ class DeviceGrant:
 def request_device_access(
     *, name: str, scope: str, agent: str = "", address: str = ""
 ) -> tuple[DeviceRequest, str]:
-    """A new request, valid for DEVICE_MINUTES, and its device code, of which only a digest is kept."""
+    """A new request, valid for DEVICE_MINUTES, and its device code, which is stored nowhere."""
     code = secrets.token_urlsafe(32)
     facts = {"name": name, "scope": scope, "agent": device_name(agent), "address": address}
     expires = timezone.now() + timedelta(minutes=settings.DEVICE_MINUTES)

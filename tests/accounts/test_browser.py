@@ -1,4 +1,4 @@
-"""Sessions: the list of them, ending one or all, and what that does to browsers and their cookies."""
+"""Sessions: listing and ending them, and what that does to browsers and their cookies."""
 
 from datetime import timedelta
 from uuid import uuid4

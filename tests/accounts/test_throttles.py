@@ -1,4 +1,4 @@
-"""How often people may do what costs others: each user, or where nobody is logged in each address."""
+"""How often each user may do something, or each address where nobody is logged in."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
