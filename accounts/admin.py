@@ -1,6 +1,4 @@
-"""People, where they are logged in, their tokens, what they are told and what was done, for
-moderators.
-"""
+"""The moderators' pages for users, sessions, worker tokens, notifications and the audit log."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from django.utils.safestring import SafeString
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services
-from accounts.admin_actions import Facts, deed, links, who
+from accounts.admin_actions import ReadOnlyAdmin, admin_action, moderator_of, related_links
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
 from core.errors import Conflict, Forbidden
 
@@ -41,26 +39,29 @@ class ChangeForm(UserChangeForm):
         fields = "__all__"
 
 
-def _refuse_untouchable(request: HttpRequest, user: User) -> None:
-    """Nobody does this to himself, and only superusers to other staff."""
+def _require_may_act_on(request: HttpRequest, user: User) -> None:
+    """Raises Conflict for one's own account, Forbidden for staff unless a superuser asks."""
     if user.pk == request.user.pk:
         raise Conflict("This is your own account.")
-    if not _is_touchable(request, user):
+    if not _may_act_on(request, user):
         raise Forbidden("Only a superuser may do this to a member of the staff.")
 
 
-def _is_touchable(request: HttpRequest, user: User) -> bool:
-    return user.pk != request.user.pk and (
-        request.user.is_superuser or not (user.is_staff or user.is_superuser)
-    )
+def _may_act_on(request: HttpRequest, user: User) -> bool:
+    """Nobody acts on their own account, and only superusers act on staff."""
+    if user.pk == request.user.pk:
+        return False
+    is_staff = user.is_staff or user.is_superuser
+    return request.user.is_superuser or not is_staff
 
 
+# The stubs take both bases for generic.
 @admin.register(User)
-class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs take both for generic
-    """Moderators look, block and end sessions; superusers also make accounts and give roles."""
+class PersonAdmin(ReadOnlyAdmin, DjangoUserAdmin):  # type: ignore[misc]
+    """Moderators block users and end sessions; superusers also add users and give roles."""
 
     form, add_form, change_password_form = ChangeForm, CreationForm, AdminPasswordChangeForm
-    deeds = ("block", "unblock", "end_sessions", "delete_account")
+    admin_actions = ("block", "unblock", "end_sessions", "delete_account")
     list_display = ("username", "email", "is_active", "is_staff", "created", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "created")
     search_fields = ("username_key__contains", "email__exact")
@@ -72,13 +73,11 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
     )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """Both are kept in lower case, so that an index can answer."""
+        """Names and addresses are stored in lower case, so that an index can answer."""
         return super().get_search_results(request, queryset, search_term.lower())
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        """Without the password's hash, for anybody: a superuser sets a new one on a page of its
-        own.
-        """
+        """Never with the password's hash; superusers set a new one on a page of its own."""
         if obj is None:
             return self.add_fieldsets
         rights = ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")
@@ -94,7 +93,7 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
     has_add_permission = has_change_permission = _is_superuser
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Only what was changed on the form: the rest may have moved since it was shown."""
+        """Save only what the form changed: the rest may have moved since it was shown."""
         concrete = {field.name for field in obj._meta.concrete_fields}
         if change:
             obj.save(update_fields=[name for name in form.changed_data if name in concrete])
@@ -102,64 +101,70 @@ class PersonAdmin(Facts, DjangoUserAdmin):  # type: ignore[misc]  # the stubs ta
             obj.save()
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """A password that somebody else has set ends the sessions that the old one opened."""
+        """Setting a user's password ends the sessions that the old password opened."""
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
             user = User.objects.get(pk=id)
-            services.end_all_sessions(user, by=who(request))
-            self.note(request, "password_set", user)
+            services.end_all_sessions(user, by=moderator_of(request))
+            self.record(request, "password_set", user)
         return response
 
     @admin.display(description="see also")
     def elsewhere(self, user: User) -> SafeString:
-        return links(ELSEWHERE, user.pk)
+        return related_links(ELSEWHERE, user.pk)
 
-    # Deeds
+    # Admin actions
 
-    @deed(
+    @admin_action(
         "Block",
         icon="block",
-        hurts=True,
-        asks=True,
-        says="Sessions and worker tokens stop at once, and there is no logging in any more.",
-        when=lambda request, user: user.is_active and _is_touchable(request, user),
+        dangerous=True,
+        asks_reason=True,
+        explanation="Their sessions and worker tokens stop working now. They can no longer log in.",
+        offered_when=lambda request, user: user.is_active and _may_act_on(request, user),
     )
     def block(self, request: HttpRequest, user: User, reason: str) -> None:
-        services.block_user(user, by=who(request), reason=reason)
+        services.block_user(user, by=moderator_of(request), reason=reason)
 
-    @deed(
+    @admin_action(
         "Unblock",
         icon="lock_open",
-        says="Logging in works again.",
-        when=lambda request, user: not user.is_active and _is_touchable(request, user),
+        explanation="They can log in again, and their worker tokens work again.",
+        offered_when=lambda request, user: not user.is_active and _may_act_on(request, user),
     )
     def unblock(self, request: HttpRequest, user: User, reason: str) -> None:
-        services.unblock_user(user, by=who(request))
+        services.unblock_user(user, by=moderator_of(request))
 
-    @deed(
+    @admin_action(
         "End all sessions",
         icon="logout",
-        hurts=True,
-        says="Every browser and program of this user has to log in again. Workers with a token of their own go on.",
-        when=_is_touchable,
+        dangerous=True,
+        explanation=(
+            "Every browser and program of this user must log in again. "
+            "Workers with a token of their own go on."
+        ),
+        offered_when=_may_act_on,
     )
     def end_sessions(self, request: HttpRequest, user: User, reason: str) -> None:
-        _refuse_untouchable(request, user)
-        services.end_all_sessions(user, by=who(request))
+        _require_may_act_on(request, user)
+        services.end_all_sessions(user, by=moderator_of(request))
 
-    @deed(
+    @admin_action(
         "Delete the account",
-        word="user_deleted",
+        audit_action="user_deleted",
         icon="delete",
-        hurts=True,
-        asks=True,
-        says="It goes for good. Groups of this user pass to the next in line, running tasks are cancelled.",
-        when=lambda request, user: request.user.is_superuser and _is_touchable(request, user),
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "This cannot be undone. Groups of this user pass to the next in line, "
+            "and their running tasks are cancelled."
+        ),
+        offered_when=lambda request, user: request.user.is_superuser and _may_act_on(request, user),
     )
     def delete_account(self, request: HttpRequest, user: User, reason: str) -> None:
         if not request.user.is_superuser:
             raise Forbidden("Only a superuser may delete an account.")
-        _refuse_untouchable(request, user)
+        _require_may_act_on(request, user)
         services.remove_user(user)
 
 
@@ -168,8 +173,8 @@ def _is_alive(request: HttpRequest, row: Session | WorkerToken) -> bool:
 
 
 @admin.register(Session)
-class SessionAdmin(Facts):
-    deeds = ("revoke",)
+class SessionAdmin(ReadOnlyAdmin):
+    admin_actions = ("revoke",)
     list_display = ("user", "device", "created", "last_used", "revoked")
     list_select_related = ("user",)
     list_filter = (("revoked", admin.EmptyFieldListFilter), "last_used")
@@ -179,22 +184,22 @@ class SessionAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("user")
 
-    @deed(
+    @admin_action(
         "End",
-        word="session_ended",
+        audit_action="session_ended",
         icon="logout",
-        hurts=True,
-        says="Its tokens stop working at once.",
-        when=_is_alive,
+        dangerous=True,
+        explanation="Its tokens stop working now.",
+        offered_when=_is_alive,
     )
     def revoke(self, request: HttpRequest, session: Session, reason: str) -> None:
-        _refuse_untouchable(request, session.user)
+        _require_may_act_on(request, session.user)
         services.end_session(session.user, session.pk)
 
 
 @admin.register(WorkerToken)
-class WorkerTokenAdmin(Facts):
-    deeds = ("revoke",)
+class WorkerTokenAdmin(ReadOnlyAdmin):
+    admin_actions = ("revoke",)
     list_display = ("owner", "name", "created", "last_used", "revoked")
     list_select_related = ("owner",)
     list_filter = (("revoked", admin.EmptyFieldListFilter),)
@@ -204,21 +209,21 @@ class WorkerTokenAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("owner")
 
-    @deed(
+    @admin_action(
         "Revoke",
-        word="worker_token_revoked",
+        audit_action="worker_token_revoked",
         icon="key_off",
-        hurts=True,
-        says="Workers that use it are closed.",
-        when=_is_alive,
+        dangerous=True,
+        explanation="Workers that use it are disconnected.",
+        offered_when=_is_alive,
     )
     def revoke(self, request: HttpRequest, token: WorkerToken, reason: str) -> None:
-        _refuse_untouchable(request, token.owner)
+        _require_may_act_on(request, token.owner)
         services.revoke_worker_token(owner=token.owner, token_id=token.pk)
 
 
 @admin.register(Notification)
-class NotificationAdmin(Facts):
+class NotificationAdmin(ReadOnlyAdmin):
     list_display = ("created", "user", "level", "code", "text", "read")
     list_select_related = ("user",)
     list_filter = ("level", ("read", admin.EmptyFieldListFilter), "created")
@@ -229,8 +234,8 @@ class NotificationAdmin(Facts):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(Facts):
-    """Who did what to whom, when and from where. Nobody edits it, superusers neither."""
+class AuditEntryAdmin(ReadOnlyAdmin):
+    """Who did what to whom, when and from where. Nobody can edit it, not even superusers."""
 
     list_display = ("created", "actor_name", "action", "target_type", "target_label", "address")
     list_filter = ("action", "target_type", "created")

@@ -1,12 +1,14 @@
-"""What the pages of the moderators' admin share: facts are looked at, and change by deeds alone.
+"""What the admin pages of every app share: rows are read-only, and only admin actions change them.
 
-A deed calls a service, so that Redis, sockets and notifications follow; it is confirmed on a page
-of its own, and recorded in the audit log with who did it, to whom, when and from where.
+An admin action calls a service, so that Redis, sockets and notifications follow. It asks for
+confirmation on a page of its own. The audit log then records who did it, to what, when and from
+which address.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -26,25 +28,26 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import audit
 from accounts.models import User
-from core.counting import CappedPaginator
 from core.errors import FirmlightError
+from core.pagination import CappedPaginator
 
-DEED_ROWS_MAX = 100  # at once: each calls a service
+ACTION_ROWS_MAX = 100  # in one request: each row is a call of a service
 REASON_MAX = 200
-Do = Callable[[Any, HttpRequest, Any, str], None]
-Fits = Callable[[HttpRequest, Any], bool]
+
+Method = Callable[[Any, HttpRequest, Any, str], None]
+Condition = Callable[[HttpRequest, Any], bool]
 
 
-def who(request: HttpRequest) -> User:
-    """The moderator; the admin lets nobody else in."""
+def moderator_of(request: HttpRequest) -> User:
+    """The moderator who asks; the admin admits nobody else."""
     assert isinstance(request.user, User)
     return request.user
 
 
-def links(places: Iterable[tuple[str, str, str]], pk: UUID) -> SafeString:
-    """Links to lists that belong to a row: (title, page, filter) of each."""
-    found = ((reverse(f"admin:{page}_changelist"), name, pk, title) for title, page, name in places)
-    return format_html_join(" · ", '<a class="ov-link" href="{}?{}={}">{}</a>', found)
+def related_links(places: Iterable[tuple[str, str, str]], pk: UUID) -> SafeString:
+    """Links to lists that belong to a row; each place is (title, admin page, filter)."""
+    rows = ((reverse(f"admin:{page}_changelist"), name, pk, title) for title, page, name in places)
+    return format_html_join(" · ", '<a class="ov-link" href="{}?{}={}">{}</a>', rows)
 
 
 class ReasonForm(forms.Form):
@@ -53,59 +56,72 @@ class ReasonForm(forms.Form):
     )
 
 
-def deed(
+def _always(request: HttpRequest, row: Any) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class AdminAction:
+    """What the admin shows, asks and records for one action."""
+
+    name: str  # of the method; it is in the action's address, too
+    method: Method
+    title: str
+    explanation: str  # what will happen, on the page that asks
+    audit_action: str  # "" where the service records it itself
+    dangerous: bool
+    asks_reason: bool
+    offered_when: Condition
+
+
+def admin_action(
     title: str,
     *,
-    word: str = "",
     icon: str,
-    says: str,
-    hurts: bool = False,
-    asks: bool = False,
-    when: Fits = lambda request, row: True,
-) -> Callable[[Do], Any]:
-    """Make a method `do(self, request, row, reason)` a deed, on the list for the rows chosen and on
-    a row's own page.
+    explanation: str,
+    audit_action: str = "",
+    dangerous: bool = False,
+    asks_reason: bool = False,
+    offered_when: Condition = _always,
+) -> Callable[[Method], Any]:
+    """Make a method `do(self, request, row, reason)` an admin action.
 
-    `word` goes to the audit log ("" where the service records it), `says` tells what follows,
-    `asks` for a reason; the page of a row offers it `when` there is a point in it. Only a POST that
-    says so confirms it. What the method raises as FirmlightError is shown, and nothing is recorded.
+    The list offers it for the chosen rows, and the page of a row where `offered_when` is true. Only
+    a confirmed POST carries it out. If the method raises a FirmlightError, its message is shown
+    and nothing is recorded.
     """
 
-    def decorate(do: Do) -> Any:
+    def decorate(method: Method) -> Any:
+        about = AdminAction(
+            name=method.__name__,
+            method=method,
+            title=title,
+            explanation=explanation,
+            audit_action=audit_action,
+            dangerous=dangerous,
+            asks_reason=asks_reason,
+            offered_when=offered_when,
+        )
+
         def run(
-            admin: Facts,
+            admin: ReadOnlyAdmin,
             request: HttpRequest,
             queryset: QuerySet | None = None,
             object_id: str | None = None,
         ) -> HttpResponse | None:
-            rows = admin.chosen(request, queryset, object_id)
-            form = ReasonForm(request.POST if "confirmed" in request.POST else None)
-            if len(rows) > DEED_ROWS_MAX:
-                admin.message_user(request, f"At most {DEED_ROWS_MAX} at once.", messages.ERROR)
-                return None
-            if request.method != "POST" or not form.is_valid():
-                facts = {
-                    "title": title,
-                    "says": says,
-                    "hurts": hurts,
-                    "rows": rows,
-                    "form": form if asks else None,
-                }
-                return admin.ask(request, do.__name__, facts)
-            for row in rows:
-                admin.carry_out(request, do, row, word, title, form.cleaned_data["reason"])
-            return HttpResponseRedirect(admin.way_back(request, object_id))
+            return admin.handle_action(request, about, queryset, object_id)
 
-        run.__name__ = do.__name__
-        made = action(run, description=title, permissions=["moderate"], icon=icon)
-        made.fits = when
-        return made
+        run.__name__ = method.__name__
+        decorated = action(run, description=title, permissions=["moderate"], icon=icon)
+        # Django and unfold keep what they know of an action as attributes of the function, too.
+        decorated.about = about
+        return decorated
 
     return decorate
 
 
-class Shown:
-    """Nothing is added, edited or deleted by hand, by superusers neither."""
+class ReadOnlyPermissions:
+    """Nobody adds, edits or deletes rows by hand, not even superusers."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -117,8 +133,8 @@ class Shown:
         return False
 
 
-class Rows(Shown, TabularInline):
-    """The same for rows beneath another one, a page of them at a time."""
+class ReadOnlyInline(ReadOnlyPermissions, TabularInline):
+    """Read-only rows below another one, a page of them at a time."""
 
     extra = 0
     per_page: int | None = 10  # each takes about three milliseconds to draw
@@ -129,30 +145,31 @@ class Rows(Shown, TabularInline):
         return self.fields
 
 
-class Facts(Shown, ModelAdmin):
-    """The admin of one model. `deeds` names the methods that are deeds.
+class ReadOnlyAdmin(ReadOnlyPermissions, ModelAdmin):
+    """The admin of one model; `admin_actions` names the methods that are admin actions.
 
-    Whoever may "change" the model may do them: no form does. A page counts its rows once.
+    Staff with Django's "change" permission may run them. No form edits a row.
     """
 
-    deeds: tuple[str, ...] = ()
+    admin_actions: tuple[str, ...] = ()
     list_per_page = 20  # each row takes one to two milliseconds to draw
-    show_full_result_count = False
+    show_full_result_count = False  # a page counts its rows once
     paginator = CappedPaginator
     list_disable_select_all = True
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.actions = self.actions_detail = self.deeds
+        self.actions = self.actions_detail = self.admin_actions
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All there is, in the model's order, but for `exclude`."""
+        """All fields in the model's order, without the key and those in `exclude`."""
         if self.fields:
             return self.fields
+        excluded = self.exclude or ()
         return [
-            f.name
-            for f in self.opts.concrete_fields
-            if not f.primary_key and f.name not in (self.exclude or ())
+            field.name
+            for field in self.opts.concrete_fields
+            if not field.primary_key and field.name not in excluded
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -172,95 +189,117 @@ class Facts(Shown, ModelAdmin):
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
-        """Fetched once for a page: its buttons depend on it too."""
+        """Fetched once for a page: which actions it offers depends on it, too."""
         fetched: dict[Any, Any] = request.__dict__.setdefault("fetched", {})
         key = (self.model, object_id, from_field)
         if key not in fetched:
             fetched[key] = super().get_object(request, object_id, from_field)
         return fetched[key]
 
-    # Deeds
+    # Admin actions
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """The actions that make sense for this row as it is now."""
         row = self.get_object(request, str(object_id))
-        return [
-            one
-            for one in super().get_actions_detail(request, object_id)
-            if row and one.method.fits(request, row)
-        ]
+        if row is None:
+            return []
+        permitted = super().get_actions_detail(request, object_id)
+        return [one for one in permitted if one.method.about.offered_when(request, row)]
 
-    def chosen(
+    def handle_action(
+        self,
+        request: HttpRequest,
+        about: AdminAction,
+        queryset: QuerySet | None,
+        object_id: str | None,
+    ) -> HttpResponse | None:
+        """Ask for confirmation, or carry the action out once it is confirmed."""
+        rows = self.chosen_rows(request, queryset, object_id)
+        if len(rows) > ACTION_ROWS_MAX:
+            text = f"Choose at most {ACTION_ROWS_MAX} rows at a time."
+            self.message_user(request, text, messages.ERROR)
+            return None
+        form = ReasonForm(request.POST if "confirmed" in request.POST else None)
+        if request.method != "POST" or not form.is_valid():
+            return self.ask_first(request, about, rows, form)
+        for row in rows:
+            self.carry_out(request, about, row, form.cleaned_data["reason"])
+        return HttpResponseRedirect(self.url_afterwards(request, object_id))
+
+    def chosen_rows(
         self, request: HttpRequest, queryset: QuerySet | None, object_id: str | None
     ) -> list[Model]:
-        """The rows that a deed is about. Raises Http404."""
-        if object_id is None:
-            return list(
-                (queryset if queryset is not None else self.get_queryset(request))[
-                    : DEED_ROWS_MAX + 1
-                ]
-            )
-        row = self.get_object(request, object_id)
-        if row is None:
-            raise Http404
-        return [row]
+        """The one row of the page, or those chosen on the list. Raises Http404.
 
-    def ask(self, request: HttpRequest, name: str, facts: dict[str, Any]) -> HttpResponse:
+        Of too many it returns one more than ACTION_ROWS_MAX, so that the caller can tell.
+        """
+        if object_id is not None:
+            row = self.get_object(request, object_id)
+            if row is None:
+                raise Http404
+            return [row]
+        chosen = self.get_queryset(request) if queryset is None else queryset
+        return list(chosen[: ACTION_ROWS_MAX + 1])
+
+    def ask_first(
+        self, request: HttpRequest, about: AdminAction, rows: list[Model], form: ReasonForm
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            **facts,
             "opts": self.opts,
-            "name": name,
+            "name": about.name,
+            "title": about.title,
+            "explanation": about.explanation,
+            "dangerous": about.dangerous,
+            "rows": rows,
+            "form": form if about.asks_reason else None,
             "checkbox": helpers.ACTION_CHECKBOX_NAME,
         }
-        return TemplateResponse(request, "admin/deed.html", context)
+        return TemplateResponse(request, "admin/action.html", context)
 
-    def carry_out(
-        self, request: HttpRequest, do: Do, row: Model, word: str, title: str, reason: str
-    ) -> None:
-        label = str(row)
+    def carry_out(self, request: HttpRequest, about: AdminAction, row: Model, reason: str) -> None:
+        label = str(row)  # before the action: it may delete the row
         try:
-            do(self, request, row, reason)
+            about.method(self, request, row, reason)
         except FirmlightError as error:
             self.message_user(request, f"{label}: {error.message}", messages.ERROR)
             return
-        if word:
-            self.note(request, word, row, **({"reason": reason} if reason else {}))
-        self.message_user(request, f"{label}: {title.lower()}, done.", messages.SUCCESS)
+        if about.audit_action:
+            details = {"reason": reason} if reason else {}
+            self.record(request, about.audit_action, row, **details)
+        self.message_user(request, f"{label}: {about.title.lower()}, done.", messages.SUCCESS)
 
-    def way_back(self, request: HttpRequest, object_id: str | None) -> str:
-        """The page of the row if it still has one, else the list as it was."""
-        if object_id is not None:
-            there = self.get_queryset(request).filter(pk=object_id).exists()
-            return self._address("change", object_id) if there else self._address("changelist")
-        return request.get_full_path()
+    def url_afterwards(self, request: HttpRequest, object_id: str | None) -> str:
+        """The page of the row if the row still exists, otherwise the list as it was."""
+        if object_id is None:
+            return request.get_full_path()
+        if self.get_queryset(request).filter(pk=object_id).exists():
+            return self._url("change", object_id)
+        return self._url("changelist")
 
-    def _address(self, page: str, *args: str) -> str:
-        return reverse(
-            f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}", args=args
-        )
+    def _url(self, page: str, *args: str) -> str:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(f"{self.admin_site.name}:{name}", args=args)
 
-    # The log: ours is the only one
+    # The audit log takes the place of Django's own log of the admin
 
-    def note(self, request: HttpRequest, word: str, row: Model, **details: Any) -> None:
-        audit.record(
-            word, actor=who(request), target=row, address=audit.address_of(request), **details
-        )
+    def record(self, request: HttpRequest, entry: str, row: Model, **details: Any) -> None:
+        """Add to the audit log what this moderator did to a row."""
+        address = audit.address_of(request)
+        audit.record(entry, actor=moderator_of(request), target=row, address=address, **details)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        self.note(request, f"{self.opts.model_name}_added", obj)
+        self.record(request, f"{self.opts.model_name}_added", obj)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
-        fields = [
-            name
-            for part in message
-            if "changed" in part
-            for name in part["changed"].get("fields", ())
-        ]
-        self.note(request, f"{self.opts.model_name}_changed", obj, fields=fields)
+        fields = []
+        for part in message:
+            fields += part.get("changed", {}).get("fields", ())
+        self.record(request, f"{self.opts.model_name}_changed", obj, fields=fields)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> None:
         for row in queryset:
-            self.note(request, f"{self.opts.model_name}_deleted", row)
+            self.record(request, f"{self.opts.model_name}_deleted", row)
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None

@@ -12,12 +12,12 @@ class AccountsConfig(AppConfig):
 
         from accounts.services import browser_sessions
 
-        user_logged_in.connect(browser_sessions.note_login)
-        user_logged_out.connect(browser_sessions.note_logout)
+        user_logged_in.connect(browser_sessions.on_login)
+        user_logged_out.connect(browser_sessions.on_logout)
 
 
 class LoginLimitsConfig(AxesConfig):
-    """django-axes. Its counters lie in the cache, so its tables are never made (MIGRATION_MODULES)."""
+    """django-axes. It counts in the cache, so its tables are never created (MIGRATION_MODULES)."""
 
     default = False
     default_auto_field = settings.DEFAULT_AUTO_FIELD

@@ -1,4 +1,4 @@
-"""The audit log: who did what, to whom, when and from where. It is only ever added to."""
+"""The audit log: who did what, to whom, when and from where. Entries are only ever added."""
 
 from __future__ import annotations
 
@@ -17,41 +17,39 @@ from core.client_address import address_of
 
 __all__ = ["address_of", "current_address", "purge_entries", "record"]
 
+LABEL_MAX = 200  # characters, as the column has it
+
 current_address: ContextVar[str] = ContextVar("current_address", default="")
-"""Whence the request that is being answered came; accounts.middleware sets it, so that services
-need not carry it.
-"""
+"""Where the present request comes from. A middleware sets it, so that services need not pass it."""
 
 
 def record(
     action: str, *, actor: User | None, target: Model | None, address: str = "", **details: Any
 ) -> None:
-    """Add an entry. `action` is a stable word of at most 40 characters ("user_blocked").
+    """Add an entry; `action` is a stable word of at most 40 characters ("user_blocked").
 
-    `actor` is None where nobody is logged in or the server acts by itself. `details` that make more
-    than AUDIT_DETAILS_MAX characters of JSON are left out, and the entry says so.
+    `actor` is None where nobody is logged in, or where the server acts by itself. If `details` take
+    more than AUDIT_DETAILS_MAX characters of JSON, the entry says only that they were left out.
     """
-    AuditEntry.objects.create(
-        action=action,
-        actor_id=actor.pk if actor else None,
-        actor_name=actor.username if actor else "",
-        target_type=target._meta.model_name or "" if target else "",
-        target_id=str(target.pk) if target else "",
-        target_label=str(target)[:200] if target else "",
-        address=address or current_address.get(),
-        details=_fitting(details),
+    entry = AuditEntry(
+        action=action, address=address or current_address.get(), details=_fitting(details)
     )
+    if actor is not None:
+        entry.actor_id, entry.actor_name = actor.pk, actor.username
+    if target is not None:
+        entry.target_type = target._meta.model_name or ""
+        entry.target_id = str(target.pk)
+        entry.target_label = str(target)[:LABEL_MAX]
+    entry.save()
 
 
 def _fitting(details: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(details, cls=DjangoJSONEncoder)
-    return (
-        json.loads(text)
-        if len(text) <= AUDIT_DETAILS_MAX
-        else {"left_out": f"{len(text)} characters"}
-    )
+    if len(text) > AUDIT_DETAILS_MAX:
+        return {"left_out": f"{len(text)} characters"}
+    return json.loads(text)
 
 
 def purge_entries() -> int:
-    """Delete what is older than AUDIT_DAYS. Return how many."""
+    """Delete the entries that are older than AUDIT_DAYS. Return how many."""
     return AuditEntry.objects.all().purge(timezone.now() - timedelta(days=settings.AUDIT_DAYS))

@@ -1,4 +1,4 @@
-"""How the REST API knows who asks: an access token whose session is alive."""
+"""How the REST API knows who asks: by an access token whose session has not ended."""
 
 from typing import Any
 from uuid import UUID
@@ -15,19 +15,20 @@ from accounts.services.browser_sessions import browser_session
 
 
 class AccessTokenAuthentication(JWTAuthentication):
-    """`Authorization: Bearer <access token>`; one query. Logging out ends it at once, whatever its
-    expiry says.
+    """`Authorization: Bearer <access token>`; one query.
 
-    Errors are DRF's own here, not FirmlightErrors: its browsable pages ask for the user again while
-    they show the error, and only an APIException is remembered as "nobody".
+    Logging out ends the token immediately, whatever its expiry says. Errors here are DRF's own, not
+    FirmlightErrors: its browsable pages ask for the user again while they show the error, and only
+    after an APIException do they take the user for anonymous.
     """
 
     def get_validated_token(self, raw_token: bytes) -> Token:
         if raw_token.startswith(tokens.WORKER_PREFIX.encode()):
-            raise InvalidToken("A worker token is good for working only, not for this.")
+            raise InvalidToken("A worker token permits nothing but work.")
         return super().get_validated_token(raw_token)
 
-    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]  # ours is the one user model
+    # Ours is the one user model.
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         session_id = tokens.session_named(validated_token)
         bearer = selectors.session_bearer(session_id) if session_id else None
         if bearer is None:
@@ -37,22 +38,20 @@ class AccessTokenAuthentication(JWTAuthentication):
 
 
 def user_of(request: Request) -> User:
-    """Who asks. The default permission, IsAuthenticated, has seen to it that it is a user."""
+    """The user who asks. The default permission, IsAuthenticated, has refused everybody else."""
     assert isinstance(request.user, User)
     return request.user
 
 
 def session_of(request: Request) -> UUID | None:
     """The id of the session behind this request, of its access token or its cookie."""
-    return (
-        tokens.session_named(request.auth)
-        if isinstance(request.auth, Token)
-        else browser_session(request._request)
-    )
+    if isinstance(request.auth, Token):
+        return tokens.session_named(request.auth)
+    return browser_session(request._request)
 
 
 class AccessTokenScheme(OpenApiAuthenticationExtension):
-    """What drf-spectacular writes about it."""
+    """How drf-spectacular describes it."""
 
     target_class = AccessTokenAuthentication
     name = "accessToken"

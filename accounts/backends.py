@@ -17,9 +17,7 @@ from core.errors import headers_of
 
 
 class LoginBackend(ModelBackend):
-    """User name or e-mail address, in any case. One password is hashed whether or not the account
-    exists.
-    """
+    """Logs in by user name or e-mail address, in any case."""
 
     def authenticate(
         self,
@@ -30,24 +28,29 @@ class LoginBackend(ModelBackend):
     ) -> User | None:
         user = selectors.user_by_login(username or "")
         if user is None:
-            make_password(password)
+            make_password(password)  # takes as long as a check, so time does not tell who exists
             return None
-        return user if user.check_password(password) and self.user_can_authenticate(user) else None
+        if user.check_password(password) and self.user_can_authenticate(user):
+            return user
+        return None
 
 
-# For django-axes; the settings AXES_… name them
+# For django-axes: the settings AXES_… name these functions
 
 
 def account_key(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """Under what failures are counted: one and the same for name and address of an account, in any
-    case.
-    """
-    login = str((credentials or {}).get("username") or "")
+    """The key that failures count under: one for the name and the address of an account."""
+    login = _login_of(credentials)
+    # axes asks several times during one request: keep the answer.
     known: dict[str, str] = request.__dict__.setdefault("account_keys", {})
     if login not in known:
         user = selectors.user_by_login(login)
         known[login] = str(user.pk) if user else login.strip().lower()
     return known[login]
+
+
+def _login_of(credentials: dict[str, Any] | None) -> str:
+    return str((credentials or {}).get("username") or "")
 
 
 def failures_max(request: HttpRequest, credentials: dict[str, Any] | None) -> int:
@@ -61,14 +64,11 @@ def cool_off(request: HttpRequest | None) -> timedelta:
 def locked_out(
     request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None
 ) -> HttpResponse:
-    """The answer of pages that ask Django themselves (the admin's), instead of
-    services.check_credentials.
-    """
-    from accounts.services.login import (
-        retry_seconds,
-    )  # that one needs axes, and axes needs this module
+    """The answer of pages that call Django's `authenticate` themselves, as the admin's do."""
+    # Not at the top: that module imports axes, and axes imports this one.
+    from accounts.services.login import retry_seconds
 
-    error = TooManyAttempts(retry_seconds(request, str((credentials or {}).get("username") or "")))
+    error = TooManyAttempts(retry_seconds(request, _login_of(credentials)))
     if request.path.startswith("/api/"):
         return JsonResponse(error.as_dict(), status=error.status, headers=headers_of(error))
     return HttpResponse(

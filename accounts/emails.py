@@ -1,4 +1,4 @@
-"""Letters: plain text from templates/mail/, the subject on the first line."""
+"""E-mails: plain text from templates/mail/, with the subject on the first line."""
 
 from __future__ import annotations
 
@@ -13,25 +13,34 @@ from accounts.models import User
 from accounts.services.email_addresses import confirmation_token
 
 
-def write(letter: str, facts: dict[str, str]) -> EmailMessage | None:
-    """The letter of this name; None if who it is for is not there (any more), or blocked."""
-    who = {"pk": facts["user"]} if "user" in facts else {"email": facts["email"]}
-    user = User.objects.filter(**who, is_active=True).first()
+def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
+    """The e-mail of this name; None if its addressee has no account, or is blocked."""
+    user = _addressee(facts)
     if user is None:
         return None
-    context = {**facts, "user": user, "site": settings.PUBLIC_URL, **_links(letter, user, facts)}
-    subject, _, body = render_to_string(f"mail/{letter}.txt", context).partition("\n")
+    link = _link(template, user, facts)
+    context = {**facts, **link, "user": user, "site": settings.PUBLIC_URL}
+    subject, _, body = render_to_string(f"mail/{template}.txt", context).partition("\n")
     return EmailMessage(subject.strip(), body.lstrip(), to=[facts.get("email") or user.email])
 
 
-def _links(letter: str, user: User, facts: dict[str, str]) -> dict[str, Any]:
-    if letter == "confirm_email":
+def _addressee(facts: dict[str, str]) -> User | None:
+    """The active user whom the facts name, by their id or by their address alone."""
+    active = User.objects.filter(is_active=True)
+    if "user" in facts:
+        return active.filter(pk=facts["user"]).first()
+    return active.filter(email=facts["email"]).first()
+
+
+def _link(template: str, user: User, facts: dict[str, str]) -> dict[str, Any]:
+    """The link of this e-mail and how long it is valid; nothing for an e-mail without a link."""
+    if template == "confirm_email":
         token = confirmation_token(user, facts["email"])
         return {
             "link": f"{settings.PUBLIC_URL}/email/confirm/{token}/",
             "hours": settings.EMAIL_CONFIRM_HOURS,
         }
-    if letter == "password_reset":
+    if template == "password_reset":
         token = default_token_generator.make_token(user)
         link = f"{settings.PUBLIC_URL}/password/reset/{user.pk}/{token}/"
         return {"link": link, "minutes": settings.PASSWORD_RESET_MINUTES}

@@ -1,10 +1,10 @@
-"""What can go wrong with names, passwords and tokens."""
+"""Errors about names, passwords and tokens."""
 
 from core.errors import Conflict, FirmlightError, Invalid, TooMany, Unauthenticated
 
 
 class BadCredentials(Unauthenticated):
-    """Deliberately the same whether the account is missing, inactive or the password is wrong."""
+    """The same whether the account is missing or inactive or the password is wrong, on purpose."""
 
     code = "bad_credentials"
     message = "User name, e-mail or password is wrong."
@@ -14,25 +14,26 @@ class BadToken(Unauthenticated):
     """The token is malformed, expired, of the wrong type, or its session has ended."""
 
     code = "token_not_valid"
-    message = "The token is not valid any more. Log in again."
+    message = "The token is no longer valid. Log in again."
 
 
 class TokenReused(Unauthenticated):
-    """A spent refresh token came back: somebody has a copy, so its whole session has ended."""
+    """A refresh token was used twice: somebody has a copy, so its whole session has ended."""
 
     code = "token_reused"
-    message = "This refresh token was used before; its session has been ended. Log in again."
+    message = "This refresh token was used before, so its session has ended. Log in again."
 
 
 class TooManyTokens(Conflict):
-    """The user has as many living worker tokens as WORKER_TOKENS_PER_USER_MAX allows."""
+    """The user has as many valid worker tokens as WORKER_TOKENS_PER_USER_MAX allows."""
 
     code = "too_many_tokens"
 
 
 class TooManyAttempts(TooMany):
-    """Too many wrong passwords for this account from this address, whether or not there is such an
-    account.
+    """Too many wrong passwords for one account from one address.
+
+    The answer is the same whether or not the account exists.
     """
 
     code = "too_many_attempts"
@@ -40,52 +41,50 @@ class TooManyAttempts(TooMany):
 
 
 class BadLink(FirmlightError):
-    """A link of a letter that is not good any more: used, overdue, or not for this account as it is
-    now.
-    """
+    """The link of an e-mail is used, expired, or was made before the account changed."""
 
     code = "link_not_valid"
-    message = "This link is not valid any more. Ask for a new one."
+    message = "This link is no longer valid. Ask for a new one."
 
 
 class WrongPassword(Invalid):
-    """A deed that needs the password, and this was not it; `field` is where it was given."""
+    """The request needs the user's password, and `field` holds another one."""
 
     def __init__(self, field: str = "password") -> None:
         super().__init__(fields={field: ["This is not your password."]})
 
 
-# What a program hears that waits to be let in (RFC 8628, 3.5); the codes are the standard's
+# Answers to a program that waits for approval. RFC 8628, 3.5, defines the codes.
 
 
 class AuthorizationPending(FirmlightError):
-    """Nobody has answered yet: ask again after `interval`."""
+    """Nobody has answered yet. The program asks again after `interval`."""
 
     code, message = "authorization_pending", "Nobody has confirmed the code yet."
 
 
 class SlowDown(FirmlightError):
-    """It asks more often than `interval` says: five seconds more from now on."""
+    """The program asks more often than `interval` says. It adds five seconds from now on."""
 
     code, message = "slow_down", "Ask less often."
 
 
 class DeviceDenied(FirmlightError):
-    """Somebody has looked at it and said no."""
+    """Somebody has denied the request in a browser."""
 
     code, message = "access_denied", "The code was denied in the browser."
 
 
 class DeviceExpired(FirmlightError):
-    """Too late, taken already, or never asked."""
+    """The request has expired, its tokens were claimed already, or there never was one."""
 
-    code, message = "expired_token", "The code is not good any more. Start anew."
+    code, message = "expired_token", "The code is no longer valid. Start again."
 
 
 class NoSuchCode(FirmlightError):
-    """What was typed is no code that waits for an answer."""
+    """No pending request has the code that was typed."""
 
     code, message = (
         "no_such_code",
-        "No machine waits with this code now. It may have expired: start it anew there.",
+        "No machine waits with this code. It may have expired: start again on that machine.",
     )

@@ -1,5 +1,6 @@
-"""News that leaves the app: a letter is wanted. The job is sent by name; a broker that is away
-loses the letter, and who waits for it asks for another.
+"""What leaves the app: e-mails to be sent.
+
+The job is sent by name. If the broker is down the e-mail is lost, and the user can ask for another.
 """
 
 from __future__ import annotations
@@ -9,12 +10,10 @@ from typing import Any
 from core import broker
 
 
-def send_letter(letter: str, **facts: Any) -> None:
-    """Have templates/mail/<letter>.txt sent; `facts` are what accounts.emails needs for it. Never a
-    secret: links are signed by the job, so that the broker holds none.
+def send_email(template: str, **facts: Any) -> None:
+    """Send templates/mail/<template>.txt; `facts` are what accounts.emails needs to write it.
+
+    They are never secret: the job signs the links, so that the broker holds no secret.
     """
-    broker.send_job(
-        "accounts.mail",
-        [letter, {name: str(value) for name, value in facts.items()}],
-        queue="short",
-    )
+    texts = {name: str(value) for name, value in facts.items()}
+    broker.send_job("accounts.mail", [template, texts], queue="short")

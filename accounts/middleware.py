@@ -1,4 +1,4 @@
-"""What is known of a request before any view sees it."""
+"""Middleware: where a request comes from, and whether its browser session is still valid."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = Callable[[HttpRequest], HttpResponse]
 
 
 class AddressMiddleware:
-    """Where the request comes from, for the audit log."""
+    """Keeps the address that a request comes from, for the audit log."""
 
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
@@ -30,8 +30,9 @@ class AddressMiddleware:
 
 
 class BrowserSessionMiddleware:
-    """Logs a browser out whose session has ended: by its owner elsewhere, a new password, or a
-    moderator.
+    """Logs a browser out whose session has ended.
+
+    The user may have ended it elsewhere or changed the password, or a moderator has ended it.
     """
 
     def __init__(self, answer: Answer) -> None:

@@ -1,8 +1,7 @@
-"""Who there is, where they are logged in, the tokens of their machines, what they are told, and who
-did what.
+"""Users, their sessions, worker tokens and notifications, and the audit log.
 
-Everything that must be unique without regard to case has a normalised column with a plain unique
-index, and facts move by one conditional UPDATE: both hold on SQLite, PostgreSQL and MongoDB alike.
+What must be unique in any case has a normalised column with a plain unique index, and states move
+by one conditional UPDATE. Both work alike on SQLite, PostgreSQL and MongoDB.
 """
 
 from __future__ import annotations
@@ -24,13 +23,15 @@ USERNAME_MIN, USERNAME_MAX = 3, 30
 DEVICE_MAX = 200
 check_username = RegexValidator(
     rf"\A[A-Za-z0-9_.-]{{{USERNAME_MIN},{USERNAME_MAX}}}\Z",
-    f"A user name has {USERNAME_MIN} to {USERNAME_MAX} characters: letters a to z, digits, and _ - .",
+    f"A user name has {USERNAME_MIN} to {USERNAME_MAX} characters: "
+    "letters a to z, digits, and _ - .",
 )
 
 
 def uuid_key() -> models.UUIDField:
-    """The primary key of every model of ours. The column name makes it MongoDB's own key: joins
-    need that.
+    """The primary key of all our models.
+
+    The column name makes it MongoDB's own key, which joins need there.
     """
     return models.UUIDField(primary_key=True, db_column="_id", default=uuid4, editable=False)
 
@@ -52,8 +53,9 @@ class UserManager(BaseUserManager["User"]):
     def create_user(
         self, username: str, email: str, password: str | None = None, **extra: Any
     ) -> User:
-        """A saved user; without a password he cannot log in with one. Raises IntegrityError if a
-        name is taken.
+        """A saved user; without `password` they cannot log in with one.
+
+        Raises IntegrityError if the name or the address is taken.
         """
         user = self.model(username=username, email=email, **extra)
         user.set_password(password)
@@ -69,30 +71,27 @@ class UserManager(BaseUserManager["User"]):
 
 
 class Absent:
-    """Takes a parent's attribute away: `hasattr` says no, of the class and of its objects."""
+    """Hides an inherited attribute: `hasattr` is false for the class and its objects."""
 
     def __get__(self, instance: object, owner: type) -> Any:
         raise AttributeError
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """One person. `username` keeps the case he chose; `email` is kept in lower case."""
+    """One person. `username` keeps the case they chose; `email` is stored in lower case."""
 
     id = uuid_key()
     username = models.CharField(max_length=USERNAME_MAX, unique=True, validators=[check_username])
     username_key = models.CharField(max_length=USERNAME_MAX, unique=True, editable=False)
     email = models.EmailField(max_length=254, unique=True)
-    email_confirmed = models.BooleanField(
-        default=False
-    )  # he has shown that he reads what is sent there
+    email_confirmed = models.BooleanField(default=False)  # they followed a link sent there
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
-    natural_key = (
-        Absent()
-    )  # in a dump he keeps his id: the audit log and Redis speak of it without a foreign key
+    # So that a dump keeps the user's id: the audit log and Redis name it without a foreign key.
+    natural_key = Absent()
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -105,15 +104,13 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.username
 
     def clean(self) -> None:
-        """For forms: say that a name is taken in another case before the database has to."""
+        """For forms: find a name that is taken in another case before the database refuses it."""
         super().clean()
         self.email = email_key(self.email or "")
-        if (
-            self.username
-            and User.objects.filter(username_key=name_key(self.username))
-            .exclude(pk=self.pk)
-            .exists()
-        ):
+        if not self.username:
+            return
+        others = User.objects.exclude(pk=self.pk)
+        if others.filter(username_key=name_key(self.username)).exists():
             raise ValidationError({"username": "This user name is taken."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -123,12 +120,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         super().save(*args, **kwargs)
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether this is the password; a hash made with outdated parameters is renewed on the way."""
+        """Whether this is the password. A hash with outdated parameters is renewed on the way."""
         return check_password(raw_password, self.password, self._renew_hash)
 
     def _renew_hash(self, raw_password: str) -> None:
-        # Only if it is still the hash that was checked: else a log-in could undo a change of
-        # password beside it.
+        # Only if the hash is still the one that was checked: otherwise a log-in could undo a change
+        # of the password in another request.
         old = self.password
         self.set_password(raw_password)
         self._password = None
@@ -145,11 +142,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """One log-in on one device. Its id is the claim `sid` of its access and refresh tokens, or lies
-    under "sid" in the browser's session.
+    """One log-in on one device.
 
-    `jti` names the one refresh token that is good now ("" for a browser), `expires` is when that
-    one (or the browser's cookie) ends.
+    Its id is the claim `sid` of its access and refresh tokens; a browser's session holds it under
+    "sid". `jti` names the one refresh token that is valid now ("" for a browser), and `expires` is
+    when that token, or the browser's cookie, ends.
     """
 
     id = uuid_key()
@@ -171,16 +168,17 @@ class Session(models.Model):
         return f"{self.device or 'unknown device'}, since {self.created:%Y-%m-%d %H:%M}"
 
 
-USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels: no words come about (RFC 8628, 6.1)
+USER_CODE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"  # no vowels, so no words (RFC 8628, 6.1)
 USER_CODE_LENGTH = 8
 PENDING, CONFIRMED, DENIED, TAKEN = "pending", "confirmed", "denied", "taken"
 WORKER, USER = "worker", "user"
 
 
 class DeviceRequest(models.Model):
-    """A program without a browser asks to be let in (RFC 8628). It knows the device code, kept as
-    its digest; people type the user code. It moves once: pending to confirmed or denied, confirmed
-    to taken.
+    """The request of a program without a browser to log in (RFC 8628).
+
+    The program knows the device code, of which only the digest is stored. People type the user
+    code. The status moves from pending to confirmed or denied, and from confirmed to taken.
     """
 
     id = uuid_key()
@@ -205,7 +203,7 @@ class DeviceRequest(models.Model):
 
     @property
     def shown_code(self) -> str:
-        """As people compare it: BCDF-GHJK."""
+        """The user code as people see it: BCDF-GHJK."""
         half = USER_CODE_LENGTH // 2
         return f"{self.user_code[:half]}-{self.user_code[half:]}"
 
@@ -220,11 +218,11 @@ class WorkerTokenQuerySet(models.QuerySet["WorkerToken"]):
 
 
 class WorkerToken(models.Model):
-    """What a worker shows instead of a password; good for working only. The text itself is kept
-    nowhere.
+    """What a worker shows instead of a password; it permits nothing but work.
 
-    `name` is the owner's reminder of the machine and need not be unique: logging in again on one
-    machine makes a second token of the same name, told apart by when they were made and used.
+    The text itself is stored nowhere. `name` reminds the owner of the machine and need not be
+    unique: logging in again on a machine makes a second token with the same name. The times when
+    they were made and used tell them apart.
     """
 
     id = uuid_key()
@@ -250,12 +248,11 @@ NOTIFICATION_TEXT_MAX = 300
 
 
 class Notification(models.Model):
-    """One sentence that waits for a person until he reads or deletes it, or NOTIFICATION_DAYS are
-    over.
+    """A message to one user, kept until they delete it or NOTIFICATION_DAYS are over.
 
     `code` is a stable word for programs ("task_cancelled"). `group_id` and `task_id` say what it is
-    about; they are no foreign keys, since accounts know neither groups nor tasks, and the thing may
-    be gone.
+    about. They are not foreign keys: this app does not know groups and tasks, and what they name
+    may be deleted.
     """
 
     id = uuid_key()
@@ -282,7 +279,7 @@ AUDIT_DETAILS_MAX = 2000
 
 
 class AppendOnly(TypeError):
-    """Somebody tried to change the audit log: a fault of the program, never of its users."""
+    """Code tried to change the audit log. That is a bug, never a user's mistake."""
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
@@ -298,17 +295,18 @@ class AuditQuerySet(models.QuerySet["AuditEntry"]):
         return super().bulk_create(objs, *args, **kwargs)
 
     def purge(self, before: datetime) -> int:
-        """The one way out, for accounts.audit: delete what is older than this moment. Return how
-        many.
-        """
-        old = key_batches(self.filter(created__lt=before))
-        return sum(super(AuditQuerySet, self.filter(pk__in=keys)).delete()[0] for keys in old)
+        """Delete the entries from before this moment; return how many. For accounts.audit alone."""
+        deleted = 0
+        for keys in key_batches(self.filter(created__lt=before)):
+            batch = self.filter(pk__in=keys)
+            deleted += models.QuerySet.delete(batch)[0]  # our own `delete` refuses
+        return deleted
 
 
 class AuditEntry(models.Model):
     """Who did what to whom, when and from where. Written once, never changed.
 
-    Actor and target are values, no foreign keys: the entry outlives them.
+    Actor and target are values instead of foreign keys, because the entry outlives them.
     """
 
     id = uuid_key()

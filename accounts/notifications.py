@@ -1,4 +1,4 @@
-"""Writes: tell people something, and what they do with it."""
+"""Writes: notify users; mark notifications read, and delete them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ def notify(
     group: UUID | None = None,
     task: UUID | None = None,
 ) -> None:
-    """Leave each of these users (by id) one sentence. Whoever has no account any more is passed
-    over.
+    """Leave each of these users (by id) a message; ids without an account are skipped.
 
-    `level` is one of LEVELS; `code` has at most 40 characters, and `text` is cut at
+    `level` is one of LEVELS, `code` has at most 40 characters, and `text` is cut to
     NOTIFICATION_TEXT_MAX.
     """
     facts = {
@@ -40,39 +39,39 @@ def notify(
     }
     known = list(User.objects.filter(pk__in=set(users)).order_by().values_list("pk", flat=True))
     Notification.objects.bulk_create(Notification(user_id=user, **facts) for user in known)
-    _tell(known)
+    _announce(known)
 
 
-def _tell(users: list[UUID]) -> None:
-    """Open pages hear of it, once it is there for all to see."""
+def _announce(users: list[UUID]) -> None:
+    """Have their open pages show what has changed, once the transaction is committed."""
     if users:
         transaction.on_commit(lambda: notified.send_robust(Notification, users=users))
 
 
 def mark_read(*, user: User, notification_id: UUID) -> None:
-    """Note when he first read it. Raises NotFound unless it is his."""
+    """Store when the user first read it. Raises NotFound unless it is theirs."""
     mine = Notification.objects.filter(pk=notification_id, user=user)
     if mine.filter(read=None).update(read=timezone.now()):
-        _tell([user.pk])
+        _announce([user.pk])
     elif not mine.exists():
         raise NotFound
 
 
 def mark_all_read(user: User) -> None:
     if Notification.objects.filter(user=user, read=None).update(read=timezone.now()):
-        _tell([user.pk])
+        _announce([user.pk])
 
 
 def delete(*, user: User, notification_id: UUID) -> None:
-    """Raises NotFound unless it is his."""
+    """Raises NotFound unless it is the user's."""
     if not Notification.objects.filter(pk=notification_id, user=user).delete()[0]:
         raise NotFound
-    _tell([user.pk])
+    _announce([user.pk])
 
 
 def delete_all(user: User) -> None:
     if Notification.objects.filter(user=user).delete()[0]:
-        _tell([user.pk])
+        _announce([user.pk])
 
 
 def purge_notifications() -> int:

@@ -1,4 +1,4 @@
-"""Reads: whose token is this, who is there, and what he has been told."""
+"""Reads: tokens and who shows them, users, and notifications."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from accounts.models import Notification, Session, User, WorkerToken, email_key,
 
 @dataclass(frozen=True)
 class Bearer:
-    """Who showed a good token. `id` is the worker token's or the session's; `last_used` as stored."""
+    """The user who showed a valid token; `id` is that of the worker token or the session."""
 
     user: User
     kind: Literal["worker", "access"]
@@ -25,10 +25,12 @@ class Bearer:
 
 
 def bearer(token: str) -> Bearer | None:
-    """Whose worker token or access token this is; None unless it and its user are good. One query
-    at most.
+    """Who shows this worker token or access token; None if the token or its user is not valid.
+
+    It takes one query at most.
     """
-    if not token.isascii():  # no token of ours; it could not even be encoded if it holds surrogates
+    # Our tokens are ASCII. Others may hold surrogates, which cannot be encoded.
+    if not token.isascii():
         return None
     if token.startswith(tokens.WORKER_PREFIX):
         return _worker_bearer(token)
@@ -37,7 +39,7 @@ def bearer(token: str) -> Bearer | None:
 
 
 def session_bearer(session_id: UUID) -> Bearer | None:
-    """The person logged in with this session, if neither has ended. One query."""
+    """The user of this session; None if the session has ended or the user is blocked. One query."""
     session = Session.objects.live().select_related("user").filter(pk=session_id).first()
     if session is None or not session.user.is_active:
         return None
@@ -45,22 +47,18 @@ def session_bearer(session_id: UUID) -> Bearer | None:
 
 
 def _worker_bearer(token: str) -> Bearer | None:
-    row = (
-        WorkerToken.objects.live()
-        .select_related("owner")
-        .filter(digest=tokens.digest(token))
-        .first()
-    )
+    living = WorkerToken.objects.live().select_related("owner")
+    row = living.filter(digest=tokens.digest(token)).first()
     if row is None or not row.owner.is_active:
         return None
     return Bearer(row.owner, "worker", row.pk, row.last_used)
 
 
 def still_valid(bearer: Bearer) -> bool:
-    """Whether what was good when a socket opened is good now. One query.
+    """Whether the token that opened a socket is still valid. One query.
 
-    For an access token its session counts, not its own short life: the socket outlives the token
-    that opened it.
+    Of an access token the session counts, not the token's own expiry: the socket may live longer
+    than the token that opened it.
     """
     if bearer.kind == "worker":
         return WorkerToken.objects.live().filter(pk=bearer.id, owner__is_active=True).exists()
@@ -68,26 +66,23 @@ def still_valid(bearer: Bearer) -> bool:
 
 
 def user_by_login(login: str) -> User | None:
-    """The user of this name or e-mail address; a name has no @, so there is no doubt which it is."""
-    named = {"email": email_key(login)} if "@" in login else {"username_key": name_key(login)}
-    return User.objects.filter(**named).first()
+    """The user with this name or e-mail address."""
+    if "@" in login:  # which no user name holds
+        return User.objects.filter(email=email_key(login)).first()
+    return User.objects.filter(username_key=name_key(login)).first()
 
 
 def users_named(usernames: Iterable[str]) -> dict[str, User]:
-    """The active users of these names, by `name_key`. One query."""
-    found = User.objects.filter(
-        username_key__in={name_key(name) for name in usernames}, is_active=True
-    )
+    """The active users with these names, by `name_key`. One query."""
+    keys = {name_key(name) for name in usernames}
+    found = User.objects.filter(username_key__in=keys, is_active=True)
     return {user.username_key: user for user in found}
 
 
 def people(search: str = "") -> QuerySet[User]:
-    """The active users whose name contains `search`, without regard to case, in the order of their
-    names.
-    """
-    if (
-        not search.isprintable()
-    ):  # no name holds such characters, and PostgreSQL refuses to compare with NUL
+    """The active users whose name contains `search` in any case, ordered by name."""
+    # No name holds unprintable characters, and PostgreSQL refuses to compare with NUL.
+    if not search.isprintable():
         return User.objects.none()
     return User.objects.filter(is_active=True, username_key__contains=name_key(search))
 
@@ -95,8 +90,10 @@ def people(search: str = "") -> QuerySet[User]:
 def taken(
     *, username: str | None = None, email: str | None = None, but: UUID | None = None
 ) -> dict[str, list[str]]:
-    """Which of the two another user has already, as `fields` of an error."""
-    others = User.objects.exclude(pk=but) if but else User.objects.all()
+    """Which of the two another user has already, as the `fields` of an error."""
+    others = User.objects.all()
+    if but is not None:
+        others = others.exclude(pk=but)
     fields = {}
     if username is not None and others.filter(username_key=name_key(username)).exists():
         fields["username"] = ["This user name is taken."]
@@ -110,7 +107,7 @@ def worker_tokens_of(user: User) -> QuerySet[WorkerToken]:
 
 
 def notifications_of(user: User) -> QuerySet[Notification]:
-    """What he has been told, the newest first."""
+    """The user's notifications, the newest first."""
     return Notification.objects.filter(user=user)
 
 

@@ -1,6 +1,4 @@
-"""What tokens look like: the two JWTs of a log-in session, and worker tokens. Pure; nothing here
-asks the database.
-"""
+"""The form of tokens: the two JWTs of a log-in session, and worker tokens. Uses no database."""
 
 from __future__ import annotations
 
@@ -22,9 +20,7 @@ SESSION_CLAIM = "sid"
 
 @dataclass(frozen=True)
 class Pair:
-    """The two tokens that a log-in or a refresh gives, and what the Session row keeps of the
-    refresh token.
-    """
+    """The two tokens of a log-in or refresh, and what the Session row keeps of them."""
 
     access: str
     refresh: str
@@ -33,7 +29,7 @@ class Pair:
 
 
 def mint(user: User, session_id: UUID) -> Pair:
-    """A new refresh token for this session and an access token beside it."""
+    """A new refresh token and a new access token for this session."""
     refresh = RefreshToken.for_user(user)
     refresh[SESSION_CLAIM] = str(session_id)
     expires = datetime.fromtimestamp(refresh["exp"], tz=UTC)
@@ -43,7 +39,7 @@ def mint(user: User, session_id: UUID) -> Pair:
 def read_refresh(text: str) -> tuple[UUID, str]:
     """The session and the `jti` that a refresh token names. Raises BadToken."""
     try:
-        token = RefreshToken(text)  # type: ignore[arg-type]  # its stub knows only tokens, it decodes text
+        token = RefreshToken(text)  # type: ignore[arg-type]  # it decodes text; its stub lacks that
     except TokenError:
         raise BadToken from None
     session_id = session_named(token)
@@ -53,7 +49,7 @@ def read_refresh(text: str) -> tuple[UUID, str]:
 
 
 def read_access(text: str) -> UUID | None:
-    """The session that an access token names; None if the token is not good."""
+    """The session that an access token names; None if the token is not valid."""
     try:
         return session_named(AccessToken(text))  # type: ignore[arg-type]
     except TokenError:
@@ -74,7 +70,8 @@ def new_worker_token() -> str:
 
 
 def digest(secret: str) -> str:
-    """How a worker token or a device code is stored. Unsalted and fast is enough for 256 random
-    bits: there is nothing to guess.
+    """The form in which a worker token or a device code is stored.
+
+    An unsalted, fast hash is enough: nobody can guess 256 random bits.
     """
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,3 +1,1 @@
-"""The ground of every app: errors, Redis, databases, what views share, counting, logging. It knows
-no app.
-"""
+"""What every app stands on: errors, Redis, databases, views, metrics, logging. It knows no app."""

@@ -1,4 +1,4 @@
-"""Deleting much without holding a database up: a batch at a time, and only for so long."""
+"""Delete many rows without blocking the database: in batches, and only for a limited time."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from django.db.models import QuerySet
 
 
 def key_batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
-    """Keys of these rows, PURGE_ROWS_MAX at a time, until none are left or PURGE_SECONDS_MAX are
-    over.
+    """The keys of these rows, PURGE_ROWS_MAX at a time, for at most PURGE_SECONDS_MAX.
 
-    The caller deletes each batch before it takes the next one; what is left comes the next time.
+    The caller deletes each batch before it takes the next one. Rows that are left are deleted the
+    next time.
     """
     ends = time.monotonic() + settings.PURGE_SECONDS_MAX
     while time.monotonic() < ends:
@@ -26,7 +26,9 @@ def key_batches(rows: QuerySet[Any]) -> Iterator[list[Any]]:
 
 
 def delete_in_batches(rows: QuerySet[Any]) -> int:
-    """Delete these rows in batches. Return how many, with what hung on them."""
-    return sum(
-        rows.model._default_manager.filter(pk__in=keys).delete()[0] for keys in key_batches(rows)
-    )
+    """Delete these rows in batches. Return how many, with those that depended on them."""
+    manager = rows.model._default_manager
+    deleted = 0
+    for keys in key_batches(rows):
+        deleted += manager.filter(pk__in=keys).delete()[0]
+    return deleted

@@ -1,4 +1,4 @@
-"""Jobs are sent by name, so that whoever wants one need not know the code that does it."""
+"""Send jobs by name, so that the sender need not import the code of the job."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from celery import current_app
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-LOST = (
-    RedisError,
-    OperationalError,
-    OSError,
-    TimeoutError,
-)  # TimeoutError covers that of concurrent.futures
+# TimeoutError is also that of concurrent.futures.
+LOST = (RedisError, OperationalError, OSError, TimeoutError)
 log = structlog.get_logger(__name__)
 
 
 def send_job(job: str, arguments: list[Any], *, queue: str) -> None:
-    """Send a job. A broker that is away must not undo what has been done: it is logged, and that is
-    all.
+    """Send a job; if the broker is down, only log it.
+
+    The caller has stored its work by then, and an error must not undo that.
     """
     try:
         current_app.send_task(job, arguments, queue=queue)

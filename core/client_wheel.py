@@ -1,6 +1,4 @@
-"""The wheel of the client: built from `client/`, handed out by the server itself, so that both
-always fit together.
-"""
+"""The wheel of the client: built from `client/` and served here, so that both always match."""
 
 from __future__ import annotations
 
@@ -28,21 +26,24 @@ class Wheel:
 
 
 def find() -> Wheel | None:
-    """The one that is handed out; None if none is built."""
-    found = sorted(settings.CLIENT_ROOT.glob("*.whl"))
-    return _described(found[-1], found[-1].stat().st_mtime_ns) if found else None
+    """The wheel that the server hands out; None if none is built."""
+    wheels = sorted(settings.CLIENT_ROOT.glob("*.whl"))
+    if not wheels:
+        return None
+    newest = wheels[-1]
+    return _described(newest, newest.stat().st_mtime_ns)
 
 
 @cache
 def _described(path: Path, changed_ns: int) -> Wheel:
+    """Hashed once for each change of the file; `changed_ns` is part of the cache's key."""
     return Wheel(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def build() -> None:
-    """Build it unless nothing has changed since the last time. Raises OSError if it cannot be
-    built.
+    """Build the wheel if its sources have changed since the last time. Raises OSError.
 
-    The new one takes the old one's place in one step: whoever downloads meanwhile gets one of them
+    The new wheel replaces the old one in one step, so that a download meanwhile gets either of them
     whole.
     """
     stamp, now = settings.CLIENT_ROOT / ".built", _fingerprint()
@@ -59,16 +60,8 @@ def build() -> None:
 
 
 def _build_into(folder: Path) -> Path:
-    command = [
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "--target",
-        "wheel",
-        "--directory",
-        str(folder),
-    ]
+    hatchling = [sys.executable, "-m", "hatchling", "build"]
+    command = [*hatchling, "--target", "wheel", "--directory", str(folder)]
     done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(f"the client's wheel cannot be built: {done.stderr.strip()[-500:]}")
@@ -76,7 +69,7 @@ def _build_into(folder: Path) -> Path:
 
 
 def _fingerprint() -> str:
-    """Of the content of all that goes into it."""
+    """A digest of the content of all files that go into the wheel."""
     digest = hashlib.sha256()
     for path in sorted([*SOURCE.glob("*.*"), *SOURCE.glob("firmlight_client/**/*")]):
         if path.is_file() and "__pycache__" not in path.parts:

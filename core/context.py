@@ -1,9 +1,8 @@
-"""What a line of the log belongs to: the request, the connection, the worker, the task; from end to
-end.
+"""The ids that a line of the log belongs to: request, connection, worker and task.
 
-A request's id is made here, or taken from X-Request-ID if a proxy in front has made one. structlog
-binds it to all that is logged on the way, Celery jobs carry it on in a header, and whatever they
-send carries it further.
+A request's id is made here, or taken from X-Request-ID if a proxy has made one. structlog binds it
+to all lines that the request logs. Celery jobs carry it on in a header, and so do the jobs that
+they send.
 """
 
 from __future__ import annotations
@@ -29,22 +28,22 @@ from structlog.contextvars import (
 
 from core import metrics
 
-CARRIED = ("request_id", "connection", "worker", "task")  # from whoever sends a job to the job
-SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")  # it stands in logs, headers and messages
+CARRIED = ("request_id", "connection", "worker", "task")  # from the sender of a job to the job
+SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")  # safe in logs, headers and messages
 HEADER = "firmlight"  # of a job's message
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 log = structlog.get_logger(__name__)
 
 
 def id_from(text: str | None) -> str:
-    """Somebody else's id if it can be one, else a new one."""
-    return text if text and SANE.fullmatch(text) else uuid4().hex
+    """The id that a proxy made, if it is sane; otherwise a new one."""
+    if text and SANE.fullmatch(text):
+        return text
+    return uuid4().hex
 
 
 class RequestContext:
-    """Middleware: the request's id on every line and in the answer (X-Request-ID), and what the
-    answer took.
-    """
+    """Middleware: puts the request's id on every line and into the answer, and takes the time."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.answer = answer
@@ -53,12 +52,12 @@ class RequestContext:
         request_id, began = id_from(request.headers.get("X-Request-ID")), time.monotonic()
         with bound_contextvars(request_id=request_id):
             response = self.answer(request)
-            _note(request, response.status_code, time.monotonic() - began)
+            _record(request, response.status_code, time.monotonic() - began)
         response["X-Request-ID"] = request_id
         return response
 
 
-def _note(request: HttpRequest, status: int, seconds: float) -> None:
+def _record(request: HttpRequest, status: int, seconds: float) -> None:
     method = request.method if request.method in METHODS else "other"
     metrics.observe("http_seconds", seconds, str(method), f"{status // 100}xx")
     if settings.LOG_REQUESTS:
@@ -68,29 +67,30 @@ def _note(request: HttpRequest, status: int, seconds: float) -> None:
 
 
 def connection(scope: dict[str, Any]) -> AbstractContextManager[Any]:
-    """For all that happens on a socket: its id, that of the proxy in front if it has made one."""
+    """Bind the id of a socket to all that is logged for it; the proxy may have made the id."""
     headers = {name.lower(): value.decode("latin-1") for name, value in scope.get("headers", ())}
     return bound_contextvars(connection=id_from(headers.get(b"x-request-id")))
 
 
 @before_task_publish.connect
-def _send_on(headers: dict[str, Any], **_: Any) -> None:
+def _send_ids_with_job(headers: dict[str, Any], **_: Any) -> None:
     known = get_contextvars()
     headers[HEADER] = {name: str(known[name]) for name in CARRIED if name in known}
 
 
 @task_prerun.connect
-def _take_up(task_id: str, task: Any, args: Any = (), **_: Any) -> None:
-    """A job of the app `tasks` is about the task that its first argument names."""
+def _bind_ids_of_job(task_id: str, task: Any, args: Any = (), **_: Any) -> None:
+    """Bind the ids from the job's header, and the task that the job is about."""
     carried = getattr(task.request, HEADER, None) or {}
-    about = {"task": str(args[0])} if args and task.name.startswith("tasks.") else {}
-    bind_contextvars(**{name: str(carried[name]) for name in CARRIED if name in carried}, **about)
+    bind_contextvars(**{name: str(carried[name]) for name in CARRIED if name in carried})
+    if args and task.name.startswith("tasks."):  # their first argument is the id of a task
+        bind_contextvars(task=str(args[0]))
     bind_contextvars(job=task.name, job_id=task_id)
     if settings.LOG_REQUESTS:
         log.info("job")
 
 
 @task_postrun.connect
-def _put_down(**_: Any) -> None:
-    """The thread goes on with other jobs."""
+def _forget_ids(**_: Any) -> None:
+    """The thread goes on with other jobs, which have other ids."""
     clear_contextvars()

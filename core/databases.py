@@ -1,9 +1,8 @@
-"""What Django needs for each database, from DATABASE_URL alone. Nothing else in the project asks
-which one it is.
+"""What Django needs for each database, from DATABASE_URL alone. Only this module asks which it is.
 
-SQLite and PostgreSQL share one family of migrations. MongoDB has no keys that count, so apps of
-others that have such get configurations and migrations of their own there (`firmlight/mongodb`);
-our apps have UUIDs and need neither.
+SQLite and PostgreSQL share one family of migrations. MongoDB has no auto-incremented keys, so
+third-party apps that use such keys get configurations and migrations of their own there
+(`core/mongodb`). Our apps have UUIDs and need neither.
 """
 
 from __future__ import annotations
@@ -21,13 +20,14 @@ from django.db import DatabaseError, OperationalError
 if TYPE_CHECKING:
     from django.db.models import QuerySet
 
-PATIENCE_SECONDS = 10  # with a server that does not answer
+PATIENCE_SECONDS = 10  # how long to wait for a server that does not answer
 
 
 @dataclass(frozen=True)
 class Family:
-    """What the models and migrations of one kind of database share. `apps`: what stands in for an
-    app of others.
+    """What the models and migrations of one kind of database need.
+
+    `apps` maps a third-party app to the configuration that replaces it.
     """
 
     auto_field: str = "django.db.models.BigAutoField"
@@ -36,7 +36,7 @@ class Family:
     migrations: dict[str, str] = field(default_factory=dict)  # app label -> module
 
     def apps_for(self, wanted: Sequence[str]) -> list[str]:
-        """INSTALLED_APPS from what is wanted."""
+        """INSTALLED_APPS, with the replacements that this database needs."""
         return [self.apps.get(app, app) for app in wanted]
 
 
@@ -61,10 +61,9 @@ def family(url: str) -> Family:
 
 
 def config(url: str, *, busy_seconds: float, connections_max: int) -> dict[str, Any]:
-    """DATABASES["default"]. Raises ImproperlyConfigured for an address that names no database we
-    run on.
+    """DATABASES["default"]. Raises ImproperlyConfigured for a database that we do not support.
 
-    A writer on SQLite waits `busy_seconds` for another one; a process keeps at most
+    A writer on SQLite waits up to `busy_seconds` for another one. A process keeps at most
     `connections_max` connections to a server.
     """
     if _is_mongodb(url):
@@ -82,6 +81,10 @@ def _is_mongodb(url: str) -> bool:
     return url.startswith(("mongodb://", "mongodb+srv://"))
 
 
+# A commit is on the disk before it counts; the cache is 16 MB.
+SQLITE_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;"
+
+
 def _sqlite(busy_seconds: float) -> dict[str, Any]:
     return {
         "CONN_MAX_AGE": 60,
@@ -89,23 +92,22 @@ def _sqlite(busy_seconds: float) -> dict[str, Any]:
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": busy_seconds,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16000;",
+            "init_command": SQLITE_PRAGMAS,
         },
     }
 
 
 def _postgresql(options: dict[str, Any], connections_max: int) -> dict[str, Any]:
-    """A pool keeps the connections, so Django must not (CONN_MAX_AGE 0 gives them back). It opens
-    none until asked.
+    """A pool keeps the connections, and opens none until it is asked.
+
+    So Django must keep none itself: with CONN_MAX_AGE 0 it gives them back.
     """
     pool = {"min_size": 0, "max_size": connections_max, "max_idle": 60, "timeout": PATIENCE_SECONDS}
     return {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True, "OPTIONS": {**options, "pool": pool}}
 
 
 def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
-    """pymongo pools by itself. It reads the rest of the address: who logs in where, TLS, the
-    replica set.
-    """
+    """pymongo has a pool of its own, and reads the rest of the URL: log-in, TLS, replica set."""
     if not urlsplit(url).path.strip("/"):
         raise ImproperlyConfigured("DATABASE_URL must name the database: mongodb://host/NAME")
     options = {"maxPoolSize": connections_max, "serverSelectionTimeoutMS": PATIENCE_SECONDS * 1000}
@@ -113,43 +115,39 @@ def _mongodb(url: str, connections_max: int) -> dict[str, Any]:
 
 
 def related(rows: QuerySet[Any], *names: str) -> QuerySet[Any]:
-    """`rows` with what these foreign keys lead to, for long lists of which a page is shown: a join.
+    """`rows` with what these foreign keys lead to, for long lists that are shown in pages.
 
-    MongoDB makes its kind of join for every row before it sorts and cuts the list. So there what
-    the page needs is fetched afterwards, by a query for each name.
+    MongoDB makes its kind of join for every row before it sorts and cuts the list. So there a query
+    for each name fetches what the page needs afterwards.
     """
-    return (
-        rows.prefetch_related(*names)
-        if _is_mongodb(settings.DATABASE_URL)
-        else rows.select_related(*names)
-    )
+    if _is_mongodb(settings.DATABASE_URL):
+        return rows.prefetch_related(*names)
+    return rows.select_related(*names)
 
 
 def cut(rows: QuerySet[Any], bottom: int, top: int) -> QuerySet[Any]:
-    """rows[bottom:top]. Only their keys are looked for in the whole list: what is joined to a row,
-    or counted for it, comes in for these alone, and for the rest an index may be enough. MongoDB
-    would do the whole twice.
+    """rows[bottom:top], with a cheap search for the rows of the page.
+
+    Only the keys are looked for in the whole list, for which an index may be enough. Joins and
+    counts are then made for the rows of the page alone. MongoDB would do all the work twice.
     """
-    if _is_mongodb(settings.DATABASE_URL) or not (
-        rows.query.select_related or rows.query.annotations
-    ):
+    has_joins_or_counts = rows.query.select_related or rows.query.annotations
+    if _is_mongodb(settings.DATABASE_URL) or not has_joins_or_counts:
         return rows[bottom:top]
     return rows.filter(pk__in=rows.prefetch_related(None).values("pk")[bottom:top])
 
 
 def failures(*also: type[Exception]) -> tuple[type[Exception], ...]:
-    """Whatever the database may raise, and these. pymongo's own errors come through Django as they
-    are.
-    """
+    """Everything that the database may raise, and the exceptions `also`."""
     if not _is_mongodb(settings.DATABASE_URL):
         return (*also, DatabaseError)
-    from pymongo.errors import PyMongoError
+    from pymongo.errors import PyMongoError  # Django does not wrap pymongo's errors
 
     return (*also, DatabaseError, PyMongoError)
 
 
 def lost(*also: type[Exception]) -> tuple[type[Exception], ...]:
-    """What it raises when it does not answer, or not now, and these: later the same may succeed."""
+    """What the database raises when it does not answer, and `also`. A retry may succeed."""
     if not _is_mongodb(settings.DATABASE_URL):
         return (*also, OperationalError)
     from pymongo.errors import ConnectionFailure, ExecutionTimeout

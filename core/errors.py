@@ -1,8 +1,8 @@
-"""One shape for every error: a class with a stable `code` and an HTTP `status`, and how it becomes
-JSON.
+"""One shape for every error: a class with a stable `code` and an HTTP `status`.
 
-Services raise subclasses of FirmlightError; every door (REST, pages, sockets) translates them. The
-body is `{"code", "message", "fields"?}`, `fields` mapping a field's name to a list of sentences.
+Services raise subclasses of FirmlightError; the REST API, the pages and the sockets translate them.
+The JSON is `{"code", "message", "fields"?}`, where `fields` maps a field's name to a list of
+sentences.
 """
 
 from math import ceil
@@ -24,7 +24,7 @@ Fields = dict[str, list[str]]
 
 
 class FirmlightError(Exception):
-    """Something a user can be told. Subclasses fix `code` (clients switch on it) and `status`."""
+    """An error that a user may see. Subclasses fix `status` and `code`; clients switch on `code`."""
 
     code, status = "error", 400
     message = "That cannot be done."
@@ -35,7 +35,9 @@ class FirmlightError(Exception):
 
     def as_dict(self) -> dict[str, Any]:
         body: dict[str, Any] = {"code": self.code, "message": self.message}
-        return {**body, "fields": self.fields} if self.fields else body
+        if self.fields:
+            body["fields"] = self.fields
+        return body
 
 
 class Invalid(FirmlightError):
@@ -46,7 +48,7 @@ class Invalid(FirmlightError):
 
 
 class Unauthenticated(FirmlightError):
-    """Nobody, or nobody we know: log in first."""
+    """The request comes from nobody we know."""
 
     code, status = "not_authenticated", 401
     message = "Log in first."
@@ -60,7 +62,7 @@ class Forbidden(FirmlightError):
 
 
 class NotFound(FirmlightError):
-    """It does not exist, or this user must not know that it does."""
+    """The thing does not exist, or this user must not know that it does."""
 
     code, status = "not_found", 404
     message = "There is nothing here."
@@ -74,12 +76,10 @@ class Conflict(FirmlightError):
 
 
 class TooMany(FirmlightError):
-    """Too much in too short a time; after `retry_seconds` (the header Retry-After) it may be tried
-    again.
-    """
+    """Too many requests in too short a time; try again after `retry_seconds` (Retry-After)."""
 
     code, status = "throttled", 429
-    message = "That was too much in too short a time. Try again later."
+    message = "Too many requests in too short a time. Try again later."
 
     def __init__(self, retry_seconds: float, message: str | None = None) -> None:
         self.retry_seconds = max(1, ceil(retry_seconds))
@@ -87,19 +87,17 @@ class TooMany(FirmlightError):
 
 
 class Unavailable(FirmlightError):
-    """Database or Redis does not answer; nothing was accepted."""
+    """The database or Redis does not answer; nothing was accepted."""
 
     code, status = "unavailable", 503
-    message = "Part of the server does not answer just now: try again in a few seconds."
+    message = "Part of the server does not answer. Try again in a few seconds."
 
 
 class Busy(FirmlightError):
-    """Everything that could do it is at work; after `retry_seconds` (the header Retry-After) it may
-    be tried again.
-    """
+    """The server is at its capacity; try again after `retry_seconds` (Retry-After)."""
 
     code, status = "busy", 503
-    message = "The server is busy just now: try again in a few seconds."
+    message = "The server is busy. Try again in a few seconds."
 
     def __init__(self, retry_seconds: float = 2, message: str | None = None) -> None:
         self.retry_seconds = max(1, ceil(retry_seconds))
@@ -107,21 +105,19 @@ class Busy(FirmlightError):
 
 
 class TooLarge(FirmlightError):
-    """More than is read."""
+    """The request is larger than the server reads."""
 
     code, status = "too_large", 413
-    message = "This request is larger than the server takes."
+    message = "This request is larger than the server accepts."
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's handler400, for what is refused before a view sees it: our error body under /api/."""
+    """Django's handler400: our error body under /api/, Django's page elsewhere."""
     if not request.path.startswith("/api/"):
         return defaults.bad_request(request, exception)
-    error = (
-        TooLarge()
-        if isinstance(exception, RequestDataTooBig)
-        else Invalid("This request cannot be read.")
-    )
+    error: FirmlightError = Invalid("This request cannot be read.")
+    if isinstance(exception, RequestDataTooBig):
+        error = TooLarge()
     return JsonResponse(error.as_dict(), status=error.status)
 
 
@@ -142,9 +138,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's hook: any exception to our error body; None (a 500) only for what we did not foresee."""
-    # Not at the top: DRF's views load the authentication class from its settings, and that one
-    # loads this module.
+    """DRF's hook: translate any exception; None, a 500, only for what nobody foresaw."""
+    # Not at the top: DRF's views load the authentication class that its settings name, and that
+    # class loads this module.
     from rest_framework.views import exception_handler as rest_exception_handler
 
     if isinstance(error, databases.lost(RedisError)):
@@ -153,9 +149,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
     if isinstance(error, FirmlightError):
         return Response(error.as_dict(), status=error.status, headers=headers_of(error))
     if isinstance(error, DjangoValidationError):
-        error = exceptions.ValidationError(
-            error.message_dict if hasattr(error, "error_dict") else error.messages
-        )
+        has_fields = hasattr(error, "error_dict")
+        detail = error.message_dict if has_fields else error.messages
+        error = exceptions.ValidationError(detail)
     response = rest_exception_handler(error, context)
     if response is not None:
         response.data = _body(error, response)
@@ -163,10 +159,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def headers_of(error: FirmlightError) -> dict[str, str]:
-    """What an answer with this error says in its headers (RFC 9110, 10.2.3 and 11.6.1)."""
+    """The headers of an answer with this error (RFC 9110, 10.2.3 and 11.6.1)."""
     if isinstance(error, TooMany | Busy):
         return {"Retry-After": str(error.retry_seconds)}
-    return {"WWW-Authenticate": 'Bearer realm="api"'} if error.status == 401 else {}
+    if error.status == 401:
+        return {"WWW-Authenticate": 'Bearer realm="api"'}
+    return {}
 
 
 def _body(error: Exception, response: Response) -> dict[str, Any]:
@@ -179,31 +177,29 @@ def _body(error: Exception, response: Response) -> dict[str, Any]:
     assert isinstance(error, exceptions.APIException)
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code
-    return {
-        "code": {"permission_denied": "forbidden"}.get(code, code),
-        "message": _sentence(error.detail),
-    }
+    if code == "permission_denied":  # DRF's name for what we call forbidden
+        code = Forbidden.code
+    return {"code": code, "message": _sentence(error.detail)}
 
 
 def _sentence(detail: Any) -> str:
+    """One sentence out of DRF's details, which may be a text, a list or a dictionary."""
     if isinstance(detail, dict):
         detail = detail.get("detail", next(iter(detail.values()), ""))
-    return str(detail[0] if isinstance(detail, list) and detail else detail)
+    if isinstance(detail, list) and detail:
+        detail = detail[0]
+    return str(detail)
 
 
 def _flatten(detail: Any, path: str = "") -> Fields:
-    """Nested DRF details to {"a.0.b": [sentences]}; what belongs to no field is under
-    "non_field_errors".
-    """
-    if isinstance(detail, dict):
-        parts = [
-            _flatten(value, f"{path}.{key}" if path else str(key)) for key, value in detail.items()
-        ]
-        return {key: value for part in parts for key, value in part.items()}
+    """Nested DRF details as {"a.0.b": [sentences]}; the key without a field is non_field_errors."""
     if isinstance(detail, list) and any(isinstance(item, (dict, list)) for item in detail):
-        return _flatten({str(i): item for i, item in enumerate(detail) if item}, path)
-    return {
-        path or "non_field_errors": [
-            str(item) for item in (detail if isinstance(detail, list) else [detail])
-        ]
-    }
+        # A list of forms, of which some have errors: their places become part of the path.
+        detail = {str(place): item for place, item in enumerate(detail) if item}
+    if isinstance(detail, dict):
+        fields: Fields = {}
+        for key, value in detail.items():
+            fields |= _flatten(value, f"{path}.{key}" if path else str(key))
+        return fields
+    sentences = detail if isinstance(detail, list) else [detail]
+    return {path or "non_field_errors": [str(sentence) for sentence in sentences]}

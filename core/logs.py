@@ -1,8 +1,7 @@
-"""Logging: structlog's formatter on the standard library, one line an event, as text or as JSON.
+"""Logging: structlog's formatter on the standard library; one line an event, as text or JSON.
 
-Whatever a client sends may end up in a line, in any length. Texts are cut first and masked then,
-and every pattern here takes time that grows with the text and no faster: tests/patterns/ holds us
-to that.
+Whatever a client sends may end up in a line, in any length. So texts are cut first and then masked,
+and the time of every pattern here grows only linearly with the text; tests/patterns/ checks that.
 """
 
 import re
@@ -27,27 +26,24 @@ SECRET_NAMES = (
     "digest",
 )
 
-# Once a branch has matched its first words it takes what follows, closing quote or none. A branch
-# that fails after a long run is tried again from each later start: quadratic.
+# Once a branch has matched its first words it takes what follows, with or without closing quote. A
+# branch that failed after a long run would be tried again from each later start: quadratic time.
 SECRET_TEXTS = re.compile(
     r"(?P<scheme>\b(?:Bearer|Basic)\s+)[^\s'\",;]+"  # a header
     r"|\bflw_[\w-]{20,}"  # a worker token
     r"|\beyJ[\w-]{5,}(?:\.[\w-]+){0,2}"  # a JSON Web Token, or the beginning of one
-    # the link of a letter or to a group
+    # the link of an e-mail, or to a group
     r"|(?P<path>/(?:password/reset|email/confirm|join)/)[^\s?#'\"]+"
-    r"|(?P<name>(?:password|token|secret|refresh|access|authorization|cookie|sessionid)[\"']?\s*[:=]\s*)"
+    r"|(?P<name>(?:password|token|secret|refresh|access|authorization|cookie|sessionid)"
+    r"[\"']?\s*[:=]\s*)"
     r"(?:\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|[^\s,;&}]+)",
     re.IGNORECASE,
 )
 TOKEN_CHARS = string.ascii_letters + string.digits + "_-."
-NAME_CHARS_MAX = 200  # of a key, which may be somebody else's word, too
-LEVELS_MAX, VALUES_MAX = (
-    12,
-    10_000,
-)  # of values within values; an error on its way to Sentry has some hundreds on eight
-NESTED_TEXTS_MAX = (
-    16  # what lies within a value may have as many characters as so many texts, all together
-)
+NAME_CHARS_MAX = 200  # of a key, which a client may have sent, too
+# Of values within values. An event on its way to Sentry has some hundreds on eight levels.
+LEVELS_MAX, VALUES_MAX = 12, 10_000
+NESTED_TEXTS_MAX = 16  # texts of LOG_TEXT_CHARS_MAX that all within a value may have together
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -60,23 +56,21 @@ SHARED: list[Any] = [
 def hide_secrets(
     logger: Any, method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """The last processor before a line is written: passwords and tokens go, by the name or by the
-    look of them.
-    """
+    """The last processor before a line is written: removes passwords and tokens."""
     return without_secrets_in(event)
 
 
 def without_secrets_in(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as plain values, without what looks like a secret or is named like one.
+    """These facts as plain values, without what looks like a secret or is named like one.
 
-    A text longer than LOG_TEXT_CHARS_MAX is cut. Of values within values some are left out if they
-    are many or deep.
+    A text longer than LOG_TEXT_CHARS_MAX is cut. Nested values are left out if there are too many
+    or they are too deep.
     """
     return {name[:NAME_CHARS_MAX]: _Masking().value(name, value) for name, value in facts.items()}
 
 
 class _Masking:
-    """One value of an event, with how much of what lies within it may still be looked at."""
+    """Masks one value of an event, within limits for the values and characters inside of it."""
 
     def __init__(self) -> None:
         self.chars_left = NESTED_TEXTS_MAX * settings.LOG_TEXT_CHARS_MAX
@@ -102,17 +96,22 @@ class _Masking:
 
     def _text(self, value: Any) -> str:
         most = settings.LOG_TEXT_CHARS_MAX
-        text = str(bytes(value[:most]) if isinstance(value, (bytes, bytearray)) else value)
+        if isinstance(value, (bytes, bytearray)):
+            value = bytes(value[:most])  # before `str` makes up to four characters of each byte
+        text = str(value)
         self.chars_left -= min(len(text), most)
-        return without_secrets(text) if self.chars_left >= 0 else LEFT_OUT
+        if self.chars_left < 0:
+            return LEFT_OUT
+        return without_secrets(text)
 
 
 def without_secrets(text: str) -> str:
-    """The text with what looks like a secret replaced.
+    """The text with everything that looks like a secret replaced.
 
-    Of one longer than LOG_TEXT_CHARS_MAX its beginning is left, and its last lines, where a
-    traceback says what went wrong. No cut goes through a secret, whose rest would not look like
-    one: the beginning ends before the word that was cut, and the end begins with a whole line.
+    Of a text longer than LOG_TEXT_CHARS_MAX, the beginning is kept and the last lines, where a
+    traceback says what went wrong. No cut goes through a secret, since its rest would no longer
+    look like one: the beginning ends before the word that was cut, and the end begins with a whole
+    line.
     """
     most = settings.LOG_TEXT_CHARS_MAX
     if len(text) <= most:
@@ -124,16 +123,18 @@ def without_secrets(text: str) -> str:
 
 
 def _masked(text: str) -> str:
-    return SECRET_TEXTS.sub(lambda m: (m["scheme"] or m["path"] or m["name"] or "") + HIDDEN, text)
+    def replaced(match: re.Match[str]) -> str:
+        kept = match["scheme"] or match["path"] or match["name"] or ""
+        return kept + HIDDEN
+
+    return SECRET_TEXTS.sub(replaced, text)
 
 
 def config(level: str, *, as_json: bool) -> dict[str, Any]:
     """The dictConfig for Django's LOGGING."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if as_json
-        else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Any = structlog.dev.ConsoleRenderer(colors=False)
+    if as_json:
+        renderer = structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -162,9 +163,8 @@ def config(level: str, *, as_json: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django.request": {"level": "ERROR"},
-            "axes": {
-                "level": "ERROR"
-            },  # it would write what was typed for a name, which may be a password
+            # Its warnings hold what was typed as a name, which may be a password.
+            "axes": {"level": "ERROR"},
             "uvicorn.access": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
         },

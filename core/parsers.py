@@ -1,6 +1,4 @@
-"""How the text of requests becomes data: JSON that nests no deeper than JSON_LEVELS_MAX, whatever
-Python could read.
-"""
+"""Parse requests: JSON of at most JSON_LEVELS_MAX levels, however deep Python could read."""
 
 from __future__ import annotations
 
@@ -9,32 +7,32 @@ from typing import Any
 from django.conf import settings
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
-from rest_framework.utils import json  # as RFC 8259 has it: NaN and Infinity are none
+from rest_framework.utils import json  # strict as RFC 8259: it refuses NaN and Infinity
 
 
 class TooDeep(ValueError):
-    """JSON of more than JSON_LEVELS_MAX levels."""
+    """The JSON has more than JSON_LEVELS_MAX levels."""
 
     def __init__(self) -> None:
         super().__init__(f"more than {settings.JSON_LEVELS_MAX:,} levels deep")
 
 
 def read_json(text: str) -> Any:
-    """Raises ValueError, which says what is wrong."""
+    """The value of this JSON text. Raises ValueError, which says what is wrong."""
     try:
         value = json.loads(text)
-    except RecursionError:  # deeper than Python reads: that differs between versions
+    except RecursionError:  # deeper than Python reads; its limit differs between versions
         raise TooDeep from None
     most = settings.JSON_LEVELS_MAX
-    if text.count("[") + text.count("{") > most and _is_deeper(
-        value, most
-    ):  # most are not, and counting takes no time
+    # Counting brackets is quick, and proves most texts harmless.
+    may_be_deeper = text.count("[") + text.count("{") > most
+    if may_be_deeper and _is_deeper(value, most):
         raise TooDeep
     return value
 
 
 class JSONBody(JSONParser):
-    """A body of JSON. Raises ParseError."""
+    """Parses a body of JSON. Raises ParseError."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         encoding = (parser_context or {}).get("encoding", settings.DEFAULT_CHARSET)
@@ -45,15 +43,19 @@ class JSONBody(JSONParser):
 
 
 def _is_deeper(value: Any, most: int) -> bool:
-    level: list[Any] = [[value]]
-    for _ in range(most + 1):
-        level = [
-            child for one in level for child in _children(one) if isinstance(child, (list, dict))
-        ]
+    """Whether lists and objects nest more than `most` levels deep. Level by level, no recursion."""
+    level = [value] if isinstance(value, (list, dict)) else []
+    for _ in range(most):
         if not level:
             return False
-    return True
+        level = _containers_inside(level)
+    return bool(level)
 
 
-def _children(value: Any) -> Any:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+def _containers_inside(containers: list[Any]) -> list[Any]:
+    """The lists and objects directly inside of these."""
+    found = []
+    for one in containers:
+        children = one.values() if isinstance(one, dict) else one
+        found += [child for child in children if isinstance(child, (list, dict))]
+    return found

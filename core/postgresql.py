@@ -1,4 +1,4 @@
-"""Indexes that PostgreSQL has beyond what all databases have. On the others they are nothing."""
+"""Indexes for PostgreSQL alone; on other databases these operations do nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')
 
 
 class _Index(Operation):
-    """One that no model knows of. `_create` makes it."""
+    """An index that no model declares. Subclasses create it in `_create`."""
 
     reversible = True
     _name: str
@@ -35,16 +35,15 @@ class _Index(Operation):
             schema_editor.execute(f"DROP INDEX IF EXISTS {self._name}")
 
     def _create(self, schema_editor: Any, models: Any, app_label: str) -> None:
-        """Each of them makes its own."""
+        """Create the index."""
         raise NotImplementedError
 
 
 class PartOfText(_Index):
-    """For `contains` on a text column, or with `any_case` for `icontains`: pg_trgm finds three
-    letters or more.
+    """An index for `contains` on a text column, or with `any_case` for `icontains`.
 
-    Where the server has no pg_trgm or the user may not make it there is none: then the same
-    questions take longer.
+    The extension pg_trgm finds three letters or more. Where the server has no pg_trgm, or the user
+    may not create it, there is no index and these queries take longer.
     """
 
     def __init__(self, model: str, field: str, *, any_case: bool = False) -> None:
@@ -52,14 +51,15 @@ class PartOfText(_Index):
         self._name = f"{model}_{field}_parts".lower()
 
     def describe(self) -> str:
-        return f"Make parts of {self.field} of {self.model} quick to find"
+        return f"Index parts of {self.field} of {self.model}"
 
     def _create(self, schema_editor: Any, models: Any, app_label: str) -> None:
         if not _may_make(schema_editor.connection):
             return
         meta = models.get_model(app_label, self.model)._meta
         text = f'"{meta.get_field(self.field).column}"::text'
-        text = f"UPPER({text})" if self.any_case else text
+        if self.any_case:
+            text = f"UPPER({text})"  # as Django compares for `icontains`
         schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         schema_editor.execute(
             f'CREATE INDEX {self._name} ON "{meta.db_table}" USING gin (({text}) gin_trgm_ops)'
@@ -73,11 +73,10 @@ def _may_make(connection: Any) -> bool:
 
 
 class Beside(_Index):
-    """Rows of the same `first`, newest first, with the text in `field` beside their keys (some 100
-    letters at most).
+    """An index of rows by `first`, newest first, that includes the text in `field`.
 
-    A question about one or two letters has to look at each text: here they lie close together.
-    `core.counting` asks so that this index is enough.
+    A search for one or two letters must look at every text, of some 100 characters at most: in the
+    index they lie close together. `core.pagination` asks in a form that this index can answer.
     """
 
     def __init__(self, model: str, first: str, field: str) -> None:
@@ -89,10 +88,9 @@ class Beside(_Index):
 
     def _create(self, schema_editor: Any, models: Any, app_label: str) -> None:
         meta = models.get_model(app_label, self.model)._meta
-        first, created, key, text = (
-            f'"{meta.get_field(name).column}"'
-            for name in (self.first, "created", meta.pk.name, self.field)
-        )
+        names = (self.first, "created", meta.pk.name, self.field)
+        first, created, key, text = (f'"{meta.get_field(name).column}"' for name in names)
         schema_editor.execute(
-            f'CREATE INDEX {self._name} ON "{meta.db_table}" ({first}, {created} DESC) INCLUDE ({key}, {text})'
+            f'CREATE INDEX {self._name} ON "{meta.db_table}" '
+            f"({first}, {created} DESC) INCLUDE ({key}, {text})"
         )

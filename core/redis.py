@@ -1,7 +1,7 @@
-"""The one way to Redis: one pooled client a process for blocking code, one for the event loop.
+"""The clients for Redis: in each process one for blocking code, and one for each event loop.
 
-REDIS_URL may name a node of a Redis Cluster (`redis+cluster://`): all keys of a group lie in one
-slot of it.
+REDIS_URL may name a node of a Redis Cluster (`redis+cluster://`). All keys of a group lie in one
+slot of the cluster.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ def _backoff() -> ExponentialBackoff:
 
 
 def patience() -> dict[str, Any]:
-    """Options of a blocking connection that waits out a restart; the cache's have them too."""
+    """Options of a blocking connection that survives a restart of Redis; also for the cache."""
     return {
         "socket_timeout": REPLY_SECONDS_MAX,
         "retry": Retry(_backoff(), RETRIES),
@@ -46,9 +46,7 @@ def patience() -> dict[str, Any]:
 
 
 def patience_async() -> dict[str, Any]:
-    """Options of a connection on an event loop that waits out a restart; the channel layer's have
-    them too.
-    """
+    """The same for a connection on an event loop; also for the channel layer."""
     return {
         "socket_timeout": REPLY_SECONDS_MAX,
         "retry": AsyncRetry(_backoff(), RETRIES),
@@ -75,7 +73,7 @@ def connect() -> redis.Redis:
 
 @cache
 def impatient(url: str, seconds: float) -> redis.Redis:
-    """A client for those who only look: no answer in so many seconds is an answer, too."""
+    """A client for checks: it does not retry, and waits at most this long for an answer."""
     waits: dict[str, Any] = {
         "socket_timeout": seconds,
         "socket_connect_timeout": seconds,
@@ -87,7 +85,7 @@ def impatient(url: str, seconds: float) -> redis.Redis:
 
 
 def connect_async() -> redis.asyncio.Redis:
-    """The client of the running event loop (a connection belongs to the loop that opened it)."""
+    """The client of the running event loop; a connection belongs to the loop that opened it."""
     loop = asyncio.get_running_loop()
     if loop not in _by_loop:
         _by_loop[loop] = _new_async(settings.REDIS_URL)
@@ -105,14 +103,16 @@ def _new_async(url: str) -> redis.asyncio.Redis:
 
 
 def _room() -> dict[str, Any]:
-    """Of a pool in which one who finds no connection free waits for one. The default pool fails
-    him: thousands of workers whose heartbeats fell together would all be thrown out.
+    """Options of a pool in which a caller waits for a free connection.
+
+    The default pool raises instead: if the heartbeats of thousands of workers came at the same
+    time, they would all be disconnected.
     """
     return {"max_connections": settings.REDIS_CONNECTIONS_MAX, "timeout": REPLY_SECONDS_MAX}
 
 
 def now_ms() -> int:
-    """By the clock of the server, ms since the epoch; of a cluster by that of one of its nodes."""
+    """The time by the server's clock, ms since the epoch; of a cluster by that of one node."""
     answer: Any = connect().time()
     seconds, micros = answer
     return seconds * 1000 + micros // 1000

@@ -1,10 +1,10 @@
-"""A Redis that was started writes its append-only file anew before anybody relies on it.
+"""Have a Redis that was started rewrite its append-only file before anything relies on it.
 
-After a power cut the file may end amid a transaction. Redis drops that one, but leaves its
-beginning in the file and writes on behind it: the next start but one carries it out after all,
-joined with what came later, and results that nobody was told of count. Valkey mended it in August
-2026 (https://github.com/valkey-io/valkey/pull/4342); a file that is written anew has nothing of it,
-whatever the version.
+After a power cut the file may end in the middle of a transaction. Redis drops that transaction at
+the start, but leaves its beginning in the file and appends after it. The next start but one then
+executes it after all, joined with what came later: results count that were never confirmed. Valkey
+fixed this in August 2026 (https://github.com/valkey-io/valkey/pull/4342). A rewritten file does not
+have the problem in any version.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ from redis.exceptions import ResponseError
 
 from core.redis import connect
 
-NEVER = -1  # what Redis says of the duration of a rewrite that was not
+NEVER = -1  # what Redis reports as the duration of the last rewrite if there was none
 
 
-def is_new(server: redis.Redis) -> bool:
-    """Whether this server has written its file anew since it was started; if not, it is asked to.
+def ensure_rewritten(server: redis.Redis) -> bool:
+    """Whether the server has rewritten its file since its start; if not, ask it to.
+
     Raises RedisError.
     """
-    facts = server.info("persistence")
-    new = is_told_new(facts)
-    if not (new or facts["loading"] or is_under_way(facts)):
+    info = server.info("persistence")
+    rewritten = is_rewritten(info)
+    if not rewritten and not info["loading"] and not is_rewriting(info):
         server.bgrewriteaof()
-    return new
+    return rewritten
 
 
-def is_told_new(facts: Mapping[str, Any]) -> bool:
-    """By what INFO says; a server that keeps no such file has nothing to write anew.
-
-    As long as a server loads its file it says that it keeps none.
-    """
-    keeps_one = facts["aof_enabled"] or facts["loading"]
-    return not keeps_one or facts["aof_last_rewrite_time_sec"] != NEVER
+def is_rewritten(info: Mapping[str, Any]) -> bool:
+    """By what INFO says; true for a server that keeps no such file."""
+    # A server that is still loading its file says that it keeps none.
+    keeps_file = info["aof_enabled"] or info["loading"]
+    return not keeps_file or info["aof_last_rewrite_time_sec"] != NEVER
 
 
-def is_under_way(facts: Mapping[str, Any]) -> bool:
-    return bool(facts["aof_rewrite_in_progress"] or facts["aof_rewrite_scheduled"])
+def is_rewriting(info: Mapping[str, Any]) -> bool:
+    return bool(info["aof_rewrite_in_progress"] or info["aof_rewrite_scheduled"])
 
 
-def renew() -> None:
-    """Ask each server of the queue that was started lately. Where others keep Redis we may not be
-    allowed to.
+def rewrite_where_needed() -> None:
+    """Ask each server of the queue that has not rewritten its file since its start.
+
+    A hosted Redis may not allow that.
     """
     for server in _servers(connect()):
         with contextlib.suppress(ResponseError):
-            is_new(server)
+            ensure_rewritten(server)
 
 
 def _servers(client: redis.Redis) -> list[redis.Redis]:

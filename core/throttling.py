@@ -1,8 +1,8 @@
-"""How often somebody may do something: each user, or where nobody is logged in each address.
+"""How often each user may do something, or each address where nobody is logged in.
 
-Counted in the cache (Redis), in windows of a minute or an hour that begin for all at once; one
-atomic increment, so that callers at once cannot get past it. A view names its scopes in
-`throttles`, by method: {"POST": ("submit",)}.
+Requests are counted in the cache (Redis), in windows of a minute or an hour that begin for all
+users at the same time. The count is one atomic increment, so simultaneous callers cannot get past
+the limit. A view names its scopes in `throttles`, by method: {"POST": ("submit",)}.
 """
 
 from __future__ import annotations
@@ -34,50 +34,50 @@ SCOPES = {
     "join": ("JOIN_PER_HOUR_MAX", HOUR),
     "search": ("SEARCH_PER_MINUTE_MAX", MINUTE),
 }
-"""Scope -> its setting, and the seconds that the setting's name speaks of."""
+"""Scope -> its setting, and the length of its window in seconds."""
 
 
 def check(scope: str, request: HttpRequest | Request) -> None:
-    """Count this request, for pages. Raises TooMany (429 `throttled`) with the seconds to wait."""
-    if wait := _count(scope, who(request)):
+    """Count this request of a page. Raises TooMany (429 `throttled`) with the seconds to wait."""
+    if wait := _count(scope, _caller(request)):
         raise TooMany(wait)
 
 
-def who(request: HttpRequest | Request) -> str:
+def _caller(request: HttpRequest | Request) -> str:
+    """Whom the request counts for: the user, or the address of a visitor."""
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         return f"user-{user.pk}"
-    return (
-        f"address-{address_of(getattr(request, '_request', request))}"  # DRF's request is a wrapper
-    )
+    django_request = getattr(request, "_request", request)  # DRF's request wraps Django's
+    return f"address-{address_of(django_request)}"
 
 
-def _count(scope: str, ident: str) -> float:
-    """Count one; the seconds to wait if that was too much, else 0."""
+def _count(scope: str, caller: str) -> float:
+    """Count one request; the seconds to wait if it is one too many, otherwise 0."""
     setting, seconds = SCOPES[scope]
-    window, gone = divmod(time.time(), seconds)
-    key = f"throttle-{scope}-{ident}-{int(window)}"
+    window, elapsed = divmod(time.time(), seconds)
+    key = f"throttle-{scope}-{caller}-{int(window)}"
     try:
         count = cache.incr(key)
     except ValueError:  # the first of this window
         cache.add(key, 0, timeout=2 * seconds)
         count = cache.incr(key)
-    return seconds - gone if count > getattr(settings, setting) else 0.0
+    if count <= getattr(settings, setting):
+        return 0.0
+    return seconds - elapsed
 
 
 class ScopedThrottle(BaseThrottle):
-    """DRF's end of it, on all views. "upload" counts only what comes as a form, with a file."""
+    """Throttles the API's views. The scope "upload" counts only forms, which may hold a file."""
 
     seconds = 0.0
 
     def allow_request(self, request: Request, view: Any) -> bool:
         scopes: Sequence[str] = getattr(view, "throttles", {}).get(request.method, ())
-        waits = [
-            _count(scope, who(request))
-            for scope in scopes
-            if scope != "upload" or _is_form(request)
-        ]
-        self.seconds = max(waits, default=0.0)
+        self.seconds = 0.0
+        for scope in scopes:
+            if scope != "upload" or _is_form(request):
+                self.seconds = max(self.seconds, _count(scope, _caller(request)))
         return not self.seconds
 
     def wait(self) -> float:

@@ -1,7 +1,6 @@
-"""What every page needs: forms that show a service's errors, the way on, and questions before
-something goes.
+"""What every page needs: forms that show a service's errors, redirects, confirmation dialogs.
 
-Views translate: they read a form, call one service and say where to go. Nothing in here knows an
+Views translate: they read a form, call one service and say where to go next. This module knows no
 app.
 """
 
@@ -26,14 +25,14 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from core import throttling
-from core.counting import CappedPaginator
 from core.errors import Busy, FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
+from core.pagination import CappedPaginator
 
-UNPROCESSABLE = 422  # a form that has to be filled in again; htmx is told to show it
+UNPROCESSABLE = 422  # a form that must be corrected; htmx is configured to show it
 
 
 class HtmxRequest(HttpRequest):
-    """What a page view gets: whether htmx asks is known. `accounts.pages.requests` adds who asks."""
+    """A page's request, with htmx's headers; `accounts.pages.requests` adds the user."""
 
     htmx: HtmxDetails
 
@@ -43,8 +42,9 @@ class View(Protocol):
 
 
 def signed_in(view: View) -> View:
-    """Only for people who are logged in; others log in first and come back. Browsers keep no copy
-    of the page.
+    """A page for users who are logged in; visitors log in first and come back.
+
+    Browsers keep no copy of it.
     """
 
     @wraps(view)
@@ -59,19 +59,17 @@ def signed_in(view: View) -> View:
 
 
 class PageRenderer(TemplatesSetting):
-    """Fields as our templates draw them: label, hint, input, errors beside it."""
+    """Draws fields by our template: label, hint, input, and errors beside it."""
 
     field_template_name = "forms/field.html"
 
 
 class PageForm(forms.Form):
-    """A form behind which a service stands: what the service refuses appears beside the field it
-    refused.
-    """
+    """A form that calls a service and shows the service's errors beside their fields."""
 
     default_renderer = PageRenderer
-    outcome: Any = None
-    status = UNPROCESSABLE  # of the answer if it is not right
+    outcome: Any = None  # what the service returned
+    status = UNPROCESSABLE  # of the answer, if the form has errors
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
@@ -80,26 +78,29 @@ class PageForm(forms.Form):
                 field.widget.attrs.setdefault("class", "input")
 
     def submit(self, action: Callable[..., Any], **facts: Any) -> bool:
-        """Whether the form was sent, is right, and `action(**facts, **its values)` went through;
-        see `outcome`.
+        """Whether the form was sent, is valid, and `action(**facts, **its values)` succeeded.
+
+        `outcome` is what the action returned.
         """
         return self.is_valid() and self.run(lambda: action(**facts, **self.cleaned_data))
 
     def run(self, action: Callable[[], Any]) -> bool:
-        """Run `action`; False if it refuses, and why is then among the errors. "There is no such
-        thing" goes on up.
+        """Run `action`; False if it raises, and then the error is among the form's.
+
+        NotFound and Forbidden concern the whole page, not the form, so they are not caught.
         """
         try:
             self.outcome = action()
         except (NotFound, Forbidden):
             raise
         except FirmlightError as error:
-            self.take(error)
+            self.add_service_error(error)
         return not self.errors
 
-    def take(self, error: FirmlightError) -> None:
-        """Errors of `usernames.0` belong to the field `usernames`; what belongs to no field of
-        ours, to the form.
+    def add_service_error(self, error: FirmlightError) -> None:
+        """Put the error beside its fields; an error of no field here belongs to the whole form.
+
+        Errors of `usernames.0` belong to the field `usernames`.
         """
         self.status = error.status if isinstance(error, TooMany | Busy) else UNPROCESSABLE
         if not error.fields:
@@ -109,7 +110,7 @@ class PageForm(forms.Form):
             self.add_error(field if field in self.fields else None, sentences)
 
     def focus(self) -> None:
-        """Have the first wrong field get the focus, also without script."""
+        """Give the first field with an error the focus, also without JavaScript."""
         for name in self.fields:
             if self.errors.get(name):
                 self.fields[name].widget.attrs["autofocus"] = True
@@ -117,9 +118,7 @@ class PageForm(forms.Form):
 
 
 def limited(scope: str, request: HttpRequest, action: Callable[..., Any]) -> Callable[..., Any]:
-    """`action`, counted: it raises TooMany if this visitor has done so too often
-    (core/throttling.py).
-    """
+    """`action`, throttled: it raises TooMany if this user has called it too often."""
 
     def counted(**facts: Any) -> Any:
         throttling.check(scope, request)
@@ -129,14 +128,14 @@ def limited(scope: str, request: HttpRequest, action: Callable[..., Any]) -> Cal
 
 
 class Password(forms.PasswordInput):
-    """`now`: the browser offers what it knows; else it offers a new one."""
+    """With `now` the browser offers the stored password, otherwise a new one."""
 
     def __init__(self, *, now: bool = True) -> None:
         super().__init__(attrs={"autocomplete": "current-password" if now else "new-password"})
 
 
 def password_field(label: str, *, now: bool = True, hint: str = "") -> forms.CharField:
-    """As long as the API takes them: hashing must not become a way to keep the server busy."""
+    """A password of limited length, as in the API: hashing long ones would keep the server busy."""
     return forms.CharField(
         label=label, max_length=1024, strip=False, widget=Password(now=now), help_text=hint
     )
@@ -145,53 +144,52 @@ def password_field(label: str, *, now: bool = True, hint: str = "") -> forms.Cha
 def show(
     request: HttpRequest, template: str, *forms_shown: PageForm, **context: Any
 ) -> HttpResponse:
-    """The page; 422 if a form on it was sent and is not right. A single form is there as `form`."""
+    """The page; 422 if a form on it was sent and has errors. The first form is also `form`."""
     if forms_shown:
         context.setdefault("form", forms_shown[0])
-    wrong = [form for form in forms_shown if form.is_bound and form.errors]
-    for form in wrong[:1]:
-        form.focus()
-    return render(request, template, context, status=wrong[0].status if wrong else 200)
+    status = 200
+    with_errors = [form for form in forms_shown if form.is_bound and form.errors]
+    if with_errors:
+        with_errors[0].focus()
+        status = with_errors[0].status
+    return render(request, template, context, status=status)
 
 
 def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-    """On to another page; htmx is told to load it whole instead of putting it into a part of this
-    one.
-    """
+    """Redirect to another page."""
     url = resolve_url(to, *args, **kwargs)
-    return HttpResponseClientRedirect(url) if getattr(request, "htmx", False) else redirect(url)
+    if getattr(request, "htmx", False):
+        # htmx would follow a redirect and put the page into a part of this one.
+        return HttpResponseClientRedirect(url)
+    return redirect(url)
 
 
 def own(request: HttpRequest, url: str | None) -> str:
-    """This address if it is one of ours, else "": nobody is sent elsewhere by a link that begins
-    here.
-    """
+    """This address if it is on our site, otherwise "": our links must not lead elsewhere."""
     safe = url_has_allowed_host_and_scheme(
         url or "", {request.get_host()}, require_https=request.is_secure()
     )
-    return url or "" if safe else ""
+    return url if url and safe else ""
 
 
 def next_of(request: HttpRequest, otherwise: Any) -> str:
-    """Where `next` says to go, if that is a page of ours."""
+    """The address in `next` if it is on our site, otherwise `otherwise`."""
     asked = request.POST.get("next") or request.GET.get("next")
     return own(request, asked) or resolve_url(otherwise)
 
 
 def back(request: HttpRequest) -> HttpResponse:
-    """To the page that the request came from, or to the first one."""
+    """Redirect to the page that the request came from, or to the start page."""
     return go(request, own(request, request.headers.get("Referer")) or "/")
 
 
 def rows(request: HttpRequest, found: QuerySet[Any] | Sequence[Any]) -> Page[Any]:
-    """The PAGE_ROWS rows that `?page=` asks for; a page that does not exist is the nearest that
-    does.
-    """
+    """The PAGE_ROWS rows that `?page=` asks for, or else those of the nearest page there is."""
     return CappedPaginator(found, settings.PAGE_ROWS).get_page(request.GET.get("page"))
 
 
 class Question(NamedTuple):
-    """Asked before something goes. `verb` is on the button that does it, `keep` on the way out."""
+    """A confirmation. `verb` is on the button that does it, `keep` on the one that does not."""
 
     title: str
     says: str
@@ -202,17 +200,14 @@ class Question(NamedTuple):
 def question(
     request: HttpRequest, asks: Question, *, leads_back: Any, form: PageForm | None = None
 ) -> HttpResponse:
-    """A dialog where htmx asks for it, a page of its own without script. The way out leads to
-    `leads_back`.
+    """Ask for confirmation: a dialog where htmx asks for it, otherwise a page of its own.
+
+    The button that does nothing leads to `leads_back`.
     """
     template = "parts/_question.html" if getattr(request, "htmx", False) else "pages/question.html"
-    return show(
-        request,
-        template,
-        *([form] if form else []),
-        **asks._asdict(),
-        leads_back=resolve_url(leads_back),
-    )
+    forms_shown = [form] if form else []
+    back_url = resolve_url(leads_back)
+    return show(request, template, *forms_shown, **asks._asdict(), leads_back=back_url)
 
 
 def login_first(request: HttpRequest, error: Unauthenticated) -> HttpResponse:

@@ -218,7 +218,7 @@ class System:
 
     def _redis_log_is_new(self) -> bool:
         with _client(self.redis_url) as client:
-            return redis_log.is_new(client)
+            return redis_log.ensure_rewritten(client)
 
     def _web_answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):

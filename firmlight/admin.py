@@ -1,6 +1,4 @@
-"""What comes with the libraries, in the manner of the rest: periodic tasks, and the roles of the
-staff.
-"""
+"""The moderators' pages for what libraries bring: periodic tasks, and the roles of the staff."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from django_celery_beat.models import (
     SolarSchedule,
 )
 
-from accounts.admin_actions import Facts, deed
+from accounts.admin_actions import ReadOnlyAdmin, admin_action
 from core.errors import Conflict
 
 for model in (
@@ -34,12 +32,13 @@ for model in (
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(Facts):
-    """How often they run is a setting, which beat writes here at its start. Superusers switch them
-    off and on.
+class PeriodicTaskAdmin(ReadOnlyAdmin):
+    """Superusers enable and disable periodic tasks.
+
+    How often a task runs is a setting; beat writes it into this table when it starts.
     """
 
-    deeds = ("enable", "disable")
+    admin_actions = ("enable", "disable")
     list_display = (
         "name",
         "enabled",
@@ -58,24 +57,26 @@ class PeriodicTaskAdmin(Facts):
             super().get_queryset(request).select_related("interval", "crontab", "solar", "clocked")
         )
 
-    @deed(
+    @admin_action(
         "Enable",
-        word="periodic_task_enabled",
+        audit_action="periodic_task_enabled",
         icon="play_arrow",
-        says="It runs again at its times.",
-        when=lambda request, task: not task.enabled,
+        explanation="It runs again on its schedule.",
+        offered_when=lambda request, task: not task.enabled,
     )
     def enable(self, request: HttpRequest, task: PeriodicTask, reason: str) -> None:
         _switch(task, on=True)
 
-    @deed(
+    @admin_action(
         "Disable",
-        word="periodic_task_disabled",
+        audit_action="periodic_task_disabled",
         icon="pause",
-        hurts=True,
-        asks=True,
-        says="It does not run any more. Without the sweep, lost work is never given to others.",
-        when=lambda request, task: task.enabled,
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "It no longer runs. Without the sweep, lost work is never given to other workers."
+        ),
+        offered_when=lambda request, task: task.enabled,
     )
     def disable(self, request: HttpRequest, task: PeriodicTask, reason: str) -> None:
         _switch(task, on=False)
@@ -83,23 +84,25 @@ class PeriodicTaskAdmin(Facts):
 
 def _switch(task: PeriodicTask, *, on: bool) -> None:
     if not PeriodicTask.objects.filter(pk=task.pk, enabled=not on).update(enabled=on):
-        raise Conflict(f"It is {'enabled' if on else 'disabled'} already.")
-    PeriodicTasks.update_changed()  # beat reads the table anew
+        state = "enabled" if on else "disabled"
+        raise Conflict(f"It is already {state}.")
+    PeriodicTasks.update_changed()  # so that beat reads the table again
 
 
 @admin.register(IntervalSchedule)
-class IntervalScheduleAdmin(Facts):
+class IntervalScheduleAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "every", "period")
 
 
 @admin.register(CrontabSchedule)
-class CrontabScheduleAdmin(Facts):
+class CrontabScheduleAdmin(ReadOnlyAdmin):
     list_display = ("__str__", "timezone")
 
 
+# The stubs take both bases for generic.
 @admin.register(Role)
-class RoleAdmin(Facts, DjangoRoleAdmin):  # type: ignore[misc]  # the stubs take both for generic
-    """What "Moderators" and other roles may do; superusers decide."""
+class RoleAdmin(ReadOnlyAdmin, DjangoRoleAdmin):  # type: ignore[misc]
+    """What "Moderators" and other roles may do. Only superusers change it."""
 
     fields = ("name", "permissions")
 

@@ -1,4 +1,4 @@
-"""Groups, who is in them and who is asked, for moderators."""
+"""The moderators' pages for groups, members, invitations, join requests and links."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from accounts.admin_actions import Facts, Rows, deed, links, who
+from accounts.admin_actions import (
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    admin_action,
+    moderator_of,
+    related_links,
+)
 from groups import services, states
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, name_key
 from groups.services import moderating
@@ -21,7 +27,7 @@ ELSEWHERE = (
 )
 
 
-class Members(Rows):
+class Members(ReadOnlyInline):
     model = Membership
     fields = ("user", "role", "submitting", "joined")
     verbose_name_plural = "members"
@@ -31,8 +37,8 @@ class Members(Rows):
 
 
 @admin.register(Group)
-class GroupAdmin(Facts):
-    deeds = ("clear_words", "close")
+class GroupAdmin(ReadOnlyAdmin):
+    admin_actions = ("clear_words", "close")
     list_display = ("name", "description", "joining", "submitting", "created")
     list_filter = ("joining", "submitting")
     search_fields = ("name_key__contains",)
@@ -41,36 +47,42 @@ class GroupAdmin(Facts):
     inlines = (Members,)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        """Names are kept in the form in which they are compared, so that an index can answer."""
+        """Names are stored in the form that is compared, so that an index can answer."""
         return super().get_search_results(request, queryset, name_key(search_term))
 
-    @deed(
+    @admin_action(
         "Clear name and description",
-        word="group_words_cleared",
+        audit_action="group_words_cleared",
         icon="ink_eraser",
-        asks=True,
-        says="The name becomes one without meaning. Its leaders are told, and its owner may choose others.",
+        asks_reason=True,
+        explanation=(
+            "The group gets a neutral name and no description. Its owner and moderators are "
+            "notified, and its owner may choose others."
+        ),
     )
     def clear_words(self, request: HttpRequest, group: Group, reason: str) -> None:
         moderating.clear_words(group)
 
     @admin.display(description="see also")
     def elsewhere(self, group: Group) -> SafeString:
-        return links(ELSEWHERE, group.pk)
+        return related_links(ELSEWHERE, group.pk)
 
-    @deed(
+    @admin_action(
         "Delete the group",
         icon="delete",
-        hurts=True,
-        asks=True,
-        says="It goes with all that is in it: memberships, invitations, tasks and results. Its members are told.",
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "This deletes all that is in it, too: memberships, invitations, tasks and results. "
+            "Its members are notified."
+        ),
     )
     def close(self, request: HttpRequest, group: Group, reason: str) -> None:
-        services.close_group(group, by=who(request))
+        services.close_group(group, by=moderator_of(request))
 
 
 @admin.register(Membership)
-class MembershipAdmin(Facts):
+class MembershipAdmin(ReadOnlyAdmin):
     list_display = ("user", "group", "role", "joined")
     list_select_related = ("user", "group")
     list_filter = ("role",)
@@ -86,8 +98,8 @@ def _is_open(request: HttpRequest, invitation: Invitation) -> bool:
 
 
 @admin.register(Invitation)
-class InvitationAdmin(Facts):
-    deeds = ("withdraw",)
+class InvitationAdmin(ReadOnlyAdmin):
+    admin_actions = ("withdraw",)
     list_display = ("group", "invitee", "inviter", "status", "created", "expires")
     list_select_related = ("group", "invitee", "inviter")
     list_filter = ("status",)
@@ -97,20 +109,20 @@ class InvitationAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("group", "invitee", "inviter")
 
-    @deed(
+    @admin_action(
         "Withdraw",
-        word="invitation_withdrawn",
+        audit_action="invitation_withdrawn",
         icon="undo",
-        hurts=True,
-        says="It can no longer be accepted.",
-        when=_is_open,
+        dangerous=True,
+        explanation="It can no longer be accepted.",
+        offered_when=_is_open,
     )
     def withdraw(self, request: HttpRequest, invitation: Invitation, reason: str) -> None:
         moderating.withdraw_invitation(invitation)
 
 
 @admin.register(JoinRequest)
-class JoinRequestAdmin(Facts):
+class JoinRequestAdmin(ReadOnlyAdmin):
     list_display = ("group", "user", "status", "created", "expires")
     list_select_related = ("group", "user")
     list_filter = ("status",)
@@ -122,8 +134,8 @@ class JoinRequestAdmin(Facts):
 
 
 @admin.register(InviteLink)
-class InviteLinkAdmin(Facts):
-    deeds = ("withdraw",)
+class InviteLinkAdmin(ReadOnlyAdmin):
+    admin_actions = ("withdraw",)
     list_display = ("group", "creator", "uses_left", "created", "expires")
     list_select_related = ("group", "creator")
     search_fields = ("group__name_key", "creator__username_key")
@@ -132,12 +144,12 @@ class InviteLinkAdmin(Facts):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("group", "creator")
 
-    @deed(
+    @admin_action(
         "Withdraw",
-        word="link_withdrawn",
+        audit_action="link_withdrawn",
         icon="link_off",
-        hurts=True,
-        says="Its code lets nobody in any more.",
+        dangerous=True,
+        explanation="Nobody can join with its code any more.",
     )
     def withdraw(self, request: HttpRequest, link: InviteLink, reason: str) -> None:
         moderating.withdraw_link(link)

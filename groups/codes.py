@@ -1,11 +1,11 @@
-"""Codes that let people into a group: short enough to be read out, long enough not to be guessed."""
+"""Codes of links to join a group: short enough to read out, too long to guess."""
 
 import hashlib
 import secrets
 
-ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32: no I, L, O, U
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, without I, L, O, U
 LENGTH, PART = 12, 4  # 60 bits, in three parts
-CODE_MAX = 40  # characters that a reader may make of it with spaces and dashes
+CODE_MAX = 40  # characters of a code as people may type it, with spaces and dashes
 _READ_AS = str.maketrans("ILO", "110", " -\t")
 
 
@@ -16,6 +16,6 @@ def new_code() -> str:
 
 
 def digest(code: str) -> str:
-    """What is kept of a code. Case, dashes and spaces do not matter; I and L count as 1, O as 0."""
+    """What is stored of a code. Case, dashes and spaces do not matter; I and L are 1, O is 0."""
     plain = code.upper().translate(_READ_AS)
     return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()

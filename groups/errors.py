@@ -1,48 +1,48 @@
-"""What can go wrong on the way into a group, and in it."""
+"""Errors about groups and the ways into them."""
 
 from core.errors import Conflict, Forbidden
 
 
 class InvitationClosed(Conflict):
-    """It was answered or withdrawn before, perhaps a moment ago in another window."""
+    """The invitation was answered or withdrawn before, perhaps in another window."""
 
     code = "invitation_closed"
-    message = "This invitation has been answered or withdrawn already."
+    message = "This invitation was already answered or withdrawn."
 
 
 class InvitationExpired(Conflict):
-    """It was not answered within INVITATION_DAYS."""
+    """The invitation was not answered within INVITATION_DAYS."""
 
     code = "invitation_expired"
     message = "This invitation has expired. Ask for a new one."
 
 
 class RequestClosed(Conflict):
-    """It was answered or withdrawn before, perhaps by somebody else a moment ago."""
+    """The request was answered or withdrawn before, perhaps by somebody else just now."""
 
     code = "request_closed"
-    message = "This request has been answered or withdrawn already."
+    message = "This request was already answered or withdrawn."
 
 
 class RequestExpired(Conflict):
-    """Nobody answered it within JOIN_REQUEST_DAYS."""
+    """Nobody answered the request within JOIN_REQUEST_DAYS."""
 
     code = "request_expired"
-    message = "This request has expired. Who still wants to join asks again."
+    message = "This request has expired. If they still want to join, they can ask again."
 
 
 class LinkExpired(Conflict):
-    """The days of the link are over."""
+    """The link is older than the days it was made for."""
 
     code = "link_expired"
     message = "This link has expired. Ask for a new one."
 
 
 class LinkUsedUp(Conflict):
-    """As many have joined with the link as were meant to."""
+    """As many people have joined with the link as it was made for."""
 
     code = "link_used_up"
-    message = "This link has been used as often as it may be. Ask for a new one."
+    message = "This link is used up. Ask for a new one."
 
 
 class TooManyLinks(Conflict):
@@ -52,14 +52,14 @@ class TooManyLinks(Conflict):
 
 
 class AlreadyMember(Conflict):
-    """He is in the group, so there is nothing to ask for."""
+    """The user who asks to join is a member already."""
 
     code = "already_member"
     message = "You are in this group already."
 
 
 class MayNotSubmit(Forbidden):
-    """The group lets him work only: its setting or his own exception says so."""
+    """By the group's setting, or an exception for this member, they may only work."""
 
     code = "may_not_submit"
-    message = "In this group you may not submit tasks, only work for those of others."
+    message = "In this group you may not submit tasks, only work on those of others."

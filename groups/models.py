@@ -1,4 +1,4 @@
-"""Groups, who is in them, and the ways in: invitations, links, requests to join."""
+"""Groups, memberships, and the ways to join: invitations, links, join requests."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NAME_MIN, NAME_MAX, DESCRIPTION_MAX = 3, 30, 120
 
 
 def tidy_name(name: str) -> str:
-    """A group's name as it is kept: composed (NFKC), single spaces, none at the ends."""
+    """A group's name as it is stored: composed (NFKC), single spaces, none at the ends."""
     return " ".join(unicodedata.normalize("NFKC", name).split())
 
 
 def name_key(name: str) -> str:
-    """The form in which group names are compared. It may be up to three times as long as the name."""
+    """The form in which group names are compared, up to three times as long as the name."""
     return tidy_name(name).casefold()
 
 
 def pending_key(group_id: UUID, user_id: UUID) -> str:
-    """What only one open invitation, and one open request, of a person for a group can have."""
+    """A key that only one open invitation and one open request per person and group can have."""
     return f"{group_id}:{user_id}"
 
 
@@ -38,8 +38,9 @@ def choices(words: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 class Group(models.Model):
-    """People who pool their computers. Its name is unique in the system, so `--group NAME` is never
-    in doubt.
+    """People who pool their computers.
+
+    The name is unique in the system, so `--group NAME` is never ambiguous.
     """
 
     id = uuid_key()
@@ -68,11 +69,11 @@ class Group(models.Model):
 
 
 class Membership(models.Model):
-    """One person in one group. A group has one owner.
+    """One user in one group. A group has one owner.
 
-    `owner_key` is unique and never null: the group's id for its owner, something of its own for
-    everybody else. So the database itself allows no second owner, whoever races. `submitting` is
-    his exception from the group's setting.
+    `owner_key` is unique and never null: the group's id for its owner, an own value for every other
+    member. So the database itself allows no second owner in any race. `submitting` is the member's
+    exception from the group's setting.
     """
 
     id = uuid_key()
@@ -106,8 +107,9 @@ class Membership(models.Model):
         return str(self.group_id) if role == states.OWNER else f"not:{self.pk}"
 
     def move(self, start: str, finish: str) -> bool:
-        """Give him the role `finish` if he still has `start`; False if not, or if the group would
-        have two owners.
+        """Change the role from `start` to `finish`.
+
+        False if it is no longer `start`, or if the group would have two owners.
         """
         row = Membership.objects.filter(pk=self.pk, role=start)
         try:
@@ -123,7 +125,7 @@ class Membership(models.Model):
 
     @property
     def may_submit(self) -> bool:
-        """Whether he may submit tasks to the group, or only work for it. Looks at `group`."""
+        """Whether the member may submit tasks to the group, or only work. It reads `group`."""
         if self.leads or self.submitting == states.ALWAYS:
             return True
         return self.submitting == states.AS_GROUP and self.group.submitting == states.MEMBERS_SUBMIT
@@ -138,12 +140,11 @@ class OpeningQuerySet(models.QuerySet[Any]):
 
 
 class Opening(models.Model):
-    """What an invitation and a request to join have in common: open until it is answered, withdrawn
-    or expires.
+    """The common part of invitations and join requests: open until answered, withdrawn or expired.
 
-    `pending_key` is unique and never null (MongoDB takes null for a value like any other):
-    "group:person" while it is pending, "closed:id" afterwards. So there is one open at most for a
-    person and group.
+    `pending_key` is unique and never null, because to MongoDB null is a value like any other. It is
+    "group:person" while the row is pending and "closed:id" afterwards. So there is at most one open
+    row per person and group.
     """
 
     id = uuid_key()
@@ -166,17 +167,16 @@ class Opening(models.Model):
         indexes = (models.Index(fields=["-created"], name="%(class)s_created"),)
 
     def close(self, status: str) -> bool:
-        """Move it from pending to `status`; False if somebody else closed it first (one conditional
-        UPDATE).
+        """Move it from pending to `status`; False if another caller closed it first.
 
-        An overdue one can only become expired, and one that is not overdue never.
+        One conditional UPDATE. An overdue row can only become expired, and only an overdue one can.
         """
         rows = type(self).objects.filter(pk=self.pk)
         rows = rows.overdue() if status == states.EXPIRED else rows.open()
-        return (
-            rows.update(status=status, pending_key=f"closed:{self.pk}", answered=timezone.now())
-            == 1
+        changed = rows.update(
+            status=status, pending_key=f"closed:{self.pk}", answered=timezone.now()
         )
+        return changed == 1
 
 
 def invitation_end() -> datetime:
@@ -188,7 +188,7 @@ def request_end() -> datetime:
 
 
 class Invitation(Opening):
-    """One person asked into one group."""
+    """An invitation of one person to one group."""
 
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="invitations")
     invitee = models.ForeignKey(User, on_delete=models.CASCADE, related_name="invitations")
@@ -202,7 +202,7 @@ class Invitation(Opening):
 
 
 class JoinRequest(Opening):
-    """One person who asks to be let into one group."""
+    """The request of one person to join one group."""
 
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="join_requests")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="join_requests")
@@ -218,8 +218,9 @@ class InviteLinkQuerySet(models.QuerySet["InviteLink"]):
 
 
 class InviteLink(models.Model):
-    """Whoever has its code may join, until it has been used so often or expires. The code itself is
-    kept nowhere.
+    """A link that anybody with its code may join by, until it is used up or expires.
+
+    The code itself is stored nowhere.
     """
 
     id = uuid_key()
@@ -241,13 +242,13 @@ class InviteLink(models.Model):
         return f"link to {self.group}, {self.uses_left} uses left"
 
     def use(self) -> bool:
-        """Take one of its uses; False if it has none, has expired or is gone. Of two at the last
-        use one wins.
+        """Take one of its uses; False if none is left, or it has expired or is gone.
+
+        Of two callers at the last use one wins.
         """
-        return (
-            InviteLink.objects.open().filter(pk=self.pk).update(uses_left=F("uses_left") - 1) == 1
-        )
+        usable = InviteLink.objects.open().filter(pk=self.pk)
+        return usable.update(uses_left=F("uses_left") - 1) == 1
 
     def give_back(self) -> None:
-        """A use that made nobody a member."""
+        """Give back a use that made nobody a member."""
         InviteLink.objects.filter(pk=self.pk).update(uses_left=F("uses_left") + 1)

@@ -1,4 +1,4 @@
-"""Reads: what this user may see of groups."""
+"""Reads: groups, members, invitations, join requests and links."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 
 
 def membership(user: User, group_id: UUID) -> Membership | None:
-    """The user's membership with its group; None for a stranger or if there is no such group. One
-    query.
-    """
+    """The user's membership with its group; None for a stranger. One query."""
     return Membership.objects.select_related("group").filter(user=user, group=group_id).first()
 
 
 def membership_or_not_found(user: User, group_id: UUID) -> Membership:
-    """As `membership`. Raises NotFound: a stranger is not told that the group exists."""
+    """As `membership`. Raises NotFound, so that a stranger cannot tell whether the group exists."""
     found = membership(user, group_id)
     if found is None:
         raise NotFound
@@ -31,7 +29,7 @@ def membership_or_not_found(user: User, group_id: UUID) -> Membership:
 
 
 def member_or_not_found(group_id: UUID, user_id: UUID) -> Membership:
-    """This member of the group. Raises NotFound. Whether the caller may know is for him to check."""
+    """This member of the group. Raises NotFound. The caller checks who may see it."""
     found = members_of(group_id).filter(user=user_id).first()
     if found is None:
         raise NotFound
@@ -39,9 +37,7 @@ def member_or_not_found(group_id: UUID, user_id: UUID) -> Membership:
 
 
 def find_membership(user: User, id_or_name: str) -> Membership | None:
-    """The user's membership in the group of this id or, without regard to case, of this name. One
-    query.
-    """
+    """The user's membership in the group with this id or, in any case, this name. One query."""
     mine = Membership.objects.select_related("group").filter(user=user)
     try:
         return mine.filter(group=UUID(id_or_name)).first()
@@ -50,7 +46,7 @@ def find_membership(user: User, id_or_name: str) -> Membership | None:
 
 
 def may_submit(user: User, group_id: UUID) -> bool:
-    """Whether the user may submit tasks to this group: its setting, or his own exception, says so."""
+    """Whether the user may submit tasks to this group, by its setting or their exception."""
     found = membership(user, group_id)
     return bool(found and found.may_submit)
 
@@ -62,40 +58,33 @@ def groups_of(user: User) -> QuerySet[Group]:
 
 def group_ids_of(user_id: UUID) -> set[UUID]:
     """The ids of the groups the user is in. One query on one table."""
-    return set(
-        Membership.objects.filter(user=user_id).order_by().values_list("group_id", flat=True)
-    )
+    mine = Membership.objects.filter(user=user_id).order_by()
+    return set(mine.values_list("group_id", flat=True))
 
 
 def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
-    """The user's memberships with group and head count (`.members`), starred ones first, then by
-    name.
+    """The user's memberships with group and head count (`.members`), starred ones first.
 
-    With `search` as in `matching`.
+    Then by name. `search` is as in `matching`.
     """
     mine = matching(Membership.objects.filter(user=user).select_related("group"), search)
     return mine.annotate(members=_head_count("group_id")).order_by("-starred", "group__name_key")
 
 
 def joinable_groups(user: User, search: str = "") -> QuerySet[Group]:
-    """The groups that this user is not in and may ask to be let into, by name, with head count
-    (`.members`).
-    """
+    """The groups that this user may ask to join, by name, with head count (`.members`)."""
     found = Group.objects.filter(joining=states.BY_ASKING).exclude(pk__in=group_ids_of(user.pk))
     return with_head_count(matching(found, search)).order_by("name_key")
 
 
 def matching(rows: QuerySet[Any], text: str) -> QuerySet[Any]:
-    """Those groups, or memberships, whose group has `text` in its name or description, without
-    regard to case.
-    """
+    """Those groups, or memberships, whose group has `text` in name or description, in any case."""
     if not text:
         return rows
     path = "" if rows.model is Group else "group__"
-    fits = Q(**{f"{path}name_key__contains": name_key(text)}) | Q(
-        **{f"{path}description__icontains": text}
-    )
-    return rows.filter(fits)
+    in_name = Q(**{f"{path}name_key__contains": name_key(text)})
+    in_description = Q(**{f"{path}description__icontains": text})
+    return rows.filter(in_name | in_description)
 
 
 def with_head_count(groups: QuerySet[Group]) -> QuerySet[Group]:
@@ -103,24 +92,21 @@ def with_head_count(groups: QuerySet[Group]) -> QuerySet[Group]:
 
 
 def _head_count(group: str) -> Coalesce:
-    """Of the group whose id is in this field: counted for the rows that are shown, not for all that
-    there are.
+    """The number of members of the group whose id is in this field.
+
+    A subquery, so that the database counts for the rows of one page only, not for all rows.
     """
     others = Membership.objects.filter(group=OuterRef(group)).order_by().values("group")
     return Coalesce(Subquery(others.annotate(heads=Count("pk")).values("heads")), 0)
 
 
 def members_of(group_id: UUID) -> QuerySet[Membership]:
-    """Everyone in the group, those longest in it first. Whether the caller may know is for him to
-    check.
-    """
+    """The members of the group, the longest first. The caller checks who may see them."""
     return Membership.objects.filter(group=group_id).select_related("user", "group")
 
 
 def names_of(group_id: UUID, users: Iterable[UUID]) -> dict[UUID, str]:
-    """{user: name} of those of them who are in the group. Whether the caller may know is for him to
-    check.
-    """
+    """{user: name} of those users who are in the group. The caller checks who may see them."""
     members = Membership.objects.filter(group=group_id, user__in=list(users)).order_by()
     return dict(members.values_list("user_id", "user__username"))
 
@@ -132,42 +118,41 @@ def leader_ids(group_id: UUID) -> list[UUID]:
 
 
 def open_invitations_of(user: User) -> QuerySet[Invitation]:
-    """What the user can answer now, with the group's head count (`.members`)."""
-    return _with_group(Invitation.objects.open().filter(invitee=user)).select_related(
-        "group", "inviter", "invitee"
-    )
+    """The invitations that the user can answer, with the group's head count (`.members`)."""
+    found = Invitation.objects.open().filter(invitee=user)
+    return _with_head_count(found).select_related("group", "inviter", "invitee")
 
 
 def open_invitations_to(group_id: UUID) -> QuerySet[Invitation]:
-    """Who has been asked into the group and has not answered yet; as above."""
+    """The open invitations to the group, as above."""
     found = Invitation.objects.open().filter(group=group_id)
-    return _with_group(found).select_related("group", "inviter", "invitee")
+    return _with_head_count(found).select_related("group", "inviter", "invitee")
 
 
 def open_requests_of(user: User) -> QuerySet[JoinRequest]:
-    """Where the user has asked to be let in and waits for an answer, with the group's head count
-    (`.members`).
-    """
-    return _with_group(JoinRequest.objects.open().filter(user=user)).select_related("group", "user")
+    """The user's open join requests, with the group's head count (`.members`)."""
+    found = JoinRequest.objects.open().filter(user=user)
+    return _with_head_count(found).select_related("group", "user")
 
 
 def open_requests_to(group_id: UUID) -> QuerySet[JoinRequest]:
-    """Who has asked to be let into the group and waits for an answer; as above."""
-    return _with_group(JoinRequest.objects.open().filter(group=group_id)).select_related(
-        "group", "user"
-    )
+    """The open join requests to the group, as above."""
+    found = JoinRequest.objects.open().filter(group=group_id)
+    return _with_head_count(found).select_related("group", "user")
 
 
-def _with_group(openings: QuerySet[Any]) -> QuerySet[Any]:
+def _with_head_count(openings: QuerySet[Any]) -> QuerySet[Any]:
     return openings.annotate(members=_head_count("group_id")).order_by("-created", "id")
 
 
 def links_of(group_id: UUID) -> QuerySet[InviteLink]:
-    """The group's links that still let somebody in."""
+    """The group's links that can still be used."""
     return InviteLink.objects.open().filter(group=group_id).select_related("creator")
 
 
 def is_taken(key: str, but: UUID | None = None) -> bool:
-    """Whether a group (another one than `but`) has a name of this `name_key`."""
-    others = Group.objects.exclude(pk=but) if but else Group.objects.all()
-    return others.filter(name_key=key).exists()
+    """Whether a group, other than `but`, has a name with this `name_key`."""
+    groups = Group.objects.filter(name_key=key)
+    if but is not None:
+        groups = groups.exclude(pk=but)
+    return groups.exists()

@@ -1,16 +1,17 @@
-"""News for the apps above: they may use groups, groups do not know them.
+"""Signals to the apps above: they use groups, and groups does not know them.
 
-Those with -ing come while the rows are still there, and what a receiver raises stops the departure:
-it can be tried again. Those in the past tense come when the rows are gone for all to see; what a
-receiver raises then is logged.
+Signals with -ing are sent while the rows still exist. If a receiver raises, the departure stops and
+can be tried again. Signals in the past tense are sent when the rows are deleted. If a receiver
+raises then, the error is logged.
 """
 
 from django.dispatch import Signal
 
 member_leaving, member_left = Signal(), Signal()
-"""With `group_id` and `user_id`. The same whether he leaves, is removed or deletes his account."""
+"""With `group_id` and `user_id`, whether members leave, are removed or delete their account."""
 
 group_closing, group_closed = Signal(), Signal()
-"""With `group_id`, `members` (a list of user ids) and `closed_by` (the id of the user who closes
-it). Of its members none is announced by himself.
+"""With `group_id`, `members` (a list of user ids) and `closed_by` (the id of who closes the group).
+
+No member signals are sent for these members.
 """

@@ -10,7 +10,7 @@ from django.utils import timezone
 from unfold.contrib.filters.admin import AutocompleteSelectFilter
 from unfold.decorators import display
 
-from accounts.admin_actions import Facts, Rows, deed, who
+from accounts.admin_actions import ReadOnlyAdmin, ReadOnlyInline, admin_action, moderator_of
 from firmlight_client import kinds
 from tasks import states
 from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
@@ -53,7 +53,7 @@ class OutcomeFilter(admin.SimpleListFilter):
         return queryset.filter(status=self.value()) if self.value() else queryset
 
 
-class Contributions(Rows):
+class Contributions(ReadOnlyInline):
     model = Contribution
     fields = (
         "worker",
@@ -72,7 +72,7 @@ class Contributions(Rows):
         return super().get_queryset(request).select_related("worker")
 
 
-class Failures(Rows):
+class Failures(ReadOnlyInline):
     """Of a task the latest are kept, so they need no pages."""
 
     model = SubtaskFailure
@@ -85,8 +85,8 @@ class Failures(Rows):
 
 
 @admin.register(Task)
-class TaskAdmin(Facts):
-    deeds = ("cancel", "submit_again")
+class TaskAdmin(ReadOnlyAdmin):
+    admin_actions = ("cancel", "submit_again")
     list_display = (
         "title",
         "shown_status",
@@ -143,24 +143,27 @@ class TaskAdmin(Facts):
             task._standing = standing.of_task(task)  # type: ignore[attr-defined]  # as long as the page
         return task._standing  # type: ignore[attr-defined]
 
-    @deed(
+    @admin_action(
         "Cancel",
-        word="task_cancelled",
+        audit_action="task_cancelled",
         icon="cancel",
-        hurts=True,
-        asks=True,
-        says="It ends now; what is computed is lost.",
-        when=lambda request, task: not task.is_final,
+        dangerous=True,
+        asks_reason=True,
+        explanation="It ends now; what is computed is lost.",
+        offered_when=lambda request, task: not task.is_final,
     )
     def cancel(self, request: HttpRequest, task: Task, reason: str) -> None:
         moderation.cancel(task, reason)
 
-    @deed(
+    @admin_action(
         "Submit again",
-        word="task_submitted_again",
+        audit_action="task_submitted_again",
         icon="replay",
-        says="A task that failed is submitted anew in its creator's name, as long as its input is held.",
-        when=lambda request, task: task.status == states.FAILED,
+        explanation=(
+            "A task that failed is submitted again in its creator's name, "
+            "as long as its input is kept."
+        ),
+        offered_when=lambda request, task: task.status == states.FAILED,
     )
     def submit_again(self, request: HttpRequest, task: Task, reason: str) -> None:
         moderation.submit_again(task)
@@ -180,8 +183,8 @@ class OnlineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Worker)
-class WorkerAdmin(Facts):
-    deeds = ("block", "unblock", "let_back", "drain")
+class WorkerAdmin(ReadOnlyAdmin):
+    admin_actions = ("block", "unblock", "let_back", "drain")
     list_display = (
         "name",
         "owner",
@@ -204,48 +207,51 @@ class WorkerAdmin(Facts):
     def online(self, worker: Worker) -> bool:
         return worker.last_seen >= statistics.seen_since(timezone.now())
 
-    @deed(
+    @admin_action(
         "Block",
-        word="worker_blocked",
+        audit_action="worker_blocked",
         icon="block",
-        hurts=True,
-        asks=True,
-        says="It gets no more work until a moderator lets it back; its owner cannot. What it holds it may finish.",
-        when=lambda request, worker: not worker.blocked,
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "It may finish the work that it holds, and gets no more until a moderator unblocks it. "
+            "Its owner cannot."
+        ),
+        offered_when=lambda request, worker: not worker.blocked,
     )
     def block(self, request: HttpRequest, worker: Worker, reason: str) -> None:
         moderation.block_worker(worker, reason)
 
-    @deed(
+    @admin_action(
         "Unblock",
-        word="worker_unblocked",
+        audit_action="worker_unblocked",
         icon="lock_open",
-        says="It gets work again.",
-        when=lambda request, worker: worker.blocked,
+        explanation="It gets work again.",
+        offered_when=lambda request, worker: worker.blocked,
     )
     def unblock(self, request: HttpRequest, worker: Worker, reason: str) -> None:
         moderation.unblock_worker(worker)
 
-    @deed(
+    @admin_action(
         "Let back",
         icon="undo",
-        says="It was suspended because its subtasks failed; it gets work again.",
-        when=lambda request, worker: worker.suspended and not worker.blocked,
+        explanation="It was suspended because its subtasks failed; it gets work again.",
+        offered_when=lambda request, worker: worker.suspended and not worker.blocked,
     )
     def let_back(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        workers.let_back(worker, by=who(request))
+        workers.let_back(worker, by=moderator_of(request))
 
-    @deed(
+    @admin_action(
         "Drain",
         icon="logout",
-        says="It finishes what it holds, and leaves. Its owner can start it again.",
+        explanation="It finishes what it holds, and leaves. Its owner can start it again.",
     )
     def drain(self, request: HttpRequest, worker: Worker, reason: str) -> None:
-        workers.drain(worker, by=who(request))
+        workers.drain(worker, by=moderator_of(request))
 
 
 @admin.register(Contribution)
-class ContributionAdmin(Facts):
+class ContributionAdmin(ReadOnlyAdmin):
     list_display = (
         "task",
         "worker",
@@ -266,7 +272,7 @@ class ContributionAdmin(Facts):
 
 
 @admin.register(SubtaskFailure)
-class SubtaskFailureAdmin(Facts):
+class SubtaskFailureAdmin(ReadOnlyAdmin):
     list_display = ("task", "subtask", "worker", "error", "message", "at", "final")
     list_select_related = ("task", "worker")
     list_filter = ("final", "at")
@@ -278,7 +284,7 @@ class SubtaskFailureAdmin(Facts):
 
 
 @admin.register(Tally)
-class TallyAdmin(Facts):
+class TallyAdmin(ReadOnlyAdmin):
     """What is left of who did what, after RETENTION_DAYS."""
 
     list_display = (

@@ -29,7 +29,7 @@ def sweep() -> None:
     """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
     sweeping.requeue_expired()
     sweeping.fail_overdue()
-    redis_log.renew()
+    redis_log.rewrite_where_needed()
     queue.note_tick()
 
 

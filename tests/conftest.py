@@ -223,8 +223,8 @@ def scrape(db: None) -> Callable[..., Scrape]:
     """scrape(): a look at /metrics from this machine. Whatever tests before this one noted is
     forgotten.
     """
-    recording._notes.totals.clear()
-    recording._notes.open.clear()
+    recording._unwritten.totals.clear()
+    recording._unwritten.open.clear()
 
     def read() -> Scrape:
         answer = Client().get("/metrics")

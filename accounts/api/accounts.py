@@ -1,4 +1,4 @@
-"""The REST addresses of accounts: they translate, services decide."""
+"""The REST API of accounts. Views translate between JSON and services; services decide."""
 
 from typing import Any
 from uuid import UUID
@@ -29,9 +29,7 @@ def _signed_in(user: User, request: Request, status: int) -> Response:
 
 
 class PublicView(APIView):
-    """Open to all. No authentication: an expired token in the header must not keep anybody from
-    logging in.
-    """
+    """Open to all. It ignores tokens, so that an expired one does not prevent a log-in."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -59,7 +57,7 @@ class LoginView(PublicView):
         responses=serializers.SignedInSerializer,
     )
     def post(self, request: Request) -> Response:
-        """After too many failures 429 `too_many_attempts`, whether or not there is such an account."""
+        """After too many failures 429 `too_many_attempts`, whether or not the account exists."""
         data = validated(serializers.Login, request)
         user = services.check_credentials(request=request._request, **data)
         return _signed_in(user, request, HTTP_200_OK)
@@ -81,9 +79,8 @@ class RefreshView(PublicView):
 class LogoutView(PublicView):
     @extend_schema(summary="Log out", request=serializers.LogOut, responses={204: None})
     def post(self, request: Request) -> Response:
-        """The session ends with its access tokens. A worker token ends, too, where it is named:
-        nothing else can be done with it here. One that is no token, or none any more, is passed
-        over.
+        """The session and its access tokens end. A worker token that is named ends, too; one that
+        is not valid is ignored.
         """
         services.log_out(**validated(serializers.LogOut, request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -92,8 +89,8 @@ class LogoutView(PublicView):
 class LogoutEverywhereView(APIView):
     @extend_schema(summary="Log out everywhere", request=None, responses={204: None})
     def post(self, request: Request) -> Response:
-        """Every session ends, this one and those of browsers too. Worker tokens stay: revoke those
-        by themselves.
+        """Every session ends, also this one and those of browsers. Worker tokens stay valid: revoke
+        each of them by itself.
         """
         services.end_all_sessions(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
@@ -108,8 +105,8 @@ class PasswordResetView(PublicView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """If there is an account with this address, a letter goes there. The answer is the same if
-        there is none.
+        """If there is an account with this address, a link is sent there by e-mail. The answer is
+        the same if there is none.
         """
         data = validated(serializers.PasswordResetAsk, request)
         services.ask_password_reset(data["email"], address_of(request._request))
@@ -125,7 +122,7 @@ class PasswordResetConfirmView(PublicView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """Set a new password by the link of a letter. Every session ends."""
+        """Set a new password by the link of an e-mail. Every session ends."""
         data = validated(serializers.PasswordReset, request)
         services.reset_password(data["uid"], data["token"], data["password"])
         return Response(status=HTTP_204_NO_CONTENT)
@@ -140,7 +137,7 @@ class EmailConfirmView(PublicView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """The link of a letter was followed: its address is the account's, and confirmed."""
+        """The link of an e-mail was followed: its address becomes the account's confirmed one."""
         services.confirm_email(**validated(serializers.EmailConfirmation, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -180,7 +177,7 @@ class MeView(APIView):
         responses=serializers.ProfileSerializer,
     )
     def patch(self, request: Request) -> Response:
-        """Another e-mail address needs `password`. The old address is told of the change."""
+        """A new e-mail address needs `password`. The old address gets a message about it."""
         user = services.update_profile(
             user_of(request), **validated(serializers.ProfileChange, request)
         )
@@ -190,7 +187,7 @@ class MeView(APIView):
         summary="Delete your account (deprecated)", responses={204: None}, deprecated=True
     )
     def delete(self, request: Request) -> Response:
-        """As POST /api/users/me/delete/ does, with its body: OpenAPI knows none for DELETE."""
+        """Use POST /api/users/me/delete/ instead: OpenAPI allows no body for DELETE."""
         services.delete_account(
             user=user_of(request), **validated(serializers.AccountDeletion, request)
         )
@@ -202,8 +199,8 @@ class MeDeleteView(APIView):
         summary="Delete your account", request=serializers.AccountDeletion, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """The account goes for good. Its groups pass to the next in line, its running tasks are
-        cancelled, and what its workers have done stays in the statistics without a name.
+        """The account is deleted; this cannot be undone. Its groups pass to the next in line, its
+        running tasks are cancelled, and the statistics keep what its workers did, without a name.
         """
         services.delete_account(
             user=user_of(request), **validated(serializers.AccountDeletion, request)
@@ -218,7 +215,7 @@ class ConfirmationView(APIView):
         summary="Send the confirmation e-mail again", request=None, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Send the letter once more that asks to confirm the address; nothing if it is confirmed."""
+        """Send the link to confirm the address again; nothing if it is confirmed."""
         services.send_confirmation(user_of(request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -287,7 +284,7 @@ class NotificationFilter(django_filters.FilterSet):
 
 
 class NotificationPagination(Pagination):
-    """With the number of those not read yet, on whatever page."""
+    """Every page also says how many notifications are unread."""
 
     asker: User
 

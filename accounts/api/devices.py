@@ -1,4 +1,4 @@
-"""REST: how a program without a browser is let in (RFC 8628)."""
+"""REST API: log in a program that has no browser (RFC 8628)."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from accounts.models import USER, WORKER
 
 
 def printable(name: str) -> None:
-    """A stranger chooses it, and people decide by it: nothing in it may turn or hide letters."""
+    """A stranger chooses the name and people decide by it, so it must not hide or turn letters."""
     if not name.isprintable():
-        raise serializers.ValidationError("It has characters that cannot be seen.")
+        raise serializers.ValidationError("It holds characters that cannot be seen.")
 
 
 class DeviceAsk(serializers.Serializer):
@@ -49,8 +49,8 @@ class DeviceTake(serializers.Serializer):
     device_code = serializers.CharField(max_length=128)
 
 
-class LetInSerializer(serializers.Serializer):
-    """`access` and `refresh` are null where it may only work."""
+class DeviceGrantSerializer(serializers.Serializer):
+    """`access` and `refresh` are null if the program may only work."""
 
     user = UserSerializer()
     worker_token = serializers.CharField(source="worker_text")
@@ -66,11 +66,11 @@ class DeviceView(PublicView):
         summary="Start a log-in with a code", request=DeviceAsk, responses=DeviceCodeSerializer
     )
     def post(self, request: Request) -> Response:
-        """Ask to be let in; show `user_code` and `verification_uri` to people, and ask for the
-        token meanwhile.
+        """Ask for access. Show `user_code` and `verification_uri` to the user, and poll for the
+        tokens meanwhile.
         """
         facts: dict[str, Any] = validated(DeviceAsk, request)
-        made, code = services.ask_to_be_let_in(
+        made, code = services.request_device_access(
             **facts,
             agent=request.headers.get("User-Agent", ""),
             address=address_of(request._request),
@@ -91,10 +91,11 @@ class DeviceTokenView(PublicView):
     @extend_schema(
         summary="Collect the tokens of a log-in with a code",
         request=DeviceTake,
-        responses=LetInSerializer,
+        responses=DeviceGrantSerializer,
     )
     def post(self, request: Request) -> Response:
-        """The tokens, once, as soon as somebody has confirmed. Until then 400 with
-        `authorization_pending`, or `slow_down`; `access_denied` and `expired_token` end it.
+        """The tokens, once, as soon as the user has confirmed. Until then 400 with
+        `authorization_pending` or `slow_down`; `access_denied` and `expired_token` are final.
         """
-        return Response(LetInSerializer(services.take(**validated(DeviceTake, request))).data)
+        grant = services.claim_device_tokens(**validated(DeviceTake, request))
+        return Response(DeviceGrantSerializer(grant).data)

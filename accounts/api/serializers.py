@@ -1,4 +1,4 @@
-"""JSON in and out."""
+"""The JSON of accounts, in and out."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def password_field() -> serializers.CharField:
 
 
 class UserSerializer(serializers.ModelSerializer):
-    """A user as he sees himself."""
+    """Users as they see themselves."""
 
     class Meta:
         model = User
@@ -32,7 +32,7 @@ class UserSerializer(serializers.ModelSerializer):
 
 
 class ProfileSerializer(serializers.ModelSerializer):
-    """The same with what only his profile shows."""
+    """The same with what only the profile shows."""
 
     class Meta:
         model = User
@@ -40,7 +40,7 @@ class ProfileSerializer(serializers.ModelSerializer):
 
 
 class PersonSerializer(serializers.ModelSerializer):
-    """A user as others see him: never with the e-mail address."""
+    """A user as others see them, never with the e-mail address."""
 
     class Meta:
         model = User
@@ -85,7 +85,7 @@ class PasswordResetAsk(serializers.Serializer):
 
 
 class PasswordReset(serializers.Serializer):
-    """`uid` and `token` stand in the link: /password/reset/{uid}/{token}/."""
+    """`uid` and `token` are in the link: /password/reset/{uid}/{token}/."""
 
     uid = serializers.CharField(max_length=64)
     token = serializers.CharField(max_length=200)
@@ -93,13 +93,13 @@ class PasswordReset(serializers.Serializer):
 
 
 class EmailConfirmation(serializers.Serializer):
-    """`token` stands in the link: /email/confirm/{token}/."""
+    """`token` is in the link: /email/confirm/{token}/."""
 
     token = serializers.CharField(max_length=2048)
 
 
 class SessionSerializer(serializers.ModelSerializer):
-    """Where one is logged in. `this`: the session that asks."""
+    """Where the user is logged in. `this`: whether it is the session that asks."""
 
     this = serializers.SerializerMethodField()
 
@@ -148,7 +148,7 @@ class WorkerTokenSerializer(serializers.ModelSerializer):
 
 
 class NewWorkerTokenSerializer(WorkerTokenSerializer):
-    """With its text, which is shown this once."""
+    """With its text, which is shown only this once."""
 
     token = serializers.CharField()
 

@@ -1,1 +1,1 @@
-"""The pages of accounts: they translate, services decide."""
+"""The pages of accounts. They translate between forms and services; services decide."""

@@ -1,4 +1,4 @@
-"""Where one is logged in, and the tokens of one's machines."""
+"""Pages: where the user is logged in, the tokens of their machines, and new devices."""
 
 from __future__ import annotations
 
@@ -34,20 +34,23 @@ def end_session(request: PageRequest, pk: UUID) -> HttpResponse:
         services.end_session(request.user, pk)
         messages.success(request, "That session has ended.")
         return go(request, "page:sessions")
-    says = f"Whoever uses it ({session}) has to log in again."
+    says = f"Whoever uses it ({session}) must log in again."
     asks = Question(title="End this session?", says=says, verb="End the session", keep="Keep it")
     return question(request, asks, leads_back="page:sessions")
 
 
 @signed_in
 def end_all_sessions(request: PageRequest) -> HttpResponse:
-    """Also the one that asks. Worker tokens go on."""
+    """End every session, also the one that asks. Worker tokens stay valid."""
     if request.method == "POST":
         services.end_all_sessions(request.user)
         services.close_browser_session(request)
         messages.success(request, "You are logged out everywhere.")
         return go(request, "page:login")
-    says = "Every browser and program of yours has to log in again, this one too. Worker tokens stay good."
+    says = (
+        "All your browsers and programs must log in again, this browser, too. "
+        "Worker tokens stay valid."
+    )
     asks = Question(
         title="Log out everywhere?", says=says, verb="Log out everywhere", keep="Stay logged in"
     )
@@ -56,8 +59,9 @@ def end_all_sessions(request: PageRequest) -> HttpResponse:
 
 @signed_in
 def tokens(request: PageRequest) -> HttpResponse:
-    """A new token's text is on the answer to the form, once: it is kept nowhere, so there is
-    nothing to go back to.
+    """The user's worker tokens, and a form for a new one.
+
+    The answer to the form shows the text of the new token, once: the text is stored nowhere.
     """
     form, fresh = TokenForm(request.POST or None), None
     if form.submit(services.create_worker_token, owner=request.user):
@@ -73,9 +77,9 @@ def revoke_token(request: PageRequest, pk: UUID) -> HttpResponse:
         raise NotFound
     if request.method == "POST":
         services.revoke_worker_token(owner=request.user, token_id=pk)
-        messages.success(request, f"The token of {token.name} is good for nothing now.")
+        messages.success(request, f"The token of {token.name} is revoked.")
         return go(request, "page:tokens")
-    says = "Its connection is closed within seconds, and what it holds goes to other workers."
+    says = "Its worker is disconnected within seconds, and other workers take over its work."
     title = f"Revoke the token of {token.name}?"
     asks = Question(title=title, says=says, verb="Revoke the token", keep="Keep it")
     return question(request, asks, leads_back="page:tokens")
@@ -83,10 +87,10 @@ def revoke_token(request: PageRequest, pk: UUID) -> HttpResponse:
 
 @signed_in
 def device(request: PageRequest) -> HttpResponse:
-    """A program waits with a code: who asks, and yes or no. Looking at it alone lets nobody in."""
+    """Who asks with this code, and the question whether to approve. To look approves nothing."""
     typed = request.POST.get("code") or request.GET.get("code")
     form = CodeForm({"code": typed} if typed else None)
-    if not form.submit(limited("device_code", request, services.waiting)):
+    if not form.submit(limited("device_code", request, services.pending_device_request)):
         return show(request, "accounts/device.html", form)
     found = form.outcome
     if request.method == "POST" and "answer" in request.POST:
@@ -96,11 +100,11 @@ def device(request: PageRequest) -> HttpResponse:
 
 def _answered(request: PageRequest, asked: DeviceRequest) -> HttpResponse:
     if request.POST["answer"] == "yes":
-        services.let_in(user=request.user, code=asked.user_code)
-        messages.success(request, f"{asked.name} is let in: go on in its terminal.")
+        services.approve_device(user=request.user, code=asked.user_code)
+        messages.success(request, f"{asked.name} is approved. Go on in its terminal.")
         return go(request, "page:get-worker")
-    services.turn_away(user=request.user, code=asked.user_code)
-    messages.success(request, f"{asked.name} is turned away.")
+    services.deny_device(user=request.user, code=asked.user_code)
+    messages.success(request, f"{asked.name} is denied.")
     return go(request, "page:workers")
 
 

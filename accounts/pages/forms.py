@@ -1,6 +1,4 @@
-"""Forms of the account pages. What they check is only what a browser can be told early; services
-decide.
-"""
+"""Forms of the account pages. They check what can be checked early; services decide."""
 
 from __future__ import annotations
 
@@ -56,7 +54,7 @@ class ForgottenForm(PageForm):
 
 
 class NewPasswordForm(PageForm):
-    """Set by the link of a letter."""
+    """For the link of an e-mail."""
 
     password = password_field("New password", now=False, hint="8 characters or more.")
 

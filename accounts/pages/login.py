@@ -1,6 +1,4 @@
-"""Register, log in, log out, and the ways back in when a password or an address has to be shown
-anew.
-"""
+"""Pages: register, log in, log out, reset a password, confirm an e-mail address."""
 
 from __future__ import annotations
 
@@ -12,6 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
+from accounts.models import User
 from accounts.pages.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
 from accounts.pages.requests import PageRequest
 from core.client_address import address_of
@@ -25,7 +24,7 @@ open_to_all = require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @sensitive_post_parameters("password")
 def register(request: PageRequest) -> HttpResponse:
-    """An account, and logged in at once."""
+    """Create an account and log it in."""
     form = RegisterForm(request.POST or None)
     if form.submit(limited("register", request, services.register)):
         services.open_browser_session(request, form.outcome)
@@ -56,9 +55,8 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def forgotten(request: PageRequest) -> HttpResponse:
     """The answer is the same whether or not there is such an account."""
     form = ForgottenForm(request.POST or None)
-    if form.submit(
-        limited("mail", request, services.ask_password_reset), address=address_of(request)
-    ):
+    ask = limited("mail", request, services.ask_password_reset)
+    if form.submit(ask, address=address_of(request)):
         return go(request, "page:password-sent")
     return show(request, "accounts/forgotten.html", form, mail=settings.MAIL_CONFIGURED)
 
@@ -71,13 +69,16 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
-    """The link of a letter. Whether it is good is said when the new password is sent: nothing is
-    lost by asking.
+    """The page behind the link of an e-mail.
+
+    The page itself does not say whether the link is valid; the answer to the form does.
     """
     form = NewPasswordForm(request.POST or None)
-    if form.is_valid() and form.run(
-        lambda: services.reset_password(uid, token, form.cleaned_data["password"])
-    ):
+
+    def reset() -> User:
+        return services.reset_password(uid, token, form.cleaned_data["password"])
+
+    if form.is_valid() and form.run(reset):
         services.open_browser_session(request, form.outcome)
         messages.success(request, "Your password is changed, and every other session has ended.")
         return go(request, "page:groups")
@@ -87,19 +88,21 @@ def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
 @open_to_all
 @never_cache
 def confirm_email(request: PageRequest, token: str) -> HttpResponse:
-    """The link of a letter opens a page with one button: programs that look at links in mail
-    confirm nothing.
+    """The page behind the link of an e-mail, with one button.
+
+    Programs that follow links in e-mails to check them must not confirm anything.
     """
-    trouble = ""
-    if request.method == "POST":
-        try:
-            user = services.confirm_email(token)
-        except FirmlightError as error:
-            trouble = " ".join(
-                sentence for found in (error.fields or {}).values() for sentence in found
-            )
-            trouble = trouble or error.message
-        else:
-            messages.success(request, f"{user.email} is confirmed.")
-            return go(request, "page:profile" if request.user.is_authenticated else "page:login")
-    return show(request, "accounts/confirm_email.html", trouble=trouble)
+    if request.method != "POST":
+        return show(request, "accounts/confirm_email.html", trouble="")
+    try:
+        user = services.confirm_email(token)
+    except FirmlightError as error:
+        return show(request, "accounts/confirm_email.html", trouble=_sentences(error))
+    messages.success(request, f"{user.email} is confirmed.")
+    return go(request, "page:profile" if request.user.is_authenticated else "page:login")
+
+
+def _sentences(error: FirmlightError) -> str:
+    """What the error says of the fields, or else of the whole."""
+    of_fields = [sentence for found in (error.fields or {}).values() for sentence in found]
+    return " ".join(of_fields) or error.message

@@ -1,5 +1,6 @@
-"""What one does with one's notifications. The page that lists them is groups.pages.inbox:
-invitations lie there too.
+"""Mark notifications read, and delete them.
+
+groups.pages.inbox has the page that lists them, since it shows invitations, too.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def read_all(request: PageRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def delete(request: PageRequest, pk: UUID) -> HttpResponse:
-    """It can be undone by nobody, but it is one sentence: no question is asked."""
+    """Delete one, without asking first: nobody misses one sentence."""
     notifications.delete(user=request.user, notification_id=pk)
     return HttpResponse() if request.htmx else back(request)
 
@@ -43,7 +44,7 @@ def delete_all(request: PageRequest) -> HttpResponse:
         notifications.delete_all(request.user)
         messages.success(request, "Your notifications are deleted.")
         return go(request, "page:notifications")
-    says = "Read or not, they go. Invitations stay until you answer them."
+    says = "Both read and unread ones are deleted. Invitations stay until you answer them."
     asks = Question(
         title="Delete all notifications?", says=says, verb="Delete them", keep="Keep them"
     )
@@ -51,7 +52,7 @@ def delete_all(request: PageRequest) -> HttpResponse:
 
 
 def _row(request: PageRequest, pk: UUID) -> HttpResponse:
-    """The one row again where htmx replaces it; else the page it was on."""
+    """Draw the one row again where htmx replaces it; otherwise reload the page."""
     if not request.htmx:
         return back(request)
     note = selectors.notifications_of(request.user).filter(pk=pk).first()

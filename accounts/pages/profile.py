@@ -1,4 +1,4 @@
-"""One's own account: name, address, password, theme, and its end."""
+"""Pages of the user's own account: name, address, password, theme and deletion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THEME_SECONDS = 365 * 86400
 
 
 def _page(request: PageRequest, **sent: PageForm) -> HttpResponse:
-    """The page with its three forms; the one that was sent shows what is wrong with it."""
+    """The page with its three forms; a form in `sent` shows what is wrong with it."""
     user = User.objects.get(pk=request.user.pk)
     forms: dict[str, PageForm] = {
         "name_form": UsernameForm(initial={"username": user.username}, prefix="name"),
@@ -42,11 +42,9 @@ def profile(request: PageRequest) -> HttpResponse:
 @require_POST
 def rename(request: PageRequest) -> HttpResponse:
     form = UsernameForm(request.POST, prefix="name")
-    if not form.is_valid() or not form.run(
-        lambda: services.update_profile(request.user, **form.cleaned_data)
-    ):
+    if not form.submit(services.update_profile, user=request.user):
         return _page(request, name_form=form)
-    messages.success(request, f"You are {form.outcome.username} now.")
+    messages.success(request, f"Your user name is {form.outcome.username} now.")
     return go(request, "page:profile")
 
 
@@ -55,13 +53,13 @@ def rename(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_email(request: PageRequest) -> HttpResponse:
     form = EmailForm(request.POST, prefix="email")
-    if not form.is_valid() or not form.run(
-        lambda: services.change_email(request.user, **form.cleaned_data)
-    ):
+    if not form.submit(services.change_email, user=request.user):
         return _page(request, email_form=form)
-    changed = form.outcome.email == form.cleaned_data["email"].lower()
-    letter = "A letter with a link is on its way. The address changes when you follow it."
-    messages.success(request, "Your address is changed." if changed else letter)
+    if form.outcome.email == form.cleaned_data["email"].lower():
+        text = "Your address is changed."
+    else:
+        text = "An e-mail with a link is on its way. The address changes when you follow it."
+    messages.success(request, text)
     return go(request, "page:profile")
 
 
@@ -70,9 +68,8 @@ def change_email(request: PageRequest) -> HttpResponse:
 def confirm_again(request: PageRequest) -> HttpResponse:
     throttling.check("mail", request)
     services.send_confirmation(request.user)
-    messages.success(
-        request, f"If {request.user.email} is not confirmed, a letter is on its way there."
-    )
+    text = f"If {request.user.email} is not confirmed, an e-mail is on its way there."
+    messages.success(request, text)
     return go(request, "page:profile")
 
 
@@ -81,15 +78,16 @@ def confirm_again(request: PageRequest) -> HttpResponse:
 @sensitive_post_parameters()
 def change_password(request: PageRequest) -> HttpResponse:
     form = PasswordForm(request.POST, prefix="password")
-    if not form.is_valid() or not form.run(lambda: _new_password(request, form)):
+
+    def change(*, old_password: str, new_password: str) -> None:
+        services.change_password(
+            user=request.user, old=old_password, new=new_password, request=request
+        )
+
+    if not form.submit(change):
         return _page(request, password_form=form)
     messages.success(request, "Your password is changed, and your other sessions have ended.")
     return go(request, "page:profile")
-
-
-def _new_password(request: PageRequest, form: PageForm) -> None:
-    old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
-    services.change_password(user=request.user, old=old, new=new, request=request)
 
 
 @signed_in
@@ -101,8 +99,9 @@ def delete_account(request: PageRequest) -> HttpResponse:
         messages.success(request, "Your account is deleted.")
         return go(request, "page:home")
     says = (
-        "This cannot be taken back. Groups you own go to their longest moderator or member. Your running tasks are "
-        "cancelled, your computers get no more work. Counts stay, without your name."
+        "This cannot be undone. Groups that you own go to their longest moderator or member. "
+        "Your running tasks are cancelled, and your computers get no more work. "
+        "Statistics stay, without your name."
     )
     asks = Question(
         title="Delete your account?", says=says, verb="Delete the account", keep="Keep my account"
@@ -112,7 +111,7 @@ def delete_account(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def set_theme(request: HttpRequest) -> HttpResponse:
-    """A cookie of one word, for everybody; "" leaves it to the system."""
+    """Store the theme in a cookie, also for visitors; "" follows the system's theme."""
     answer = go(request, next_of(request, "page:home"))
     theme = request.POST.get("theme", "")
     if theme in ("light", "dark"):

@@ -1,4 +1,4 @@
-"""What a page view gets from somebody who may be logged in."""
+"""The request that a page view gets, with the user who may be logged in."""
 
 from __future__ import annotations
 

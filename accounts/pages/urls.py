@@ -1,4 +1,4 @@
-"""Pages; their names are in the namespace `page`."""
+"""Addresses of the pages; their names are in the namespace `page`."""
 
 from django.urls import path
 

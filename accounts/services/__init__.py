@@ -1,15 +1,15 @@
-"""Writes: one module per use case, one function per thing that a person does."""
+"""Writes: one module for each noun, one function for each use case."""
 
 from accounts.services.blocking import block_user, unblock_user
 from accounts.services.browser_sessions import close_browser_session, open_browser_session
 from accounts.services.deletion import delete_account, remove_user
 from accounts.services.devices import (
-    ask_to_be_let_in,
-    let_in,
+    approve_device,
+    claim_device_tokens,
+    deny_device,
+    pending_device_request,
     purge_device_requests,
-    take,
-    turn_away,
-    waiting,
+    request_device_access,
 )
 from accounts.services.email_addresses import change_email, confirm_email, send_confirmation
 from accounts.services.login import check_credentials
@@ -29,35 +29,35 @@ from accounts.services.sessions import (
 from accounts.services.worker_tokens import create_worker_token, revoke_worker_token
 
 __all__ = [
+    "approve_device",
     "ask_password_reset",
-    "ask_to_be_let_in",
     "block_user",
     "change_email",
     "change_password",
     "check_credentials",
+    "claim_device_tokens",
     "close_browser_session",
     "confirm_email",
     "create_worker_token",
     "delete_account",
+    "deny_device",
     "end_all_sessions",
     "end_session",
-    "let_in",
     "log_out",
     "note_use",
     "open_browser_session",
     "open_session",
+    "pending_device_request",
     "purge_device_requests",
     "purge_sessions",
     "refresh_session",
     "register",
     "remove_user",
+    "request_device_access",
     "reset_password",
     "revoke_worker_token",
     "send_confirmation",
     "sessions_of",
-    "take",
-    "turn_away",
     "unblock_user",
     "update_profile",
-    "waiting",
 ]

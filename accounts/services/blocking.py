@@ -1,4 +1,4 @@
-"""A moderator shuts somebody out, and lets him in again."""
+"""Block a user, and unblock them again; for moderators."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from core.errors import Conflict, Forbidden
 
 
 def block_user(user: User, by: User, reason: str = "") -> None:
-    """Nobody gets in as this user any more, wherever: his sessions end, his worker tokens are good
-    for nothing.
+    """End the user's sessions and let nobody in as this user, with a password or any token.
 
-    His tokens are kept for when he is unblocked. Raises Forbidden if `by` may not, Conflict if he
-    is blocked already.
+    Worker tokens are kept, so that they work again once the user is unblocked. Raises Forbidden if
+    `by` may not do this, Conflict if the user is blocked already.
     """
     _require_above(by, user)
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
@@ -23,7 +22,7 @@ def block_user(user: User, by: User, reason: str = "") -> None:
 
 
 def unblock_user(user: User, by: User) -> None:
-    """He may log in again, and his worker tokens work again. Raises Forbidden, Conflict."""
+    """Let the user log in again, and their worker tokens work again. Raises Forbidden, Conflict."""
     _require_above(by, user)
     if not User.objects.filter(pk=user.pk, is_active=False).update(is_active=True):
         raise Conflict(f"{user.username} is not blocked.")
@@ -31,10 +30,12 @@ def unblock_user(user: User, by: User) -> None:
 
 
 def _require_above(by: User, user: User) -> None:
+    """Superusers act on everybody else, staff on users who are not staff. Raises Forbidden."""
     if by.pk == user.pk:
         raise Forbidden("You cannot do this to yourself.")
-    if not (
-        by.is_active
-        and (by.is_superuser or (by.is_staff and not user.is_staff and not user.is_superuser))
-    ):
-        raise Forbidden("Moderators may do this to people who are none; to those, a superuser may.")
+    if by.is_active and by.is_superuser:
+        return
+    target_is_staff = user.is_staff or user.is_superuser
+    if by.is_active and by.is_staff and not target_is_staff:
+        return
+    raise Forbidden("Moderators may not do this to other moderators or superusers.")

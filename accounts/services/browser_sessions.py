@@ -1,8 +1,8 @@
-"""Log-in sessions of browsers: Django's cookie, and a Session row beside it whose id lies in it
-under "sid".
+"""Log-in sessions of browsers: Django's session cookie, and a Session row beside it.
 
-So people see their browsers in the list of their sessions, and end them there. The rows follow
-Django's own signals: whoever logs in by whatever page, the admin's included, has one.
+The row's id lies in the cookie's session under "sid". So people see their browsers in the list of
+their sessions and can end them there. The rows follow Django's own signals: every log-in makes one,
+also that of the admin.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Session, User
-from accounts.services.sessions import device_name, end_access
+from accounts.services.sessions import announce_access_ended, device_name
 
 SID = "sid"
 BACKEND = "accounts.backends.LoginBackend"
 
 
 def open_browser_session(request: HttpRequest, user: User) -> None:
-    """Log this user in on the browser behind this request, for BROWSER_SESSION_DAYS; whoever was
-    before is out.
+    """Log this user in on the browser behind the request, for BROWSER_SESSION_DAYS.
+
+    Another user who was logged in there is logged out.
     """
     if request.user.is_authenticated and request.user != user:
         auth.logout(request)
@@ -33,40 +34,40 @@ def open_browser_session(request: HttpRequest, user: User) -> None:
 
 
 def close_browser_session(request: HttpRequest) -> None:
-    """Log the browser behind this request out. Nobody logged in is no error."""
+    """Log the browser behind the request out; harmless if nobody is logged in."""
     auth.logout(request)
 
 
 def browser_session(request: HttpRequest) -> UUID | None:
-    """The id of the session of the browser behind this request; None if it has none."""
+    """The id of the session of the browser behind the request; None if it has none."""
     session = getattr(request, "session", None)
-    return _uuid(session.get(SID)) if session is not None else None
-
-
-def _uuid(text: Any) -> UUID | None:
+    if session is None:
+        return None
     try:
-        return UUID(text)
-    except (ValueError, TypeError, AttributeError):
+        return UUID(session.get(SID))
+    except (ValueError, TypeError, AttributeError):  # missing, or not an id
         return None
 
 
-def note_login(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Receives Django's `user_logged_in`."""
-    end_row(request)  # of the same user, who logs in once more
+def on_login(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Receives Django's `user_logged_in`: keep a row for this browser."""
+    _end_session_of(request)  # of the same user, who logs in once more
     expires = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
     device = device_name(request.META.get("HTTP_USER_AGENT", ""))
     row = Session.objects.create(user=user, device=device, expires=expires)
     request.session[SID] = str(row.pk)
 
 
-def note_logout(*, request: HttpRequest, **_: Any) -> None:
+def on_logout(*, request: HttpRequest, **_: Any) -> None:
     """Receives Django's `user_logged_out`, before the cookie's session is emptied."""
-    end_row(request)
+    _end_session_of(request)
 
 
-def end_row(request: HttpRequest) -> None:
+def _end_session_of(request: HttpRequest) -> None:
     session_id = browser_session(request)
-    row = Session.objects.filter(pk=session_id).first() if session_id else None
+    if session_id is None:
+        return
+    row = Session.objects.filter(pk=session_id).first()
     if row is not None:
         Session.objects.filter(pk=row.pk).revoke()
-        end_access(row.user_id)
+        announce_access_ended(row.user_id)

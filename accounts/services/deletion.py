@@ -1,4 +1,4 @@
-"""The end of an account."""
+"""Delete an account."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from accounts.signals import access_ended, user_leaving
 
 
 def delete_account(*, user: User, password: str) -> None:
-    """The user goes by his own wish. Raises Invalid if it is not his password."""
+    """Delete the user's account at their own wish. Raises Invalid if the password is wrong."""
     if not user.check_password(password):
         raise WrongPassword
     remove_user(user, by=user)
 
 
 def remove_user(user: User, by: User | None = None) -> None:
-    """Log him out everywhere, let the other apps settle what is his (`user_leaving`), then delete
-    his row.
+    """End all access, let the other apps settle what is the user's, then delete the row.
 
-    In this order: nobody can come in with a token of his while he leaves, and if something fails on
-    the way he logs in and asks again.
+    The order matters: nobody can come in with a token of theirs while they leave. If something
+    fails on the way, the user still exists, can log in and ask again.
     """
     user.sessions.revoke()
     user.worker_tokens.revoke()

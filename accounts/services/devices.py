@@ -1,5 +1,7 @@
-"""A program without a browser is let in by somebody who has one (RFC 8628, the device authorization
-grant).
+"""Log in a program that has no browser: the device authorization grant (RFC 8628).
+
+The program asks for a pair of codes and polls with the device code. A person types the user code
+in a browser and approves or denies the request. The program then claims its tokens, once.
 """
 
 from __future__ import annotations
@@ -33,11 +35,13 @@ from accounts.services.worker_tokens import create_worker_token
 from core import batches
 
 TRIES = 5
+# Timers and networks are not exact: a program may poll a little earlier than the interval says.
+POLL_TOLERANCE = 0.8
 
 
 @dataclass(frozen=True)
-class LetIn:
-    """What the program gets. `pair` is None where it may only work."""
+class DeviceGrant:
+    """What the program gets. `pair` is None if it may only work."""
 
     user: User
     pair: tokens.Pair | None
@@ -45,10 +49,10 @@ class LetIn:
     worker_text: str
 
 
-def ask_to_be_let_in(
+def request_device_access(
     *, name: str, scope: str, agent: str = "", address: str = ""
 ) -> tuple[DeviceRequest, str]:
-    """A request and its device code, which is kept nowhere; good for DEVICE_MINUTES."""
+    """A new request, valid for DEVICE_MINUTES, and its device code, which is stored nowhere."""
     code = secrets.token_urlsafe(32)
     facts = {"name": name, "scope": scope, "agent": device_name(agent), "address": address}
     expires = timezone.now() + timedelta(minutes=settings.DEVICE_MINUTES)
@@ -58,7 +62,7 @@ def ask_to_be_let_in(
                 made = DeviceRequest.objects.create(
                     digest=tokens.digest(code), user_code=_new_user_code(), expires=expires, **facts
                 )
-        except IntegrityError:  # somebody waits with this user code
+        except IntegrityError:  # another program waits with this user code
             continue
         return made, code
     raise RuntimeError("no user code is free")
@@ -68,19 +72,21 @@ def _new_user_code() -> str:
     return "".join(secrets.choice(USER_CODE_LETTERS) for _ in range(USER_CODE_LENGTH))
 
 
-def waiting(code: str) -> DeviceRequest:
+def pending_device_request(code: str) -> DeviceRequest:
     """The request that waits with this user code, however it was typed. Raises NoSuchCode."""
     letters = "".join(letter for letter in code.upper() if letter.isalpha())
-    found = DeviceRequest.objects.filter(
-        user_code=letters, status=PENDING, expires__gt=timezone.now()
-    ).first()
+    pending = DeviceRequest.objects.filter(status=PENDING, expires__gt=timezone.now())
+    found = pending.filter(user_code=letters).first()
     if found is None:
         raise NoSuchCode
     return found
 
 
-def let_in(*, user: User, code: str) -> DeviceRequest:
-    """Say yes. Raises NoSuchCode if somebody has answered meanwhile."""
+def approve_device(*, user: User, code: str) -> DeviceRequest:
+    """Let the program work, or act and work, as this user.
+
+    Raises NoSuchCode, also if somebody has answered meanwhile.
+    """
     found = _answer(user, code, CONFIRMED)
     audit.record(
         "device_confirmed",
@@ -90,58 +96,60 @@ def let_in(*, user: User, code: str) -> DeviceRequest:
         name=found.name,
         scope=found.scope,
     )
-    text = f"{found.name} may now {'act and work' if found.scope == USER else 'work'} for you."
+    rights = "act and work" if found.scope == USER else "work"
+    text = f"{found.name} may now {rights} for you."
     notifications.notify([user.pk], code="device_confirmed", level=INFO, text=text)
     return found
 
 
-def turn_away(*, user: User, code: str) -> DeviceRequest:
-    """Say no. Raises NoSuchCode if somebody has answered meanwhile."""
+def deny_device(*, user: User, code: str) -> DeviceRequest:
+    """Refuse the program. Raises NoSuchCode, also if somebody has answered meanwhile."""
     return _answer(user, code, DENIED)
 
 
 def _answer(user: User, code: str, status: str) -> DeviceRequest:
-    """Of two answers at once one counts."""
-    found = waiting(code)
-    if not DeviceRequest.objects.filter(pk=found.pk, status=PENDING).update(
-        status=status, user=user
-    ):
+    """Move a pending request to `status`; of two racing answers only one counts."""
+    found = pending_device_request(code)
+    pending = DeviceRequest.objects.filter(pk=found.pk, status=PENDING)
+    if not pending.update(status=status, user=user):
         raise NoSuchCode
     return found
 
 
-def take(device_code: str) -> LetIn:
-    """What was granted, once.
+def claim_device_tokens(device_code: str) -> DeviceGrant:
+    """The tokens of an approved request, given out once.
 
-    Raises AuthorizationPending and SlowDown (ask again), DeviceDenied and DeviceExpired (do not),
-    TooManyTokens.
+    Raises AuthorizationPending and SlowDown (ask again later), DeviceDenied and DeviceExpired (do
+    not ask again), TooManyTokens.
     """
     digest = tokens.digest(device_code)
-    if not cache.add(
-        f"device-{digest}", 1, timeout=settings.DEVICE_POLL_SECONDS * 0.8
-    ):  # clocks and lines vary
+    interval = settings.DEVICE_POLL_SECONDS * POLL_TOLERANCE
+    if not cache.add(f"device-{digest}", 1, timeout=interval):
         raise SlowDown
-    found = (
-        DeviceRequest.objects.filter(digest=digest, expires__gt=timezone.now())
-        .select_related("user")
-        .first()
-    )
-    _check(found)
-    assert found and found.user
+    living = DeviceRequest.objects.filter(expires__gt=timezone.now()).select_related("user")
+    found = living.filter(digest=digest).first()
+    if found is None:
+        raise DeviceExpired
+    user = _approver(found)
+    # One conditional UPDATE: of two callers with one code, one gets the tokens.
     if not DeviceRequest.objects.filter(pk=found.pk, status=CONFIRMED).update(status=TAKEN):
         raise DeviceExpired
-    worker, text = create_worker_token(owner=found.user, name=found.name)
-    pair = open_session(found.user, found.agent) if found.scope == USER else None
-    return LetIn(found.user, pair, worker, text)
+    worker, text = create_worker_token(owner=user, name=found.name)
+    pair = open_session(user, found.agent) if found.scope == USER else None
+    return DeviceGrant(user, pair, worker, text)
 
 
-def _check(found: DeviceRequest | None) -> None:
-    if found is None or found.status == TAKEN:
+def _approver(found: DeviceRequest) -> User:
+    """The user who approved the request. Raises the error that says why there is none."""
+    if found.status == TAKEN:
         raise DeviceExpired
-    if found.status == DENIED or (found.user and not found.user.is_active):
+    if found.status == DENIED:
         raise DeviceDenied
-    if found.status == PENDING:
+    if found.status == PENDING or found.user is None:
         raise AuthorizationPending
+    if not found.user.is_active:
+        raise DeviceDenied
+    return found.user
 
 
 def purge_device_requests() -> int:

@@ -1,7 +1,7 @@
 """E-mail addresses: confirm one by a link, change to another.
 
-A link carries its facts signed: who, from which address to which, and a mark of the password, so
-that a new password ends the links that were asked for under the old one.
+A link carries signed facts: the user, their old and new address, and a fingerprint of the password,
+so that a new password invalidates the links that were sent before.
 """
 
 from __future__ import annotations
@@ -23,32 +23,38 @@ SALT = "accounts.email"
 
 
 def send_confirmation(user: User) -> None:
-    """Ask him by a letter to confirm his address; nothing if he has, or where no mail is
-    configured.
+    """Send the user a link to confirm their address.
+
+    Does nothing if it is confirmed already, or if no mail server is configured.
     """
     if settings.MAIL_CONFIGURED and not user.email_confirmed:
-        events.send_letter("confirm_email", user=user.pk, email=user.email)
+        events.send_email("confirm_email", user=user.pk, email=user.email)
 
 
 def confirmation_token(user: User, email: str) -> str:
-    """What a letter to `email` carries: whoever brings it makes this the user's confirmed address."""
-    facts = {"user": str(user.pk), "was": user.email, "email": email, "mark": _mark(user)}
+    """The token of a link that makes `email` the user's confirmed address."""
+    facts = {
+        "user": str(user.pk),
+        "was": user.email,
+        "email": email,
+        "mark": _password_fingerprint(user),
+    }
     return signing.dumps(facts, salt=SALT, compress=True)
 
 
-def _mark(user: User) -> str:
+def _password_fingerprint(user: User) -> str:
     return salted_hmac(SALT, user.password).hexdigest()[:16]
 
 
 def confirm_email(token: str) -> User:
-    """The link of a letter was followed: its address is the user's, and confirmed. A second time
-    changes nothing.
+    """Follow the link of an e-mail: its address becomes the user's confirmed address.
 
-    Raises BadLink, or Invalid with `email` if somebody else has the address by now.
+    Following it a second time changes nothing. Raises BadLink, or Invalid with `email` if another
+    user has taken the address meanwhile.
     """
     facts = _read(token)
     user = User.objects.filter(pk=facts["user"], is_active=True).first()
-    if user is None or facts["mark"] != _mark(user):
+    if user is None or facts["mark"] != _password_fingerprint(user):
         raise BadLink
     if user.email == facts["email"] and user.email_confirmed:
         return user
@@ -67,26 +73,30 @@ def _read(token: str) -> dict[str, Any]:
 
 
 def change_email(user: User, password: str, email: str) -> User:
-    """Change the address: at once, or by a link sent to the new one where mail is configured. The
-    old one is told.
+    """Change the e-mail address, and send a message to the old one.
 
-    Raises Invalid with `password`, or with `email` if another user has it.
+    Where mail is configured, the address changes when the user follows a link sent to the new one;
+    otherwise it changes immediately. Raises Invalid with `password`, or with `email` if another
+    user has the address.
     """
     if not user.check_password(password):
         raise WrongPassword
     if fields := selectors.taken(email=email, but=user.pk):
         raise Invalid(fields=fields)
     email = email_key(email)
-    if settings.MAIL_CONFIGURED and email != user.email:
-        events.send_letter("confirm_email", user=user.pk, email=email)
-    elif email != user.email and not _move(user, user.email, email, confirmed=False):
+    if email == user.email:
+        return user
+    if settings.MAIL_CONFIGURED:
+        events.send_email("confirm_email", user=user.pk, email=email)
+    elif not _move(user, user.email, email, confirmed=False):
         raise Conflict("The address has just been changed elsewhere.")
     return user
 
 
 def _move(user: User, old: str, new: str, *, confirmed: bool) -> bool:
-    """Whether it was this caller who moved the address from `old` to `new`. Raises Invalid if it is
-    taken.
+    """Move the address from `old` to `new`; False if it is not `old` any more.
+
+    Raises Invalid if another user has `new`.
     """
     try:
         with transaction.atomic():
@@ -100,5 +110,5 @@ def _move(user: User, old: str, new: str, *, confirmed: bool) -> bool:
     user.email, user.email_confirmed = new, confirmed
     if old != new:
         audit.record("email_changed", actor=user, target=user)
-        events.send_letter("email_changed", user=user.pk, email=old)
+        events.send_email("email_changed", user=user.pk, email=old)
     return True

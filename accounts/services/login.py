@@ -1,4 +1,4 @@
-"""The one door for passwords: REST, pages and admin."""
+"""Check a password: the one way in for the REST API, the pages and the admin."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from accounts.models import User
 
 
 def check_credentials(*, request: HttpRequest, login: str, password: str) -> User:
-    """The active user of this name or e-mail and password. Raises BadCredentials or
-    TooManyAttempts.
+    """The active user with this name or e-mail and password.
 
-    After LOGIN_FAILURES_MAX failures for one account from one address nobody gets in there for
-    LOGIN_LOCK_MINUTES, not even with the password. It looks and takes the same whether or not the
-    account exists.
+    Raises BadCredentials or TooManyAttempts. After LOGIN_FAILURES_MAX failures for one account from
+    one address, log-ins to it from there are refused for LOGIN_LOCK_MINUTES, also with the right
+    password. The answer and its time are the same whether or not the account exists.
     """
     user = authenticate(request, username=login, password=password)
     if getattr(request, "axes_locked_out", False):
-        request.axes_locked_out = False  # type: ignore[attr-defined]  # said here, so its middleware need not say it
+        # We answer here, so the middleware of axes must not answer a second time.
+        request.axes_locked_out = False  # type: ignore[attr-defined]
         raise TooManyAttempts(retry_seconds(request, login))
     if user is None:
         raise BadCredentials
     assert isinstance(user, User)
-    AxesProxyHandler.user_logged_in(User, request=request, user=user)  # it counts from nought again
+    AxesProxyHandler.user_logged_in(User, request=request, user=user)  # resets the count
     return user
 
 
 def retry_seconds(request: HttpRequest, login: str) -> float:
-    """How long the lock lasts; the first who asks notes when it began, since a cache does not tell."""
+    """How much longer the lock lasts."""
     (key,) = get_client_cache_keys(request, {"username": login})
     seconds = settings.LOGIN_LOCK_MINUTES * 60
+    # A cache does not tell when an entry expires, so the first caller stores when the lock ends.
     until = cache.get_or_set(f"{key}-until", time.time() + seconds, seconds)
     return float(until or 0) - time.time()

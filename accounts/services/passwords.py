@@ -21,7 +21,7 @@ from core.errors import Conflict, Fields, Invalid
 
 
 def weakness(password: str, user: User, field: str = "password") -> Fields:
-    """What is wrong with this password for this user, as `fields` of an error."""
+    """What is wrong with this password for this user, as the `fields` of an error."""
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -32,10 +32,10 @@ def weakness(password: str, user: User, field: str = "password") -> Fields:
 def change_password(
     *, user: User, old: str, new: str, keep: UUID | None = None, request: HttpRequest | None = None
 ) -> None:
-    """Set a new password and end every session of the user but the one that asks.
+    """Set a new password and end every session of the user except the one that asks.
 
-    That one is `keep`, or that of the browser behind `request`. Raises Invalid, or Conflict if two
-    race.
+    That is the session `keep`, or the one of the browser behind `request`. Raises Invalid, or
+    Conflict if the password was changed by another request meanwhile.
     """
     if not user.check_password(old):
         raise WrongPassword("old_password")
@@ -45,15 +45,15 @@ def change_password(
         raise Conflict("The password has just been changed elsewhere.")
     browser = browser_session(request) if request is not None else None
     if request is not None and browser:
-        update_session_auth_hash(request, user)  # else Django ends this one too
+        update_session_auth_hash(request, user)  # otherwise Django ends this session, too
     keep = keep or browser
     revoke_sessions(user, keep=keep)
     audit.record("password_changed", actor=user, target=user)
-    events.send_letter("password_changed", user=user.pk)
+    events.send_email("password_changed", user=user.pk)
 
 
 def _set(user: User, new: str) -> bool:
-    """Replace the hash that `user` was read with; False if it is another one by now."""
+    """Replace the hash that `user` was read with; False if the hash has changed since."""
     password = make_password(new)
     if not User.objects.filter(pk=user.pk, password=user.password).update(password=password):
         return False
@@ -62,20 +62,19 @@ def _set(user: User, new: str) -> bool:
 
 
 def ask_password_reset(email: str, address: str = "") -> None:
-    """Somebody (at this IP address) forgot the password of the account with this e-mail address.
+    """Send a link to set a new password; `address` is the IP address that asked for it.
 
-    Nothing is looked up here, so that answer and time are the same whether or not there is one: the
-    job that writes the letter does that.
+    The job that sends the e-mail looks the account up, not this function. So the answer and the
+    time it takes are the same whether or not there is an account.
     """
-    events.send_letter("password_reset", email=email_key(email), address=address)
+    events.send_email("password_reset", email=email_key(email), address=address)
 
 
 def reset_password(uid: str, token: str, new: str) -> User:
-    """Set a new password by the link of a letter, and end every session. Raises BadLink, Invalid
-    with `password`.
+    """Set a new password by the link in an e-mail, and end every session.
 
-    The link has shown that the address is his, and he may log in at once even where he was locked
-    out.
+    The link proves that the address is the user's, so the address counts as confirmed and a lock
+    after failed log-ins is lifted. Raises BadLink, or Invalid with `password`.
     """
     user = user_of_link(uid)
     if user is None or not default_token_generator.check_token(user, token):
@@ -92,7 +91,7 @@ def reset_password(uid: str, token: str, new: str) -> User:
 
 
 def user_of_link(uid: str) -> User | None:
-    """The active user whose id a letter's link names."""
+    """The active user whose id is in a link; None if there is none."""
     try:
         return User.objects.filter(pk=UUID(uid), is_active=True).first()
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a user says about himself."""
+"""Change the user name or the e-mail address of an account."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ def update_profile(
     email: str | None = None,
     password: str | None = None,
 ) -> User:
-    """Change what is given; another address needs the password, see `change_email`.
+    """Change what is given. A new address needs the password, see `change_email`.
 
-    Raises Invalid with the fields that another user has, or with `password`. Nothing is changed
-    then.
+    Raises Invalid with the fields that are taken, or with `password`; then nothing is changed.
     """
-    moves = email is not None and email_key(email) != user.email
-    if moves and not user.check_password(password):
+    new_address = email is not None and email_key(email) != user.email
+    if new_address and not user.check_password(password):
         raise WrongPassword
     if fields := selectors.taken(username=username, email=email, but=user.pk):
         raise Invalid(fields=fields)
     if username is not None:
         _rename(user, username)
-    if moves:
+    if new_address:
         change_email(user, password or "", email or "")
     return User.objects.get(pk=user.pk)
 

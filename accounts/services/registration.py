@@ -1,4 +1,4 @@
-"""Make an account."""
+"""Create an account."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.errors import Invalid
 
 
 def register(*, username: str, email: str, password: str) -> User:
-    """Make an account. Raises Invalid with the fields that are taken or too weak.
+    """Create an account. Raises Invalid with the fields that are taken or too weak.
 
-    Where mail is configured, a letter with a link asks him to confirm the address; he may begin at
-    once.
+    Where mail is configured, the user gets an e-mail with a link to confirm the address. They need
+    not wait for it to begin.
     """
     fields = selectors.taken(username=username, email=email)
     fields |= weakness(password, User(username=username, email=email))

@@ -17,16 +17,16 @@ from accounts.signals import access_ended
 from core import batches
 from core.errors import NotFound
 
-LAST_USED_SECONDS = 60  # how stale `last_used` may be: it must not cost a write at every request
+LAST_USED_SECONDS = 60  # how stale `last_used` may be, so that not every request costs a write
 
 
 def device_name(user_agent: str) -> str:
-    """A User-Agent as people may see it: printable, at most DEVICE_MAX characters."""
+    """A User-Agent as pages may show it: printable, at most DEVICE_MAX characters."""
     return "".join(c for c in user_agent if c.isprintable())[:DEVICE_MAX]
 
 
 def open_session(user: User, device: str = "") -> tokens.Pair:
-    """Log this user in on a device (its User-Agent); return its tokens."""
+    """Log this user in on a device, named by its User-Agent; return the tokens."""
     session_id = uuid4()
     pair = tokens.mint(user, session_id)
     Session.objects.create(
@@ -36,12 +36,10 @@ def open_session(user: User, device: str = "") -> tokens.Pair:
 
 
 def refresh_session(refresh: str) -> tokens.Pair:
-    """Spend a refresh token for a new pair. Raises BadToken, or TokenReused after ending the
-    session.
+    """Spend a refresh token for a new pair. Raises BadToken, or TokenReused.
 
-    One conditional UPDATE moves `jti`: of two callers with one token exactly one gets a pair. The
-    other one is a thief, or his victim; nobody can tell which, so both lose the session (RFC 9700,
-    4.14.2).
+    One conditional UPDATE moves `jti`: of two callers with one token exactly one gets a pair. One
+    of them is a thief. Nobody can tell which, so both lose the session (RFC 9700, 4.14.2).
     """
     session_id, jti = tokens.read_refresh(refresh)
     bearer = selectors.session_bearer(session_id)
@@ -51,16 +49,16 @@ def refresh_session(refresh: str) -> tokens.Pair:
     spent = Session.objects.live().filter(pk=session_id, jti=jti)
     if not spent.update(jti=pair.jti, expires=pair.expires, last_used=timezone.now()):
         Session.objects.filter(pk=session_id).revoke()
-        end_access(bearer.user.pk)
+        announce_access_ended(bearer.user.pk)
         raise TokenReused
     return pair
 
 
 def log_out(refresh: str = "", worker_token: str = "") -> None:
-    """End the session of this refresh token, its access tokens with it, and this worker token.
-    Raises BadToken.
+    """End the session of this refresh token, and this worker token. Raises BadToken.
 
-    The worker token first: it lives on when the refresh token has run out.
+    The session's access tokens end with it. The worker token ends first, since it may still be
+    valid when the refresh token has expired.
     """
     if worker_token:
         end_worker_token(worker_token)
@@ -70,44 +68,46 @@ def log_out(refresh: str = "", worker_token: str = "") -> None:
     row = Session.objects.filter(pk=session_id).first()
     if row is not None:
         Session.objects.filter(pk=session_id).revoke()
-        end_access(row.user_id)
+        announce_access_ended(row.user_id)
 
 
 def sessions_of(user: User) -> SessionQuerySet:
-    """Where he is logged in, the one used last first."""
+    """Where the user is logged in, the session used last first."""
     return Session.objects.live().filter(user=user)
 
 
 def end_session(user: User, session_id: UUID) -> None:
-    """Log him out on one device. Raises NotFound unless it is his and alive."""
+    """Log the user out on one device. Raises NotFound unless it is a living session of theirs."""
     if not sessions_of(user).filter(pk=session_id).revoke():
         raise NotFound
-    end_access(user.pk)
+    announce_access_ended(user.pk)
 
 
 def end_all_sessions(user: User, keep: UUID | None = None, by: User | None = None) -> None:
-    """Log him out everywhere, browsers included, but not in the session `keep`. Worker tokens stay.
+    """Log the user out everywhere, browsers included, except for the session `keep`.
 
-    `by`: the moderator who does it, if it is not himself.
+    Worker tokens stay valid. `by` is the moderator who does this, if it is not the user.
     """
     revoke_sessions(user, keep=keep)
     audit.record("sessions_ended", actor=by or user, target=user)
 
 
 def revoke_sessions(user: User, keep: UUID | None = None) -> None:
-    """The same as a part of something else."""
-    others = Session.objects.exclude(pk=keep) if keep else Session.objects.all()
-    others.filter(user=user).revoke()
-    end_access(user.pk)
+    """The same without an entry in the audit log: the caller writes one of its own."""
+    sessions = Session.objects.filter(user=user)
+    if keep is not None:
+        sessions = sessions.exclude(pk=keep)
+    sessions.revoke()
+    announce_access_ended(user.pk)
 
 
-def end_access(user_id: UUID) -> None:
-    """Something of his has ended: open connections look at once whether they still may."""
+def announce_access_ended(user_id: UUID) -> None:
+    """A session or token of this user ended: their open connections check what is still valid."""
     access_ended.send_robust(User, user_id=user_id)
 
 
 def note_use(bearer: selectors.Bearer) -> None:
-    """Write that this token was used now, unless that was written within LAST_USED_SECONDS."""
+    """Record that this token was used now, at most once in LAST_USED_SECONDS."""
     now = timezone.now()
     if bearer.last_used and now - bearer.last_used < timedelta(seconds=LAST_USED_SECONDS):
         return
@@ -119,8 +119,6 @@ def note_use(bearer: selectors.Bearer) -> None:
 
 
 def purge_sessions() -> int:
-    """Delete the sessions whose refresh token or cookie has expired: nothing can come of them.
-    Return how many.
-    """
+    """Delete the sessions whose refresh token or cookie has expired. Return how many."""
     batches.delete_in_batches(Cookie.objects.filter(expire_date__lt=timezone.now()))
     return batches.delete_in_batches(Session.objects.filter(expires__lt=timezone.now()))

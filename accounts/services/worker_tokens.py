@@ -1,4 +1,4 @@
-"""Tokens of machines."""
+"""Worker tokens: what a machine shows instead of a password."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from core.errors import NotFound
 
 
 def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
-    """A new worker token and its text, which is kept nowhere. Raises TooManyTokens.
+    """A new worker token and its text, which is stored nowhere. Raises TooManyTokens.
 
-    Counted after the insert: of racing callers at the limit some may be refused, but none gets past
-    it.
+    It counts after the insert: of racing callers at the limit some may be refused in vain, but none
+    gets past it.
     """
     text = tokens.new_worker_token()
     row = WorkerToken.objects.create(owner=owner, name=name, digest=tokens.digest(text))
@@ -25,20 +25,20 @@ def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
     if selectors.worker_tokens_of(owner).count() > most:
         row.delete()
         raise TooManyTokens(
-            f"You have {most} worker tokens, which is the most there may be. Delete one first."
+            f"You have {most} worker tokens, which is the maximum. Delete one first."
         )
     return row, text
 
 
 def end_worker_token(text: str) -> None:
-    """Its holder gives it back; nothing happens if it has ended already."""
+    """End the token with this text; nothing happens if it has ended already."""
     row = WorkerToken.objects.filter(digest=tokens.digest(text)).first()
     if row is not None and WorkerToken.objects.filter(pk=row.pk).revoke():
         access_ended.send_robust(User, user_id=row.owner_id)
 
 
 def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
-    """End it; open sockets close at once. Raises NotFound unless it is his and alive."""
+    """End a token and close its sockets. Raises NotFound unless it is the owner's and valid."""
     if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():
         raise NotFound
     access_ended.send_robust(User, user_id=owner.pk)

@@ -1,5 +1,6 @@
-"""Every metric by name, with what it says. Labels take values from short lists of ours: never a
-name, an id, an address or a word of a user.
+"""Every metric by name, with its help text.
+
+Labels take values from our own short lists, never a name, an id, an address or a user's text.
 """
 
 from __future__ import annotations
@@ -28,27 +29,27 @@ COUNTERS = {
     "subtasks_refused": Family(
         "Subtasks of results, failures and releases that were refused.", ("reason",)
     ),
-    "sockets_opened": Family("Connections taken.", ("door",)),
+    "sockets_opened": Family("Connections accepted.", ("door",)),
 }
 HISTOGRAMS = {
     "lease_seconds": Family(
-        "From a slot that asks for work to the lease on its way.", buckets=QUICK
+        "From a slot's request for work until the lease is sent.", buckets=QUICK
     ),
-    "http_seconds": Family("Answers to requests, pages and API.", ("method", "status"), QUICK),
+    "http_seconds": Family("Answers to requests of pages and API.", ("method", "status"), QUICK),
     "job_seconds": Family("Celery jobs and how they ended.", ("job", "outcome"), SLOW),
 }
 OF_PROCESSES = {"sockets": Family("Connections open now.", ("door",))}
 GAUGES = {
     "tasks": Family("Tasks that have not ended, by status.", ("status",)),
     "tasks_left_out": Family(
-        "Tasks under way, too many, whose subtasks firmlight_subtasks leaves out."
+        "Tasks under way whose subtasks firmlight_subtasks leaves out, because they are too many."
     ),
-    "subtasks": Family("Subtasks split and not done, of tasks under way.", ("state",)),
+    "subtasks": Family("Subtasks of tasks under way that are split and not done.", ("state",)),
     "leases_open": Family("Leases that are held now."),
-    "workers": Family("Workers heard of lately."),
-    "worker_slots": Family("What they can run at once, all together."),
-    "jobs_waiting": Family("Celery jobs that nobody has taken yet.", ("queue",)),
-    "beat_age_seconds": Family("Since the last sweep."),
-    "processes": Family("Processes that count here, by what they do.", ("role",)),
+    "workers": Family("Workers that have sent a heartbeat lately."),
+    "worker_slots": Family("Slots of these workers, all together."),
+    "jobs_waiting": Family("Celery jobs that no process has taken yet.", ("queue",)),
+    "beat_age_seconds": Family("Seconds since the last sweep."),
+    "processes": Family("Processes that count here, by their role.", ("role",)),
     "build_info": Family("1, with the server's version.", ("version",)),
 }

@@ -1,6 +1,4 @@
-"""The noting end. It costs about a microsecond, is safe from threads and event loops, and never
-raises.
-"""
+"""Count and write. A call takes about a microsecond, is thread-safe and never raises."""
 
 from __future__ import annotations
 
@@ -23,26 +21,27 @@ TOTALS = f"{BASE}:totals"  # hash: field -> sum
 PROCESSES = f"{BASE}:processes"  # set of process ids
 WRITE_SECONDS_MAX = 2.0
 ROLE = "role"
-BETWEEN = "|"  # name, labels and what it is of a field
+BETWEEN = "|"  # separates the name, the labels and the bucket in a field of the hash
 log = structlog.get_logger(__name__)
 
 
-class Notes:
-    """What this process has noted and not written yet, and what it has open."""
+class Unwritten:
+    """What this process has counted and not written yet, and what it has open."""
 
-    def __init__(self) -> None:
-        self.begin("other")
+    def __init__(self, role: str) -> None:
+        self.start_over(role)
 
-    def begin(self, role: str) -> None:
+    def start_over(self, role: str) -> None:
+        """As a new process: with an id of its own, nothing counted, and no thread that writes."""
         self.id, self.role = uuid4().hex, role
-        self.totals: Counter[str] = Counter()  # of floats, too
+        self.totals: Counter[str] = Counter()  # its values may be floats
         self.open: Counter[str] = Counter()
         self.lock = threading.Lock()
         self.ended = threading.Event()
         self.writer: threading.Thread | None = None
 
 
-_notes = Notes()
+_unwritten = Unwritten("other")
 
 
 def count(name: str, amount: float = 1, *labels: str) -> None:
@@ -51,7 +50,7 @@ def count(name: str, amount: float = 1, *labels: str) -> None:
 
 
 def observe(name: str, seconds: float, *labels: str) -> None:
-    """Into the histogram `name`: the first bucket whose bound is not below, and the sum."""
+    """Count in the histogram `name`: in the first bucket whose bound is not below, and the sum."""
     bounds = HISTOGRAMS[name].buckets
     place = bisect_left(bounds, seconds)
     bound = f"{bounds[place]:g}" if place < len(bounds) else "+Inf"
@@ -59,15 +58,15 @@ def observe(name: str, seconds: float, *labels: str) -> None:
 
 
 def now_open(name: str, change: int, *labels: str) -> None:
-    """So many more (or fewer) are open in this process now."""
-    with _notes.lock:
-        _notes.open[field(name, *labels)] += change
+    """`change` more (or, if negative, fewer) are open in this process now."""
+    with _unwritten.lock:
+        _unwritten.open[field(name, *labels)] += change
     _start()
 
 
 def run_as(role: str) -> None:
-    """What this process is: web, jobs, sweep or beat. It counts as there until it ends."""
-    _notes.role = role
+    """Say what this process is: web, jobs, sweep or beat. It counts as alive until it ends."""
+    _unwritten.role = role
     _start()
 
 
@@ -76,51 +75,56 @@ def field(name: str, *labels: str) -> str:
 
 
 def _add(amounts: dict[str, float]) -> None:
-    with _notes.lock:
+    with _unwritten.lock:
         for key, amount in amounts.items():
-            _notes.totals[key] += amount  # type: ignore[assignment]  # Counter's stubs know whole numbers only
+            _unwritten.totals[key] += amount  # type: ignore[assignment]  # typed as integers
     _start()
 
 
 def _start() -> None:
-    if _notes.writer is None:
-        with _notes.lock:
-            if _notes.writer is None:
-                _notes.writer = threading.Thread(
-                    target=_keep_writing, args=(_notes,), name="metrics", daemon=True
-                )
-                _notes.writer.start()
+    """Start the thread that writes, unless it runs already."""
+    if _unwritten.writer is not None:
+        return
+    with _unwritten.lock:
+        if _unwritten.writer is None:  # still, now that no other thread can start it
+            _unwritten.writer = threading.Thread(
+                target=_keep_writing, args=(_unwritten,), name="metrics", daemon=True
+            )
+            _unwritten.writer.start()
 
 
-def _keep_writing(notes: Notes) -> None:
-    while not notes.ended.wait(settings.METRICS_WRITE_SECONDS):
+def _keep_writing(unwritten: Unwritten) -> None:
+    while not unwritten.ended.wait(settings.METRICS_WRITE_SECONDS):
         write()
 
 
 def write() -> None:
-    """Write now. If Redis is away the sums wait for the next time.
+    """Write now; if Redis does not answer, the counts wait for the next time.
 
-    Had it taken them and could not say so, they count twice: these are figures for charts, not
-    accounts.
+    If Redis took them and only its answer was lost, they count twice. That is good enough for
+    charts.
     """
-    with _notes.lock:
-        totals, _notes.totals = _notes.totals, Counter()
-        held = {ROLE: _notes.role, **{key: str(number) for key, number in _notes.open.items()}}
+    with _unwritten.lock:
+        totals, _unwritten.totals = _unwritten.totals, Counter()
+        held = {
+            ROLE: _unwritten.role,
+            **{key: str(number) for key, number in _unwritten.open.items()},
+        }
     try:
         _send(totals, held)
     except RedisError:
         log.warning("metrics_not_written", exc_info=True)
-        with _notes.lock:
-            _notes.totals.update(totals)
+        with _unwritten.lock:
+            _unwritten.totals.update(totals)
 
 
 def _send(totals: Counter[str], held: dict[str, str]) -> None:
     pipe = redis.impatient(settings.REDIS_URL, WRITE_SECONDS_MAX).pipeline(transaction=True)
     for key, amount in totals.items():
         pipe.hincrbyfloat(TOTALS, key, amount)
-    pipe.sadd(PROCESSES, _notes.id)
-    pipe.hset(process_key(_notes.id), mapping=held)  # type: ignore[arg-type]  # str is fine
-    pipe.pexpire(process_key(_notes.id), round(settings.METRICS_WRITE_SECONDS * 3000))
+    pipe.sadd(PROCESSES, _unwritten.id)
+    pipe.hset(process_key(_unwritten.id), mapping=held)  # type: ignore[arg-type]  # str is fine
+    pipe.pexpire(process_key(_unwritten.id), round(settings.METRICS_WRITE_SECONDS * 3000))
     pipe.execute()
 
 
@@ -130,21 +134,21 @@ def process_key(process: str) -> str:
 
 @atexit.register
 def end() -> None:
-    """The last sums, and this process is there no more. A Redis that went first is no news then."""
-    if _notes.writer is None or _notes.ended.is_set():
+    """Write the last counts, and count this process as ended. Ignores a Redis that is gone."""
+    if _unwritten.writer is None or _unwritten.ended.is_set():
         return
-    _notes.ended.set()
+    _unwritten.ended.set()
     try:
-        _send(_notes.totals, {ROLE: _notes.role})
-        redis.impatient(settings.REDIS_URL, WRITE_SECONDS_MAX).delete(process_key(_notes.id))
+        _send(_unwritten.totals, {ROLE: _unwritten.role})
+        redis.impatient(settings.REDIS_URL, WRITE_SECONDS_MAX).delete(process_key(_unwritten.id))
     except RedisError:
         pass
 
 
-def _begin_anew() -> None:
-    """A child has its parent's sums, which the parent writes, and none of its threads."""
-    _notes.begin(_notes.role)
+def _start_over_in_child() -> None:
+    """After a fork: the parent writes its own counts, and its threads do not exist in the child."""
+    _unwritten.start_over(_unwritten.role)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_start_over_in_child)

@@ -1,3 +1,1 @@
-"""What other people's apps need to live on MongoDB: keys that it can make, and migrations with such
-keys.
-"""
+"""What third-party apps need on MongoDB: keys that it can generate, and migrations with them."""

@@ -1,5 +1,6 @@
-"""Apps of others whose keys count up elsewhere; MongoDB makes ObjectIds instead (see
-core/databases.py).
+"""Third-party apps with auto-incremented keys; on MongoDB they get ObjectIds instead.
+
+See core/databases.py.
 """
 
 from django.contrib.auth.apps import AuthConfig

@@ -12,14 +12,14 @@ from core import databases
 
 
 class SiteConfig(SimpleAdminConfig):
-    """Django's admin, as unfold makes it. `firmlight.urls` loads its pages: jobs and beat start
-    sooner without them.
+    """Django's admin in unfold's form.
+
+    `firmlight.urls` loads its pages, so that jobs and beat start sooner without them.
     """
 
     default_site = "unfold.sites.UnfoldAdminSite"
-    if (
-        databases.family(settings.DATABASE_URL) is databases.MONGODB
-    ):  # which has no keys that count up
+    # MongoDB has no auto-incremented keys.
+    if databases.family(settings.DATABASE_URL) is databases.MONGODB:
         default_auto_field = databases.MONGODB.auto_field
 
     def ready(self) -> None:
@@ -30,6 +30,6 @@ class SiteConfig(SimpleAdminConfig):
 def check_loaded_admin(
     app_configs: Sequence[AppConfig] | None, **_: Any
 ) -> list[checks.CheckMessage]:
-    """Django's own check sees only what is registered by then."""
+    """Load the pages first: Django's own check sees only what is registered by then."""
     admin.autodiscover()
     return check_admin_app(app_configs)

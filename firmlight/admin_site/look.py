@@ -1,6 +1,4 @@
-"""unfold's settings: names, colours and the way through the admin. Settings read this, so it
-imports no app.
-"""
+"""unfold's settings: names, colours and navigation. Settings read this, so it imports no app."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from django.urls import reverse_lazy
 
 
 def _page(title: str, icon: str, app: str, model: str) -> dict[str, Any]:
-    """A list in the navigation, for those who may look at it."""
+    """A list in the navigation, shown to staff who may see it."""
     return {
         "title": title,
         "icon": icon,
@@ -76,7 +74,7 @@ UNFOLD = {
     "SITE_SUBHEADER": "Moderation",
     "SITE_SYMBOL": "lightbulb",
     "BORDER_RADIUS": "6px",
-    # they lie in the style sheet: unfold would write them into each page
+    # Our style sheet has the colours; unfold would write them into every page.
     "COLORS": lambda request: {},
     "STYLES": [lambda request: static("moderation/moderation.css")],
     "DASHBOARD_CALLBACK": "firmlight.admin_site.overview.facts",

@@ -16,7 +16,7 @@ FAILED_SHOWN = 5
 
 
 def facts(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """What the overview shows; nothing of it for staff who may not look at tasks."""
+    """What the overview shows; nothing for staff who may not see tasks."""
     if not request.user.has_perm("tasks.view_task"):
         return context
     now = timezone.now()

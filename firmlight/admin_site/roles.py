@@ -1,8 +1,8 @@
-"""The role "Moderators": what its people may look at and change, without being superusers.
+"""The role "Moderators": what its members may see and change without being superusers.
 
-It is made after each migration instead of by one: without transactions the tests flush it away, and
-a model that comes later is covered too. A row that is there is completed, never cut down: what an
-operator has added stays.
+It is made after every migration run instead of by one migration: the tests flush it away where
+there are no transactions, and models that come later are covered, too. An existing role gets the
+permissions it lacks and loses none, so what an operator has added stays.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from django.contrib.auth.models import Permission
 from django.db.models import Q
 
 MODERATORS = "Moderators"
-SEEN = {  # app label -> models; they are looked at
+SEEN = {  # app label -> models that moderators may see
     "accounts": ("user", "session", "workertoken", "notification", "auditentry"),
     "groups": ("group", "membership", "invitation", "joinrequest", "invitelink"),
     "tasks": ("task", "worker", "contribution", "subtaskfailure", "tally"),
     "django_celery_beat": ("periodictask", "intervalschedule", "crontabschedule"),
 }
-MODERATED = {  # and the deeds of these may be done: Django's "change", although no form edits them
+# Of these they may run the admin actions: Django's "change", although no form edits the rows.
+MODERATED = {
     "accounts": ("user", "session", "workertoken"),
     "groups": ("group", "invitation", "invitelink"),
     "tasks": ("task", "worker"),
@@ -28,7 +29,7 @@ MODERATED = {  # and the deeds of these may be done: Django's "change", although
 
 
 def keep_moderators(**_: Any) -> None:
-    """Receives `post_migrate`: the role exists and has its permissions."""
+    """Receives `post_migrate`: see that the role exists and has its permissions."""
     role, _made = Role.objects.get_or_create(name=MODERATORS)
     role.permissions.add(*_permissions("view", SEEN), *_permissions("change", MODERATED))
 

@@ -153,7 +153,7 @@ def _fsync(name: str, url: str) -> Finding:
 
 def _written_anew(name: str, facts: dict[str, Any]) -> Finding:
     """See `redis_log`. Where somebody else keeps Redis we may not be allowed to ask for it."""
-    if redis_log.is_told_new(facts) or redis_log.is_under_way(facts):
+    if redis_log.is_rewritten(facts) or redis_log.is_rewriting(facts):
         return Finding(f"{name} file", OK, "written anew since its start")
     what = "not written anew since its start: a second power cut may lose what was accepted after the first"
     return Finding(

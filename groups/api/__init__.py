@@ -1,1 +1,1 @@
-"""The REST addresses of groups and of the ways into them: they translate, services decide."""
+"""The REST API of groups. Views translate between JSON and services; services decide."""

@@ -44,7 +44,7 @@ class CardFilter(SearchFilter):
 
 @extend_schema_view(get=extend_schema(summary="List your groups"))
 class GroupsView(ListAPIView):
-    """One's own groups, starred ones first."""
+    """The user's own groups, starred ones first."""
 
     serializer_class = serializers.GroupSerializer
     queryset = Membership.objects.none()  # for the schema
@@ -67,7 +67,7 @@ class GroupsView(ListAPIView):
 
 @extend_schema_view(get=extend_schema(summary="List groups you may ask to join"))
 class JoinableView(ListAPIView):
-    """The groups that one is not in and may ask to be let into."""
+    """The groups that the user may ask to join."""
 
     serializer_class = serializers.JoinableSerializer
     throttles = {"GET": ("search",)}
@@ -89,9 +89,8 @@ class GroupView(APIView):
         responses=serializers.GroupSerializer,
     )
     def patch(self, request: Request, pk: UUID) -> Response:
-        services.require_owner(
-            user_of(request), pk
-        )  # others are not told what is wrong with their input
+        # Before the input is checked: other users shall not see what is wrong with it.
+        services.require_owner(user_of(request), pk)
         services.update_group(
             editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request)
         )
@@ -99,8 +98,8 @@ class GroupView(APIView):
 
     @extend_schema(summary="Delete a group", responses={204: None})
     def delete(self, request: Request, pk: UUID) -> Response:
-        """For its owner. All that is in the group goes with it: memberships, invitations, tasks,
-        results.
+        """For its owner. It also deletes all that is in the group: memberships, invitations, tasks
+        and results.
         """
         services.delete_group(user=user_of(request), group_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
@@ -113,7 +112,7 @@ class StarView(APIView):
         responses=serializers.GroupSerializer,
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Starred groups stand first in one's own list; nobody else sees the star."""
+        """Starred groups come first in the user's own list; nobody else sees the star."""
         selectors.membership_or_not_found(user_of(request), pk)
         services.star(
             user=user_of(request), group_id=pk, **validated(serializers.StarForm, request)
@@ -124,8 +123,8 @@ class StarView(APIView):
 class LeaveView(APIView):
     @extend_schema(summary="Leave a group", request=None, responses={204: None})
     def post(self, request: Request, pk: UUID) -> Response:
-        """An owner's group passes to the longest moderator or member; with its last member it is
-        deleted.
+        """If the owner leaves, the longest moderator or member becomes the owner. With its last
+        member the group is deleted.
         """
         services.leave_group(user=user_of(request), group_id=pk)
         return Response(status=HTTP_204_NO_CONTENT)
@@ -184,6 +183,6 @@ class MemberView(APIView):
 
     @extend_schema(summary="Remove a member", responses={204: None})
     def delete(self, request: Request, pk: UUID, user: UUID) -> Response:
-        """The owner removes everyone but himself, moderators remove plain members."""
+        """The owner removes any other member, moderators remove plain members."""
         services.remove_member(remover=user_of(request), group_id=pk, user_id=user)
         return Response(status=HTTP_204_NO_CONTENT)

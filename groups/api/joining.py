@@ -38,7 +38,7 @@ class GroupInvitationsView(ListAPIView):
         filters=False,
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """One answer for each name: 201 if anybody was invited or let in, 200 if not."""
+        """One answer for each name: 201 if anybody was invited or has joined, 200 if not."""
         services.require_leader(user_of(request), pk)
         form = validated(serializers.InvitationForm, request)
         answers = services.invite(inviter=user_of(request), group_id=pk, **form)
@@ -57,7 +57,7 @@ class GroupInvitationView(APIView):
 
 @extend_schema_view(get=extend_schema(summary="List your open invitations"))
 class InvitationsView(ListAPIView):
-    """One's own open invitations."""
+    """The user's own open invitations."""
 
     serializer_class = serializers.InvitationSerializer
     queryset = Invitation.objects.none()  # for the schema
@@ -101,7 +101,7 @@ class DeclineAllView(APIView):
 
 @extend_schema_view(get=extend_schema(summary="List a group's open requests to join"))
 class GroupRequestsView(ListAPIView):
-    """Who asks to be let into the group, for its leaders."""
+    """The open join requests to the group, for its leaders."""
 
     serializer_class = serializers.JoinRequestSerializer
     throttles = {"POST": ("join",)}
@@ -118,8 +118,8 @@ class GroupRequestsView(ListAPIView):
         filters=False,
     )
     def post(self, request: Request, pk: UUID) -> Response:
-        """Ask to be let in, where the group allows it. Asked again, it is the same request; who is
-        invited joins.
+        """Ask to join, where the group allows it. To ask again gives the same request. A user who
+        is invited joins immediately.
         """
         found = services.ask_to_join(user=user_of(request), group_id=pk)
         if isinstance(found, JoinRequest):
@@ -147,7 +147,7 @@ class DeclineRequestView(APIView):
 
 @extend_schema_view(get=extend_schema(summary="List your open requests to join"))
 class RequestsView(ListAPIView):
-    """Where one has asked to be let in and waits for an answer."""
+    """The user's own open join requests."""
 
     serializer_class = serializers.JoinRequestSerializer
     queryset = JoinRequest.objects.none()  # for the schema
@@ -166,7 +166,7 @@ class RequestView(APIView):
 
 @extend_schema_view(get=extend_schema(summary="List a group's open links"))
 class LinksView(ListAPIView):
-    """The group's links that still let somebody in, for its leaders; without their codes."""
+    """The group's links that can still be used, for its leaders; without their codes."""
 
     serializer_class = serializers.LinkSerializer
     throttles = {"POST": ("invite",)}
@@ -207,7 +207,7 @@ class JoinView(APIView):
         responses=serializers.GroupSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Join the group of a link by its code. The code is in the body: addresses are logged."""
+        """Join a group by the code of a link. The code is in the body, because URLs are logged."""
         membership = services.join_by_code(
             user=user_of(request), **validated(serializers.CodeForm, request)
         )

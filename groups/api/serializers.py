@@ -1,4 +1,4 @@
-"""JSON in and out."""
+"""The JSON of groups, in and out."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ from groups.services.invitations import OUTCOMES
 
 
 class GroupNameField(serializers.CharField):
-    """3 to 30 characters that can be seen, counted as they are kept; single spaces between words."""
+    """3 to 30 visible characters with single spaces between words."""
 
     def to_internal_value(self, data: Any) -> str:
         name = tidy_name(super().to_internal_value(data))
@@ -33,9 +33,7 @@ class GroupNameField(serializers.CharField):
                 f"A group's name has {NAME_MIN} to {NAME_MAX} characters."
             )
         if not name.isprintable():
-            raise serializers.ValidationError(
-                "There is a character in this name that cannot be seen."
-            )
+            raise serializers.ValidationError("This name holds a character that cannot be seen.")
         return name
 
 
@@ -47,12 +45,12 @@ class GroupForm(serializers.Serializer):
     joining = serializers.ChoiceField(
         choices=states.JOINING,
         required=False,
-        help_text="How strangers come in: only invited, or they may ask",
+        help_text="How strangers join: only by invitation, or they may also ask",
     )
     submitting = serializers.ChoiceField(
         choices=states.SUBMITTING,
         required=False,
-        help_text="Who may submit tasks; the others only work",
+        help_text="Who may submit tasks; other members only work",
     )
 
 
@@ -61,7 +59,7 @@ class GroupChange(GroupForm):
 
 
 class GroupSerializer(serializers.Serializer):
-    """A group as one of its members sees it: made from his membership (`selectors.group_cards`)."""
+    """A group as one of its members sees it, from their membership (`selectors.group_cards`)."""
 
     id = serializers.UUIDField(source="group.id")
     name = serializers.CharField(source="group.name")
@@ -76,7 +74,7 @@ class GroupSerializer(serializers.Serializer):
 
 
 class JoinableSerializer(serializers.ModelSerializer):
-    """A group as strangers see it who may ask to be let in."""
+    """A group as strangers see it who may ask to join."""
 
     members = serializers.IntegerField(help_text="How many there are")
 
@@ -95,7 +93,7 @@ class HandOverForm(serializers.Serializer):
 
 class MemberSerializer(serializers.ModelSerializer):
     user = PersonSerializer()
-    may_submit = serializers.BooleanField(help_text="Whether he may submit tasks, or only works")
+    may_submit = serializers.BooleanField(help_text="Whether they may submit tasks, or only work")
 
     class Meta:
         model = Membership
@@ -107,13 +105,14 @@ class MemberChange(serializers.Serializer):
     submitting = serializers.ChoiceField(
         choices=states.EXCEPTIONS,
         required=False,
-        help_text="Whether he may submit tasks: as the group says, or not",
+        help_text="Whether they may submit tasks: as the group says, always or never",
     )
 
 
 class KnownGroupSerializer(serializers.Serializer):
-    """What an invited person, or one who asks, knows of the group. Made from the invitation or
-    request.
+    """The group as an invited person, or one who asks to join, sees it.
+
+    It is made from the invitation or the request.
     """
 
     id = serializers.UUIDField(source="group.id")
@@ -141,7 +140,7 @@ class InvitationForm(serializers.Serializer):
 
 
 class InvitationAnswerSerializer(serializers.Serializer):
-    """What became of one name. `joined`: he had asked to join, and is in now."""
+    """The outcome for one name. `joined`: they had asked to join, and are members now."""
 
     username = serializers.CharField()
     outcome = serializers.ChoiceField(choices=OUTCOMES)
@@ -168,7 +167,7 @@ class JoinRequestSerializer(serializers.ModelSerializer):
 
 
 class AskedSerializer(serializers.Serializer):
-    """`joined`: there was an invitation, which is accepted now."""
+    """`joined`: there was an invitation, which is now accepted."""
 
     outcome = serializers.ChoiceField(choices=("asked", "joined"))
     request = serializers.UUIDField(allow_null=True, help_text="The open request, if there is one")
@@ -188,7 +187,7 @@ class LinkSerializer(serializers.ModelSerializer):
 
 
 class NewLinkSerializer(LinkSerializer):
-    """With its code, which is shown this once."""
+    """With its code, which is shown only this once."""
 
     code = serializers.CharField()
 

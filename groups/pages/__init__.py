@@ -1,3 +1,4 @@
-"""The pages of groups: they translate, services decide. The page of a group's tasks is in
-tasks.pages.
+"""The pages of groups. Views translate between forms and services; services decide.
+
+tasks.pages has the page of a group itself, with its tasks.
 """

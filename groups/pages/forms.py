@@ -1,4 +1,4 @@
-"""Forms of the group pages. Services decide; here stands what can be told before they are asked."""
+"""Forms of the group pages. They check what can be checked early; services decide."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from groups.models import DESCRIPTION_MAX, NAME_MAX, NAME_MIN, tidy_name
 
 JOINING_WORDS = {
     states.BY_INVITATION: "By invitation only",
-    states.BY_ASKING: "Everybody here may find the group and ask to join",
+    states.BY_ASKING: "Anybody on this server may find the group and ask to join",
 }
 SUBMITTING_WORDS = {
     states.MEMBERS_SUBMIT: "Every member",
-    states.LEADERS_SUBMIT: "The owner and moderators; the others only work",
+    states.LEADERS_SUBMIT: "The owner and moderators; other members only work",
 }
 EXCEPTION_WORDS = {
     states.AS_GROUP: "As the group says",
@@ -34,7 +34,7 @@ class GroupForm(PageForm):
     name = forms.CharField(
         label="Name",
         max_length=4 * NAME_MAX,
-        help_text=f"{NAME_MIN} to {NAME_MAX} characters; no other group has it.",
+        help_text=f"{NAME_MIN} to {NAME_MAX} characters, different from all other groups.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     description = forms.CharField(
@@ -45,7 +45,7 @@ class GroupForm(PageForm):
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     joining = forms.ChoiceField(
-        label="Who comes in",
+        label="Who may join",
         choices=list(JOINING_WORDS.items()),
         widget=forms.RadioSelect,
         initial=states.BY_INVITATION,
@@ -58,12 +58,12 @@ class GroupForm(PageForm):
     )
 
     def clean_name(self) -> str:
-        """Counted as it is kept; every character can be seen."""
+        """Count the characters as they are stored, and refuse invisible ones."""
         name = tidy_name(self.cleaned_data["name"])
         if not NAME_MIN <= len(name) <= NAME_MAX:
             raise ValidationError(f"A group's name has {NAME_MIN} to {NAME_MAX} characters.")
         if not name.isprintable():
-            raise ValidationError("There is a character in this name that cannot be seen.")
+            raise ValidationError("This name holds a character that cannot be seen.")
         return name
 
     def clean_description(self) -> str:
@@ -71,12 +71,12 @@ class GroupForm(PageForm):
 
 
 class InviteForm(PageForm):
-    """Names with spaces, commas or lines between them."""
+    """User names with spaces, commas or line breaks between them."""
 
     usernames = forms.CharField(
         label="Usernames",
         max_length=60 * USERNAME_MAX,
-        help_text="One or several, with spaces or commas between them.",
+        help_text="One or more, separated by spaces or commas.",
         widget=forms.TextInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
@@ -87,24 +87,27 @@ class InviteForm(PageForm):
         if not names:
             raise ValidationError("Give at least one username.")
         if len(names) > settings.INVITED_AT_ONCE_MAX:
-            raise ValidationError(f"At most {settings.INVITED_AT_ONCE_MAX} at once.")
+            raise ValidationError(f"At most {settings.INVITED_AT_ONCE_MAX} in one go.")
         return names
 
     def suggest(self, address: str) -> None:
-        """Have htmx fetch names that begin to be typed from here into the <datalist> `people`."""
-        asks = {
+        """Have htmx fetch suggestions from this address into the <datalist> `people`."""
+        self.fields["usernames"].widget.attrs |= {
             "list": "people",
             "hx-get": address,
             "hx-target": "#people",
             "hx-sync": "this:replace",
+            "hx-trigger": "input changed delay:200ms",
         }
-        self.fields["usernames"].widget.attrs |= asks | {"hx-trigger": "input changed delay:200ms"}
 
 
 def last_word(typed: str) -> tuple[str, str]:
-    """(what stands before it, the name that is being typed), cut to the longest there can be."""
-    found = re.search(rf"[\w.-]{{1,{USERNAME_MAX}}}\Z", typed[-4 * USERNAME_MAX :], re.ASCII)
-    return (typed[: -len(found.group())], found.group()) if found else (typed, "")
+    """The text before the name that is being typed, and that name, at most USERNAME_MAX long."""
+    end = typed[-4 * USERNAME_MAX :]  # so that a long text costs no time
+    found = re.search(rf"[\w.-]{{1,{USERNAME_MAX}}}\Z", end, re.ASCII)
+    if found is None:
+        return typed, ""
+    return typed[: -len(found.group())], found.group()
 
 
 class LinkForm(PageForm):
@@ -137,11 +140,11 @@ class CodeForm(PageForm):
 
 
 class SearchForm(forms.Form):
-    """In the address: `?q=…`. What is too long is cut rather than refused."""
+    """The search in the address: `?q=…`. Long texts are cut, not refused."""
 
     q = forms.CharField(required=False)
 
     def words(self) -> str:
-        return (
-            self.cleaned_data.get("q", "")[:NAME_MAX].replace("\0", "") if self.is_valid() else ""
-        )
+        if not self.is_valid():
+            return ""
+        return self.cleaned_data.get("q", "")[:NAME_MAX].replace("\0", "")

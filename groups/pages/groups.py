@@ -1,4 +1,4 @@
-"""The groups one is in, new ones, and the ways in."""
+"""Pages: the user's groups, a new group, and joining."""
 
 from __future__ import annotations
 
@@ -19,18 +19,17 @@ from groups import selectors, services
 from groups.models import Membership
 from groups.pages.forms import CodeForm, GroupForm, SearchForm
 
-SHOWN: dict[str, dict[str, Any]] = {
-    "starred": {"starred": True},
-    "mine": {"role": "owner"},
-}  # `?show=`
+# What `?show=` narrows the list to.
+SHOWN: dict[str, dict[str, Any]] = {"starred": {"starred": True}, "mine": {"role": "owner"}}
 LATEST = 6  # notifications beside the list
 
 
 @signed_in
 @require_safe
 def groups(request: PageRequest) -> HttpResponse:
-    """All, the starred or one's own ones, and a search. htmx asks for the list alone while somebody
-    types.
+    """The user's groups: all, the starred ones or the ones they own, and a search.
+
+    While the user types, htmx asks for the list alone.
     """
     words, show_only = SearchForm(request.GET).words(), request.GET.get("show", "")
     cards = selectors.group_cards(request.user, words).filter(**SHOWN.get(show_only, {}))
@@ -53,7 +52,7 @@ def new_group(request: PageRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def star(request: PageRequest, pk: UUID) -> HttpResponse:
-    """`starred` is what it is to be, so that two clicks in two windows do not undo each other."""
+    """`starred` is the wanted state, so that clicks in two windows do not undo each other."""
     starred = request.POST.get("starred") == "true"
     services.star(user=request.user, group_id=pk, starred=starred)
     if not request.htmx:
@@ -66,7 +65,7 @@ def star(request: PageRequest, pk: UUID) -> HttpResponse:
 @signed_in
 @require_safe
 def find(request: PageRequest) -> HttpResponse:
-    """Groups that may be asked to let one in."""
+    """Groups that the user may ask to join."""
     words = SearchForm(request.GET).words()
     found = rows(request, selectors.joinable_groups(request.user, words))
     if request.htmx:
@@ -77,7 +76,7 @@ def find(request: PageRequest) -> HttpResponse:
 
 
 def _asked(request: PageRequest) -> dict[UUID, UUID]:
-    """{group: the open request} of those that one waits for."""
+    """{group id: request id} of the user's open join requests."""
     return {ask.group_id: ask.pk for ask in selectors.open_requests_of(request.user)}
 
 
@@ -86,12 +85,10 @@ def _asked(request: PageRequest) -> dict[UUID, UUID]:
 def ask(request: PageRequest, pk: UUID) -> HttpResponse:
     throttling.check("join", request)
     asked = services.ask_to_join(user=request.user, group_id=pk)
-    if isinstance(asked, Membership):  # he was invited
+    if isinstance(asked, Membership):  # there was an invitation
         return go(request, "page:group", pk)
-    messages.success(
-        request,
-        f"You have asked to join {asked.group.name}. You are told when somebody has answered.",
-    )
+    text = f"You have asked to join {asked.group.name}. You will be notified of the answer."
+    messages.success(request, text)
     return go(request, "page:find-groups")
 
 
@@ -99,25 +96,23 @@ def ask(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def ask_no_more(request: PageRequest, pk: UUID) -> HttpResponse:
     services.withdraw_request(user=request.user, request_id=pk)
-    messages.success(request, "You have taken your request back.")
+    messages.success(request, "Your request is withdrawn.")
     return go(request, "page:find-groups")
 
 
 @signed_in
 @require_POST
 def enter_code(request: PageRequest) -> HttpResponse:
-    """What was typed leads to the page that shows the group before anything is joined."""
+    """The code that was typed leads to the page that shows the group before joining."""
     form = CodeForm(request.POST)
-    if form.submit(limited("join", request, _look)):
+    if form.submit(limited("join", request, _check_code)):
         return go(request, resolve_url("page:join", form.cleaned_data["code"]))
     page = rows(request, selectors.joinable_groups(request.user))
     return show(request, "groups/find.html", form, page=page, words="", asked=_asked(request))
 
 
-def _look(code: str) -> None:
-    """Raises Invalid for a code that leads nowhere: that belongs beside the field, the page itself
-    is there.
-    """
+def _check_code(code: str) -> None:
+    """Raises Invalid for an unknown code, so that the error is shown beside the field."""
     try:
         services.group_of_code(code)
     except NotFound as error:
@@ -126,15 +121,9 @@ def _look(code: str) -> None:
 
 @signed_in
 def join(request: PageRequest, code: str) -> HttpResponse:
-    """The address that a link has. It shows the group; joining is a second step, so that no look is
-    a yes.
-    """
+    """The page behind a link. It shows the group first; the user joins by a second step."""
     if request.method == "POST":
         membership = limited("join", request, services.join_by_code)(user=request.user, code=code)
         return go(request, "page:group", membership.group_id)
-    return show(
-        request,
-        "groups/join.html",
-        group=limited("join", request, services.group_of_code)(code=code),
-        code=code,
-    )
+    group = limited("join", request, services.group_of_code)(code=code)
+    return show(request, "groups/join.html", group=group, code=code)

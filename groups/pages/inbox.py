@@ -1,4 +1,4 @@
-"""Invitations and notifications: what waits for one, and the answers."""
+"""Pages: the user's invitations and notifications, and answers to invitations."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def accept(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def decline(request: PageRequest, pk: UUID) -> HttpResponse:
     services.decline(user=request.user, invitation_id=pk)
-    messages.success(request, "You have declined.")
+    messages.success(request, "You have declined the invitation.")
     return back(request)
 
 
@@ -41,9 +41,8 @@ def decline(request: PageRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def accept_all(request: PageRequest) -> HttpResponse:
     joined = services.accept_all(request.user)
-    messages.success(
-        request, f"You have joined: {', '.join(m.group.name for m in joined) or 'none'}."
-    )
+    names = ", ".join(membership.group.name for membership in joined)
+    messages.success(request, f"You have joined: {names or 'none'}.")
     return go(request, "page:groups")
 
 

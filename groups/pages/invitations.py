@@ -1,8 +1,7 @@
-"""The ways into a group, for its leaders: invitations, links, requests to join."""
+"""Pages for the leaders of a group: invitations, links and join requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +18,9 @@ from groups import selectors, services
 from groups.pages.forms import InviteForm, LinkForm, last_word
 from groups.services.invitations import INVITED, JOINED, UNKNOWN, YOURSELF, Answer
 
-WORDS = {
+OUTCOME_TEXTS = {
     INVITED: "{} is invited.",
-    JOINED: "{} had asked to join, and is in the group now.",
+    JOINED: "{} had asked to join, and is now in the group.",
     UNKNOWN: "There is no user {}.",
     YOURSELF: "{}, that is you.",
     "already_member": "{} is a member already.",
@@ -50,38 +49,33 @@ def _page(
 
 @signed_in
 def invitations(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Names that were no good stay in the field, with what is wrong beside it; the others are
-    invited.
-    """
+    """Invite people. Names that cannot be invited stay in the field, with the reasons beside it."""
     form = InviteForm(request.POST or None)
-    if not form.submit(
-        limited("invite", request, services.invite), inviter=request.user, group_id=pk
-    ):
+    invite = limited("invite", request, services.invite)
+    if not form.submit(invite, inviter=request.user, group_id=pk):
         return _page(request, pk, form=form)
-    bad = list(_sort(request, form.outcome))
-    if not bad:
+    refused = []
+    for answer in form.outcome:
+        if answer.outcome in (INVITED, JOINED):
+            messages.success(request, _text_of(answer))
+        else:
+            refused.append(answer)
+    if not refused:
         return go(request, "page:invitations", pk)
-    again = InviteForm({"usernames": " ".join(answer.username for answer in bad)})
-    again.is_valid()
-    again.add_error("usernames", [WORDS[answer.outcome].format(answer.username) for answer in bad])
+    again = InviteForm({"usernames": " ".join(answer.username for answer in refused)})
+    again.is_valid()  # an error can be added only to a form that was checked
+    again.add_error("usernames", [_text_of(answer) for answer in refused])
     return _page(request, pk, form=again)
 
 
-def _sort(request: PageRequest, answers: Iterable[Answer]) -> Iterable[Answer]:
-    """Say what went well; return what did not."""
-    for answer in answers:
-        if answer.outcome in (INVITED, JOINED):
-            messages.success(request, WORDS[answer.outcome].format(answer.username))
-        else:
-            yield answer
+def _text_of(answer: Answer) -> str:
+    return OUTCOME_TEXTS[answer.outcome].format(answer.username)
 
 
 @signed_in
 @require_safe
 def people(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Usernames that begin to be typed, for the field's list of suggestions. Never more than name
-    and id.
-    """
+    """Suggestions for the name that is being typed. They show no more than names and ids."""
     services.require_leader(request.user, pk)
     throttling.check("search", request)
     before, word = last_word(request.GET.get("usernames", ""))
@@ -100,24 +94,20 @@ def withdraw(request: PageRequest, pk: UUID, invitation: UUID) -> HttpResponse:
 @signed_in
 @require_POST
 def make_link(request: PageRequest, pk: UUID) -> HttpResponse:
-    """The code is on the answer, once: it is kept nowhere."""
+    """The answer shows the code, once: it is stored nowhere."""
     form = LinkForm(request.POST)
     if not form.submit(services.make_link, maker=request.user, group_id=pk):
         return _page(request, pk, link_form=form)
-    code = form.outcome[1]
-    return _page(
-        request,
-        pk,
-        code=code,
-        address=request.build_absolute_uri(reverse("page:join", args=(code,))),
-    )
+    _link, code = form.outcome
+    address = request.build_absolute_uri(reverse("page:join", args=(code,)))
+    return _page(request, pk, code=code, address=address)
 
 
 @signed_in
 @require_POST
 def withdraw_link(request: PageRequest, pk: UUID, link: UUID) -> HttpResponse:
     services.withdraw_link(leader=request.user, group_id=pk, link_id=link)
-    messages.success(request, "The link lets nobody in any more.")
+    messages.success(request, "The link is withdrawn.")
     return go(request, "page:invitations", pk)
 
 
@@ -126,7 +116,6 @@ def withdraw_link(request: PageRequest, pk: UUID, link: UUID) -> HttpResponse:
 def answer_request(request: PageRequest, pk: UUID, asked: UUID) -> HttpResponse:
     accepted = request.POST.get("accepted") == "true"
     services.answer_request(leader=request.user, group_id=pk, request_id=asked, accepted=accepted)
-    messages.success(
-        request, "They are in the group now." if accepted else "The request is declined."
-    )
+    text = "They are now in the group." if accepted else "The request is declined."
+    messages.success(request, text)
     return go(request, "page:invitations", pk)

@@ -1,4 +1,4 @@
-"""What a group is called and allows, and the ways out of it."""
+"""Pages: the name and rules of a group, leaving it, deleting it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from groups.pages.forms import GroupForm
 
 @signed_in
 def settings(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Everybody sees it, since everybody may leave; the owner may change it."""
+    """Every member sees it, since every member may leave; only the owner may change it."""
     membership = selectors.membership_or_not_found(request.user, pk)
-    form = GroupForm(request.POST or None, initial=_as_it_is(membership.group))
+    form = GroupForm(request.POST or None, initial=_present_values(membership.group))
     if form.submit(services.update_group, editor=request.user, group_id=pk):
         messages.success(request, "The group is changed.")
         return go(request, "page:group-settings", pk)
@@ -32,7 +32,7 @@ def settings(request: PageRequest, pk: UUID) -> HttpResponse:
     )
 
 
-def _as_it_is(group: Group) -> dict[str, str]:
+def _present_values(group: Group) -> dict[str, str]:
     return {name: getattr(group, name) for name in ("name", "description", "joining", "submitting")}
 
 
@@ -43,9 +43,12 @@ def leave(request: PageRequest, pk: UUID) -> HttpResponse:
         services.leave_group(user=request.user, group_id=pk)
         messages.success(request, f"You have left {membership.group.name}.")
         return go(request, "page:groups")
-    says = "Your running tasks in it are cancelled, and your computers get none of its work."
+    says = "Your running tasks in it are cancelled, and your computers get no more work from it."
     if membership.role == states.OWNER:
-        says += " The group goes to its longest moderator or member; with nobody else in it, it is deleted."
+        says += (
+            " The group goes to its longest moderator or member. "
+            "If nobody else is in it, it is deleted."
+        )
     asks = Question(
         title=f"Leave {membership.group.name}?", says=says, verb="Leave the group", keep="Stay"
     )
@@ -59,7 +62,10 @@ def delete(request: PageRequest, pk: UUID) -> HttpResponse:
         services.delete_group(user=request.user, group_id=pk)
         messages.success(request, f"{group.name} is deleted.")
         return go(request, "page:groups")
-    says = "All that is in it goes: memberships, invitations, tasks, results. Its members are told."
+    says = (
+        "This deletes all that is in it, too: memberships, invitations, tasks and results. "
+        "Its members are notified."
+    )
     asks = Question(
         title=f"Delete {group.name}?", says=says, verb="Delete the group", keep="Keep it"
     )

@@ -1,5 +1,6 @@
-"""Pages; their names are in the namespace `page`. The page of a group itself, its tasks, is in
-tasks.pages.urls.
+"""Addresses of the pages; their names are in the namespace `page`.
+
+tasks.pages.urls has the page of a group itself, with its tasks.
 """
 
 from django.urls import path

@@ -1,4 +1,4 @@
-"""Writes: one module per use case, one function per thing that a person does."""
+"""Writes: one module for each noun, one function for each use case."""
 
 from groups.services.deletion import close_group, delete_group
 from groups.services.departures import leave_all_groups, leave_group, remove_member

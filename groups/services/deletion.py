@@ -1,4 +1,4 @@
-"""The end of a group."""
+"""Delete a group with all that is in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import WARNING, User
 from core.errors import Conflict
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
-from groups.services.notices import note, tell
+from groups.services.notices import notify, record
 from groups.services.permissions import require_owner
 from groups.signals import group_closed, group_closing
 
@@ -23,38 +23,39 @@ WAYS_IN: tuple[type[Invitation | JoinRequest | InviteLink], ...] = (
 
 
 def delete_group(*, user: User, group_id: UUID) -> None:
-    """The owner alone may. Raises NotFound, Forbidden."""
+    """Delete the group. Only the owner may. Raises NotFound, Forbidden."""
     close_group(require_owner(user, group_id).group, by=user)
 
 
 def close_group(group: Group, *, by: User) -> None:
-    """Delete the group with all that is in it, and tell its other members. Raises Conflict if its
-    rows cannot go.
+    """Delete the group with all that is in it, and notify its other members.
+
+    Raises Conflict if the rows cannot be deleted.
     """
-    shut_door(group)
+    remove_ways_in(group)
     members = list(Membership.objects.filter(group=group).values_list("user_id", flat=True))
     facts: dict[str, Any] = {"group_id": group.pk, "members": members, "closed_by": by.pk}
     group_closing.send(Group, **facts)
-    if not _delete_rows(group):  # somebody else was faster, and tells
+    if not _delete_rows(group):  # another caller was faster, and notifies
         return
-    note("group_deleted", group, by=by, members=len(members))
+    record("group_deleted", group, by=by, members=len(members))
     group_closed.send_robust(Group, **facts)
     others = [user for user in members if user != by.pk]
     text = f"{by.username} has deleted the group {group.name}."
-    tell(others, group, "group_deleted", text, WARNING)
+    notify(others, group, "group_deleted", text, WARNING)
 
 
-def shut_door(group: Group) -> None:
-    """Nobody can come in any more: there is no other way in than these."""
+def remove_ways_in(group: Group) -> None:
+    """Delete invitations, join requests and links, so that nobody can join any more."""
     for way_in in WAYS_IN:
         way_in.objects.filter(group=group).delete()
 
 
 def _delete_rows(group: Group) -> bool:
-    """Whether it was this caller who deleted the group. Raises Conflict.
+    """Delete the group's rows; False if another caller did. Raises Conflict.
 
-    Django collects what hangs on a row before it deletes it: what came in between is collected at
-    the next try.
+    Django collects what depends on a row before it deletes the row. Rows that were inserted in
+    between make the deletion fail, and are collected by the next try.
     """
     for _ in range(TRIES):
         try:
@@ -62,12 +63,12 @@ def _delete_rows(group: Group) -> bool:
                 deleted = Group.objects.filter(pk=group.pk).delete()[1]
         except IntegrityError:
             continue
-        _sweep_up(group)
+        _delete_leftovers(group)
         return bool(deleted.get(Group._meta.label))
-    raise Conflict("Too much is going on in this group just now. Try again.")
+    raise Conflict("The group is changing too quickly just now. Try again.")
 
 
-def _sweep_up(group: Group) -> None:
-    """Rows that came in between, where the database enforces no foreign keys (MongoDB)."""
+def _delete_leftovers(group: Group) -> None:
+    """Delete rows inserted in between on MongoDB, which enforces no foreign keys."""
     for model in (*WAYS_IN, Membership):
         model.objects.filter(group=group.pk).delete()

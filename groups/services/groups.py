@@ -1,4 +1,4 @@
-"""Make a group, change what it is called and what it allows, star it."""
+"""Create a group, change its texts and rules, star it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from accounts.models import SUCCESS, User
 from core.errors import Fields, Invalid, NotFound
 from groups import selectors, states
 from groups.models import Group, Membership, name_key
-from groups.services.notices import tell
+from groups.services.notices import notify
 from groups.services.permissions import require_owner
 
-NAME_TAKEN: Fields = {"name": ["There is a group of this name already."]}
+NAME_TAKEN: Fields = {"name": ["There is a group with this name already."]}
 
 
 def create_group(
@@ -32,9 +32,10 @@ def create_group(
         with transaction.atomic():
             group = Group.objects.create(**facts)
             Membership.objects.create(group=group, user=owner, role=states.OWNER)
-    except IntegrityError:  # somebody took the name since we looked
+    except IntegrityError:  # another group took the name meanwhile
         raise Invalid(fields=NAME_TAKEN) from None
-    tell([owner.pk], group, "group_created", f"You have made the group {group.name}.", SUCCESS)
+    text = f"You have created the group {group.name}."
+    notify([owner.pk], group, "group_created", text, SUCCESS)
     return group
 
 
@@ -47,10 +48,10 @@ def update_group(
     joining: str | None = None,
     submitting: str | None = None,
 ) -> None:
-    """Change what is given: "joining" is one of states.JOINING, "submitting" one of
-    states.SUBMITTING.
+    """Change what is given. Only the owner may.
 
-    The owner alone may. Raises NotFound, Forbidden, or Invalid if the name is taken.
+    `joining` is one of states.JOINING, `submitting` one of states.SUBMITTING. Raises NotFound,
+    Forbidden, or Invalid if the name is taken.
     """
     require_owner(editor, group_id)
     given = {"name": name, "description": description, "joining": joining, "submitting": submitting}
@@ -67,6 +68,6 @@ def update_group(
 
 
 def star(*, user: User, group_id: UUID, starred: bool) -> None:
-    """Put the group at the top of his own list, or no longer. Raises NotFound for a stranger."""
+    """Put the group at the top of the user's own list, or not. Raises NotFound for a stranger."""
     if not Membership.objects.filter(user=user, group=group_id).update(starred=starred):
         raise NotFound

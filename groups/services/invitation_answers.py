@@ -1,4 +1,4 @@
-"""What an invited person does with his invitations."""
+"""Accept or decline an invitation."""
 
 from __future__ import annotations
 
@@ -9,45 +9,43 @@ from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import InvitationClosed, InvitationExpired
 from groups.models import Invitation, Membership
-from groups.services.joining import let_in
-from groups.services.notices import tell, tell_of_newcomer
+from groups.services.joining import admit
+from groups.services.notices import notify, notify_of_new_member
 
 
 def accept(*, user: User, invitation_id: UUID) -> Membership:
-    """Join the group. Raises NotFound if it is not his or the group is gone, InvitationClosed,
-    InvitationExpired.
+    """Join the group.
 
-    Of two callers one closes the invitation, and only he makes the membership.
+    Raises NotFound if the invitation is not the user's or the group is deleted, InvitationClosed,
+    InvitationExpired. Of two callers one closes the invitation, and only that one joins.
     """
     return accept_invitation(_own(user, invitation_id))
 
 
 def accept_invitation(invitation: Invitation) -> Membership:
-    """The same; `group` and `invitee` are loaded."""
-    entry = let_in(invitation.group, invitation.invitee, lambda: invitation.close(states.ACCEPTED))
+    """The same for an invitation whose `group` and `invitee` are loaded."""
+    entry = admit(invitation.group, invitation.invitee, lambda: invitation.close(states.ACCEPTED))
     if entry is None:
         raise why_closed(invitation)
     if entry.new:
-        _tell_inviter(invitation, "accepted", SUCCESS)
-        tell_of_newcomer(invitation.group, invitation.invitee, but={invitation.inviter_id})
+        _notify_inviter(invitation, "accepted", SUCCESS)
+        notify_of_new_member(invitation.group, invitation.invitee, but={invitation.inviter_id})
     return entry.membership
 
 
 def decline(*, user: User, invitation_id: UUID) -> None:
-    """Turn it down. Raises as `accept` does."""
+    """Decline an invitation. Raises as `accept` does."""
     decline_invitation(_own(user, invitation_id))
 
 
 def decline_invitation(invitation: Invitation) -> None:
     if not invitation.close(states.DECLINED):
         raise why_closed(invitation)
-    _tell_inviter(invitation, "declined", INFO)
+    _notify_inviter(invitation, "declined", INFO)
 
 
 def accept_all(user: User) -> list[Membership]:
-    """Join every group he is invited to; those that are withdrawn or go at this moment are passed
-    over.
-    """
+    """Join every group that the user is invited to; skip those that close meanwhile."""
     joined = []
     for invitation in selectors.open_invitations_of(user):
         try:
@@ -58,7 +56,7 @@ def accept_all(user: User) -> list[Membership]:
 
 
 def decline_all(user: User) -> int:
-    """Turn down every invitation of his; return how many."""
+    """Decline every open invitation of the user; return how many there were."""
     declined = 0
     for invitation in selectors.open_invitations_of(user):
         try:
@@ -70,27 +68,27 @@ def decline_all(user: User) -> int:
 
 
 def _own(user: User, invitation_id: UUID) -> Invitation:
-    found = (
-        Invitation.objects.select_related("group", "invitee")
-        .filter(pk=invitation_id, invitee=user)
-        .first()
-    )
+    invitations = Invitation.objects.select_related("group", "invitee")
+    found = invitations.filter(pk=invitation_id, invitee=user).first()
     if found is None:
         raise NotFound
     return found
 
 
-def _tell_inviter(invitation: Invitation, verb: str, level: str) -> None:
-    """Unless he has left: what happens in the group is nothing to him any more."""
-    inviter = invitation.inviter_id
-    if Membership.objects.filter(group=invitation.group, user=inviter).exists():
-        text = f"{invitation.invitee.username} has {verb} your invitation to the group {invitation.group.name}."
-        tell([inviter], invitation.group, f"invitation_{verb}", text, level)
+def _notify_inviter(invitation: Invitation, verb: str, level: str) -> None:
+    """Notify the inviter, unless they have left: the group's affairs are no longer theirs."""
+    inviter, group = invitation.inviter_id, invitation.group
+    if Membership.objects.filter(group=group, user=inviter).exists():
+        invitee = invitation.invitee.username
+        text = f"{invitee} has {verb} your invitation to the group {group.name}."
+        notify([inviter], group, f"invitation_{verb}", text, level)
 
 
 def why_closed(invitation: Invitation) -> FirmlightError:
-    """Why an invitation could not be closed, to be raised."""
+    """The error that says why an invitation could not be closed; the caller raises it."""
     status = Invitation.objects.filter(pk=invitation.pk).values_list("status", flat=True).first()
-    if status is None:  # it went with its group
+    if status is None:  # it was deleted with its group
         return NotFound()
-    return InvitationExpired() if status in (states.PENDING, states.EXPIRED) else InvitationClosed()
+    if status in (states.PENDING, states.EXPIRED):
+        return InvitationExpired()
+    return InvitationClosed()

@@ -1,8 +1,8 @@
-"""Invite people, and take invitations back.
+"""Invite people to a group, and withdraw invitations.
 
-Whoever writes an invitation looks afterwards whether the invited person asked to join, or came in,
-at the same time; whoever asks or comes in looks for invitations afterwards. So one of two who cross
-each other's way sees the other.
+After it has stored an invitation, the code looks for join requests and memberships of the invitee.
+After it has stored a join request or a membership, it looks for invitations. So of two callers that
+do both at the same time, at least one sees the other's row.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
 from groups.services.invitation_answers import why_closed
-from groups.services.join_requests import let_in_who_asked
+from groups.services.join_requests import accept_request
 from groups.services.joining import settle
-from groups.services.notices import tell
+from groups.services.notices import notify
 from groups.services.permissions import require_leader
 
-INVITED, JOINED = "invited", "joined"  # joined: he had asked to join himself
+INVITED, JOINED = "invited", "joined"  # joined: the person had asked to join
 ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = (
     "already_member",
     "already_invited",
@@ -37,7 +37,7 @@ OUTCOMES = (INVITED, JOINED, ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF)
 
 @dataclass(frozen=True)
 class Answer:
-    """What became of one name; `invitation` is the id of the open invitation, if there is one."""
+    """The outcome for one name; `invitation` is the id of the open invitation, if there is one."""
 
     username: str
     outcome: str
@@ -45,42 +45,42 @@ class Answer:
 
 
 def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[Answer]:
-    """Ask these people into the group; one answer for each name, in their order. A name given twice
-    counts once.
+    """Invite these people; return one answer for each name, in their order.
 
-    Who has asked to join himself is let in. Raises NotFound, Forbidden.
+    A name that is given twice counts once. A person who has asked to join becomes a member. Raises
+    NotFound, Forbidden.
     """
     group = require_leader(inviter, group_id).group
-    names = {username_key(name): name for name in reversed(usernames)}
+    names: dict[str, str] = {}  # key of the name -> the name as it was first given
+    for name in usernames:
+        names.setdefault(username_key(name), name)
     people = users_named(names)
-    answers = _answers(group, inviter, people)
-    fresh = [
-        user
-        for user in people.values()
-        if user.pk in answers and answers[user.pk].outcome == INVITED
-    ]
+    answers = _answers(group, inviter, list(people.values()))
+    invited = [user_id for user_id, answer in answers.items() if answer.outcome == INVITED]
     text = f"{inviter.username} invites you to the group {group.name}."
-    tell([user.pk for user in fresh], group, "invited", text)
-    ordered = dict.fromkeys(username_key(name) for name in usernames)
-    return [
-        answers[people[key].pk] if key in people else Answer(names[key], UNKNOWN) for key in ordered
-    ]
+    notify(invited, group, "invited", text)
+    in_order = []
+    for key, name in names.items():
+        user = people.get(key)
+        in_order.append(answers[user.pk] if user else Answer(name, UNKNOWN))
+    return in_order
 
 
-def _answers(group: Group, inviter: User, people: dict[str, User]) -> dict[UUID, Answer]:
-    others = [user for user in people.values() if user.pk != inviter.pk]
-    answers = {
-        user.pk: Answer(user.username, YOURSELF)
-        for user in people.values()
-        if user.pk == inviter.pk
-    }
-    members = _members_among(group, others)
-    answers |= {
-        user.pk: Answer(user.username, ALREADY_MEMBER) for user in others if user.pk in members
-    }
-    strangers = [user for user in others if user.pk not in members]
+def _answers(group: Group, inviter: User, people: list[User]) -> dict[UUID, Answer]:
+    """Invite those who can be invited; the outcome for each of these users."""
+    answers: dict[UUID, Answer] = {}
+    strangers = []
+    members = _members_among(group, people)
+    for user in people:
+        if user.pk == inviter.pk:
+            answers[user.pk] = Answer(user.username, YOURSELF)
+        elif user.pk in members:
+            answers[user.pk] = Answer(user.username, ALREADY_MEMBER)
+        else:
+            strangers.append(user)
     _expire_overdue(group, strangers)
-    answers |= {user.pk: _invite_one(group, inviter, user) for user in strangers}
+    for user in strangers:
+        answers[user.pk] = _invite_one(group, inviter, user)
     return answers | _crossings(group, inviter, strangers)
 
 
@@ -90,10 +90,9 @@ def _members_among(group: Group, people: Iterable[User]) -> set[UUID]:
 
 
 def _expire_overdue(group: Group, people: Iterable[User]) -> None:
-    """Free the `pending_key` of invitations that ran out, so that these people can be asked again."""
-    for invitation in Invitation.objects.overdue().filter(
-        group=group, invitee__in=[user.pk for user in people]
-    ):
+    """Close expired invitations: that frees their `pending_key` for new ones."""
+    ids = [user.pk for user in people]
+    for invitation in Invitation.objects.overdue().filter(group=group, invitee__in=ids):
         invitation.close(states.EXPIRED)
 
 
@@ -105,35 +104,32 @@ def _invite_one(group: Group, inviter: User, invitee: User) -> Answer:
                 group=group, inviter=inviter, invitee=invitee, pending_key=key
             )
         return Answer(invitee.username, INVITED, row.pk)
-    except (
-        IntegrityError
-    ):  # he is invited, perhaps by somebody else just now; or the group has gone
+    except IntegrityError:  # there is an open invitation, or the group was deleted meanwhile
         found = Invitation.objects.filter(pending_key=key).first()
         return Answer(invitee.username, ALREADY_INVITED, found.pk if found else None)
 
 
-def _crossings(group: Group, inviter: User, people: Iterable[User]) -> dict[UUID, Answer]:
-    """Those who asked to join before us or just now are let in; who came in just now needs no
-    invitation.
+def _crossings(group: Group, inviter: User, people: list[User]) -> dict[UUID, Answer]:
+    """The outcome for people who have asked to join, or have joined by another way meanwhile.
+
+    An open join request is accepted, and a new member's invitation is closed.
     """
+    answers: dict[UUID, Answer] = {}
     ids = [user.pk for user in people]
-    requests = (
-        JoinRequest.objects.open().filter(group=group, user__in=ids).select_related("group", "user")
-    )
-    joined = {
-        row.user_id: Answer(row.user.username, JOINED)
-        for row in requests
-        if let_in_who_asked(row, by=inviter)
-    }
-    came = _members_among(group, people) - joined.keys()
-    for user in (user for user in people if user.pk in came):
-        settle(group, user)
-        joined[user.pk] = Answer(user.username, ALREADY_MEMBER)
-    return joined
+    requests = JoinRequest.objects.open().filter(group=group, user__in=ids)
+    for request in requests.select_related("group", "user"):
+        if accept_request(request, by=inviter):
+            answers[request.user_id] = Answer(request.user.username, JOINED)
+    members = _members_among(group, people)
+    for user in people:
+        if user.pk in members and user.pk not in answers:
+            settle(group, user)
+            answers[user.pk] = Answer(user.username, ALREADY_MEMBER)
+    return answers
 
 
 def withdraw(*, leader: User, group_id: UUID, invitation_id: UUID) -> None:
-    """Take an invitation back; the invited person is told.
+    """Withdraw an invitation, and notify the invitee.
 
     Raises NotFound, Forbidden, InvitationClosed, InvitationExpired.
     """
@@ -144,4 +140,4 @@ def withdraw(*, leader: User, group_id: UUID, invitation_id: UUID) -> None:
     if not invitation.close(states.WITHDRAWN):
         raise why_closed(invitation)
     text = f"{leader.username} has withdrawn your invitation to the group {group.name}."
-    tell([invitation.invitee_id], group, "invitation_withdrawn", text)
+    notify([invitation.invitee_id], group, "invitation_withdrawn", text)

@@ -1,4 +1,4 @@
-"""Ask to be let into a group that allows it, and what its leaders answer."""
+"""Ask to join a group that allows it; accept and decline such requests."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from groups.errors import (
 )
 from groups.models import Group, JoinRequest, Membership, pending_key
 from groups.services.invitation_answers import accept_invitation
-from groups.services.joining import let_in, settle
-from groups.services.notices import tell, tell_leaders, tell_of_newcomer
+from groups.services.joining import admit, settle
+from groups.services.notices import notify, notify_leaders, notify_of_new_member
 from groups.services.permissions import require_leader
 
 
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
-    """Ask; who is invited is let in instead, and gets his membership. Asked again, it is the same
-    open request.
+    """Ask to join. A user who is invited joins immediately.
 
-    Raises AlreadyMember, or NotFound if there is no such group, or none that may be asked.
+    To ask again returns the same open request. Raises AlreadyMember, or NotFound if there is no
+    such group or it does not allow requests.
     """
     if selectors.membership(user, group_id):
         raise AlreadyMember
@@ -37,15 +37,13 @@ def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     if group is None:
         raise NotFound
     request, new = _open_request(group, user)
-    # Somebody may have invited him, or let him in, since we looked (see
-    # groups.services.invitations).
+    # Somebody may have invited or accepted the user meanwhile, see groups.services.invitations.
     if membership := _accept_if_invited(user, group_id) or selectors.membership(user, group_id):
         settle(group, user)
         return membership
     if new:
-        tell_leaders(
-            group, "join_requested", f"{user.username} asks to join the group {group.name}."
-        )
+        text = f"{user.username} asks to join the group {group.name}."
+        notify_leaders(group, "join_requested", text)
     return request
 
 
@@ -55,12 +53,12 @@ def _accept_if_invited(user: User, group_id: UUID) -> Membership | None:
         return None
     try:
         return accept_invitation(invitation)
-    except (InvitationClosed, InvitationExpired):  # withdrawn just now, or he is in by another way
+    except (InvitationClosed, InvitationExpired):  # withdrawn, or the user joined by another way
         return selectors.membership(user, group_id)
 
 
 def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
-    """His open request, and whether it is new. Raises NotFound if the group goes."""
+    """The user's open request, and whether it is new. Raises NotFound if the group is deleted."""
     key = pending_key(group.pk, user.pk)
     for overdue in JoinRequest.objects.overdue().filter(pending_key=key):
         overdue.close(states.EXPIRED)
@@ -75,8 +73,9 @@ def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
 
 
 def withdraw_request(*, user: User, request_id: UUID) -> None:
-    """He does not want to join any more. Raises NotFound unless it is his, RequestClosed,
-    RequestExpired.
+    """Withdraw one's own request.
+
+    Raises NotFound unless it is the user's, RequestClosed, RequestExpired.
     """
     request = JoinRequest.objects.filter(pk=request_id, user=user).first()
     if request is None:
@@ -86,39 +85,42 @@ def withdraw_request(*, user: User, request_id: UUID) -> None:
 
 
 def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: bool) -> None:
-    """Let who asked in, or do not; he is told. Raises NotFound, Forbidden, RequestClosed,
-    RequestExpired.
+    """Accept or decline a join request, and notify the user who asked.
+
+    Raises NotFound, Forbidden, RequestClosed, RequestExpired.
     """
     require_leader(leader, group_id)
     rows = JoinRequest.objects.select_related("group", "user")
     request = rows.filter(pk=request_id, group=group_id).first()
     if request is None:
         raise NotFound
-    done = let_in_who_asked(request, by=leader) if accepted else _turn_down(request, by=leader)
-    if not done:
+    answer = accept_request if accepted else _decline_request
+    if not answer(request, by=leader):
         raise _why_closed(request)
 
 
-def let_in_who_asked(request: JoinRequest, *, by: User) -> bool:
-    """Accept an open request (`group` and `user` are loaded); False if it is not open any more."""
-    entry = let_in(request.group, request.user, lambda: request.close(states.ACCEPTED))
+def accept_request(request: JoinRequest, *, by: User) -> bool:
+    """Accept a request whose `group` and `user` are loaded; False if it is no longer open."""
+    entry = admit(request.group, request.user, lambda: request.close(states.ACCEPTED))
     if entry and entry.new:
-        text = f"{by.username} has let you into the group {request.group.name}."
-        tell([request.user_id], request.group, "join_accepted", text, SUCCESS)
-        tell_of_newcomer(request.group, request.user, but={by.pk})
+        text = f"{by.username} has accepted your request to join the group {request.group.name}."
+        notify([request.user_id], request.group, "join_accepted", text, SUCCESS)
+        notify_of_new_member(request.group, request.user, but={by.pk})
     return entry is not None
 
 
-def _turn_down(request: JoinRequest, *, by: User) -> bool:
+def _decline_request(request: JoinRequest, *, by: User) -> bool:
     if not request.close(states.DECLINED):
         return False
     text = f"{by.username} has declined your request to join the group {request.group.name}."
-    tell([request.user_id], request.group, "join_declined", text, WARNING)
+    notify([request.user_id], request.group, "join_declined", text, WARNING)
     return True
 
 
 def _why_closed(request: JoinRequest) -> FirmlightError:
     status = JoinRequest.objects.filter(pk=request.pk).values_list("status", flat=True).first()
-    if status is None:  # it went with its group
+    if status is None:  # it was deleted with its group
         return NotFound()
-    return RequestExpired() if status in (states.PENDING, states.EXPIRED) else RequestClosed()
+    if status in (states.PENDING, states.EXPIRED):
+        return RequestExpired()
+    return RequestClosed()

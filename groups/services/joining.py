@@ -1,6 +1,4 @@
-"""The one door through which everybody comes in, whatever his ticket is: an invitation, a link, a
-request.
-"""
+"""Make a user a member of a group: the one way in by invitation, link or join request."""
 
 from __future__ import annotations
 
@@ -17,26 +15,26 @@ from groups.models import Group, Invitation, JoinRequest, Membership
 
 class Entry(NamedTuple):
     membership: Membership
-    new: bool  # False: he was in the group already
+    new: bool  # False if the user was in the group already
 
 
-def let_in(group: Group, user: User, ticket: Callable[[], bool]) -> Entry | None:
-    """Take the ticket and make him a member; None if `ticket()` is False: it was no good any more.
+def admit(group: Group, user: User, use_ticket: Callable[[], bool]) -> Entry | None:
+    """Use up the user's ticket and make them a member; None if the ticket is no longer valid.
 
-    A ticket is one conditional UPDATE, so of two callers one comes in with it. Where the database
-    has no transactions, a crash between the two leaves a ticket used up; the person can be asked
-    again. Raises NotFound if the group goes.
+    `use_ticket` closes an invitation or a join request, or takes one use of a link. It is one
+    conditional UPDATE, so of two callers with one ticket only one comes in. Without transactions, a
+    crash between the two steps leaves a used ticket and no member; the person can be invited again.
+    Raises NotFound if the group is deleted meanwhile.
     """
     try:
         with transaction.atomic():
-            if not ticket():
+            if not use_ticket():
                 return None
             entry = Entry(*Membership.objects.get_or_create(group=group, user=user))
-    except IntegrityError:  # the group went while we were at it
+    except IntegrityError:  # the group was deleted meanwhile
         raise NotFound from None
-    if not Group.objects.filter(
-        pk=group.pk
-    ).exists():  # the same on MongoDB, which enforces no foreign keys
+    # MongoDB enforces no foreign keys, so there the insert succeeds although the group is gone.
+    if not Group.objects.filter(pk=group.pk).exists():
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise NotFound
     settle(group, user)
@@ -44,9 +42,7 @@ def let_in(group: Group, user: User, ticket: Callable[[], bool]) -> Entry | None
 
 
 def settle(group: Group, user: User) -> None:
-    """Close what else was open between a member and his group: he need not be asked, nor ask, any
-    more.
-    """
+    """Close the open invitations and join requests between a group and a new member."""
     for invitation in Invitation.objects.open().filter(group=group, invitee=user):
         invitation.close(states.ACCEPTED)
     for request in JoinRequest.objects.open().filter(group=group, user=user):

@@ -1,4 +1,4 @@
-"""Links that let in whoever has their code, for some days and so many people."""
+"""Links with a code to join a group, for some days and a number of people."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from core.errors import Conflict, NotFound
 from groups import codes, selectors
 from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
 from groups.models import Group, InviteLink, Membership
-from groups.services.joining import let_in
-from groups.services.notices import note, tell_of_newcomer
+from groups.services.joining import admit
+from groups.services.notices import notify_of_new_member, record
 from groups.services.permissions import require_leader
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
-    """A link, and its code, which is kept nowhere. Raises NotFound, Forbidden, TooManyLinks.
+    """A new link and its code, which is stored nowhere. Raises NotFound, Forbidden, TooManyLinks.
 
-    Links that have run out go. Counted after the insert: of racing callers at the limit some may be
-    refused, but none gets past it.
+    Links that have expired or are used up are deleted. The limit is checked after the insert: of
+    racing callers at the limit some may be refused in vain, but none gets past it.
     """
     group = require_leader(maker, group_id).group
     InviteLink.objects.filter(group=group).exclude(pk__in=list(_open_ids(group))).delete()
@@ -34,9 +34,9 @@ def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[Inv
     if len(_open_ids(group)) > most:
         link.delete()
         raise TooManyLinks(
-            f"This group has {most} links, which is the most there may be. Withdraw one first."
+            f"This group has {most} links, which is the maximum. Withdraw one first."
         )
-    note("link_made", group, by=maker, days=days, uses=uses)
+    record("link_made", group, by=maker, days=days, uses=uses)
     return link, code
 
 
@@ -45,15 +45,14 @@ def _open_ids(group: Group) -> set[UUID]:
 
 
 def withdraw_link(*, leader: User, group_id: UUID, link_id: UUID) -> None:
-    """Its code is good for nothing from now on. Raises NotFound, Forbidden."""
+    """Delete the link, so that its code no longer works. Raises NotFound, Forbidden."""
     require_leader(leader, group_id)
     if not InviteLink.objects.filter(pk=link_id, group=group_id).delete()[0]:
         raise NotFound
 
 
 def group_of_code(code: str) -> Group:
-    """The group that the code leads to, with head count (`.members`), to be shown to who considers
-    joining.
+    """The group of this code, with head count (`.members`), for a user who considers joining.
 
     Raises NotFound, LinkExpired, LinkUsedUp.
     """
@@ -67,20 +66,21 @@ def group_of_code(code: str) -> Group:
 
 
 def join_by_code(*, user: User, code: str) -> Membership:
-    """Join; who is in the group already stays so, and takes no use from the link.
+    """Join the group of this code. For a member nothing changes, and the link loses no use.
 
-    Raises NotFound, LinkExpired, LinkUsedUp. Of two at the last use one comes in.
+    Raises NotFound, LinkExpired, LinkUsedUp. Of two users at the last use one joins.
     """
     link = _link(code)
     if membership := selectors.membership(user, link.group_id):
         return membership
-    entry = let_in(link.group, user, link.use)
-    if entry is None and (membership := selectors.membership(user, link.group_id)):
-        return membership  # he clicked twice, and took the last use himself
+    entry = admit(link.group, user, link.use)
     if entry is None:
+        # The user may have clicked twice, and taken the last use with the first click.
+        if membership := selectors.membership(user, link.group_id):
+            return membership
         raise _trouble(_link(code)) or Conflict()
     if entry.new:
-        tell_of_newcomer(link.group, user)
+        notify_of_new_member(link.group, user)
     else:
         link.give_back()
     return entry.membership
@@ -90,12 +90,15 @@ def _link(code: str) -> InviteLink:
     link = InviteLink.objects.select_related("group").filter(digest=codes.digest(code)).first()
     if link is None:
         raise NotFound(
-            "There is no group with this code. Perhaps it was withdrawn, or a letter is wrong."
+            "There is no group with this code. It may be mistyped, or the link was withdrawn."
         )
     return link
 
 
 def _trouble(link: InviteLink) -> Conflict | None:
+    """Why the link does not work; None if it works."""
     if link.expires <= timezone.now():
         return LinkExpired()
-    return None if link.uses_left else LinkUsedUp()
+    if link.uses_left == 0:
+        return LinkUsedUp()
+    return None

@@ -1,4 +1,4 @@
-"""Who may do this in the group."""
+"""Checks of what a user may do in a group."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from groups.models import Membership
 
 
 def require_leader(user: User, group_id: UUID) -> Membership:
-    """The membership of an owner or moderator. Raises NotFound for a stranger, Forbidden for a
-    plain member.
+    """The user's membership if they are owner or moderator.
+
+    Raises NotFound for a stranger, Forbidden for a plain member.
     """
     membership = selectors.membership_or_not_found(user, group_id)
     if not membership.leads:
@@ -21,7 +22,7 @@ def require_leader(user: User, group_id: UUID) -> Membership:
 
 
 def require_owner(user: User, group_id: UUID) -> Membership:
-    """The membership of the owner. Raises NotFound for a stranger, Forbidden for everybody else."""
+    """The membership of the owner. Raises NotFound for a stranger, Forbidden for other members."""
     membership = selectors.membership_or_not_found(user, group_id)
     if membership.role != states.OWNER:
         raise Forbidden("Only the owner may do this.")

@@ -1,6 +1,6 @@
-"""Who has which role in a group, who owns it, and who may submit.
+"""The roles of members, who owns the group, and who may submit.
 
-A role moves by one conditional UPDATE, and the database allows one owner only
+A role changes by one conditional UPDATE, and the database allows only one owner
 (`Membership.owner_key`).
 """
 
@@ -14,98 +14,95 @@ from accounts.models import User
 from core.errors import Conflict, Invalid
 from groups import selectors, states
 from groups.models import Group, Membership
-from groups.services.notices import note, tell
+from groups.services.notices import notify, record
 from groups.services.permissions import require_leader, require_owner
 
-TRIES = 20  # each fails only if somebody else left or became owner in a moment
+TRIES = 20  # each fails only if another member left or became owner at that moment
 
 
 def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
-    """Make somebody moderator or plain member; he is told. The owner alone may.
+    """Make a member moderator or plain member, and notify them. Only the owner may.
 
-    Raises NotFound, Forbidden, Invalid, or Conflict for the owner himself, or if the member goes or
-    changes just now.
+    Raises NotFound, Forbidden, Invalid, or Conflict if it is the owner, or if the member leaves or
+    changes meanwhile.
     """
     group = require_owner(owner, group_id).group
     if role not in states.GIVEN_ROLES:
-        raise Invalid(
-            fields={
-                "role": ["Choose moderator or member. Who is to own the group gets it handed over."]
-            }
-        )
-    his = selectors.member_or_not_found(group_id, user_id)
-    if his.role == states.OWNER:
+        hint = "Choose moderator or member. To make somebody the owner, hand the group over."
+        raise Invalid(fields={"role": [hint]})
+    theirs = selectors.member_or_not_found(group_id, user_id)
+    if theirs.role == states.OWNER:
         raise Conflict("The owner has no other role. Hand the group over instead.")
-    if his.role == role:
+    if theirs.role == role:
         return
-    if not his.move(his.role, role):
+    if not theirs.move(theirs.role, role):
         raise Conflict
-    note("role_changed", group, by=owner, whom=his.user, before=his.role, role=role)
+    record("role_changed", group, by=owner, target=theirs.user, before=theirs.role, role=role)
     text = f"{owner.username} has made you {role} of the group {group.name}."
-    tell([user_id], group, "role_changed", text)
+    notify([user_id], group, "role_changed", text)
 
 
 def set_submitting(*, leader: User, group_id: UUID, user_id: UUID, submitting: str) -> None:
-    """Let one member submit tasks "always" or "never", or as the "group" says. Leaders may say so
-    of plain members.
+    """Let one plain member submit tasks "always" or "never", or as the "group" says.
 
-    Raises NotFound, Forbidden, Invalid, or Conflict for a leader, who may always submit.
+    The owner and moderators may set it. Raises NotFound, Forbidden, Invalid, or Conflict if the
+    member is one of them: those may always submit.
     """
     require_leader(leader, group_id)
     if submitting not in states.EXCEPTIONS:
         raise Invalid(fields={"submitting": [f"Choose one of {', '.join(states.EXCEPTIONS)}."]})
-    his = selectors.member_or_not_found(group_id, user_id)
-    plain = Membership.objects.filter(pk=his.pk, role=states.MEMBER)
-    if his.leads or not plain.update(submitting=submitting):
+    theirs = selectors.member_or_not_found(group_id, user_id)
+    plain = Membership.objects.filter(pk=theirs.pk, role=states.MEMBER)
+    if theirs.leads or not plain.update(submitting=submitting):
         raise Conflict("The owner and moderators may always submit.")
 
 
 def hand_over(*, owner: User, group_id: UUID, user_id: UUID) -> None:
-    """Make this member the owner, who is told; who owned it is a moderator then.
+    """Make this member the owner, and notify them. The old owner becomes a moderator.
 
-    Raises NotFound, Forbidden, or Conflict: it is himself, the member cannot log in, or one of the
-    two goes just now. First the old owner steps down, then the new one steps up: of two hand-overs
-    at once the second finds no owner to step down, and there are never two.
+    Raises NotFound, Forbidden, or Conflict: the member is the owner already or cannot log in, or
+    one of the two leaves meanwhile.
     """
     mine = require_owner(owner, group_id)
-    his = selectors.member_or_not_found(group_id, user_id)
-    if his.pk == mine.pk:
+    theirs = selectors.member_or_not_found(group_id, user_id)
+    if theirs.pk == mine.pk:
         raise Conflict("You own this group already.")
-    if not his.user.is_active:
-        raise Conflict(f"{his.user.username} cannot log in at present.")
+    if not theirs.user.is_active:
+        raise Conflict(f"{theirs.user.username} cannot log in at present.")
+    # First the old owner steps down, then the new one steps up. Of two simultaneous hand-overs the
+    # second finds no owner who could step down, so there are never two owners.
     with transaction.atomic():
         if not mine.move(states.OWNER, states.MODERATOR):
-            raise Conflict("You do not own this group any more.")
-        if not his.move(his.role, states.OWNER):
-            mine.move(states.MODERATOR, states.OWNER)  # on MongoDB nothing is rolled back
+            raise Conflict("You no longer own this group.")
+        if not theirs.move(theirs.role, states.OWNER):
+            mine.move(states.MODERATOR, states.OWNER)  # MongoDB rolls nothing back
             raise Conflict
-    note("ownership_handed_over", mine.group, by=owner, whom=his.user)
+    record("ownership_handed_over", mine.group, by=owner, target=theirs.user)
     text = f"{owner.username} has handed the group {mine.group.name} over to you. You own it now."
-    tell([user_id], mine.group, "ownership_handed_over", text)
+    notify([user_id], mine.group, "ownership_handed_over", text)
 
 
 def owner_of(group: Group) -> Membership | None:
-    """The group's owner: if it has none, the next in line becomes it. None if nobody is left;
-    raises Conflict.
+    """The group's owner; if it has none, the next in line becomes the owner.
 
-    The next in line is the longest moderator, or without one the longest member; who cannot log in
-    comes last.
+    The next in line is the longest moderator, or without one the longest member; blocked users come
+    last. Returns None if the group has no members. Raises Conflict.
     """
     for _ in range(TRIES):
-        people = list(
-            Membership.objects.filter(group=group).select_related("user")
-        )  # in the order of joining
-        if not people:
+        members = list(Membership.objects.filter(group=group).select_related("user"))
+        if not members:
             return None
-        first = min(people, key=_place)
+        first = min(members, key=_place_in_line)
         if first.role == states.OWNER:
             return first
         if first.move(first.role, states.OWNER):
-            note("ownership_handed_over", group, by=None, whom=first.user)
-            text = f"You own the group {group.name} now: who owned it has left."
-            tell([first.user_id], group, "ownership_handed_over", text)
-    raise Conflict("Too much is going on in this group just now. Try again.")
+            record("ownership_handed_over", group, by=None, target=first.user)
+            text = f"You now own the group {group.name}, because its owner has left."
+            notify([first.user_id], group, "ownership_handed_over", text)
+    raise Conflict("The group is changing too quickly just now. Try again.")
 
 
-def _place(one: Membership) -> tuple[bool, bool, int]:
-    return one.role != states.OWNER, not one.user.is_active, states.ROLES.index(one.role)
+def _place_in_line(one: Membership) -> tuple[bool, bool, int]:
+    """The least comes first; of equals `min` takes the first, who joined first."""
+    is_owner = one.role == states.OWNER
+    return not is_owner, not one.user.is_active, states.ROLES.index(one.role)

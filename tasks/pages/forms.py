@@ -188,7 +188,7 @@ class TaskForm(PageForm):
             file.seek(0)
         return found.hexdigest()
 
-    def take(self, error: FirmlightError) -> None:
+    def add_service_error(self, error: FirmlightError) -> None:
         """A service says `params.limit`; here the field is called otherwise."""
         if error.fields:
             error.fields = {
@@ -197,7 +197,7 @@ class TaskForm(PageForm):
         if isinstance(error, BadInput):
             self.offer(error.choices)
             self.columns = error.columns
-        super().take(error)
+        super().add_service_error(error)
 
     def _own(self, name: str) -> str:
         where, _, rest = name.partition(".")

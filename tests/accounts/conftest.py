@@ -42,9 +42,7 @@ def sign_in(client):
 
 @pytest.fixture
 def waiting():
-    """waiting(): (letter, facts) of the letters that wait in the real broker, and they are gone
-    from it.
-    """
+    """waiting(): takes the e-mail jobs from the real broker; (template, facts) of each."""
 
     def read() -> list[tuple[str, dict]]:
         broker, found = redis.Redis.from_url(settings.BROKER_URL), []
@@ -59,13 +57,13 @@ def waiting():
 
 
 @pytest.fixture
-def letters(waiting):
-    """letters(): what the job sends of those that wait."""
+def emails(waiting):
+    """emails(): what the job sends for the waiting jobs."""
 
     def deliver() -> list[mail.EmailMessage]:
         mail.outbox.clear()
-        for letter, facts in waiting():
-            jobs.mail(letter, facts)
+        for template, facts in waiting():
+            jobs.mail(template, facts)
         return list(mail.outbox)
 
     return deliver

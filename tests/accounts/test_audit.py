@@ -62,7 +62,7 @@ def test_nobody_changes_or_deletes_one(alice, change):
     assert error.type.__name__ in {AppendOnly.__name__, "IntegrityError"}
 
 
-def test_the_old_ones_go_after_their_time(alice, settings):
+def test_old_entries_are_purged(alice, settings):
     settings.AUDIT_DAYS = 2
     audit.record("new", actor=alice, target=None)
     old = timezone.now() - timedelta(days=2.1)
@@ -71,14 +71,14 @@ def test_the_old_ones_go_after_their_time(alice, settings):
     assert AuditEntry.objects.get().action == "new"
 
 
-def test_the_address_of_the_request_is_noted_without_being_handed_on(alice, api):
+def test_entries_have_the_address_of_the_request(alice, api):
     body = {"old_password": PASSWORD, "new_password": "another-good-one-23"}
     api(alice).post("/api/users/me/password/", body, REMOTE_ADDR="10.0.0.7")
     assert AuditEntry.objects.get().address == "10.0.0.7"
     assert audit.current_address.get() == "", "and forgotten with the request"
 
 
-def test_a_deleted_account_is_noted_with_who_did_it(alice, bob):
+def test_a_deletion_is_recorded_with_who_did_it(alice, bob):
     services.remove_user(alice, by=bob)
     services.delete_account(user=bob, password=PASSWORD)
     own, by_other = AuditEntry.objects.all()

@@ -1,4 +1,4 @@
-"""A blocked user gets in nowhere; who may block whom; what is kept of it."""
+"""What a blocked user cannot do, who may block whom, and what the audit log keeps."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def moderator(make_user):
     return user
 
 
-def test_a_blocked_user_gets_in_nowhere(alice, moderator, api, log_in, bearing, sign_in, letters):
+def test_a_blocked_user_gets_in_nowhere(alice, moderator, api, log_in, bearing, sign_in, emails):
     pair, browser = log_in("alice"), sign_in(alice)
     token = services.create_worker_token(owner=alice, name="attic")[1]
     services.block_user(alice, moderator, "spam")
@@ -30,7 +30,7 @@ def test_a_blocked_user_gets_in_nowhere(alice, moderator, api, log_in, bearing, 
     )
     assert selectors.bearer(token) is None
     services.ask_password_reset("alice@example.org")
-    assert letters() == []
+    assert emails() == []
     form = {"username": "alice", "password": PASSWORD}
     assert browser.post("/admin/login/", form).status_code == 200, "the form again"
 
@@ -44,7 +44,7 @@ def test_it_looks_like_a_wrong_password(alice, moderator, api):
     )
 
 
-def test_unblocked_he_logs_in_again_and_his_machines_work_again(alice, moderator, log_in, bearing):
+def test_an_unblocked_user_logs_in_and_their_machines_work_again(alice, moderator, log_in, bearing):
     old, token = log_in("alice"), services.create_worker_token(owner=alice, name="attic")[1]
     services.block_user(alice, moderator)
     services.unblock_user(User.objects.get(pk=alice.pk), moderator)

@@ -1,4 +1,4 @@
-"""Sessions: the list of them, ending one or all, and what that does to browsers and their cookies."""
+"""Sessions: listing and ending them, and what that does to browsers and their cookies."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -101,7 +101,7 @@ def test_a_cookie_of_a_time_without_rows_is_not_believed(alice):
     assert browser.get(ME).status_code == 401
 
 
-def test_nor_one_that_names_the_session_of_somebody_else(alice, bob):
+def test_a_cookie_that_names_somebody_elses_session_is_logged_out(alice, bob):
     browser, row = browser_of(alice), services.open_session(bob)
     session = browser.session
     session["sid"] = str(Session.objects.get(jti=row.jti).pk)
@@ -116,7 +116,7 @@ def test_logging_out_in_the_browser_ends_its_row_only(alice, log_in, bearing):
     assert elsewhere.get(ME).status_code == 200
 
 
-def test_logging_in_as_somebody_else_ends_the_row_before(alice, bob):
+def test_logging_in_as_somebody_else_ends_the_session_before(alice, bob):
     request = RequestFactory().post("/")
     request.session, request.user = browser_of(alice).session, alice
     services.open_browser_session(request, bob)
@@ -132,7 +132,7 @@ def test_logging_in_once_more_leaves_one_row(alice):
     assert Session.objects.live().count() == 1
 
 
-def test_a_new_password_keeps_the_browser_that_asked_and_no_other(alice, log_in, bearing):
+def test_a_new_password_keeps_only_the_browser_that_asked(alice, log_in, bearing):
     here, other, elsewhere = (
         browser_of(alice),
         browser_of(alice),
@@ -153,7 +153,7 @@ def test_a_cookie_beside_an_access_token_changes_nothing(alice, bob, api):
     assert browser_of(bob).get(ME).status_code == 200
 
 
-def test_the_use_of_a_browser_is_noted_once_a_minute(alice, django_assert_num_queries):
+def test_the_use_of_a_browser_is_recorded_once_a_minute(alice, django_assert_num_queries):
     browser = browser_of(alice)
     old = timezone.now() - timedelta(minutes=2)
     Session.objects.update(last_used=old)

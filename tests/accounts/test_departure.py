@@ -1,6 +1,4 @@
-"""Deleting one's account: for good, with the password, and after the other apps have settled what
-was his.
-"""
+"""Deleting an account: with the password, and after the other apps have settled what it held."""
 
 import pytest
 
@@ -15,7 +13,7 @@ ME = "/api/users/me/"
 
 @pytest.fixture
 def on_leaving():
-    """on_leaving(do): `do(user=…)` is called when an account goes."""
+    """on_leaving(do): `do(user=…)` is called when an account is deleted."""
     connected = []
 
     def connect(do):
@@ -70,9 +68,7 @@ def test_its_name_and_address_are_free_again(alice, api):
     assert api().post("/api/auth/register/", body).status_code == 201
 
 
-def test_others_settle_what_was_his_while_the_row_is_there_and_his_tokens_are_not(
-    alice, on_leaving
-):
+def test_other_apps_settle_while_the_row_exists_and_its_tokens_do_not(alice, on_leaving):
     seen = []
     bearer = selectors.bearer(services.create_worker_token(owner=alice, name="attic")[1])
     on_leaving(
@@ -84,7 +80,7 @@ def test_others_settle_what_was_his_while_the_row_is_there_and_his_tokens_are_no
     assert seen == [(True, False)]
 
 
-def test_if_something_fails_on_the_way_he_logs_in_and_asks_again(alice, on_leaving, api, log_in):
+def test_if_a_deletion_fails_the_user_can_log_in_and_ask_again(alice, on_leaving, api, log_in):
     fails = [True]
 
     def fail_once(user):

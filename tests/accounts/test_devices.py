@@ -1,4 +1,4 @@
-"""The device flow: a program without a browser is let in by somebody who has one, once."""
+"""The device flow: a program without a browser is approved in one, and gets its tokens once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def browser(db: None) -> Callable[[User], Client]:
     return open_one
 
 
-def test_who_asks_gets_a_code_for_people_and_one_for_itself(ask: Ask) -> None:
+def test_a_request_gets_a_code_for_people_and_one_for_the_program(ask: Ask) -> None:
     found = ask()
     assert len(found["user_code"]) == 9 and found["user_code"][4] == "-"
     assert not set(found["user_code"]) & set("AEIOU0123456789")
@@ -73,20 +73,20 @@ def test_who_asks_gets_a_code_for_people_and_one_for_itself(ask: Ask) -> None:
         == f"{found['verification_uri']}?code={found['user_code']}"
     )
     assert found["verification_uri"].startswith("http://testserver/device/"), (
-        "the address under which it was asked"
+        "the address that the request came to"
     )
     assert found["expires_in"] == 600
     row = DeviceRequest.objects.get()
-    assert found["device_code"] not in (row.digest, row.user_code), "kept nowhere"
+    assert found["device_code"] not in (row.digest, row.user_code), "stored nowhere"
 
 
-def test_until_somebody_answers_it_waits(ask: Ask) -> None:
+def test_until_somebody_answers_the_request_is_pending(ask: Ask) -> None:
     assert take(ask()["device_code"], 400)["code"] == "authorization_pending"
 
 
 def test_a_machine_that_may_only_work_gets_a_worker_token_once(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     found = take(code)
     assert found["user"]["username"] == "bob"
     assert (found["access"], found["refresh"]) == (None, None)
@@ -100,7 +100,7 @@ def test_a_machine_that_may_only_work_gets_a_worker_token_once(ask: Ask, bob: Us
 
 def test_a_program_that_may_act_gets_a_session_too(ask: Ask, bob: User) -> None:
     code = ask(scope="user")["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     found = take(code)
     me = APIClient().get("/api/users/me/", headers={"Authorization": f"Bearer {found['access']}"})
     assert me.json()["username"] == "bob"
@@ -108,9 +108,9 @@ def test_a_program_that_may_act_gets_a_session_too(ask: Ask, bob: User) -> None:
     assert WorkerToken.objects.get().id.hex == found["worker_token_id"].replace("-", "")
 
 
-def test_who_is_turned_away_hears_so(ask: Ask, bob: User) -> None:
+def test_a_denied_program_gets_that_answer(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
-    services.turn_away(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.deny_device(user=bob, code=DeviceRequest.objects.get().user_code)
     assert take(code, 400)["code"] == "access_denied"
     assert not WorkerToken.objects.exists()
 
@@ -118,86 +118,84 @@ def test_who_is_turned_away_hears_so(ask: Ask, bob: User) -> None:
 def test_a_code_is_answered_once(ask: Ask, alice: User, bob: User) -> None:
     ask()
     code = DeviceRequest.objects.get().user_code
-    services.let_in(user=bob, code=code)
-    for answer in (services.let_in, services.turn_away):
+    services.approve_device(user=bob, code=code)
+    for answer in (services.approve_device, services.deny_device):
         with pytest.raises(NoSuchCode):
             answer(user=alice, code=code)
     assert DeviceRequest.objects.get().user == bob
 
 
-def test_of_two_answers_at_the_same_moment_one_counts(
+def test_of_two_simultaneous_answers_one_counts(
     ask: Ask, alice: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have looked, and found it waiting."""
+    """Both have read the request while it was pending."""
     ask()
     found = DeviceRequest.objects.get()
-    monkeypatch.setattr(services.devices, "waiting", lambda code: found)
-    services.turn_away(user=bob, code="")
+    monkeypatch.setattr(services.devices, "pending_device_request", lambda code: found)
+    services.deny_device(user=bob, code="")
     with pytest.raises(NoSuchCode):
-        services.let_in(user=alice, code="")
+        services.approve_device(user=alice, code="")
     assert DeviceRequest.objects.get().status == "denied"
 
 
-def test_of_two_that_take_it_at_the_same_moment_one_gets_it(
+def test_of_two_simultaneous_claims_one_gets_the_tokens(
     ask: Ask, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both have looked, and found it confirmed."""
+    """Both have read the request when it was confirmed."""
     code = ask()["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
-    check, got = services.devices._check, []
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
+    approver, got = services.devices._approver, []
 
-    def meanwhile(found: DeviceRequest | None) -> None:
-        check(found)
-        monkeypatch.setattr(services.devices, "_check", check)
-        got.append(services.take(code))
+    def meanwhile(found: DeviceRequest) -> User:
+        monkeypatch.setattr(services.devices, "_approver", approver)
+        got.append(services.claim_device_tokens(code))
+        return approver(found)
 
-    monkeypatch.setattr(services.devices, "_check", meanwhile)
+    monkeypatch.setattr(services.devices, "_approver", meanwhile)
     with pytest.raises(DeviceExpired):
-        services.take(code)
+        services.claim_device_tokens(code)
     assert WorkerToken.objects.get() == got[0].worker
 
 
-def test_what_has_expired_is_good_for_nothing_and_is_purged(ask: Ask, bob: User) -> None:
+def test_an_expired_request_is_invalid_and_is_purged(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
     DeviceRequest.objects.update(expires=timezone.now() - timedelta(seconds=1))
     assert take(code, 400)["code"] == "expired_token"
     with pytest.raises(NoSuchCode):
-        services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+        services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     assert services.purge_device_requests() == 1
     assert take("never asked", 400)["code"] == "expired_token"
 
 
-def test_who_asks_too_often_is_told_to_slow_down(ask: Ask, settings: Settings) -> None:
+def test_a_program_that_asks_too_often_must_slow_down(ask: Ask, settings: Settings) -> None:
     settings.DEVICE_POLL_SECONDS = 60
     code = ask()["device_code"]
     assert take(code, 400)["code"] == "authorization_pending"
     assert take(code, 400)["code"] == "slow_down"
 
 
-def test_a_blocked_user_lets_nobody_in(ask: Ask, bob: User) -> None:
+def test_the_approval_of_a_blocked_user_does_not_count(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     User.objects.filter(pk=bob.pk).update(is_active=False)
     assert take(code, 400)["code"] == "access_denied"
 
 
-def test_with_as_many_tokens_as_there_may_be_it_says_so(
-    ask: Ask, bob: User, settings: Settings
-) -> None:
+def test_at_the_limit_of_tokens_the_answer_says_so(ask: Ask, bob: User, settings: Settings) -> None:
     settings.WORKER_TOKENS_PER_USER_MAX = 0
     code = ask()["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     assert take(code, 409)["code"] == TooManyTokens.code
 
 
-def test_programs_that_ask_are_counted(ask: Ask, settings: Settings) -> None:
+def test_requests_are_throttled(ask: Ask, settings: Settings) -> None:
     settings.DEVICE_PER_HOUR_MAX = 1
     ask()
     assert ask(status=429)["code"] == "throttled"
 
 
 @pytest.mark.parametrize("scope", ["admin", ""])
-def test_a_scope_that_is_none_is_refused(ask: Ask, scope: str) -> None:
+def test_an_unknown_scope_is_refused(ask: Ask, scope: str) -> None:
     assert "scope" in ask(scope=scope, status=400)["fields"]
 
 
@@ -205,24 +203,24 @@ def test_a_scope_that_is_none_is_refused(ask: Ask, scope: str) -> None:
     "name", ["", " ", "x" * 65, "pi\n", "my\u202elaptop", "pi\u200b", "pi\x1b[2J", "pi\x00"]
 )
 def test_a_name_that_could_deceive_is_refused(ask: Ask, name: str) -> None:
-    if name == "pi\n":  # what stands around it is cut off, as everywhere
+    if name == "pi\n":  # white space around it is cut off, as everywhere
         assert ask(name=name) and DeviceRequest.objects.get().name == "pi"
         return
     assert "name" in ask(name=name, status=400)["fields"]
 
 
-def test_what_the_program_calls_itself_is_shown_printable_and_short(db: None) -> None:
+def test_the_programs_name_for_itself_is_kept_printable_and_short(db: None) -> None:
     agent = "fl\x1b[2J<script>" + "x" * 500
     APIClient().post("/api/auth/device/", {"name": "pi"}, headers={"User-Agent": agent})
     assert DeviceRequest.objects.get().agent == ("fl[2J<script>" + "x" * 500)[:DEVICE_MAX]
 
 
-# It ends
+# Logging out
 
 
-def test_a_machine_that_may_only_work_gives_its_token_back(ask: Ask, bob: User) -> None:
+def test_a_machine_that_may_only_work_ends_its_token(ask: Ask, bob: User) -> None:
     code = ask()["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     token = take(code)["worker_token"]
     assert selectors.bearer(token)
     ended: list[object] = []
@@ -234,19 +232,19 @@ def test_a_machine_that_may_only_work_gives_its_token_back(ask: Ask, bob: User) 
     for _ in range(2):
         assert APIClient().post("/api/auth/logout/", {"worker_token": token}).status_code == 204
     assert selectors.bearer(token) is None
-    assert ended == [bob.pk], "open sockets are told, once"
+    assert ended == [bob.pk], "open sockets are notified, once"
 
 
-def test_the_token_ends_even_where_the_session_has_run_out(ask: Ask, bob: User) -> None:
+def test_the_token_ends_even_if_the_session_has_expired(ask: Ask, bob: User) -> None:
     code = ask(scope="user")["device_code"]
-    services.let_in(user=bob, code=DeviceRequest.objects.get().user_code)
+    services.approve_device(user=bob, code=DeviceRequest.objects.get().user_code)
     token = take(code)["worker_token"]
     answer = APIClient().post("/api/auth/logout/", {"worker_token": token, "refresh": "run out"})
     assert answer.status_code == 401
     assert selectors.bearer(token) is None
 
 
-def test_who_names_nothing_to_end_is_told(db: None) -> None:
+def test_a_log_out_must_name_a_token(db: None) -> None:
     assert APIClient().post("/api/auth/logout/", {}).status_code == 400
     assert APIClient().post("/api/auth/logout/", {"worker_token": "flw_none"}).status_code == 204
 
@@ -254,11 +252,11 @@ def test_who_names_nothing_to_end_is_told(db: None) -> None:
 # In the browser
 
 
-def test_looking_lets_nobody_in_and_a_yes_does(
+def test_looking_approves_nothing_and_a_yes_does(
     ask: Ask, bob: User, browser: Callable[[User], Client]
 ) -> None:
-    found, his = ask(name="<b>pi</b>"), browser(bob)
-    seen = his.get(f"/device/?code={found['user_code'].lower()}")
+    found, client = ask(name="<b>pi</b>"), browser(bob)
+    seen = client.get(f"/device/?code={found['user_code'].lower()}")
     assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
     assert found["user_code"] in words(seen)
     assert re.search(
@@ -266,60 +264,58 @@ def test_looking_lets_nobody_in_and_a_yes_does(
     )
     assert "it cannot read your groups" in words(seen)
     assert DeviceRequest.objects.get().status == "pending"
-    answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
+    answer = client.post("/device/", {"code": found["user_code"], "answer": "yes"})
     assert answer.url == "/workers/get/"
     assert take(found["device_code"])["user"]["username"] == "bob"
     assert Notification.objects.get().text == "<b>pi</b> may now work for you."
     assert AuditEntry.objects.get(action="device_confirmed").actor_name == "bob"
 
 
-def test_a_no_turns_it_away(ask: Ask, bob: User, browser: Callable[[User], Client]) -> None:
+def test_a_no_denies_the_program(ask: Ask, bob: User, browser: Callable[[User], Client]) -> None:
     found = ask(scope="user")
     assert "act in your name" in words(browser(bob).get(f"/device/?code={found['user_code']}"))
     browser(bob).post("/device/", {"code": found["user_code"], "answer": "no"})
     assert take(found["device_code"], 400)["code"] == "access_denied"
 
 
-def test_a_code_that_nobody_waits_with_is_said_to_be_none(
-    bob: User, browser: Callable[[User], Client]
-) -> None:
+def test_an_unknown_code_is_refused(bob: User, browser: Callable[[User], Client]) -> None:
     answer = browser(bob).post("/device/", {"code": "BCDF-GHJK"})
     assert answer.status_code == 422
-    assert "No machine waits with this code now." in words(answer)
+    assert "No machine waits with this code." in words(answer)
 
 
-def test_no_other_site_says_yes_for_him(ask: Ask, bob: User) -> None:
-    found, his = ask(), Client(enforce_csrf_checks=True)
-    his.force_login(bob, backend="accounts.backends.LoginBackend")
-    answer = his.post("/device/", {"code": found["user_code"], "answer": "yes"})
+def test_no_other_site_can_approve(ask: Ask, bob: User) -> None:
+    found, client = ask(), Client(enforce_csrf_checks=True)
+    client.force_login(bob, backend="accounts.backends.LoginBackend")
+    answer = client.post("/device/", {"code": found["user_code"], "answer": "yes"})
     assert answer.status_code == 403
-    assert his.get(f"/device/?code={found['user_code']}&answer=yes").status_code == 200
+    assert client.get(f"/device/?code={found['user_code']}&answer=yes").status_code == 200
     assert DeviceRequest.objects.get().status == "pending"
 
 
-def test_who_says_yes_after_somebody_said_no_reads_so(
+def test_a_yes_after_somebody_elses_no_does_not_count(
     ask: Ask, alice: User, bob: User, browser: Callable[[User], Client]
 ) -> None:
     found = ask()
     browser(alice).post("/device/", {"code": found["user_code"], "answer": "no"})
     answer = browser(bob).post("/device/", {"code": found["user_code"], "answer": "yes"})
     assert answer.status_code == 422
-    assert "No machine waits with this code now." in words(answer)
+    assert "No machine waits with this code." in words(answer)
 
 
-def test_codes_cannot_be_tried_for_ever(
+def test_codes_cannot_be_guessed_without_end(
     bob: User, browser: Callable[[User], Client], settings: Settings
 ) -> None:
     settings.DEVICE_CODE_PER_MINUTE_MAX = 2
-    his = browser(bob)
-    assert [his.post("/device/", {"code": "BCDF-GHJK"}).status_code for _ in range(3)] == [
+    client = browser(bob)
+    assert [client.post("/device/", {"code": "BCDF-GHJK"}).status_code for _ in range(3)] == [
         422,
         422,
         429,
     ]
 
 
-def test_who_is_not_logged_in_logs_in_first_and_comes_back(ask: Ask) -> None:
+def test_a_visitor_logs_in_first_and_comes_back(ask: Ask) -> None:
     code = ask()["user_code"]
     assert Client().get(f"/device/?code={code}").url == f"/login/?next=/device/%3Fcode%3D{code}"
 

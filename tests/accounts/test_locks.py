@@ -31,14 +31,14 @@ def fail(attempt, login, times=3, **where):
     return [attempt(login, "wrong", **where).status_code for _ in range(times)]
 
 
-def test_after_too_many_failures_not_even_the_password_lets_in(alice, attempt):
+def test_after_too_many_failures_even_the_password_is_refused(alice, attempt):
     assert fail(attempt, "alice") == [401, 401, 429]
     answer = attempt("alice")
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_attempts")
     assert 0 < int(answer["Retry-After"]) <= 15 * 60
 
 
-def test_it_looks_the_same_for_an_account_that_does_not_exist(alice, attempt):
+def test_a_lock_looks_the_same_for_an_account_that_does_not_exist(alice, attempt):
     known, unknown = fail(attempt, "alice"), fail(attempt, "nobody")
     assert known == unknown
     assert attempt("alice").content == attempt("nobody").content
@@ -62,7 +62,7 @@ def test_a_success_counts_from_nought_again(alice, attempt):
     assert fail(attempt, "alice", times=2) == [401, 401]
 
 
-def test_the_lock_ends(alice, attempt, settings):
+def test_a_lock_ends_by_itself(alice, attempt, settings):
     settings.LOGIN_LOCK_MINUTES = 1 / 60
     assert fail(attempt, "alice")[-1] == 429
     assert int(attempt("alice")["Retry-After"]) == 1
@@ -79,7 +79,7 @@ def test_failures_during_the_lock_do_not_prolong_it(alice, attempt, settings):
     assert int(attempt("alice")["Retry-After"]) <= first
 
 
-def test_the_admin_is_behind_the_same_door(alice, attempt):
+def test_the_admin_has_the_same_lock(alice, attempt):
     root = User.objects.create_superuser("root", "root@example.org", PASSWORD)
     fail(attempt, "root")
     form = {"username": root.username, "password": PASSWORD}
@@ -89,7 +89,7 @@ def test_the_admin_is_behind_the_same_door(alice, attempt):
     assert Client().post("/admin/login/", form, REMOTE_ADDR="10.0.0.2").status_code == 302
 
 
-def test_behind_our_proxy_the_address_it_adds_counts_and_not_the_clients_word(alice, api, settings):
+def test_behind_our_proxy_the_address_that_it_adds_counts(alice, api, settings):
     settings.BEHIND_PROXY = True
 
     def attempt(forwarded, password):
@@ -101,7 +101,7 @@ def test_behind_our_proxy_the_address_it_adds_counts_and_not_the_clients_word(al
     assert attempt("10.0.0.1, 10.0.0.2", PASSWORD) == 200
 
 
-def test_without_a_proxy_the_header_is_nobodys_word(alice, api):
+def test_without_a_proxy_the_header_does_not_count(alice, api):
     body = {"login": "alice", "password": "wrong"}
     answers = [
         api().post(LOGIN, body, headers={"X-Forwarded-For": f"1.1.1.{i}"}).status_code

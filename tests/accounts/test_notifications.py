@@ -1,4 +1,4 @@
-"""What people are told: the owner of a notification, a stranger, nobody."""
+"""Notifications: as their owner, a stranger and a visitor see them."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -15,23 +15,23 @@ LIST = "/api/notifications/"
 
 
 @pytest.fixture
-def tell():
-    """tell(alice, bob, text="Hello."): each of them has been told."""
+def leave():
+    """leave(alice, bob, text="Hello."): each of them gets a notification."""
 
-    def say(*users, text="The task has failed.", **about):
+    def to(*users, text="The task has failed.", **about):
         notify([user.pk for user in users], code="task_failed", level="error", text=text, **about)
 
-    return say
+    return to
 
 
 def address(notification, verb=""):
     return f"{LIST}{notification.pk}/{verb}"
 
 
-def test_what_people_are_told_waits_for_them_the_newest_first(alice, bob, api, tell):
+def test_notifications_wait_for_their_user_the_newest_first(alice, bob, api, leave):
     group, task = uuid4(), uuid4()
-    tell(alice, bob, text="First.")
-    tell(alice, text="Second.", group=group, task=task)
+    leave(alice, bob, text="First.")
+    leave(alice, text="Second.", group=group, task=task)
     answer = api(alice).get(LIST).json()
     assert [row["text"] for row in answer["results"]] == ["Second.", "First."]
     newest, oldest = answer["results"]
@@ -42,25 +42,25 @@ def test_what_people_are_told_waits_for_them_the_newest_first(alice, bob, api, t
     assert api(bob).get(LIST).json()["count"] == 1
 
 
-def test_everybody_sees_his_own_only(alice, bob, api, tell):
-    tell(alice)
+def test_everybody_sees_only_their_own(alice, bob, api, leave):
+    leave(alice)
     assert api(bob).get(LIST).json()["count"] == 0
     assert api().get(LIST).status_code == 401
 
 
 def test_the_list_comes_in_pages_and_costs_few_queries(
-    alice, api, tell, django_assert_max_num_queries
+    alice, api, leave, django_assert_max_num_queries
 ):
     for _ in range(5):
-        tell(alice)
+        leave(alice)
     client = api(alice)
     with django_assert_max_num_queries(4):
         answer = client.get(LIST, {"page_size": 2}).json()
     assert (answer["count"], len(answer["results"]), answer["unread"]) == (5, 2, 5)
 
 
-def test_reading_is_noted_once(alice, api, tell):
-    tell(alice)
+def test_reading_is_noted_once(alice, api, leave):
+    leave(alice)
     row, client = Notification.objects.get(), api(alice)
     assert client.post(address(row, "read/")).status_code == 204
     first = Notification.objects.get().read
@@ -69,9 +69,9 @@ def test_reading_is_noted_once(alice, api, tell):
     assert client.get(LIST).json()["results"][0]["read"]
 
 
-def test_all_are_read_at_once(alice, bob, api, tell):
-    tell(alice, bob)
-    tell(alice)
+def test_all_are_marked_read(alice, bob, api, leave):
+    leave(alice, bob)
+    leave(alice)
     client = api(alice)
     assert client.post(address(alice.notifications.first(), "read/")).status_code == 204
     assert client.get(LIST).json()["unread"] == 1
@@ -83,18 +83,18 @@ def test_all_are_read_at_once(alice, bob, api, tell):
 @pytest.mark.parametrize(
     ("unread", "texts"), [("true", ["new"]), ("false", ["old"]), ("", ["new", "old"])]
 )
-def test_those_not_read_yet_can_be_asked_for(alice, api, tell, unread, texts):
-    tell(alice, text="old")
+def test_those_not_read_yet_can_be_asked_for(alice, api, leave, unread, texts):
+    leave(alice, text="old")
     api(alice).post(address(Notification.objects.get(), "read/"))
-    tell(alice, text="new")
+    leave(alice, text="new")
     assert [
         row["text"] for row in api(alice).get(LIST, {"unread": unread}).json()["results"]
     ] == texts
 
 
-def test_one_is_deleted_or_all_of_them(alice, bob, api, tell):
+def test_one_is_deleted_or_all_of_them(alice, bob, api, leave):
     for _ in range(3):
-        tell(alice, bob)
+        leave(alice, bob)
     client, row = api(alice), alice.notifications.first()
     assert client.delete(address(row)).status_code == 204
     assert client.delete(address(row)).status_code == 404
@@ -104,8 +104,8 @@ def test_one_is_deleted_or_all_of_them(alice, bob, api, tell):
 
 
 @pytest.mark.parametrize(("method", "verb"), [("post", "read/"), ("delete", "")])
-def test_a_strangers_notification_is_not_found(alice, bob, api, tell, method, verb):
-    tell(alice)
+def test_a_strangers_notification_is_not_found(alice, bob, api, leave, method, verb):
+    leave(alice)
     row = Notification.objects.get()
     answer = getattr(api(bob), method)(address(row, verb))
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -115,47 +115,47 @@ def test_a_strangers_notification_is_not_found(alice, bob, api, tell, method, ve
     assert row.read is None
 
 
-def test_nobody_deletes_without_a_token(alice, api, tell):
-    tell(alice)
+def test_nobody_deletes_without_a_token(alice, api, leave):
+    leave(alice)
     assert api().delete(LIST).status_code == 401
     assert Notification.objects.exists()
 
 
-def test_who_has_no_account_any_more_is_passed_over(alice, bob, tell):
+def test_deleted_users_are_skipped(alice, bob, leave):
     gone = type(alice)(pk=uuid4())
-    tell(alice, gone, bob)
+    leave(alice, gone, bob)
     assert set(Notification.objects.values_list("user", flat=True)) == {alice.pk, bob.pk}
 
 
-def test_who_is_named_twice_is_told_once_and_nobody_is_no_error(alice, tell):
-    tell(alice, alice)
-    tell()
+def test_a_user_named_twice_is_notified_once_and_nobody_is_no_error(alice, leave):
+    leave(alice, alice)
+    leave()
     assert Notification.objects.count() == 1
 
 
-def test_telling_many_costs_two_queries(make_user, tell, django_assert_max_num_queries):
+def test_telling_many_costs_two_queries(make_user, leave, django_assert_max_num_queries):
     users = [make_user(f"user{i}") for i in range(20)]
     with django_assert_max_num_queries(4):  # and the savepoint of bulk_create
-        tell(*users)
+        leave(*users)
     assert Notification.objects.count() == 20
 
 
-def test_a_text_that_is_too_long_is_cut(alice, tell):
-    tell(alice, text="x" * 400)
+def test_a_text_that_is_too_long_is_cut(alice, leave):
+    leave(alice, text="x" * 400)
     assert Notification.objects.get().text == "x" * 300
 
 
-def test_old_ones_go_with_the_hourly_purge(alice, tell, settings):
+def test_old_ones_are_deleted_by_the_hourly_purge(alice, leave, settings):
     settings.NOTIFICATION_DAYS = 2
-    tell(alice, text="old")
+    leave(alice, text="old")
     Notification.objects.update(created=timezone.now() - timedelta(days=2.1))
-    tell(alice, text="new")
+    leave(alice, text="new")
     purge()
     assert Notification.objects.get().text == "new"
 
 
-def test_reading_and_deleting_at_once_do_each_other_no_harm(transactional_db, alice, api, tell):
-    tell(alice)
+def test_simultaneous_reading_and_deleting_is_harmless(transactional_db, alice, api, leave):
+    leave(alice)
     row, client = Notification.objects.get(), api(alice)
     answers = race(lambda: client.post(address(row, "read/")), lambda: client.delete(address(row)))
     assert [answers[0].status_code in (204, 404), answers[1].status_code] == [True, 204]

@@ -16,7 +16,7 @@ def register(api, **changes):
     return api().post("/api/auth/register/", {**DORA, **changes})
 
 
-def test_a_newcomer_is_registered_and_logged_in_at_once(api, db, bearing):
+def test_registering_logs_the_new_user_in(api, db, bearing):
     answer = register(api)
     assert answer.status_code == 201
     body = answer.json()
@@ -103,7 +103,7 @@ def test_a_body_that_is_no_json_is_refused(api, db):
     assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
 
 
-def test_of_two_people_who_take_one_name_at_once_one_gets_it(transactional_db):
+def test_of_two_people_who_register_one_name_simultaneously_one_gets_it(transactional_db):
     def take(email):
         return services.register(username="Dora", email=email, password=DORA["password"])
 
@@ -114,7 +114,7 @@ def test_of_two_people_who_take_one_name_at_once_one_gets_it(transactional_db):
     assert User.objects.count() == 1
 
 
-def test_createsuperuser_makes_somebody_who_may_enter_the_admin(client, db, monkeypatch):
+def test_createsuperuser_makes_a_user_who_may_enter_the_admin(client, db, monkeypatch):
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
     call_command(
         "createsuperuser", username="Root", email="root@example.org", interactive=False, verbosity=0

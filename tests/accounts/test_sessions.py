@@ -1,4 +1,4 @@
-"""Logging in, refreshing, logging out: who is let in, and what ends when."""
+"""Logging in, refreshing and logging out: who may, and what ends when."""
 
 from datetime import timedelta
 
@@ -63,7 +63,7 @@ def test_a_log_in_without_its_fields_is_refused(api, db, body):
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
 
 
-def test_an_expired_token_in_the_header_does_not_keep_one_from_logging_in(alice, bearing):
+def test_an_expired_token_in_the_header_does_not_prevent_a_log_in(alice, bearing):
     body = {"login": "alice", "password": PASSWORD}
     assert bearing("gone").post("/api/auth/login/", body).status_code == 200
 
@@ -118,7 +118,7 @@ def test_a_spent_refresh_token_ends_the_whole_session(api, alice, log_in, bearin
     assert bearing(other["access"]).get(ME).status_code == 200
 
 
-def test_of_callers_who_refresh_at_once_one_gets_a_pair(transactional_db, alice):
+def test_of_simultaneous_refreshes_one_gets_a_pair(transactional_db, alice):
     token = services.open_session(alice).refresh
     outcomes = race(*[lambda: services.refresh_session(token)] * 4)
     assert sum(not isinstance(outcome, Exception) for outcome in outcomes) == 1

@@ -1,4 +1,4 @@
-"""How often people may do what costs others: each user, or where nobody is logged in each address."""
+"""How often each user may do something, or each address where nobody is logged in."""
 
 import pytest
 from django.contrib.auth.models import AnonymousUser
@@ -36,7 +36,7 @@ def still(monkeypatch):
 
 
 @pytest.mark.parametrize(("setting", "address", "body"), LIMITED)
-def test_too_much_is_refused_with_the_time_to_wait(
+def test_too_many_requests_are_refused_with_the_time_to_wait(
     still, setting, address, body, settings, alice, api, group
 ):
     setattr(settings, setting, 2)
@@ -88,7 +88,7 @@ def test_files_have_a_limit_of_their_own(still, settings, alice, api):
     assert client.post("/api/tasks/", {}).status_code == 400
 
 
-def test_the_next_window_begins_anew(monkeypatch, settings, alice, api):
+def test_the_next_window_counts_from_zero(monkeypatch, settings, alice, api):
     settings.SUBMIT_PER_MINUTE_MAX = 1
     client, answers = api(alice), []
     for moment in (1_800_000_010.0, 1_800_000_059.0, 1_800_000_060.0):
@@ -97,7 +97,7 @@ def test_the_next_window_begins_anew(monkeypatch, settings, alice, api):
     assert answers == [400, 429, 400]
 
 
-def test_callers_at_once_do_not_get_past_it(still, settings, transactional_db):
+def test_simultaneous_callers_do_not_get_past_the_limit(still, settings, transactional_db):
     settings.LOGIN_PER_MINUTE_MAX = 3
     request = RequestFactory().get("/")
     request.user = AnonymousUser()

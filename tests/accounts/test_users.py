@@ -104,7 +104,7 @@ def test_a_password_is_not_changed_for_a_weak_one_or_without_the_old_one(
     assert alice.check_password(PASSWORD)
 
 
-def test_of_two_changes_of_a_password_at_once_one_counts(transactional_db, alice):
+def test_of_two_simultaneous_changes_of_a_password_one_counts(transactional_db, alice):
     def change(new):
         return services.change_password(user=User.objects.get(), old=PASSWORD, new=new)
 
@@ -131,7 +131,7 @@ def test_renewing_an_old_hash_does_not_undo_a_new_password(alice, settings):
 
 
 def _stale(user):
-    """The user as somebody read him before his password was hashed anew."""
+    """The user as read before their password was hashed again."""
     copy = User.objects.get(pk=user.pk)
     user.set_password(PASSWORD)
     user.save(update_fields=["password"])

@@ -88,7 +88,9 @@ def test_there_is_a_limit_and_revoking_makes_room(alice, bob, api, settings):
     assert api(alice).post(TOKENS, {"name": "a"}).status_code == 201
 
 
-def test_the_limit_holds_against_callers_at_once(transactional_db, alice, settings):
+def test_simultaneous_callers_do_not_get_past_the_limit_of_tokens(
+    transactional_db, alice, settings
+):
     settings.WORKER_TOKENS_PER_USER_MAX = 2
     outcomes = race(*[lambda: services.create_worker_token(owner=alice, name="a")] * 5)
     assert sum(isinstance(outcome, TooManyTokens) for outcome in outcomes) >= 3
@@ -99,7 +101,7 @@ def test_the_limit_holds_against_callers_at_once(transactional_db, alice, settin
 def test_the_rest_api_does_not_take_a_worker_token(bearing, token, address):
     answer = bearing(token).get(address)
     assert (answer.status_code, answer.json()["code"]) == (401, "token_not_valid")
-    assert "working" in answer.json()["message"]
+    assert "permits nothing but work" in answer.json()["message"]
 
 
 def test_a_bearer_is_known_by_either_token_with_one_query(alice, token, django_assert_num_queries):
@@ -138,7 +140,7 @@ def test_a_bearer_ends_with_its_session_or_its_user(alice, token):
     assert selectors.bearer(token) is None
 
 
-def test_the_use_of_a_token_is_noted_once_a_minute(token, django_assert_num_queries):
+def test_the_use_of_a_token_is_recorded_once_a_minute(token, django_assert_num_queries):
     services.note_use(selectors.bearer(token))
     first = WorkerToken.objects.get().last_used
     assert timezone.now() - first < timedelta(seconds=30)

@@ -94,7 +94,7 @@ def test_a_job_carries_on_what_it_came_from(settings):
 
 @pytest.fixture
 def look():
-    """A job that notes under which ids it ran; a real Celery worker takes it from the real broker."""
+    """A job that logs the ids it ran with; a real Celery worker takes it from the real broker."""
     seen = queue.Queue()
 
     @app.task(name="tests.look")

@@ -72,7 +72,7 @@ def test_a_transaction_that_a_power_cut_tore_is_not_carried_out_later(start, hom
     with log.open("ab") as file:
         file.write(TORN)
     client, process = start()
-    until(lambda: redis_log.is_new(client), seconds=10)
+    until(lambda: redis_log.ensure_rewritten(client), seconds=10)
     client.pipeline(transaction=True).set("later", "yes").execute()
     process.kill()
     process.wait()
@@ -82,15 +82,15 @@ def test_a_transaction_that_a_power_cut_tore_is_not_carried_out_later(start, hom
 
 def test_its_file_is_written_anew_once_a_start(start):
     client, _ = start()
-    until(lambda: redis_log.is_new(client), seconds=10)
-    assert redis_log.is_new(client)
+    until(lambda: redis_log.ensure_rewritten(client), seconds=10)
+    assert redis_log.ensure_rewritten(client)
     assert client.info("persistence")["aof_rewrites"] == 1
 
 
 def test_as_long_as_it_loads_its_file_that_is_not_called_new(start, home):
     client, process = start()
     client.mset({f"key-{number}": "x" * 1000 for number in range(200)})
-    until(lambda: redis_log.is_new(client), seconds=10)
+    until(lambda: redis_log.ensure_rewritten(client), seconds=10)
     process.kill()
     process.wait()
     slow = [
@@ -107,9 +107,9 @@ def test_as_long_as_it_loads_its_file_that_is_not_called_new(start, home):
             lambda: facts_of(client), lambda facts: facts and facts["loading"], seconds=10
         )
         assert not facts["aof_enabled"], "that is why"
-        assert not redis_log.is_told_new(facts)
-        assert not redis_log.is_new(client)
-        until(lambda: redis_log.is_new(client), seconds=10)
+        assert not redis_log.is_rewritten(facts)
+        assert not redis_log.ensure_rewritten(client)
+        until(lambda: redis_log.ensure_rewritten(client), seconds=10)
     finally:
         process.kill()
         process.wait()
@@ -123,7 +123,7 @@ def facts_of(client):
 
 
 def test_a_server_that_keeps_no_such_file_is_left_alone(db):
-    redis_log.renew()
+    redis_log.rewrite_where_needed()
     assert connect().info("persistence")["aof_rewrites"] == 0
 
 

@@ -37,25 +37,23 @@ def roles():
 
 
 @pytest.fixture
-def told():
-    """told(bob): the codes of what he has been told, in order, but for the groups that he made."""
+def notified():
+    """notified(bob): the codes of their notifications in order, without "group_created"."""
     notes = Notification.objects.exclude(code="group_created").order_by("created")
     return lambda user: list(notes.filter(user=user).values_list("code", flat=True))
 
 
 @pytest.fixture
 def heard():
-    """What the apps above are told: (signal's name, whether the membership or group is still there,
-    what it says).
-    """
+    """The signals that the apps above get, each as (name, whether the row still exists, facts)."""
     names = ("member_leaving", "member_left", "group_closing", "group_closed")
     log, receivers = [], {}
     for name in names:
 
         def receive(sender, signal, name=name, **facts):
-            where = {"group": facts["group_id"]} | (
-                {"user": facts["user_id"]} if "user_id" in facts else {}
-            )
+            where = {"group": facts["group_id"]}
+            if "user_id" in facts:
+                where["user"] = facts["user_id"]
             log.append((name, Membership.objects.filter(**where).exists(), facts))
 
         receivers[name] = receive

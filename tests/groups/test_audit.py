@@ -29,7 +29,7 @@ def test_what_is_done_to_members_is_kept(crew, alice, bob, carol):
     assert all(entry.details.items() >= group.items() for entry in AuditEntry.objects.all())
 
 
-def test_so_are_links_without_their_code_and_the_end_of_a_group(group, alice, api):
+def test_links_are_recorded_without_their_code_and_so_is_a_deletion(group, alice, api):
     code = api(alice).post(f"/api/groups/{group.pk}/links/", {"days": 3, "uses": 5}).json()["code"]
     api(alice).delete(f"/api/groups/{group.pk}/")
     made, deleted = AuditEntry.objects.order_by("created")

@@ -34,13 +34,17 @@ def while_closing():
         group_closing.disconnect(receive)
 
 
-def test_the_owner_deletes_the_group_and_every_other_member_is_told(
-    crew, alice, bob, carol, api, told
+def test_the_owner_deletes_the_group_and_the_other_members_are_notified(
+    crew, alice, bob, carol, api, notified
 ):
     assert api(alice).delete(address(crew)).status_code == 204
     assert not Group.objects.exists()
     assert not Membership.objects.exists()
-    assert (told(alice), told(bob), told(carol)) == ([], ["group_deleted"], ["group_deleted"])
+    assert (notified(alice), notified(bob), notified(carol)) == (
+        [],
+        ["group_deleted"],
+        ["group_deleted"],
+    )
     note = Notification.objects.filter(user=bob).get()
     assert (note.level, note.text) == ("warning", "alice has deleted the group Lab Seven.")
     assert note.group_id == crew.pk
@@ -54,7 +58,7 @@ def test_nobody_else_does(crew, bob, carol, make_user, api):
     assert Group.objects.exists()
 
 
-def test_the_ways_in_go_with_it(group, alice, carol, make_user, api):
+def test_invitations_requests_and_links_are_deleted_with_it(group, alice, carol, make_user, api):
     invitation = invite(alice, group, "carol")
     services.update_group(editor=alice, group_id=group.pk, joining="ask")
     request = services.ask_to_join(user=make_user("eve"), group_id=group.pk)
@@ -67,7 +71,7 @@ def test_the_ways_in_go_with_it(group, alice, carol, make_user, api):
     assert not any(model.objects.exists() for model in (Invitation, JoinRequest, InviteLink))
 
 
-def test_the_apps_above_hear_of_it_before_and_after(group, alice, bob, heard):
+def test_signals_are_sent_before_and_after_a_deletion(group, alice, bob, heard):
     services.delete_group(user=alice, group_id=group.pk)
     facts = {"group_id": group.pk, "members": [alice.pk, bob.pk], "closed_by": alice.pk}
     assert heard == [("group_closing", True, facts), ("group_closed", False, facts)]
@@ -90,7 +94,7 @@ def test_nobody_comes_in_while_it_closes(group, alice, carol, while_closing):
     assert outcomes == ["refused"]
 
 
-def test_what_stops_the_announcement_stops_the_deletion(group, alice, while_closing, roles):
+def test_an_error_of_a_receiver_stops_the_deletion(group, alice, while_closing, roles):
     def fail():
         raise ConnectionError
 
@@ -100,7 +104,7 @@ def test_what_stops_the_announcement_stops_the_deletion(group, alice, while_clos
     assert roles(group) == {"alice": "owner", "bob": "member"}
 
 
-def test_what_fails_afterwards_does_not_undo_it(group, alice, bob, told):
+def test_what_fails_afterwards_does_not_undo_it(group, alice, bob, notified):
     def fail(sender, **_):
         raise ConnectionError
 
@@ -109,13 +113,13 @@ def test_what_fails_afterwards_does_not_undo_it(group, alice, bob, told):
         services.delete_group(user=alice, group_id=group.pk)
     finally:
         group_closed.disconnect(fail)
-    assert told(bob) == ["group_deleted"]
+    assert notified(bob) == ["group_deleted"]
 
 
-def test_closed_twice_at_once_it_is_closed_once(transactional_db, crew, alice, bob, told):
+def test_simultaneous_deletions_are_one_deletion(transactional_db, crew, alice, bob, notified):
     outcomes = race(*[lambda: services.delete_group(user=alice, group_id=crew.pk)] * 3)
     assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes), outcomes
-    assert told(bob) == ["group_deleted"]
+    assert notified(bob) == ["group_deleted"]
 
 
 def test_members_may_leave_while_it_closes(transactional_db, crew, alice, bob, carol):

@@ -19,7 +19,7 @@ def address(group, rest=""):
     return f"{GROUPS}{group.pk}/{rest}"
 
 
-def test_who_makes_a_group_owns_it(alice, api):
+def test_the_creator_of_a_group_owns_it(alice, api):
     answer = api(alice).post(
         GROUPS, {"name": "  Lab   Seven ", "description": "The machines upstairs"}
     )
@@ -45,7 +45,7 @@ def test_who_makes_a_group_owns_it(alice, api):
         alice,
         "group_created",
         "success",
-        "You have made the group Lab Seven.",
+        "You have created the group Lab Seven.",
     )
 
 
@@ -75,7 +75,7 @@ def test_a_description_has_at_most_120_characters(alice, api):
     assert api(alice).post(GROUPS, {"name": "abc", "description": "x" * 120}).status_code == 201
 
 
-def test_of_two_who_take_one_name_at_once_one_gets_it(transactional_db, alice):
+def test_of_two_who_take_one_name_simultaneously_one_gets_it(transactional_db, alice):
     outcomes = race(
         *(
             lambda i=i: services.create_group(owner=alice, name=["Lab", "LAB"][i % 2])
@@ -87,7 +87,7 @@ def test_of_two_who_take_one_name_at_once_one_gets_it(transactional_db, alice):
     assert Membership.objects.count() == 1
 
 
-def test_everyone_lists_his_own_groups_starred_ones_first(group, alice, bob, carol, api):
+def test_everybody_lists_their_own_groups_starred_ones_first(group, alice, bob, carol, api):
     other = services.create_group(owner=bob, name="Zebra")
     Membership.objects.filter(group=other, user=bob).update(starred=True)
     rows = api(bob).get(GROUPS).json()["results"]
@@ -110,7 +110,7 @@ def test_a_group_is_seen_by_its_people_only(group, alice, bob, carol, api):
     assert api(carol).get(address(group)).json() == api(carol).get(f"{GROUPS}{uuid4()}/").json()
 
 
-def test_the_owner_alone_changes_it(group, alice, bob, carol, api):
+def test_only_the_owner_changes_it(group, alice, bob, carol, api):
     Membership.objects.filter(user=bob).update(role="moderator")
     bodies = {"name": "Lab 8", "description": ""}
     assert [api(user).patch(address(group), bodies).status_code for user in (bob, carol, None)] == [
@@ -161,7 +161,7 @@ def test_a_setting_that_does_not_exist_is_refused(group, alice, api, setting, va
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {setting})
 
 
-def test_everyone_stars_a_group_for_himself(group, alice, bob, api):
+def test_everybody_stars_a_group_for_themselves(group, alice, bob, api):
     answer = api(bob).post(address(group, "star/"), {"starred": True})
     assert (answer.status_code, answer.json()["starred"]) == (200, True)
     assert api(alice).get(address(group)).json()["starred"] is False
@@ -202,7 +202,7 @@ def test_ones_groups_are_searched_by_name_and_description_and_filtered(
         services.star(
             user=bob, group_id=services.create_group(owner=bob, name=name).pk, starred=True
         )
-    services.create_group(owner=alice, name="Not his")
+    services.create_group(owner=alice, name="Not theirs")
     assert {row["name"] for row in api(bob).get(GROUPS + query).json()["results"]} == set(names)
 
 
@@ -234,7 +234,7 @@ def test_strangers_find_the_groups_that_may_be_asked_and_see_little_of_them(
     assert [api(carol).get(address(one)).status_code for one in (group, hidden)] == [404, 404]
 
 
-def test_a_stranger_is_not_told_that_his_input_is_wrong(group, carol, api):
+def test_a_stranger_cannot_see_what_is_wrong_with_their_input(group, carol, api):
     assert api(carol).patch(address(group), {"name": ""}).status_code == 404
     assert api(carol).post(address(group, "invitations/"), {}).status_code == 404
 

@@ -29,7 +29,7 @@ def expire(invitation):
     Invitation.objects.filter(pk=invitation.pk).update(expires=timezone.now())
 
 
-def test_an_invitation_reaches_the_invitee(group, alice, bob, carol, api, settings, told):
+def test_an_invitation_reaches_the_invitee(group, alice, bob, carol, api, settings, notified):
     settings.INVITATION_DAYS = 3
     answer = api(alice).post(to_group(group), {"usernames": ["CAROL"]})
     row = Invitation.objects.get()
@@ -48,7 +48,7 @@ def test_an_invitation_reaches_the_invitee(group, alice, bob, carol, api, settin
     assert api(alice).get(to_group(group)).json()["results"] == [shown]
     assert [api(user).get(MINE).json()["count"] for user in (alice, bob)] == [0, 0]
     assert timedelta(days=2.9) < row.expires - timezone.now() <= timedelta(days=3)
-    assert (told(carol), told(alice), told(bob)) == (["invited"], [], [])
+    assert (notified(carol), notified(alice), notified(bob)) == (["invited"], [], [])
     assert Notification.objects.get().text == "alice invites you to the group Lab Seven."
 
 
@@ -78,7 +78,7 @@ def test_owner_and_moderators_invite_and_see_who_is_invited(
 
 
 def test_each_name_gets_an_answer_of_its_own(
-    group, alice, bob, carol, make_user, invitation, api, told
+    group, alice, bob, carol, make_user, invitation, api, notified
 ):
     dora, gone = make_user("dora"), make_user("gone")
     User.objects.filter(pk=gone.pk).update(is_active=False)
@@ -98,7 +98,12 @@ def test_each_name_gets_an_answer_of_its_own(
     ]
     assert b"example.org" not in answer.content
     assert Invitation.objects.count() == 2
-    assert (told(dora), told(bob), told(carol), told(gone)) == (["invited"], [], ["invited"], [])
+    assert (notified(dora), notified(bob), notified(carol), notified(gone)) == (
+        ["invited"],
+        [],
+        ["invited"],
+        [],
+    )
 
 
 @pytest.mark.parametrize("name", ["nobody", "bob", "alice", "carol"])
@@ -132,7 +137,7 @@ def test_a_name_given_twice_counts_once(group, alice, carol, api):
     assert len(api(alice).post(to_group(group), {"usernames": ["carol", "Carol"]}).json()) == 1
 
 
-def test_accepting_makes_a_member(group, alice, bob, carol, invitation, api, told):
+def test_accepting_makes_a_member(group, alice, bob, carol, invitation, api, notified):
     answer = api(carol).post(answer_address(invitation, "accept"))
     assert answer.status_code == 200
     assert (answer.json()["id"], answer.json()["role"], answer.json()["members"]) == (
@@ -142,7 +147,11 @@ def test_accepting_makes_a_member(group, alice, bob, carol, invitation, api, tol
     )
     assert api(carol).get(MINE).json()["count"] == 0
     assert Invitation.objects.get().status == "accepted"
-    assert (told(alice), told(bob), told(carol)) == (["invitation_accepted"], [], ["invited"])
+    assert (notified(alice), notified(bob), notified(carol)) == (
+        ["invitation_accepted"],
+        [],
+        ["invited"],
+    )
     note = Notification.objects.get(user=alice)
     assert (note.level, note.text) == (
         "success",
@@ -150,16 +159,16 @@ def test_accepting_makes_a_member(group, alice, bob, carol, invitation, api, tol
     )
 
 
-def test_the_other_leaders_are_told_of_a_newcomer_and_an_inviter_who_has_left_is_not(
-    crew, bob, carol, make_user, told
+def test_the_other_leaders_are_notified_of_a_new_member_and_an_inviter_who_has_left_is_not(
+    crew, bob, carol, make_user, notified
 ):
     one, two = (invite(carol, crew, make_user(name).username) for name in ("eve", "fay"))
     services.accept(user=one.invitee, invitation_id=one.pk)
-    assert (told(carol), told(bob)) == (["invitation_accepted"], [])
+    assert (notified(carol), notified(bob)) == (["invitation_accepted"], [])
     services.leave_group(user=carol, group_id=crew.pk)
     services.accept(user=two.invitee, invitation_id=two.pk)
-    assert told(carol) == ["invitation_accepted"]
-    assert told(User.objects.get(username="alice")) == [
+    assert notified(carol) == ["invitation_accepted"]
+    assert notified(User.objects.get(username="alice")) == [
         "member_joined",
         "member_left",
         "member_joined",
@@ -167,17 +176,17 @@ def test_the_other_leaders_are_told_of_a_newcomer_and_an_inviter_who_has_left_is
 
 
 def test_declining_makes_none_and_leaves_room_for_another_invitation(
-    group, alice, carol, invitation, api, told
+    group, alice, carol, invitation, api, notified
 ):
     assert api(carol).post(answer_address(invitation, "decline")).status_code == 204
     assert selectors.membership(carol, group.pk) is None
     assert api(carol).get(MINE).json()["count"] == 0
-    assert told(alice) == ["invitation_declined"]
+    assert notified(alice) == ["invitation_declined"]
     assert api(alice).post(to_group(group), {"usernames": ["carol"]}).status_code == 201
 
 
 @pytest.mark.parametrize("verb", ["accept", "decline"])
-def test_the_invitee_alone_answers(group, alice, bob, make_user, invitation, api, verb):
+def test_only_the_invitee_answers(group, alice, bob, make_user, invitation, api, verb):
     users = (alice, bob, make_user("dora"), None)
     assert [api(user).post(answer_address(invitation, verb)).status_code for user in users] == [
         404,
@@ -219,7 +228,9 @@ def test_an_expired_invitation_is_good_for_nothing(group, carol, invitation, api
     assert selectors.membership(carol, group.pk) is None
 
 
-def test_who_let_an_invitation_expire_can_be_asked_again(group, alice, carol, invitation, api):
+def test_a_user_can_be_invited_again_after_an_invitation_expired(
+    group, alice, carol, invitation, api
+):
     expire(invitation)
     (again,) = api(alice).post(to_group(group), {"usernames": ["carol"]}).json()
     assert again["invitation"] != str(invitation.pk)
@@ -237,14 +248,14 @@ def test_the_database_itself_allows_one_open_invitation_a_person(group, alice, c
         Invitation.objects.create(group=group, invitee=carol, inviter=alice, pending_key=key)
 
 
-def test_two_acceptances_at_once_make_one_member(transactional_db, group, carol, invitation):
+def test_two_simultaneous_acceptances_make_one_member(transactional_db, group, carol, invitation):
     outcomes = race(*[lambda: services.accept(user=carol, invitation_id=invitation.pk)] * 4)
     assert sum(isinstance(outcome, Membership) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, InvitationClosed) for outcome in outcomes) == 3
     assert Membership.objects.filter(group=group, user=carol).count() == 1
 
 
-def test_accepting_and_declining_at_once_agree_with_the_membership(
+def test_simultaneous_accepting_and_declining_agree_with_the_membership(
     transactional_db, group, carol, invitation
 ):
     race(
@@ -255,7 +266,9 @@ def test_accepting_and_declining_at_once_agree_with_the_membership(
     assert Membership.objects.filter(group=group, user=carol).exists() == accepted
 
 
-def test_two_inviters_at_once_send_one_invitation(transactional_db, group, alice, bob, carol, told):
+def test_two_simultaneous_inviters_send_one_invitation(
+    transactional_db, group, alice, bob, carol, notified
+):
     Membership.objects.filter(user=bob).update(role="moderator")
     outcomes = race(
         *(
@@ -265,10 +278,10 @@ def test_two_inviters_at_once_send_one_invitation(transactional_db, group, alice
     )
     assert {answer.outcome for (answer,) in outcomes} == {"invited", "already_invited"}
     assert len({answer.invitation for (answer,) in outcomes}) == 1
-    assert told(carol) == ["invited"]
+    assert notified(carol) == ["invited"]
 
 
-def test_an_invitation_outlives_the_account_of_who_sent_it(group, alice, bob, carol, api):
+def test_an_invitation_outlives_its_senders_account(group, alice, bob, carol, api):
     Membership.objects.filter(user=bob).update(role="moderator")
     invite(bob, group, "carol")
     bob.delete()

@@ -34,11 +34,11 @@ def eve(make_user):
 
 @pytest.fixture
 def asked(house, eve):
-    """Eve asks to be let in."""
+    """Eve asks to join."""
     return services.ask_to_join(user=eve, group_id=house.pk)
 
 
-def test_a_stranger_asks_and_the_leaders_see_it(house, alice, bob, carol, eve, api, told):
+def test_a_stranger_asks_and_the_leaders_see_it(house, alice, bob, carol, eve, api, notified):
     answer = api(eve).post(to_group(house))
     row = JoinRequest.objects.get()
     assert (answer.status_code, answer.json()) == (
@@ -55,7 +55,7 @@ def test_a_stranger_asks_and_the_leaders_see_it(house, alice, bob, carol, eve, a
     assert shown.keys() == {"id", "group", "user", "status", "created", "expires"}
     assert (shown["group"], shown["user"]["username"], shown["status"]) == (about, "eve", "pending")
     assert api(carol).get(to_group(house)).json()["results"] == [shown]
-    assert [told(user) for user in (alice, carol, bob, eve)] == [
+    assert [notified(user) for user in (alice, carol, bob, eve)] == [
         ["join_requested"],
         ["join_requested"],
         [],
@@ -64,9 +64,9 @@ def test_a_stranger_asks_and_the_leaders_see_it(house, alice, bob, carol, eve, a
     assert api(eve).get(f"/api/groups/{house.pk}/").status_code == 404
 
 
-def test_who_asks_again_has_asked_once(house, eve, asked, api, told, alice):
+def test_asking_again_gives_the_same_request(house, eve, asked, api, notified, alice):
     assert api(eve).post(to_group(house)).json() == {"outcome": "asked", "request": str(asked.pk)}
-    assert told(alice) == ["join_requested"]
+    assert notified(alice) == ["join_requested"]
 
 
 def test_a_group_that_may_not_be_asked_is_not_there(group, carol, api):
@@ -83,37 +83,48 @@ def test_a_member_need_not_ask(house, bob, api):
     assert (answer.status_code, answer.json()["code"]) == (409, "already_member")
 
 
-def test_whoever_asks_while_invited_accepts(group, alice, carol, invitation, api, told):
-    """Even where the group may not be asked: he has been asked by it."""
+def test_an_invited_user_who_asks_joins(group, alice, carol, invitation, api, notified):
+    """Even if the group does not allow requests: this user was invited."""
     assert api(carol).post(to_group(group)).json() == {"outcome": "joined", "request": None}
     assert selectors.membership(carol, group.pk)
     assert Invitation.objects.get().status == "accepted"
-    assert told(alice) == ["invitation_accepted"]
+    assert notified(alice) == ["invitation_accepted"]
 
 
-def test_whoever_invites_who_has_asked_accepts(house, alice, carol, eve, asked, api, told):
+def test_inviting_a_user_who_has_asked_accepts_the_request(
+    house, alice, carol, eve, asked, api, notified
+):
     answer = api(carol).post(f"/api/groups/{house.pk}/invitations/", {"usernames": ["eve"]})
     assert answer.status_code == 201
     assert answer.json() == [{"username": "eve", "outcome": "joined", "invitation": None}]
     assert selectors.membership(eve, house.pk)
-    assert (told(eve), told(alice)) == (["join_accepted"], ["join_requested", "member_joined"])
+    assert (notified(eve), notified(alice)) == (
+        ["join_accepted"],
+        ["join_requested", "member_joined"],
+    )
     assert not Invitation.objects.open().exists()
     assert not JoinRequest.objects.open().exists()
 
 
-def test_leaders_let_people_in(house, alice, bob, carol, eve, asked, api, told):
+def test_leaders_let_people_in(house, alice, bob, carol, eve, asked, api, notified):
     assert api(carol).post(to_group(house, asked, "accept")).status_code == 204
     assert selectors.membership(eve, house.pk).role == "member"
-    assert (told(eve), told(carol)) == (["join_accepted"], ["join_requested"])
-    assert (told(alice), told(bob)) == (["join_requested", "member_joined"], [])
+    assert (notified(eve), notified(carol)) == (["join_accepted"], ["join_requested"])
+    assert (notified(alice), notified(bob)) == (["join_requested", "member_joined"], [])
     note = Notification.objects.get(user=eve)
-    assert (note.level, note.text) == ("success", "carol has let you into the group Lab Seven.")
+    assert (note.level, note.text) == (
+        "success",
+        "carol has accepted your request to join the group Lab Seven.",
+    )
 
 
-def test_leaders_turn_people_down_and_they_may_ask_again(house, alice, eve, asked, api, told):
+def test_leaders_turn_people_down_and_they_may_ask_again(house, alice, eve, asked, api, notified):
     assert api(alice).post(to_group(house, asked, "decline")).status_code == 204
     assert selectors.membership(eve, house.pk) is None
-    assert (told(eve), Notification.objects.get(user=eve).level) == (["join_declined"], "warning")
+    assert (notified(eve), Notification.objects.get(user=eve).level) == (
+        ["join_declined"],
+        "warning",
+    )
     assert api(eve).get(MINE).json()["count"] == 0
     assert api(eve).post(to_group(house)).json()["request"] != str(asked.pk)
 
@@ -130,7 +141,7 @@ def test_nobody_else_answers(house, alice, bob, eve, make_user, asked, api, verb
     assert asked.status == "pending"
 
 
-def test_who_asked_may_withdraw_and_nobody_else(house, alice, bob, eve, make_user, asked, api):
+def test_only_the_user_who_asked_may_withdraw(house, alice, bob, eve, make_user, asked, api):
     address = f"{MINE}{asked.pk}/"
     people = (alice, bob, make_user("fay"), None)
     assert [api(user).delete(address).status_code for user in people] == [404, 404, 404, 401]
@@ -159,13 +170,15 @@ def test_a_request_that_nobody_answered_expires_and_can_be_made_again(
     )
 
 
-def test_what_was_asked_can_be_answered_when_the_door_is_shut_meanwhile(house, alice, eve, asked):
+def test_a_request_can_be_answered_when_the_group_no_longer_allows_requests(
+    house, alice, eve, asked
+):
     services.update_group(editor=alice, group_id=house.pk, joining="invited")
     services.answer_request(leader=alice, group_id=house.pk, request_id=asked.pk, accepted=True)
     assert selectors.membership(eve, house.pk)
 
 
-def test_who_comes_in_by_another_way_asks_no_more(house, alice, eve, asked):
+def test_joining_by_another_way_closes_the_request(house, alice, eve, asked):
     _, code = services.make_link(maker=alice, group_id=house.pk, days=1, uses=1)
     services.join_by_code(user=eve, code=code)
     asked.refresh_from_db()
@@ -175,15 +188,17 @@ def test_who_comes_in_by_another_way_asks_no_more(house, alice, eve, asked):
 # Races
 
 
-def test_two_who_ask_for_one_at_once_have_asked_once(transactional_db, house, eve, alice, told):
+def test_simultaneous_requests_of_one_user_are_one_request(
+    transactional_db, house, eve, alice, notified
+):
     outcomes = race(*[lambda: services.ask_to_join(user=eve, group_id=house.pk)] * 4)
     assert len({outcome.pk for outcome in outcomes}) == 1
     assert JoinRequest.objects.count() == 1
-    assert told(alice) == ["join_requested"]
+    assert notified(alice) == ["join_requested"]
 
 
-def test_of_two_leaders_who_answer_at_once_one_does(
-    transactional_db, house, alice, carol, eve, asked, told
+def test_of_two_leaders_who_answer_simultaneously_one_does(
+    transactional_db, house, alice, carol, eve, asked, notified
 ):
     def answer(leader, accepted):
         return lambda: services.answer_request(
@@ -193,12 +208,12 @@ def test_of_two_leaders_who_answer_at_once_one_does(
     outcomes = race(answer(alice, True), answer(carol, True), answer(carol, False))
     assert outcomes.count(None) == 1
     assert sum(isinstance(outcome, RequestClosed) for outcome in outcomes) == 2
-    accepted = told(eve) == ["join_accepted"]
-    assert accepted or told(eve) == ["join_declined"]
+    accepted = notified(eve) == ["join_accepted"]
+    assert accepted or notified(eve) == ["join_declined"]
     assert bool(selectors.membership(eve, house.pk)) == accepted
 
 
-def test_accepted_and_withdrawn_at_once_the_status_tells_who_was_faster(
+def test_accepted_while_it_is_withdrawn_a_request_has_one_final_status(
     transactional_db, house, alice, eve, asked
 ):
     outcomes = race(
@@ -212,7 +227,7 @@ def test_accepted_and_withdrawn_at_once_the_status_tells_who_was_faster(
     assert bool(selectors.membership(eve, house.pk)) == (asked.status == "accepted")
 
 
-def test_asked_and_invited_at_once_he_is_in_and_nothing_stays_open(
+def test_a_user_who_asks_while_being_invited_joins_and_nothing_stays_open(
     transactional_db, house, alice, make_user
 ):
     for i in range(5):
@@ -229,7 +244,9 @@ def test_asked_and_invited_at_once_he_is_in_and_nothing_stays_open(
         assert not selectors.open_requests_of(user).exists()
 
 
-def test_asked_while_the_group_goes_nothing_is_left_of_it(transactional_db, house, alice, eve):
+def test_a_request_made_while_the_group_is_deleted_leaves_nothing(
+    transactional_db, house, alice, eve
+):
     asked, closed = race(
         lambda: services.ask_to_join(user=eve, group_id=house.pk),
         lambda: services.delete_group(user=alice, group_id=house.pk),

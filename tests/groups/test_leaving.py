@@ -25,10 +25,10 @@ def member_address(group, user):
 # Leaving
 
 
-def test_a_member_leaves_and_the_owner_is_told(group, alice, bob, api, roles, told):
+def test_a_member_leaves_and_the_owner_is_notified(group, alice, bob, api, roles, notified):
     assert api(bob).post(leave_address(group)).status_code == 204
     assert roles(group) == {"alice": "owner"}
-    assert (told(alice), told(bob)) == (["member_left"], [])
+    assert (notified(alice), notified(bob)) == (["member_left"], [])
     note = Notification.objects.get()
     assert (note.level, note.text, note.group_id) == (
         "info",
@@ -46,61 +46,68 @@ def test_a_stranger_and_nobody_cannot_leave(group, carol, api):
     assert api(carol).post(f"/api/groups/{uuid4()}/leave/").status_code == 404
 
 
-def test_moderators_are_told_of_a_departure_and_members_are_not(
-    crew, alice, bob, carol, make_user, api, told
+def test_moderators_are_notified_of_a_departure_and_members_are_not(
+    crew, alice, bob, carol, make_user, api, notified
 ):
     api(User.objects.get(username="dora")).post(leave_address(crew))
-    assert (told(alice), told(bob), told(carol)) == (["member_left"], [], ["member_left"])
-
-
-def test_if_the_owner_leaves_the_longest_moderator_follows_him(
-    crew, alice, carol, api, roles, told
-):
-    assert api(alice).post(leave_address(crew)).status_code == 204
-    assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
-    assert (told(carol), Notification.objects.count()) == (["ownership_handed_over"], 1)
-    assert (
-        Notification.objects.get().text == "You own the group Lab Seven now: who owned it has left."
+    assert (notified(alice), notified(bob), notified(carol)) == (
+        ["member_left"],
+        [],
+        ["member_left"],
     )
 
 
-def test_the_other_moderators_are_told_that_the_owner_has_left(crew, alice, bob, carol, told):
+def test_if_the_owner_leaves_the_longest_moderator_follows(
+    crew, alice, carol, api, roles, notified
+):
+    assert api(alice).post(leave_address(crew)).status_code == 204
+    assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
+    assert (notified(carol), Notification.objects.count()) == (["ownership_handed_over"], 1)
+    assert (
+        Notification.objects.get().text
+        == "You now own the group Lab Seven, because its owner has left."
+    )
+
+
+def test_the_other_moderators_are_notified_that_the_owner_has_left(
+    crew, alice, bob, carol, notified
+):
     Membership.objects.filter(user=bob).update(role="moderator")
     services.leave_group(user=alice, group_id=crew.pk)
-    assert (told(bob), told(carol)) == (["ownership_handed_over"], ["member_left"])
+    assert (notified(bob), notified(carol)) == (["ownership_handed_over"], ["member_left"])
 
 
-def test_who_is_blocked_follows_last(crew, alice, bob, carol, roles):
+def test_blocked_users_follow_last(crew, alice, bob, carol, roles):
     User.objects.filter(pk__in=[bob.pk, carol.pk]).update(is_active=False)
     services.leave_group(user=alice, group_id=crew.pk)
     assert roles(crew) == {"bob": "member", "carol": "moderator", "dora": "owner"}
 
 
-def test_without_moderators_the_longest_member_follows(crew, alice, bob, api, roles, told):
+def test_without_moderators_the_longest_member_follows(crew, alice, bob, api, roles, notified):
     Membership.objects.filter(role="moderator").update(role="member")
     api(alice).post(leave_address(crew))
     assert roles(crew) == {"bob": "owner", "carol": "member", "dora": "member"}
-    assert told(bob) == ["ownership_handed_over"]
+    assert notified(bob) == ["ownership_handed_over"]
 
 
-def test_the_last_one_closes_the_group_behind_him(group, alice, bob, carol, api, told):
+def test_the_group_is_deleted_with_its_last_member(group, alice, bob, carol, api, notified):
     invite(alice, group, "carol")
     api(alice).post(leave_address(group))
     api(bob).post(leave_address(group))
     assert not Group.objects.exists()
     assert not Invitation.objects.exists()
-    assert (told(alice), told(bob)) == ([], ["ownership_handed_over"])
+    assert (notified(alice), notified(bob)) == ([], ["ownership_handed_over"])
     assert api(carol).get("/api/invitations/").json()["count"] == 0
     services.create_group(owner=carol, name="Lab Seven")
 
 
-def test_who_has_left_can_be_asked_again(group, alice, bob):
+def test_a_user_who_has_left_can_be_invited_again(group, alice, bob):
     services.leave_group(user=bob, group_id=group.pk)
     invitation = invite(alice, group, "bob")
     assert services.accept(user=bob, invitation_id=invitation.pk)
 
 
-def test_the_apps_above_hear_of_a_departure_before_and_after(group, bob, heard):
+def test_signals_are_sent_before_and_after_a_departure(group, bob, heard):
     services.leave_group(user=bob, group_id=group.pk)
     facts = {"group_id": group.pk, "user_id": bob.pk}
     assert heard == [("member_leaving", True, facts), ("member_left", False, facts)]
@@ -156,9 +163,11 @@ def test_two_moderators_cannot_remove_each_other(crew, bob, carol, api):
     assert api(carol).delete(member_address(crew, bob)).status_code == 403
 
 
-def test_who_is_removed_is_told_and_the_group_is_gone_for_him(crew, bob, carol, api, told, heard):
+def test_a_removed_member_is_notified_and_no_longer_sees_the_group(
+    crew, bob, carol, api, notified, heard
+):
     api(carol).delete(member_address(crew, bob))
-    assert told(bob) == ["member_removed"]
+    assert notified(bob) == ["member_removed"]
     note = Notification.objects.get()
     assert (note.level, note.text) == ("warning", "carol has removed you from the group Lab Seven.")
     assert api(bob).get(f"/api/groups/{crew.pk}/").status_code == 404
@@ -181,8 +190,8 @@ def test_members_look_at_a_member(crew, alice, bob, carol, make_user, api):
 # An account goes
 
 
-def test_who_deletes_his_account_leaves_all_his_groups_first(
-    crew, alice, bob, carol, api, roles, told, heard
+def test_deleting_an_account_leaves_all_its_groups_first(
+    crew, alice, bob, carol, api, roles, notified, heard
 ):
     alone, others = (
         services.create_group(owner=owner, name=name)
@@ -193,7 +202,7 @@ def test_who_deletes_his_account_leaves_all_his_groups_first(
     assert roles(crew) == {"bob": "member", "carol": "owner", "dora": "member"}
     assert roles(others) == {"bob": "owner"}
     assert not Group.objects.filter(pk=alone.pk).exists()
-    assert (told(bob), told(carol)) == (["member_left"], ["ownership_handed_over"])
+    assert (notified(bob), notified(carol)) == (["member_left"], ["ownership_handed_over"])
     assert {name for name, *_ in heard} == {
         "member_leaving",
         "member_left",
@@ -205,16 +214,20 @@ def test_who_deletes_his_account_leaves_all_his_groups_first(
 # Races
 
 
-def test_leaving_twice_at_once_is_leaving_once(transactional_db, crew, alice, bob, told):
+def test_simultaneous_departures_of_one_member_are_one_departure(
+    transactional_db, crew, alice, bob, notified
+):
     outcomes = race(*[lambda: services.leave_group(user=bob, group_id=crew.pk)] * 3)
     assert all(outcome is None or isinstance(outcome, NotFound) for outcome in outcomes)
-    assert told(alice) == ["member_left"]
+    assert notified(alice) == ["member_left"]
 
 
 @pytest.mark.parametrize(
     "leavers", [["alice", "carol"], ["alice", "bob", "carol"], ["alice", "carol", "dora"]]
 )
-def test_however_many_leave_at_once_one_owner_is_left(transactional_db, crew, roles, leavers):
+def test_however_many_leave_simultaneously_one_owner_is_left(
+    transactional_db, crew, roles, leavers
+):
     members = [
         m
         for m in Membership.objects.filter(group=crew).select_related("user")
@@ -231,7 +244,7 @@ def test_however_many_leave_at_once_one_owner_is_left(transactional_db, crew, ro
     assert list(left.values()).count("owner") == 1
 
 
-def test_if_all_leave_at_once_the_group_is_gone(transactional_db, crew):
+def test_if_all_leave_simultaneously_the_group_is_deleted(transactional_db, crew):
     members = Membership.objects.filter(group=crew).select_related("user")
     race(
         *(
@@ -243,7 +256,7 @@ def test_if_all_leave_at_once_the_group_is_gone(transactional_db, crew):
     assert not Membership.objects.exists()
 
 
-def test_whoever_comes_in_while_the_last_one_leaves_owns_the_group_or_finds_none(
+def test_a_user_who_joins_while_the_last_member_leaves_owns_the_group_or_finds_none(
     transactional_db, alice, carol, roles
 ):
     group = services.create_group(owner=alice, name="Lab Eight")
@@ -273,8 +286,8 @@ def test_the_next_in_line_is_removed_or_owns_the_group(
     assert roles(crew)["carol" if selectors.membership(carol, crew.pk) else "bob"] == "owner"
 
 
-def test_a_member_whose_role_changes_while_he_is_removed_stays(crew, alice, bob, heard):
-    """The receiver of `member_leaving` plays whoever is faster."""
+def test_a_member_whose_role_changes_during_removal_stays(crew, alice, bob, heard):
+    """The receiver of `member_leaving` stands for a caller that is faster."""
 
     def promote(sender, **_):
         Membership.objects.filter(user=bob).update(role="moderator")

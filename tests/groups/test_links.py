@@ -86,8 +86,8 @@ def test_a_group_has_so_many_links_at_most_and_old_ones_make_room(
 @pytest.mark.parametrize(
     "spelt", [str, str.lower, lambda code: code.replace("-", " "), lambda c: c.replace("0", "o")]
 )
-def test_whoever_has_the_code_joins_however_he_spells_it(
-    group, alice, bob, carol, make_link, api, told, spelt
+def test_anybody_with_the_code_joins_however_they_type_it(
+    group, alice, bob, carol, make_link, api, notified, spelt
 ):
     answer = api(carol).post(JOIN, {"code": spelt(make_link())})
     assert answer.status_code == 200
@@ -97,7 +97,7 @@ def test_whoever_has_the_code_joins_however_he_spells_it(
         3,
     )
     assert InviteLink.objects.get().uses_left == 9
-    assert (told(alice), told(bob), told(carol)) == (["member_joined"], [], [])
+    assert (notified(alice), notified(bob), notified(carol)) == (["member_joined"], [], [])
 
 
 def test_what_a_code_leads_to_can_be_looked_at_first(group, make_link):
@@ -107,7 +107,7 @@ def test_what_a_code_leads_to_can_be_looked_at_first(group, make_link):
         services.group_of_code(codes.new_code())
 
 
-def test_a_member_who_follows_a_link_takes_no_use_of_it(group, bob, make_link, api, told):
+def test_a_member_who_follows_a_link_takes_no_use_of_it(group, bob, make_link, api, notified):
     code = make_link()
     assert api(bob).post(JOIN, {"code": code}).json()["role"] == "member"
     assert InviteLink.objects.get().uses_left == 10
@@ -146,7 +146,7 @@ def test_a_withdrawn_link_is_good_for_nothing(group, alice, carol, make_link, ap
     assert api(alice).delete(links_address(group, uuid4())).status_code == 404
 
 
-def test_who_joins_with_a_link_needs_his_invitation_no_more(group, alice, carol, make_link, api):
+def test_joining_by_link_closes_the_invitation(group, alice, carol, make_link, api):
     invitation = invite(alice, group, "carol")
     api(carol).post(JOIN, {"code": make_link()})
     assert api(carol).get("/api/invitations/").json()["count"] == 0
@@ -154,7 +154,7 @@ def test_who_joins_with_a_link_needs_his_invitation_no_more(group, alice, carol,
     assert invitation.status == "accepted"
 
 
-def test_a_link_outlives_the_membership_of_who_made_it(group, bob, carol, api):
+def test_a_link_outlives_its_makers_membership(group, bob, carol, api):
     Membership.objects.filter(user=bob).update(role="moderator")
     _, code = services.make_link(maker=bob, group_id=group.pk, days=1, uses=1)
     services.leave_group(user=bob, group_id=group.pk)
@@ -170,7 +170,7 @@ def test_codes_differ_and_are_easy_to_read():
 # Races
 
 
-def test_at_the_last_use_one_of_many_comes_in(transactional_db, group, make_user, make_link):
+def test_at_the_last_use_one_of_many_joins(transactional_db, group, make_user, make_link):
     code, people = make_link(uses=1), [make_user(f"user{i}") for i in range(4)]
     outcomes = race(
         *(lambda user=user: services.join_by_code(user=user, code=code) for user in people)
@@ -181,14 +181,14 @@ def test_at_the_last_use_one_of_many_comes_in(transactional_db, group, make_user
     assert InviteLink.objects.get().uses_left == 0
 
 
-def test_who_clicks_several_times_at_once_takes_one_use_and_is_welcome(
-    transactional_db, group, alice, carol, make_link, told
+def test_simultaneous_clicks_of_one_user_take_one_use(
+    transactional_db, group, alice, carol, make_link, notified
 ):
     for uses in (1, 10):
         code = make_link(uses=uses)
         outcomes = race(*[lambda code=code: services.join_by_code(user=carol, code=code)] * 4)
-        # Without transactions the last use is gone a moment before he is in: his other clicks may
-        # fall into it.
+        # Without transactions the last use is gone a moment before the user is a member. Their
+        # other clicks may come in between.
         welcome = (
             Membership
             if uses > 1 or connection.features.supports_transactions
@@ -197,10 +197,10 @@ def test_who_clicks_several_times_at_once_takes_one_use_and_is_welcome(
         assert all(isinstance(outcome, welcome) for outcome in outcomes), outcomes
         assert InviteLink.objects.get(digest=codes.digest(code)).uses_left == uses - 1
         services.leave_group(user=carol, group_id=group.pk)
-    assert told(alice) == ["member_joined", "member_left"] * 2
+    assert notified(alice) == ["member_joined", "member_left"] * 2
 
 
-def test_withdrawn_and_used_at_once_he_is_in_or_there_is_no_such_link(
+def test_a_link_withdrawn_while_it_is_used_works_or_does_not_exist(
     transactional_db, group, alice, carol, make_link
 ):
     code = make_link()
@@ -215,7 +215,7 @@ def test_withdrawn_and_used_at_once_he_is_in_or_there_is_no_such_link(
     assert not InviteLink.objects.exists()
 
 
-def test_a_link_and_an_invitation_used_at_once_make_one_member(
+def test_a_link_and_an_invitation_used_simultaneously_make_one_member(
     transactional_db, group, alice, carol, make_link
 ):
     code, invitation = make_link(), invite(alice, group, "carol")
@@ -229,13 +229,15 @@ def test_a_link_and_an_invitation_used_at_once_make_one_member(
     assert invitation.status == "accepted"
 
 
-def test_links_made_at_once_do_not_get_past_the_limit(transactional_db, group, make_link, settings):
+def test_links_made_simultaneously_do_not_get_past_the_limit(
+    transactional_db, group, make_link, settings
+):
     settings.LINKS_PER_GROUP_MAX = 2
     race(*[make_link] * 5)
     assert InviteLink.objects.count() <= 2
 
 
-def test_an_invitation_sent_while_he_joins_by_link_does_not_stay_open(
+def test_an_invitation_sent_during_a_join_by_link_does_not_stay_open(
     transactional_db, group, alice, make_user, make_link
 ):
     for i in range(3):

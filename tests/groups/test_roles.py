@@ -27,7 +27,7 @@ def owners(roles):
 # Roles
 
 
-def test_the_owner_makes_moderators_and_members(crew, alice, bob, carol, api, roles, told):
+def test_the_owner_makes_moderators_and_members(crew, alice, bob, carol, api, roles, notified):
     answer = api(alice).patch(member_address(crew, bob), {"role": "moderator"})
     assert (answer.status_code, answer.json()["role"]) == (200, "moderator")
     api(alice).patch(member_address(crew, carol), {"role": "member"})
@@ -37,7 +37,11 @@ def test_the_owner_makes_moderators_and_members(crew, alice, bob, carol, api, ro
         "carol": "member",
         "dora": "member",
     }
-    assert (told(bob), told(carol), told(alice)) == (["role_changed"], ["role_changed"], [])
+    assert (notified(bob), notified(carol), notified(alice)) == (
+        ["role_changed"],
+        ["role_changed"],
+        [],
+    )
     assert (
         Notification.objects.get(user=bob).text
         == "alice has made you moderator of the group Lab Seven."
@@ -62,12 +66,12 @@ def test_there_are_two_roles_to_give(crew, alice, bob, api, role):
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"role"})
 
 
-def test_the_same_role_again_is_no_news(crew, alice, bob, api, told):
+def test_the_same_role_again_is_no_news(crew, alice, bob, api, notified):
     assert api(alice).patch(member_address(crew, bob), {"role": "member"}).status_code == 200
-    assert told(bob) == []
+    assert notified(bob) == []
 
 
-def test_the_owner_keeps_his_role_and_a_stranger_gets_none(crew, alice, make_user, api, roles):
+def test_the_owner_keeps_their_role_and_a_stranger_gets_none(crew, alice, make_user, api, roles):
     assert api(alice).patch(member_address(crew, alice), {"role": "member"}).status_code == 409
     assert (
         api(alice).patch(member_address(crew, make_user("eve")), {"role": "member"}).status_code
@@ -80,7 +84,7 @@ def test_the_owner_keeps_his_role_and_a_stranger_gets_none(crew, alice, make_use
 
 
 def test_the_owner_hands_the_group_over_and_is_a_moderator_then(
-    crew, alice, bob, carol, api, roles, told
+    crew, alice, bob, carol, api, roles, notified
 ):
     answer = api(alice).post(hand_over_address(crew), {"user": str(bob.pk)})
     assert (answer.status_code, answer.json()["role"]) == (200, "moderator")
@@ -90,7 +94,7 @@ def test_the_owner_hands_the_group_over_and_is_a_moderator_then(
         "carol": "moderator",
         "dora": "member",
     }
-    assert (told(bob), told(carol), told(alice)) == (["ownership_handed_over"], [], [])
+    assert (notified(bob), notified(carol), notified(alice)) == (["ownership_handed_over"], [], [])
     text = "alice has handed the group Lab Seven over to you. You own it now."
     assert Notification.objects.get().text == text
     assert api(bob).post(hand_over_address(crew), {"user": str(alice.pk)}).status_code == 200
@@ -134,9 +138,7 @@ def test_the_database_itself_allows_one_owner(crew, bob):
         membership.save(update_fields=["role"])
 
 
-def test_a_hand_over_to_who_leaves_at_this_moment_changes_nothing(
-    crew, alice, bob, roles, monkeypatch
-):
+def test_a_hand_over_to_a_member_who_leaves_changes_nothing(crew, alice, bob, roles, monkeypatch):
     move = Membership.move
 
     def leave_first(self, start, finish):
@@ -150,7 +152,7 @@ def test_a_hand_over_to_who_leaves_at_this_moment_changes_nothing(
     assert owners(roles(crew)) == ["alice"]
 
 
-def test_without_transactions_too_the_owner_takes_it_back(crew, alice, bob, roles, monkeypatch):
+def test_without_transactions_the_owner_also_takes_it_back(crew, alice, bob, roles, monkeypatch):
     """As on MongoDB: nothing is rolled back."""
     from contextlib import nullcontext
 
@@ -166,8 +168,8 @@ def test_without_transactions_too_the_owner_takes_it_back(crew, alice, bob, role
     assert owners(roles(crew)) == ["alice"]
 
 
-def test_two_hand_overs_at_once_make_one_owner(
-    transactional_db, crew, alice, bob, carol, roles, told
+def test_two_simultaneous_hand_overs_make_one_owner(
+    transactional_db, crew, alice, bob, carol, roles, notified
 ):
     outcomes = race(
         *(
@@ -181,7 +183,7 @@ def test_two_hand_overs_at_once_make_one_owner(
     )
     (owner,) = owners(roles(crew))
     assert owner in ("bob", "carol")
-    assert sorted([*told(bob), *told(carol)]) == ["ownership_handed_over"]
+    assert sorted([*notified(bob), *notified(carol)]) == ["ownership_handed_over"]
 
 
 @pytest.mark.parametrize("leaver", ["alice", "bob"])
@@ -201,7 +203,7 @@ def test_a_hand_over_while_one_of_the_two_leaves_leaves_one_owner(
     assert len(owners(left)) == 1
 
 
-def test_a_hand_over_to_who_is_removed_at_once_leaves_one_owner(
+def test_a_hand_over_to_a_member_who_is_removed_leaves_one_owner(
     transactional_db, crew, alice, bob, carol, roles
 ):
     outcomes = race(
@@ -222,10 +224,10 @@ def test_a_group_that_lost_its_owner_finds_one_again(crew, alice, roles):
     assert owners(roles(crew)) == ["carol"]
 
 
-def test_who_becomes_owner_while_his_role_is_set_stays_owner(crew, alice, carol, roles):
-    his = selectors.membership(carol, crew.pk)
+def test_a_member_who_becomes_owner_while_their_role_is_set_stays_owner(crew, alice, carol, roles):
+    theirs = selectors.membership(carol, crew.pk)
     services.hand_over(owner=alice, group_id=crew.pk, user_id=carol.pk)
-    assert his.move("moderator", "member") is False
+    assert theirs.move("moderator", "member") is False
     assert owners(roles(crew)) == ["carol"]
 
 
@@ -278,7 +280,7 @@ def test_leaders_alone_make_exceptions_and_for_members_alone(
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_who_may_only_work_submits_nothing(group, alice, bob, api, named):
+def test_a_member_who_may_only_work_submits_nothing(group, alice, bob, api, named):
     task = {"group": group.name if named else str(group.pk), "kind": "ECHO", "params": {"count": 1}}
     services.update_group(editor=alice, group_id=group.pk, submitting="leaders")
     answer = api(bob).post("/api/tasks/", task)
@@ -288,7 +290,7 @@ def test_who_may_only_work_submits_nothing(group, alice, bob, api, named):
     assert api(bob).post("/api/tasks/", task).status_code == 201
 
 
-def test_a_member_who_is_promoted_while_he_is_removed_stays_in_the_group(crew, alice, bob, roles):
+def test_a_member_who_is_promoted_during_removal_stays_in_the_group(crew, alice, bob, roles):
     def promote(sender, **_):
         services.set_role(owner=alice, group_id=crew.pk, user_id=bob.pk, role="moderator")
 

@@ -14,13 +14,13 @@ from tests.support.racing import race
 # Withdrawing
 
 
-def test_leaders_withdraw_an_invitation_and_the_invitee_is_told(
-    crew, alice, carol, make_user, api, told
+def test_leaders_withdraw_an_invitation_and_the_invitee_is_notified(
+    crew, alice, carol, make_user, api, notified
 ):
     for leader, name in ((alice, "eve"), (carol, "fay")):
         invitation = invite(alice, crew, make_user(name).username)
         assert api(leader).delete(f"{to_group(crew)}{invitation.pk}/").status_code == 204
-        assert told(invitation.invitee) == ["invited", "invitation_withdrawn"]
+        assert notified(invitation.invitee) == ["invited", "invitation_withdrawn"]
         answer = api(invitation.invitee).post(answer_address(invitation, "accept"))
         assert (answer.status_code, answer.json()["code"]) == (409, "invitation_closed")
         assert invite(alice, crew, name)
@@ -46,7 +46,7 @@ def test_what_is_answered_or_expired_cannot_be_withdrawn(group, alice, carol, in
     assert api(alice).delete(address).json()["code"] == "invitation_expired"
 
 
-def test_withdrawn_and_accepted_at_once_the_status_tells_who_was_faster(
+def test_accepted_while_it_is_withdrawn_an_invitation_has_one_final_status(
     transactional_db, group, alice, carol, invitation
 ):
     outcomes = race(
@@ -74,20 +74,20 @@ def three(alice, bob, carol):
     return sent
 
 
-def test_all_invitations_are_accepted_at_once(three, alice, bob, carol, api, told):
+def test_all_invitations_are_accepted_together(three, alice, bob, carol, api, notified):
     answer = api(carol).post(f"{MINE}accept-all/")
     assert answer.status_code == 200
     assert set(answer.json()["joined"]) == {str(invitation.group_id) for invitation in three}
     assert selectors.groups_of(carol).count() == 2
-    assert (told(alice), told(bob)) == (["invitation_accepted"], ["invitation_accepted"])
+    assert (notified(alice), notified(bob)) == (["invitation_accepted"], ["invitation_accepted"])
     assert api(carol).post(f"{MINE}accept-all/").json() == {"joined": []}
 
 
-def test_all_invitations_are_declined_at_once(three, alice, carol, api, told):
+def test_all_invitations_are_declined_together(three, alice, carol, api, notified):
     answer = api(carol).post(f"{MINE}decline-all/")
     assert (answer.status_code, answer.json()) == (200, {"declined": 2})
     assert not selectors.groups_of(carol).exists()
-    assert told(alice) == ["invitation_declined"]
+    assert notified(alice) == ["invitation_declined"]
     assert api(carol).post(f"{MINE}decline-all/").json() == {"declined": 0}
 
 
@@ -101,7 +101,7 @@ def test_nobody_answers_for_another(three, alice, api):
     assert Invitation.objects.open().count() == 2
 
 
-def test_all_accepted_and_all_declined_at_once_each_has_one_answer(transactional_db, three, carol):
+def test_all_accepted_while_all_are_declined_each_has_one_answer(transactional_db, three, carol):
     joined, declined = race(lambda: services.accept_all(carol), lambda: services.decline_all(carol))
     assert len(joined) + declined == 2
     assert selectors.groups_of(carol).count() == len(joined)

@@ -63,7 +63,7 @@ def restart_redis_without_its_tail(system: System, bytes_lost: int) -> int:
 def log_is_new(system: System) -> bool:
     try:
         with redis.Redis.from_url(system.redis_url) as client:
-            return redis_log.is_told_new(client.info("persistence"))
+            return redis_log.is_rewritten(client.info("persistence"))
     except redis.RedisError:
         return False
 

@@ -105,7 +105,7 @@ def test_from_nothing_to_a_finished_task(lab: Lab, machine: Path, program: Progr
     login = program("login", lab.url, "--worker")
     (address,) = re.findall(r"http://\S+/device/\S+", read_until(login, "Waiting"))
     with contextlib.closing(log_in(lab, 1)) as browser:
-        assert "is let in" in answer(browser, address, "yes")
+        assert "is approved" in answer(browser, address, "yes")
     assert f"may now work for {lab.names[1]}" in read_until(login, "firmlight work")
     assert login.wait(20) == 0
 
@@ -128,7 +128,7 @@ def test_who_is_turned_away_is_told_and_keeps_nothing(
     login = program("login", lab.url)
     (address,) = re.findall(r"http://\S+/device/\S+", read_until(login, "Waiting"))
     with contextlib.closing(log_in(lab, 1)) as browser:
-        assert "is turned away" in answer(browser, address, "no")
+        assert "is denied" in answer(browser, address, "no")
     assert "The code was denied in the browser." in read_until(login, "denied")
     assert login.wait(20) == 1
     assert "Nobody is logged in here" in program("work").communicate(timeout=20)[0]

@@ -147,7 +147,7 @@ class Broken(Socket):
     seen: list[int] = []
 
     async def websocket_connect(self, message):
-        self.seen.append(recording._notes.open["sockets|worker"])
+        self.seen.append(recording._unwritten.open["sockets|worker"])
         raise RuntimeError("it breaks")
 
 

@@ -14,7 +14,7 @@ from tests.support.pages import beside, words
 NEW = {"username": "erin", "email": "erin@example.org", "password": "four unrelated words"}
 
 
-def test_who_registers_is_logged_in(db, browser):
+def test_registering_logs_in(db, browser):
     client = browser()
     answer = client.post("/register/", NEW)
     assert answer.headers["Location"] == "/groups/"
@@ -22,7 +22,7 @@ def test_who_registers_is_logged_in(db, browser):
     assert Session.objects.filter(user__username="erin", revoked=None).count() == 1
 
 
-def test_what_is_wrong_stands_beside_its_field_and_the_first_has_the_focus(alice, browser):
+def test_errors_are_beside_their_fields_and_the_first_has_the_focus(alice, browser):
     answer = browser().post(
         "/register/", NEW | {"username": "ALICE", "email": "nowhere", "password": "12345678"}
     )
@@ -60,7 +60,7 @@ def test_logging_in_leads_nowhere_but_to_this_server(alice, browser, elsewhere):
     assert answer.headers["Location"] == "/groups/"
 
 
-def test_too_many_wrong_passwords_shut_the_door_and_say_so(alice, browser):
+def test_too_many_wrong_passwords_lock_the_account_and_say_so(alice, browser):
     with override_settings(LOGIN_FAILURES_MAX=2):
         for _ in range(3):
             answer = browser().post("/login/", {"login": "alice", "password": "no"})
@@ -78,7 +78,7 @@ def test_too_many_accounts_from_one_address_are_too_many(db, browser):
     assert not User.objects.filter(username="frank").exists()
 
 
-def test_logging_out_is_a_deed_and_ends_the_session(alice, browser):
+def test_logging_out_takes_a_post_and_ends_the_session(alice, browser):
     client = browser(alice)
     assert client.get("/logout/").status_code == 405
     assert client.post("/logout/").headers["Location"] == "/"
@@ -100,7 +100,7 @@ def test_a_forgotten_password_gets_the_same_answer_with_and_without_an_account(a
         )
 
 
-def test_the_link_of_a_letter_sets_a_new_password_once(alice, browser):
+def test_the_link_of_an_email_sets_a_new_password_once(alice, browser):
     address = f"/password/reset/{alice.pk}/{default_token_generator.make_token(alice)}/"
     weak = browser().post(address, {"password": "12345678"})
     assert "too common" in beside(weak, "password")
@@ -110,7 +110,7 @@ def test_the_link_of_a_letter_sets_a_new_password_once(alice, browser):
     )
     again = browser().post(address, {"password": "four other words here"})
     assert again.status_code == 422
-    assert "not valid any more" in words(again)
+    assert "no longer valid" in words(again)
 
 
 def test_a_link_confirms_an_address_only_when_the_button_is_pressed(alice, browser):
@@ -119,7 +119,7 @@ def test_a_link_confirms_an_address_only_when_the_button_is_pressed(alice, brows
     assert not User.objects.get(pk=alice.pk).email_confirmed
     browser().post(address)
     assert User.objects.get(pk=alice.pk).email_confirmed
-    assert "not valid any more" in words(browser().post("/email/confirm/nonsense/"))
+    assert "no longer valid" in words(browser().post("/email/confirm/nonsense/"))
 
 
 def test_the_theme_is_written_into_the_page_by_the_server(db, browser):

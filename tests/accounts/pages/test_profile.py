@@ -17,7 +17,7 @@ def test_a_name_that_another_one_has_is_refused_beside_its_field(alice, bob, bro
         client.post("/profile/name/", {"name-username": "alicia"}).headers["Location"]
         == "/profile/"
     )
-    assert "You are alicia now." in words(client.get("/profile/"))
+    assert "Your user name is alicia now." in words(client.get("/profile/"))
 
 
 def test_another_address_needs_the_password(alice, browser):
@@ -51,7 +51,7 @@ def test_sessions_are_listed_with_this_one_marked_and_end_one_by_one(alice, brow
     assert here.get("/profile/").status_code == 200
 
 
-def test_nobody_ends_the_session_of_another_one(alice, bob, browser):
+def test_nobody_ends_somebody_elses_session(alice, bob, browser):
     browser(alice)
     session = Session.objects.get(user=alice)
     assert browser(bob).post(f"/profile/sessions/{session.pk}/end/").status_code == 404

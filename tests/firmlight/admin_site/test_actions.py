@@ -1,4 +1,4 @@
-"""What moderators do: through services, after a question, and never unrecorded."""
+"""What moderators do goes through services, asks first, and is always recorded."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tasks.services.finish import fail_task
 from tasks.services.split import split_task
 from tests.firmlight.admin_site.test_pages import MODELS, page
 
-DEEDS = sorted(
+ACTIONS = sorted(
     (model._meta.label, name)
     for model, one in admin.site._registry.items()
-    for name in getattr(one, "deeds", ())
+    for name in getattr(one, "admin_actions", ())
 )
 
 
@@ -32,8 +32,9 @@ def address(row, name: str) -> str:
 
 @pytest.fixture
 def do(browser, moderator):
-    """do(row, "block", reason="…"): the moderator confirms it on the row's page; returns what he is
-    told.
+    """do(row, "block", reason="…"): a moderator confirms the action on the row's page.
+
+    Returns the messages that the moderator then sees.
     """
 
     def over_http(row, name: str, by: User | None = None, **fields: str) -> str:
@@ -45,15 +46,15 @@ def do(browser, moderator):
     return over_http
 
 
-def told(user: User) -> list[str]:
+def notified(user: User) -> list[str]:
     return list(
         Notification.objects.filter(user=user).order_by("created").values_list("code", flat=True)
     )
 
 
-def test_a_deed_asks_first_and_a_link_alone_does_nothing(browser, moderator, bob):
+def test_an_action_asks_first_and_a_link_alone_does_nothing(browser, moderator, bob):
     answer = browser(moderator).get(address(bob, "block"))
-    assert "no logging in any more" in answer.text
+    assert "They can no longer log in" in answer.text
     assert "csrfmiddlewaretoken" in answer.text
     browser(moderator).get(address(bob, "block"), {"confirmed": "yes"})
     browser(moderator).post(address(bob, "block"))
@@ -61,7 +62,7 @@ def test_a_deed_asks_first_and_a_link_alone_does_nothing(browser, moderator, bob
     assert bob.is_active
 
 
-def test_a_deed_without_a_csrf_token_is_refused(moderator, bob):
+def test_an_action_without_a_csrf_token_is_refused(moderator, bob):
     from django.test import Client
 
     client = Client(enforce_csrf_checks=True)
@@ -71,7 +72,7 @@ def test_a_deed_without_a_csrf_token_is_refused(moderator, bob):
     assert bob.is_active
 
 
-def test_a_deed_on_several_rows_of_the_list_asks_once_and_records_each(
+def test_an_action_on_several_rows_asks_once_and_records_each(
     browser, moderator, alice, bob, records
 ):
     client = browser(moderator)
@@ -84,15 +85,15 @@ def test_a_deed_on_several_rows_of_the_list_asks_once_and_records_each(
     assert AuditEntry.objects.first().details == {"reason": "spam"}
 
 
-def test_what_a_service_refuses_is_said_and_not_recorded(do, bob, superuser, records):
+def test_a_refused_action_shows_why_and_is_not_recorded(do, bob, superuser, records):
     accounts.block_user(bob, by=superuser)
     before = records()
     assert "blocked already" in do(bob, "block")
     assert records() == before
 
 
-@pytest.mark.parametrize(("label", "name"), DEEDS)
-def test_every_deed_needs_the_permission_to_change(browser, make_user, group, label, name):
+@pytest.mark.parametrize(("label", "name"), ACTIONS)
+def test_every_action_needs_the_permission_to_change(browser, make_user, group, label, name):
     clerk = make_user("clerk")
     User.objects.filter(pk=clerk.pk).update(is_staff=True)
     model = MODELS[label]
@@ -106,7 +107,7 @@ def test_every_deed_needs_the_permission_to_change(browser, make_user, group, la
 
 @pytest.mark.parametrize("name", ["block", "end_sessions", "delete_account"])
 @pytest.mark.parametrize("victim", ["moderator", "superuser", "colleague"])
-def test_a_moderator_does_nothing_to_himself_or_to_other_staff(
+def test_a_moderator_cannot_act_on_themselves_or_on_other_staff(
     request, do, make_user, name, victim
 ):
     colleague = make_user("colin")
@@ -118,7 +119,7 @@ def test_a_moderator_does_nothing_to_himself_or_to_other_staff(
     assert accounts.refresh_session(api_session.refresh)
 
 
-def test_a_moderator_cannot_make_himself_a_superuser(browser, moderator):
+def test_a_moderator_cannot_become_a_superuser(browser, moderator):
     client = browser(moderator)
     for where in (page("accounts.User", "change", moderator.pk), page("accounts.User", "add")):
         assert client.post(where, {"username": "mona", "is_superuser": "on"}).status_code == 403
@@ -127,9 +128,7 @@ def test_a_moderator_cannot_make_himself_a_superuser(browser, moderator):
     assert not moderator.is_superuser
 
 
-def test_a_superuser_gives_a_role_and_changes_nothing_else_beside_it(
-    browser, superuser, bob, records
-):
+def test_a_superuser_gives_a_role_and_changes_nothing_else(browser, superuser, bob, records):
     User.objects.filter(pk=bob.pk).update(password="as it is")
     form = {
         "username": "bob",
@@ -162,7 +161,7 @@ def test_sessions_and_worker_tokens_are_ended_one_by_one(do, bob, api, records):
     assert [action for _, action, _ in records()] == ["session_ended", "worker_token_revoked"]
 
 
-def test_a_running_task_is_cancelled_and_its_creator_told_why(do, split, bob, records):
+def test_a_running_task_is_cancelled_and_its_creator_notified_why(do, split, bob, records):
     task = split()
     do(task, "cancel", reason="it mines coins")
     task.refresh_from_db()
@@ -183,10 +182,10 @@ def test_a_failed_task_is_submitted_again_with_its_input_and_only_once(
     assert (again.status, again.creator, again.title) == ("queued", bob, task.title)
     split_task(str(again.pk))
     assert work(laptop) == 3
-    assert told(bob) == ["task_failed", "task_submitted_again"]
+    assert notified(bob) == ["task_failed", "task_submitted_again"]
 
 
-def test_why_a_task_cannot_be_submitted_again_is_said(do, split, bob, group):
+def test_the_page_says_why_a_task_cannot_be_submitted_again(do, split, bob, group):
     task = split()
     assert "this one is running" in do(task, "submit_again")
     fail_task(task, "x", "Something broke.")
@@ -196,7 +195,7 @@ def test_why_a_task_cannot_be_submitted_again_is_said(do, split, bob, group):
     assert "no account any more" in do(task, "submit_again")
 
 
-def test_the_input_of_a_failed_task_goes_after_a_while_and_of_any_other_at_once(split, settings):
+def test_only_a_failed_task_keeps_its_input_for_a_while(split, settings):
     failed, cancelled = split(), split()
     fail_task(failed, "x", "Something broke.")
     queue.close(cancelled.group_id, cancelled.pk).now()
@@ -207,7 +206,7 @@ def test_the_input_of_a_failed_task_goes_after_a_while_and_of_any_other_at_once(
     assert 0 < redis.connect().ttl(left[0]) <= settings.FAILED_INPUT_HOURS * 3600
 
 
-def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(
+def test_a_blocked_worker_gets_no_work_and_its_owner_cannot_unblock_it(
     do, laptop, alice, api, records
 ):
     do(laptop, "block", reason="it sends rubbish")
@@ -217,7 +216,7 @@ def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(
     assert "only they can" in do(laptop, "let_back")
     do(laptop, "unblock")
     laptop.refresh_from_db()
-    assert (laptop.suspended_reason, laptop.suspended, told(alice)) == (
+    assert (laptop.suspended_reason, laptop.suspended, notified(alice)) == (
         "",
         None,
         ["worker_blocked", "worker_unblocked"],
@@ -225,7 +224,7 @@ def test_a_blocked_worker_gets_nothing_and_its_owner_cannot_let_it_back(
     assert [action for _, action, _ in records()] == ["worker_blocked", "worker_unblocked"]
 
 
-def test_a_suspended_worker_is_let_back_and_any_is_drained(do, laptop, records):
+def test_a_suspended_worker_is_let_back_and_any_worker_is_drained(do, laptop, records):
     Worker.objects.filter(pk=laptop.pk).update(
         suspended="2026-01-01T00:00Z", suspended_reason="It failed."
     )
@@ -236,30 +235,30 @@ def test_a_suspended_worker_is_let_back_and_any_is_drained(do, laptop, records):
     assert [action for _, action, _ in records()] == ["worker_let_back", "worker_drained"]
 
 
-def test_a_group_is_closed_with_all_that_runs_in_it(do, split, group, alice, bob, records):
+def test_a_group_is_deleted_with_all_that_runs_in_it(do, split, group, alice, bob, records):
     split()
     do(group, "close", reason="spam")
     assert not Group.objects.exists()
     assert not queue.tasks_with_state(group.pk)
-    assert "group_deleted" in told(alice)
+    assert "group_deleted" in notified(alice)
     assert records() == [("mona", "group_deleted", "Lab Seven")]
 
 
-def test_a_superuser_deletes_an_account_and_a_moderator_does_not(do, superuser, bob, records):
+def test_a_superuser_deletes_an_account_and_a_moderator_cannot(do, superuser, bob, records):
     assert "Only a superuser" in do(bob, "delete_account")
     do(bob, "delete_account", by=superuser)
     assert not User.objects.filter(pk=bob.pk).exists()
     assert ("root", "user_deleted", "bob") in records()
 
 
-def test_the_history_of_a_row_is_what_the_audit_log_says_of_it(do, browser, moderator, bob):
+def test_the_history_of_a_row_is_the_audit_log(do, browser, moderator, bob):
     do(bob, "block")
     answer = browser(moderator).get(page("accounts.User", "history", bob.pk), follow=True)
     assert answer.redirect_chain
     assert "user_blocked" in answer.text
 
 
-def test_the_role_is_made_completed_and_never_cut_down(db):
+def test_the_role_is_completed_and_never_cut_down(db):
     role = Role.objects.get(name=MODERATORS)
     some, extra = role.permissions.first(), Permission.objects.get(codename="delete_user")
     role.permissions.remove(some)
@@ -285,11 +284,11 @@ def test_a_moderator_may_not_read_or_change_roles_or_periodic_tasks(browser, mod
     assert not sweep.enabled
 
 
-def test_words_that_must_not_stand_are_cleared_and_the_leaders_told(do, group, alice, records):
+def test_a_groups_texts_are_cleared_and_its_leaders_notified(do, group, alice, records):
     do(group, "clear_words")
     group.refresh_from_db()
     assert (group.name, group.description) == (f"Group {group.pk.hex[:12]}", "")
-    assert "group_words_cleared" in told(alice)
+    assert "group_words_cleared" in notified(alice)
     assert records() == [("mona", "group_words_cleared", "Lab Seven")]
 
 
@@ -310,13 +309,15 @@ def test_an_invitation_and_a_link_are_withdrawn(do, group, alice, carol, api, re
     ]
 
 
-def test_the_page_of_a_row_offers_what_there_is_a_point_in(
+def test_the_page_of_a_row_offers_the_actions_that_make_sense(
     browser, moderator, superuser, bob, laptop, split
 ):
     def offered(row, by=moderator) -> set[str]:
         text = browser(by).get(page(row._meta.label, "change", row.pk)).text
         return {
-            name for label, name in DEEDS if label == row._meta.label and address(row, name) in text
+            name
+            for label, name in ACTIONS
+            if label == row._meta.label and address(row, name) in text
         }
 
     assert offered(bob) == {"block", "end_sessions"}

@@ -1,4 +1,4 @@
-"""The list of groups, and everything that is done in one."""
+"""The pages of groups: the list, and everything that is done in one."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def beat(group):
     ).now()
 
 
-def test_several_are_invited_at_once_and_the_bad_names_stay_in_the_field(
+def test_several_are_invited_together_and_bad_names_stay_in_the_field(
     group, alice, carol, make_user, at, browser
 ):
     make_user("dora")
@@ -149,7 +149,7 @@ def test_an_invitation_is_withdrawn(group, alice, carol, at, browser):
     client = browser(carol)
     client.post(f"/invitations/{invitation.pk}/accept/")
     assert not Membership.objects.filter(user=carol).exists()
-    assert "answered or withdrawn already" in words(client.get("/groups/"))
+    assert "already answered or withdrawn" in words(client.get("/groups/"))
 
 
 def test_a_link_is_shown_once_and_joining_is_a_second_step(group, alice, carol, at, browser):
@@ -175,13 +175,13 @@ def test_a_link_says_what_is_wrong_with_its_numbers_and_is_withdrawn(group, alic
     assert not InviteLink.objects.exists()
 
 
-def test_a_wrong_code_is_told_beside_the_field(alice, browser):
+def test_a_wrong_code_is_reported_beside_the_field(alice, browser):
     assert "no group with this code" in words(
         browser(alice).post("/groups/code/", {"code": "nonsense"})
     )
 
 
-def test_who_asks_is_let_in_or_not(group, alice, carol, make_user, at, browser):
+def test_a_join_request_is_accepted_or_declined(group, alice, carol, make_user, at, browser):
     services.update_group(editor=alice, group_id=group.pk, joining="ask")
     dora = make_user("dora")
     for user in (carol, dora):
@@ -222,6 +222,20 @@ def test_a_member_appoints_and_removes_nobody(group, alice, bob, carol, at, brow
     assert browser(bob).post(at(f"members/{carol.pk}/remove/")).status_code == 403
     assert browser(bob).get(at(f"members/{carol.pk}/hand-over/")).status_code == 403
     assert role_of(group, carol) == "member"
+
+
+def test_the_list_offers_removal_to_those_who_may_remove(group, alice, bob, carol, at, browser):
+    Membership.objects.create(group=group, user=carol)
+    Membership.objects.filter(user=bob).update(role="moderator")
+
+    def offered(user) -> set[str]:
+        text = browser(user).get(at("members/")).text
+        people = (alice, bob, carol)
+        return {one.username for one in people if at(f"members/{one.pk}/remove/") in text}
+
+    assert offered(alice) == {"bob", "carol"}
+    assert offered(bob) == {"carol"}
+    assert offered(carol) == set()
 
 
 def test_leaders_say_who_only_works(group, alice, bob, at, browser):

@@ -35,12 +35,12 @@ def test_an_invitation_is_accepted_or_declined_from_the_page(group, invited, bro
     assert [m.group_id for m in Membership.objects.filter(user=invited)] == [group.pk]
 
 
-def test_all_are_accepted_or_declined_at_once(invited, browser):
+def test_all_invitations_are_accepted_or_declined_from_the_page(invited, browser):
     browser(invited).post("/invitations/accept/")
     assert Membership.objects.filter(user=invited).count() == 2
 
 
-def test_all_are_declined_at_once(invited, browser):
+def test_all_invitations_are_declined_from_the_page(invited, browser):
     browser(invited).post("/invitations/decline/")
     assert not Invitation.objects.open().exists()
 
@@ -50,7 +50,7 @@ def test_nobody_answers_for_another_one(group, invited, bob, browser):
     assert browser(bob).post(f"/invitations/{invitation.pk}/accept/").status_code == 404
 
 
-def test_notifications_are_read_and_deleted_one_by_one_and_all_at_once(alice, browser):
+def test_notifications_are_read_and_deleted_one_by_one_and_all_together(alice, browser):
     for text in ("One", "Two", "Three"):
         notify([alice.pk], code="test", level="info", text=text)
     client, part = browser(alice), browser(alice, htmx=True)
@@ -65,11 +65,11 @@ def test_notifications_are_read_and_deleted_one_by_one_and_all_at_once(alice, br
     assert not Notification.objects.exists()
 
 
-def test_nobody_reads_or_deletes_what_another_one_is_told(alice, bob, browser):
+def test_nobody_reads_or_deletes_somebody_elses_notifications(alice, bob, browser):
     notify([alice.pk], code="test", level="info", text="One")
     note = Notification.objects.get()
-    for deed in ("read", "delete"):
-        assert browser(bob).post(f"/notifications/{note.pk}/{deed}/").status_code == 404
+    for action in ("read", "delete"):
+        assert browser(bob).post(f"/notifications/{note.pk}/{action}/").status_code == 404
 
 
 def test_a_long_list_has_pages(alice, browser, settings):

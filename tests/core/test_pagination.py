@@ -5,7 +5,7 @@ from django.core.paginator import EmptyPage
 from django.db import connection  # noqa: F401  a condition below names it
 
 from accounts.models import Notification
-from core.counting import CappedPaginator
+from core.pagination import CappedPaginator
 
 
 @pytest.fixture(autouse=True)
