@@ -230,12 +230,15 @@ local function retire(rec)
   redis.call('ZADD', key('t', rec.task, 'leases'), '+inf', rec.id)  -- behind those that are active
 end
 
+-- The holder vanished or let the deadline pass: all that it still owes counts as lost by this worker, also what another
+-- lease has as well. Returns how many subtasks were taken back.
 local function lose_lease(rec, t)
+  local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
-  local work, field = key('t', rec.task, 'work'), rec.worker .. ':speed'
-  local speed = redis.call('HGET', work, field)
-  if speed then redis.call('HSET', work, field, tonumber(speed) / 2) end
+  redis.call('HINCRBY', work, rec.worker .. ':l', owed)
+  local speed = redis.call('HGET', work, rec.worker .. ':speed')
+  if speed then redis.call('HSET', work, rec.worker .. ':speed', tonumber(speed) / 2) end
   return back
 end
 

@@ -15,6 +15,9 @@ class Work:
     subtasks: int = 0
     seconds: float = 0.0
     failures: int = 0
+    # how often a subtask was lost: its lease expired, or its connection vanished, before a result.
+    # A result that comes later takes nothing off.
+    lost: int = 0
     first: int = 0
     last: int = 0
     speed: float = 0.0  # subtasks a second and slot
@@ -29,6 +32,7 @@ _WORK_FIELDS = {
     "n": "subtasks",
     "s": "seconds",
     "f": "failures",
+    "l": "lost",
     "first": "first",
     "last": "last",
     "speed": "speed",

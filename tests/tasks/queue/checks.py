@@ -115,6 +115,8 @@ def check_tasks(model: Model, seen: Seen) -> None:
         assert (progress.done, progress.failed) == (len(task.done), len(task.failed))
         assert progress.leased == len(task.held)
         assert progress.complete == task.complete
+        lost = {worker: work.lost for worker, work in progress.work.items() if work.lost}
+        assert lost == task.lost
         _check_lists(task, seen)
 
 

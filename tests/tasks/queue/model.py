@@ -32,6 +32,7 @@ class Task:
     losses: Counter[int] = field(default_factory=Counter)
     blamed: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
     loser: dict[int, str] = field(default_factory=dict)  # the last one
+    lost: Counter[str] = field(default_factory=Counter)  # worker -> subtasks of its lost leases
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
     distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
 
@@ -231,6 +232,7 @@ class Model:
     def lose(self, lease: Lease) -> None:
         """An active lease is over without a result; the record stays, a late result may count."""
         lease.active, lease.overdue = False, 0
+        lease.task.lost[lease.worker] += len(lease.owes)
         for subtask in self._let_wait(lease.task, lease.owes):
             lease.task.losses[subtask] += 1
             lease.task.loser[subtask] = lease.worker

@@ -217,6 +217,44 @@ def _lease_and_vanish(worker: Connection) -> queue.Leased:
     return worker.leave(queue.LOST)
 
 
+def test_what_a_worker_owes_when_it_vanishes_is_lost(pool: Pool) -> None:
+    task = pool.task(20)
+    alice = pool.connect("alice")
+    pool.speed(task, "alice", 30)
+    granted = alice.lease()
+    alice.complete(granted, granted.subtasks[:1])
+    alice.leave(queue.LOST)
+    work = pool.progress(task).work["alice"]
+    assert (work.subtasks, work.lost) == (1, len(granted.subtasks) - 1)
+    assert work.lost > 0
+
+
+def test_what_is_owed_at_the_deadline_is_lost_and_stays_counted_if_it_comes_late(
+    pool: Pool,
+) -> None:
+    task = pool.task()
+    alice = pool.connect("alice")
+    granted = alice.lease()
+    pool.expire(granted)
+    queue.reap(pool.group).now()
+    alice.complete(granted)
+    work = pool.outcome(task).work["alice"]
+    assert (work.subtasks, work.lost, work.failures) == (1, 1, 0)
+
+
+def test_releases_pauses_and_failures_are_no_loss(pool: Pool) -> None:
+    task = pool.task(3)
+    alice = pool.connect("alice")
+    alice.release(alice.lease())
+    alice.fail(alice.lease())
+    alice.lease()
+    queue.pause(pool.group, task).now()
+    queue.resume(pool.group, task).now()
+    alice.lease()
+    alice.leave(queue.RELEASED)
+    assert pool.progress(task).work["alice"].lost == 0
+
+
 def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sweep(
     pool: Pool,
 ) -> None:

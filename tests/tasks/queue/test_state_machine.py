@@ -14,6 +14,7 @@ After every step, whatever was called in whatever order:
   another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
 - nor is it leased to a worker whose owner sent a bad partial of the task while another owner's worker that takes the
   kind, and sent none, is online; what a rejected lease owed waits again, and the lease is forgotten;
+- what a worker lost of a task is what the leases still owed that expired or whose connection vanished;
 - a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed nothing in between;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
   served least, then in order of arrival;

@@ -72,6 +72,7 @@ def test_what_copies_saved_and_cost_is_noted(
     assert (work["fast"].copies, work["slow"].copies) == (1, 0)
     assert work["fast"].saved == pytest.approx(2.25, abs=0.1), "2.5 seconds, less what is gone"
     assert work["slow"].wasted == pytest.approx(0.25, abs=0.1)
+    assert (work["fast"].lost, work["slow"].lost) == (0, 0), "overtaken is not lost"
 
 
 def test_nobody_copies_what_its_holder_will_have_done_sooner(
