@@ -21,7 +21,7 @@
 --   t:<task>:missing       list of subtasks that failed for good
 --   t:<task>:log           list of what happened, the latest: each MessagePack [number at what worker lease n left detail]
 --   t:<task>:partials      list of accepted partials
---   t:<task>:work          hash "<worker>:<n|s|f|l|first|last|speed|c|saved|w>", see standing.py
+--   t:<task>:work          hash "<worker>:<n|s|f|l|first|last|speed|c|saved|w>", see progress.py
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker conn task granted since until active copy charge subtasks (MessagePack list: what
 --                          the holder still owes). A lost one stays for a while, so that a late result counts

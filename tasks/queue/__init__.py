@@ -6,18 +6,8 @@ from the event loop. One call concerns one group, whose keys are one cluster slo
 lists the keys.
 """
 
-from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
-from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
-from tasks.queue.depth import depth, leases_open
-from tasks.queue.keys import group_of, new_lease_id, online_seconds
-from tasks.queue.leasing import complete, fail, kind_of, lease, reject, release
-from tasks.queue.offences import count_bad_partial, lift_suspension, note_suspension, suspension_of
-from tasks.queue.pace import add_done, done_in
-from tasks.queue.presence import at_work, note_resting, present, resting
-from tasks.queue.scripts import Call, run_all, run_all_later
-from tasks.queue.splitting import open_task, push
-from tasks.queue.standing import Blame, Outcome, Progress, Work
-from tasks.queue.storage import (
+from core.beat import answer, note_tick, tick_age_seconds, was_answered
+from tasks.blobs import (
     count_connect,
     drop_group,
     drop_input,
@@ -39,8 +29,18 @@ from tasks.queue.storage import (
     take_failed_input,
     tasks_with_state,
 )
-from tasks.queue.ticks import answer, note_tick, tick_age_seconds, was_answered
-from tasks.queue.whole import close, mend, outcome, pause, progress, reap, resume, undecide
+from tasks.offences import count_bad_partial, lift_suspension, note_suspension, suspension_of
+from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
+from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
+from tasks.queue.depth import depth, leases_open
+from tasks.queue.keys import group_of, new_lease_id, online_seconds
+from tasks.queue.leasing import complete, fail, kind_of, lease, reject, release
+from tasks.queue.lifecycle import close, mend, outcome, pause, progress, reap, resume, undecide
+from tasks.queue.presence import at_work, note_resting, present, resting
+from tasks.queue.progress import Blame, Outcome, Progress, Work
+from tasks.queue.scripts import Call, run_all, run_all_later
+from tasks.queue.splitting import open_task, push
+from tasks.queue.throughput import add_done, done_in
 
 __all__ = [
     "KEPT",

@@ -10,10 +10,10 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from core import beat as ticks
 from core import redis
 from firmlight import readiness
 from tasks import jobs, queue
-from tasks.queue import ticks
 
 NOBODY = "redis://127.0.0.1:1"
 

@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from core import redis
 from tasks.event_log import Entry
 from tasks.queue.keys import GROUPS, Id, base_key, ms, online_ms, task_key, texts
-from tasks.queue.standing import Blame
+from tasks.queue.progress import Blame
 
 
 def put_input(group: Id, task: Id, data: bytes) -> None:

@@ -6,8 +6,8 @@ from django.conf import settings
 
 from tasks.queue.answers import Reaped, pairs
 from tasks.queue.keys import Conns, Id, base_key, limits, texts
+from tasks.queue.progress import Outcome, Progress, read_outcome, read_progress
 from tasks.queue.scripts import Call
-from tasks.queue.standing import Outcome, Progress, read_outcome, read_progress
 
 
 def reap(group: Id) -> Call[Reaped]:
