@@ -8,16 +8,13 @@ from __future__ import annotations
 from django.conf import settings
 
 from core import redis
+from core.windows import count_in_window
 from tasks.queue.keys import Id, ms
 
 
 async def count_bad_partial(owner: Id) -> int:
     """One more bad partial of this owner's workers; returns how many within BAD_PARTIALS_HOURS."""
-    name = f"fl:bad-partials:{owner}"
-    pipe = redis.connect_async().pipeline(transaction=True)
-    pipe.set(name, 0, nx=True, px=_window_ms())
-    pipe.incr(name)
-    return int((await pipe.execute())[1])
+    return await count_in_window(f"fl:bad-partials:{owner}", _window_ms())
 
 
 def note_suspension(owner: Id, reason: str) -> None:

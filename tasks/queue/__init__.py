@@ -6,40 +6,54 @@ from the event loop. One call concerns one group, whose keys are one cluster slo
 lists the keys.
 """
 
-from core.beat import answer, note_tick, tick_age_seconds, was_answered
+from core.beat import note_tick, tick_age_seconds
+from core.job_echo import answer, was_answered
+from core.throttling import count_connect
 from tasks.blobs import (
-    count_connect,
-    drop_group,
     drop_input,
     drop_result,
-    failures,
-    forget_group,
     get_failed_input,
     get_input,
     get_result,
-    groups,
     keep_failed_input,
     keep_input,
-    leases_of,
-    log,
-    may_ask,
-    online_workers,
     put_input,
     put_result,
     take_failed_input,
-    tasks_with_state,
 )
 from tasks.offences import count_bad_partial, lift_suspension, note_suspension, suspension_of
 from tasks.queue.answers import Granted, Leased, Opened, Pushed, Reaped, Settled
-from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leave, wake_another
-from tasks.queue.depth import depth, leases_open
+from tasks.queue.connections import (
+    KEPT,
+    LOST,
+    RELEASED,
+    adopt,
+    beat,
+    leases_of,
+    leave,
+    wake_another,
+)
+from tasks.queue.depth import leases_open
+from tasks.queue.depth import waiting_and_leased as depth
+from tasks.queue.history import failures, log
 from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.queue.leasing import complete, fail, kind_of, lease, reject, release
-from tasks.queue.lifecycle import close, mend, outcome, pause, progress, reap, resume, undecide
-from tasks.queue.presence import at_work, note_resting, present, resting
+from tasks.queue.lifecycle import close, pause, resume, undecide
+from tasks.queue.presence import at_work, note_resting, online_workers, present, resting
 from tasks.queue.progress import Blame, Outcome, Progress, Work
+from tasks.queue.progress import outcome_of as outcome
+from tasks.queue.progress import progress_of as progress
 from tasks.queue.scripts import Call, run_all, run_all_later
 from tasks.queue.splitting import open_task, push
+from tasks.queue.sweeping import (
+    drop_group,
+    forget_group,
+    groups,
+    may_ask,
+    mend,
+    reap,
+    tasks_with_state,
+)
 from tasks.queue.throughput import add_done, done_in
 
 __all__ = [

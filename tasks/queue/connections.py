@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.conf import settings
 
+from core import redis
 from tasks.queue.answers import Leased
 from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, texts
 from tasks.queue.scripts import Call
@@ -68,3 +70,9 @@ def leave(
 def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:
     """At most one more idle connection, if there is work of these kinds."""
     return Call("wake", base_key(group), {"kinds": list(kinds), **limits()}, texts)
+
+
+async def leases_of(group: Id, conn: str) -> list[str]:
+    """The active leases of one connection in a group."""
+    held: Any = redis.connect_async().smembers(f"{base_key(group)}:c:{conn}")
+    return texts(await held)

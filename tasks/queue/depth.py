@@ -12,7 +12,7 @@ from tasks.queue.keys import GROUPS, Id, base_key, task_key, texts
 _OF_A_TASK = ("split", "leased", "done", "failed")
 
 
-def depth(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
+def waiting_and_leased(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
     """(waiting, leased) subtasks of these (group, task)."""
     pipe = redis.connect().pipeline(transaction=False)
     for group, task in tasks:

@@ -21,6 +21,18 @@ def task_key(group: Id, task: Id, part: str) -> str:
     return f"{base_key(group)}:t:{task}:{part}"
 
 
+def input_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "input")
+
+
+def failed_input_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "failed-input")
+
+
+def result_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "result")
+
+
 def done_key(hour: int, group: Id | None = None) -> str:
     """Subtasks done in the minutes of an hour since the epoch: in this group, or in all."""
     return f"{base_key(group)}:done:{hour}" if group else f"fl:done:{hour}"

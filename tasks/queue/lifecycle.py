@@ -1,31 +1,10 @@
-"""A task as a whole: where it stands, what it has come to, its end; and what is overdue."""
+"""A task as a whole: paused, resumed, ended."""
 
 from __future__ import annotations
 
-from django.conf import settings
-
-from tasks.queue.answers import Reaped, pairs
+from tasks.queue.answers import pairs
 from tasks.queue.keys import Conns, Id, base_key, limits, texts
-from tasks.queue.progress import Outcome, Progress, read_outcome, read_progress
 from tasks.queue.scripts import Call
-
-
-def reap(group: Id) -> Call[Reaped]:
-    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many
-    subtasks.
-    """
-    args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
-    return Call(
-        "reap",
-        base_key(group),
-        args,
-        lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1", r[4]),
-    )
-
-
-def outcome(group: Id, task: Id) -> Call[Outcome | None]:
-    """Completeness and partials in one read; None if the task has no state."""
-    return Call("outcome", base_key(group), {"task": str(task)}, read_outcome)
 
 
 def undecide(group: Id, task: Id) -> Call[Conns]:
@@ -50,17 +29,3 @@ def pause(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
 def resume(group: Id, task: Id) -> Call[Conns]:
     """Go on with a paused task. Returns idle connections to wake for it."""
     return Call("resume", base_key(group), {"task": str(task), **limits()}, texts)
-
-
-def mend(group: Id, task: Id) -> Call[tuple[int, Conns]]:
-    """Let open subtasks that are neither waiting nor leased wait again; how many there were, and
-    whom to wake.
-    """
-    return Call(
-        "mend", base_key(group), {"task": str(task), **limits()}, lambda r: (r[0], texts(r[1]))
-    )
-
-
-def progress(group: Id, task: Id) -> Call[Progress | None]:
-    """Where a task stands; None if it has no state (not split yet, or over)."""
-    return Call("progress", base_key(group), {"task": str(task)}, read_progress)

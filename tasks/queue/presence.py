@@ -37,6 +37,15 @@ def at_work(group: Id) -> dict[str, list[str]]:
     return found
 
 
+def online_workers(group: Id, kind: str) -> list[str]:
+    """Workers of the group that take this kind and were heard of lately, sorted."""
+    oldest = redis.now_ms() - online_ms()
+    members: Any = redis.connect().zrangebyscore(
+        f"{base_key(group)}:workers:{kind}", oldest, "+inf"
+    )
+    return sorted({_worker(member) for member in texts(members)})
+
+
 async def note_resting(group: Id, worker: Id, reason: str) -> None:
     """It is here and takes nothing of this group now; "" if it does. It holds as long as a
     heartbeat does.
@@ -72,7 +81,7 @@ def _still(text: bytes, now: int) -> str:
 
 
 def _worker(member: str) -> str:
-    return member.partition(" ")[0]  # "<worker> <conn>"
+    return member.partition(" ")[0]  # "<worker> <conn> <owner>"
 
 
 def _pipeline(asks: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+from tasks.queue.keys import Id, base_key
+from tasks.queue.scripts import Call
+
 
 @dataclass(frozen=True)
 class Work:
@@ -143,3 +146,13 @@ def read_progress(reply: Any) -> Progress | None:
         _read_work(work),
         logged,
     )
+
+
+def outcome_of(group: Id, task: Id) -> Call[Outcome | None]:
+    """Completeness and partials in one read; None if the task has no state."""
+    return Call("outcome", base_key(group), {"task": str(task)}, read_outcome)
+
+
+def progress_of(group: Id, task: Id) -> Call[Progress | None]:
+    """Where a task stands; None if it has no state (not split yet, or over)."""
+    return Call("progress", base_key(group), {"task": str(task)}, read_progress)

@@ -10,11 +10,11 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import blobs as storage
 from tasks import queue
 from tasks.event_log import Entry
 from tasks.event_texts import events, story
 from tasks.models import Task, TaskHistory, Worker
+from tasks.queue import history as storage
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel, pause, resume
 
