@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from tasks import event_log, queue, states
+from tasks import event_log, states
 from tasks.event_log import Bar, Entry
 from tasks.models import Task, TaskHistory, Worker
+from tasks.queue import history
 
 SENTENCES = {
     "split": "Split into {subtasks}.",
@@ -50,7 +51,7 @@ def story(task: Task) -> Story:
 
 
 def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
-    entries = queue.log(task.group_id, task.pk)
+    entries = history.log(task.group_id, task.pk)
     return entries, event_log.bars(entries)
 
 

@@ -11,8 +11,9 @@ from django.db.models import Count
 from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import consent, queue, selectors, states
+from tasks import consent, selectors, states
 from tasks.models import Task, Worker
+from tasks.queue import presence
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
         Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
     )
     running = dict(counted.annotate(Count("pk")))
-    online = queue.present(groups, _kinds())
+    online = presence.present(groups, _kinds())
     return {
         group: Light(running.get(group, 0), len(here))
         for group, here in zip(groups, online, strict=True)
@@ -59,13 +60,15 @@ def mine(user: User) -> list[Present]:
     group with one.
     """
     groups = list(group_selectors.groups_of(user))
-    here = dict(zip(groups, queue.present([group.pk for group in groups], _kinds()), strict=True))
+    here = dict(
+        zip(groups, presence.present([group.pk for group in groups], _kinds()), strict=True)
+    )
     workers = {
         str(row.pk): row for row in Worker.objects.filter(owner=user).select_related("owner")
     }
     held: dict[str, list[str]] = {name: [] for name in workers}
     for group in (group for group in groups if here[group] & workers.keys()):
-        for name, tasks in queue.at_work(group.pk).items():
+        for name, tasks in presence.at_work(group.pk).items():
             held.setdefault(name, []).extend(tasks)
     titles = _titles({task for name in workers for task in held[name]})
     owned = {str(group.pk): group.name for group in groups}
@@ -131,9 +134,9 @@ def workers_here(group_id: UUID) -> list[Present]:
     """The group's workers that were heard of lately, by name; those that rest come last. Two
     queries at most.
     """
-    (here,), (resting,) = queue.present([group_id], _kinds()), queue.resting([group_id])
+    (here,), (resting,) = presence.present([group_id], _kinds()), presence.resting([group_id])
     held, workers = (
-        queue.at_work(group_id),
+        presence.at_work(group_id),
         Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner"),
     )
     titles = _titles({task for tasks in held.values() for task in tasks})

@@ -16,8 +16,11 @@ from accounts.models import User
 from core import databases
 from groups.models import Group
 from groups.selectors import group_ids_of
-from tasks import queue, states
+from tasks import states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.queue import history, presence
+from tasks.queue.progress import Blame, Progress, Work, progress_of
+from tasks.queue.scripts import run_all
 
 MEMBERS_NAMED_MAX = 100
 
@@ -54,7 +57,9 @@ def workers_visible_to(user: User) -> QuerySet[Worker]:
 def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
     """{worker: {name of a group: why it takes nothing of it now}}."""
     found: dict[str, dict[str, str]] = {}
-    for group, resting in zip(groups, queue.resting([group.pk for group in groups]), strict=True):
+    for group, resting in zip(
+        groups, presence.resting([group.pk for group in groups]), strict=True
+    ):
         for worker, why in resting.items():
             found.setdefault(worker, {})[group.name] = why
     return found
@@ -75,7 +80,7 @@ class Standing:
     eta_seconds: float | None = None
     rate: float = 0.0  # subtasks a second since it started
     is_split: bool = True  # to its end: `total` grows no more
-    work: dict[str, queue.Work] | None = None  # None: see the task's contributions in the database
+    work: dict[str, Work] | None = None  # None: see the task's contributions in the database
 
     @property
     def counts(self) -> dict[str, int]:
@@ -92,14 +97,12 @@ def standing(task: Task) -> Standing:
 def standings(tasks: Sequence[Task]) -> dict[UUID, Standing]:
     """Of each of these tasks; one round trip for all."""
     alive = [task for task in tasks if not (task.is_final or task.status == states.QUEUED)]
-    found = (
-        queue.run_all([queue.progress(task.group_id, task.pk) for task in alive]) if alive else []
-    )
+    found = run_all([progress_of(task.group_id, task.pk) for task in alive]) if alive else []
     live = dict(zip((task.pk for task in alive), found, strict=True))
     return {task.pk: _standing(task, live.get(task.pk)) for task in tasks}
 
 
-def _standing(task: Task, live: queue.Progress | None) -> Standing:
+def _standing(task: Task, live: Progress | None) -> Standing:
     if live is None:
         progress = 1.0 if task.status == states.SUCCEEDED else _share(task.done, task.subtasks)
         return Standing(
@@ -189,7 +192,7 @@ def _recorded(row: Contribution) -> dict[str, Any]:
     }
 
 
-def _live(worker: Worker, work: queue.Work, done: int) -> dict[str, Any]:
+def _live(worker: Worker, work: Work, done: int) -> dict[str, Any]:
     return {
         **_names(worker),
         "status": "working",
@@ -227,7 +230,7 @@ def failures(task: Task, stands: Standing) -> list[dict[str, Any]]:
             _failure(row, row.worker, row.at)
             for row in reversed(rows[: settings.FAILURES_SHOWN_MAX])
         ]
-    latest = queue.failures(task.group_id, task.pk)[-settings.FAILURES_SHOWN_MAX :]
+    latest = history.failures(task.group_id, task.pk)[-settings.FAILURES_SHOWN_MAX :]
     ids = {blame.worker for blame in latest}
     workers = (
         {str(w.pk): w for w in Worker.objects.filter(pk__in=ids).select_related("owner")}
@@ -240,9 +243,7 @@ def failures(task: Task, stands: Standing) -> list[dict[str, Any]]:
     ]
 
 
-def _failure(
-    row: SubtaskFailure | queue.Blame, worker: Worker | None, at: datetime
-) -> dict[str, Any]:
+def _failure(row: SubtaskFailure | Blame, worker: Worker | None, at: datetime) -> dict[str, Any]:
     return {
         "subtask": row.subtask,
         **(_names(worker) if worker else {"worker": None, "member": None}),
@@ -262,7 +263,7 @@ def waiting_reason(task: Task, stands: Standing) -> str:
         return "It is paused."
     if task.status not in (states.QUEUED, states.RUNNING) or stands.leased:
         return ""
-    if not queue.online_workers(task.group_id, task.kind_key):
+    if not presence.online_workers(task.group_id, task.kind_key):
         return f"No worker of this group that accepts {task.kind} is online."
     if stands.waiting:
         return f"All workers of this group that accept {task.kind} are busy with other tasks."

@@ -20,8 +20,9 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from redis.exceptions import RedisError
 
-from tasks import queue, states
+from tasks import states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.queue import throughput
 
 WRITE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ async def write_noted() -> None:
     counts = _noted.pop(asyncio.get_running_loop(), None)
     try:
         if counts:
-            await queue.add_done(counts)
+            await throughput.add_done(counts)
     except RedisError:
         log.warning("pace_not_written", subtasks=counts and counts.total(), exc_info=True)
 
@@ -64,7 +65,7 @@ def pace(minutes: int, group: UUID | None = None) -> list[int]:
     in all.
     """
     last = this_minute()
-    return queue.done_in(range(last - minutes + 1, last + 1), group)
+    return throughput.done_in(range(last - minutes + 1, last + 1), group)
 
 
 def tasks_since(moment: datetime) -> dict[str, int]:

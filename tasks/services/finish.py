@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import ERROR
 from accounts.notifications import notify
 from core import metrics
-from tasks import event_log, events, queue, states
+from tasks import blobs, event_log, events, states
 from tasks.models import (
     MESSAGE_MAX,
     TRACEBACK_MAX,
@@ -25,6 +25,8 @@ from tasks.models import (
     TaskHistory,
     Worker,
 )
+from tasks.queue import history, lifecycle
+from tasks.queue.progress import Blame, Work, progress_of
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
 
@@ -36,8 +38,8 @@ def close_task(task: Task, reason: str) -> None:
     """
     events.announce(task, final=True)
     if reason == states.FAILED:
-        queue.keep_failed_input(task.group_id, task.pk)
-    held = queue.close(task.group_id, task.pk).now()
+        blobs.keep_failed_input(task.group_id, task.pk)
+    held = lifecycle.close(task.group_id, task.pk).now()
     if held:
         events.tell(events.cancel(held, reason))
 
@@ -69,7 +71,7 @@ def cancel_task(task: Task, *, among: Collection[str] = states.LIVE) -> bool:
 
 
 def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[str]) -> bool:
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
         record_work(task, progress.work, progress.done)  # who sees the end sees it too
@@ -81,11 +83,11 @@ def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[
     return moved
 
 
-def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
+def record_work(task: Task, work: Mapping[str, Work], done: int) -> None:
     """Contributions, failures and history as rows: a second run changes nothing, one at the same
     time does no harm.
     """
-    failures = queue.failures(task.group_id, task.pk)
+    failures = history.failures(task.group_id, task.pk)
     workers = {*work, *(failure.worker for failure in failures)}
     known = {str(pk) for pk in Worker.objects.filter(pk__in=workers).values_list("pk", flat=True)}
     _record_history(task)
@@ -109,14 +111,14 @@ def _record_contributions(task: Task, values: Mapping[str, dict[str, object]]) -
 
 
 def _record_history(task: Task) -> None:
-    entries = queue.log(task.group_id, task.pk)
+    entries = history.log(task.group_id, task.pk)
     bars = event_log.thinned(event_log.bars(entries), settings.HISTORY_BARS_MAX)
     latest = entries[-settings.HISTORY_EVENTS_MAX :] if settings.HISTORY_EVENTS_MAX else []
     values = {"entries": msgspec.to_builtins(latest), "bars": msgspec.to_builtins(bars)}
     TaskHistory.objects.update_or_create(task=task, defaults=values)
 
 
-def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -> None:
+def _record_failures(task: Task, failures: list[Blame], known: set[str]) -> None:
     if not failures:  # mostly: no transaction for nothing
         return
     kept = set(SubtaskFailure.objects.filter(task=task).values_list("number", flat=True))
@@ -132,7 +134,7 @@ def _record_failures(task: Task, failures: list[queue.Blame], known: set[str]) -
         SubtaskFailure.objects.bulk_create(rows)
 
 
-def _failure(task: Task, number: int, failure: queue.Blame, known: set[str]) -> SubtaskFailure:
+def _failure(task: Task, number: int, failure: Blame, known: set[str]) -> SubtaskFailure:
     return SubtaskFailure(
         task=task,
         number=number,
@@ -146,7 +148,7 @@ def _failure(task: Task, number: int, failure: queue.Blame, known: set[str]) -> 
     )
 
 
-def _values(row: queue.Work, done: int) -> dict[str, object]:
+def _values(row: Work, done: int) -> dict[str, object]:
     return {
         "status": "done" if row.subtasks else "failed" if row.failures else "lost",
         "started": _moment(row.first),

@@ -15,10 +15,11 @@ from core.errors import Invalid
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import consent, queue, states
+from tasks import consent, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import presence
 from tasks.services.submit import find_kind, refusals
 
 FASTER, SLOWER = 0.7, 1.6  # what other subtasks of a kind took tells no more than this
@@ -85,8 +86,8 @@ def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]
     """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what
     its owner agreed to, and `resting` why it rests.
     """
-    online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
-    (resting,) = queue.resting([group.pk])
+    online = presence.online_workers(group.pk, f"{kind.name}@{kind.version}")
+    (resting,) = presence.resting([group.pk])
     found: tuple[list[Worker], list[Worker]] = [], []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
         worker.agreed = consent.of_worker(worker, str(group.pk))

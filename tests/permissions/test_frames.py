@@ -9,8 +9,9 @@ import pytest
 from django.conf import settings
 
 from firmlight_client import protocol
-from tasks import queue, statistics
+from tasks import statistics
 from tasks.live_socket import consumer
+from tasks.queue import leasing
 from tests.permissions import matrix, sockets
 from tests.permissions.sockets import LIVE, WORKER, Heard, line
 from tests.permissions.test_matrix import compare
@@ -38,7 +39,7 @@ async def refusal(door: sockets.Line) -> str:
 async def held_lease(world: World) -> protocol.Lease:
     """A lease that the owner's worker got on another connection."""
     owner = world.people["owner"]
-    call = queue.lease(
+    call = leasing.lease(
         world.group.pk, worker=world.worker.pk, owner=owner.pk, conn="elsewhere", kinds=["ECHO@1"]
     )
     return (await call).granted
@@ -71,7 +72,7 @@ async def worker_answer(world: World, who: str, tag: str) -> str:
         lease = await held_lease(world)
         await door.send(protocol.encode(frame_about(tag, lease)))
         answer = word(await door.hear(sockets.SILENCE_SECONDS))
-        await queue.release(
+        await leasing.release(
             lease.lease, worker=world.worker.pk, subtasks=lease.subtasks
         )  # for the next one
         return answer

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from tasks import event_log, event_texts, queue, selectors, states
+from tasks import event_log, event_texts, selectors, states
 from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
 from tasks.models import Task, Worker
@@ -30,6 +30,7 @@ from tasks.pages.fragments.page_state import (
     Row,
     parts,
 )
+from tasks.queue import history
 from tasks.selectors import Standing
 
 LANES_MAX, ROWS_MAX, EVENTS_MAX = (
@@ -95,7 +96,7 @@ class TaskPanel:
             self._read_recorded(task)
             return
         after = self.entries[-1].number if self.entries else 0
-        for entry in queue.log(task.group_id, task.pk, after=after):
+        for entry in history.log(task.group_id, task.pk, after=after):
             self.entries.append(entry)
             event_log.draw(self.bars, entry)
 

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import redis
 
-from tasks import queue
+from tasks.queue.progress import Progress, progress_of
 from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
 
 
 @dataclass
 class Seen:
-    progress: dict[str, queue.Progress] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
     open: dict[str, set[int]] = field(default_factory=dict)
     queued: dict[str, list[int]] = field(
         default_factory=dict
@@ -49,7 +49,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(5)])
-        progress = queue.progress(group, task).now()
+        progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
     seen.leases = {lease: next(replies) for lease in model.leases}

@@ -15,7 +15,10 @@ from django.test import override_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from core.redis import connect
-from tasks import queue, states
+from tasks import states
+from tasks.queue import connections, leasing, lifecycle, splitting
+from tasks.queue.keys import new_lease_id
+from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
 from tests.tasks.queue.checks import (
     check_choice,
@@ -80,7 +83,7 @@ class Driver(RuleBasedStateMachine):
         self.group = str(UUID(int=2**64 + next(_groups)))
         self.model = Model(kinds=dict(WORKERS), owners=dict(OWNERS))
         # every lease there was: name, worker, subtasks; and one that there never was
-        self.granted = [(queue.new_lease_id(self.group), "laptop", [0])]
+        self.granted = [(new_lease_id(self.group), "laptop", [0])]
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
         self.drift: dict[str, float] = {}
@@ -128,7 +131,7 @@ class Driver(RuleBasedStateMachine):
         task = Task(f"task-{order}", kind, creator, band, order, partial)
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
-            opened = queue.open_task(
+            opened = splitting.open_task(
                 self.group,
                 task.name,
                 kind=kind,
@@ -144,7 +147,9 @@ class Driver(RuleBasedStateMachine):
     def push_batch(self, task: Task, first: int, size: int, last: bool) -> None:
         for _ in range(2):  # two split jobs at once
             pushed = self.do(
-                queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last)
+                splitting.push(
+                    self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last
+                )
             )
             assert pushed.taken == task.push(first, size, last)
             assert (pushed.split, pushed.complete) == (task.split, pushed.taken and task.complete)
@@ -163,13 +168,13 @@ class Driver(RuleBasedStateMachine):
             self.push_batch(task, task.split, 4, last=at % 3 == 0)
 
     def close(self, task: Task) -> None:
-        progress = queue.progress(self.group, task.name).now()
+        progress = progress_of(self.group, task.name).now()
         assert progress
         self.credited[task.creator] += progress.seconds
-        assert set(self.do(queue.close(self.group, task.name))) == self.model.close(task)
-        assert queue.progress(self.group, task.name).now() is None
+        assert set(self.do(lifecycle.close(self.group, task.name))) == self.model.close(task)
+        assert progress_of(self.group, task.name).now() is None
         assert self.do(
-            queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)
+            splitting.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)
         ).gone
 
     # Leases
@@ -184,7 +189,7 @@ class Driver(RuleBasedStateMachine):
     def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
-        call = queue.lease(
+        call = leasing.lease(
             self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker]
         )
         leased = self.do(call)
@@ -219,7 +224,7 @@ class Driver(RuleBasedStateMachine):
         known = self.model.leases.get(name)
         before = {lease.name: lease for lease in self.model.leases.values() if lease.active}
         partial = msgspec.msgpack.encode(subtasks)
-        call = queue.complete(
+        call = leasing.complete(
             name,
             worker=worker,
             subtasks=subtasks,
@@ -271,7 +276,7 @@ class Driver(RuleBasedStateMachine):
 
     def beat_on(self, conn: str, names: list[str]) -> None:
         worker = self.model.online[conn]
-        call = queue.beat(
+        call = connections.beat(
             self.group,
             worker=worker,
             owner=OWNERS[worker],

@@ -30,7 +30,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tasks import queue
+from tasks.queue import connections, leasing, lifecycle, sweeping
 from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
@@ -71,7 +71,7 @@ class Queue(Driver):
     @rule(at=which)
     def undecide(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.decided), at):
-            self.do(queue.undecide(self.group, task.name))
+            self.do(lifecycle.undecide(self.group, task.name))
             task.decided = False
 
     @rule(at=which)
@@ -86,15 +86,15 @@ class Queue(Driver):
     @rule(at=which, back=st.booleans())
     def pause(self, at: int, back: bool) -> None:
         for task in some((task for task in self.model.tasks.values() if not task.paused), at):
-            assert set(self.do(queue.pause(self.group, task.name))) == self.model.pause(task)
-            assert self.do(queue.pause(self.group, task.name)) == []
+            assert set(self.do(lifecycle.pause(self.group, task.name))) == self.model.pause(task)
+            assert self.do(lifecycle.pause(self.group, task.name)) == []
         if back:
             self.resume(at)
 
     @rule(at=which)
     def resume(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.paused), at):
-            self.do(queue.resume(self.group, task.name))
+            self.do(lifecycle.resume(self.group, task.name))
             task.paused = False
 
     # Leases
@@ -143,7 +143,9 @@ class Queue(Driver):
             known = self.model.leases.get(name)
             subtask = pick(known.owes if known else first, sub)
             creator = known.task.creator if known else ""
-            settled = self.do(queue.fail(name, worker=worker, subtask=subtask, error="ValueError"))
+            settled = self.do(
+                leasing.fail(name, worker=worker, subtask=subtask, error="ValueError")
+            )
             assert settled.reason == self.model.fail(name, worker, subtask)
             if settled.reason == "":
                 assert known and settled.complete == known.task.complete
@@ -153,7 +155,7 @@ class Queue(Driver):
     def release(self, at: int, part: bool) -> None:
         name, worker, first = self.pick_lease(at)
         subtasks = first[:1] if part else first
-        settled = self.do(queue.release(name, worker=worker, subtasks=subtasks))
+        settled = self.do(leasing.release(name, worker=worker, subtasks=subtasks))
         assert settled.reason == self.model.release(name, worker, subtasks)
 
     @rule(
@@ -167,7 +169,7 @@ class Queue(Driver):
             pick(WORKERS, list(WORKERS).index(worker) + 1) if foreign and at % 3 == 0 else worker
         )
         rejected = self.do(
-            queue.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
+            leasing.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
         )
         assert rejected.reason == self.model.reject(name, sender, why)
 
@@ -180,13 +182,15 @@ class Queue(Driver):
     @rule(
         at=which,
         back=st.booleans(),
-        how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]),
+        how=st.sampled_from(
+            [connections.LOST, connections.LOST, connections.RELEASED, connections.KEPT]
+        ),
     )
     def leave(self, at: int, back: bool, how: str) -> None:
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
-        call = queue.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
+        call = connections.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)
@@ -196,7 +200,9 @@ class Queue(Driver):
         conn, names = self.pick_names(at, what)
         worker = self.model.online[conn]
         kept = [name for name in names if self.model.still_wanted(name, worker)]
-        assert self.do(queue.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
+        assert (
+            self.do(connections.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
+        )
         for name in kept:
             self.model.leases[name].conn, self.model.leases[name].overdue = conn, 0
 
@@ -213,7 +219,7 @@ class Queue(Driver):
     @rule()
     def reap(self) -> None:
         overdue = sum(1 for lease in self.model.leases.values() if lease.overdue)
-        reaped = self.do(queue.reap(self.group))
+        reaped = self.do(sweeping.reap(self.group))
         assert (reaped.leases, reaped.more) == (overdue, False)
         assert set(reaped.complete) == self.model.reap(overdue)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from tasks import queue
+from tasks.queue.answers import Granted
 from tests.tasks.queue.conftest import Connection, Pool
 
 
 def run_to_the_tail(
     pool: Pool, fast: Connection, slow: Connection, subtasks: int = 20
-) -> tuple[str, queue.Granted]:
+) -> tuple[str, Granted]:
     """All is done but what the slow one holds; it takes 2.5 seconds for one, the fast one a
     hundredth.
     """
