@@ -12,7 +12,16 @@ from typing import Any
 # For the sockets, until they import the modules as well.
 from core.throttling import count_connect
 from tasks.queue.answers import Granted, Settled
-from tasks.queue.connections import KEPT, LOST, RELEASED, adopt, beat, leases_of, leave, wake_another
+from tasks.queue.connections import (
+    KEPT,
+    LOST,
+    RELEASED,
+    adopt,
+    beat,
+    leases_of,
+    leave,
+    wake_another,
+)
 from tasks.queue.keys import group_of, online_seconds
 from tasks.queue.leasing import complete, fail, kind_of, lease, reject, release
 from tasks.queue.presence import note_resting, online_workers
