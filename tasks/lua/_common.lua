@@ -1,8 +1,16 @@
 -- Shared by every script of the queue; Python puts it in front of each.
 --
--- KEYS[1] is the group's base key, "fl:{<group id>}". Every other key is made from it, so that a script stays
--- within one cluster slot. ARGV[1] is a MessagePack map of the arguments that a script's contract names.
+-- KEYS[1] is the group's base key, "fl:{<group id>}". Every other key is made from it, so that a script stays within
+-- one cluster slot. ARGV[1] is a map of the arguments that a script's contract names, and a script returns a map that Python
+-- decodes into a struct, both as MessagePack. cmsgpack writes every string as text and an empty table as a list. So bytes
+-- travel beside the maps, as further arguments and behind the map of a reply, and an empty map is left out.
 -- Times are ms since the epoch, by Redis' own clock.
+--
+-- Arguments that many scripts need, see `limits` in keys.py:
+--   losses_max  integer, losses after which a subtask fails
+--   memory_ms   integer, ms for which a lost lease is remembered
+--   idle_ms     integer, ms after which a connection that waits for work must have asked again
+--   online_ms   integer, ms after its last heartbeat in which a worker counts as online
 --
 -- The keys of a group, behind its base:
 --   tasks                  set of tasks that have state here
@@ -17,11 +25,11 @@
 --   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>", "<subtask>:attempts" -> how often,
 --                          "<subtask>:by:<worker who failed it>" -> when
 --   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the latest
---   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
+--   t:<task>:failures      list of the latest, each MessagePack, see `failure` in _leases.lua
 --   t:<task>:missing       list of subtasks that failed for good
 --   t:<task>:log           list of what happened, the latest: each MessagePack [number at what worker lease n left detail]
 --   t:<task>:partials      list of accepted partials
---   t:<task>:work          hash "<worker>:<n|s|f|l|first|last|speed|c|saved|w>", see progress.py
+--   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker conn task granted since until active copy charge subtasks (MessagePack list: what
 --                          the holder still owes). A lost one stays for a while, so that a late result counts
@@ -54,6 +62,11 @@ end
 local now = now_ms()
 
 local function key(...) return base .. ':' .. table.concat({...}, ':') end
+
+local function flag(yes) return yes and '1' or '0' end
+
+-- The answer of a call that changed nothing. `open`: the subtasks that can still be sent.
+local function refused(reason, open) return cmsgpack.pack({reason = reason, open = open or {}}) end
 
 local function each_chunk(list, apply)
   for first = 1, #list, CHUNK do

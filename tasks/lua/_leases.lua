@@ -75,10 +75,16 @@ local function unlease(task, n)
   if n > 0 then redis.call('HINCRBY', key('t', task), 'leased', -n) end
 end
 
--- `what`: {subtask, worker, error, message, traceback}
+-- An error of a subtask (`Blame` in progress.py). `final`: it will not be tried again; not known yet.
+local function failure(subtask, worker, error, message, traceback)
+  return {subtask = subtask, worker = worker, error = error, message = message, traceback = traceback, at = now, final = false}
+end
+
+-- `what`: a failure, see above
 local function note_failure(task, what, final)
   local list = key('t', task, 'failures')
-  redis.call('RPUSH', list, cmsgpack.pack({what[1], what[2], what[3], what[4], what[5], now, final}))
+  what.final = final
+  redis.call('RPUSH', list, cmsgpack.pack(what))
   redis.call('LTRIM', list, -FAILURES_KEPT, -1)
 end
 
@@ -97,6 +103,18 @@ end
 
 local function add_work(task, worker, what, amount)
   redis.call('HINCRBYFLOAT', key('t', task, 'work'), worker .. ':' .. what, amount)
+end
+
+-- What each worker did for the task (`Work` in progress.py): {worker -> {subtasks, seconds, …}}; nil if nobody did anything,
+-- because an empty table would be packed as a list.
+local function work_of(task)
+  local work = {}
+  for name, value in pairs(hash(key('t', task, 'work'))) do
+    local worker, what = string.match(name, '^(.*):(%a+)$')
+    work[worker] = work[worker] or {}
+    work[worker][what] = tonumber(value)
+  end
+  return next(work) and work or nil
 end
 
 -- Seconds that one subtask of the task takes a slot of this worker, as far as is known: its own speed, else the mean of
@@ -130,7 +148,7 @@ local function settle_others(t, others)
     record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
     if #rec.list == 0 then
       unwanted[#unwanted + 1] = {rec.conn, id}
-      add_work(rec.task, rec.worker, 'w', elapsed(rec))
+      add_work(rec.task, rec.worker, 'wasted', elapsed(rec))
     end
   end
   return unwanted
@@ -172,7 +190,7 @@ local function count_losses(rec, t, list)
       again[#again + 1] = subtask
     else
       local message = 'its worker vanished ' .. times .. ' times'
-      fail_for_good(rec.task, t, subtask, {subtask, rec.worker, 'lost', message, ''})
+      fail_for_good(rec.task, t, subtask, failure(subtask, rec.worker, 'lost', message, ''))
     end
   end
   set_many(key('t', rec.task, 'blame'), noted)
@@ -236,7 +254,7 @@ local function lose_lease(rec, t)
   local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
-  redis.call('HINCRBY', work, rec.worker .. ':l', owed)
+  redis.call('HINCRBY', work, rec.worker .. ':lost', owed)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')
   if speed then redis.call('HSET', work, rec.worker .. ':speed', tonumber(speed) / 2) end
   return back

@@ -4,11 +4,31 @@
 -- worker on a task, a subtask that was lost and one that failed go alone.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a second time.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks, or none.
--- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
---       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
---       longest_ms (of a subtask that its owner agrees to; 0: any)
--- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
---   matter when), subtasks requeued}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   lease          string, the new lease's id, made by the caller
+--   worker, owner  strings, ids
+--   conn           string, name of the worker's connection
+--   kinds          list of strings, "NAME@version"
+--   target_s, least_s  numbers, s that a lease should last, and should last at least
+--   subtasks_max   integer, subtasks of a lease
+--   bytes_max      integer, bytes of a lease's payloads
+--   lease_ms       integer, ms until its deadline
+--   barred_ms      integer, ms for which a subtask is kept from a worker that failed or lost it
+--   copies_share   number, share of a task's subtasks that may be leased a second time
+--   longest_ms     integer, ms a subtask may take at most; 0: any
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a list. First a map:
+--   granted        absent if nothing was leased, else a map:
+--     lease, task  strings, ids
+--     kind         string, "NAME@version"
+--     max_ms       integer, ms that a subtask may take
+--     subtasks     list of integers, indices within the task
+--   wake           list of strings, connections to wake
+--   complete       list of strings, tasks to conclude
+--   ask_again_ms   integer, ms until it is worth asking again for a second copy; 0: no matter when
+--   requeued       integer, subtasks of lost leases that wait again
+-- behind it, as they are: the payloads (bytes) of the subtasks granted
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
 local LOOK_OWNERS = 1000  -- connections looked at for one of another owner
@@ -16,18 +36,29 @@ local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldes
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
 
--- What this lease was granted already, {} if it was lost meanwhile: its id must never stand for other subtasks, or the end
+-- What this lease was granted already, nothing if it was lost meanwhile: its id must never stand for other subtasks, or the end
 -- of its first task would take them along.
 local function granted_before()
   local rec = lease_of(a.lease)
   if not rec then return nil end
   if rec.active ~= '1' then return {} end
   local t = redis.call('HMGET', key('t', rec.task), 'kind', 'max_ms')
-  return {rec.task, t[1], tonumber(t[2]), rec.list, get_many(key('t', rec.task, 'payloads'), rec.list)}
+  return {granted = {lease = a.lease, task = rec.task, kind = t[1], max_ms = tonumber(t[2]), subtasks = rec.list}}
+end
+
+-- The map, and behind it the payloads of what it grants.
+local function with_payloads(map)
+  map.wake, map.complete, map.ask_again_ms, map.requeued = map.wake or {}, map.complete or {}, map.ask_again_ms or 0, requeued
+  local reply, granted = {cmsgpack.pack(map)}, map.granted
+  if granted then
+    local payloads = key('t', granted.task, 'payloads')
+    for _, payload in ipairs(get_many(payloads, granted.subtasks)) do reply[#reply + 1] = payload end
+  end
+  return reply
 end
 
 local before = granted_before()
-if before then return {before, {}, {}, 0, 0} end
+if before then return with_payloads(before) end
 
 local reaped, complete = reap(2)
 local others = {}  -- kind -> workers online, as far as asked for
@@ -122,7 +153,7 @@ local function note_holder(task, taken, was_given_back)
   end
 end
 
--- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns the reply.
+-- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns what was granted.
 local function grant(task, t, taken, how)
   local seconds, done = tonumber(t.seconds), tonumber(t.done)
   local each = done > 0 and seconds / done or 0.1
@@ -135,7 +166,7 @@ local function grant(task, t, taken, how)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
   charge(t.creator, each * #taken)
   record(task, how, a.worker, a.lease, #taken, #taken, taken[1])
-  return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
+  return {lease = a.lease, task = task, kind = t.kind, max_ms = tonumber(t.max_ms), subtasks = taken}
 end
 
 -- Whether its owner does not agree to subtasks that may take as long, or is not trusted with the task. A worker that may
@@ -192,8 +223,8 @@ end
 local function choose()
   for prio = 0, 2 do
     for _, row in ipairs(candidates(prio)) do
-      local reply = try_creator(row[1], prio, row[2])
-      if reply then return reply end
+      local granted = try_creator(row[1], prio, row[2])
+      if granted then return granted end
     end
   end
 end
@@ -262,21 +293,21 @@ end
 local function copy()
   for _, kind in ipairs(a.kinds) do
     for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK - 1)) do
-      local reply = try_copy(task)
-      if reply then return reply end
+      local granted = try_copy(task)
+      if granted then return granted end
     end
   end
 end
 
-local reply, instead = choose() or copy(), {}
-local waits = not reply and not found_not_for_it
+local granted, instead = choose() or copy(), {}
+local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then redis.call('ZADD', key('idle', kind), now, a.conn) else redis.call('ZREM', key('idle', kind), a.conn) end
-  if not reply and not waits and has_work(kind) then
+  if not granted and not waits and has_work(kind) then
     for _, conn in ipairs(wake(kind, 1)) do instead[#instead + 1] = conn end
   end
 end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return {reply or {}, woken, complete, ask_again, requeued}
+return with_payloads({granted = granted, wake = woken, complete = complete, ask_again_ms = ask_again})

@@ -13,7 +13,7 @@ from tasks.queue.progress import Blame
 def failures(group: Id, task: Id) -> list[Blame]:
     """The latest failures of a task's subtasks, the oldest first."""
     rows: list[bytes] = redis.connect().lrange(task_key(group, task, "failures"), 0, -1)  # type: ignore[assignment]
-    return [msgspec.msgpack.decode(row, type=Blame, strict=False) for row in rows]
+    return [msgspec.msgpack.decode(row, type=Blame) for row in rows]
 
 
 def log(group: Id, task: Id, *, after: int = 0) -> list[Entry]:

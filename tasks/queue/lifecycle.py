@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from tasks.queue.answers import pairs
-from tasks.queue.keys import Conns, Id, base_key, limits, texts
+from operator import attrgetter
+
+from tasks.queue.answers import Held, TakenBack, Woken
+from tasks.queue.keys import Conns, Id, base_key, limits
 from tasks.queue.scripts import Call
 
 
 def undecide(group: Id, task: Id) -> Call[Conns]:
-    """The kind does not agree that the task is decided: go on. Returns idle connections to wake for
-    it.
-    """
-    return Call("undecide", base_key(group), {"task": str(task), **limits()}, texts)
+    """Go on with a task that its kind says is not decided; returns idle connections to wake."""
+    args = {"task": str(task), **limits()}
+    return Call("undecide", base_key(group), args, Woken, attrgetter("wake"))
 
 
-def close(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
-    """Drop a task's state, input and leases; return the (connection, lease) pairs that were active."""
-    return Call("close", base_key(group), {"task": str(task)}, pairs)
+def close(group: Id, task: Id) -> Call[Held]:
+    """Drop a task's state, input and leases; returns those leases that were active."""
+    return Call("close", base_key(group), {"task": str(task)}, TakenBack, attrgetter("held"))
 
 
-def pause(group: Id, task: Id) -> Call[list[tuple[str, str]]]:
-    """Lease nothing more of it and take back what is leased; return the (connection, lease) pairs
-    that were active.
-    """
-    return Call("pause", base_key(group), {"task": str(task), **limits()}, pairs)
+def pause(group: Id, task: Id) -> Call[Held]:
+    """Lease nothing more of a task and take back its leases; returns those that were active."""
+    args = {"task": str(task), **limits()}
+    return Call("pause", base_key(group), args, TakenBack, attrgetter("held"))
 
 
 def resume(group: Id, task: Id) -> Call[Conns]:
-    """Go on with a paused task. Returns idle connections to wake for it."""
-    return Call("resume", base_key(group), {"task": str(task), **limits()}, texts)
+    """Go on with a paused task; returns idle connections to wake."""
+    args = {"task": str(task), **limits()}
+    return Call("resume", base_key(group), args, Woken, attrgetter("wake"))

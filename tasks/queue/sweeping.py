@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.conf import settings
 
 from core import redis
-from tasks.queue.answers import Reaped
-from tasks.queue.keys import GROUPS, Conns, Id, base_key, limits, ms, task_key, texts
+from tasks.queue.answers import Mended, Reaped
+from tasks.queue.keys import GROUPS, Id, base_key, limits, ms, task_key, texts
 from tasks.queue.scripts import Call
 
 
@@ -45,22 +45,11 @@ def may_ask(group: Id, task: Id, seconds: float) -> bool:
 
 
 def reap(group: Id) -> Call[Reaped]:
-    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they have very many
-    subtasks.
-    """
+    """Requeue up to SWEEP_LEASES_MAX leases whose deadline has passed; fewer if they are long."""
     args = {"most": settings.SWEEP_LEASES_MAX, **limits()}
-    return Call(
-        "reap",
-        base_key(group),
-        args,
-        lambda r: Reaped(r[0], texts(r[1]), texts(r[2]), r[3] == b"1", r[4]),
-    )
+    return Call("reap", base_key(group), args, Reaped)
 
 
-def mend(group: Id, task: Id) -> Call[tuple[int, Conns]]:
-    """Let open subtasks that are neither waiting nor leased wait again; how many there were, and
-    whom to wake.
-    """
-    return Call(
-        "mend", base_key(group), {"task": str(task), **limits()}, lambda r: (r[0], texts(r[1]))
-    )
+def mend(group: Id, task: Id) -> Call[Mended]:
+    """Let open subtasks that are neither waiting nor leased wait again."""
+    return Call("mend", base_key(group), {"task": str(task), **limits()}, Mended)

@@ -122,11 +122,11 @@ def _reconcile_running(task: Task) -> None:
 
 def _mend(task: Task) -> None:
     """Nothing should ever be found. What is would keep its task waiting for ever."""
-    found, conns = sweeping.mend(task.group_id, task.pk).now()
-    if found:
-        log.error("subtasks_found", task=str(task.pk), subtasks=found)
-    if conns:
-        events.tell(events.wake(conns, task.group_id))
+    mended = sweeping.mend(task.group_id, task.pk).now()
+    if mended.found:
+        log.error("subtasks_found", task=str(task.pk), subtasks=mended.found)
+    if mended.wake:
+        events.tell(events.wake(mended.wake, task.group_id))
 
 
 def _split_is_quiet(task: Task, progress: Progress | None) -> bool:
