@@ -1,4 +1,6 @@
--- A worker came back on a new connection and names leases it still works on: they move to that connection.
+-- A worker came back on a new connection and names leases it still works on: they move to that
+-- connection.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   worker    string, its id

@@ -1,5 +1,7 @@
--- A worker's heartbeat in one group: it is online, and the leases it names live on, for at most subtasks x time limit.
--- A lost lease is not brought back, but its work may still win as long as one of its subtasks is open.
+-- A worker's heartbeat in one group: it is online, and the leases it names live on, for at most
+-- subtasks x time limit. A lost lease is not brought back, but its work may still win as long as
+-- one of its subtasks is open.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   worker, owner  strings, ids

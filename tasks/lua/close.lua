@@ -1,4 +1,6 @@
--- The task is over: drop its state and everything it had leased. Its result, if any, stays until it expires.
+-- The task is over: drop its state and everything it had leased. Its result, if any, stays until it
+-- expires.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
@@ -21,8 +23,11 @@ if t.state then
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
-for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'failures', 'missing', 'partials', 'work', 'leases',
-  'log', 'input', 'asked'}) do
+local PARTS = {
+  'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'failures', 'missing', 'partials', 'work',
+  'leases', 'log', 'input', 'asked',
+}
+for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name)

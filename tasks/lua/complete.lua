@@ -1,5 +1,7 @@
--- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the lease was granted to
--- this worker, all subtasks belong to it and all are still open, even when its deadline has passed meanwhile.
+-- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the
+-- lease was granted to this worker, all subtasks belong to it and all are still open, even when its
+-- deadline has passed meanwhile.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   lease     string, its id
@@ -62,7 +64,8 @@ redis.call('RPUSH', key('t', task, 'partials'), ARGV[2])
 unlease(task, unleased)
 redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 
--- What a second copy spared: the time that the slowest of those who had the same would still have needed.
+-- What a second copy spared: the time that the slowest of those who had the same would still have
+-- needed.
 if rec.copy == '1' then
   local saved = 0
   for id in pairs(others) do saved = math.max(saved, seconds_left(task, t, lease_of(id)) or 0) end
@@ -81,7 +84,8 @@ local before = tonumber(redis.call('HGET', work, a.worker .. ':speed') or '0')
 local speed = #a.subtasks / elapsed(rec)
 redis.call('HINCRBY', work, a.worker .. ':subtasks', #a.subtasks)
 redis.call('HINCRBYFLOAT', work, a.worker .. ':seconds', seconds)
-redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', before == 0 and speed or (before + speed) / 2)
+local mean = before == 0 and speed or (before + speed) / 2
+redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', mean)
 
 owe_less(rec, gone, now)
 record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)

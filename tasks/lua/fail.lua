@@ -1,6 +1,8 @@
--- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
--- attempts_max of them it fails permanently, and with it the task, unless partial results are allowed. A worker that failed
--- on tasks of streak_max creators in a row, completing nothing in between, is not to be trusted with more.
+-- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is
+-- an attempt; after attempts_max of them it fails permanently, and with it the task, unless partial
+-- results are allowed. A worker that failed on tasks of streak_max creators in a row, completing
+-- nothing in between, is not to be trusted with more.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   lease         string, its id
@@ -51,7 +53,7 @@ if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
 local happened = final and 'failed_for_good' or 'failed'
 record(task, happened, a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. a.error_start)
 
--- The streak is counted once: who is let back starts anew.
+-- The streak is counted once: a worker that is let back starts anew.
 local function streak_is_full()
   local streak = key('streak', a.worker)
   redis.call('SADD', streak, t.creator)
@@ -62,7 +64,7 @@ end
 local what = failure(a.subtask, a.worker, a.error, a.message, a.traceback)
 local conns, unwanted = {}, {}
 if final then
-  fail_for_good(task, t, a.subtask, what)
+  fail_permanently(task, t, a.subtask, what)
   local rest = {}
   for _, id in ipairs(others) do rest[id] = {[a.subtask] = true} end
   unwanted = settle_others(t, rest)
@@ -71,7 +73,8 @@ else
   redis.call('HSET', key('t', task), 'error', cmsgpack.pack(what))
   note_failure(task, what, false)
   redis.call('HSET', key('t', task, 'held'), a.subtask, table.concat(others, ' '))
-  -- of a lease taken back by a pause it waits with others meanwhile, and must not go to whoever comes
+  -- of a lease taken back by a pause it waits with others meanwhile, and must not go to whoever
+  -- comes
   local waits = #ids == 0 and redis.call('LREM', key('t', task, 'wait'), 1, a.subtask) > 0
   if waits or #ids > 0 and #others == 0 then
     redis.call('RPUSH', key('t', task, 'again'), a.subtask)
@@ -81,5 +84,6 @@ else
   end
 end
 return cmsgpack.pack({
-  task = task, complete = is_complete(task, t), wake = conns, unwanted = unwanted, streak = streak_is_full(),
+  task = task, complete = is_complete(task, t), wake = conns, unwanted = unwanted,
+  streak = streak_is_full(),
 })

@@ -1,4 +1,5 @@
 -- Of which kind a lease is, active or lost, that was granted to this worker.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   lease     string, its id

@@ -1,5 +1,7 @@
--- A connection is gone. Its leases are requeued immediately (a loss), or given back as they were (the worker said
--- goodbye), or, when it is the server that stops, left alone: the worker comes back for them.
+-- A connection is gone. Its leases are requeued immediately (a loss), or given back as they were
+-- (the worker said goodbye), or, when it is the server that stops, left alone: the worker comes
+-- back for them.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   worker, owner  strings, ids

@@ -1,5 +1,7 @@
--- Open subtasks that neither wait nor are in an active lease wait again, and a task that has something to lease is listed.
--- Every other script sees to that; this one repairs what a fault left, for a task that would wait forever.
+-- Open subtasks that neither wait nor are in an active lease wait again, and a task that has
+-- something to lease is listed. Every other script sees to that; this one repairs what a fault
+-- left, for a task that would wait forever.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
@@ -10,7 +12,8 @@
 local t = hash(key('t', a.task))
 if not t.state then return cmsgpack.pack({found = 0, wake = {}}) end
 local found = {}
-if waiting(a.task) == 0 and redis.call('ZCOUNT', key('t', a.task, 'leases'), '-inf', '(+inf') == 0 then
+local active = redis.call('ZCOUNT', key('t', a.task, 'leases'), '-inf', '(+inf')
+if waiting(a.task) == 0 and active == 0 then
   found = redis.call('HKEYS', key('t', a.task, 'payloads'))
   each_chunk(found, function(...) redis.call('RPUSH', key('t', a.task, 'again'), ...) end)
   redis.call('HSET', key('t', a.task), 'leased', 0)

@@ -1,4 +1,5 @@
 -- Make the state of a task, if it has none.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task        string, its id
@@ -13,9 +14,10 @@
 --   ended       boolean: that is all
 local name = key('t', a.task)
 if redis.call('HSETNX', name, 'state', 'open') == 1 then
-  redis.call('HSET', name, 'kind', a.kind, 'creator', a.creator, 'prio', a.prio, 'seq', a.seq, 'split', 0, 'ended', '0',
-    'split_at', now, 'leased', 0, 'done', 0, 'failed', 0, 'seconds', 0, 'max_ms', a.max_ms, 'partial_ok', flag(a.partial_ok),
-    'decided', '0', 'broken', '0', 'copied', 0)
+  redis.call('HSET', name, 'kind', a.kind, 'creator', a.creator, 'prio', a.prio, 'seq', a.seq,
+    'split', 0, 'ended', '0', 'split_at', now, 'leased', 0, 'done', 0, 'failed', 0, 'seconds', 0,
+    'max_ms', a.max_ms, 'partial_ok', flag(a.partial_ok), 'decided', '0', 'broken', '0',
+    'copied', 0)
   redis.call('SADD', key('tasks'), a.task)
   redis.call('SADD', key('kinds'), a.kind)
 end

@@ -1,4 +1,6 @@
--- What a task has come to, read in one go: nothing can be accepted between the question and the partials.
+-- What a task has come to, read in one go: nothing can be accepted between the question and the
+-- partials.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
@@ -16,13 +18,17 @@ local t = hash(name)
 if not t.state then return {cmsgpack.pack(nil)} end
 local complete = is_complete(a.task, t)
 local missing = {}
-for i, subtask in ipairs(redis.call('LRANGE', key('t', a.task, 'missing'), 0, 999)) do missing[i] = tonumber(subtask) end
+for i, subtask in ipairs(redis.call('LRANGE', key('t', a.task, 'missing'), 0, 999)) do
+  missing[i] = tonumber(subtask)
+end
 local reply = {cmsgpack.pack({
   complete = complete, decided = t.decided == '1', broken = t.broken == '1',
   split = tonumber(t.split), done = tonumber(t.done), failed = tonumber(t.failed),
   blame = t.error and cmsgpack.unpack(t.error), work = work_of(a.task), missing = missing,
 })}
 if complete then
-  for _, partial in ipairs(redis.call('LRANGE', key('t', a.task, 'partials'), 0, -1)) do reply[#reply + 1] = partial end
+  for _, partial in ipairs(redis.call('LRANGE', key('t', a.task, 'partials'), 0, -1)) do
+    reply[#reply + 1] = partial
+  end
 end
 return reply

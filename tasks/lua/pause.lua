@@ -1,5 +1,6 @@
--- Lease nothing more of a task, and take back what is leased: no loss, no failure. What its workers send all the same
--- still counts.
+-- Lease nothing more of a task, and take back what is leased: no loss, no failure. What its workers
+-- send all the same still counts.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id

@@ -1,4 +1,5 @@
 -- Where a task stands, for people and for the sweep.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
@@ -15,8 +16,9 @@ local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
 return cmsgpack.pack({
-  state = t.state, split = tonumber(t.split), ended = t.ended == '1', quiet_ms = now - tonumber(t.split_at),
-  open = redis.call('HLEN', key('t', a.task, 'payloads')), leased = tonumber(t.leased), done = tonumber(t.done),
-  failed = tonumber(t.failed), seconds = tonumber(t.seconds), complete = is_complete(a.task, t),
-  work = work_of(a.task), logged = tonumber(t.logged or '0'),
+  state = t.state,
+  split = tonumber(t.split), ended = t.ended == '1', quiet_ms = now - tonumber(t.split_at),
+  open = redis.call('HLEN', key('t', a.task, 'payloads')), leased = tonumber(t.leased),
+  done = tonumber(t.done), failed = tonumber(t.failed), seconds = tonumber(t.seconds),
+  complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
 })

@@ -1,4 +1,6 @@
--- Take one batch of a split, if exactly `first` subtasks are split already: two splitting jobs push nothing twice.
+-- Take one batch of a split, if exactly `first` subtasks are split already: two splitting jobs push
+-- nothing twice.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
@@ -15,10 +17,14 @@
 local name = key('t', a.task)
 local t = hash(name)
 local function answer(taken, complete, conns)
-  return cmsgpack.pack({taken = taken, gone = not t.state, split = tonumber(t.split or 0), complete = complete, wake = conns})
+  return cmsgpack.pack({
+    taken = taken, gone = not t.state, split = tonumber(t.split or 0), complete = complete,
+    wake = conns,
+  })
 end
 
-if not t.state or tonumber(t.split) ~= a.first or t.ended == '1' then return answer(false, false, {}) end
+local expected = t.state and tonumber(t.split) == a.first and t.ended ~= '1'
+if not expected then return answer(false, false, {}) end
 local indices, pairs_ = {}, {}
 for i = 2, #ARGV do
   local subtask = a.first + i - 2
@@ -32,4 +38,5 @@ t.split, t.ended = a.first + #indices, flag(a.last)
 redis.call('HSET', name, 'split', t.split, 'ended', t.ended, 'split_at', now)
 if a.last then record(a.task, 'split', '', '', t.split, 0) end
 relist(a.task, t)
-return answer(true, is_complete(a.task, t), t.state == 'open' and wake(t.kind, #indices) or {})
+local woken = t.state == 'open' and wake(t.kind, #indices) or {}
+return answer(true, is_complete(a.task, t), woken)

@@ -1,4 +1,5 @@
 -- Requeue leases whose deadline has passed.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   most      integer, leases requeued at most; fewer if they have very many subtasks

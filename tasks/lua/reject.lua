@@ -1,7 +1,9 @@
--- A worker sent what is no partial of its lease's kind: malformed or out of bounds ('bad_partial'), or of another version
--- of the kind ('kind_changed'). Nothing of that lease is wanted of it any more: what it still owes waits again, as it
--- was. That is no attempt and no loss of a subtask. After 'bad_partial' the task's failures name the worker, and nothing
--- of the task goes to its owner while another owner's worker that takes the kind is online.
+-- A worker sent what is no partial of its lease's kind: malformed or out of bounds ('bad_partial'),
+-- or of another version of the kind ('kind_changed'). Nothing of that lease is wanted of it any
+-- more: what it still owes waits again, as it was. That is no attempt and no loss of a subtask.
+-- After 'bad_partial' the task's failures name the worker, and nothing of the task goes to its
+-- owner while another owner's worker that takes the kind is online.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   lease          string, its id

@@ -1,4 +1,5 @@
 -- A worker gives subtasks of its lease back undone. No failure, no loss.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   lease     string, its id

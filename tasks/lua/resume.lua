@@ -1,4 +1,5 @@
 -- Go on with a paused task.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id

@@ -1,4 +1,6 @@
--- A worker said that its partial settles the task, and the kind says it does not: wait for the rest.
+-- A worker said that its partial settles the task, and the kind says it does not: wait for the
+-- rest.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id

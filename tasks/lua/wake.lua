@@ -1,4 +1,5 @@
 -- A connection was woken but is busy: name another one for the work that still waits.
+--
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   kinds     list of strings, "NAME@version"
