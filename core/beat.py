@@ -11,12 +11,14 @@ KEPT_MS = 7 * 24 * 3600 * 1000
 
 
 def note_tick() -> None:
+    """Note that the sweep runs now."""
     redis.connect().set(TICK, 1, px=KEPT_MS)
 
 
 def tick_age_seconds() -> float | None:
-    """Seconds since the last one; None if there was none for a week. It does not wait for a Redis
-    that is away.
+    """Seconds since the last sweep; None if there was none for a week.
+
+    Gives up soon where Redis does not reply.
     """
     left = int(redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).pttl(TICK))
     return (KEPT_MS - left) / 1000 if left >= 0 else None

@@ -1,4 +1,4 @@
-"""Connections: heartbeats, coming back, leaving, waking."""
+"""Connections of workers: heartbeats, reconnecting, leaving, being woken."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def leave(
 
 
 def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:
-    """At most one more idle connection, if there is work of these kinds."""
+    """Name at most one more idle connection to wake, if there is work of these kinds."""
     args = {"kinds": list(kinds), **limits()}
     return Call("wake", base_key(group), args, Woken, attrgetter("wake"))
 

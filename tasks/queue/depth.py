@@ -1,5 +1,6 @@
-"""How much there is, over all groups, for those who watch the server. Two round trips at most for
-each question.
+"""How many subtasks wait and how many leases are open, over all groups, for monitoring.
+
+Each function takes two round trips at most.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def waiting_and_leased(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
 
 
 def leases_open() -> int:
-    """Of every group that has tasks."""
+    """The active leases of all groups."""
     groups = texts(redis.connect().smembers(GROUPS))  # type: ignore[arg-type]
     pipe = redis.connect().pipeline(transaction=False)
     for group in groups:

@@ -1,6 +1,4 @@
-"""Who is here: workers heard of lately and the leases they hold, for people to look at. Nothing is
-decided by it.
-"""
+"""Which workers are online and what they hold, for people to look at. Nothing is decided by it."""
 
 from __future__ import annotations
 
@@ -15,8 +13,9 @@ LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 
 
 def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
-    """For each of these groups the workers heard of lately that take any of these kinds. Two round
-    trips for all.
+    """For each of these groups the workers heard of lately that take any of these kinds.
+
+    Two round trips for all of them.
     """
     oldest = redis.now_ms() - online_ms()
     keys = [f"{base_key(group)}:workers:{kind}" for group in groups for kind in kinds]
@@ -47,8 +46,9 @@ def online_workers(group: Id, kind: str) -> list[str]:
 
 
 async def note_resting(group: Id, worker: Id, reason: str) -> None:
-    """It is here and takes nothing of this group now; "" if it does. It holds as long as a
-    heartbeat does.
+    """Note why a worker that is online takes nothing of this group now; "" if it does take work.
+
+    The note lasts as long as a heartbeat does.
     """
     name, client = _resting_key(group), redis.connect_async()
     if reason:
@@ -62,7 +62,7 @@ async def note_resting(group: Id, worker: Id, reason: str) -> None:
 
 
 def resting(groups: Sequence[Id]) -> list[dict[str, str]]:
-    """For each of these groups {worker that is here and takes nothing now: why}."""
+    """For each of these groups {worker that is online and takes nothing now: why}."""
     now = int(time.time() * 1000)
     found = _pipeline([("hgetall", _resting_key(group)) for group in groups])
     return [
