@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from core import redis
@@ -12,7 +14,7 @@ from tasks.queue.progress import Blame
 
 def failures(group: Id, task: Id) -> list[Blame]:
     """The latest failures of a task's subtasks, the oldest first."""
-    rows: list[bytes] = redis.connect().lrange(task_key(group, task, "failures"), 0, -1)  # type: ignore[assignment]
+    rows: Any = redis.connect().lrange(task_key(group, task, "failures"), 0, -1)
     return [msgspec.msgpack.decode(row, type=Blame) for row in rows]
 
 
@@ -30,5 +32,5 @@ def log(group: Id, task: Id, *, after: int = 0) -> list[Entry]:
 
 
 def _latest(group: Id, task: Id, count: int) -> list[Entry]:
-    rows: list[bytes] = redis.connect().lrange(task_key(group, task, "log"), -count, -1)  # type: ignore[assignment]
+    rows: Any = redis.connect().lrange(task_key(group, task, "log"), -count, -1)
     return [msgspec.msgpack.decode(row, type=Entry, strict=False) for row in rows]

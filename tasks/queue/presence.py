@@ -25,9 +25,12 @@ def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
 
 def at_work(group: Id) -> dict[str, list[str]]:
     """{worker: the task of each lease that it holds now} of this group."""
-    leases = texts(redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1))  # type: ignore[arg-type]
+    found_leases: Any = redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1)
     held = _pipeline(
-        [("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"]) for lease in leases]
+        [
+            ("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"])
+            for lease in texts(found_leases)
+        ]
     )
     found: dict[str, list[str]] = {}
     for worker, task in held:

@@ -21,7 +21,7 @@ def open_task(
     allow_partial: bool,
     order: float,
 ) -> Call[Opened]:
-    """Make the state of a task if it has none. `order` decides who came first, in any unit."""
+    """Make the state of a task if it has none. `order`, in any unit: the least came first."""
     args = {
         "task": str(task),
         "kind": kind,

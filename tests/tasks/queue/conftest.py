@@ -95,8 +95,9 @@ class Connection:
         ).now()
 
     def work_off(self) -> list[int]:
-        """Lease and complete until nothing is left; returns the subtasks in the order they were
-        leased.
+        """Lease and complete until nothing is left.
+
+        Returns the subtasks in the order in which they were leased.
         """
         order: list[int] = []
         while granted := self.ask().granted:
@@ -146,7 +147,10 @@ class Pool:
         seconds_max: float = 60,
         last: bool = True,
     ) -> str:
-        """Open a task and push its subtasks in one batch; tasks come in the order of these calls."""
+        """Open a task and push its subtasks in one batch.
+
+        Tasks are ordered as these calls are.
+        """
         number = next(self.order)
         task = f"task-{number}"
         splitting.open_task(
@@ -183,8 +187,9 @@ class Pool:
         self.redis.hset(name, mapping={"granted": then, "since": then})
 
     def serve(self, **creators: float) -> None:
-        """These creators were served so many core-seconds so far (write it after opening their
-        tasks).
+        """These creators were served so many core-seconds so far.
+
+        Call it after opening their tasks.
         """
         self.redis.zadd(self.key("served"), creators)
         self.redis.zadd(self.key("serving"), creators, xx=True)

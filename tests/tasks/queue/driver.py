@@ -1,5 +1,6 @@
-"""What the state machine's rules are made of: calls of the queue, each done to the model too, and
-compared.
+"""What the state machine's rules are made of.
+
+Each call of the queue is made on the model as well, and the answers are compared.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def pick(items: Iterable[T], number: int) -> T:
 
 
 def some(items: Iterable[T], number: int, at_most: int = 1) -> list[T]:
-    """Up to `at_most` different ones; none if there are none. (What rules draw must not hang on
-    what Redis did.)
+    """Up to `at_most` different ones; none if there are none.
+
+    What rules draw must not depend on what Redis did.
     """
     row = list(items)
     start = number % len(row) if row else 0
@@ -87,9 +89,8 @@ class Driver(RuleBasedStateMachine):
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
         self.drift: dict[str, float] = {}
-        self.served_all_along: set[str] = (
-            set()
-        )  # creators that had something to lease ever since the last check
+        # creators that had something to lease ever since the last check
+        self.served_all_along: set[str] = set()
         for worker in WORKERS:
             self.connect_one(worker)
 
@@ -249,8 +250,10 @@ class Driver(RuleBasedStateMachine):
         return pick(alive if alive and at % 7 else self.granted, at)
 
     def fall_behind(self, at: int) -> None:
-        """One task is split to its end and leased to its end; who holds the rest is slow, and
-        others ask for more.
+        """Bring one task to its tail.
+
+        It is split and leased to its end, those that hold the rest are slow, and others ask for
+        more.
         """
         for task in some((task for task in self.model.tasks.values() if not task.complete), at):
             if not task.ended:
@@ -292,7 +295,7 @@ class Driver(RuleBasedStateMachine):
             lease.overdue = 0
 
     def pick_names(self, at: int, what: list[int]) -> tuple[str, list[str]]:
-        """A connection; some leases, whosever they are; and one of its worker's own."""
+        """A connection; some leases of any worker; and one of its worker's own."""
         conn, names = pick(self.model.online, at), [self.pick_lease(number)[0] for number in what]
         own = (
             lease.name

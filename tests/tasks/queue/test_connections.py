@@ -79,9 +79,8 @@ def test_leases_of_a_stopping_server_are_kept_and_adopted(pool: Pool) -> None:
         pool.group, worker="laptop", conn="new", leases=[granted.lease, "unknown"]
     ).now()
     assert kept == [granted.lease]
-    old.leave(
-        connections.LOST
-    )  # the old one's end is noticed only now: nothing is its own any more
+    # the old one's end is noticed only now: nothing is its own any more
+    old.leave(connections.LOST)
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (1, 1)
     new.leave(connections.LOST)
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (0, 2)

@@ -1,4 +1,4 @@
-"""Failures, losses and releases: what counts against a subtask, and who gets it next."""
+"""Failures, losses and releases: what counts against a subtask, and which worker is next."""
 
 from __future__ import annotations
 
@@ -267,9 +267,8 @@ def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sw
     taken_over, second = bob.lease(), bob.lease()
     alice.complete(late)
     pool.expire(taken_over, second)
-    assert (
-        sweeping.reap(pool.group).now().leases == 1
-    )  # what Alice has done is no longer Bob's to lose
+    # what Alice has done is no longer Bob's to lose
+    assert sweeping.reap(pool.group).now().leases == 1
     assert not sweeping.reap(pool.group).now().more
 
 

@@ -1,4 +1,4 @@
-"""Which task is leased next: priority band, the owner's own, the creator served least, first come."""
+"""Which task is leased next: band, the owner's own, the creator served least, first come."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def test_a_newcomer_starts_at_the_least_of_those_active(pool: Pool) -> None:
 
 
 def test_who_comes_while_nobody_is_active_starts_where_the_last_one_left(pool: Pool) -> None:
-    """Or those who were served for weeks would wait for weeks behind the first newcomer of a quiet
-    day.
-    """
+    """A creator served for weeks must not wait for weeks behind a newcomer of a quiet day."""
     pool.serve(alice=100.0)
     task = pool.task(creator="alice")
     pool.connect("laptop").work_off()

@@ -1,5 +1,6 @@
-"""A paused task leases nothing; what was under way waits again, and counts if it comes all the
-same.
+"""A paused task leases nothing.
+
+What was under way waits again, and counts if it comes all the same.
 """
 
 from __future__ import annotations

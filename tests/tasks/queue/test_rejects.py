@@ -1,5 +1,6 @@
-"""A worker sends what is no partial of its kind: the work goes to others, and whose worker it was
-is remembered.
+"""A worker sends what is no partial of its kind.
+
+The work goes to others, and the worker's owner is remembered.
 """
 
 from __future__ import annotations

@@ -178,8 +178,9 @@ def test_a_loss_is_not_charged_and_a_late_result_is_charged_once(pool: Pool) -> 
 
 
 def test_a_lease_asked_for_twice_is_the_same_lease(pool: Pool) -> None:
-    """A client that lost its connection to Redis sends the call again; what was leased first must
-    not be lost.
+    """A client that lost its connection to Redis sends the call again.
+
+    What was leased first must not be lost.
     """
     task = pool.task(9)
     worker = pool.connect("laptop")

@@ -4,22 +4,28 @@ After every step, whatever was called in whatever order:
 
 - every subtask is counted done at most once, and the partials name exactly the done ones;
 - done + failed + open == split;
-- every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the held ones;
-- it is held by two leases at most, of two workers; the second one was granted when nothing of the task waited, and no
-  more than the allowed share of a task's subtasks is ever leased so; whoever is first counts, the other is refused;
+- every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the
+  held ones;
+- it is held by two leases at most, of two workers; the second one was granted when nothing of the
+  task waited, and no more than the allowed share of a task's subtasks is ever leased so; the one
+  that is first counts, the other is refused;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open;
 - a refused result names what of it can still be sent, and nothing of it was counted;
-- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that failed or lost it while
-  another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
-- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's worker that takes the
-  kind, and sent none, is online; what a rejected lease owed waits again, and the lease is forgotten;
-- what a worker lost of a task is what the leases still owed that expired or whose connection vanished;
-- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed nothing in between;
-- what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
-  served least, then in order of arrival;
-- a creator's `served` is what results were credited with, plus the estimates of active leases, plus where he started:
-  it moves only when he starts to have something to lease;
+- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that
+  failed or lost it while another one that takes the kind is online; what a paused task had leased
+  waits again, and may still be completed;
+- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's
+  worker that takes the kind, and sent none, is online; what a rejected lease owed waits again, and
+  the lease is forgotten;
+- what a worker lost of a task is what the leases still owed that expired or whose connection
+  vanished;
+- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed
+  nothing in between;
+- what is leased comes from the first band that has anything, from the owner's own tasks first, then
+  from the creator served least, then in order of arrival;
+- a creator's `served` is what results were credited with, plus the estimates of active leases, plus
+  where they started: it moves only when they start to have something to lease;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -108,9 +114,8 @@ class Queue(Driver):
         self.lease_some(at, times, repeated=repeated)
         self.work(at, done)
 
-    lease_again = lease_more = (
-        lease  # Hypothesis takes each rule as often as the next: this one is there three times
-    )
+    # Hypothesis takes each rule as often as the next: this one is there three times.
+    lease_again = lease_more = lease
 
     @rule(
         at=which,
@@ -120,8 +125,9 @@ class Queue(Driver):
         seconds=st.sampled_from(SECONDS),
     )
     def complete(self, at: int, how: str, seconds: float) -> None:
-        """`whole` is what the lease still owes; `first` is what it once had, so also what is
-        settled since.
+        """`whole` is what the lease still owes.
+
+        `first` is what it once had, so also what is settled since.
         """
         name, worker, first = self.pick_lease(at)
         owes = self.model.leases[name].owes if name in self.model.leases else first

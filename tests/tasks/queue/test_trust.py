@@ -1,6 +1,4 @@
-"""Workers that do not do what they should: they fail everything, lose everything, or are only
-ghosts.
-"""
+"""Workers that fail everything, lose everything, or are not there any more."""
 
 from __future__ import annotations
 
@@ -98,8 +96,9 @@ def test_a_wake_is_not_spent_on_the_idle_entry_of_a_dead_connection(pool: Pool) 
 
 
 def test_a_lease_that_was_lost_before_its_answer_came_stands_for_nothing_else(pool: Pool) -> None:
-    """Redis was away for longer than a lease: the client repeats a call that was granted at its
-    first run.
+    """Redis was unreachable for longer than a lease.
+
+    The client repeats a call that was granted the first time.
     """
     first, second = pool.task(1), pool.task(1)
     worker, other = pool.connect("laptop"), pool.connect("other")
