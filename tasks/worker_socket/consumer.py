@@ -20,10 +20,12 @@ from redis.exceptions import RedisError
 
 from accounts.services import note_use
 from accounts.socket_authentication import bearer_of, token_of
-from core import databases, metrics
+from core import databases, metrics, throttling
 from core.address_limits import let_in
 from firmlight_client import protocol
-from tasks import events, queue, statistics
+from tasks import events, statistics
+from tasks.queue import connections, leasing
+from tasks.queue.keys import group_of
 from tasks.services import workers
 from tasks.worker_socket.heartbeats import pulse
 from tasks.worker_socket.partials import Flaw, NotChecked, flaw_in, may_be_decided
@@ -72,7 +74,7 @@ class WorkerConsumer(Presence):
     async def comes_too_often(self) -> bool:
         """Counted before the database is asked: a loop of connections must cost little."""
         digest = hashlib.sha256(token_of(self.scope).encode("utf-8", "replace")).hexdigest()
-        return await queue.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
+        return await throttling.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
 
     async def disconnect(self, code: int) -> None:
         """A lease call of the clock that is under way ends first, or it would grant to nobody."""
@@ -85,11 +87,11 @@ class WorkerConsumer(Presence):
             return
         log.info("worker_gone", code=code, said_bye=self.said_bye)
         how = (
-            queue.RELEASED
+            connections.RELEASED
             if self.said_bye
-            else queue.KEPT
+            else connections.KEPT
             if code == protocol.CLOSE_RESTARTING
-            else queue.LOST
+            else connections.LOST
         )
         with contextlib.suppress(RedisError):  # it is away: the leases end at their deadline
             await self.channel_layer.group_discard(events.worker_topic(self.me), self.channel_name)
@@ -173,7 +175,7 @@ class WorkerConsumer(Presence):
             await self.reject(frame, flaw)
         else:
             kind_key = await self.leased_kinds.of(frame.lease, self.me) if frame.decided else ""
-            call = queue.complete(
+            call = leasing.complete(
                 frame.lease,
                 worker=self.me,
                 subtasks=frame.subtasks,
@@ -184,7 +186,7 @@ class WorkerConsumer(Presence):
             settled = await call
             if not settled.reason:
                 metrics.count("subtasks_completed", len(frame.subtasks))
-                statistics.note_done(queue.group_of(frame.lease), len(frame.subtasks))
+                statistics.note_done(group_of(frame.lease), len(frame.subtasks))
             await self.settle(frame.lease, frame.subtasks, settled)
 
     async def flaw_in(self, frame: protocol.Result) -> Flaw | None:
@@ -196,7 +198,7 @@ class WorkerConsumer(Presence):
         return await flaw_in(frame.partial, kind_key, self.worker.owner) if kind_key else None
 
     async def on_failure(self, frame: protocol.Failure) -> None:
-        call = queue.fail(
+        call = leasing.fail(
             frame.lease,
             worker=self.me,
             subtask=frame.subtask,
@@ -214,7 +216,7 @@ class WorkerConsumer(Presence):
         await self.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:
-        call = queue.release(frame.lease, worker=self.me, subtasks=frame.subtasks)
+        call = leasing.release(frame.lease, worker=self.me, subtasks=frame.subtasks)
         await self.settle(frame.lease, frame.subtasks, await call)
         await self.lease_all()  # what it held may have been all that its owner agreed to
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
-from tasks import queue
+from tasks.queue.scripts import Call, run_all_later
 
 PULSE_SECONDS = 0.1  # that a heartbeat waits for others; leases last much longer
 
@@ -20,7 +20,7 @@ class Beating(Protocol):
 
     stopped: bool
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         """What is sent for it, as things stand now."""
 
     async def unwanted(self, leases: list[str]) -> None:
@@ -57,7 +57,7 @@ class Pulse:
                 here = [(who, who.beats(leases)) for who, leases in rows if not who.stopped]
                 try:
                     answers = iter(
-                        await queue.run_all_later([call for _, calls in here for call in calls])
+                        await run_all_later([call for _, calls in here for call in calls])
                     )
                 except RedisError:
                     await asyncio.gather(*(who.broken("heartbeat") for who, _ in here))

@@ -15,7 +15,10 @@ from django.conf import settings
 
 from core import metrics
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events, offences
+from tasks.queue import connections, leasing
+from tasks.queue.answers import Granted, Settled
+from tasks.queue.keys import group_of
 from tasks.services import workers
 from tasks.worker_socket.connection import Line
 from tasks.worker_socket.partials import Flaw
@@ -61,7 +64,7 @@ class Leasing(Line):
         if not kinds or await self.has_enough(group, agreed.slots):
             return False
         began = time.monotonic()
-        call = queue.lease(
+        call = leasing.lease(
             group,
             worker=self.me,
             owner=self.worker.owner,
@@ -84,9 +87,12 @@ class Leasing(Line):
 
     async def has_enough(self, group: str, slots: int | None) -> bool:
         """Whether it works on as much of this group as its owner agreed to."""
-        return slots is not None and len(await queue.leases_of(group, self.channel_name)) >= slots
+        return (
+            slots is not None
+            and len(await connections.leases_of(group, self.channel_name)) >= slots
+        )
 
-    async def send_lease(self, group: str, work: queue.Granted) -> None:
+    async def send_lease(self, group: str, work: Granted) -> None:
         lease = protocol.Lease(
             lease=work.lease,
             task=work.task,
@@ -127,10 +133,10 @@ class Leasing(Line):
             self.late = None
 
     async def ask_for_another(self, group: str) -> None:
-        conns = await queue.wake_another(group, kinds=self.agreed.kinds)
+        conns = await connections.wake_another(group, kinds=self.agreed.kinds)
         await events.wake(conns, group)
 
-    async def settle(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
+    async def settle(self, lease: str, subtasks: list[int], settled: Settled) -> None:
         """Answer a result, failure or release, and pass on what follows from it."""
         log.debug(
             "settled",
@@ -145,7 +151,7 @@ class Leasing(Line):
             return
         self.leased_kinds.settle(lease, len(subtasks))
         await self.tell(protocol.Accepted(lease=lease, subtasks=subtasks))
-        group = queue.group_of(lease)
+        group = group_of(lease)
         await events.cancel(settled.unwanted, "done_by_another")
         await self.pass_on(group, settled.wake, [settled.task] if settled.complete else [])
         if settled.task and not settled.complete:  # of a complete one its conclusion tells
@@ -159,7 +165,7 @@ class Leasing(Line):
         """It is no partial of its kind: nothing of the lease is wanted any more, and others do it."""
         assert self.worker
         owner = self.worker.owner
-        call = queue.reject(
+        call = leasing.reject(
             frame.lease, worker=self.me, owner=owner, why=flaw.reason, message=flaw.message
         )
         rejected = await call
@@ -178,12 +184,12 @@ class Leasing(Line):
         await self.tell(
             protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message)
         )
-        group = queue.group_of(frame.lease)
+        group = group_of(frame.lease)
         await events.wake(rejected.wake, group)
         await announce_progress(rejected.task, group)
         if (
             flaw.reason == "bad_partial"
-            and await queue.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX
+            and await offences.count_bad_partial(owner) >= settings.BAD_PARTIALS_MAX
         ):
             await self.suspend_owner(flaw.message)
 
@@ -203,7 +209,7 @@ class Leasing(Line):
         await events.workers_changed([self.me])
 
 
-def _note_lease(granted: queue.Granted, seconds: float) -> None:
+def _note_lease(granted: Granted, seconds: float) -> None:
     log.debug("leased", task=granted.task, lease=granted.lease, subtasks=len(granted.subtasks))
     metrics.count("leases")
     metrics.count("subtasks_leased", len(granted.subtasks))

@@ -13,9 +13,10 @@ from django.conf import settings
 from core.errors import Busy
 from firmlight_client import kinds, protocol
 from firmlight_client.kinds.partials import is_scanned
-from tasks import queue
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindChanged, KindStopped
+from tasks.queue import leasing
+from tasks.queue.answers import Granted
 
 SCANNED_SHARE = (
     8  # counting the values of a kind without `Partial` takes about as much longer, at worst
@@ -49,7 +50,7 @@ class LeasedKinds:
         self._kinds: dict[str, str] = {}  # lease -> "NAME@version", the oldest first
         self._owed: dict[str, int] = {}  # lease -> its subtasks that are not settled
 
-    def note(self, granted: queue.Granted) -> None:
+    def note(self, granted: Granted) -> None:
         if len(self._kinds) >= protocol.LEASES_HELD_MAX:
             self.forget(next(iter(self._kinds)))
         self._kinds[granted.lease] = granted.kind
@@ -68,7 +69,7 @@ class LeasedKinds:
 
     async def of(self, lease: str, worker: str) -> str:
         """ "NAME@version"; "" if the worker never had such a lease, or its task is over."""
-        return self._kinds.get(lease) or await queue.kind_of(lease, worker=worker)
+        return self._kinds.get(lease) or await leasing.kind_of(lease, worker=worker)
 
 
 def may_be_decided(kind_key: str) -> bool:

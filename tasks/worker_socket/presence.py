@@ -17,8 +17,11 @@ from structlog.contextvars import bind_contextvars
 
 from core import databases, metrics
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events
 from tasks.consent import Agreement, group_key
+from tasks.queue import connections, presence
+from tasks.queue.keys import group_of, online_seconds
+from tasks.queue.scripts import Call
 from tasks.services import workers
 from tasks.worker_socket.heartbeats import pulse
 from tasks.worker_socket.leasing import Leasing
@@ -59,9 +62,9 @@ class Presence(Leasing):
     async def adopt(self, leases: list[str]) -> list[str]:
         kept: list[str] = []
         for group in self.groups:
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
+            mine = [lease for lease in leases if group_of(lease) == group]
             if mine:
-                kept += await queue.adopt(
+                kept += await connections.adopt(
                     group, worker=self.me, conn=self.channel_name, leases=mine
                 )
         return kept
@@ -73,9 +76,9 @@ class Presence(Leasing):
         await self.keep_resting()
 
     def foreign(self, leases: list[str]) -> list[str]:
-        return [lease for lease in leases if queue.group_of(lease) not in self.groups]
+        return [lease for lease in leases if group_of(lease) not in self.groups]
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         """For each group: it is here, and holds those of these leases that are the group's.
 
         Who is suspended only renews what it holds: nobody must wait for it to take anything.
@@ -86,8 +89,8 @@ class Presence(Leasing):
         for group in self.groups:
             kinds = [] if self.suspended else self.kinds_of(group)
             slots = self.agreed.slots_for(group, self.worker.slots) if kinds else 0
-            mine = [lease for lease in leases if queue.group_of(lease) == group]
-            call = queue.beat(
+            mine = [lease for lease in leases if group_of(lease) == group]
+            call = connections.beat(
                 group,
                 worker=self.me,
                 owner=self.worker.owner,
@@ -103,7 +106,7 @@ class Presence(Leasing):
         """People see why it rests for as long as it says so."""
         for group in list(self.groups):
             if why := self.agreed.why_resting(group):
-                await queue.note_resting(group, self.me, why)
+                await presence.note_resting(group, self.me, why)
 
     async def unwanted(self, leases: list[str]) -> None:
         await self.tell(protocol.Cancel(leases=leases, reason="not_wanted"))
@@ -118,16 +121,16 @@ class Presence(Leasing):
             now = self.agreed.why_resting(group)
             if was == now:
                 continue
-            await queue.note_resting(group, self.me, now)
+            await presence.note_resting(group, self.me, now)
             if not was:
-                await self.leave_group(group, queue.KEPT)
+                await self.leave_group(group, connections.KEPT)
             await events.group_changed(group)
         await self.note_presence()
 
     async def leave_group(self, group: str, how: str) -> None:
         assert self.worker
         await pulse().settled()
-        left = await queue.leave(
+        left = await connections.leave(
             group,
             worker=self.me,
             owner=self.worker.owner,
@@ -137,8 +140,8 @@ class Presence(Leasing):
             how=how,
         )
         metrics.count("subtasks_requeued", left.requeued)
-        if how != queue.KEPT:
-            await queue.note_resting(group, self.me, "")
+        if how != connections.KEPT:
+            await presence.note_resting(group, self.me, "")
         await self.pass_on(group, left.wake, left.complete)
         await events.group_changed(group)
 
@@ -182,13 +185,13 @@ class Presence(Leasing):
         both know.
         """
         for group in self.groups:
-            await queue.note_resting(group, self.me, "")
+            await presence.note_resting(group, self.me, "")
         await self.stop(protocol.CLOSE_RESTARTING, "groups_changed", GROUPS_CHANGED)
 
     async def drop_group(self, group: str) -> None:
         """It serves this group no longer: what it holds of it goes to others, and it stops."""
-        held = await queue.leases_of(group, self.channel_name)
-        await self.leave_group(group, queue.RELEASED)
+        held = await connections.leases_of(group, self.channel_name)
+        await self.leave_group(group, connections.RELEASED)
         if held:
             await self.tell(protocol.Cancel(leases=held, reason="not_a_member"))
 
@@ -198,7 +201,7 @@ class Presence(Leasing):
         self.suspended = reason
         if reason:
             for group in self.groups:
-                await self.leave_group(group, queue.KEPT)
+                await self.leave_group(group, connections.KEPT)
             await self.tell_suspension()
         else:
             await self.note_presence()
@@ -212,11 +215,11 @@ class Presence(Leasing):
         """It was silent for so long that it counts as gone: of work that came meanwhile it was not
         told.
         """
-        return self.worker is not None and time.monotonic() - self.noted > queue.online_seconds()
+        return self.worker is not None and time.monotonic() - self.noted > online_seconds()
 
     @property
     def is_silent(self) -> bool:
         """Nothing came for as long as a lease lasts: the line may be cut, and work sent into it
         would be late.
         """
-        return time.monotonic() - self.heard > queue.online_seconds()
+        return time.monotonic() - self.heard > online_seconds()

@@ -12,7 +12,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from core.redis import connect, connect_async
-from tasks import queue
+from tasks.queue import connections, presence
+from tasks.queue.scripts import Call
 from tasks.worker_socket import heartbeats as pulses
 from tasks.worker_socket.heartbeats import Pulse
 
@@ -28,9 +29,11 @@ class Beater:
     asked: list[list[str]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         self.asked.append(leases)
-        return [queue.beat(self.group, worker="w", conn="c", kinds=[KIND], slots=1, leases=leases)]
+        return [
+            connections.beat(self.group, worker="w", conn="c", kinds=[KIND], slots=1, leases=leases)
+        ]
 
     async def unwanted(self, leases: list[str]) -> None:
         self.heard += leases
@@ -40,7 +43,7 @@ class Beater:
 
     @property
     def is_here(self) -> bool:
-        return queue.online_workers(self.group, KIND) == ["w"]
+        return presence.online_workers(self.group, KIND) == ["w"]
 
 
 async def beat(*beaters: Beater, leases: list[str]) -> Pulse:
@@ -103,7 +106,7 @@ def test_without_redis_everybody_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     async def away(calls: object) -> None:
         raise RedisError("away")
 
-    monkeypatch.setattr(pulses.queue, "run_all_later", away)
+    monkeypatch.setattr(pulses, "run_all_later", away)
     beaters = [Beater(), Beater()]
     asyncio.run(beat(*beaters, leases=[]))
     assert [beater.heard for beater in beaters] == [["broken heartbeat"]] * 2
