@@ -31,15 +31,15 @@ def contribute(task_id: str, workers: int) -> None:
 
 
 def _work(task: Any, worker: Any) -> None:
-    from tasks import queue
+    from tasks.queue import leasing
 
     facts = {"worker": worker.pk, "owner": worker.owner_id, "conn": f"conn-{worker.pk}"}
-    granted = queue.lease(task.group_id, kinds=["ECHO@1"], **facts).now().granted
+    granted = leasing.lease(task.group_id, kinds=["ECHO@1"], **facts).now().granted
     if granted is None:
         raise SystemExit("there was nothing left to lease")
     done = granted.subtasks
     partial = msgspec.msgpack.encode([len(done), sum(done), []])
-    settled = queue.complete(
+    settled = leasing.complete(
         granted.lease, worker=worker.pk, subtasks=done, partial=partial, seconds=0.5
     ).now()
     if settled.reason:

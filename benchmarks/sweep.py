@@ -16,10 +16,11 @@ SUBTASKS, LEASE, ROUNDS = 100_000, 5000, 5
 
 def requeue_all() -> float:
     from core import redis
-    from tasks import queue as q
+    from tasks.queue import leasing, lifecycle, splitting, sweeping
+    from tasks.queue.progress import progress_of
 
     group, task, worker = str(uuid4()), str(uuid4()), str(uuid4())
-    q.open_task(
+    splitting.open_task(
         group,
         task,
         kind="ECHO@1",
@@ -30,26 +31,26 @@ def requeue_all() -> float:
         order=1,
     ).now()
     for first in range(0, SUBTASKS, LEASE):
-        q.push(
+        splitting.push(
             group, task, first=first, payloads=[b"\x01"] * LEASE, last=first + LEASE == SUBTASKS
         ).now()
     base = f"fl:{{{group}}}"
     redis.connect().hset(f"{base}:t:{task}:work", f"{worker}:speed", 1e6)
     names = []
     while (
-        granted := q.lease(group, worker=worker, owner=worker, conn="gone", kinds=["ECHO@1"])
+        granted := leasing.lease(group, worker=worker, owner=worker, conn="gone", kinds=["ECHO@1"])
         .now()
         .granted
     ):
         names.append(granted.lease)
     redis.connect().zadd(f"{base}:leases", dict.fromkeys(names, 1))
     began = time.perf_counter()
-    while q.reap(group).now().more:
+    while sweeping.reap(group).now().more:
         pass
     seconds = time.perf_counter() - began
-    progress = q.progress(group, task).now()
+    progress = progress_of(group, task).now()
     assert progress and progress.waiting == SUBTASKS
-    q.close(group, task).now()
+    lifecycle.close(group, task).now()
     return seconds
 
 

@@ -19,6 +19,7 @@ from rest_framework.throttling import BaseThrottle
 
 from core.client_address import address_of
 from core.errors import TooMany
+from core.windows import count_in_window
 
 MINUTE, HOUR = 60, 3600
 SCOPES = {
@@ -86,3 +87,8 @@ class ScopedThrottle(BaseThrottle):
 
 def _is_form(request: Request) -> bool:
     return (request.content_type or "").startswith("multipart/")
+
+
+async def count_connect(digest: str) -> int:
+    """Count a connection made with this worker token (its digest); how many in this minute."""
+    return await count_in_window(f"fl:connects:{digest[:32]}", MINUTE * 1000)

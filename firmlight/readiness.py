@@ -24,7 +24,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from core import redis
-from tasks import queue
+from core.beat import tick_age_seconds
 
 AGAIN_SECONDS = 0.1
 PROBE = f"probe.{uuid4().hex}"  # this process's channel
@@ -94,7 +94,7 @@ async def _hear(word: str) -> None:
 
 def beat() -> str:
     """The sweep has run lately: beat sends it, and a process of its own takes it."""
-    age, most = queue.tick_age_seconds(), settings.BEAT_QUIET_SECONDS_MAX
+    age, most = tick_age_seconds(), settings.BEAT_QUIET_SECONDS_MAX
     if age is None:
         raise NotReady("the sweep has never run: is beat up, is sweep?")
     if age > most:

@@ -5,8 +5,7 @@ Each may run twice, also at the same time, or be lost: the sweep finds what is m
 
 from celery import shared_task
 
-from core import redis_log
-from tasks import queue
+from core import beat, job_echo, redis_log
 from tasks.services import conclude as concluding
 from tasks.services import retention
 from tasks.services import split as splitting
@@ -30,7 +29,7 @@ def sweep() -> None:
     sweeping.requeue_expired()
     sweeping.fail_overdue()
     redis_log.rewrite_where_needed()
-    queue.note_tick()
+    beat.note_tick()
 
 
 @shared_task(name="tasks.reconcile", acks_late=True, ignore_result=True)
@@ -55,4 +54,4 @@ def fold() -> None:
 @shared_task(name="tasks.answer", acks_late=True, ignore_result=True)
 def answer(word: str) -> None:
     """`manage.py doctor` asks whether jobs are taken from a queue."""
-    queue.answer(word)
+    job_echo.answer(word)

@@ -13,11 +13,11 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from core import job_echo
 from core.errors import Busy
 from firmlight import readiness
 from firmlight.doctor.finding import MEND, OK, Finding
 from firmlight_client import kinds, protocol
-from tasks import queue
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindFault
 
@@ -36,7 +36,7 @@ def jobs() -> Iterator[Finding]:
     heard: dict[str, float] = {}
     while len(heard) < len(words) and time.monotonic() - began < JOB_SECONDS_MAX:
         for name in words.keys() - heard.keys():
-            if queue.was_answered(words[name]):
+            if job_echo.was_answered(words[name]):
                 heard[name] = time.monotonic() - began
         time.sleep(LOOK_SECONDS)
     yield from (_queue(name, heard.get(name)) for name in QUEUES)

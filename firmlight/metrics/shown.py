@@ -20,10 +20,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from core import redis
+from core import beat, redis
 from core.metrics.families import COUNTERS, GAUGES, HISTOGRAMS, OF_PROCESSES, Family
 from core.metrics.recording import BETWEEN, PROCESSES, ROLE, TOTALS, process_key
-from tasks import queue
+from tasks.queue import depth
 from tasks.selectors import statistics
 
 Samples = dict[tuple[str, ...], float]
@@ -86,14 +86,14 @@ def _roles(processes: list[dict[str, str]]) -> Samples:
 def _state() -> dict[str, Samples]:
     """How things stand now, from the database and the queue."""
     live, under_way, left_out = statistics.tasks_now(settings.METRICS_TASKS_MAX)
-    waiting, leased = queue.depth(under_way)
+    waiting, leased = depth.waiting_and_leased(under_way)
     workers, slots = statistics.capacity(timezone.now())
-    age = queue.tick_age_seconds()
+    age = beat.tick_age_seconds()
     return {
         "tasks": {(status,): count for status, count in live.items()},
         "tasks_left_out": {(): left_out},
         "subtasks": {("waiting",): waiting, ("leased",): leased},
-        "leases_open": {(): queue.leases_open()},
+        "leases_open": {(): depth.leases_open()},
         "workers": {(): workers},
         "worker_slots": {(): slots},
         "jobs_waiting": {(name,): count for name, count in _jobs_waiting().items()},

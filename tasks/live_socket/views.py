@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.selectors import Bearer
 from accounts.services.browser_sessions import SID
 from groups import selectors as group_selectors
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.api.serializers import TaskSerializer
 from tasks.live_socket.feed import View
 from tasks.models import Task
@@ -140,7 +140,7 @@ def snapshot(task_id: str) -> dict[str, Any] | None:
     message = {"type": "task", "task": TaskSerializer(task).data}
     result = None
     if task.status == states.SUCCEEDED:
-        result = queue.get_result(task.group_id, task.pk)
+        result = blobs.get_result(task.group_id, task.pk)
     if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
         return message
     return {**message, "result": msgspec.Raw(result)}

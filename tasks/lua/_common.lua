@@ -1,38 +1,58 @@
 -- Shared by every script of the queue; Python puts it in front of each.
 --
--- KEYS[1] is the group's base key, "fl:{<group id>}". Every other key is made from it, so that a script stays
--- within one cluster slot. ARGV[1] is a MessagePack map of the arguments that a script's contract names.
+-- KEYS[1] is the group's base key, "fl:{<group id>}". Every other key is made from it, so that a
+-- script stays within one cluster slot. ARGV[1] is a map of the arguments that a script's contract
+-- names, and a script returns a map that Python decodes into a struct, both as MessagePack.
+-- cmsgpack writes every string as text and an empty table as a list. So bytes travel beside the
+-- maps, as further arguments and behind the map of a reply, and an empty map is left out.
 -- Times are ms since the epoch, by Redis' own clock.
+--
+-- Arguments that many scripts need, see `limits` in keys.py:
+--   losses_max  integer, losses after which a subtask fails
+--   memory_ms   integer, ms for which a lost lease is remembered
+--   idle_ms     integer, ms after which a connection that waits for work must have asked again
+--   online_ms   integer, ms after its last heartbeat in which a worker counts as online
 --
 -- The keys of a group, behind its base:
 --   tasks                  set of tasks that have state here
---   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended split_at leased done failed
---                          seconds max_ms partial_ok decided broken error copied (subtasks leased a second time) logged
---                          bad ('1' if somebody sent a bad partial of it)
+--   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
+--                          split_at leased done failed seconds max_ms partial_ok decided broken
+--                          error copied (subtasks leased a second time) logged bad ('1' if a
+--                          worker sent a bad partial of it)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
---   t:<task>:wait          list of waiting subtasks; :again the lost and failed ones, leased alone, first
---   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between. Kept of those that
---                          were given back or copied, but not of those in :again; any other is in :wait, or in exactly
---                          one active lease
---   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>", "<subtask>:attempts" -> how often,
---                          "<subtask>:by:<worker who failed it>" -> when
---   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the latest
---   t:<task>:failures      list of the latest, each MessagePack [subtask worker error message traceback when final]
---   t:<task>:missing       list of subtasks that failed for good
---   t:<task>:log           list of what happened, the latest: each MessagePack [number at what worker lease n left detail]
+--   t:<task>:wait          list of waiting subtasks
+--   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
+--   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between.
+--                          Kept of those that were given back or copied, but not of those in
+--                          :again; any other is in :wait, or in exactly one active lease
+--   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>",
+--                          "<subtask>:attempts" -> how often, "<subtask>:by:<worker who failed it>"
+--                          -> when
+--   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the
+--                          latest
+--   t:<task>:failures      list of the latest, each MessagePack, see `failure` in _leases.lua
+--   t:<task>:missing       list of subtasks that failed permanently
+--   t:<task>:log           list of what happened, the latest: each MessagePack [number at what
+--                          worker lease n left detail]
 --   t:<task>:partials      list of accepted partials
---   t:<task>:work          hash "<worker>:<n|s|f|l|lost_at|first|last|speed|c|saved|w>", see standing.py
+--   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
---   l:<lease>              hash: worker conn task granted since until active copy charge subtasks (MessagePack list: what
---                          the holder still owes). A lost one stays for a while, so that a late result counts
---   leases                 zset: active lease -> deadline;  c:<conn> set: active leases of one connection
+--   l:<lease>              hash: worker conn task granted since until active copy charge subtasks
+--                          (MessagePack list: what the holder still owes). A lost one stays for a
+--                          while, so that a late result counts
+--   leases                 zset: active lease -> deadline
+--   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
---   streak:<worker>        set of creators on whose tasks it failed since it last completed anything
+--   streak:<worker>        set of creators on whose tasks it failed since it last completed
+--                          anything
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
---   serving                zset: creator -> served, over all kinds;  active hash: creator -> number of such tasks
---   served                 zset: creator -> core-seconds, also of those who have nothing to lease now
---   floor                  where a creator starts when nobody else has work: what the last one active was served
+--   serving                zset: creator -> served, over all kinds
+--   active                 hash: creator -> number of such tasks
+--   served                 zset: creator -> core-seconds, also of those who have nothing to lease
+--                          now
+--   floor                  where a creator starts when nobody else has work: what the last one
+--                          active was served
 --   kinds                  set of kinds ever seen here
 --   idle:<kind>            zset: conn -> since when it waits for work of this kind
 --   slots:<kind>           zset: "<conn> <n>" -> last seen, one member a slot
@@ -54,6 +74,11 @@ end
 local now = now_ms()
 
 local function key(...) return base .. ':' .. table.concat({...}, ':') end
+
+local function flag(yes) return yes and '1' or '0' end
+
+-- The answer of a call that changed nothing. `open`: the subtasks that can still be sent.
+local function refused(reason, open) return cmsgpack.pack({reason = reason, open = open or {}}) end
 
 local function each_chunk(list, apply)
   for first = 1, #list, CHUNK do
@@ -80,8 +105,8 @@ local function set_many(name, flat)
   each_chunk(flat, function(...) redis.call('HSET', name, ...) end)
 end
 
--- Which subtasks are open, as a list of truth values. A long list means small payloads: then one HMGET a thousand is
--- cheapest; payloads of megabytes are never copied.
+-- Which subtasks are open, as a list of truth values. A long list means small payloads: then one
+-- HMGET a thousand is cheapest; payloads of megabytes are never copied.
 local function open_flags(task, list)
   local name, flags = key('t', task, 'payloads'), {}
   if #list > 64 then
@@ -96,8 +121,8 @@ local function del_many(name, fields)
   each_chunk(fields, function(...) redis.call('HDEL', name, ...) end)
 end
 
--- One line of a task's history. `lease`: its id, "" if it is about none; `n` subtasks it is about, `left` what that lease
--- owes then.
+-- One line of a task's history. `lease`: its id, "" if it is about none; `n` subtasks it is about,
+-- `left` what that lease owes then.
 local function record(task, what, worker, lease, n, left, detail)
   local number = redis.call('HINCRBY', key('t', task), 'logged', 1)
   local entry = {number, now, what, worker, string.sub(lease, -12), n, left, tostring(detail or '')}
@@ -105,7 +130,7 @@ local function record(task, what, worker, lease, n, left, detail)
   if length >= LOG_KEPT * 1.25 then redis.call('LTRIM', key('t', task, 'log'), -LOG_KEPT, -1) end
 end
 
--- Fairness: who has been served how much
+-- Fairness: how much each creator has been served
 
 local function spread_served(creator, served)
   if redis.call('HEXISTS', key('active'), creator) == 0 then return end
@@ -122,10 +147,13 @@ local function charge(creator, seconds)
 end
 
 local function start_serving(creator)
-  -- a newcomer starts at the least of those active, or he would be served alone until he had caught up; if nobody is,
-  -- at the floor, or those who were served before him would wait that long when they come back
-  local least = redis.call('ZRANGE', key('serving'), 0, 0, 'WITHSCORES')[2] or redis.call('GET', key('floor')) or '0'
-  local served = math.max(tonumber(redis.call('ZSCORE', key('served'), creator) or '0'), tonumber(least))
+  -- A newcomer starts at the least of those active, or they would be served alone until they had
+  -- caught up. If nobody is active they start at the floor, or those who were served before would
+  -- wait that long when they come back.
+  local least = redis.call('ZRANGE', key('serving'), 0, 0, 'WITHSCORES')[2]
+    or redis.call('GET', key('floor')) or '0'
+  local before = redis.call('ZSCORE', key('served'), creator) or '0'
+  local served = math.max(tonumber(before), tonumber(least))
   redis.call('ZADD', key('served'), served, creator)
   redis.call('ZADD', key('serving'), served, creator)
 end
@@ -133,7 +161,9 @@ end
 local function unlist(task, t)
   local tasks = key('q', t.kind, t.prio, t.creator)
   if redis.call('ZREM', tasks, task) == 0 then return end
-  if redis.call('ZCARD', tasks) == 0 then redis.call('ZREM', key('ready', t.kind, t.prio), t.creator) end
+  if redis.call('ZCARD', tasks) == 0 then
+    redis.call('ZREM', key('ready', t.kind, t.prio), t.creator)
+  end
   if redis.call('HINCRBY', key('active'), t.creator, -1) <= 0 then
     redis.call('HDEL', key('active'), t.creator)
     redis.call('ZREM', key('serving'), t.creator)
@@ -146,21 +176,26 @@ end
 local function enlist(task, t)
   if redis.call('ZADD', key('q', t.kind, t.prio, t.creator), t.seq, task) == 0 then return end
   if redis.call('HINCRBY', key('active'), t.creator, 1) == 1 then start_serving(t.creator) end
-  redis.call('ZADD', key('ready', t.kind, t.prio), redis.call('ZSCORE', key('serving'), t.creator), t.creator)
+  local served = redis.call('ZSCORE', key('serving'), t.creator)
+  redis.call('ZADD', key('ready', t.kind, t.prio), served, t.creator)
 end
 
 local function waiting(task)
   return redis.call('LLEN', key('t', task, 'wait')) + redis.call('LLEN', key('t', task, 'again'))
 end
 
--- Put the task into the index of those that have something to lease, or take it out. Of a task whose outcome is
--- known nothing more is leased, although it stays here until it is concluded.
+-- Put the task into the index of those that have something to lease, or take it out. Of a task
+-- whose outcome is known nothing more is leased, although it stays here until it is concluded.
 local function relist(task, t)
   local wanted = t.state == 'open' and t.decided ~= '1' and t.broken ~= '1'
   local left = wanted and waiting(task) or 0
   if left > 0 then enlist(task, t) else unlist(task, t) end
   local tail = key('tail', t.kind)
-  if wanted and left == 0 and t.ended == '1' then redis.call('ZADD', tail, t.seq, task) else redis.call('ZREM', tail, task) end
+  if wanted and left == 0 and t.ended == '1' then
+    redis.call('ZADD', tail, t.seq, task)
+  else
+    redis.call('ZREM', tail, task)
+  end
 end
 
 local function has_work(kind)
@@ -170,7 +205,8 @@ local function has_work(kind)
   return false
 end
 
--- Whether this connection's heartbeat is fresh: of a web process that was killed, idle ones stay behind.
+-- Whether this connection's heartbeat is fresh: of a web process that was killed, idle ones stay
+-- behind.
 local function heard_of(kind, conn)
   local seen = redis.call('ZSCORE', key('slots', kind), conn .. ' 1')
   return seen and tonumber(seen) >= now - a.online_ms

@@ -1,4 +1,5 @@
--- Shared by every script of the queue, behind _common.lua: leases, and what becomes of their subtasks.
+-- Shared by every script of the queue, behind _common.lua: leases, and what becomes of their
+-- subtasks.
 
 local function lease_of(id)
   local rec = hash(key('l', id))
@@ -14,7 +15,8 @@ local function forget_lease(rec)
   redis.call('ZREM', key('t', rec.task, 'leases'), rec.id)
 end
 
--- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may have been done.
+-- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may
+-- have been done.
 local function wanted(rec)
   if rec.active == '1' then return true end
   for _, subtask in ipairs(rec.list) do
@@ -25,20 +27,22 @@ end
 
 -- A lease lives on for lease_ms, but never longer than all of its subtasks may take.
 local function renew(rec)
-  redis.call('ZADD', key('leases'), 'XX', math.min(now + a.lease_ms, tonumber(rec['until'])), rec.id)
+  local deadline = math.min(now + a.lease_ms, tonumber(rec['until']))
+  redis.call('ZADD', key('leases'), 'XX', deadline, rec.id)
 end
 
 -- Seconds since the holder began with what it sends now.
 local function elapsed(rec) return math.max(now - tonumber(rec.since), 1) / 1000 end
 
--- A worker's word on its seconds is believed up to what the clock allows (and NaN, less than nothing, not at all).
+-- A worker's word on its seconds is believed up to what the clock allows (and NaN, less than
+-- nothing, not at all).
 local function believed(rec, seconds)
   if seconds < elapsed(rec) then return math.max(seconds, 0) end
   return seconds >= elapsed(rec) and elapsed(rec) or 0
 end
 
--- The holder no longer owes `gone` (a set); what it still owes it computes since `since`. A lease that owes nothing
--- is settled.
+-- The holder no longer owes `gone` (a set); what it still owes it computes since `since`. A lease
+-- that owes nothing is settled.
 local function owe_less(rec, gone, since)
   local rest = {}
   for _, subtask in ipairs(rec.list) do
@@ -75,14 +79,24 @@ local function unlease(task, n)
   if n > 0 then redis.call('HINCRBY', key('t', task), 'leased', -n) end
 end
 
--- `what`: {subtask, worker, error, message, traceback}
+-- An error of a subtask (`Blame` in progress.py). Whether it is `final`, so that the subtask is not
+-- tried again, is not known yet.
+local function failure(subtask, worker, error, message, traceback)
+  return {
+    subtask = subtask, worker = worker, error = error, message = message, traceback = traceback,
+    at = now, final = false,
+  }
+end
+
+-- `what`: a failure, see above
 local function note_failure(task, what, final)
   local list = key('t', task, 'failures')
-  redis.call('RPUSH', list, cmsgpack.pack({what[1], what[2], what[3], what[4], what[5], now, final}))
+  what.final = final
+  redis.call('RPUSH', list, cmsgpack.pack(what))
   redis.call('LTRIM', list, -FAILURES_KEPT, -1)
 end
 
-local function fail_for_good(task, t, subtask, what)
+local function fail_permanently(task, t, subtask, what)
   redis.call('HDEL', key('t', task, 'payloads'), subtask)
   redis.call('HDEL', key('t', task, 'held'), subtask)
   redis.call('RPUSH', key('t', task, 'missing'), subtask)
@@ -99,8 +113,20 @@ local function add_work(task, worker, what, amount)
   redis.call('HINCRBYFLOAT', key('t', task, 'work'), worker .. ':' .. what, amount)
 end
 
--- Seconds that one subtask of the task takes a slot of this worker, as far as is known: its own speed, else the mean of
--- all; nil before anything is done.
+-- What each worker did for the task (`Work` in progress.py): {worker -> {subtasks, seconds, …}};
+-- nil if nobody did anything, because an empty table would be packed as a list.
+local function work_of(task)
+  local work = {}
+  for name, value in pairs(hash(key('t', task, 'work'))) do
+    local worker, what = string.match(name, '^(.*):([%a_]+)$')
+    work[worker] = work[worker] or {}
+    work[worker][what] = tonumber(value)
+  end
+  return next(work) and work or nil
+end
+
+-- Seconds that one subtask of the task takes a slot of this worker, as far as is known: its own
+-- speed, else the mean of all; nil before anything is done.
 local function seconds_each(task, t, worker)
   local speed = tonumber(redis.call('HGET', key('t', task, 'work'), worker .. ':speed') or '0')
   if speed > 0 then return 1 / speed end
@@ -108,8 +134,9 @@ local function seconds_each(task, t, worker)
   return done > 0 and math.max(tonumber(t.seconds) / done, 0.001) or nil
 end
 
--- Seconds until the holder will have done all that it owes, and seconds until it counts as late; nil if nothing is known.
--- Who is late (it took twice as long as it should) is taken to need as long again; in between nothing is expected.
+-- Seconds until the holder will have done all that it owes, and seconds until it counts as late;
+-- nil if nothing is known. Who is late (it took twice as long as it should) is taken to need as
+-- long again; in between nothing is expected.
 local function seconds_left(task, t, rec)
   local each = seconds_each(task, t, rec.worker)
   if not each then return nil end
@@ -118,7 +145,8 @@ local function seconds_left(task, t, rec)
   return math.max(expected - spent, 0), 2 * expected - spent
 end
 
--- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe, nor are charged for.
+-- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe,
+-- nor are charged for.
 -- Returns {{conn, lease}} of those that owe nothing now.
 local function settle_others(t, others)
   local unwanted = {}
@@ -130,14 +158,14 @@ local function settle_others(t, others)
     record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
     if #rec.list == 0 then
       unwanted[#unwanted + 1] = {rec.conn, id}
-      add_work(rec.task, rec.worker, 'w', elapsed(rec))
+      add_work(rec.task, rec.worker, 'wasted', elapsed(rec))
     end
   end
   return unwanted
 end
 
--- Those of `list` that no active lease but `rec`, which is active too and so owes open ones only, has. The others are noted
--- as held without it.
+-- Those of `list` that no active lease but `rec`, which is active too and so owes open ones only,
+-- has. The others are noted as held without it.
 local function let_go(rec, t, list)
   if t.copied == '0' then return list end
   local alone, shared = {}, {}
@@ -153,18 +181,22 @@ local function let_go(rec, t, list)
   return alone
 end
 
--- How often each of `list` was lost or failed (`what`), as a list of numbers. (Behind the losses the last loser is noted.)
+-- How often each of `list` was lost or failed (`what`), as a list of numbers. (Behind the losses
+-- the last loser is noted.)
 local function blamed(task, list, what)
   local names, counts = {}, {}
   for i, subtask in ipairs(list) do names[i] = subtask .. ':' .. what end
-  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do counts[i] = tonumber(string.match(count or '0', '^%d+')) end
+  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do
+    counts[i] = tonumber(string.match(count or '0', '^%d+'))
+  end
   return counts
 end
 
 -- Each of `list` was lost once more. Returns those that may be tried again.
 local function count_losses(rec, t, list)
   local again, noted, loser = {}, {}, ' ' .. rec.worker .. ' ' .. now
-  local before = #rec.list == 1 and blamed(rec.task, list, 'losses') or {}  -- who was lost before is leased alone
+  -- a subtask that was lost before is leased alone
+  local before = #rec.list == 1 and blamed(rec.task, list, 'losses') or {}
   for i, subtask in ipairs(list) do
     local times = (before[i] or 0) + 1
     noted[#noted + 1], noted[#noted + 2] = subtask .. ':losses', times .. loser
@@ -172,14 +204,15 @@ local function count_losses(rec, t, list)
       again[#again + 1] = subtask
     else
       local message = 'its worker vanished ' .. times .. ' times'
-      fail_for_good(rec.task, t, subtask, {subtask, rec.worker, 'lost', message, ''})
+      fail_permanently(rec.task, t, subtask, failure(subtask, rec.worker, 'lost', message, ''))
     end
   end
   set_many(key('t', rec.task, 'blame'), noted)
   return again
 end
 
-local requeued = 0  -- subtasks that wait again since this script began, because their lease was lost
+-- Subtasks that wait again since this script began, because their lease was lost.
+local requeued = 0
 
 -- Lost subtasks are leased alone, from :again.
 local function put_behind(rec, t, list)
@@ -189,8 +222,8 @@ local function put_behind(rec, t, list)
   requeued = requeued + #again
 end
 
--- Released subtasks go back to the front in their order: to :again those that were lost or failed before, or they
--- would be leased with others, and to whoever failed them.
+-- Released subtasks go back to the front in their order: to :again those that were lost or failed
+-- before, or they would be leased with others, and to whoever failed them.
 local function put_back(rec, list)
   local task, noted = rec.task, {}
   local clean = redis.call('EXISTS', key('t', task, 'blame')) == 0
@@ -207,9 +240,9 @@ local function put_back(rec, list)
   each_chunk(wait, function(...) redis.call('LPUSH', key('t', task, 'wait'), ...) end)
 end
 
--- Take subtasks away from an active lease; those that no other lease has wait again. `why`: 'lost' counts as a loss of
--- the subtask and makes it be leased alone; 'released', 'bad_partial' and 'kind_changed' put it back where it was. Returns
--- how many were taken.
+-- Take subtasks away from an active lease; those that no other lease has wait again. `why`: 'lost'
+-- counts as a loss of the subtask and makes it be leased alone; 'released', 'bad_partial' and
+-- 'kind_changed' put it back where it was. Returns how many were taken.
 local function give_back(rec, t, list, why)
   local back = let_go(rec, t, list)
   unlease(rec.task, #back)
@@ -220,7 +253,8 @@ local function give_back(rec, t, list, why)
   return #back
 end
 
--- An active lease is over without a result. Its record stays a while: what it still sends may count.
+-- An active lease is over without a result. Its record stays a while: what it still sends may
+-- count.
 local function retire(rec)
   local name = key('l', rec.id)
   redis.call('HSET', name, 'active', '0')
@@ -230,13 +264,13 @@ local function retire(rec)
   redis.call('ZADD', key('t', rec.task, 'leases'), '+inf', rec.id)  -- behind those that are active
 end
 
--- The holder vanished or let the deadline pass: all that it still owes counts as lost by this worker, also what another
--- lease has as well. Returns how many subtasks were taken back.
+-- The holder vanished or let the deadline pass: all that it still owes counts as lost by this
+-- worker, also what another lease has as well. Returns how many subtasks were taken back.
 local function lose_lease(rec, t)
   local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
-  redis.call('HINCRBY', work, rec.worker .. ':l', owed)
+  redis.call('HINCRBY', work, rec.worker .. ':lost', owed)
   redis.call('HSET', work, rec.worker .. ':lost_at', now)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')
   if speed then redis.call('HSET', work, rec.worker .. ':speed', tonumber(speed) / 2) end
@@ -250,7 +284,8 @@ local function is_complete(task, t)
   return t.ended == '1' and redis.call('HLEN', key('t', task, 'payloads')) == 0
 end
 
--- Requeue leases whose deadline has passed: up to n, fewer if they are long, so that nobody waits long for this script.
+-- Requeue leases whose deadline has passed: up to n, fewer if they are long, so that nobody waits
+-- long for this script.
 -- Returns {kind -> subtasks that wait again}, {complete tasks}, how many leases.
 local function reap(n)
   local kinds, complete, leases, subtasks = {}, {}, 0, 0
@@ -269,11 +304,13 @@ local function reap(n)
   return kinds, complete, leases
 end
 
--- Lost subtasks are not for the worker that lost them, and it may be the one that has been idle longest.
+-- Lost subtasks are not for the worker that lost them, and it may be the one that has been idle
+-- longest.
 local function wake_all(kinds)
   local conns = {}
   for kind, n in pairs(kinds) do
-    for _, conn in ipairs(wake(kind, n > 0 and math.max(n, SOME) or 0)) do conns[#conns + 1] = conn end
+    local most = n > 0 and math.max(n, SOME) or 0
+    for _, conn in ipairs(wake(kind, most)) do conns[#conns + 1] = conn end
   end
   return conns
 end

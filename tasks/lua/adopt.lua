@@ -1,6 +1,14 @@
--- A worker came back on a new connection and names leases it still works on: they move to that connection.
--- args: worker conn leases (list) lease_ms
--- returns {leases of which something is still wanted}
+-- A worker came back on a new connection and names leases it still works on: they move to that
+-- connection.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   worker    string, its id
+--   conn      string, name of the new connection
+--   leases    list of strings, ids
+--   lease_ms  integer, ms that a renewed lease lives on
+-- Returns a map:
+--   kept      list of strings, those of the leases of which something is still wanted
 local kept = {}
 for _, id in ipairs(a.leases) do
   local rec = lease_of(id)
@@ -14,4 +22,4 @@ for _, id in ipairs(a.leases) do
     kept[#kept + 1] = id
   end
 end
-return kept
+return cmsgpack.pack({kept = kept})

@@ -1,7 +1,18 @@
--- A worker's heartbeat in one group: it is here, and the leases it names live on, for at most subtasks x time limit.
--- A lost lease is not brought back, but its work may still win as long as one of its subtasks is open.
--- args: worker owner conn kinds (list) slots leases (list) lease_ms online_ms
--- returns {leases of which nothing is wanted any more}
+-- A worker's heartbeat in one group: it is online, and the leases it names live on, for at most
+-- subtasks x time limit. A lost lease is not brought back, but its work may still win as long as
+-- one of its subtasks is open.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   worker, owner  strings, ids
+--   conn           string, name of its connection
+--   kinds          list of strings, "NAME@version"
+--   slots          integer, how many leases it computes at the same time
+--   leases         list of strings, ids
+--   lease_ms       integer, ms that a renewed lease lives on
+--   online_ms      see _common.lua
+-- Returns a map:
+--   unwanted       list of strings, those of the leases of which nothing is wanted any more
 local unwanted, slots = {}, {}
 for n = 1, a.slots do slots[#slots + 1], slots[#slots + 2] = now, a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
@@ -16,4 +27,4 @@ for _, id in ipairs(a.leases) do
   if mine and rec.active == '1' then renew(rec) end
   if not (mine and wanted(rec)) then unwanted[#unwanted + 1] = id end
 end
-return unwanted
+return cmsgpack.pack({unwanted = unwanted})

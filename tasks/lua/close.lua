@@ -1,6 +1,11 @@
--- The task is over: drop its state and everything it had leased. Its result, if any, stays until it expires.
--- args: task
--- returns {{conn, lease} that were active}
+-- The task is over: drop its state and everything it had leased. Its result, if any, stays until it
+-- expires.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task      string, its id
+-- Returns a map:
+--   held      list of {connection, lease}, strings: the leases that were active
 local name = key('t', a.task)
 local t, active, refund = hash(name), {}, 0
 for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
@@ -18,10 +23,13 @@ if t.state then
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
-for _, part in ipairs({'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'failures', 'missing', 'partials', 'work', 'leases',
-  'log', 'input', 'asked'}) do
+local PARTS = {
+  'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'failures', 'missing', 'partials', 'work',
+  'leases', 'log', 'input', 'asked',
+}
+for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name)
 redis.call('SREM', key('tasks'), a.task)
-return active
+return cmsgpack.pack({held = active})

@@ -1,16 +1,29 @@
--- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the lease was granted to
--- this worker, all subtasks belong to it and all are still open, even when its deadline has passed meanwhile.
--- args: lease worker subtasks (list) seconds (computed) decided ('1' | '0') memory_ms losses_max idle_ms online_ms
--- ARGV[2]: the partial, MessagePack
--- returns {'accepted', task, complete ('1' | '0'), {{conn, lease} no longer wanted}}
---      or {'refused', reason, {subtasks still open}}
+-- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the
+-- lease was granted to this worker, all subtasks belong to it and all are still open, even when its
+-- deadline has passed meanwhile.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   lease     string, its id
+--   worker    string, the sender's id
+--   subtasks  list of integers, indices within the task
+--   seconds   number, s that the worker says it computed
+--   decided   boolean: the partial settles the whole task
+-- ARGV[2]: bytes, the partial
+-- Returns a map, if accepted:
+--   task      string, its id
+--   complete  boolean: nothing more can change the task's outcome
+--   unwanted  list of {connection, lease}, strings: leases that may stop
+-- or, if refused:
+--   reason    string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
+--   open      list of integers, those of the subtasks that are still open
 local rec = lease_of(a.lease)
-if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease', {}} end
+if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then
   forget_lease(rec)
-  return {'refused', 'task_closed', {}}
+  return refused('task_closed')
 end
 
 local owed = {}
@@ -26,9 +39,9 @@ for i, is_open in ipairs(open_flags(task, named)) do
 end
 if #open < #named then
   reason = reason or 'done_by_another'
-  add_work(task, a.worker, 'w', believed(rec, a.seconds) * (#named - #open) / #named)
+  add_work(task, a.worker, 'wasted', believed(rec, a.seconds) * (#named - #open) / #named)
 end
-if reason or #open == 0 then return {'refused', reason or 'not_in_lease', open} end
+if reason or #open == 0 then return refused(reason or 'not_in_lease', open) end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
 local gone, unleased, others = {}, 0, {}
@@ -51,11 +64,12 @@ redis.call('RPUSH', key('t', task, 'partials'), ARGV[2])
 unlease(task, unleased)
 redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 
--- What a second copy spared: the time that the slowest of those who had the same would still have needed.
+-- What a second copy spared: the time that the slowest of those who had the same would still have
+-- needed.
 if rec.copy == '1' then
   local saved = 0
   for id in pairs(others) do saved = math.max(saved, seconds_left(task, t, lease_of(id)) or 0) end
-  add_work(task, a.worker, 'c', #a.subtasks)
+  add_work(task, a.worker, 'copies', #a.subtasks)
   add_work(task, a.worker, 'saved', saved)
 end
 local unwanted = settle_others(t, others)
@@ -68,16 +82,18 @@ charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) * #a.sub
 local work = key('t', task, 'work')
 local before = tonumber(redis.call('HGET', work, a.worker .. ':speed') or '0')
 local speed = #a.subtasks / elapsed(rec)
-redis.call('HINCRBY', work, a.worker .. ':n', #a.subtasks)
-redis.call('HINCRBYFLOAT', work, a.worker .. ':s', seconds)
-redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', before == 0 and speed or (before + speed) / 2)
+redis.call('HINCRBY', work, a.worker .. ':subtasks', #a.subtasks)
+redis.call('HINCRBYFLOAT', work, a.worker .. ':seconds', seconds)
+local mean = before == 0 and speed or (before + speed) / 2
+redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', mean)
+redis.call('HDEL', work, a.worker .. ':lost_at')  -- it is back
 
 owe_less(rec, gone, now)
 record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
-if a.decided == '1' then record(task, 'decided', a.worker, a.lease, 0, #rec.list) end
-if a.decided == '1' then
+if a.decided then
+  record(task, 'decided', a.worker, a.lease, 0, #rec.list)
   redis.call('HSET', key('t', task), 'decided', '1')
   t.decided = '1'
   relist(task, t)
 end
-return {'accepted', task, is_complete(task, t) and '1' or '0', unwanted}
+return cmsgpack.pack({task = task, complete = is_complete(task, t), unwanted = unwanted})

@@ -1,27 +1,45 @@
--- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is an attempt; after
--- attempts_max of them it fails for good, and with it the task, unless partial results are allowed. A worker that failed on
--- tasks of streak_max creators in a row, completing nothing in between, is not to be trusted with more.
--- args: lease worker subtask error error_start (for the log; Lua would cut within a character) message
---   traceback seconds attempts_max streak_max losses_max memory_ms idle_ms online_ms
--- returns {'accepted', task, complete, {connections to wake}, {{conn, lease} no longer wanted}, '1' if the worker's streak
---   is full} or {'refused', reason}
+-- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is
+-- an attempt; after attempts_max of them it fails permanently, and with it the task, unless partial
+-- results are allowed. A worker that failed on tasks of streak_max creators in a row, completing
+-- nothing in between, is not to be trusted with more.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   lease         string, its id
+--   worker        string, the sender's id
+--   subtask       integer, index within the task
+--   error         string, name of the error
+--   error_start   string, the name's start for the log (Lua would cut within a character)
+--   message, traceback  strings
+--   seconds       number, s that the worker says it computed
+--   attempts_max  integer
+--   streak_max    integer, creators
+--   memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a map, if counted:
+--   task          string, its id
+--   complete      boolean: nothing more can change the task's outcome
+--   wake          list of strings, connections to wake
+--   unwanted      list of {connection, lease}, strings: leases that may stop
+--   streak        boolean: the worker's streak of failures is full
+-- or, if refused:
+--   reason        string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
 local rec = lease_of(a.lease)
-if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease'} end
+if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
 local task = rec.task
 local t = hash(key('t', task))
-if not t.state then return {'refused', 'task_closed'} end
+if not t.state then return refused('task_closed') end
 local owed = false
 for _, subtask in ipairs(rec.list) do owed = owed or subtask == a.subtask end
-if not owed then return {'refused', 'not_in_lease'} end
+if not owed then return refused('not_in_lease') end
 if redis.call('HEXISTS', key('t', task, 'payloads'), a.subtask) == 0 then
   owe_less(rec, {[a.subtask] = true})
-  return {'refused', 'done_by_another'}
+  return refused('done_by_another')
 end
 
 local ids = holders(task, a.subtask, rec)
 local others = without(ids, rec.id)
 local work, blame = key('t', task, 'work'), key('t', task, 'blame')
-redis.call('HINCRBY', work, a.worker .. ':f', 1)
+redis.call('HINCRBY', work, a.worker .. ':failures', 1)
 redis.call('HSETNX', work, a.worker .. ':first', now)
 redis.call('HSET', work, a.worker .. ':last', now)
 redis.call('HSET', blame, a.subtask .. ':by:' .. a.worker, now)
@@ -35,7 +53,7 @@ if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
 local happened = final and 'failed_for_good' or 'failed'
 record(task, happened, a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. a.error_start)
 
--- The streak is counted once: who is let back starts anew.
+-- The streak is counted once: a worker that is let back starts anew.
 local function streak_is_full()
   local streak = key('streak', a.worker)
   redis.call('SADD', streak, t.creator)
@@ -43,10 +61,10 @@ local function streak_is_full()
   return redis.call('SCARD', streak) >= a.streak_max and redis.call('DEL', streak) == 1
 end
 
-local what = {a.subtask, a.worker, a.error, a.message, a.traceback}
+local what = failure(a.subtask, a.worker, a.error, a.message, a.traceback)
 local conns, unwanted = {}, {}
 if final then
-  fail_for_good(task, t, a.subtask, what)
+  fail_permanently(task, t, a.subtask, what)
   local rest = {}
   for _, id in ipairs(others) do rest[id] = {[a.subtask] = true} end
   unwanted = settle_others(t, rest)
@@ -55,7 +73,8 @@ else
   redis.call('HSET', key('t', task), 'error', cmsgpack.pack(what))
   note_failure(task, what, false)
   redis.call('HSET', key('t', task, 'held'), a.subtask, table.concat(others, ' '))
-  -- of a lease taken back by a pause it waits with others meanwhile, and must not go to whoever comes
+  -- of a lease taken back by a pause it waits with others meanwhile, and must not go to whoever
+  -- comes
   local waits = #ids == 0 and redis.call('LREM', key('t', task, 'wait'), 1, a.subtask) > 0
   if waits or #ids > 0 and #others == 0 then
     redis.call('RPUSH', key('t', task, 'again'), a.subtask)
@@ -64,4 +83,7 @@ else
     conns = wake(t.kind, SOME)
   end
 end
-return {'accepted', task, is_complete(task, t) and '1' or '0', conns, unwanted, streak_is_full() and '1' or '0'}
+return cmsgpack.pack({
+  task = task, complete = is_complete(task, t), wake = conns, unwanted = unwanted,
+  streak = streak_is_full(),
+})

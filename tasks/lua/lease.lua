@@ -1,40 +1,83 @@
--- Lease a run of subtasks of one task to one slot of a worker, or note that the connection waits for work.
--- Which task: priority band, then the worker's owner's own tasks, then the creator served least, then first come.
--- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1; the first lease of a
--- worker on a task, a subtask that was lost and one that failed go alone.
--- Where nothing waits, subtasks that this slot would have done before their holder are leased a second time.
--- The same lease asked for twice (the first answer got lost on its way) is answered with the same subtasks, or none.
--- args: lease worker conn owner kinds (list of "KIND@version") target_s least_s subtasks_max bytes_max lease_ms
---       online_ms idle_ms memory_ms losses_max barred_ms copies_share (of a task's subtasks)
---       longest_ms (of a subtask that its owner agrees to; 0: any)
--- returns {reply, {connections to wake}, {tasks to conclude}, ms until it is worth asking again for a second copy (0: no
---   matter when), subtasks requeued}; reply is {} or {task, kind, max_ms, {subtasks}, {payloads}}
+-- Lease a run of subtasks of one task to one slot of a worker, or note that the connection waits
+-- for work.
+--
+-- Which task: priority band, then the worker's owner's own tasks, then the creator served least,
+-- then first come.
+-- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1. The
+-- first lease of a worker on a task, a subtask that was lost and one that failed go alone.
+-- Where nothing waits, subtasks that this slot would have done before their holder are leased a
+-- second time.
+-- The same lease asked for twice (the first answer got lost on its way) is answered with the same
+-- subtasks, or none.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   lease          string, the new lease's id, made by the caller
+--   worker, owner  strings, ids
+--   conn           string, name of the worker's connection
+--   kinds          list of strings, "NAME@version"
+--   target_s, least_s  numbers, s that a lease should last, and should last at least
+--   subtasks_max   integer, subtasks of a lease
+--   bytes_max      integer, bytes of a lease's payloads
+--   lease_ms       integer, ms until its deadline
+--   barred_ms      integer, ms for which a subtask is kept from a worker that failed or lost it
+--   copies_share   number, share of a task's subtasks that may be leased a second time
+--   longest_ms     integer, ms a subtask may take at most; 0: any
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a list. First a map:
+--   granted        absent if nothing was leased, else a map:
+--     lease, task  strings, ids
+--     kind         string, "NAME@version"
+--     max_ms       integer, ms that a subtask may take
+--     subtasks     list of integers, indices within the task
+--   wake           list of strings, connections to wake
+--   complete       list of strings, tasks to conclude
+--   ask_again_ms   integer, ms until it is worth asking again for a second copy; 0: no matter when
+--   requeued       integer, subtasks of lost leases that wait again
+-- behind it, as they are: the payloads (bytes) of the subtasks granted
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
-local LOOK_BARRED = 64  -- subtasks looked at that this worker has failed; the next call goes on behind them
+-- subtasks looked at that this worker has failed; the next call goes on behind them
+local LOOK_BARRED = 64
 local LOOK_OWNERS = 1000  -- connections looked at for one of another owner
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
 
--- What this lease was granted already, {} if it was lost meanwhile: its id must never stand for other subtasks, or the end
--- of its first task would take them along.
-local function granted_before()
-  local rec = lease_of(a.lease)
-  if not rec then return nil end
-  if rec.active ~= '1' then return {} end
-  local t = redis.call('HMGET', key('t', rec.task), 'kind', 'max_ms')
-  return {rec.task, t[1], tonumber(t[2]), rec.list, get_many(key('t', rec.task, 'payloads'), rec.list)}
+local function grant_of(task, kind, max_ms, subtasks)
+  return {lease = a.lease, task = task, kind = kind, max_ms = tonumber(max_ms), subtasks = subtasks}
 end
 
-local before = granted_before()
-if before then return {before, {}, {}, 0, 0} end
+-- The map, and behind it the payloads of what it grants. `granted` may be nil.
+local function reply(granted, woken, complete, ask_again_ms)
+  local list = {cmsgpack.pack({
+    granted = granted, wake = woken, complete = complete, ask_again_ms = ask_again_ms,
+    requeued = requeued,
+  })}
+  if granted then
+    local payloads = key('t', granted.task, 'payloads')
+    for _, payload in ipairs(get_many(payloads, granted.subtasks)) do list[#list + 1] = payload end
+  end
+  return list
+end
+
+-- An id that was granted before is answered with what it was granted, or with nothing if that was
+-- lost meanwhile: it must never stand for other subtasks, or the end of its first task would take
+-- them along.
+local known = lease_of(a.lease)
+if known and known.active == '1' then
+  local t = redis.call('HMGET', key('t', known.task), 'kind', 'max_ms')
+  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0)
+elseif known then
+  return reply(nil, {}, {}, 0)
+end
 
 local reaped, complete = reap(2)
 local others = {}  -- kind -> workers online, as far as asked for
 
 local function online(kind)
-  others[kind] = others[kind]
-    or redis.call('ZRANGEBYSCORE', key('workers', kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_BARRED)
+  others[kind] = others[kind] or redis.call(
+    'ZRANGEBYSCORE', key('workers', kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_BARRED
+  )
   return others[kind]
 end
 
@@ -42,12 +85,13 @@ end
 local function blamed_at(blame, subtask, worker)
   local failed = redis.call('HGET', blame, subtask .. ':by:' .. worker)
   if failed then return tonumber(failed) end
-  local loser, at = string.match(redis.call('HGET', blame, subtask .. ':losses') or '', '^%d+ (%S+) (%d+)')
+  local losses = redis.call('HGET', blame, subtask .. ':losses') or ''
+  local loser, at = string.match(losses, '^%d+ (%S+) (%d+)')
   return loser == worker and tonumber(at) or nil
 end
 
--- A subtask is not given again to a worker that failed or lost it while another one that takes the kind is online; unless
--- that one has had no time for it for long.
+-- A subtask is not given again to a worker that failed or lost it while another one that takes the
+-- kind is online; unless that one has had no time for it for long.
 local function barred(task, t, subtask)
   local blame = key('t', task, 'blame')
   local at = blamed_at(blame, subtask, a.worker)
@@ -58,14 +102,18 @@ local function barred(task, t, subtask)
   return false
 end
 
--- Whether this owner's worker sent a bad partial of the task lately, and one of another owner, of whom that is not so, takes
--- the kind and is online.
+-- Whether this owner's worker sent a bad partial of the task lately, and one of another owner, of
+-- whom that is not so, takes the kind and is online.
 local function distrusted(task, t)
   if t.bad ~= '1' then return false end
   local fresh = {}
-  for owner, at in pairs(hash(key('t', task, 'bad'))) do fresh[owner] = tonumber(at) >= now - a.barred_ms end
+  for owner, at in pairs(hash(key('t', task, 'bad'))) do
+    fresh[owner] = tonumber(at) >= now - a.barred_ms
+  end
   if not fresh[a.owner] then return false end
-  local members = redis.call('ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_OWNERS)
+  local members = redis.call(
+    'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_OWNERS
+  )
   for _, member in ipairs(members) do
     if not fresh[string.match(member, '%S*$')] then return true end
   end
@@ -74,7 +122,8 @@ end
 
 -- One subtask that was lost or failed. Those done meanwhile fall away; those barred go to the end.
 local function take_again(task, t)
-  local again, payloads, passed, found = key('t', task, 'again'), key('t', task, 'payloads'), {}, nil
+  local again, payloads = key('t', task, 'again'), key('t', task, 'payloads')
+  local passed, found = {}, nil
   while not found and #passed < LOOK_BARRED do
     local subtask = redis.call('LPOP', again)
     if not subtask then break end
@@ -94,10 +143,11 @@ local function size(task, t)
   return math.max(1, math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max))
 end
 
--- Up to n subtasks from the front of :wait, as many as fit into bytes_max; those done meanwhile fall away. Only lengths
--- are read: a payload may have megabytes.
+-- Up to n subtasks from the front of :wait, as many as fit into bytes_max; those done meanwhile
+-- fall away. Only lengths are read: a payload may have megabytes.
 local function take_run(task, n)
-  local wait, payloads, taken, bytes, look = key('t', task, 'wait'), key('t', task, 'payloads'), {}, 0, n
+  local wait, payloads = key('t', task, 'wait'), key('t', task, 'payloads')
+  local taken, bytes, look = {}, 0, n
   while true do
     local run, passed = redis.call('LRANGE', wait, 0, look - 1), 0
     for _, subtask in ipairs(run) do
@@ -122,24 +172,26 @@ local function note_holder(task, taken, was_given_back)
   end
 end
 
--- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns the reply.
+-- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns
+-- what was granted.
 local function grant(task, t, taken, how)
   local seconds, done = tonumber(t.seconds), tonumber(t.done)
   local each = done > 0 and seconds / done or 0.1
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
-  redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'conn', a.conn, 'task', task, 'granted', now, 'since', now,
-    'until', now + most, 'active', '1', 'copy', how == 'copied' and '1' or '0', 'charge', each, 'subtasks', cmsgpack.pack(taken))
+  redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'conn', a.conn, 'task', task,
+    'granted', now, 'since', now, 'until', now + most, 'active', '1', 'copy', flag(how == 'copied'),
+    'charge', each, 'subtasks', cmsgpack.pack(taken))
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
   charge(t.creator, each * #taken)
   record(task, how, a.worker, a.lease, #taken, #taken, taken[1])
-  return {task, t.kind, tonumber(t.max_ms), taken, get_many(key('t', task, 'payloads'), taken)}
+  return grant_of(task, t.kind, t.max_ms, taken)
 end
 
--- Whether its owner does not agree to subtasks that may take as long, or is not trusted with the task. A worker that may
--- not take what waits is not woken for it.
+-- Whether its owner does not agree to subtasks that may take as long, or is not trusted with the
+-- task. A worker that may not take what waits is not woken for it.
 local found_not_for_it = false
 local function is_not_for_it(task, t)
   local not_for_it = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms or distrusted(task, t)
@@ -162,13 +214,13 @@ end
 
 local function try_creator(kind, prio, creator)
   for _, task in ipairs(redis.call('ZRANGE', key('q', kind, prio, creator), 0, LOOK - 1)) do
-    local reply = try_task(task)
-    if reply then return reply end
+    local granted = try_task(task)
+    if granted then return granted end
   end
 end
 
--- {kind, creator, served, seq of his first task} of a priority band, in order. The owner's own come before all others,
--- whatever he was served.
+-- {kind, creator, served, seq of their first task} of a priority band, in order. The owner's own
+-- come before all others, whatever they were served.
 local function candidates(prio)
   local row = {}
   local function add(kind, creator, served)
@@ -192,8 +244,8 @@ end
 local function choose()
   for prio = 0, 2 do
     for _, row in ipairs(candidates(prio)) do
-      local reply = try_creator(row[1], prio, row[2])
-      if reply then return reply end
+      local granted = try_creator(row[1], prio, row[2])
+      if granted then return granted end
     end
   end
 end
@@ -202,23 +254,28 @@ end
 
 local again_ms = math.huge
 
--- The subtasks of `rec` that may be copied to this worker, the last first: a holder begins with the first.
+-- The subtasks of `rec` that may be copied to this worker, the last first: a holder begins with the
+-- first.
 local function copyable(task, t, rec)
   local found = {}
   for i = #rec.list, 1, -1 do
     local subtask = rec.list[i]
-    if #holders(task, subtask, rec) == 1 and not barred(task, t, subtask) then found[#found + 1] = subtask end
+    if #holders(task, subtask, rec) == 1 and not barred(task, t, subtask) then
+      found[#found + 1] = subtask
+    end
   end
   return found
 end
 
--- How many subtasks this slot would have done when the holder, beginning at the other end, has done the others.
+-- How many subtasks this slot would have done when the holder, beginning at the other end, has done
+-- the others.
 local function share_of(each, rec, left)
   local n = math.floor(left / (left / #rec.list + each))
   return n > 0 and n or (each * MARGIN < left and 1 or 0)
 end
 
--- The lease of the task that will last longest, if its end can be brought forward: its record and how many subtasks.
+-- The lease of the task that will last longest, if its end can be brought forward: its record and
+-- how many subtasks.
 local function latest(task, t, each)
   local found, most, count = nil, 0, 0
   for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
@@ -246,7 +303,8 @@ end
 local function try_copy(task)
   local t = hash(key('t', task))
   if t.state and is_not_for_it(task, t) then return nil end
-  local budget = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share)) - tonumber(t.copied or 0)
+  local most = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share))
+  local budget = most - tonumber(t.copied or 0)
   local each = t.state and seconds_each(task, t, a.worker)
   if a.copies_share == 0 or budget < 1 or not each then return nil end
   local rec, count = latest(task, t, each)
@@ -262,21 +320,25 @@ end
 local function copy()
   for _, kind in ipairs(a.kinds) do
     for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK - 1)) do
-      local reply = try_copy(task)
-      if reply then return reply end
+      local granted = try_copy(task)
+      if granted then return granted end
     end
   end
 end
 
-local reply, instead = choose() or copy(), {}
-local waits = not reply and not found_not_for_it
+local granted, instead = choose() or copy(), {}
+local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
-  if waits then redis.call('ZADD', key('idle', kind), now, a.conn) else redis.call('ZREM', key('idle', kind), a.conn) end
-  if not reply and not waits and has_work(kind) then
+  if waits then
+    redis.call('ZADD', key('idle', kind), now, a.conn)
+  else
+    redis.call('ZREM', key('idle', kind), a.conn)
+  end
+  if not granted and not waits and has_work(kind) then
     for _, conn in ipairs(wake(kind, 1)) do instead[#instead + 1] = conn end
   end
 end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return {reply or {}, woken, complete, ask_again, requeued}
+return reply(granted, woken, complete, ask_again)

@@ -1,7 +1,19 @@
--- A connection is gone. Its leases are requeued at once (a loss), or given back as they were (it said goodbye), or,
--- when it is the server that stops, left alone: the worker comes back for them.
--- args: conn worker owner kinds (list) slots how ('lost' | 'released' | 'kept') losses_max memory_ms idle_ms
--- returns {{connections to wake}, {tasks to conclude}, subtasks requeued}
+-- A connection is gone. Its leases are requeued immediately (a loss), or given back as they were
+-- (the worker said goodbye), or, when it is the server that stops, left alone: the worker comes
+-- back for them.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   worker, owner  strings, ids
+--   conn           string, name of the connection
+--   kinds          list of strings, "NAME@version"
+--   slots          integer, as in the heartbeats
+--   how            string: 'lost', 'released' or 'kept'
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a map:
+--   wake           list of strings, connections to wake
+--   complete       list of strings, tasks to conclude
+--   requeued       integer, subtasks of lost leases that wait again
 local slots = {}
 for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
@@ -9,7 +21,7 @@ for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn .. ' ' .. a.owner)
   each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
 end
-if a.how == 'kept' then return {{}, {}, 0} end
+if a.how == 'kept' then return cmsgpack.pack({wake = {}, complete = {}, requeued = 0}) end
 local kinds, complete = {}, {}
 for _, id in ipairs(redis.call('SMEMBERS', key('c', a.conn))) do
   local rec = lease_of(id)
@@ -31,4 +43,4 @@ redis.call('DEL', key('c', a.conn))
 for _, kind in ipairs(a.kinds) do
   if has_work(kind) then kinds[kind] = math.max(kinds[kind] or 0, SOME) end
 end
-return {wake_all(kinds), complete, requeued}
+return cmsgpack.pack({wake = wake_all(kinds), complete = complete, requeued = requeued})

@@ -1,11 +1,34 @@
--- What a task has come to, read in one go: nothing can be accepted between the question and the partials.
--- args: task
--- returns {} if there is no state, else {complete, decided, broken, split, done, failed, error, {partials},
---   {work: field, value, …}, {the first thousand subtasks that failed for good}}
+-- What a task has come to, read in one go: nothing can be accepted between the question and the
+-- partials.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task      string, its id
+-- Returns a list. First nil if the task has no state, else a map:
+--   complete  boolean: nothing more can change this
+--   decided   boolean: a partial settled the whole task
+--   broken    boolean: a subtask failed permanently, and partial results are not allowed
+--   split, done, failed  integers, subtasks
+--   blame     the last error of a subtask, see `failure` in _leases.lua; absent if there was none
+--   work      map, see `work_of` in _leases.lua; absent if nobody did anything
+--   missing   list of integers, the first thousand subtasks that failed permanently
+-- behind it, as they are: the accepted partials (bytes), if complete
 local name = key('t', a.task)
 local t = hash(name)
-if not t.state then return {} end
+if not t.state then return {cmsgpack.pack(nil)} end
 local complete = is_complete(a.task, t)
-local partials = complete and redis.call('LRANGE', key('t', a.task, 'partials'), 0, -1) or {}
-return {complete and '1' or '0', t.decided, t.broken, tonumber(t.split), tonumber(t.done), tonumber(t.failed), t.error or '', partials,
-  redis.call('HGETALL', key('t', a.task, 'work')), redis.call('LRANGE', key('t', a.task, 'missing'), 0, 999)}
+local missing = {}
+for i, subtask in ipairs(redis.call('LRANGE', key('t', a.task, 'missing'), 0, 999)) do
+  missing[i] = tonumber(subtask)
+end
+local reply = {cmsgpack.pack({
+  complete = complete, decided = t.decided == '1', broken = t.broken == '1',
+  split = tonumber(t.split), done = tonumber(t.done), failed = tonumber(t.failed),
+  blame = t.error and cmsgpack.unpack(t.error), work = work_of(a.task), missing = missing,
+})}
+if complete then
+  for _, partial in ipairs(redis.call('LRANGE', key('t', a.task, 'partials'), 0, -1)) do
+    reply[#reply + 1] = partial
+  end
+end
+return reply

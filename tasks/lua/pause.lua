@@ -1,10 +1,15 @@
--- Lease nothing more of a task, and take back what is leased: no loss, no failure. What its workers send all the same
--- still counts.
--- args: task memory_ms losses_max idle_ms online_ms
--- returns {{conn, lease} that were active}
+-- Lease nothing more of a task, and take back what is leased: no loss, no failure. What its workers
+-- send all the same still counts.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task      string, its id
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a map:
+--   held      list of {connection, lease}, strings: the leases that were active
 local name = key('t', a.task)
 local t, active = hash(name), {}
-if not t.state then return {} end
+if not t.state then return cmsgpack.pack({held = {}}) end
 redis.call('HSET', name, 'state', 'paused')
 t.state = 'paused'
 record(a.task, 'paused', '', '', 0, 0)
@@ -17,4 +22,4 @@ for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
     retire(rec)
   end
 end
-return active
+return cmsgpack.pack({held = active})

@@ -1,10 +1,24 @@
 -- Where a task stands, for people and for the sweep.
--- args: task
--- returns {} if there is no state, else {state, split, ended, quiet_ms (since the last batch), open, leased, done, failed,
---   seconds, complete, {work: field, value, …}, logged (number of the log's last entry)}
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task      string, its id
+-- Returns nil if the task has no state, else a map:
+--   state     string: 'open' or 'paused'
+--   split, open, leased, done, failed  integers, subtasks
+--   ended     boolean: the split has ended
+--   quiet_ms  integer, ms since the last batch of the split
+--   seconds   number, s computed so far
+--   complete  boolean: nothing more can change the task's outcome
+--   work      map, see `work_of` in _leases.lua; absent if nobody did anything
+--   logged    integer, number of the log's last entry
 local name = key('t', a.task)
 local t = hash(name)
-if not t.state then return {} end
-return {t.state, tonumber(t.split), t.ended, now - tonumber(t.split_at), redis.call('HLEN', key('t', a.task, 'payloads')),
-  tonumber(t.leased), tonumber(t.done), tonumber(t.failed), t.seconds, is_complete(a.task, t) and '1' or '0',
-  redis.call('HGETALL', key('t', a.task, 'work')), tonumber(t.logged or '0')}
+if not t.state then return cmsgpack.pack(nil) end
+return cmsgpack.pack({
+  state = t.state,
+  split = tonumber(t.split), ended = t.ended == '1', quiet_ms = now - tonumber(t.split_at),
+  open = redis.call('HLEN', key('t', a.task, 'payloads')), leased = tonumber(t.leased),
+  done = tonumber(t.done), failed = tonumber(t.failed), seconds = tonumber(t.seconds),
+  complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
+})

@@ -1,6 +1,17 @@
--- Requeue up to `most` leases whose deadline has passed, fewer if they are long.
--- args: most losses_max memory_ms idle_ms
--- returns {how many leases, {connections to wake}, {tasks to conclude}, '1' if more are overdue, subtasks requeued}
+-- Requeue leases whose deadline has passed.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   most      integer, leases requeued at most; fewer if they have very many subtasks
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a map:
+--   leases    integer, how many were requeued
+--   wake      list of strings, connections to wake
+--   complete  list of strings, tasks to conclude
+--   more      boolean: others are overdue still
+--   requeued  integer, subtasks that wait again
 local kinds, complete, leases = reap(a.most)
-local more = redis.call('ZCOUNT', key('leases'), '-inf', now) > 0 and '1' or '0'
-return {leases, wake_all(kinds), complete, more, requeued}
+local more = redis.call('ZCOUNT', key('leases'), '-inf', now) > 0
+return cmsgpack.pack({
+  leases = leases, wake = wake_all(kinds), complete = complete, more = more, requeued = requeued,
+})

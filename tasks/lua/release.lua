@@ -1,16 +1,25 @@
 -- A worker gives subtasks of its lease back undone. No failure, no loss.
--- args: lease worker subtasks (list) losses_max memory_ms idle_ms
--- returns {'accepted', {connections to wake}} or {'refused', reason}
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   lease     string, its id
+--   worker    string, the sender's id
+--   subtasks  list of integers, indices within the task
+--   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+-- Returns a map, if they were taken back:
+--   wake      list of strings, connections to wake
+-- or, if refused:
+--   reason    string: 'unknown_lease', 'task_closed' or 'not_in_lease'
 local rec = lease_of(a.lease)
-if not rec or rec.worker ~= a.worker then return {'refused', 'unknown_lease'} end
+if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
 local t = hash(key('t', rec.task))
-if not t.state then return {'refused', 'task_closed'} end
+if not t.state then return refused('task_closed') end
 local owed, gone = {}, {}
 for _, subtask in ipairs(rec.list) do owed[subtask] = true end
 for _, subtask in ipairs(a.subtasks) do
-  if not owed[subtask] then return {'refused', 'not_in_lease'} end
+  if not owed[subtask] then return refused('not_in_lease') end
   owed[subtask], gone[subtask] = nil, true
 end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
 owe_less(rec, gone)
-return {'accepted', wake(t.kind, back)}
+return cmsgpack.pack({wake = wake(t.kind, back)})

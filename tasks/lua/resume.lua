@@ -1,11 +1,17 @@
 -- Go on with a paused task.
--- args: task idle_ms online_ms
--- returns {connections to wake}
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task      string, its id
+--   idle_ms, online_ms  see _common.lua
+-- Returns a map:
+--   wake      list of strings, connections to wake
 local name = key('t', a.task)
 local t = hash(name)
-if not t.state then return {} end
+if not t.state then return cmsgpack.pack({wake = {}}) end
 redis.call('HSET', name, 'state', 'open')
 t.state = 'open'
 record(a.task, 'resumed', '', '', 0, 0)
 relist(a.task, t)
-return t.decided ~= '1' and t.broken ~= '1' and wake(t.kind, waiting(a.task)) or {}
+local wanted = t.decided ~= '1' and t.broken ~= '1'
+return cmsgpack.pack({wake = wanted and wake(t.kind, waiting(a.task)) or {}})

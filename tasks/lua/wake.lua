@@ -1,8 +1,13 @@
 -- A connection was woken but is busy: name another one for the work that still waits.
--- args: kinds (list) idle_ms memory_ms losses_max
--- returns {connections to wake}: at most one
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   kinds     list of strings, "NAME@version"
+--   idle_ms, online_ms  see _common.lua
+-- Returns a map:
+--   wake      list of strings, connections to wake: at most one
 for _, kind in ipairs(a.kinds) do
   local conns = has_work(kind) and wake(kind, 1) or {}
-  if #conns > 0 then return conns end
+  if #conns > 0 then return cmsgpack.pack({wake = conns}) end
 end
-return {}
+return cmsgpack.pack({wake = {}})

@@ -1,21 +1,23 @@
-"""What the scripts answer, read from Redis' replies."""
+"""What the scripts answer. Each struct is the map that a script packs: see the contracts in `lua/`.
+
+A field that a script leaves out has its default.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+import msgspec
 
-from tasks.queue.keys import Conns, texts
+from tasks.queue.keys import Conns
+
+Held = list[tuple[str, str]]  # (connection, lease)
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True):
     split: int  # subtasks split already
     ended: bool
 
 
-@dataclass(frozen=True)
-class Pushed:
+class Pushed(msgspec.Struct, frozen=True):
     taken: bool
     gone: bool  # the task has no state: it ended meanwhile
     split: int  # how many subtasks are split now
@@ -23,98 +25,83 @@ class Pushed:
     wake: Conns  # connections that wait for such work
 
 
-def read_pushed(reply: Any) -> Pushed:
-    verdict, split, complete, conns = reply
-    return Pushed(verdict == b"taken", verdict == b"gone", split, complete == b"1", texts(conns))
+class Granted(msgspec.Struct):
+    """A lease. `payloads` come behind the map, in the order of `subtasks`."""
 
-
-@dataclass(frozen=True)
-class Granted:
     lease: str
     task: str
     kind: str  # name@version
-    seconds_max: float  # per subtask
+    max_ms: int  # per subtask
     subtasks: list[int]
-    payloads: list[bytes]
+    payloads: list[bytes] = []
+
+    @property
+    def seconds_max(self) -> float:
+        """How long a subtask may take."""
+        return self.max_ms / 1000
 
 
-@dataclass(frozen=True)
-class Leased:
-    granted: Granted | None
-    wake: Conns = field(default_factory=list)  # for work of leases reaped on the way
-    complete: list[str] = field(default_factory=list)
-    ask_again_seconds: float = (
-        0.0  # when a second copy of somebody's work may be wanted; 0: not in sight
-    )
+class Leased(msgspec.Struct):
+    granted: Granted | None = None
+    wake: Conns = []  # for work of leases reaped on the way
+    complete: list[str] = []
+    ask_again_ms: int = 0  # when a second copy of another's work may be wanted; 0: not in sight
     requeued: int = 0  # subtasks of lost leases that wait again
 
+    @property
+    def ask_again_seconds(self) -> float:
+        return self.ask_again_ms / 1000
 
-def read_leased(lease_id: str, reply: Any) -> Leased:
-    found, conns, complete, ask_again_ms, requeued = reply
-    granted = None
-    if found:
-        task, kind, max_ms, subtasks, payloads = found
-        granted = Granted(lease_id, task.decode(), kind.decode(), max_ms / 1000, subtasks, payloads)
-    return Leased(granted, texts(conns), texts(complete), ask_again_ms / 1000, requeued)
+    def attach(self, raw: list[bytes]) -> None:
+        if self.granted:
+            self.granted.payloads = raw
 
 
-@dataclass(frozen=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """Answer to a result, a failure or a release. `reason` is empty if it was accepted."""
 
     reason: str = ""
-    open: list[int] = field(default_factory=list)  # refused: those that still can be sent
+    open: list[int] = []  # refused: those that still can be sent
     task: str = ""
     complete: bool = False  # nothing more can change the outcome: conclude
-    wake: Conns = field(default_factory=list)
-    unwanted: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # (connection, lease) that may stop
+    wake: Conns = []
+    unwanted: Held = []  # leases that may stop
     streak: bool = False  # the worker has failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
 
 
-def read_completed(reply: Any) -> Settled:
-    if reply[0] == b"refused":
-        return Settled(reason=reply[1].decode(), open=reply[2])
-    _, task, complete, unwanted = reply
-    return Settled(task=task.decode(), complete=complete == b"1", unwanted=pairs(unwanted))
+class LeaseKind(msgspec.Struct, frozen=True):
+    kind: str
 
 
-def pairs(reply: Any) -> list[tuple[str, str]]:
-    return [(conn.decode(), lease_id.decode()) for conn, lease_id in reply]
+class Heard(msgspec.Struct, frozen=True):
+    """Answer to a heartbeat."""
+
+    unwanted: list[str]  # leases of which nothing is wanted any more
 
 
-def read_failed(reply: Any) -> Settled:
-    if reply[0] == b"refused":
-        return Settled(reason=reply[1].decode())
-    _, task, complete, conns, unwanted, streak = reply
-    return Settled(
-        task=task.decode(),
-        complete=complete == b"1",
-        wake=texts(conns),
-        unwanted=pairs(unwanted),
-        streak=streak == b"1",
-    )
+class Adopted(msgspec.Struct, frozen=True):
+    kept: list[str]  # leases of which something is still wanted
 
 
-def read_released(reply: Any) -> Settled:
-    if reply[0] == b"refused":
-        return Settled(reason=reply[1].decode())
-    return Settled(wake=texts(reply[1]))
+class Woken(msgspec.Struct, frozen=True):
+    wake: Conns
 
 
-def read_rejected(reply: Any) -> Settled:
-    if reply[0] == b"refused":
-        return Settled(reason=reply[1].decode())
-    _, task, conns, requeued = reply
-    return Settled(task=task.decode(), wake=texts(conns), requeued=requeued)
+class TakenBack(msgspec.Struct, frozen=True):
+    """Answer to the end or the pause of a task."""
+
+    held: Held  # the leases that were active
 
 
-@dataclass(frozen=True)
-class Reaped:
+class Reaped(msgspec.Struct, frozen=True):
     leases: int
     wake: Conns
     complete: list[str]
     more: bool  # others are overdue still: call again
     requeued: int  # subtasks
+
+
+class Mended(msgspec.Struct, frozen=True):
+    found: int  # subtasks that wait again
+    wake: Conns

@@ -1,12 +1,15 @@
-"""Connections: heartbeats, coming back, leaving, waking."""
+"""Connections of workers: heartbeats, reconnecting, leaving, being woken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
 
 from django.conf import settings
 
-from tasks.queue.answers import Leased
+from core import redis
+from tasks.queue.answers import Adopted, Heard, Leased, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, texts
 from tasks.queue.scripts import Call
 
@@ -21,7 +24,10 @@ def beat(
     slots: int,
     leases: Sequence[str],
 ) -> Call[list[str]]:
-    """Note a worker as here and renew the leases it names; return those of which nothing is wanted."""
+    """Note that a worker is online and renew the leases it names.
+
+    Returns those of the leases of which nothing is wanted any more.
+    """
     args = {
         "worker": str(worker),
         "owner": str(owner),
@@ -32,7 +38,7 @@ def beat(
         "lease_ms": ms(settings.LEASE_SECONDS),
         "online_ms": online_ms(),
     }
-    return Call("beat", base_key(group), args, texts)
+    return Call("beat", base_key(group), args, Heard, attrgetter("unwanted"))
 
 
 def adopt(group: Id, *, worker: Id, conn: str, leases: Sequence[str]) -> Call[list[str]]:
@@ -43,7 +49,7 @@ def adopt(group: Id, *, worker: Id, conn: str, leases: Sequence[str]) -> Call[li
         "leases": list(leases),
         "lease_ms": ms(settings.LEASE_SECONDS),
     }
-    return Call("adopt", base_key(group), args, texts)
+    return Call("adopt", base_key(group), args, Adopted, attrgetter("kept"))
 
 
 LOST, RELEASED, KEPT = "lost", "released", "kept"
@@ -52,19 +58,22 @@ LOST, RELEASED, KEPT = "lost", "released", "kept"
 def leave(
     group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, how: str
 ) -> Call[Leased]:
-    """A connection is gone: LOST requeues its leases at once, RELEASED gives them back, KEPT leaves
-    them alone.
+    """A connection is gone.
+
+    LOST requeues its leases immediately, RELEASED gives them back, KEPT leaves them alone.
     """
     who = {"worker": str(worker), "owner": str(owner), "conn": conn}
     args = {**who, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
-    return Call(
-        "leave",
-        base_key(group),
-        args,
-        lambda r: Leased(None, texts(r[0]), texts(r[1]), requeued=r[2]),
-    )
+    return Call("leave", base_key(group), args, Leased)
 
 
 def wake_another(group: Id, *, kinds: Sequence[str]) -> Call[Conns]:
-    """At most one more idle connection, if there is work of these kinds."""
-    return Call("wake", base_key(group), {"kinds": list(kinds), **limits()}, texts)
+    """Name at most one more idle connection to wake, if there is work of these kinds."""
+    args = {"kinds": list(kinds), **limits()}
+    return Call("wake", base_key(group), args, Woken, attrgetter("wake"))
+
+
+async def leases_of(group: Id, conn: str) -> list[str]:
+    """The active leases of one connection in a group."""
+    held: Any = redis.connect_async().smembers(f"{base_key(group)}:c:{conn}")
+    return texts(await held)

@@ -1,5 +1,6 @@
-"""How much there is, over all groups, for those who watch the server. Two round trips at most for
-each question.
+"""How many subtasks wait and how many leases are open, over all groups, for monitoring.
+
+Each function takes two round trips at most.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from tasks.queue.keys import GROUPS, Id, base_key, task_key, texts
 _OF_A_TASK = ("split", "leased", "done", "failed")
 
 
-def depth(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
+def waiting_and_leased(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
     """(waiting, leased) subtasks of these (group, task)."""
     pipe = redis.connect().pipeline(transaction=False)
     for group, task in tasks:
@@ -25,7 +26,7 @@ def depth(tasks: Sequence[tuple[Id, Id]]) -> tuple[int, int]:
 
 
 def leases_open() -> int:
-    """Of every group that has tasks."""
+    """The active leases of all groups."""
     groups = texts(redis.connect().smembers(GROUPS))  # type: ignore[arg-type]
     pipe = redis.connect().pipeline(transaction=False)
     for group in groups:

@@ -1,4 +1,4 @@
-"""Names and numbers that every call to the queue shares: keys, lease ids, limits."""
+"""What the queue's modules share: the names of keys, lease ids, limits."""
 
 from __future__ import annotations
 
@@ -21,18 +21,33 @@ def task_key(group: Id, task: Id, part: str) -> str:
     return f"{base_key(group)}:t:{task}:{part}"
 
 
+def input_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "input")
+
+
+def failed_input_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "failed-input")
+
+
+def result_key(group: Id, task: Id) -> str:
+    return task_key(group, task, "result")
+
+
 def done_key(hour: int, group: Id | None = None) -> str:
     """Subtasks done in the minutes of an hour since the epoch: in this group, or in all."""
     return f"{base_key(group)}:done:{hour}" if group else f"fl:done:{hour}"
 
 
 def new_lease_id(group: Id) -> str:
-    """Random, and made by the caller: a counter would come back after Redis went back a second."""
+    """A random id.
+
+    A counter would give an id twice if Redis lost its last second.
+    """
     return f"{group}:{uuid4().hex}"
 
 
 def group_of(lease: str) -> str:
-    """The group that a lease id names; "" if it is no lease id of ours."""
+    """The group that a lease id names; "" if it is not a lease id."""
     group, _, rest = lease.partition(":")
     try:
         return str(UUID(group)) if rest else ""
@@ -45,7 +60,7 @@ def ms(seconds: float) -> int:
 
 
 def limits() -> dict[str, Any]:
-    """What every script that gives subtasks back, or wakes somebody for them, needs to know."""
+    """Arguments of every script that gives subtasks back or wakes workers for them."""
     return {
         "idle_ms": ms(settings.IDLE_ASK_SECONDS * 2),
         "memory_ms": ms(settings.LEASE_MEMORY_SECONDS),
@@ -55,7 +70,7 @@ def limits() -> dict[str, Any]:
 
 
 def online_seconds() -> float:
-    """Who was not heard of for longer does not count as here."""
+    """How long after its last heartbeat a worker counts as online."""
     return max(settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS * 3)
 
 

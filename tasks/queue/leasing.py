@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from django.conf import settings
 
-from tasks.queue.answers import (
-    Leased,
-    Settled,
-    read_completed,
-    read_failed,
-    read_leased,
-    read_rejected,
-    read_released,
-)
+from tasks.queue.answers import Leased, LeaseKind, Settled
 from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
@@ -30,15 +23,14 @@ def lease(
     kinds: Sequence[str],
     longest_seconds: float | None = None,
 ) -> Call[Leased]:
-    """Lease a run of subtasks to one slot, at the tail of a task a second time what another is late
-    with.
+    """Lease a run of subtasks to one slot of a worker.
 
-    Without work the connection is noted as waiting for it. Subtasks that may take longer than
-    `longest_seconds` are not leased.
+    At the tail of a task these may be subtasks that another worker is late with. Without work the
+    connection is noted as waiting for it. Subtasks that may take longer than `longest_seconds` are
+    not leased.
     """
-    lease_id = new_lease_id(group)
     args = {
-        "lease": lease_id,
+        "lease": new_lease_id(group),
         "worker": str(worker),
         "owner": str(owner),
         "conn": conn,
@@ -53,13 +45,11 @@ def lease(
         "longest_ms": max(1, ms(longest_seconds)) if longest_seconds is not None else 0,
         **limits(),
     }
-    return Call("lease", base_key(group), args, lambda reply: read_leased(lease_id, reply))
+    return Call("lease", base_key(group), args, Leased)
 
 
 def _base_of(lease_id: str) -> str:
-    """The base key of the lease's group. An id that is none of ours lies nowhere, in one cluster
-    slot all the same.
-    """
+    """The base key of the lease's group; of an id that is no lease's, a key that holds nothing."""
     return base_key(group_of(lease_id) or "nowhere")
 
 
@@ -78,10 +68,10 @@ def complete(
         "worker": str(worker),
         "subtasks": list(subtasks),
         "seconds": seconds,
-        "decided": "1" if decided else "0",
+        "decided": decided,
         **limits(),
     }
-    return Call("complete", _base_of(lease_id), args, read_completed, [partial])
+    return Call("complete", _base_of(lease_id), args, Settled, blobs=[partial])
 
 
 def fail(
@@ -108,30 +98,30 @@ def fail(
         "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         **limits(),
     }
-    return Call("fail", _base_of(lease_id), args, read_failed)
+    return Call("fail", _base_of(lease_id), args, Settled)
 
 
 def kind_of(lease_id: str, *, worker: Id) -> Call[str]:
-    """The "NAME@version" of a lease that was granted to this worker; "" if none was, or its task is
-    over.
+    """The kind, "NAME@version", of a lease that was granted to this worker.
+
+    "" if none was, or its task is over.
     """
     args = {"lease": lease_id, "worker": str(worker)}
-    return Call("kind", _base_of(lease_id), args, lambda reply: reply.decode())
+    return Call("kind", _base_of(lease_id), args, LeaseKind, attrgetter("kind"))
 
 
 def reject(lease_id: str, *, worker: Id, owner: Id, why: str, message: str = "") -> Call[Settled]:
-    """Take a lease from a worker that sent what is no partial of its kind; others compute its
-    subtasks.
+    """Take a lease from a worker that sent what is no partial of the lease's kind.
 
-    `why` is "bad_partial", which is counted against worker and owner, or "kind_changed", which is
-    not.
+    Others compute its subtasks. `why` is "bad_partial", which is counted against worker and owner,
+    or "kind_changed", which is not.
     """
     who = {"lease": lease_id, "worker": str(worker), "owner": str(owner)}
     args = {**who, "why": why, "message": message, **limits()}
-    return Call("reject", _base_of(lease_id), args, read_rejected)
+    return Call("reject", _base_of(lease_id), args, Settled)
 
 
 def release(lease_id: str, *, worker: Id, subtasks: Sequence[int]) -> Call[Settled]:
     """Take subtasks back undone, to the front; neither a failure nor a loss."""
     args = {"lease": lease_id, "worker": str(worker), "subtasks": list(subtasks), **limits()}
-    return Call("release", _base_of(lease_id), args, read_released)
+    return Call("release", _base_of(lease_id), args, Settled)

@@ -1,6 +1,4 @@
-"""Who is here: workers heard of lately and the leases they hold, for people to look at. Nothing is
-decided by it.
-"""
+"""Which workers are online and what they hold, for people to look at. Nothing is decided by it."""
 
 from __future__ import annotations
 
@@ -15,8 +13,9 @@ LEASES_READ_MAX = 2000  # of a group: enough to say which workers are at work
 
 
 def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
-    """For each of these groups the workers heard of lately that take any of these kinds. Two round
-    trips for all.
+    """For each of these groups the workers heard of lately that take any of these kinds.
+
+    Two round trips for all of them.
     """
     oldest = redis.now_ms() - online_ms()
     keys = [f"{base_key(group)}:workers:{kind}" for group in groups for kind in kinds]
@@ -26,9 +25,12 @@ def present(groups: Sequence[Id], kinds: Sequence[str]) -> list[set[str]]:
 
 def at_work(group: Id) -> dict[str, list[str]]:
     """{worker: the task of each lease that it holds now} of this group."""
-    leases = texts(redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1))  # type: ignore[arg-type]
+    found_leases: Any = redis.connect().zrange(f"{base_key(group)}:leases", 0, LEASES_READ_MAX - 1)
     held = _pipeline(
-        [("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"]) for lease in leases]
+        [
+            ("hmget", f"{base_key(group)}:l:{lease}", ["worker", "task"])
+            for lease in texts(found_leases)
+        ]
     )
     found: dict[str, list[str]] = {}
     for worker, task in held:
@@ -37,9 +39,19 @@ def at_work(group: Id) -> dict[str, list[str]]:
     return found
 
 
+def online_workers(group: Id, kind: str) -> list[str]:
+    """Workers of the group that take this kind and were heard of lately, sorted."""
+    oldest = redis.now_ms() - online_ms()
+    members: Any = redis.connect().zrangebyscore(
+        f"{base_key(group)}:workers:{kind}", oldest, "+inf"
+    )
+    return sorted({_worker(member) for member in texts(members)})
+
+
 async def note_resting(group: Id, worker: Id, reason: str) -> None:
-    """It is here and takes nothing of this group now; "" if it does. It holds as long as a
-    heartbeat does.
+    """Note why a worker that is online takes nothing of this group now; "" if it does take work.
+
+    The note lasts as long as a heartbeat does.
     """
     name, client = _resting_key(group), redis.connect_async()
     if reason:
@@ -53,7 +65,7 @@ async def note_resting(group: Id, worker: Id, reason: str) -> None:
 
 
 def resting(groups: Sequence[Id]) -> list[dict[str, str]]:
-    """For each of these groups {worker that is here and takes nothing now: why}."""
+    """For each of these groups {worker that is online and takes nothing now: why}."""
     now = int(time.time() * 1000)
     found = _pipeline([("hgetall", _resting_key(group)) for group in groups])
     return [
@@ -72,7 +84,7 @@ def _still(text: bytes, now: int) -> str:
 
 
 def _worker(member: str) -> str:
-    return member.partition(" ")[0]  # "<worker> <conn>"
+    return member.partition(" ")[0]  # "<worker> <conn> <owner>"
 
 
 def _pipeline(asks: Sequence[tuple[Any, ...]]) -> list[Any]:

@@ -1,6 +1,4 @@
-"""Lua scripts as calls: prepared once, run by blocking code with `.now()` or by the event loop with
-`await`.
-"""
+"""Lua scripts as calls: blocking code runs one with `.now()`, the event loop with `await`."""
 
 from __future__ import annotations
 
@@ -20,6 +18,11 @@ LUA = Path(__file__).parent.parent / "lua"
 T = TypeVar("T")
 
 
+@cache
+def _decoder(answer: Any) -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(answer)
+
+
 @dataclass(frozen=True)
 class Script:
     text: str
@@ -33,15 +36,32 @@ def load(name: str) -> Script:
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
+def _itself(answer: Any) -> Any:
+    return answer
+
+
 @dataclass(frozen=True)
 class Call(Generic[T]):
-    """One run of a script that has not happened yet. `read` turns Redis' reply into the answer."""
+    """One run of a script that has not happened yet.
+
+    `answer` is the type that the script's map is decoded into, `take` what the caller gets of it,
+    `blobs` are bytes for the script to store as they are.
+    """
 
     name: str
     base: str
     args: dict[str, Any]
-    read: Callable[[Any], T]
+    answer: Any
+    take: Callable[[Any], T] = _itself
     blobs: Sequence[bytes] = ()
+
+    def read(self, reply: Any) -> T:
+        """Decode the script's map. Bytes that it passes on as they are come behind the map."""
+        packed, *raw = reply if isinstance(reply, list) else [reply]
+        answer = _decoder(self.answer).decode(packed)
+        if raw:
+            answer.attach(raw)
+        return self.take(answer)
 
     def _parts(self) -> tuple[Any, ...]:
         return (1, self.base, msgspec.msgpack.encode(self.args), *self.blobs)
@@ -95,7 +115,6 @@ def _pipelined(calls: Sequence[Call[T]]) -> list[Any]:
 
 def _filled(pipe: Any, calls: Sequence[Call[T]]) -> Any:
     for call in calls:
-        pipe.execute_command(
-            "EVALSHA", load(call.name).sha, *call._parts()
-        )  # that of a cluster has no `evalsha`
+        # not `evalsha`: the pipeline of a cluster has none
+        pipe.execute_command("EVALSHA", load(call.name).sha, *call._parts())
     return pipe

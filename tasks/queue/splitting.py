@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tasks import states
-from tasks.queue.answers import Opened, Pushed, read_pushed
+from tasks.queue.answers import Opened, Pushed
 from tasks.queue.keys import Id, base_key, limits, ms
 from tasks.queue.scripts import Call
 
@@ -21,20 +21,20 @@ def open_task(
     allow_partial: bool,
     order: float,
 ) -> Call[Opened]:
-    """Make the state of a task if it has none. `order` decides who came first, in any unit."""
+    """Make the state of a task if it has none. `order`, in any unit: the least came first."""
     args = {
         "task": str(task),
         "kind": kind,
         "creator": str(creator),
         "prio": states.PRIORITIES.index(priority),
         "max_ms": ms(seconds_max),
-        "partial_ok": "1" if allow_partial else "0",
+        "partial_ok": allow_partial,
         "seq": order,
     }
-    return Call("open", base_key(group), args, lambda r: Opened(r[0], r[1] == b"1"))
+    return Call("open", base_key(group), args, Opened)
 
 
 def push(group: Id, task: Id, *, first: int, payloads: Sequence[bytes], last: bool) -> Call[Pushed]:
     """Add subtasks `first`.. ; taken only if exactly `first` are split already."""
-    args = {"task": str(task), "first": first, "last": "1" if last else "0", **limits()}
-    return Call("push", base_key(group), args, read_pushed, payloads)
+    args = {"task": str(task), "first": first, "last": last, **limits()}
+    return Call("push", base_key(group), args, Pushed, blobs=payloads)

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count
 
-from tasks import queue, states
+from tasks import states
 from tasks.models import (
     ERROR_MAX,
     MESSAGE_MAX,
@@ -24,6 +24,8 @@ from tasks.models import (
     Task,
     Worker,
 )
+from tasks.queue import task_log
+from tasks.queue.progress import Blame, Work
 from tasks.selectors import presence
 from tasks.selectors.standing import Standing
 from tasks.selectors.visibility import workers_by_id
@@ -39,7 +41,7 @@ def of_task(task: Task, stands: Standing, most: int | None = None) -> list[Contr
 
 
 def unsaved(
-    task: Task, work: Mapping[str, queue.Work], done: int, *, is_over: bool
+    task: Task, work: Mapping[str, Work], done: int, *, is_over: bool
 ) -> list[Contribution]:
     """Rows that say what Redis says: `work` by worker, of `done` subtasks in all.
 
@@ -54,7 +56,7 @@ def unsaved(
     ]
 
 
-def _here(task: Task, work: Iterable[queue.Work]) -> Collection[str]:
+def _here(task: Task, work: Iterable[Work]) -> Collection[str]:
     """The workers that are here, if one may be missing: mostly nothing is asked."""
     if any(row.lost for row in work):
         return presence.heard_of(task.group_id, task.kind_key)
@@ -64,7 +66,7 @@ def _here(task: Task, work: Iterable[queue.Work]) -> Collection[str]:
 def _contribution(
     task: Task,
     worker: Worker,
-    row: queue.Work,
+    row: Work,
     done: int,
     *,
     is_over: bool,
@@ -94,9 +96,9 @@ def _contribution(
     )
 
 
-def vanished(row: queue.Work, *, is_here: bool) -> bool:
-    """Whether the worker lost subtasks, sent nothing afterwards, and is not here again."""
-    return row.lost > 0 and row.lost_at >= row.last and not is_here
+def vanished(row: Work, *, is_here: bool) -> bool:
+    """Whether the worker lost subtasks, sent no result afterwards, and is not here again."""
+    return row.lost_at > 0 and not is_here
 
 
 def count(task: Task, stands: Standing) -> int:
@@ -131,14 +133,14 @@ def failures(task: Task, stands: Standing) -> list[SubtaskFailure]:
 
 def unsaved_failures(task: Task, most: int | None = None) -> list[SubtaskFailure]:
     """Rows that say what Redis says, the oldest first; all that it keeps, or the latest `most`."""
-    rows = list(enumerate(queue.failures(task.group_id, task.pk)))
+    rows = list(enumerate(task_log.failures(task.group_id, task.pk)))
     if most is not None:
         rows = rows[max(len(rows) - most, 0) :]
     workers = workers_by_id({row.worker for _, row in rows})
     return [_failure(task, number, row, workers.get(row.worker)) for number, row in rows]
 
 
-def _failure(task: Task, number: int, row: queue.Blame, worker: Worker | None) -> SubtaskFailure:
+def _failure(task: Task, number: int, row: Blame, worker: Worker | None) -> SubtaskFailure:
     return SubtaskFailure(
         task=task,
         number=number,

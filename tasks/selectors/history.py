@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from tasks import event_log, event_texts, queue
+from tasks import event_log, event_texts
 from tasks.event_log import Bar, Entry
 from tasks.models import Task, TaskHistory, Worker
+from tasks.queue import task_log
 from tasks.selectors.visibility import workers_by_id
 
 
@@ -31,7 +32,7 @@ def story(task: Task) -> Story:
 
 
 def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
-    entries = queue.log(task.group_id, task.pk)
+    entries = task_log.log(task.group_id, task.pk)
     return entries, event_log.bars(entries)
 
 

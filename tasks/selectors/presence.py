@@ -12,8 +12,9 @@ from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import consent, queue, states
+from tasks import consent, states
 from tasks.models import Task, Worker
+from tasks.queue import presence
 
 TASKS_NAMED_MAX = 3
 
@@ -85,7 +86,7 @@ def lights(groups: Sequence[UUID]) -> dict[UUID, Light]:
         Task.objects.filter(group__in=groups, status=states.RUNNING).order_by().values_list("group")
     )
     running = dict(counted.annotate(Count("pk")))
-    online = queue.present(groups, _kinds())
+    online = presence.present(groups, _kinds())
     return {
         group: Light(running.get(group, 0), len(here))
         for group, here in zip(groups, online, strict=True)
@@ -98,7 +99,7 @@ def workers_of(user: User) -> list[Present]:
     Three round trips to Redis, and two for each group that has one of them.
     """
     groups = list(group_selectors.groups_of(user))
-    here_by_group = queue.present([group.pk for group in groups], _kinds())
+    here_by_group = presence.present([group.pk for group in groups], _kinds())
     resting = resting_in(groups)
     rows = Worker.objects.filter(owner=user).select_related("owner")
     workers = {str(row.pk): row for row in rows}
@@ -129,7 +130,7 @@ def _tasks_held(groups: Sequence[UUID]) -> dict[str, list[str]]:
     """{worker: the task of each lease that it holds now} of these groups."""
     found: dict[str, list[str]] = {}
     for group in groups:
-        for worker, tasks in queue.at_work(group).items():
+        for worker, tasks in presence.at_work(group).items():
             found.setdefault(worker, []).extend(tasks)
     return found
 
@@ -139,9 +140,9 @@ def workers_here(group_id: UUID) -> list[Present]:
 
     Two queries at most.
     """
-    (here,) = queue.present([group_id], _kinds())
-    (resting,) = queue.resting([group_id])
-    held = queue.at_work(group_id)
+    (here,) = presence.present([group_id], _kinds())
+    (resting,) = presence.resting([group_id])
+    held = presence.at_work(group_id)
     workers = Worker.objects.filter(pk__in=here | resting.keys()).select_related("owner")
     titles = _titles({task for tasks in held.values() for task in tasks})
     found = [
@@ -159,15 +160,17 @@ def workers_here(group_id: UUID) -> list[Present]:
 
 def heard_of(group: UUID, kind_key: str) -> set[str]:
     """The ids of the group's workers that take this kind and were heard of lately, or rest."""
-    (here,) = queue.present([group], [kind_key])
-    (resting,) = queue.resting([group])
+    (here,) = presence.present([group], [kind_key])
+    (resting,) = presence.resting([group])
     return here | resting.keys()
 
 
 def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
     """{worker: {name of a group: why it takes nothing of it now}}."""
     found: dict[str, dict[str, str]] = {}
-    for group, resting in zip(groups, queue.resting([group.pk for group in groups]), strict=True):
+    for group, resting in zip(
+        groups, presence.resting([group.pk for group in groups]), strict=True
+    ):
         for worker, why in resting.items():
             found.setdefault(worker, {})[group.name] = why
     return found

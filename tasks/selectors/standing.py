@@ -10,8 +10,11 @@ from uuid import UUID
 from django.conf import settings
 from django.utils import timezone
 
-from tasks import queue, states
+from tasks import states
 from tasks.models import Task
+from tasks.queue import presence
+from tasks.queue.progress import Progress, Work, progress_of
+from tasks.queue.scripts import run_all
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Standing:
     eta_seconds: float | None = None
     rate: float = 0.0  # subtasks a second since it started
     is_split: bool = True  # to its end: `total` grows no more
-    work: dict[str, queue.Work] | None = None  # by worker; None: it is in the database
+    work: dict[str, Work] | None = None  # by worker; None: it is in the database
 
     @property
     def counts(self) -> dict[str, int]:
@@ -51,13 +54,13 @@ def of_task(task: Task) -> Standing:
 def of_tasks(tasks: Sequence[Task]) -> dict[UUID, Standing]:
     """Where each of these tasks stands; one round trip for all."""
     alive = [task for task in tasks if not (task.is_final or task.status == states.QUEUED)]
-    asked = [queue.progress(task.group_id, task.pk) for task in alive]
-    answers = queue.run_all(asked) if asked else []
+    asked = [progress_of(task.group_id, task.pk) for task in alive]
+    answers = run_all(asked) if asked else []
     live = {task.pk: answer for task, answer in zip(alive, answers, strict=True)}
     return {task.pk: _standing(task, live.get(task.pk)) for task in tasks}
 
 
-def _standing(task: Task, live: queue.Progress | None) -> Standing:
+def _standing(task: Task, live: Progress | None) -> Standing:
     if live is None:
         return _recorded(task)
     rate = _rate(task, live.done)
@@ -111,7 +114,7 @@ def waiting_reason(task: Task, stands: Standing) -> str:
         return "It is paused."
     if task.status not in (states.QUEUED, states.RUNNING) or stands.leased:
         return ""
-    if not queue.online_workers(task.group_id, task.kind_key):
+    if not presence.online_workers(task.group_id, task.kind_key):
         return f"No worker of this group that accepts {task.kind} is online."
     if stands.waiting:
         return f"All workers of this group that accept {task.kind} are busy with other tasks."

@@ -10,8 +10,9 @@ from django.conf import settings
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 
-from tasks import queue, states
+from tasks import states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.queue import throughput
 
 
 def this_minute() -> int:
@@ -25,7 +26,7 @@ def pace(minutes: int, group: UUID | None = None) -> list[int]:
     In this group, or in all.
     """
     last = this_minute()
-    return queue.done_in(range(last - minutes + 1, last + 1), group)
+    return throughput.done_in(range(last - minutes + 1, last + 1), group)
 
 
 def tasks_since(moment: datetime) -> dict[str, int]:

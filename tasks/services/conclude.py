@@ -12,7 +12,7 @@ from accounts.models import SUCCESS
 from core import metrics
 from core.errors import Busy
 from firmlight_client import kinds
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import (
     KindChanged,
@@ -24,6 +24,8 @@ from tasks.kind_processes.outcomes import (
     TimedOut,
 )
 from tasks.models import Task
+from tasks.queue import lifecycle
+from tasks.queue.progress import Outcome, outcome_of, progress_of
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, tell_creator
 from tasks.services.record import record_work
 from tasks.services.under_way import KindGone, StillWanted, kind_of
@@ -59,7 +61,7 @@ def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = F
     task = Task.objects.filter(pk=task_id).first()
     if task is None or not _take(task, attempt):
         return
-    outcome = queue.outcome(task.group_id, task.pk).now()
+    outcome = outcome_of(task.group_id, task.pk).now()
     if outcome is None:
         fail_task(task, *INPUT_LOST)
     elif outcome.broken:
@@ -97,19 +99,19 @@ def _go_on(task: Task) -> None:
     """
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.complete:
         conclude_task(str(task.pk))
 
 
-def _blame(outcome: queue.Outcome) -> str:
+def _blame(outcome: Outcome) -> str:
     blame = outcome.blame
     if blame is None:
         return "A subtask failed for good."
     return f"Subtask {blame.subtask} failed for good: {blame.error}: {blame.message}".rstrip(": ")
 
 
-def _conclude(task: Task, outcome: queue.Outcome, patient: bool) -> None:
+def _conclude(task: Task, outcome: Outcome, patient: bool) -> None:
     try:
         result = _result(task, outcome, patient)
     except NotWanted:
@@ -120,13 +122,15 @@ def _conclude(task: Task, outcome: queue.Outcome, patient: bool) -> None:
         fail_task(task, error.code, str(error))
     else:
         if result is None:
-            events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
+            events.tell(
+                events.wake(lifecycle.undecide(task.group_id, task.pk).now(), task.group_id)
+            )
             _go_on(task)
         else:
             _succeed(task, outcome, result)
 
 
-def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
+def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
     """The result as JSON, one that is not whole says so; None if a worker claimed a decision that
     is none.
 
@@ -135,7 +139,7 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
     if not outcome.partials:
         raise NotConcluded("subtask_failed", _blame(outcome))
     kind = kind_of(task)
-    data = queue.get_input(task.group_id, task.pk)
+    data = blobs.get_input(task.group_id, task.pk)
     if data is None:
         raise NotConcluded(*INPUT_LOST)
     is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
@@ -165,7 +169,7 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
         raise _raised(kind, error) from None
 
 
-def _incomplete(outcome: queue.Outcome) -> dict[str, Any] | None:
+def _incomplete(outcome: Outcome) -> dict[str, Any] | None:
     """What the result of a task says that went on without some subtasks; it names a thousand of
     them at most.
     """
@@ -203,14 +207,14 @@ def _try_again(task: Task, error: TryAgain) -> None:
         row.update(conclude_attempts=task.conclude_attempts - 1)
 
 
-def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
+def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     """The result is on disk (Redis answers after its fsync) before the row says SUCCEEDED.
 
     Of a task that was cancelled meanwhile nothing is kept.
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    queue.put_result(task.group_id, task.pk, result)
+    blobs.put_result(task.group_id, task.pk, result)
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
@@ -223,4 +227,4 @@ def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
     elif not Task.objects.filter(
         pk=task.pk, status=states.SUCCEEDED
     ).exists():  # by another conclusion
-        queue.drop_result(task.group_id, task.pk)
+        blobs.drop_result(task.group_id, task.pk)

@@ -10,8 +10,10 @@ from collections.abc import Collection
 from accounts.models import ERROR
 from accounts.notifications import notify
 from core import metrics
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.models import Task
+from tasks.queue import lifecycle
+from tasks.queue.progress import progress_of
 from tasks.services.record import record_work
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
@@ -24,8 +26,8 @@ def close_task(task: Task, reason: str) -> None:
     """
     events.announce(task, final=True)
     if reason == states.FAILED:
-        queue.keep_failed_input(task.group_id, task.pk)
-    held = queue.close(task.group_id, task.pk).now()
+        blobs.keep_failed_input(task.group_id, task.pk)
+    held = lifecycle.close(task.group_id, task.pk).now()
     if held:
         events.tell(events.cancel(held, reason))
 
@@ -58,7 +60,7 @@ def cancel_task(task: Task, *, among: Collection[str] = states.LIVE) -> bool:
 
 
 def _end(task: Task, finish: str, changes: dict[str, object], among: Collection[str]) -> bool:
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress:
         changes |= {"subtasks": progress.split, "done": progress.done, "failed": progress.failed}
         # Before the end is announced: whoever sees the end sees the work too.

@@ -9,15 +9,17 @@ import msgspec
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from tasks import event_log, queue
+from tasks import event_log
 from tasks.models import Contribution, SubtaskFailure, Task, TaskHistory
+from tasks.queue import task_log
+from tasks.queue.progress import Work
 from tasks.selectors import contributions
 
 # What identifies a contribution; all else is what it says.
 KEYS = {"id", "task", "worker"}
 
 
-def record_work(task: Task, work: Mapping[str, queue.Work], done: int) -> None:
+def record_work(task: Task, work: Mapping[str, Work], done: int) -> None:
     """Save contributions, failures and history as rows.
 
     A second run changes nothing, and one at the same time does no harm.
@@ -49,7 +51,7 @@ def _values(row: Contribution) -> dict[str, object]:
 
 
 def _record_history(task: Task) -> None:
-    entries = queue.log(task.group_id, task.pk)
+    entries = task_log.log(task.group_id, task.pk)
     bars = event_log.thinned(event_log.bars(entries), settings.HISTORY_BARS_MAX)
     latest = entries[-settings.HISTORY_EVENTS_MAX :] if settings.HISTORY_EVENTS_MAX else []
     values = {"entries": msgspec.to_builtins(latest), "bars": msgspec.to_builtins(bars)}

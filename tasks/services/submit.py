@@ -20,7 +20,7 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindChanged, KindRaised, KindStopped, RuleViolated
 from tasks.models import Task
@@ -125,14 +125,14 @@ def store(task: Task, data: bytes) -> bool:
     """Input and row; False if the same submission has made the row meanwhile. It needs the input
     then: it stays.
     """
-    queue.put_input(task.group_id, task.pk, data)
+    blobs.put_input(task.group_id, task.pk, data)
     try:
         with transaction.atomic():
             task.save(force_insert=True)
     except Exception:
         if Task.objects.filter(pk=task.pk).exists():
             return False
-        queue.drop_input(task.group_id, task.pk)
+        blobs.drop_input(task.group_id, task.pk)
         raise
     return True
 

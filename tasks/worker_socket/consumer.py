@@ -20,10 +20,9 @@ from redis.exceptions import RedisError
 from accounts.selectors import Bearer
 from accounts.services import note_use
 from accounts.socket_authentication import bearer_of, token_of
-from core import databases
+from core import databases, throttling
 from core.address_limits import let_in
 from firmlight_client import protocol
-from tasks import queue
 from tasks.services import workers
 from tasks.socket_base import Socket
 from tasks.worker_socket import heartbeats
@@ -99,7 +98,7 @@ class WorkerConsumer(Socket):
     async def connects_too_often(self) -> bool:
         """Counted before the database is asked: a loop of connections must cost little."""
         digest = hashlib.sha256(token_of(self.scope).encode("utf-8", "replace")).hexdigest()
-        return await queue.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
+        return await throttling.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
 
     async def disconnect(self, code: int) -> None:
         self.connection.stopped = True

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from redis.exceptions import RedisError
 
-from tasks import queue
+from tasks.queue.scripts import Call, run_all_later
 
 COLLECT_SECONDS = 0.1  # that a heartbeat waits for others; leases last much longer
 
@@ -23,7 +23,7 @@ class Beating(Protocol):
     def stopped(self) -> bool:
         """Whether it is closed, or about to be."""
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         """Return the calls that note the worker as here and renew these leases, as of now."""
 
     async def unwanted(self, leases: list[str]) -> None:
@@ -82,7 +82,7 @@ class Heartbeats:
         ]
         all_calls = [call for _, calls in calls_of for call in calls]
         try:
-            replies = iter(await queue.run_all_later(all_calls))
+            replies = iter(await run_all_later(all_calls))
         except RedisError:
             await asyncio.gather(*(beating.broken("heartbeat") for beating, _ in calls_of))
             return []

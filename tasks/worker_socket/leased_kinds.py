@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmlight_client import protocol
-from tasks import queue
+from tasks.queue.answers import Granted
 
 
 class LeasedKinds:
@@ -17,7 +17,7 @@ class LeasedKinds:
         self._kinds: dict[str, str] = {}  # lease -> "NAME@version", the oldest first
         self._open: dict[str, int] = {}  # lease -> how many of its subtasks are not settled
 
-    def note(self, granted: queue.Granted) -> None:
+    def note(self, granted: Granted) -> None:
         """Remember a lease that was just granted."""
         if len(self._kinds) >= protocol.LEASES_HELD_MAX:
             oldest = next(iter(self._kinds))

@@ -10,7 +10,9 @@ import structlog
 
 from core import metrics
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events
+from tasks.queue import connections, leasing
+from tasks.queue.answers import Granted
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.credit import Credit
 from tasks.worker_socket.leased_kinds import LeasedKinds
@@ -63,7 +65,7 @@ class Leasing:
         if not kinds or await self._has_enough(group, rules.slots):
             return False
         began = time.monotonic()
-        call = queue.lease(
+        call = leasing.lease(
             group,
             worker=worker.id,
             owner=worker.owner,
@@ -88,13 +90,13 @@ class Leasing:
         """Whether it works on as much of this group as its owner agreed to."""
         if slots is None:
             return False
-        return len(await queue.leases_of(group, self.connection.name)) >= slots
+        return len(await connections.leases_of(group, self.connection.name)) >= slots
 
     # Work that comes later
 
     async def wake_another(self, group: str) -> None:
         """This worker was woken and takes nothing: another one is to be woken instead."""
-        conns = await queue.wake_another(group, kinds=self.session.agreement.kinds)
+        conns = await connections.wake_another(group, kinds=self.session.agreement.kinds)
         await events.wake(conns, group)
 
     def _look_again(self, seconds: float) -> None:
@@ -121,7 +123,7 @@ class Leasing:
             self._late = None
 
 
-def _frame(granted: queue.Granted, group: str, group_name: str) -> protocol.Lease:
+def _frame(granted: Granted, group: str, group_name: str) -> protocol.Lease:
     return protocol.Lease(
         lease=granted.lease,
         task=granted.task,
@@ -134,7 +136,7 @@ def _frame(granted: queue.Granted, group: str, group_name: str) -> protocol.Leas
     )
 
 
-def _note_lease(granted: queue.Granted, seconds: float) -> None:
+def _note_lease(granted: Granted, seconds: float) -> None:
     log.debug("leased", task=granted.task, lease=granted.lease, subtasks=len(granted.subtasks))
     metrics.count("leases")
     metrics.count("subtasks_leased", len(granted.subtasks))

@@ -16,7 +16,9 @@ from structlog.contextvars import bind_contextvars
 
 from core import databases, metrics
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events
+from tasks.queue import connections, presence
+from tasks.queue.scripts import Call
 from tasks.services import workers
 from tasks.worker_socket import heartbeats, session
 from tasks.worker_socket.connection import Connection
@@ -54,7 +56,7 @@ class Presence:
         """Move the leases of an earlier connection to this one; returns those still of use."""
         kept: list[str] = []
         for group, mine in self.session.by_group(leases).items():
-            kept += await queue.adopt(
+            kept += await connections.adopt(
                 group, worker=self.session.worker_id, conn=self.connection.name, leases=mine
             )
         return kept
@@ -70,7 +72,7 @@ class Presence:
     async def show_resting(self) -> None:
         """People see why it rests for as long as it says so."""
         for step in self.session.resting():
-            await queue.note_resting(step.group, self.session.worker_id, step.why)
+            await presence.note_resting(step.group, self.session.worker_id, step.why)
 
     async def rest(self, resting: Mapping[str, str]) -> None:
         """The worker rests in these groups now {id, name or ALL_GROUPS: why}."""
@@ -86,12 +88,12 @@ class Presence:
     def stopped(self) -> bool:
         return self.connection.stopped
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         """Return the calls that note it as here in each group and renew these leases."""
         self.session.noted_at = time.monotonic()
         worker = self.session.me
         return [
-            queue.beat(
+            connections.beat(
                 beat.group,
                 worker=worker.id,
                 owner=worker.owner,
@@ -162,9 +164,9 @@ class Presence:
             case session.NotePresence():
                 await self.note()
             case session.ShowResting():
-                await queue.note_resting(step.group, self.session.worker_id, step.why)
+                await presence.note_resting(step.group, self.session.worker_id, step.why)
             case session.LeaveGroup():
-                await self._leave_group(step.group, queue.KEPT)
+                await self._leave_group(step.group, connections.KEPT)
             case session.DropGroup():
                 await self._drop_group(step.group)
             case session.AnnounceGroup():
@@ -179,8 +181,8 @@ class Presence:
             await self.leasing.fill()
 
     async def _drop_group(self, group: str) -> None:
-        held = await queue.leases_of(group, self.connection.name)
-        await self._leave_group(group, queue.RELEASED)
+        held = await connections.leases_of(group, self.connection.name)
+        await self._leave_group(group, connections.RELEASED)
         if held:
             await self.connection.send(protocol.Cancel(leases=held, reason="not_a_member"))
 
@@ -188,7 +190,7 @@ class Presence:
         """The queue forgets the connection in this group; `how`: what its leases become."""
         worker = self.session.me
         await heartbeats.shared().settled()
-        left = await queue.leave(
+        left = await connections.leave(
             group,
             worker=worker.id,
             owner=worker.owner,
@@ -198,8 +200,8 @@ class Presence:
             how=how,
         )
         metrics.count("subtasks_requeued", left.requeued)
-        if how != queue.KEPT:
-            await queue.note_resting(group, worker.id, "")
+        if how != connections.KEPT:
+            await presence.note_resting(group, worker.id, "")
         await events.follow_up(group, left.wake, left.complete)
         await events.group_changed(group)
 

@@ -13,7 +13,10 @@ from django.conf import settings
 
 from core import metrics
 from firmlight_client import protocol
-from tasks import events, queue
+from tasks import events, offences
+from tasks.queue import leasing
+from tasks.queue.answers import Settled
+from tasks.queue.keys import group_of
 from tasks.services import workers
 from tasks.worker_socket import throughput_notes
 from tasks.worker_socket.connection import Connection
@@ -39,14 +42,14 @@ class Results:
             return
         kind_key = self.leased_kinds.find(frame.lease)
         if not kind_key:
-            kind_key = await queue.kind_of(frame.lease, worker=worker.id)
+            kind_key = await leasing.kind_of(frame.lease, worker=worker.id)
         flaw = None
         if kind_key:  # a lease that Redis does not know is refused by the queue
             flaw = await flaw_in(frame.partial, kind_key, worker.owner)
         if flaw:
             await self._reject(frame, flaw)
             return
-        call = queue.complete(
+        call = leasing.complete(
             frame.lease,
             worker=worker.id,
             subtasks=frame.subtasks,
@@ -57,12 +60,12 @@ class Results:
         settled = await call
         if not settled.reason:
             metrics.count("subtasks_completed", len(frame.subtasks))
-            throughput_notes.note_done(queue.group_of(frame.lease), len(frame.subtasks))
+            throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
         await self._answer(frame.lease, frame.subtasks, settled)
 
     async def fail(self, frame: protocol.Failure) -> bool:
         """Count a failure; returns whether the worker failed on too many tasks in a row."""
-        call = queue.fail(
+        call = leasing.fail(
             frame.lease,
             worker=self.session.me.id,
             subtask=frame.subtask,
@@ -79,10 +82,10 @@ class Results:
 
     async def release(self, frame: protocol.Release) -> None:
         """Give subtasks back undone."""
-        call = queue.release(frame.lease, worker=self.session.me.id, subtasks=frame.subtasks)
+        call = leasing.release(frame.lease, worker=self.session.me.id, subtasks=frame.subtasks)
         await self._answer(frame.lease, frame.subtasks, await call)
 
-    async def _answer(self, lease: str, subtasks: list[int], settled: queue.Settled) -> None:
+    async def _answer(self, lease: str, subtasks: list[int], settled: Settled) -> None:
         """Tell the worker what the queue made of it, and pass on what follows."""
         log.debug(
             "settled",
@@ -99,7 +102,7 @@ class Results:
             return
         self.leased_kinds.settle(lease, len(subtasks))
         await self.connection.send(protocol.Accepted(lease=lease, subtasks=subtasks))
-        group = queue.group_of(lease)
+        group = group_of(lease)
         await events.cancel(settled.unwanted, "done_by_another")
         complete = [settled.task] if settled.complete else []
         await events.follow_up(group, settled.wake, complete)
@@ -117,7 +120,7 @@ class Results:
     async def _reject(self, frame: protocol.Result, flaw: Flaw) -> None:
         """Take the lease away: it is no partial of its kind, and other workers compute it."""
         worker = self.session.me
-        call = queue.reject(
+        call = leasing.reject(
             frame.lease,
             worker=worker.id,
             owner=worker.owner,
@@ -140,7 +143,7 @@ class Results:
         await self.connection.send(
             protocol.Refused(lease=frame.lease, reason=flaw.reason, message=flaw.message)
         )
-        group = queue.group_of(frame.lease)
+        group = group_of(frame.lease)
         await events.wake(rejected.wake, group)
         await announce_progress(rejected.task, group)
         if flaw.reason == "bad_partial":
@@ -149,7 +152,7 @@ class Results:
     async def _count_bad_partial(self, last_error: str) -> None:
         """With too many of them, all workers of this owner get nothing more."""
         worker = self.session.me
-        if await queue.count_bad_partial(worker.owner) < settings.BAD_PARTIALS_MAX:
+        if await offences.count_bad_partial(worker.owner) < settings.BAD_PARTIALS_MAX:
             return
         suspend_all = database_sync_to_async(workers.suspend_all_of)
         suspended = await suspend_all(UUID(worker.owner), worker.id, last_error)

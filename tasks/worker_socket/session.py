@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from accounts.selectors import Bearer
 from firmlight_client import protocol
-from tasks import queue
 from tasks.consent import Agreement, group_key
+from tasks.queue import connections
+from tasks.queue.keys import group_of, online_seconds
 from tasks.services import workers
 
 GROUPS_CHANGED = (
@@ -152,22 +153,22 @@ class Session:
 
         It was not woken for work that came meanwhile.
         """
-        return self.worker is not None and now - self.noted_at > queue.online_seconds()
+        return self.worker is not None and now - self.noted_at > online_seconds()
 
     def is_silent(self, now: float) -> bool:
         """Whether nothing came for as long as a lease lasts.
 
         The network may be cut, and work that is sent into it would be late.
         """
-        return self.heard_at is None or now - self.heard_at > queue.online_seconds()
+        return self.heard_at is None or now - self.heard_at > online_seconds()
 
     def how_it_leaves(self, close: int) -> str:
         """Return what becomes of its leases when the connection ends with this code."""
         if self.said_bye:
-            return queue.RELEASED
+            return connections.RELEASED
         if close == protocol.CLOSE_RESTARTING:
-            return queue.KEPT  # it comes back and names them in its hello
-        return queue.LOST
+            return connections.KEPT  # it comes back and names them in its hello
+        return connections.LOST
 
     # Leases
 
@@ -181,14 +182,14 @@ class Session:
         """Return {group id: those of these leases that are of it}, for the groups it serves."""
         found: dict[str, list[str]] = {}
         for lease in leases:
-            group = queue.group_of(lease)
+            group = group_of(lease)
             if group in self.groups:
                 found.setdefault(group, []).append(lease)
         return found
 
     def foreign(self, leases: list[str]) -> list[str]:
         """Return those of these leases that are of no group it serves."""
-        return [lease for lease in leases if queue.group_of(lease) not in self.groups]
+        return [lease for lease in leases if group_of(lease) not in self.groups]
 
     def beats(self, leases: list[str]) -> list[Beat]:
         """Return what a heartbeat that names these leases says, for each group.

@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import structlog
 from redis.exceptions import RedisError
 
-from tasks import queue
+from tasks.queue import throughput
 from tasks.selectors.statistics import this_minute
 
 WRITE_SECONDS = 5.0
@@ -44,6 +44,6 @@ async def write_noted() -> None:
     if not counts:
         return
     try:
-        await queue.add_done(counts)
+        await throughput.add_done(counts)
     except RedisError:
         log.warning("pace_not_written", subtasks=counts.total(), exc_info=True)

@@ -10,10 +10,9 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
-from core import redis
+from core import beat, redis
 from firmlight import readiness
-from tasks import jobs, queue
-from tasks.queue import ticks
+from tasks import jobs
 
 NOBODY = "redis://127.0.0.1:1"
 
@@ -63,9 +62,9 @@ def test_a_server_without_sweep_is_not_ready(ready):
 
 
 def test_a_sweep_long_ago_is_none(ready, settings):
-    queue.note_tick()
+    beat.note_tick()
     redis.connect().pexpire(
-        ticks.TICK, ticks.KEPT_MS - round((settings.BEAT_QUIET_SECONDS_MAX + 5) * 1000)
+        beat.TICK, beat.KEPT_MS - round((settings.BEAT_QUIET_SECONDS_MAX + 5) * 1000)
     )
     status, checks = ready()
     assert (status, wrong(checks)) == (503, {"beat"})
@@ -73,7 +72,7 @@ def test_a_sweep_long_ago_is_none(ready, settings):
 
 
 def test_a_redis_that_refuses_is_named(ready, settings):
-    queue.note_tick()
+    beat.note_tick()
     settings.REDIS_URL = NOBODY
     status, checks = ready()
     assert (status, wrong(checks)) == (503, {"redis", "beat"})
@@ -105,7 +104,7 @@ def test_a_check_that_hangs_is_asked_once_however_many_probe(ready, settings, mo
 
 
 def test_a_channel_layer_that_is_away_is_named(ready, settings):
-    queue.note_tick()
+    beat.note_tick()
     settings.PROBE_SECONDS_MAX = 1
     layer = {"hosts": [{"address": NOBODY}], "prefix": "away"}
     settings.CHANNEL_LAYERS = {"default": settings.CHANNEL_LAYERS["default"] | {"CONFIG": layer}}
@@ -134,7 +133,7 @@ def test_a_broken_database_is_told_without_its_address(db, monkeypatch):
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_come_by_http_and_under_any_name(db, settings, path):
-    queue.note_tick()
+    beat.note_tick()
     settings.SECURE_SSL_REDIRECT = True
     assert Client().get(path, headers={"host": "10.0.0.7:8000"}).status_code == 200
     assert Client().get("/", headers={"host": "10.0.0.7:8000"}).status_code == 400

@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings
 
 from firmlight_client import protocol
-from tasks import queue
 from tasks.live_socket import messages
+from tasks.queue import leasing
 from tasks.selectors import statistics
 from tasks.worker_socket import throughput_notes
 from tests.permissions import matrix, sockets
@@ -40,7 +40,7 @@ async def refusal(door: sockets.Line) -> str:
 async def held_lease(world: World) -> protocol.Lease:
     """A lease that the owner's worker got on another connection."""
     owner = world.people["owner"]
-    call = queue.lease(
+    call = leasing.lease(
         world.group.pk, worker=world.worker.pk, owner=owner.pk, conn="elsewhere", kinds=["ECHO@1"]
     )
     return (await call).granted
@@ -79,7 +79,7 @@ async def worker_answer(world: World, who: str, tag: str) -> str:
         lease = await held_lease(world)
         await door.send(protocol.encode(frame_about(tag, lease)))
         answer = word(await door.hear(patience(matrix.WORKER_FRAMES[tag], who)))
-        await queue.release(
+        await leasing.release(
             lease.lease, worker=world.worker.pk, subtasks=lease.subtasks
         )  # for the next one
         return answer

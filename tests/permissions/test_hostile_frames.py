@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmlight_client import protocol
-from tasks import queue
+from tasks.queue import task_log
 from tests.permissions import sockets
 from tests.permissions.sockets import LIVE, WORKER, line
 from tests.permissions.test_frames import FRAMES, HELLO, frame_about, held_lease, word
@@ -212,5 +212,5 @@ def test_a_nul_never_reaches_the_database(world, tracebacks):
             return [refused, word(await door.hear())]
 
     assert sockets.run(speak()) == ["malformed_frame", "accepted"]
-    (blame,) = queue.failures(world.group.pk, world.task.pk)
+    (blame,) = task_log.failures(world.group.pk, world.task.pk)
     assert "\0" not in blame.error + blame.message + blame.traceback

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from rest_framework.test import APIClient
 
-from tasks import queue
+from core import beat
 from tests.permissions import addresses, matrix
 from tests.permissions.world import PEOPLE, WHO, World
 from tests.support.undone import undone
@@ -48,7 +48,7 @@ def knock(world, client, row, who):
         if isinstance(client, APIClient) or not route.startswith("api/")
         else {"content_type": "application/json"}
     )
-    queue.note_tick()  # as beat goes on doing, however long all this takes
+    beat.note_tick()  # as beat goes on doing, however long all this takes
     with undone():
         answer = getattr(client, method.lower())(address, body, **json)
         text = answer.getvalue().decode(errors="replace")

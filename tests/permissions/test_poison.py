@@ -17,11 +17,12 @@ from pytest_django import Settings
 from accounts.models import Notification
 from core.errors import Busy
 from firmlight_client import kinds, protocol
-from tasks import queue
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
 from tasks.kind_processes.process import Limits
 from tasks.models import SubtaskFailure, Worker
+from tasks.queue import lifecycle, task_log
+from tasks.queue.progress import progress_of
 from tasks.selectors import history
 from tasks.services import workers
 from tasks.services.finish import cancel_task
@@ -110,11 +111,11 @@ def test_whatever_is_no_partial_is_refused_with_nothing_open_and_others_go_on(wo
         return reasons
 
     assert set(sockets.run(attack())) == {"bad_partial"}
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.open, progress.leased, progress.failed, progress.done) == (5000, 0, 0, 0)
     assert not progress.complete, "whatever it claims to have decided"
-    found = queue.failures(world.group.pk, world.task.pk)
+    found = task_log.failures(world.group.pk, world.task.pk)
     assert len(found) == len(POISONED)
     assert {blame.error for blame in found} == {"bad_partial"}
     tower = Worker.objects.get(owner=world.people["member"], name="tower")
@@ -134,7 +135,7 @@ def test_a_partial_decides_where_its_kind_decides_anything(
             return str((await end.answer(await end.lease(), ECHO, decided=True))["type"])
 
     assert sockets.run(claim()) == "accepted"
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.done, progress.complete) == (1, decides)
 
@@ -244,8 +245,8 @@ def test_a_partial_of_another_version_of_the_kind_is_no_offence(
 
     refused = sockets.run(send_late())
     assert (refused["reason"], refused["open"]) == ("kind_changed", [])
-    assert queue.failures(world.group.pk, world.task.pk) == []
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    assert task_log.failures(world.group.pk, world.task.pk) == []
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.leased, progress.failed, progress.open) == (0, 0, 5000)
     assert not Worker.objects.get(owner=world.people["member"]).suspended
@@ -267,7 +268,7 @@ def test_of_a_task_that_was_cancelled_nothing_is_an_offence(world: World) -> Non
     async def send_late() -> str:
         async with worker(world) as end:
             lease = await end.lease()
-            await queue.close(world.group.pk, world.task.pk)
+            await lifecycle.close(world.group.pk, world.task.pk)
             return str((await end.answer(lease, b"\xc1"))["reason"])
 
     assert sockets.run(send_late()) == "unknown_lease"
@@ -329,7 +330,7 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
             }
             await end.send(protocol.Result(**result))
             what, said = await end.door.hear()
-            progress = await queue.progress(world.group.pk, world.task.pk)
+            progress = await progress_of(world.group.pk, world.task.pk)
             assert progress
             assert progress.leased == (0 if answer == "bad_partial" else 1)
             return str(said if what == "close" else said["reason"])

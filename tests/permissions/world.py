@@ -13,10 +13,10 @@ from accounts import notifications
 from accounts import services as accounts
 from accounts.models import Notification, Session, User, WorkerToken
 from accounts.tokens import Pair
+from core import beat
 from firmlight.admin_site.roles import MODERATORS
 from groups import services as groups
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
-from tasks import queue
 from tasks.models import Task, Worker
 from tasks.services.submit import submit_task
 from tests.conftest import PASSWORD
@@ -61,7 +61,7 @@ class World:
         }
         self.cookies: dict[str, str] = {}
         self._set_apart()
-        queue.note_tick()
+        beat.note_tick()
 
     def _set_apart(self) -> None:
         User.objects.filter(username="staff").update(is_staff=True)

@@ -13,8 +13,9 @@ from django.conf import settings
 from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group
-from tasks import queue
 from tasks.models import Task, Worker
+from tasks.queue import leasing
+from tasks.queue.answers import Granted, Settled
 from tasks.services.split import split_task
 from tasks.services.submit import submit_task
 
@@ -53,10 +54,10 @@ def laptop(alice: User) -> Worker:
 
 
 @pytest.fixture
-def lease(group: Group) -> Callable[[Worker], queue.Granted | None]:
-    def ask(worker: Worker) -> queue.Granted | None:
+def lease(group: Group) -> Callable[[Worker], Granted | None]:
+    def ask(worker: Worker) -> Granted | None:
         offered = [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
-        call = queue.lease(
+        call = leasing.lease(
             group.pk,
             worker=worker.pk,
             owner=worker.owner_id,
@@ -69,7 +70,7 @@ def lease(group: Group) -> Callable[[Worker], queue.Granted | None]:
 
 
 @pytest.fixture
-def work(lease: Callable[[Worker], queue.Granted | None]) -> Callable[[Worker], int]:
+def work(lease: Callable[[Worker], Granted | None]) -> Callable[[Worker], int]:
     """work(laptop): lease and compute until nothing is left; returns how many subtasks."""
 
     def run(worker: Worker) -> int:
@@ -82,13 +83,13 @@ def work(lease: Callable[[Worker], queue.Granted | None]) -> Callable[[Worker], 
     return run
 
 
-def compute(granted: queue.Granted, worker: Worker) -> queue.Settled:
+def compute(granted: Granted, worker: Worker) -> Settled:
     """Run a lease as a worker would, and send its combined partial."""
     kind = kinds.get(granted.kind.partition("@")[0])
     partial = kinds.combine_all(
         kind, [kind.run(msgspec.msgpack.decode(p)) for p in granted.payloads]
     )
-    call = queue.complete(
+    call = leasing.complete(
         granted.lease,
         worker=worker.pk,
         subtasks=granted.subtasks,

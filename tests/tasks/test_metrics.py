@@ -12,7 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from core import redis
 from core.metrics import recording
 from firmlight.celery import app
-from tasks import jobs, queue
+from tasks import jobs
+from tasks.queue import connections, leasing
 from tasks.services.sweep import requeue_expired
 from tasks.socket_base import Socket
 from tests.tasks.conftest import compute
@@ -70,7 +71,7 @@ def test_lost_work_is_counted_as_requeued_by_whoever_finds_it(
     assert scrape()("firmlight_subtasks_requeued_total") == 1
     assert lease(laptop)
     place = {"worker": laptop.pk, "conn": "conn-laptop", "kinds": ["ECHO@1"], "slots": 1}
-    assert queue.leave(task.group_id, **place, how=queue.LOST).now().requeued == 1
+    assert connections.leave(task.group_id, **place, how=connections.LOST).now().requeued == 1
 
 
 def test_a_lease_call_that_finds_lost_work_says_how_much(split, lease, laptop, settings):
@@ -78,7 +79,7 @@ def test_a_lease_call_that_finds_lost_work_says_how_much(split, lease, laptop, s
     task = split(count=1)
     assert lease(laptop)
     time.sleep(0.02)
-    call = queue.lease(
+    call = leasing.lease(
         task.group_id, worker=laptop.pk, owner=laptop.owner_id, conn="other", kinds=["ECHO@1"]
     )
     assert call.now().requeued == 1

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from tasks import event_log, event_texts, queue, states
+from tasks import event_log, event_texts, states
 from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
 from tasks.models import Contribution, Task, Worker
@@ -29,6 +29,7 @@ from tasks.pages.fragments.page_state import (
     Row,
     parts,
 )
+from tasks.queue import task_log
 from tasks.selectors import contributions, history, standing, visibility
 from tasks.selectors.standing import Standing
 
@@ -95,7 +96,7 @@ class TaskPanel:
             self._read_recorded(task)
             return
         after = self.entries[-1].number if self.entries else 0
-        for entry in queue.log(task.group_id, task.pk, after=after):
+        for entry in task_log.log(task.group_id, task.pk, after=after):
             self.entries.append(entry)
             event_log.draw(self.bars, entry)
 

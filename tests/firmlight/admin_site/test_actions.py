@@ -13,8 +13,8 @@ from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
 from firmlight.admin_site.roles import MODERATORS, keep_moderators
 from groups import services as groups
 from groups.models import Group, Invitation
-from tasks import queue
 from tasks.models import Task, Worker
+from tasks.queue import lifecycle, sweeping
 from tasks.services.finish import fail_task
 from tasks.services.split import split_task
 from tests.firmlight.admin_site.test_pages import MODELS, page
@@ -165,7 +165,7 @@ def test_a_running_task_is_cancelled_and_its_creator_notified_why(do, split, bob
     task = split()
     do(task, "cancel", reason="it mines coins")
     task.refresh_from_db()
-    assert (task.status, queue.tasks_with_state(task.group_id)) == ("cancelled", [])
+    assert (task.status, sweeping.tasks_with_state(task.group_id)) == ("cancelled", [])
     assert "it mines coins" in Notification.objects.get(user=bob).text
     assert "cancelled already" in do(task, "cancel")
     assert records() == [("mona", "task_cancelled", task.title)]
@@ -198,7 +198,7 @@ def test_the_page_says_why_a_task_cannot_be_submitted_again(do, split, bob, grou
 def test_only_a_failed_task_keeps_its_input_for_a_while(split, settings):
     failed, cancelled = split(), split()
     fail_task(failed, "x", "Something broke.")
-    queue.close(cancelled.group_id, cancelled.pk).now()
+    lifecycle.close(cancelled.group_id, cancelled.pk).now()
     from core import redis
 
     left = [name for name in redis.connect().scan_iter("*input") if b"input" in name]
@@ -239,7 +239,7 @@ def test_a_group_is_deleted_with_all_that_runs_in_it(do, split, group, alice, bo
     split()
     do(group, "close", reason="spam")
     assert not Group.objects.exists()
-    assert not queue.tasks_with_state(group.pk)
+    assert not sweeping.tasks_with_state(group.pk)
     assert "group_deleted" in notified(alice)
     assert records() == [("mona", "group_deleted", "Lab Seven")]
 

@@ -8,8 +8,8 @@ from django.test import override_settings
 from firmlight_client import kinds
 from groups import services
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
-from tasks import queue
 from tasks.models import Task, Worker
+from tasks.queue import connections
 from tests.support.pages import beside, words
 
 WHOLE = {"name": "Night shift", "description": "", "joining": "ask", "submitting": "leaders"}
@@ -114,7 +114,7 @@ def test_the_page_of_a_group_shows_workers_that_are_here(group, bob, at, browser
 def beat(group):
     """beat(worker): the worker is heard of now."""
     echo = f"ECHO@{kinds.get('ECHO').version}"
-    return lambda worker: queue.beat(
+    return lambda worker: connections.beat(
         group.pk, worker=worker.pk, conn="c1", kinds=[echo], slots=worker.slots, leases=[]
     ).now()
 

@@ -9,17 +9,16 @@ from typing import Any
 import msgspec
 import redis
 
-from tasks import queue
+from tasks.queue.progress import Progress, progress_of
 from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
 
 
 @dataclass
 class Seen:
-    progress: dict[str, queue.Progress] = field(default_factory=dict)
+    progress: dict[str, Progress] = field(default_factory=dict)
     open: dict[str, set[int]] = field(default_factory=dict)
-    queued: dict[str, list[int]] = field(
-        default_factory=dict
-    )  # waiting first or again, also what is done meanwhile
+    # in :wait or :again, also what is done meanwhile
+    queued: dict[str, list[int]] = field(default_factory=dict)
     partials: dict[str, list[list[int]]] = field(default_factory=dict)
     leases: dict[str, Mapping[bytes, bytes]] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
@@ -49,7 +48,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(5)])
-        progress = queue.progress(group, task).now()
+        progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
     seen.leases = {lease: next(replies) for lease in model.leases}
@@ -75,8 +74,10 @@ def _texts(names: list[bytes]) -> set[str]:
 def check_choice(
     task: Task, choices: list[Task], owner: str, served: Mapping[str, float] | None
 ) -> None:
-    """`choices`: the tasks of the first band with anything for this worker; `served`: before the
-    call, if known.
+    """Check which task was leased.
+
+    `choices`: the tasks of the first band with anything for this worker. `served`: as it was before
+    the call, if known.
     """
     assert task in choices
     own = [other for other in choices if other.creator == owner]
@@ -123,9 +124,8 @@ def check_tasks(model: Model, seen: Seen) -> None:
 def _check_lists(task: Task, seen: Seen) -> None:
     assert seen.open[task.name] == task.open
     queued = [subtask for subtask in seen.queued[task.name] if subtask in task.open]
-    assert sorted(queued) == sorted(
-        task.waiting
-    )  # each exactly once; those done meanwhile fall away
+    # each exactly once; those done meanwhile were filtered out
+    assert sorted(queued) == sorted(task.waiting)
     assert seen.partials[task.name] == task.partials
     assert sorted(subtask for partial in task.partials for subtask in partial) == sorted(task.done)
 
@@ -153,7 +153,7 @@ def check_served(
 ) -> dict[str, float]:
     """Returns {creator: core-seconds that nothing accounts for}, `before` at the next call.
 
-    `credited`: to creators, by tasks that are closed. `steady`: those who were served all the time
+    `credited`: to creators, by tasks that are closed. `steady`: those that were served all the time
     since.
     """
     drift: dict[str, float] = {}
@@ -166,7 +166,7 @@ def check_served(
 
 
 def _charged(model: Model, seen: Seen, creator: str) -> float:
-    """Credited to results of his tasks, and estimated for what active leases still owe."""
+    """Credited to results of the creator's tasks, and estimated for what leases still owe."""
 
     def estimate(lease: Lease) -> float:
         return float(seen.leases[lease.name][b"charge"]) * len(lease.owes) if lease.active else 0.0

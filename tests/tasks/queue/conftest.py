@@ -9,7 +9,9 @@ from uuid import UUID
 import pytest
 
 from core.redis import connect
-from tasks import queue
+from tasks.queue import connections, leasing, splitting
+from tasks.queue.answers import Granted, Leased, Settled
+from tasks.queue.progress import Outcome, Progress, outcome_of, progress_of
 
 KIND = "ECHO@1"
 _numbers = count(1)
@@ -31,30 +33,30 @@ class Connection:
 
     def beat(self, *leases: str) -> list[str]:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
-        return queue.beat(
+        return connections.beat(
             self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases
         ).now()
 
-    def ask(self) -> queue.Leased:
-        return queue.lease(
+    def ask(self) -> Leased:
+        return leasing.lease(
             self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds
         ).now()
 
-    def lease(self) -> queue.Granted:
+    def lease(self) -> Granted:
         granted = self.ask().granted
         assert granted, "nothing was leased"
         return granted
 
     def complete(
         self,
-        granted: queue.Granted,
+        granted: Granted,
         subtasks: list[int] | None = None,
         *,
         seconds: float = 0.0,
         decided: bool = False,
-    ) -> queue.Settled:
+    ) -> Settled:
         named = granted.subtasks if subtasks is None else subtasks
-        return queue.complete(
+        return leasing.complete(
             granted.lease,
             worker=self.worker,
             subtasks=named,
@@ -64,10 +66,10 @@ class Connection:
         ).now()
 
     def fail(
-        self, granted: queue.Granted, subtask: int | None = None, *, seconds: float = 0.0
-    ) -> queue.Settled:
+        self, granted: Granted, subtask: int | None = None, *, seconds: float = 0.0
+    ) -> Settled:
         which = granted.subtasks[0] if subtask is None else subtask
-        return queue.fail(
+        return leasing.fail(
             granted.lease,
             worker=self.worker,
             subtask=which,
@@ -76,23 +78,26 @@ class Connection:
             seconds=seconds,
         ).now()
 
-    def release(self, granted: queue.Granted, subtasks: list[int] | None = None) -> queue.Settled:
+    def release(self, granted: Granted, subtasks: list[int] | None = None) -> Settled:
         named = granted.subtasks if subtasks is None else subtasks
-        return queue.release(granted.lease, worker=self.worker, subtasks=named).now()
+        return leasing.release(granted.lease, worker=self.worker, subtasks=named).now()
 
-    def reject(self, granted: queue.Granted, why: str = "bad_partial") -> queue.Settled:
+    def reject(self, granted: Granted, why: str = "bad_partial") -> Settled:
         """What it sent of this lease is no partial of the kind."""
-        return queue.reject(
+        return leasing.reject(
             granted.lease, worker=self.worker, owner=self.owner, why=why, message="no list"
         ).now()
 
-    def leave(self, how: str = queue.LOST) -> queue.Leased:
+    def leave(self, how: str = connections.LOST) -> Leased:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
-        return queue.leave(self.group, **who, kinds=self.kinds, slots=self.slots, how=how).now()
+        return connections.leave(
+            self.group, **who, kinds=self.kinds, slots=self.slots, how=how
+        ).now()
 
     def work_off(self) -> list[int]:
-        """Lease and complete until nothing is left; returns the subtasks in the order they were
-        leased.
+        """Lease and complete until nothing is left.
+
+        Returns the subtasks in the order in which they were leased.
         """
         order: list[int] = []
         while granted := self.ask().granted:
@@ -142,10 +147,13 @@ class Pool:
         seconds_max: float = 60,
         last: bool = True,
     ) -> str:
-        """Open a task and push its subtasks in one batch; tasks come in the order of these calls."""
+        """Open a task and push its subtasks in one batch.
+
+        Tasks are ordered as these calls are.
+        """
         number = next(self.order)
         task = f"task-{number}"
-        queue.open_task(
+        splitting.open_task(
             self.group,
             task,
             kind=kind,
@@ -155,32 +163,33 @@ class Pool:
             allow_partial=allow_partial,
             order=number,
         ).now()
-        queue.push(self.group, task, first=0, payloads=[payload] * subtasks, last=last).now()
+        splitting.push(self.group, task, first=0, payloads=[payload] * subtasks, last=last).now()
         return task
 
-    def progress(self, task: str) -> queue.Progress:
-        progress = queue.progress(self.group, task).now()
+    def progress(self, task: str) -> Progress:
+        progress = progress_of(self.group, task).now()
         assert progress
         return progress
 
-    def outcome(self, task: str) -> queue.Outcome:
-        outcome = queue.outcome(self.group, task).now()
+    def outcome(self, task: str) -> Outcome:
+        outcome = outcome_of(self.group, task).now()
         assert outcome
         return outcome
 
-    def expire(self, *granted: queue.Granted) -> None:
+    def expire(self, *granted: Granted) -> None:
         """The deadline of these leases has passed; nobody has noticed yet."""
         self.redis.zadd(self.key("leases"), {lease.lease: i + 1 for i, lease in enumerate(granted)})
 
-    def began(self, granted: queue.Granted, seconds_ago: float) -> None:
+    def began(self, granted: Granted, seconds_ago: float) -> None:
         """Make it look as if this lease was granted so long ago."""
         name = self.key("l", granted.lease)
         then = int(self.redis.hget(name, "granted")) - int(seconds_ago * 1000)
         self.redis.hset(name, mapping={"granted": then, "since": then})
 
     def serve(self, **creators: float) -> None:
-        """These creators were served so many core-seconds so far (write it after opening their
-        tasks).
+        """These creators were served so many core-seconds so far.
+
+        Call it after opening their tasks.
         """
         self.redis.zadd(self.key("served"), creators)
         self.redis.zadd(self.key("serving"), creators, xx=True)

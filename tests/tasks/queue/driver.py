@@ -1,5 +1,6 @@
-"""What the state machine's rules are made of: calls of the queue, each done to the model too, and
-compared.
+"""What the state machine's rules are made of.
+
+Each call of the queue is made on the model as well, and the answers are compared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from django.test import override_settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from core.redis import connect
-from tasks import queue, states
+from tasks import states
+from tasks.queue import connections, leasing, lifecycle, splitting
+from tasks.queue.keys import new_lease_id
+from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
 from tests.tasks.queue.checks import (
     check_choice,
@@ -63,8 +67,9 @@ def pick(items: Iterable[T], number: int) -> T:
 
 
 def some(items: Iterable[T], number: int, at_most: int = 1) -> list[T]:
-    """Up to `at_most` different ones; none if there are none. (What rules draw must not hang on
-    what Redis did.)
+    """Up to `at_most` different ones; none if there are none.
+
+    What rules draw must not depend on what Redis did.
     """
     row = list(items)
     start = number % len(row) if row else 0
@@ -80,13 +85,12 @@ class Driver(RuleBasedStateMachine):
         self.group = str(UUID(int=2**64 + next(_groups)))
         self.model = Model(kinds=dict(WORKERS), owners=dict(OWNERS))
         # every lease there was: name, worker, subtasks; and one that there never was
-        self.granted = [(queue.new_lease_id(self.group), "laptop", [0])]
+        self.granted = [(new_lease_id(self.group), "laptop", [0])]
         self.numbers = count(1)
         self.credited: Counter[str] = Counter()  # to creators, for tasks closed since
         self.drift: dict[str, float] = {}
-        self.served_all_along: set[str] = (
-            set()
-        )  # creators that had something to lease ever since the last check
+        # creators that had something to lease ever since the last check
+        self.served_all_along: set[str] = set()
         for worker in WORKERS:
             self.connect_one(worker)
 
@@ -128,7 +132,7 @@ class Driver(RuleBasedStateMachine):
         task = Task(f"task-{order}", kind, creator, band, order, partial)
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
-            opened = queue.open_task(
+            opened = splitting.open_task(
                 self.group,
                 task.name,
                 kind=kind,
@@ -144,7 +148,9 @@ class Driver(RuleBasedStateMachine):
     def push_batch(self, task: Task, first: int, size: int, last: bool) -> None:
         for _ in range(2):  # two split jobs at once
             pushed = self.do(
-                queue.push(self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last)
+                splitting.push(
+                    self.group, task.name, first=first, payloads=[b"\x01"] * size, last=last
+                )
             )
             assert pushed.taken == task.push(first, size, last)
             assert (pushed.split, pushed.complete) == (task.split, pushed.taken and task.complete)
@@ -163,13 +169,13 @@ class Driver(RuleBasedStateMachine):
             self.push_batch(task, task.split, 4, last=at % 3 == 0)
 
     def close(self, task: Task) -> None:
-        progress = queue.progress(self.group, task.name).now()
+        progress = progress_of(self.group, task.name).now()
         assert progress
         self.credited[task.creator] += progress.seconds
-        assert set(self.do(queue.close(self.group, task.name))) == self.model.close(task)
-        assert queue.progress(self.group, task.name).now() is None
+        assert set(self.do(lifecycle.close(self.group, task.name))) == self.model.close(task)
+        assert progress_of(self.group, task.name).now() is None
         assert self.do(
-            queue.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)
+            splitting.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)
         ).gone
 
     # Leases
@@ -184,7 +190,7 @@ class Driver(RuleBasedStateMachine):
     def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
-        call = queue.lease(
+        call = leasing.lease(
             self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker]
         )
         leased = self.do(call)
@@ -219,7 +225,7 @@ class Driver(RuleBasedStateMachine):
         known = self.model.leases.get(name)
         before = {lease.name: lease for lease in self.model.leases.values() if lease.active}
         partial = msgspec.msgpack.encode(subtasks)
-        call = queue.complete(
+        call = leasing.complete(
             name,
             worker=worker,
             subtasks=subtasks,
@@ -244,8 +250,10 @@ class Driver(RuleBasedStateMachine):
         return pick(alive if alive and at % 7 else self.granted, at)
 
     def fall_behind(self, at: int) -> None:
-        """One task is split to its end and leased to its end; who holds the rest is slow, and
-        others ask for more.
+        """Bring one task to its tail.
+
+        It is split and leased to its end, those that hold the rest are slow, and others ask for
+        more.
         """
         for task in some((task for task in self.model.tasks.values() if not task.complete), at):
             if not task.ended:
@@ -271,7 +279,7 @@ class Driver(RuleBasedStateMachine):
 
     def beat_on(self, conn: str, names: list[str]) -> None:
         worker = self.model.online[conn]
-        call = queue.beat(
+        call = connections.beat(
             self.group,
             worker=worker,
             owner=OWNERS[worker],
@@ -287,7 +295,7 @@ class Driver(RuleBasedStateMachine):
             lease.overdue = 0
 
     def pick_names(self, at: int, what: list[int]) -> tuple[str, list[str]]:
-        """A connection; some leases, whosever they are; and one of its worker's own."""
+        """A connection; some leases of any worker; and one of its worker's own."""
         conn, names = pick(self.model.online, at), [self.pick_lease(number)[0] for number in what]
         own = (
             lease.name

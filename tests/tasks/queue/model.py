@@ -1,4 +1,4 @@
-"""The queue as a few Python sets: what must hold after each call, without indexes, sizes or speed."""
+"""The queue as a few Python sets, without indexes, sizes or speed."""
 
 from __future__ import annotations
 
@@ -88,16 +88,18 @@ class Lease:
 
 @dataclass
 class Model:
-    """`leases` holds those that are not settled yet, active or lost; `online` the live connections."""
+    """All there is of a group.
+
+    `leases` holds those that are not settled yet, active or lost; `online` the live connections.
+    """
 
     tasks: dict[str, Task] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     online: dict[str, str] = field(default_factory=dict)  # conn -> worker
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)  # of each worker
     owners: dict[str, str] = field(default_factory=dict)  # of each worker
-    streaks: defaultdict[str, set[str]] = field(
-        default_factory=lambda: defaultdict(set)
-    )  # worker -> creators
+    # worker -> creators
+    streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     # What may be leased
 
@@ -210,8 +212,9 @@ class Model:
         return ""
 
     def reject(self, name: str, worker: str, why: str) -> str:
-        """It sent what is no partial: all that the lease owes waits again, and the lease is
-        forgotten.
+        """The worker sent what is no partial of the kind.
+
+        All that the lease owes waits again, and the lease is forgotten.
         """
         lease = self.find(name, worker)
         if lease is None:
@@ -254,8 +257,9 @@ class Model:
         return self._end(held if how != "kept" else [], lost=how == "lost")
 
     def pause(self, task: Task) -> set[tuple[str, str]]:
-        """All that is leased waits again; the leases' records stay, so that what comes all the same
-        counts.
+        """All that is leased waits again.
+
+        The leases' records stay, so that a result that comes all the same counts.
         """
         task.paused = True
         held = [lease for lease in self.leases.values() if lease.task is task and lease.active]
@@ -297,8 +301,9 @@ class Model:
             self.leases.pop(lease.name, None)
 
     def _close_subtasks(self, lease: Lease, subtasks: list[int]) -> None:
-        """They ended: neither this lease nor any active one owes them. (A lost one may still name
-        them.)
+        """They ended: neither this lease nor any active one owes them.
+
+        A lost one may still name them.
         """
         for other in [lease, *[held for s in subtasks for held in self._holders(lease.task, s)]]:
             self._owe_less(other, subtasks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tasks import queue
+from tasks.queue import connections, lifecycle, splitting, sweeping
 from tests.tasks.queue.conftest import KIND, Pool
 
 
@@ -11,9 +11,11 @@ def test_idle_connections_are_woken_once_as_many_as_there_is_work(pool: Pool) ->
     for worker in idle:
         assert worker.ask().granted is None
     task = pool.task(0, last=False)
-    first = queue.push(pool.group, task, first=0, payloads=[b"\x01"] * 2, last=False).now().wake
-    second = queue.push(pool.group, task, first=2, payloads=[b"\x01"] * 9, last=False).now().wake
-    third = queue.push(pool.group, task, first=11, payloads=[b"\x01"] * 9, last=True).now().wake
+    first = splitting.push(pool.group, task, first=0, payloads=[b"\x01"] * 2, last=False).now().wake
+    second = (
+        splitting.push(pool.group, task, first=2, payloads=[b"\x01"] * 9, last=False).now().wake
+    )
+    third = splitting.push(pool.group, task, first=11, payloads=[b"\x01"] * 9, last=True).now().wake
     assert (len(first), len(second), third) == (2, 2, [])
     assert sorted(first + second) == sorted(worker.name for worker in idle)
 
@@ -31,9 +33,9 @@ def test_stale_idle_connections_are_forgotten(pool: Pool) -> None:
     worker.ask()
     pool.redis.zadd(pool.key("idle", KIND), {"gone": 1})
     task = pool.task(0, last=False)
-    assert queue.push(pool.group, task, first=0, payloads=[b"\x01"] * 9, last=True).now().wake == [
-        worker.name
-    ]
+    assert splitting.push(
+        pool.group, task, first=0, payloads=[b"\x01"] * 9, last=True
+    ).now().wake == [worker.name]
 
 
 def test_a_busy_connection_passes_its_wake_on_while_work_waits(pool: Pool) -> None:
@@ -41,11 +43,11 @@ def test_a_busy_connection_passes_its_wake_on_while_work_waits(pool: Pool) -> No
     first.ask()
     second.ask()
     task = pool.task()
-    left = queue.wake_another(pool.group, kinds=(KIND,)).now()
+    left = connections.wake_another(pool.group, kinds=(KIND,)).now()
     assert left and left[0] in {first.name, second.name}
-    queue.close(pool.group, task).now()
+    lifecycle.close(pool.group, task).now()
     first.ask()
-    assert queue.wake_another(pool.group, kinds=(KIND,)).now() == []
+    assert connections.wake_another(pool.group, kinds=(KIND,)).now() == []
 
 
 def test_a_lost_connection_wakes_others_for_what_it_held(pool: Pool) -> None:
@@ -53,7 +55,7 @@ def test_a_lost_connection_wakes_others_for_what_it_held(pool: Pool) -> None:
     alice, bob = pool.connect("alice"), pool.connect("bob")
     alice.lease()
     bob.ask()
-    assert alice.leave(queue.LOST).wake == [bob.name]
+    assert alice.leave(connections.LOST).wake == [bob.name]
     assert bob.lease().subtasks == [0]
 
 
@@ -61,7 +63,7 @@ def test_only_the_leases_of_the_lost_connection_are_requeued(pool: Pool) -> None
     task = pool.task(2)
     old, new = pool.connect("laptop", conn="old"), pool.connect("laptop", conn="new")
     first, second = old.lease(), new.lease()
-    old.leave(queue.LOST)
+    old.leave(connections.LOST)
     assert pool.progress(task).leased == 1
     assert new.complete(second).reason == ""
     assert new.complete(first).complete  # late, and nobody was faster
@@ -71,15 +73,16 @@ def test_leases_of_a_stopping_server_are_kept_and_adopted(pool: Pool) -> None:
     task = pool.task(2)
     old = pool.connect("laptop", conn="old")
     granted = old.lease()
-    assert old.leave(queue.KEPT).wake == []
+    assert old.leave(connections.KEPT).wake == []
     new = pool.connect("laptop", conn="new")
-    kept = queue.adopt(
+    kept = connections.adopt(
         pool.group, worker="laptop", conn="new", leases=[granted.lease, "unknown"]
     ).now()
     assert kept == [granted.lease]
-    old.leave(queue.LOST)  # the old one's end is noticed only now: nothing is its own any more
+    # the old one's end is noticed only now: nothing is its own any more
+    old.leave(connections.LOST)
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (1, 1)
-    new.leave(queue.LOST)
+    new.leave(connections.LOST)
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (0, 2)
 
 
@@ -87,10 +90,10 @@ def test_what_is_kept_but_not_adopted_is_requeued_at_its_deadline(pool: Pool) ->
     task = pool.task()
     worker = pool.connect("laptop")
     granted = worker.lease()
-    worker.leave(queue.KEPT)
-    assert queue.reap(pool.group).now().leases == 0
+    worker.leave(connections.KEPT)
+    assert sweeping.reap(pool.group).now().leases == 0
     pool.expire(granted)
-    assert queue.reap(pool.group).now().leases == 1
+    assert sweeping.reap(pool.group).now().leases == 1
     assert pool.progress(task).waiting == 1
 
 
@@ -98,8 +101,8 @@ def test_a_lost_lease_is_adopted_only_while_something_of_it_is_open(pool: Pool) 
     pool.task(2)
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
-    adopt = queue.adopt(pool.group, worker="alice", conn="new", leases=[late.lease])
+    alice.leave(connections.LOST)
+    adopt = connections.adopt(pool.group, worker="alice", conn="new", leases=[late.lease])
     assert adopt.now() == [late.lease]
     taken_over = bob.lease()
     assert adopt.now() == [late.lease]
@@ -111,7 +114,9 @@ def test_a_lost_lease_is_adopted_only_while_something_of_it_is_open(pool: Pool) 
 def test_nobody_adopts_the_leases_of_another_worker(pool: Pool) -> None:
     pool.task()
     granted = pool.connect("alice").lease()
-    assert queue.adopt(pool.group, worker="bob", conn="bobs", leases=[granted.lease]).now() == []
+    assert (
+        connections.adopt(pool.group, worker="bob", conn="bobs", leases=[granted.lease]).now() == []
+    )
 
 
 def test_a_heartbeat_renews_the_leases_it_names_and_no_others(pool: Pool) -> None:
@@ -120,7 +125,7 @@ def test_a_heartbeat_renews_the_leases_it_names_and_no_others(pool: Pool) -> Non
     named, other = worker.lease(), worker.lease()
     pool.expire(named, other)
     assert worker.beat(named.lease) == []
-    assert queue.reap(pool.group).now().leases == 1
+    assert sweeping.reap(pool.group).now().leases == 1
     assert pool.redis.zscore(pool.key("leases"), other.lease) is None
     assert worker.beat(named.lease, other.lease) == []  # lost, but its work may still win
 
@@ -134,14 +139,14 @@ def test_a_lease_cannot_be_renewed_beyond_what_all_of_its_subtasks_may_take(pool
     assert end - int(pool.redis.hget(record, "granted")) == 1000 + 20_000
     pool.redis.hset(record, "until", 5)
     worker.beat(granted.lease)
-    assert queue.reap(pool.group).now().leases == 1
+    assert sweeping.reap(pool.group).now().leases == 1
 
 
 def test_a_heartbeat_names_what_is_no_longer_wanted(pool: Pool) -> None:
     task = pool.task()
     worker = pool.connect("laptop")
     granted = worker.lease()
-    queue.close(pool.group, task).now()
+    lifecycle.close(pool.group, task).now()
     assert worker.beat(granted.lease, "unknown") == [granted.lease, "unknown"]
 
 
@@ -151,11 +156,11 @@ def test_a_lost_lease_is_remembered_for_a_while_only(pool: Pool) -> None:
     granted = worker.lease()
     record = pool.key("l", granted.lease)
     assert pool.redis.pttl(record) == -1
-    worker.leave(queue.LOST)
+    worker.leave(connections.LOST)
     assert pool.redis.pttl(record) > 0
     pool.redis.delete(record)  # its time has come
     assert worker.complete(granted).reason == "unknown_lease"
-    assert queue.close(pool.group, task).now() == []
+    assert lifecycle.close(pool.group, task).now() == []
 
 
 def test_each_lease_call_reaps_some_that_are_overdue(pool: Pool) -> None:

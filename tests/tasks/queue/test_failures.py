@@ -1,4 +1,4 @@
-"""Failures, losses and releases: what counts against a subtask, and who gets it next."""
+"""Failures, losses and releases: what counts against a subtask, and which worker is next."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import time
 import pytest
 from pytest_django import Settings
 
-from tasks import queue
+from tasks.queue import connections, leasing, lifecycle, presence, splitting, sweeping, task_log
+from tasks.queue.answers import Leased
 from tests.tasks.queue.conftest import Connection, Pool
 
 
 def test_a_failed_subtask_goes_to_another_worker_if_one_is_online(pool: Pool) -> None:
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
-    bob.leave(queue.KEPT)
+    bob.leave(connections.KEPT)
     alice.fail(alice.lease())
     bob.beat()
     assert alice.ask().granted is None
@@ -26,8 +27,8 @@ def test_a_long_name_of_an_error_in_any_script_leaves_the_log_readable(pool: Poo
     task = pool.task()
     worker = pool.connect("laptop")
     name = "x" + "é" * 150  # two bytes each
-    queue.fail(worker.lease().lease, worker=worker.worker, subtask=0, error=name).now()
-    assert queue.log(pool.group, task)[-1].detail == f"0 {name[:80]}"
+    leasing.fail(worker.lease().lease, worker=worker.worker, subtask=0, error=name).now()
+    assert task_log.log(pool.group, task)[-1].detail == f"0 {name[:80]}"
 
 
 def test_a_failed_subtask_goes_to_the_same_worker_if_it_is_alone(pool: Pool) -> None:
@@ -51,9 +52,9 @@ def test_a_worker_with_another_connection_is_still_online_when_one_is_lost(pool:
     alice = pool.connect("alice")
     old, _new = pool.connect("bob", conn="old"), pool.connect("bob", conn="new")
     alice.fail(alice.lease())
-    old.leave(queue.LOST)
+    old.leave(connections.LOST)
     assert alice.ask().granted is None
-    assert sorted(queue.online_workers(pool.group, alice.kinds[0])) == ["alice", "bob"]
+    assert sorted(presence.online_workers(pool.group, alice.kinds[0])) == ["alice", "bob"]
     assert pool.progress(task).waiting == 1
 
 
@@ -64,7 +65,7 @@ def test_who_waits_for_a_subtask_it_failed_is_woken_when_the_last_other_worker_l
     alice, bob = pool.connect("alice"), pool.connect("bob")
     alice.fail(alice.lease())
     assert alice.ask().granted is None
-    assert bob.leave(queue.RELEASED).wake == [alice.name]
+    assert bob.leave(connections.RELEASED).wake == [alice.name]
     assert alice.lease().subtasks == [0]
 
 
@@ -116,7 +117,7 @@ def test_a_late_failure_for_good_ends_the_lease_that_took_over(
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     taken_over = bob.lease()
     settled = alice.fail(late)
     assert (settled.complete, settled.unwanted) == (True, [(bob.name, taken_over.lease)])
@@ -128,7 +129,7 @@ def test_a_late_failure_leaves_the_lease_that_took_over_alone(pool: Pool) -> Non
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     taken_over = bob.lease()
     assert alice.fail(late).reason == ""
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (1, 0)
@@ -139,7 +140,7 @@ def test_a_failure_of_what_another_has_done_is_no_attempt(pool: Pool) -> None:
     task = pool.task(2)
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     bob.complete(bob.lease())
     assert alice.fail(late).reason == "done_by_another"
     assert "alice" not in {
@@ -154,7 +155,7 @@ def test_lost_subtasks_are_leased_alone_and_first(pool: Pool) -> None:
         pool.speed(task, worker.worker, 30)
     lost = alice.lease().subtasks
     assert len(lost) > 1
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     assert [bob.lease().subtasks for _ in lost] == [[subtask] for subtask in lost]
     assert len(bob.lease().subtasks) > 1
 
@@ -175,7 +176,7 @@ def test_a_lost_subtask_is_still_leased_alone_after_its_next_holder_released_it(
     task = pool.task(5)
     alice, bob = pool.connect("alice"), pool.connect("bob")
     lost = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     bob.release(bob.lease())
     pool.speed(task, "bob", 1000)
     assert bob.lease().subtasks == lost.subtasks
@@ -194,7 +195,7 @@ def test_a_release_of_a_lost_lease_changes_nothing(pool: Pool) -> None:
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     taken_over = bob.lease()
     assert alice.release(late).reason == ""
     assert (pool.progress(task).leased, pool.progress(task).waiting) == (1, 0)
@@ -212,9 +213,9 @@ def test_losses_have_a_limit_too(pool: Pool, settings: Settings) -> None:
     assert (outcome.blame.subtask, outcome.blame.error) == (0, "lost")
 
 
-def _lease_and_vanish(worker: Connection) -> queue.Leased:
+def _lease_and_vanish(worker: Connection) -> Leased:
     worker.lease()
-    return worker.leave(queue.LOST)
+    return worker.leave(connections.LOST)
 
 
 def test_what_a_worker_owes_when_it_vanishes_is_lost(pool: Pool) -> None:
@@ -223,7 +224,7 @@ def test_what_a_worker_owes_when_it_vanishes_is_lost(pool: Pool) -> None:
     pool.speed(task, "alice", 30)
     granted = alice.lease()
     alice.complete(granted, granted.subtasks[:1])
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     work = pool.progress(task).work["alice"]
     assert (work.subtasks, work.lost) == (1, len(granted.subtasks) - 1)
     assert work.lost > 0
@@ -236,7 +237,7 @@ def test_what_is_owed_at_the_deadline_is_lost_and_stays_counted_if_it_comes_late
     alice = pool.connect("alice")
     granted = alice.lease()
     pool.expire(granted)
-    queue.reap(pool.group).now()
+    sweeping.reap(pool.group).now()
     alice.complete(granted)
     work = pool.outcome(task).work["alice"]
     assert (work.subtasks, work.lost, work.failures) == (1, 1, 0)
@@ -248,10 +249,10 @@ def test_releases_pauses_and_failures_are_no_loss(pool: Pool) -> None:
     alice.release(alice.lease())
     alice.fail(alice.lease())
     alice.lease()
-    queue.pause(pool.group, task).now()
-    queue.resume(pool.group, task).now()
+    lifecycle.pause(pool.group, task).now()
+    lifecycle.resume(pool.group, task).now()
     alice.lease()
-    alice.leave(queue.RELEASED)
+    alice.leave(connections.RELEASED)
     assert pool.progress(task).work["alice"].lost == 0
 
 
@@ -262,14 +263,13 @@ def test_reaping_a_lease_that_owes_nothing_waiting_any_more_does_not_stop_the_sw
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
     pool.expire(late)
-    queue.reap(pool.group).now()
+    sweeping.reap(pool.group).now()
     taken_over, second = bob.lease(), bob.lease()
     alice.complete(late)
     pool.expire(taken_over, second)
-    assert (
-        queue.reap(pool.group).now().leases == 1
-    )  # what Alice has done is no longer Bob's to lose
-    assert not queue.reap(pool.group).now().more
+    # what Alice has done is no longer Bob's to lose
+    assert sweeping.reap(pool.group).now().leases == 1
+    assert not sweeping.reap(pool.group).now().more
 
 
 def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(
@@ -278,13 +278,13 @@ def test_a_hundred_thousand_leased_subtasks_are_reaped_quickly(
     settings.LEASE_SUBTASKS_MAX = 5000
     task = pool.task(0, last=False)
     for first in range(0, 100_000, 5000):
-        queue.push(pool.group, task, first=first, payloads=[b"\x01"] * 5000, last=False).now()
+        splitting.push(pool.group, task, first=first, payloads=[b"\x01"] * 5000, last=False).now()
     worker = pool.connect("laptop")
     pool.speed(task, "laptop", 100_000)
     leases = [worker.lease() for _ in range(20)]
     pool.expire(*leases)
     start, total = time.perf_counter(), 0
-    while (reaped := queue.reap(pool.group).now()).leases:
+    while (reaped := sweeping.reap(pool.group).now()).leases:
         total += reaped.leases
     assert time.perf_counter() - start < 10  # 0.3 s where nothing else runs
     assert total == 20

@@ -1,10 +1,10 @@
-"""Which task is leased next: priority band, the owner's own, the creator served least, first come."""
+"""Which task is leased next: band, the owner's own, the creator served least, first come."""
 
 from __future__ import annotations
 
 import pytest
 
-from tasks import queue
+from tasks.queue import lifecycle, sweeping
 from tests.tasks.queue.conftest import KIND, Pool
 
 OTHER = "MEAN@1"
@@ -54,13 +54,11 @@ def test_a_newcomer_starts_at_the_least_of_those_active(pool: Pool) -> None:
 
 
 def test_who_comes_while_nobody_is_active_starts_where_the_last_one_left(pool: Pool) -> None:
-    """Or those who were served for weeks would wait for weeks behind the first newcomer of a quiet
-    day.
-    """
+    """A creator served for weeks must not wait for weeks behind a newcomer of a quiet day."""
     pool.serve(alice=100.0)
     task = pool.task(creator="alice")
     pool.connect("laptop").work_off()
-    queue.close(pool.group, task).now()
+    lifecycle.close(pool.group, task).now()
     pool.task(creator="bob")
     assert pool.served("bob") == pytest.approx(100.0, abs=0.5)
 
@@ -96,7 +94,7 @@ def test_a_task_with_only_stale_entries_waiting_does_not_starve_others(pool: Poo
     granted = late.lease()
     assert len(granted.subtasks) == 500
     pool.expire(granted)
-    queue.reap(pool.group).now()
+    sweeping.reap(pool.group).now()
     assert late.complete(granted).reason == ""
     assert other.lease().task == task
     assert other.ask().granted is None
@@ -109,7 +107,7 @@ def test_one_open_subtask_behind_many_stale_ones_is_leased_at_once(pool: Pool) -
     pool.speed(task, "late", 10_000)
     granted = late.lease()
     pool.expire(granted)
-    queue.reap(pool.group).now()
+    sweeping.reap(pool.group).now()
     assert late.complete(granted, granted.subtasks[:-1]).reason == ""
     assert other.lease().subtasks == [499]
 
@@ -119,5 +117,5 @@ def test_nothing_more_is_leased_of_a_task_whose_outcome_is_known(pool: Pool) -> 
     worker = pool.connect("laptop")
     assert worker.complete(worker.lease(), decided=True).complete
     assert worker.ask().granted is None
-    assert queue.undecide(pool.group, decided).now() == [worker.name]
+    assert lifecycle.undecide(pool.group, decided).now() == [worker.name]
     assert worker.lease().task == decided

@@ -1,12 +1,13 @@
-"""A worker sends what is no partial of its kind: the work goes to others, and whose worker it was
-is remembered.
+"""A worker sends what is no partial of its kind.
+
+The work goes to others, and the worker's owner is remembered.
 """
 
 from __future__ import annotations
 
 from pytest_django import Settings
 
-from tasks import queue
+from tasks.queue import leasing, lifecycle, task_log
 from tests.tasks.queue.conftest import Connection, Pool
 
 
@@ -102,7 +103,7 @@ def test_the_tasks_failures_and_its_log_name_the_worker(pool: Pool) -> None:
     task = pool.task(1)
     poisoner = mallory(pool)
     poisoner.reject(poisoner.lease())
-    (blame,) = queue.failures(pool.group, task)
+    (blame,) = task_log.failures(pool.group, task)
     assert (blame.subtask, blame.worker, blame.error, blame.message) == (
         0,
         "poisoner",
@@ -111,7 +112,7 @@ def test_the_tasks_failures_and_its_log_name_the_worker(pool: Pool) -> None:
     )
     assert not blame.final
     assert pool.progress(task).work["poisoner"].failures == 1
-    assert queue.log(pool.group, task)[-1].what == "bad_partial"
+    assert task_log.log(pool.group, task)[-1].what == "bad_partial"
     assert pool.outcome(task).blame is None, "it is not what a task fails of"
 
 
@@ -119,8 +120,8 @@ def test_another_version_of_the_kind_is_no_offence(pool: Pool) -> None:
     task = pool.task(1)
     late, _ = mallory(pool), pool.connect("honest")
     assert late.reject(late.lease(), "kind_changed").reason == ""
-    assert queue.failures(pool.group, task) == []
-    assert queue.log(pool.group, task)[-1].what == "kind_changed"
+    assert task_log.failures(pool.group, task) == []
+    assert task_log.log(pool.group, task)[-1].what == "kind_changed"
     assert pool.progress(task).work["poisoner"].failures == 0
     assert late.lease().task == task
 
@@ -131,7 +132,7 @@ def test_only_the_worker_that_was_granted_a_lease_can_lose_it_so(pool: Pool) -> 
     granted = honest.lease()
     assert poisoner.reject(granted).reason == "unknown_lease"
     assert pool.progress(task).leased == 1
-    assert queue.failures(pool.group, task) == []
+    assert task_log.failures(pool.group, task) == []
     assert honest.complete(granted).complete
 
 
@@ -183,7 +184,7 @@ def test_of_a_task_that_is_over_there_is_nothing_to_reject(pool: Pool) -> None:
     task = pool.task(1)
     poisoner = mallory(pool)
     granted = poisoner.lease()
-    queue.close(pool.group, task).now()
+    lifecycle.close(pool.group, task).now()
     assert poisoner.reject(granted).reason == "unknown_lease"
     left = pool.keys()
     assert not [key for key in left if ":t:" in key]
@@ -193,11 +194,11 @@ def test_the_kind_of_a_lease_is_told_to_its_worker_alone(pool: Pool) -> None:
     pool.task(1)
     worker = pool.connect("laptop")
     granted = worker.lease()
-    assert queue.kind_of(granted.lease, worker="laptop").now() == "ECHO@1"
-    assert queue.kind_of(granted.lease, worker="other").now() == ""
-    assert queue.kind_of("nonsense", worker="laptop").now() == ""
+    assert leasing.kind_of(granted.lease, worker="laptop").now() == "ECHO@1"
+    assert leasing.kind_of(granted.lease, worker="other").now() == ""
+    assert leasing.kind_of("nonsense", worker="laptop").now() == ""
     pool.expire(granted)
     worker.ask()
-    assert queue.kind_of(granted.lease, worker="laptop").now() == "ECHO@1", (
+    assert leasing.kind_of(granted.lease, worker="laptop").now() == "ECHO@1", (
         "a lost one may still be answered"
     )

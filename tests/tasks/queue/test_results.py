@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks import queue
+from tasks.queue import connections, leasing, lifecycle, splitting, sweeping
 from tests.tasks.queue.conftest import Pool
 
 
@@ -25,7 +25,9 @@ def test_a_task_is_not_complete_before_its_split_has_ended(pool: Pool) -> None:
     worker = pool.connect("laptop")
     assert not worker.complete(worker.lease()).complete
     assert pool.outcome(task).partials == []
-    assert not queue.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now().complete
+    assert (
+        not splitting.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now().complete
+    )
     assert worker.complete(worker.lease()).complete
 
 
@@ -45,7 +47,7 @@ def test_a_late_result_counts_if_nobody_was_faster(pool: Pool) -> None:
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
     pool.expire(late)
-    assert queue.reap(pool.group).now().leases == 1
+    assert sweeping.reap(pool.group).now().leases == 1
     assert pool.progress(task).waiting == 1
     settled = alice.complete(late)
     assert (settled.reason, settled.complete) == ("", True)
@@ -56,7 +58,7 @@ def test_a_late_result_beats_the_worker_that_took_over_and_names_its_lease(pool:
     task = pool.task()
     alice, bob = pool.connect("alice"), pool.connect("bob")
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     taken_over = bob.lease()
     settled = alice.complete(late)
     assert settled.unwanted == [(bob.name, taken_over.lease)]
@@ -69,7 +71,7 @@ def test_a_second_copy_is_refused_and_names_what_is_still_open(pool: Pool) -> No
     alice, bob = pool.connect("alice"), pool.connect("bob")
     pool.speed(task, "alice", 1000)
     late = alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     taken_over = bob.lease()
     bob.complete(taken_over)
     settled = alice.complete(late)
@@ -108,13 +110,13 @@ def test_subtasks_that_are_not_of_the_lease_refuse_the_whole_result(
 def test_a_lease_nobody_knows_is_refused_without_a_key_being_written(
     pool: Pool, lease: str
 ) -> None:
-    call = queue.complete(lease, worker="laptop", subtasks=[0], partial=b"\x01")
+    call = leasing.complete(lease, worker="laptop", subtasks=[0], partial=b"\x01")
     assert (call.now().reason, call.now().open) == ("unknown_lease", [])
     assert (
-        queue.fail(lease, worker="laptop", subtask=0, error="ValueError").now().reason
+        leasing.fail(lease, worker="laptop", subtask=0, error="ValueError").now().reason
         == "unknown_lease"
     )
-    assert queue.release(lease, worker="laptop", subtasks=[0]).now().reason == "unknown_lease"
+    assert leasing.release(lease, worker="laptop", subtasks=[0]).now().reason == "unknown_lease"
     assert pool.keys() == []
 
 
@@ -135,7 +137,7 @@ def test_a_decided_task_is_complete_at_once_and_its_close_names_who_still_works(
     held = bob.lease()
     assert alice.complete(alice.lease(), decided=True).complete
     assert pool.outcome(task).decided
-    assert queue.close(pool.group, task).now() == [(bob.name, held.lease)]
+    assert lifecycle.close(pool.group, task).now() == [(bob.name, held.lease)]
     assert bob.complete(held).reason == "unknown_lease"
 
 
@@ -167,7 +169,7 @@ def test_a_loss_is_not_charged_and_a_late_result_is_charged_once(pool: Pool) -> 
     alice, bob = pool.connect("laptop"), pool.connect("tower")
     late = alice.lease()
     pool.began(late, seconds_ago=9.0)
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     assert pool.served("alice") == pytest.approx(0.0)
     bob.lease()
     assert pool.served("alice") == pytest.approx(0.1)
@@ -176,13 +178,14 @@ def test_a_loss_is_not_charged_and_a_late_result_is_charged_once(pool: Pool) -> 
 
 
 def test_a_lease_asked_for_twice_is_the_same_lease(pool: Pool) -> None:
-    """A client that lost its connection to Redis sends the call again; what was leased first must
-    not be lost.
+    """A client that lost its connection to Redis sends the call again.
+
+    What was leased first must not be lost.
     """
     task = pool.task(9)
     worker = pool.connect("laptop")
     pool.speed(task, "laptop", 20)
-    call = queue.lease(
+    call = leasing.lease(
         pool.group, worker="laptop", owner="bob", conn=worker.name, kinds=worker.kinds
     )
     first, second = call.now(), call.now()
@@ -198,11 +201,11 @@ def test_large_indices_and_large_times_survive_lua(pool: Pool) -> None:
     task = pool.task(0, last=False, seconds_max=30 * 86_400)
     far = 2**40
     pool.redis.hset(pool.key("t", task), "split", far)
-    queue.push(pool.group, task, first=far, payloads=[b"\x01", b"\x02"], last=True).now()
+    splitting.push(pool.group, task, first=far, payloads=[b"\x01", b"\x02"], last=True).now()
     worker = pool.connect("laptop")
     granted = worker.lease()
     assert (granted.subtasks, granted.seconds_max) == ([far], 30 * 86_400)
-    worker.leave(queue.LOST)
+    worker.leave(connections.LOST)
     worker.beat()
     again = worker.lease()
     assert again.subtasks == [far]

@@ -18,9 +18,8 @@ def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(
     assert len(granted.subtasks) == 1
     pool.began(granted, seconds_ago=10)
     worker.complete(granted)
-    assert (
-        15 <= len(worker.lease().subtasks) <= 20
-    )  # one in 10 s, and what this test took, for 200 s
+    # one in 10 s, and what this test took, for 200 s
+    assert 15 <= len(worker.lease().subtasks) <= 20
 
 
 def test_leases_shrink_near_the_end_so_that_all_slots_end_together(

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from tasks import queue
+from tasks import blobs
+from tasks.queue import connections, lifecycle, splitting, sweeping
+from tasks.queue.progress import outcome_of, progress_of
 from tests.tasks.queue.conftest import KIND, Pool
 
 
 def test_a_batch_is_taken_only_at_its_own_place(pool: Pool) -> None:
     task = pool.task(3, last=False)
     for first in (0, 2, 4):
-        pushed = queue.push(pool.group, task, first=first, payloads=[b"\x01"], last=True).now()
+        pushed = splitting.push(pool.group, task, first=first, payloads=[b"\x01"], last=True).now()
         assert (pushed.taken, pushed.gone, pushed.split) == (False, False, 3)
-    assert queue.push(pool.group, task, first=3, payloads=[b"\x01"], last=True).now().taken
-    assert not queue.push(pool.group, task, first=4, payloads=[b"\x01"], last=True).now().taken
+    assert splitting.push(pool.group, task, first=3, payloads=[b"\x01"], last=True).now().taken
+    assert not splitting.push(pool.group, task, first=4, payloads=[b"\x01"], last=True).now().taken
     assert (pool.progress(task).split, pool.progress(task).open) == (4, 4)
 
 
 def test_opening_a_task_again_changes_nothing_and_says_how_far_it_is(pool: Pool) -> None:
     task = pool.task(3, creator="alice")
-    again = queue.open_task(
+    again = splitting.open_task(
         pool.group,
         task,
         kind=KIND,
@@ -42,7 +44,9 @@ def test_two_split_jobs_at_once_push_nothing_twice(pool: Pool) -> None:
         while at < count:
             payloads = [b"\x01"] * min(size, count - at)
             at = (
-                queue.push(pool.group, task, first=at, payloads=payloads, last=at + size >= count)
+                splitting.push(
+                    pool.group, task, first=at, payloads=payloads, last=at + size >= count
+                )
                 .now()
                 .split
             )
@@ -57,8 +61,8 @@ def test_two_split_jobs_at_once_push_nothing_twice(pool: Pool) -> None:
 
 def test_a_push_for_a_task_that_is_over_says_so_and_leaves_nothing(pool: Pool) -> None:
     task = pool.task(1, last=False)
-    queue.close(pool.group, task).now()
-    pushed = queue.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now()
+    lifecycle.close(pool.group, task).now()
+    pushed = splitting.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now()
     assert (pushed.gone, pushed.taken) == (True, False)
     assert pool.redis.keys(pool.key("t", "*")) == []
 
@@ -71,14 +75,14 @@ def test_thousands_of_subtasks_go_in_one_batch(pool: Pool) -> None:
 
 def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
     task = pool.task(5)
-    queue.put_input(pool.group, task, b"input")
-    queue.put_result(pool.group, task, b"result")
+    blobs.put_input(pool.group, task, b"input")
+    blobs.put_result(pool.group, task, b"result")
     worker = pool.connect("laptop")
     worker.complete(worker.lease())
     worker.fail(worker.lease())
     worker.lease()
-    worker.leave(queue.LOST)
-    queue.close(pool.group, task).now()
+    worker.leave(connections.LOST)
+    lifecycle.close(pool.group, task).now()
     assert pool.keys() == sorted(
         pool.key(*name)
         for name in [
@@ -93,22 +97,22 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
 
 def test_every_key_of_a_group_lies_in_its_one_cluster_slot(pool: Pool) -> None:
     task = pool.task(20)
-    queue.put_input(pool.group, task, b"input")
+    blobs.put_input(pool.group, task, b"input")
     alice, bob = pool.connect("alice"), pool.connect("bob")
     bob.complete(bob.lease())
     alice.fail(alice.lease())
     alice.lease()
-    alice.leave(queue.LOST)
+    alice.leave(connections.LOST)
     alice.ask()
-    assert queue.may_ask(pool.group, task, 5)
+    assert sweeping.may_ask(pool.group, task, 5)
     keys = pool.keys()
     assert len(keys) > 15
     assert [key for key in keys if not key.startswith(f"fl:{{{pool.group}}}:")] == []
 
 
 def test_what_there_is_not_has_no_outcome_and_closes_quietly(pool: Pool) -> None:
-    assert queue.outcome(pool.group, "task-0").now() is None
-    assert queue.progress(pool.group, "task-0").now() is None
-    assert queue.close(pool.group, "task-0").now() == []
-    assert queue.undecide(pool.group, "task-0").now() == []
+    assert outcome_of(pool.group, "task-0").now() is None
+    assert progress_of(pool.group, "task-0").now() is None
+    assert lifecycle.close(pool.group, "task-0").now() == []
+    assert lifecycle.undecide(pool.group, "task-0").now() == []
     assert pool.keys() == []

@@ -4,22 +4,28 @@ After every step, whatever was called in whatever order:
 
 - every subtask is counted done at most once, and the partials name exactly the done ones;
 - done + failed + open == split;
-- every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the held ones;
-- it is held by two leases at most, of two workers; the second one was granted when nothing of the task waited, and no
-  more than the allowed share of a task's subtasks is ever leased so; whoever is first counts, the other is refused;
+- every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the
+  held ones;
+- it is held by two leases at most, of two workers; the second one was granted when nothing of the
+  task waited, and no more than the allowed share of a task's subtasks is ever leased so; the one
+  that is first counts, the other is refused;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open;
 - a refused result names what of it can still be sent, and nothing of it was counted;
-- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that failed or lost it while
-  another one that takes the kind is online; what a paused task had leased waits again, and may still be completed;
-- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's worker that takes the
-  kind, and sent none, is online; what a rejected lease owed waits again, and the lease is forgotten;
-- what a worker lost of a task is what the leases still owed that expired or whose connection vanished;
-- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed nothing in between;
-- what is leased comes from the first band that has anything, from the owner's own tasks first, then from the creator
-  served least, then in order of arrival;
-- a creator's `served` is what results were credited with, plus the estimates of active leases, plus where he started:
-  it moves only when he starts to have something to lease;
+- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that
+  failed or lost it while another one that takes the kind is online; what a paused task had leased
+  waits again, and may still be completed;
+- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's
+  worker that takes the kind, and sent none, is online; what a rejected lease owed waits again, and
+  the lease is forgotten;
+- what a worker lost of a task is what the leases still owed that expired or whose connection
+  vanished;
+- a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed
+  nothing in between;
+- what is leased comes from the first band that has anything, from the owner's own tasks first, then
+  from the creator served least, then in order of arrival;
+- a creator's `served` is what results were credited with, plus the estimates of active leases, plus
+  where they started: it moves only when they start to have something to lease;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -30,7 +36,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tasks import queue
+from tasks.queue import connections, leasing, lifecycle, sweeping
 from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
@@ -71,7 +77,7 @@ class Queue(Driver):
     @rule(at=which)
     def undecide(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.decided), at):
-            self.do(queue.undecide(self.group, task.name))
+            self.do(lifecycle.undecide(self.group, task.name))
             task.decided = False
 
     @rule(at=which)
@@ -86,15 +92,15 @@ class Queue(Driver):
     @rule(at=which, back=st.booleans())
     def pause(self, at: int, back: bool) -> None:
         for task in some((task for task in self.model.tasks.values() if not task.paused), at):
-            assert set(self.do(queue.pause(self.group, task.name))) == self.model.pause(task)
-            assert self.do(queue.pause(self.group, task.name)) == []
+            assert set(self.do(lifecycle.pause(self.group, task.name))) == self.model.pause(task)
+            assert self.do(lifecycle.pause(self.group, task.name)) == []
         if back:
             self.resume(at)
 
     @rule(at=which)
     def resume(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.paused), at):
-            self.do(queue.resume(self.group, task.name))
+            self.do(lifecycle.resume(self.group, task.name))
             task.paused = False
 
     # Leases
@@ -108,9 +114,8 @@ class Queue(Driver):
         self.lease_some(at, times, repeated=repeated)
         self.work(at, done)
 
-    lease_again = lease_more = (
-        lease  # Hypothesis takes each rule as often as the next: this one is there three times
-    )
+    # Hypothesis takes each rule as often as the next: this one is there three times.
+    lease_again = lease_more = lease
 
     @rule(
         at=which,
@@ -120,8 +125,9 @@ class Queue(Driver):
         seconds=st.sampled_from(SECONDS),
     )
     def complete(self, at: int, how: str, seconds: float) -> None:
-        """`whole` is what the lease still owes; `first` is what it once had, so also what is
-        settled since.
+        """`whole` is what the lease still owes.
+
+        `first` is what it once had, so also what is settled since.
         """
         name, worker, first = self.pick_lease(at)
         owes = self.model.leases[name].owes if name in self.model.leases else first
@@ -143,7 +149,9 @@ class Queue(Driver):
             known = self.model.leases.get(name)
             subtask = pick(known.owes if known else first, sub)
             creator = known.task.creator if known else ""
-            settled = self.do(queue.fail(name, worker=worker, subtask=subtask, error="ValueError"))
+            settled = self.do(
+                leasing.fail(name, worker=worker, subtask=subtask, error="ValueError")
+            )
             assert settled.reason == self.model.fail(name, worker, subtask)
             if settled.reason == "":
                 assert known and settled.complete == known.task.complete
@@ -153,7 +161,7 @@ class Queue(Driver):
     def release(self, at: int, part: bool) -> None:
         name, worker, first = self.pick_lease(at)
         subtasks = first[:1] if part else first
-        settled = self.do(queue.release(name, worker=worker, subtasks=subtasks))
+        settled = self.do(leasing.release(name, worker=worker, subtasks=subtasks))
         assert settled.reason == self.model.release(name, worker, subtasks)
 
     @rule(
@@ -167,7 +175,7 @@ class Queue(Driver):
             pick(WORKERS, list(WORKERS).index(worker) + 1) if foreign and at % 3 == 0 else worker
         )
         rejected = self.do(
-            queue.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
+            leasing.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
         )
         assert rejected.reason == self.model.reject(name, sender, why)
 
@@ -180,13 +188,15 @@ class Queue(Driver):
     @rule(
         at=which,
         back=st.booleans(),
-        how=st.sampled_from([queue.LOST, queue.LOST, queue.RELEASED, queue.KEPT]),
+        how=st.sampled_from(
+            [connections.LOST, connections.LOST, connections.RELEASED, connections.KEPT]
+        ),
     )
     def leave(self, at: int, back: bool, how: str) -> None:
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
-        call = queue.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
+        call = connections.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)
@@ -196,7 +206,9 @@ class Queue(Driver):
         conn, names = self.pick_names(at, what)
         worker = self.model.online[conn]
         kept = [name for name in names if self.model.still_wanted(name, worker)]
-        assert self.do(queue.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
+        assert (
+            self.do(connections.adopt(self.group, worker=worker, conn=conn, leases=names)) == kept
+        )
         for name in kept:
             self.model.leases[name].conn, self.model.leases[name].overdue = conn, 0
 
@@ -213,7 +225,7 @@ class Queue(Driver):
     @rule()
     def reap(self) -> None:
         overdue = sum(1 for lease in self.model.leases.values() if lease.overdue)
-        reaped = self.do(queue.reap(self.group))
+        reaped = self.do(sweeping.reap(self.group))
         assert (reaped.leases, reaped.more) == (overdue, False)
         assert set(reaped.complete) == self.model.reap(overdue)
 

@@ -1,19 +1,20 @@
-"""The tail of a task: what is late is leased a second time, to who would be faster."""
+"""The tail of a task: what is late is leased a second time, to a faster worker."""
 
 from __future__ import annotations
 
 import pytest
 from pytest_django import Settings
 
-from tasks import queue
+from tasks.queue.answers import Granted
 from tests.tasks.queue.conftest import Connection, Pool
 
 
 def run_to_the_tail(
     pool: Pool, fast: Connection, slow: Connection, subtasks: int = 20
-) -> tuple[str, queue.Granted]:
-    """All is done but what the slow one holds; it takes 2.5 seconds for one, the fast one a
-    hundredth.
+) -> tuple[str, Granted]:
+    """All is done but what the slow worker holds.
+
+    It takes 2.5 seconds for a subtask, the fast one a hundredth.
     """
     task = pool.task(subtasks)
     slow.complete(slow.lease())

@@ -1,12 +1,10 @@
-"""Workers that do not do what they should: they fail everything, lose everything, or are only
-ghosts.
-"""
+"""Workers that fail everything, lose everything, or are not there any more."""
 
 from __future__ import annotations
 
 from pytest_django import Settings
 
-from tasks import queue
+from tasks.queue import leasing, lifecycle, splitting, task_log
 from tests.tasks.queue.conftest import Pool
 
 
@@ -92,24 +90,27 @@ def test_a_wake_is_not_spent_on_the_idle_entry_of_a_dead_connection(pool: Pool) 
     alive = pool.connect("alive")
     alive.ask()
     task = pool.task(1, last=False)
-    pushed = queue.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now()
+    pushed = splitting.push(pool.group, task, first=1, payloads=[b"\x01"], last=True).now()
     assert ghost.name not in pushed.wake
     assert alive.lease().task == task
 
 
 def test_a_lease_that_was_lost_before_its_answer_came_stands_for_nothing_else(pool: Pool) -> None:
-    """Redis was away for longer than a lease: the client repeats a call that was granted at its
-    first run.
+    """Redis was unreachable for longer than a lease.
+
+    The client repeats a call that was granted the first time.
     """
     first, second = pool.task(1), pool.task(1)
     worker, other = pool.connect("laptop"), pool.connect("other")
-    call = queue.lease(pool.group, worker="laptop", owner="o", conn=worker.name, kinds=worker.kinds)
+    call = leasing.lease(
+        pool.group, worker="laptop", owner="o", conn=worker.name, kinds=worker.kinds
+    )
     granted = call.now().granted
     assert granted and granted.task == first
     pool.expire(granted)
     assert other.complete(other.lease()).complete, "it takes what was lost"
     assert call.now().granted is None
-    queue.close(pool.group, first).now()
+    lifecycle.close(pool.group, first).now()
     assert pool.progress(second).waiting == 1
 
 
@@ -135,7 +136,7 @@ def test_the_latest_failures_are_kept_with_all_that_people_need(
     for name in ("laptop", "tower"):
         worker = pool.connect(name)
         worker.fail(worker.lease())
-    first, second = queue.failures(pool.group, task)
+    first, second = task_log.failures(pool.group, task)
     assert (first.subtask, first.worker, first.error, first.message) == (
         0,
         "laptop",
@@ -154,5 +155,5 @@ def test_no_more_than_fifty_failures_are_kept(pool: Pool, settings: Settings) ->
     worker = pool.connect("laptop")
     for _ in range(60):
         worker.fail(worker.lease())
-    kept = queue.failures(pool.group, task)
+    kept = task_log.failures(pool.group, task)
     assert [failure.subtask for failure in kept] == list(range(10, 60))

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import queue
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.queue import connections, leasing
+from tasks.queue.answers import Granted
+from tasks.queue.progress import Work
 from tasks.selectors import contributions, standing
 from tasks.services.conclude import conclude_task
 from tasks.services.finish import cancel_task
 from tests.tasks.conftest import compute
 
 Split = Callable[..., Task]
-Lease = Callable[[Worker], queue.Granted]
+Lease = Callable[[Worker], Granted]
 
 # What may differ between a live task and the same task after its end.
 CHANGES_AT_THE_END = {"status", "finished"}
@@ -30,19 +30,19 @@ def live(task: Task) -> list[Contribution]:
 
 def vanish(worker: Worker, task: Task) -> None:
     """The connection of the `lease` fixture is gone, with all that it held."""
-    queue.leave(
+    connections.leave(
         task.group_id,
         worker=worker.pk,
         owner=worker.owner_id,
         conn=f"conn-{worker.name}",
         kinds=[task.kind_key],
         slots=1,
-        how=queue.LOST,
+        how=connections.LOST,
     ).now()
 
 
 def come_back(worker: Worker, task: Task) -> None:
-    queue.beat(
+    connections.beat(
         task.group_id,
         worker=worker.pk,
         owner=worker.owner_id,
@@ -62,7 +62,7 @@ def test_live_work_and_recorded_work_read_the_same(
 ) -> None:
     task = split(count=3)
     compute(lease(laptop), laptop)
-    queue.fail(
+    leasing.fail(
         lease(laptop).lease,
         worker=laptop.pk,
         subtask=1,
@@ -87,7 +87,7 @@ def test_live_work_and_recorded_work_read_the_same(
 
 def test_reading_live_work_saves_nothing(split: Split, lease: Lease, laptop: Worker) -> None:
     task = split(count=2)
-    queue.fail(
+    leasing.fail(
         lease(laptop).lease, worker=laptop.pk, subtask=0, error="E", message="", seconds=0
     ).now()
     assert live(task)
@@ -160,7 +160,7 @@ def test_a_worker_that_only_held_what_was_cancelled_is_released(
 
 def test_a_worker_that_only_failed_has_failed(split: Split, lease: Lease, laptop: Worker) -> None:
     task = split(count=1)
-    queue.fail(
+    leasing.fail(
         lease(laptop).lease, worker=laptop.pk, subtask=0, error="E", message="", seconds=0
     ).now()
     cancel_task(task)
@@ -169,7 +169,7 @@ def test_a_worker_that_only_failed_has_failed(split: Split, lease: Lease, laptop
 
 def test_deleted_workers_are_left_out(split: Split, lease: Lease, laptop: Worker) -> None:
     task = split(count=2)
-    queue.fail(
+    leasing.fail(
         lease(laptop).lease, worker=laptop.pk, subtask=0, error="E", message="", seconds=0
     ).now()
     laptop.delete()
@@ -192,11 +192,8 @@ def test_the_leading_workers_come_first(
     assert contributions.count(task, stands) == 2
 
 
-@given(st.integers(0, 5), st.integers(0, 9), st.integers(0, 9), st.booleans())
-def test_only_a_loss_that_nothing_followed_makes_a_worker_vanish(
-    lost: int, lost_at: int, last: int, is_here: bool
-) -> None:
-    row = queue.Work(lost=lost, lost_at=lost_at, last=last)
-    gone = contributions.vanished(row, is_here=is_here)
-    assert gone == (lost > 0 and last <= lost_at and not is_here)
-    assert not contributions.vanished(row, is_here=True)
+def test_only_a_loss_that_no_result_followed_makes_a_worker_vanish() -> None:
+    back, gone = Work(lost=2, lost_at=0, last=9), Work(lost=2, lost_at=9, last=9)
+    assert not contributions.vanished(back, is_here=False)
+    assert contributions.vanished(gone, is_here=False)
+    assert not contributions.vanished(gone, is_here=True)

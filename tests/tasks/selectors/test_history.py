@@ -10,10 +10,10 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from tasks import queue
 from tasks.event_log import Entry
 from tasks.models import Task, TaskHistory, Worker
-from tasks.queue import storage
+from tasks.queue import connections, leasing, task_log
+from tasks.queue.answers import Granted
 from tasks.selectors.history import events, story
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel, pause, resume
@@ -45,21 +45,21 @@ def test_the_story_of_a_task_from_submit_to_result(
 
 
 def test_losses_and_failures_name_the_worker_and_the_subtask(
-    split: Callable[..., Task], lease: Callable[..., queue.Granted], laptop: Worker
+    split: Callable[..., Task], lease: Callable[..., Granted], laptop: Worker
 ) -> None:
     task = split(count=2)
     held = lease(laptop)
-    queue.fail(
+    leasing.fail(
         held.lease, worker=laptop.pk, subtask=0, error="ValueError", message="no", seconds=0
     ).now()
     lease(laptop)
-    queue.leave(
+    connections.leave(
         task.group_id,
         worker=laptop.pk,
         conn="conn-laptop",
         kinds=[task.kind_key],
         slots=1,
-        how=queue.LOST,
+        how=connections.LOST,
     ).now()
     lines = told(task)
     assert "alice / laptop failed on subtask 0: ValueError." in lines
@@ -111,13 +111,13 @@ def test_the_log_is_read_from_where_the_reader_stands(
     split: Callable[..., Task], work: Work, laptop: Worker
 ) -> None:
     task = split(count=2)
-    first = queue.log(task.group_id, task.pk)
+    first = task_log.log(task.group_id, task.pk)
     work(laptop)
-    rest = queue.log(task.group_id, task.pk, after=first[-1].number)
+    rest = task_log.log(task.group_id, task.pk, after=first[-1].number)
     assert [entry.number for entry in [*first, *rest]] == [
-        entry.number for entry in queue.log(task.group_id, task.pk)
+        entry.number for entry in task_log.log(task.group_id, task.pk)
     ]
-    assert queue.log(task.group_id, task.pk, after=rest[-1].number) == []
+    assert task_log.log(task.group_id, task.pk, after=rest[-1].number) == []
 
 
 def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
@@ -127,8 +127,8 @@ def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Between the look at its length and the look at its end more is written."""
-    task, latest = split(count=6), storage._latest
-    start = queue.log(task.group_id, task.pk)[-1].number
+    task, latest = split(count=6), task_log._latest
+    start = task_log.log(task.group_id, task.pk)[-1].number
 
     def meanwhile(group: UUID, task_id: UUID, count: int) -> list[Entry]:
         found = latest(group, task_id, count)
@@ -136,9 +136,11 @@ def test_what_is_logged_while_the_log_is_read_takes_nothing_away(
             work(laptop)
         return found
 
-    queue.lease(task.group_id, worker=laptop.pk, owner=laptop.pk, conn="c", kinds=["ECHO@1"]).now()
-    monkeypatch.setattr(storage, "_latest", meanwhile)
-    numbers = [entry.number for entry in queue.log(task.group_id, task.pk, after=start)]
+    leasing.lease(
+        task.group_id, worker=laptop.pk, owner=laptop.pk, conn="c", kinds=["ECHO@1"]
+    ).now()
+    monkeypatch.setattr(task_log, "_latest", meanwhile)
+    numbers = [entry.number for entry in task_log.log(task.group_id, task.pk, after=start)]
     assert len(numbers) > 2
     assert numbers == list(range(start + 1, start + 1 + len(numbers)))
 

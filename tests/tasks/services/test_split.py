@@ -16,12 +16,14 @@ from pytest_django import Settings
 
 from firmlight_client import kinds
 from firmlight_echo import Echo
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.kind_processes.calls import split_limits
 from tasks.kind_processes.outcomes import CannotStart
 from tasks.kind_processes.splitting import Batch, RuleBroken, batches
 from tasks.models import Task, Worker
-from tasks.services import split as splitting
+from tasks.queue import lifecycle, splitting, sweeping
+from tasks.queue.progress import Progress, progress_of
+from tasks.services import split as split_service
 from tasks.services.finish import cancel_task
 from tasks.services.split import split_task
 from tests.support.patient import until
@@ -31,8 +33,8 @@ def cut(payloads: list[bytes]) -> list[Batch]:
     return list(batches(payloads, split_limits()))
 
 
-def progress(task: Task) -> queue.Progress:
-    found = queue.progress(task.group_id, task.pk).now()
+def progress(task: Task) -> Progress:
+    found = progress_of(task.group_id, task.pk).now()
     assert found
     return found
 
@@ -58,7 +60,7 @@ def test_a_split_that_died_midway_is_taken_up_where_it_stopped(
 ) -> None:
     settings.SPLIT_BATCH_SUBTASKS_MAX = 50
     task = submit(count=400)
-    queue.open_task(
+    splitting.open_task(
         task.group_id,
         task.pk,
         kind=task.kind_key,
@@ -69,7 +71,7 @@ def test_a_split_that_died_midway_is_taken_up_where_it_stopped(
         order=0,
     ).now()
     payloads = [msgspec.msgpack.encode((i, 0.0, False)) for i in range(77)]
-    queue.push(task.group_id, task.pk, first=0, payloads=payloads, last=False).now()
+    splitting.push(task.group_id, task.pk, first=0, payloads=payloads, last=False).now()
     split_task(str(task.pk))
     assert (progress(task).split, progress(task).ended) == (400, True)
 
@@ -102,7 +104,7 @@ def test_too_many_subtasks_fail_the_task_with_the_limit(
     task = split(count=101)
     assert (task.status, task.error_code) == (states.FAILED, "split_failed")
     assert "100" in task.error_message
-    assert queue.progress(task.group_id, task.pk).now() is None
+    assert progress_of(task.group_id, task.pk).now() is None
 
 
 def test_a_payload_beyond_the_limit_fails_the_task(settings: Settings) -> None:
@@ -156,7 +158,7 @@ def test_a_split_for_which_no_child_starts_waits_for_the_sweep(
         raise CannotStart
         yield
 
-    monkeypatch.setattr(splitting.calls, "split", start)
+    monkeypatch.setattr(split_service.calls, "split", start)
     task = split(count=2)
     assert task.status == states.RUNNING
     assert jobs_sent() == ["tasks.split"], "that of the submission"
@@ -196,7 +198,7 @@ def test_a_kind_that_changed_its_version_fails_clearly(
 
 def test_a_task_whose_input_is_gone_fails_clearly(submit: Callable[..., Task]) -> None:
     task = submit(count=2)
-    queue.drop_input(task.group_id, task.pk)
+    blobs.drop_input(task.group_id, task.pk)
     split_task(str(task.pk))
     task.refresh_from_db()
     assert (task.status, task.error_code) == (states.FAILED, "input_lost")
@@ -206,23 +208,23 @@ def test_a_cancelled_task_is_not_split(submit: Callable[..., Task]) -> None:
     task = submit(count=2)
     Task.objects.filter(pk=task.pk).move(states.QUEUED, states.CANCELLED)
     split_task(str(task.pk))
-    assert queue.progress(task.group_id, task.pk).now() is None
+    assert progress_of(task.group_id, task.pk).now() is None
 
 
 def test_a_task_closed_in_mid_split_gets_no_more_subtasks(
     submit: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = submit(count=5000)
-    real = queue.push
+    real = splitting.push
     calls: list[int] = []
 
     def push_then_close(group: Any, pk: Any, **rest: Any) -> Any:
         calls.append(rest["first"])
         if len(calls) == 2:
-            queue.close(group, pk).now()
+            lifecycle.close(group, pk).now()
         return real(group, pk, **rest)
 
-    monkeypatch.setattr(splitting.queue, "push", push_then_close)
+    monkeypatch.setattr(splitting, "push", push_then_close)
     split_task(str(task.pk))
     assert len(calls) == 2
-    assert queue.tasks_with_state(task.group_id) == []
+    assert sweeping.tasks_with_state(task.group_id) == []

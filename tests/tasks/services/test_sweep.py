@@ -13,8 +13,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from firmlight_echo import Echo
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.models import Task, Worker
+from tasks.queue import splitting, sweeping
+from tasks.queue.answers import Granted
+from tasks.queue.progress import progress_of
 from tasks.services import finish
 from tasks.services.split import split_task
 from tasks.services.sweep import fail_overdue, purge, reconcile, requeue_expired
@@ -50,7 +53,7 @@ def test_a_split_that_stopped_midway_is_asked_for_again(
 ) -> None:
     task = submit(count=10)
     Task.objects.filter(pk=task.pk).move(states.QUEUED, states.RUNNING)
-    queue.open_task(
+    splitting.open_task(
         task.group_id,
         task.pk,
         kind="ECHO@1",
@@ -137,9 +140,9 @@ def test_a_running_task_fails_when_the_servers_kind_is_another_one(
     assert task.error_message == "ECHO has changed from 1 to 2: submit again."
 
 
-@pytest.mark.parametrize("sweeping", [fail_overdue, reconcile])
+@pytest.mark.parametrize("sweep", [fail_overdue, reconcile])
 def test_a_task_that_cannot_be_swept_holds_up_no_other(
-    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, sweeping: Callable[[], None]
+    split: Callable[..., Task], monkeypatch: pytest.MonkeyPatch, sweep: Callable[[], None]
 ) -> None:
     odd, even = split(count=3), split(count=3)
     Task.objects.update(deadline=timezone.now() - timedelta(seconds=1))
@@ -150,7 +153,7 @@ def test_a_task_that_cannot_be_swept_holds_up_no_other(
             raise UnicodeDecodeError("utf-8", b"", 0, 1, "as nobody expects")
 
     monkeypatch.setattr(finish, "record_work", record_work)
-    sweeping()
+    sweep()
     even.refresh_from_db()
     assert even.status == states.FAILED
 
@@ -173,15 +176,15 @@ def test_state_of_a_task_that_ended_is_dropped(split: Callable[..., Task]) -> No
     task = split(count=3)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.CANCELLED)
     reconcile()
-    assert queue.tasks_with_state(task.group_id) == []
+    assert sweeping.tasks_with_state(task.group_id) == []
 
 
 def test_state_without_a_row_is_dropped(split: Callable[..., Task]) -> None:
     task = split(count=3)
     Task.objects.filter(pk=task.pk).delete()
     reconcile()
-    assert queue.tasks_with_state(task.group_id) == []
-    assert queue.get_input(task.group_id, task.pk) is None
+    assert sweeping.tasks_with_state(task.group_id) == []
+    assert blobs.get_input(task.group_id, task.pk) is None
 
 
 def test_a_living_task_is_left_alone(split: Callable[..., Task], jobs_sent: Jobs) -> None:
@@ -189,12 +192,12 @@ def test_a_living_task_is_left_alone(split: Callable[..., Task], jobs_sent: Jobs
     jobs_sent()
     reconcile()
     assert jobs_sent() == []
-    assert queue.tasks_with_state(task.group_id) == [str(task.pk)]
+    assert sweeping.tasks_with_state(task.group_id) == [str(task.pk)]
 
 
 def test_expired_leases_wait_again(
     split: Callable[..., Task],
-    lease: Callable[[Worker], queue.Granted | None],
+    lease: Callable[[Worker], Granted | None],
     laptop: Worker,
     settings: Settings,
 ) -> None:
@@ -202,13 +205,13 @@ def test_expired_leases_wait_again(
     task = split(count=3)
     assert lease(laptop)
     assert requeue_expired() == 1
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     assert progress and (progress.leased, progress.waiting) == (0, 3)
 
 
 def test_sweeping_many_leases_goes_on_until_none_is_left(
     split: Callable[..., Task],
-    lease: Callable[[Worker], queue.Granted | None],
+    lease: Callable[[Worker], Granted | None],
     laptop: Worker,
     settings: Settings,
 ) -> None:
@@ -228,12 +231,12 @@ def test_sweeping_many_leases_goes_on_until_none_is_left(
 def test_groups_without_anything_are_forgotten(split: Callable[..., Task], group: object) -> None:
     task = split(count=1)
     purge()
-    assert queue.groups() == [str(task.group_id)]
+    assert sweeping.groups() == [str(task.group_id)]
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.CANCELLED)
     reconcile()
-    queue.put_input(uuid4(), uuid4(), b"x")
+    blobs.put_input(uuid4(), uuid4(), b"x")
     purge()
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 def test_nothing_is_kept_of_a_group_that_is_no_more(
@@ -241,7 +244,7 @@ def test_nothing_is_kept_of_a_group_that_is_no_more(
 ) -> None:
     task = split(count=3)
     work(laptop)
-    queue.put_result(task.group_id, task.pk, b"1")
+    blobs.put_result(task.group_id, task.pk, b"1")
     task.group.delete()
     reconcile()
     client = redis.Redis.from_url(live_settings.REDIS_URL)

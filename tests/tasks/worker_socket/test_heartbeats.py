@@ -10,7 +10,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from core.redis import connect, connect_async
-from tasks import queue
+from tasks.queue import connections, presence
+from tasks.queue.scripts import Call
 from tasks.worker_socket import heartbeats
 from tasks.worker_socket.heartbeats import Heartbeats
 
@@ -26,9 +27,11 @@ class Beater:
     asked: list[list[str]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
 
-    def beats(self, leases: list[str]) -> list[queue.Call[list[str]]]:
+    def beats(self, leases: list[str]) -> list[Call[list[str]]]:
         self.asked.append(leases)
-        return [queue.beat(self.group, worker="w", conn="c", kinds=[KIND], slots=1, leases=leases)]
+        return [
+            connections.beat(self.group, worker="w", conn="c", kinds=[KIND], slots=1, leases=leases)
+        ]
 
     async def unwanted(self, leases: list[str]) -> None:
         self.heard += leases
@@ -38,7 +41,7 @@ class Beater:
 
     @property
     def is_here(self) -> bool:
-        return queue.online_workers(self.group, KIND) == ["w"]
+        return presence.online_workers(self.group, KIND) == ["w"]
 
 
 async def beat(*beaters: Beater, leases: list[str]) -> Heartbeats:
@@ -101,7 +104,7 @@ def test_without_redis_every_connection_is_broken(monkeypatch: pytest.MonkeyPatc
     async def away(calls: object) -> None:
         raise RedisError("away")
 
-    monkeypatch.setattr(heartbeats.queue, "run_all_later", away)
+    monkeypatch.setattr(heartbeats, "run_all_later", away)
     beaters = [Beater(), Beater()]
     asyncio.run(beat(*beaters, leases=[]))
     assert [beater.heard for beater in beaters] == [["broken heartbeat"]] * 2

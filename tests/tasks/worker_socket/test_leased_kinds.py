@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firmlight_client import protocol
-from tasks.queue import Granted
+from tasks.queue.answers import Granted
 from tasks.worker_socket.leased_kinds import LeasedKinds
 
 

@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 
 from firmlight_client import protocol
-from tasks import queue
-from tasks.queue import Granted, Leased
+from tasks.queue.answers import Granted, Leased
+from tasks.queue.keys import new_lease_id
 from tasks.socket_base import Socket
 from tasks.worker_socket import leasing as module
 from tasks.worker_socket.connection import Connection
@@ -43,10 +43,10 @@ def while_asked(monkeypatch: pytest.MonkeyPatch) -> Then:
         async def grant(group: str, **_: Any) -> Leased:
             happens()
             await asyncio.sleep(0)
-            lease = queue.new_lease_id(group)
+            lease = new_lease_id(group)
             return Leased(Granted(lease, "task", MEAN, 1.0, [0], [b""]))
 
-        monkeypatch.setattr(module.queue, "lease", grant)
+        monkeypatch.setattr(module.leasing, "lease", grant)
 
     return install
 

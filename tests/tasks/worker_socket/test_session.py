@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import ALL_GROUPS, Consent
-from tasks import queue
+from tasks.queue import connections
+from tasks.queue.keys import group_of, new_lease_id, online_seconds
 from tasks.services.workers import Duty, Enrolled
 from tasks.worker_socket import session as steps
 from tasks.worker_socket.session import Session, UnexpectedFrame
@@ -45,7 +46,7 @@ def begun(**changes: Any) -> Session:
 
 
 def lease_of(group: str) -> str:
-    return queue.new_lease_id(group)
+    return new_lease_id(group)
 
 
 # Frames
@@ -68,7 +69,7 @@ def test_hello_comes_once() -> None:
 def test_a_worker_that_was_silent_for_long_is_forgotten_until_it_is_noted_again() -> None:
     session = begun()
     session.noted_at = 1000.0
-    limit = queue.online_seconds()
+    limit = online_seconds()
     assert not session.is_forgotten(1000.0 + limit)
     assert session.is_forgotten(1000.1 + limit)
     session.noted_at = 1000.1 + limit
@@ -83,18 +84,18 @@ def test_a_connection_is_silent_until_a_frame_comes() -> None:
     session = begun()
     assert session.is_silent(0.0)
     session.heard_at = 5.0
-    assert not session.is_silent(5.0 + queue.online_seconds())
-    assert session.is_silent(5.1 + queue.online_seconds())
+    assert not session.is_silent(5.0 + online_seconds())
+    assert session.is_silent(5.1 + online_seconds())
 
 
 @pytest.mark.parametrize(
     ("said_bye", "close", "how"),
     [
-        (True, 1000, queue.RELEASED),
-        (True, protocol.CLOSE_RESTARTING, queue.RELEASED),
-        (False, protocol.CLOSE_RESTARTING, queue.KEPT),
-        (False, 1006, queue.LOST),
-        (False, 1001, queue.LOST),
+        (True, 1000, connections.RELEASED),
+        (True, protocol.CLOSE_RESTARTING, connections.RELEASED),
+        (False, protocol.CLOSE_RESTARTING, connections.KEPT),
+        (False, 1006, connections.LOST),
+        (False, 1001, connections.LOST),
     ],
 )
 def test_what_becomes_of_the_leases_follows_from_the_end(
@@ -117,7 +118,7 @@ def test_each_lease_is_of_one_group_or_foreign(groups: list[str]) -> None:
     assert sorted(sorted_in + session.foreign(leases)) == sorted(leases)
     assert by_group.keys() <= NAMES.keys()
     for group, mine in by_group.items():
-        assert all(queue.group_of(lease) == group for lease in mine)
+        assert all(group_of(lease) == group for lease in mine)
 
 
 def test_a_heartbeat_names_in_each_group_the_leases_of_that_group() -> None:

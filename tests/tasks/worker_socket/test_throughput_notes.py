@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tasks import queue
+from tasks.queue import throughput
 from tasks.selectors import statistics
 from tasks.worker_socket import throughput_notes
 
@@ -20,11 +20,11 @@ def test_what_connections_note_is_written_together_and_shown_by_the_minute():
 
     minute = asyncio.run(work())
     asyncio.run(_again(minute - 1))
-    assert queue.done_in([minute - 2, minute - 1, minute]) == [0, 7, 10]
-    assert queue.done_in([minute - 2, minute - 1, minute], "some") == [0, 3, 6]
+    assert throughput.done_in([minute - 2, minute - 1, minute]) == [0, 7, 10]
+    assert throughput.done_in([minute - 2, minute - 1, minute], "some") == [0, 3, 6]
     assert sum(statistics.pace(60)) == 17
 
 
 async def _again(minute: int) -> None:
-    await queue.add_done({("some", minute): 3})
-    await queue.add_done({("others", minute): 4})
+    await throughput.add_done({("some", minute): 3})
+    await throughput.add_done({("others", minute): 4})

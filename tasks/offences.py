@@ -1,6 +1,7 @@
-"""What is counted against the owner of workers: a worker's name is free, a member is not.
+"""What is counted against the owner of workers, because new workers cost nothing.
 
-Over all groups, so in no group's slot. Losing it costs an attacker's next names their suspension.
+It spans all groups, so it lies in no group's slot. If Redis loses it, new workers of a suspended
+owner are let in.
 """
 
 from __future__ import annotations
@@ -8,20 +9,17 @@ from __future__ import annotations
 from django.conf import settings
 
 from core import redis
+from core.windows import count_in_window
 from tasks.queue.keys import Id, ms
 
 
 async def count_bad_partial(owner: Id) -> int:
-    """One more bad partial of this owner's workers; returns how many within BAD_PARTIALS_HOURS."""
-    name = f"fl:bad-partials:{owner}"
-    pipe = redis.connect_async().pipeline(transaction=True)
-    pipe.set(name, 0, nx=True, px=_window_ms())
-    pipe.incr(name)
-    return int((await pipe.execute())[1])
+    """Count a bad partial of this owner's workers; returns how many within BAD_PARTIALS_HOURS."""
+    return await count_in_window(f"fl:bad-partials:{owner}", _window_ms())
 
 
 def note_suspension(owner: Id, reason: str) -> None:
-    """All workers of this owner are suspended; for BAD_PARTIALS_HOURS new ones are, too."""
+    """Suspend also this owner's new workers, for BAD_PARTIALS_HOURS."""
     redis.connect().set(_suspension_key(owner), reason, px=_window_ms())
 
 
@@ -32,8 +30,9 @@ def suspension_of(owner: Id) -> str:
 
 
 def lift_suspension(owner: Id) -> None:
-    """New workers get work again. What was counted stays: the next bad partial suspends all of
-    them.
+    """Let new workers of this owner have work again.
+
+    What was counted stays: the next bad partial suspends all of them.
     """
     redis.connect().unlink(_suspension_key(owner))
 

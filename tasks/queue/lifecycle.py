@@ -1,0 +1,32 @@
+"""A task as a whole: paused, resumed, ended."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+from tasks.queue.answers import Held, TakenBack, Woken
+from tasks.queue.keys import Conns, Id, base_key, limits
+from tasks.queue.scripts import Call
+
+
+def undecide(group: Id, task: Id) -> Call[Conns]:
+    """Go on with a task that its kind says is not decided; returns idle connections to wake."""
+    args = {"task": str(task), **limits()}
+    return Call("undecide", base_key(group), args, Woken, attrgetter("wake"))
+
+
+def close(group: Id, task: Id) -> Call[Held]:
+    """Drop a task's state, input and leases; returns those leases that were active."""
+    return Call("close", base_key(group), {"task": str(task)}, TakenBack, attrgetter("held"))
+
+
+def pause(group: Id, task: Id) -> Call[Held]:
+    """Lease nothing more of a task and take back its leases; returns those that were active."""
+    args = {"task": str(task), **limits()}
+    return Call("pause", base_key(group), args, TakenBack, attrgetter("held"))
+
+
+def resume(group: Id, task: Id) -> Call[Conns]:
+    """Go on with a paused task; returns idle connections to wake."""
+    args = {"task": str(task), **limits()}
+    return Call("resume", base_key(group), args, Woken, attrgetter("wake"))

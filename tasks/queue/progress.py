@@ -1,0 +1,92 @@
+"""Where a task stands and what it has come to."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tasks.queue.keys import Id, base_key
+from tasks.queue.scripts import Call
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What one worker did for one task. Times are ms since the epoch."""
+
+    subtasks: int = 0
+    seconds: float = 0.0
+    failures: int = 0
+    # how often a subtask was lost: its lease expired, or its connection vanished, before a result.
+    # A result that comes later takes nothing off.
+    lost: int = 0
+    lost_at: int = 0  # when it lost some last; 0 again once it sent a result afterwards
+    first: int = 0
+    last: int = 0
+    speed: float = 0.0  # subtasks a second and slot
+    copies: int = 0  # of `subtasks`: leased a second time, and done before the first holder
+    saved: float = 0.0  # seconds the first holder would still have taken, as far as is known
+    wasted: float = 0.0  # seconds computed on what another one finished first
+
+
+class Blame(msgspec.Struct, frozen=True):
+    """An error of a subtask."""
+
+    subtask: int
+    worker: str
+    error: str
+    message: str
+    traceback: str
+    at: int = 0  # ms since the epoch
+    final: bool = False  # it was not tried again
+
+
+class Outcome(msgspec.Struct):
+    """What a task has come to.
+
+    `partials` come behind the map, and only if the task is complete.
+    """
+
+    complete: bool
+    decided: bool
+    broken: bool  # a subtask failed permanently, and partial results are not allowed
+    split: int
+    done: int
+    failed: int
+    blame: Blame | None = None
+    partials: list[bytes] = []
+    work: dict[str, Work] = {}
+    missing: list[int] = []  # the first thousand that failed permanently, in the order of failing
+
+    def attach(self, raw: list[bytes]) -> None:
+        self.partials = raw
+
+
+class Progress(msgspec.Struct, frozen=True):
+    state: str
+    split: int
+    ended: bool
+    quiet_ms: int  # since the last batch of the split
+    open: int
+    leased: int
+    done: int
+    failed: int
+    seconds: float  # computed so far
+    complete: bool
+    work: dict[str, Work] = {}
+    logged: int = 0  # number of the last entry of its log
+
+    @property
+    def waiting(self) -> int:
+        return self.open - self.leased
+
+    @property
+    def quiet_seconds(self) -> float:
+        return self.quiet_ms / 1000
+
+
+def outcome_of(group: Id, task: Id) -> Call[Outcome | None]:
+    """Completeness and partials in one read; None if the task has no state."""
+    return Call("outcome", base_key(group), {"task": str(task)}, Outcome | None)
+
+
+def progress_of(group: Id, task: Id) -> Call[Progress | None]:
+    """Where a task stands; None if it has no state (not split yet, or over)."""
+    return Call("progress", base_key(group), {"task": str(task)}, Progress | None)
