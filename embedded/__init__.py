@@ -1,8 +1,8 @@
-"""The embedded default: the whole of Firmlight on one machine, kept in one folder.
+"""The embedded system: all of Firmlight on one machine, with its data in one folder.
 
-A Redis server of its own, SQLite, web, jobs and beat, started and restarted by supervisor. `System`
-is the one way to it, for `make run`, the demo, the benchmarks and the end-to-end tests. Nothing
-here imports Django's settings: it decides the environment that they are read from.
+It is a Redis server of its own, SQLite, web, jobs and beat; supervisor starts and restarts them.
+`make run`, the demo, the benchmarks and the end-to-end tests all use it through `System`. Nothing
+here imports Django's settings, since it sets the environment that they are read from.
 """
 
 from embedded.problem import Problem

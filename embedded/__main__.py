@@ -15,11 +15,11 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Stopped(BaseException):
-    """Ctrl-C, SIGTERM or SIGHUP came: the wished-for end."""
+    """Ctrl-C, SIGTERM or SIGHUP came: the normal end."""
 
 
 def main() -> int:
-    """Exit code 0 when it ended as wished, 1 after a Problem, 130 when the demo was interrupted."""
+    """Exit code 0 after a normal end, 1 after a Problem, 130 if the demo was interrupted."""
     parser = argparse.ArgumentParser(
         prog="python -m embedded", description="Firmlight on this machine."
     )
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def run() -> int:
-    """Start the embedded system and stay until a signal comes."""
+    """Start the embedded system, and wait until a signal comes."""
     host = os.environ.get("HOST") or "127.0.0.1"
     port = ports.parse(os.environ.get("PORT") or "8000")
     var = Path(os.environ.get("VAR") or "var")
@@ -65,7 +65,7 @@ def demo() -> int:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    """End the main thread's work once; what comes later must not disturb the tidying up."""
+    """Interrupt the main thread once; later signals must not disturb the shutdown."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     raise Stopped

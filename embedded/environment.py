@@ -1,4 +1,4 @@
-"""The environment of the parts: what the embedded system decides, and what it lets the user decide."""
+"""The environment of the parts: what the embedded system sets, and what the user may set."""
 
 import os
 import socket
@@ -9,9 +9,9 @@ import psutil
 from embedded.home import Home
 from embedded.orphans import MARK
 
-# Everything that says where a system keeps its state or how it is reached. `System` takes none of
-# these from the environment it is started in, so that a test or a demo never touches the real
-# thing; `make run` hands them on.
+# All variables that say where a system keeps its state or how it is reached. `System` takes none of
+# them from its own environment, so that a test or a demo never touches real data; `make run` passes
+# them on.
 DECIDED = (
     "SECRET_KEY",
     "DATABASE_URL",
@@ -25,22 +25,25 @@ DECIDED = (
     "EMAIL_URL",
     "DEBUG",
 )
-EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  recognised, not bound
+EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104  compared with, not bound
 
 
 def url(host: str, port: int) -> str:
-    """The address for people; a server that listens everywhere is named by its loopback address."""
-    host = "127.0.0.1" if host in EVERYWHERE else host
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    """The URL for people. A server that listens everywhere gets its loopback address."""
+    if host in EVERYWHERE:
+        host = "127.0.0.1"
+    if ":" in host:  # an IPv6 address
+        host = f"[{host}]"
+    return f"http://{host}:{port}"
 
 
 def of_the_user(names: Iterable[str] = DECIDED) -> dict[str, str]:
-    """What the user's own environment says about the things that we would decide otherwise."""
+    """Those of these variables that the user's own environment sets."""
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def build(home: Home, host: str, port: int, given: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of every part; `given` wins."""
+    """The whole environment of every part; `given` takes precedence."""
     inherited = {name: value for name, value in os.environ.items() if name not in DECIDED}
     decided = {
         "DATABASE_URL": f"sqlite:///{home.database}",
@@ -56,7 +59,7 @@ def build(home: Home, host: str, port: int, given: Mapping[str, str]) -> dict[st
 
 
 def _names(host: str) -> list[str]:
-    """Under which names the server may be asked: this machine's own, and nobody else's."""
+    """The host names that requests may use: only this machine's own."""
     names = ["localhost", "127.0.0.1", "[::1]"]
     if host in EVERYWHERE:
         names += [socket.gethostname(), *_addresses()]

@@ -18,14 +18,16 @@ SOCKET_PATH_BYTES_MAX = 90
 
 @dataclass(frozen=True)
 class Home:
-    """`root` is absolute. Secrets are readable by their owner only."""
+    """The folder and what is in it. `root` is absolute; only the owner can read the secrets."""
 
     root: Path
 
     def __str__(self) -> str:
-        """As people type it: relative if it lies below where they are."""
+        """As people type it: relative if it is below the present folder."""
         here = Path.cwd()
-        return f"{self.root.relative_to(here) if self.root.is_relative_to(here) else self.root}/"
+        if self.root.is_relative_to(here):
+            return f"{self.root.relative_to(here)}/"
+        return f"{self.root}/"
 
     @property
     def log(self) -> Path:
@@ -40,7 +42,7 @@ class Home:
         return self.root / "firmlight.sqlite3"
 
     def create(self) -> None:
-        """Make the folders. Raises Problem where that is not possible."""
+        """Create the folders. Raises Problem if that is not possible."""
         try:
             for folder in (self.root, self.log, self.redis):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -50,10 +52,9 @@ class Home:
             raise Problem(f"VAR={self.root} cannot be used: it is not writable")
 
     def lock(self) -> IO[str]:
-        """Hold the folder for as long as the returned file is open; the system frees it when we
-        die.
+        """Lock the folder as long as the returned file is open; the lock ends with this process.
 
-        Raises Problem if somebody else holds it.
+        Raises Problem if another process holds it.
         """
         try:
             file = (self.root / "lock").open("a+")
@@ -84,7 +85,7 @@ class Home:
         self.create()
 
     def secret(self, path: str) -> str:
-        """256 random bits as text, made when first asked for and the same ever after."""
+        """256 random bits as text, generated the first time and the same ever after."""
         file = self.root / path
         if not file.exists():
             descriptor, new = tempfile.mkstemp(dir=file.parent)  # 0600 from the start
@@ -94,11 +95,10 @@ class Home:
         return file.read_text().strip()
 
     def socket(self) -> Path:
-        """Where supervisor listens: in the folder, unless the path would be too long for a Unix
-        socket.
+        """Where supervisor listens: in the folder, unless that path is too long for a Unix socket.
 
-        Then it is in a temporary folder, to which `socket-folder` links, so that the next start
-        finds and removes what a killed run left.
+        Then it is in a temporary folder. The link `socket-folder` leads there, so that the next
+        start finds and removes what a killed run left behind.
         """
         inside = self.root / "supervisor.sock"
         if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:

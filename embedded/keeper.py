@@ -1,7 +1,7 @@
-"""Supervisor, made prompt, and ending when whoever started it is gone.
+"""Supervisor that reacts promptly, and that stops when its parent process is gone.
 
-Run as a file, in place of `supervisord`. Its standard input is a pipe that its parent holds open:
-at the end of that pipe, even after a SIGKILL of the parent, it stops everything in good order.
+It is run as a file, in place of `supervisord`. Its standard input is a pipe that the parent holds
+open. When the pipe closes, even after a SIGKILL of the parent, it stops everything in order.
 """
 
 import os
@@ -21,32 +21,30 @@ PROMPT_SECONDS = 0.05
 
 
 class PromptPoller(poller.Poller):
-    """Looks again soon while something is about to happen.
+    """Polls more often while a process is starting or stopping.
 
-    Supervisor itself looks once a second, so that a death costs a second until the restart, and a
-    stop one for every step. When everything runs it still sleeps its second.
+    Supervisor itself polls once a second. So a restart would come up to a second late, and every
+    step of a stop would take a second. While all processes run, it still polls once a second.
     """
 
     keeper: Supervisor
 
     def poll(self, timeout: float) -> Any:
-        return super().poll(timeout if self._settled() else min(timeout, PROMPT_SECONDS))
+        if not self._settled():
+            timeout = min(timeout, PROMPT_SECONDS)
+        return super().poll(timeout)
 
     def _settled(self) -> bool:
         if self.options.mood < SupervisorStates.RUNNING:
             return False
-        groups = self.keeper.process_groups.values()
-        return all(
-            process.get_state() in SETTLED
-            for group in groups
-            for process in group.processes.values()
-        )
+        for group in self.keeper.process_groups.values():
+            if any(process.get_state() not in SETTLED for process in group.processes.values()):
+                return False
+        return True
 
 
 def stop_with_the_parent() -> None:
-    """Wait for the pipe to close, then ask the main thread to stop. Blocks, so it has a thread of
-    its own.
-    """
+    """Wait until the pipe closes, then ask the main thread to stop. Runs in a thread of its own."""
     while os.read(0, 4096):
         pass
     main = threading.main_thread().ident

@@ -1,4 +1,4 @@
-"""Processes that an earlier run left behind, because it was killed."""
+"""Find and end processes that a killed earlier run left behind."""
 
 import contextlib
 import os
@@ -10,8 +10,9 @@ import psutil
 
 from embedded.problem import Problem
 
-# In the environment of everything that an embedded system starts, its value the absolute folder: a
-# process that carries it is ours beyond doubt, whatever its id, and no file of ids can be stale.
+# This variable is in the environment of every process that an embedded system starts; its value is
+# the absolute path of the folder. So a process that has it is ours beyond doubt. A file of process
+# ids could be out of date.
 MARK = "FIRMLIGHT_EMBEDDED_VAR"
 ORDERLY_SECONDS = 15.0
 WEB_AND_JOBS_SECONDS = 3.0
@@ -19,17 +20,16 @@ KILL_SECONDS = 5.0
 
 
 def find(root: Path) -> list[psutil.Process]:
-    """Every living process of the system in `root`, but the one that asks and its ancestors."""
+    """The living processes of the system in `root`, without this process and its ancestors."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     return [p for p in psutil.process_iter() if p.pid not in own and _belongs(p, str(root))]
 
 
 def end(root: Path) -> int:
-    """End them all; return how many there were. Raises Problem if one survives even SIGKILL.
+    """End them all; return how many there were. Raises Problem if one survives SIGKILL.
 
-    Supervisor goes first, and in good order: it would only start again what we end. Redis goes
-    last, because the others try to reach it until their end. None of them loses accepted work when
-    it is killed.
+    Supervisor ends first, since it would restart the others. Redis ends last, since the others need
+    it until they end. No accepted work is lost if one of them is killed.
     """
     found = find(root)
     _terminate([p for p in found if _runs(p, "keeper.py")], ORDERLY_SECONDS)
@@ -51,16 +51,17 @@ def _terminate(processes: list[psutil.Process], seconds: float) -> None:
 
 
 def _wait(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that still live after so long. A zombie is as good as gone: its new parent may collect
-    it late.
-    """
+    """Wait for these processes to end, at most so long; return those that still live."""
     deadline = time.monotonic() + seconds
-    while (alive := [p for p in processes if _lives(p)]) and time.monotonic() < deadline:
+    while time.monotonic() < deadline:
+        if not any(_lives(process) for process in processes):
+            return []
         time.sleep(0.02)
-    return alive
+    return [process for process in processes if _lives(process)]
 
 
 def _lives(process: psutil.Process) -> bool:
+    """Whether it runs. A zombie has ended; its parent just has not collected it yet."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -70,7 +71,7 @@ def _lives(process: psutil.Process) -> bool:
 def _belongs(process: psutil.Process, root: str) -> bool:
     try:
         return process.environ().get(MARK) == root and _lives(process)
-    except (psutil.Error, OSError):  # gone meanwhile, or another user's
+    except (psutil.Error, OSError):  # it has ended, or belongs to another user
         return False
 
 

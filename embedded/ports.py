@@ -1,4 +1,4 @@
-"""Ports: is this one free, and which one is."""
+"""Find free ports."""
 
 import errno
 import random
@@ -7,8 +7,8 @@ import sys
 
 from embedded.problem import Problem
 
-# Below the ports that systems hand out to outgoing connections (from 32768 on Linux, 49152
-# elsewhere), so that none of those takes ours between the look and the bind.
+# Below the ports that systems give to outgoing connections (from 32768 on Linux, 49152 elsewhere),
+# so that none of those takes ours between the check and the bind.
 CANDIDATES = range(20_000, 32_000)
 TRIES = 100
 
@@ -21,7 +21,7 @@ def parse(text: str) -> int:
 
 
 def check_free(host: str, port: int) -> None:
-    """Raises Problem if nobody could listen there now."""
+    """Raises Problem if no server could listen there now."""
     try:
         _bind(host, port)
     except socket.gaierror:
@@ -50,9 +50,8 @@ def is_free(host: str, port: int) -> bool:
 def _bind(host: str, port: int) -> None:
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        if (
-            sys.platform != "win32"
-        ):  # as servers do: a port that only waits for late packets is free
+        # As servers do: a port that only waits for late packets counts as free.
+        if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
         probe.listen(1)
@@ -62,7 +61,11 @@ def _why(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL:
         return f"HOST={host} is no address of this machine"
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is in use on {host}; choose another one, for example PORT={port % 65_000 + 1}"
+        other = port % 65_000 + 1
+        return f"port {port} is in use on {host}; choose another one, for example PORT={other}"
     if error.errno == errno.EACCES:
-        return f"port {port} on {host} needs more rights than you have; choose one above 1024 with PORT"
-    return f"nobody can listen on {host} port {port}: {error.strerror}"
+        return (
+            f"port {port} on {host} needs more rights than you have; "
+            "choose one above 1024 with PORT"
+        )
+    return f"no server can listen on {host} port {port}: {error.strerror}"

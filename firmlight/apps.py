@@ -3,9 +3,7 @@ from django.db.models.signals import post_migrate
 
 
 class FirmlightConfig(AppConfig):
-    """The site. It stands last in INSTALLED_APPS, so that permissions are made before they are
-    given.
-    """
+    """The site. It comes last in INSTALLED_APPS: permissions must exist before it grants them."""
 
     name = "firmlight"
 

@@ -1,8 +1,8 @@
-"""The ASGI application: HTTP to Django, two kinds of socket to Channels.
+"""The ASGI application: HTTP goes to Django, two kinds of sockets go to Channels.
 
 Our views and middleware are blocking code. Django's own ASGI handler would change threads some
-fifteen times for a request (twice for each middleware; 8 ms where one change takes 2), so HTTP goes
-to a pool of threads through WSGI. What stands before the threads is in `firmlight/serving`.
+fifteen times per request, twice for each middleware: that takes 8 ms where one change takes 2. So
+HTTP goes through WSGI to a pool of threads. `firmlight/serving` has the layers before the threads.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from firmlight import observers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "firmlight.settings")
 django.setup()
-observers.start()  # before the middleware is loaded, which they add to
-wsgi: Any = get_wsgi_application()  # to the stubs its response is no iterable of bytes; it is one
+observers.start()  # before the middleware is loaded, since they add to it
+wsgi: Any = get_wsgi_application()  # the stubs do not know that its response iterates bytes
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
@@ -38,18 +38,18 @@ from tasks.kind_processes import pool  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 PROBE_THREADS, PROBES_MAX = 2, 20
-# For how long a request's thread may keep the interpreter while the event loop waits for it
-# (Python's own: 5 ms). With a thousand clients that ask at once and do not read, probes are
-# answered twice as soon.
+# How long a request's thread may keep the interpreter while the event loop waits for it; Python's
+# default is 5 ms. With a thousand simultaneous clients that do not read, probes are answered twice
+# as fast.
 SWITCH_SECONDS = 0.001
 
 metrics.run_as("web")
 sys.setswitchinterval(SWITCH_SECONDS)
-kinds.installed()  # reads their modules now, not on the event loop at the first hello
+kinds.installed()  # import them now, not on the event loop at the first hello
 
 
 def http_application() -> App:
-    """From the threads outwards: each part stands before the one above it."""
+    """Layers from the inside out: each of them wraps the one before."""
     outgoing, retry = Outgoing(settings.RESPONSES_BYTES_MAX), settings.BUSY_RETRY_SECONDS
     app: App = Threads(wsgi, settings.WEB_THREADS, outgoing)
     app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
@@ -71,9 +71,7 @@ def websocket_application() -> App:
 
 
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
-    """uvicorn ends by the signal that stopped it, which no `atexit` outlives: what was counted is
-    written before.
-    """
+    """Write the metrics at shutdown: uvicorn ends by the signal, so `atexit` does not run."""
     while (await receive())["type"] == "lifespan.startup":
         pool.children().warm_up()
         await send({"type": "lifespan.startup.complete"})

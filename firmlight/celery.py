@@ -1,5 +1,6 @@
-"""The Celery app. Queues: `short` (conclude, mail), `long` and `bulk` (split, fold), `sweep`. No
-results are kept.
+"""The Celery app. Queues: `short` (conclude, mail), `long` and `bulk` (split, fold), `sweep`.
+
+Celery stores no results.
 """
 
 import os
@@ -17,8 +18,9 @@ app = Celery("firmlight")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(related_name="jobs")
 
-from core import context  # noqa: E402, F401  listen to Celery's signals, as the next
-from firmlight import observers  # noqa: E402  listen to Celery's signals, as the next
+# These modules listen to Celery's signals.
+from core import context  # noqa: E402, F401
+from firmlight import observers  # noqa: E402
 from firmlight.metrics import jobs  # noqa: E402, F401
 
 

@@ -1,7 +1,7 @@
-"""What stands around every page: the theme, the groups beside, how many notifications wait.
+"""What surrounds every page: the theme, the list of groups, the number of unread notifications.
 
-Everything is asked for when a template first uses it, and once: a page that does not show it does
-not pay for it.
+A value is fetched when a template first uses it, and then kept for the request. A page that does
+not show it does not pay for it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ THEMES = ("light", "dark")
 
 
 class Frame:
-    """Of one request by somebody who is logged in."""
+    """What surrounds a page for a user who is logged in, during one request."""
 
     def __init__(self, user: User) -> None:
         self.user = user
 
     @cached_property
     def groups(self) -> list[Membership]:
-        """His memberships, starred ones first, each with its group and head count."""
+        """The user's memberships, starred ones first, each with its group and head count."""
         return list(group_selectors.group_cards(self.user))
 
     @cached_property
     def lights(self) -> dict[UUID, presence.Light]:
-        """How lit each of his groups is."""
+        """For each of these groups, how many tasks run and how many workers are online."""
         return presence.lights([card.group_id for card in self.groups])
 
     @cached_property

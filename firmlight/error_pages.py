@@ -1,6 +1,6 @@
-"""Errors as pages: what a service refuses, what is not there, and what does not answer.
+"""Error pages: for what a service refuses, what is not found, and what does not answer.
 
-Under `/api/` errors are JSON (core/errors.py); everywhere else they come through here.
+Under `/api/` errors are JSON (core/errors.py). This module handles all others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 class ProblemPages:
-    """Middleware: an error that a view did not catch becomes a page, or a message on the page it
-    came from.
-    """
+    """Middleware: shows an error that a view did not catch as a page, or on the page before."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:
         self.answer = answer
@@ -32,17 +30,19 @@ class ProblemPages:
         return self.answer(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        """None, which is Django's 500, for what nobody foresaw."""
+        """The answer to an error that we know; None, Django's 500, for all others."""
         if request.path.startswith("/api/"):
             return None
         if isinstance(error, databases.lost(RedisError)):
             log.error("unavailable", exc_info=error)
             return unavailable()
-        return refusal(request, error) if isinstance(error, FirmlightError) else None
+        if isinstance(error, FirmlightError):
+            return refusal(request, error)
+        return None
 
 
 def refusal(request: HttpRequest, error: FirmlightError) -> HttpResponse:
-    """A page for what cannot be seen; a sentence on the page before for what could not be done."""
+    """A page if something cannot be shown; a message on the page before if an action failed."""
     if isinstance(error, Unauthenticated):
         return views.login_first(request, error)
     if isinstance(error, NotFound):
@@ -54,13 +54,14 @@ def refusal(request: HttpRequest, error: FirmlightError) -> HttpResponse:
 
 
 def unavailable() -> HttpResponse:
-    """Asks neither the database nor Redis, since one of them does not answer."""
+    """A page that needs neither the database nor Redis: one of them does not answer."""
     text = render_to_string("503.html", {"message": Unavailable.message})
     return HttpResponse(text, status=Unavailable.status, headers={"Retry-After": "5"})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Django's CSRF_FAILURE_VIEW: cookies are off, or the page was open while its owner logged in
-    elsewhere.
+    """Django's CSRF_FAILURE_VIEW.
+
+    The browser refuses cookies, or the user has logged in again since the page was opened.
     """
     return render(request, "403_csrf.html", status=403)

@@ -1,4 +1,4 @@
-"""Probes: `/healthz` says that this process answers, `/readyz` that it can reach all it needs."""
+"""Probes: `/healthz` says that this process answers, `/readyz` that all it needs does, too."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ View = Callable[[HttpRequest], HttpResponse]
 @require_safe
 @never_cache
 def alive(request: HttpRequest) -> JsonResponse:
-    """Asks nothing of anybody: who restarts a process because its database is away makes it worse."""
+    """Checks nothing else: restarting a process because its database is down makes it worse."""
     return JsonResponse({"status": "alive"})
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """200 if all is well, otherwise 503; either way each check with `ok` and what it found."""
+    """200 if all checks pass, otherwise 503; always with `ok` and the finding of each check."""
     found = readiness.look()
     fine = all(finding.ok for finding in found.values())
     body = {
@@ -39,9 +39,10 @@ PROBES: dict[str, View] = {"/healthz": alive, "/readyz": ready, "/metrics": metr
 
 
 class Probes:
-    """The first middleware. Who probes, or reads the metrics, comes from inside, by plain http and
-    under any name for the server: he is not redirected to https, nor refused because of the name;
-    and nothing is looked up for him.
+    """The first middleware: answers probes and requests for metrics before all others.
+
+    These come from inside the network, by plain http and with any host name. So they must not be
+    redirected to https or refused because of the name, and need no session.
     """
 
     def __init__(self, answer: View) -> None:

@@ -1,9 +1,12 @@
-"""What Celery's consumer holds of the broker's messages, when the broker is Redis.
+"""A fix for kombu (5.7): a Celery worker that stops taking jobs after Redis was unreachable.
 
-A job that ends while Redis is away cannot be acknowledged. Kombu (5.7) then counts its message as
-held for ever: with as many of them as there are threads the consumer asks for no more, waits on no
-connection, and does not even notice that the old one is gone. It lives and is deaf until somebody
-starts it anew.
+A job that ends while Redis is unreachable cannot be acknowledged. Kombu then counts its message as
+unacknowledged forever. Once there are as many of these as the prefetch limit allows, one for each
+thread, the consumer asks for no more messages. It then waits on no connection, does not notice that
+the old one is gone, and takes no jobs until somebody restarts it.
+
+We know of no issue of kombu's about this. https://github.com/celery/celery/issues/8091 describes
+the same symptom.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from kombu.transport.redis import Channel, QoS
 
 
 class Deliveries(QoS):
-    """A message whose end Redis could not be told of makes room for the next. It stays in Redis and
-    comes again an hour later; that does no harm (see `tasks.jobs`).
+    """Counts a message as done even if Redis could not be told so.
+
+    The message stays in Redis and is delivered again an hour later, which is harmless (see
+    `tasks.jobs`).
     """
 
     def ack(self, delivery_tag: str) -> None:
@@ -33,12 +38,11 @@ class Deliveries(QoS):
         try:
             yield
         except Exception:
+            # The base class only counts, without Redis.
             virtual.QoS.ack(self, delivery_tag)
             raise
 
 
 def use() -> None:
-    """Every channel to a Redis that is opened from now on counts so, whatever the broker's address
-    says of it.
-    """
+    """Have every channel to Redis that is opened from now on count this way."""
     Channel.QoS = Deliveries

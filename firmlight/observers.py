@@ -1,6 +1,4 @@
-"""Sentry and OpenTelemetry, for those who have them: nothing of either is imported unless its
-setting is set.
-"""
+"""Sentry and OpenTelemetry. Neither is imported unless its setting is set."""
 
 from __future__ import annotations
 
@@ -22,7 +20,7 @@ NEEDED = {
 
 
 def check(setting: str, value: str) -> str:
-    """The value. Raises ImproperlyConfigured where it is set and what it needs is not installed."""
+    """The value. Raises ImproperlyConfigured if it is set and its library is not installed."""
     module, extra = NEEDED[setting]
     if value and not _is_there(module):
         raise ImproperlyConfigured(
@@ -34,13 +32,14 @@ def check(setting: str, value: str) -> str:
 def _is_there(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent of it is missing
+    except ModuleNotFoundError:  # its parent package is missing
         return False
 
 
 def start() -> None:
-    """Once in each process, before Django loads its middleware. Warnings become lines of the log,
-    too.
+    """Call once in each process, before Django loads its middleware.
+
+    Python's warnings become lines of the log, too.
     """
     logging.captureWarnings(True)
     if settings.SENTRY_DSN:
@@ -56,7 +55,7 @@ def _start_sentry() -> None:
         dsn=settings.SENTRY_DSN,
         release=f"firmlight@{settings.SERVER_VERSION}",
         send_default_pii=False,
-        include_local_variables=False,  # they hold whatever people sent
+        include_local_variables=False,  # they may hold anything that people sent
         max_request_body_size="never",
         before_send=_scrubbed,
         before_breadcrumb=lambda crumb, hint: logs.without_secrets_in(crumb),
@@ -64,13 +63,13 @@ def _start_sentry() -> None:
 
 
 def _scrubbed(event: Any, hint: Any) -> Any:
-    """Without secrets, and with the ids that the log has too."""
+    """The event without secrets, and with the ids that the log has."""
     ids = {name: str(value) for name, value in get_contextvars().items()}
     return logs.without_secrets_in({**event, "tags": {**event.get("tags", {}), **ids}})
 
 
 def _start_opentelemetry() -> None:
-    """The exporter and the resource read the rest of OTEL_… from the environment by themselves."""
+    """The exporter reads the other OTEL_… variables from the environment by itself."""
     from opentelemetry import trace
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.instrumentation.celery import CeleryInstrumentor

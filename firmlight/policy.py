@@ -1,8 +1,8 @@
 """The Content-Security-Policy of each part of the server.
 
-Our own pages have the strictest (settings.CONTENT_SECURITY_POLICY): nothing inline, nothing from
-elsewhere. Three parts are other people's pages and cannot do without some of it;
-docs/reference/security.md says why.
+Our own pages have the strictest one (settings.CONTENT_SECURITY_POLICY): nothing inline, nothing
+from other hosts. Some parts are pages of libraries that need exceptions; docs/reference/security.md
+says why.
 """
 
 from __future__ import annotations
@@ -25,14 +25,13 @@ LOOSER: dict[str, dict[str, Any]] = {
 
 
 class PolicyMiddleware(CSPMiddleware):
-    """A view may still say more by django-csp's decorators; those come first."""
+    """Adds the exceptions by path. What a view sets by django-csp's decorators takes precedence."""
 
     def get_policy_parts(
         self, request: HttpRequest, response: HttpResponseBase, report_only: bool = False
     ) -> PolicyParts:
         parts = super().get_policy_parts(request, response, report_only)
-        looser = next(
-            (policy for prefix, policy in LOOSER.items() if request.path.startswith(prefix)), {}
-        )
-        parts.replace = {**looser, **(parts.replace or {})}
+        for prefix, looser in LOOSER.items():
+            if request.path.startswith(prefix):
+                parts.replace = {**looser, **(parts.replace or {})}
         return parts

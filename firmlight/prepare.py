@@ -1,11 +1,10 @@
-"""Django's part of a start: the settings read, the checks made, the database migrated, the files
-laid out.
+"""Prepare a start: check settings, migrate the database, collect static files, build the client.
 
-`python -m firmlight prepare` does all of it, with `database` or `files` that half: an image lays
-out the static files and the client's wheel when it is built, and migrates when it is started.
+`python -m firmlight prepare` does all of it; `database` or `files` does one half. A container image
+prepares the files when it is built, and the database when it starts.
 
-One process for all, because importing Django takes longer than the rest. It ends with 1 after one
-line on standard error, the last it prints, when something is wrong.
+One process does everything, because importing Django takes longer than the rest. If something is
+wrong it exits with 1, and its last line on standard error says what.
 """
 
 import hashlib
@@ -19,7 +18,7 @@ PARTS = ("database", "files")
 
 
 def main(parts: Sequence[str]) -> int:
-    """Prepare these parts, or all of them; return the exit code."""
+    """Prepare these parts, or all if none are named; return the exit code."""
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management.base import CommandError
     from django.db import DatabaseError
@@ -28,7 +27,7 @@ def main(parts: Sequence[str]) -> int:
     try:
         _prepare(parts or PARTS)
     except (ImproperlyConfigured, CommandError, DatabaseError, ValueError, OSError) as error:
-        sys.stdout.flush()  # Django's own words wait there when standard output is a file
+        sys.stdout.flush()  # what Django printed is still buffered if standard output is a file
         sys.stderr.write(f"{_one_line(error)}\n")
         return 1
     return 0
@@ -69,7 +68,7 @@ def _reach_database() -> None:
 
 
 def _collect_static() -> None:
-    """Copy and compress the static files, unless nothing changed since the last time."""
+    """Copy and compress the static files if any has changed since the last time."""
     from django.conf import settings
     from django.core.management import call_command
 
@@ -88,7 +87,7 @@ def _build_client() -> None:
 
 
 def _fingerprint() -> str:
-    """Of the name, size and time of every static file there is."""
+    """A digest of the name, size and time of every static file."""
     from django.contrib.staticfiles.finders import get_finders
 
     digest = hashlib.sha256()
@@ -100,8 +99,10 @@ def _fingerprint() -> str:
 
 
 def _one_line(error: Exception) -> str:
-    """The error's own words; of Django's multi-line reports the line that carries the news."""
+    """The error as one line; of Django's reports with several, the line that names the problem."""
     text = f"{error}: {error.__cause__}" if error.__cause__ else str(error)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    news = [line for line in lines if line.startswith("?:") or ": (" in line]
-    return (news or lines or [type(error).__name__])[0]
+    if not lines:
+        return type(error).__name__
+    problems = [line for line in lines if line.startswith("?:") or ": (" in line]
+    return problems[0] if problems else lines[0]

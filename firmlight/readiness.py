@@ -1,8 +1,8 @@
-"""What a server needs before it can do its work, asked all at once and for a short time only.
+"""Checks of what a server needs to do its work, made in parallel and within a short time.
 
-Each check returns what it found, or raises: NotReady with words for whoever operates the server,
-anything else for "it does not answer". The words go to everybody who asks `/readyz`, so they name
-no host and no secret.
+A check returns what it found, or raises. NotReady has a message for the operator; any other
+exception means "it does not answer". Everybody who asks `/readyz` gets these texts, so they name no
+host and no secret.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 class NotReady(Exception):
-    """It answers, but not as it should; the message says what is wrong."""
+    """The service answers, but not as it should; the message says what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Finding:
 
 
 def database() -> str:
-    """A question that every database understands."""
+    """One query that every database understands."""
     get_user_model().objects.order_by().exists()
     return connection.vendor
 
@@ -51,9 +51,8 @@ def migrations() -> str:
     wanted = _migrations_here()
     missing = wanted - set(MigrationRecorder(connection).applied_migrations())
     if missing:
-        raise NotReady(
-            f"{len(missing)} not applied, {'.'.join(min(missing))} the first: run manage.py migrate"
-        )
+        first = ".".join(min(missing))
+        raise NotReady(f"{len(missing)} not applied, the first is {first}: run manage.py migrate")
     return f"{len(wanted)} applied"
 
 
@@ -68,38 +67,40 @@ def redis_server() -> str:
 
 
 def channel_layer() -> str:
-    """News to sockets: what is sent is heard. On a loop of its own, whose end closes the
-    connections.
+    """Send a message through the layer and receive it.
+
+    It runs on an event loop of its own, whose end closes the connections.
     """
     asyncio.run(_round_trip(settings.PROBE_SECONDS_MAX))
     return "a message came back"
 
 
 async def _round_trip(seconds: float) -> None:
-    """Said again until it is heard: the first may be sent before Redis has taken the subscription."""
-    hearing = asyncio.create_task(_hear(word := uuid4().hex))
+    """Send until the message comes back: the first may precede the subscription in Redis."""
+    word = uuid4().hex
+    receiving = asyncio.create_task(_receive(word))
     try:
         async with asyncio.timeout(seconds):
-            while not hearing.done():
+            while not receiving.done():
                 await get_channel_layer().send(PROBE, {"type": "probe", "word": word})
-                await asyncio.wait([hearing], timeout=AGAIN_SECONDS)
+                await asyncio.wait([receiving], timeout=AGAIN_SECONDS)
     finally:
-        hearing.cancel()
+        receiving.cancel()
 
 
-async def _hear(word: str) -> None:
+async def _receive(word: str) -> None:
     while (await get_channel_layer().receive(PROBE))["word"] != word:
         pass
 
 
 def beat() -> str:
-    """The sweep has run lately: beat sends it, and a process of its own takes it."""
+    """Whether the sweep has run lately: beat sends it, and a process of its own runs it."""
     age, most = tick_age_seconds(), settings.BEAT_QUIET_SECONDS_MAX
     if age is None:
-        raise NotReady("the sweep has never run: is beat up, is sweep?")
+        raise NotReady("the sweep has never run: are beat and sweep running?")
     if age > most:
         raise NotReady(
-            f"the last sweep was {age:.0f} s ago, more than {most:g}: is beat up, is sweep?"
+            f"the last sweep was {age:.0f} s ago, more than {most:g}: are beat and sweep running?"
         )
     return f"the last sweep was {age:.1f} s ago"
 
@@ -117,8 +118,9 @@ _starting = Lock()
 
 
 def look() -> dict[str, Finding]:
-    """All checks side by side. One that still hangs is waited for, not asked a second time, however
-    many probe.
+    """Make all checks in parallel.
+
+    A check that still hangs is not started a second time, however many probes come in.
     """
     with _starting:
         asked = {name: _ask(name) for name in CHECKS}
@@ -137,15 +139,15 @@ def _check_apart(name: str) -> Finding:
     try:
         return check(name)
     finally:
-        connection.close()  # this thread keeps none: it would be one more for the server to hold
+        connection.close()  # otherwise this thread would keep one open
 
 
 def check(name: str) -> Finding:
-    """One of them, here and now; it never raises."""
+    """Make one check; it never raises."""
     try:
         return Finding(ok=True, what=CHECKS[name]())
     except NotReady as error:
         return Finding(ok=False, what=str(error))
-    except Exception as error:  # whatever keeps it from answering, the probe reports it as one fact
+    except Exception as error:  # whatever it is, the probe reports it as one fact
         log.warning("not_ready", check=name, exc_info=True)
         return Finding(ok=False, what=f"does not answer ({type(error).__name__})")

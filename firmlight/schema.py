@@ -11,7 +11,9 @@ from drf_spectacular.openapi import AutoSchema
 
 ERROR = {
     "type": "object",
-    "description": "Every error. `code` is stable; `fields` says what is wrong with which part of the input.",
+    "description": (
+        "Every error. `code` is stable; `fields` says what is wrong with which part of the input."
+    ),
     "properties": {
         "code": {"type": "string"},
         "message": {"type": "string"},
@@ -30,14 +32,14 @@ RESPONSES = {
 
 
 class Schema(AutoSchema):
-    """Only what is read comes page by page: a list that answers a POST is whole."""
+    """Only lists that are read are paginated; a list that answers a POST is complete."""
 
     def _get_paginator(self) -> Any:
         return super()._get_paginator() if self.method == "GET" else None
 
 
 def add_errors(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Postprocessing hook: the error body as a component, and as an answer of every operation."""
+    """Postprocessing hook: add the error body as a component and as an answer of each operation."""
     result.setdefault("components", {}).setdefault("schemas", {}).setdefault("Error", ERROR)
     for path in result["paths"].values():
         for operation in path.values():

@@ -1,4 +1,4 @@
-"""`/api/schema/`: made once in each process, since it is the same for everybody and takes a second."""
+"""`/api/schema/`: generated once in each process, since it takes a second and never changes."""
 
 from __future__ import annotations
 

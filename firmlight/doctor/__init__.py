@@ -1,8 +1,7 @@
-"""`manage.py doctor`: what keeps this deployment from being safe and whole, and what to do about
-it.
+"""`manage.py doctor`: what is wrong with this deployment, and what to do about it.
 
-A check yields findings. One that raises is a finding, too: what cannot be looked at has to be
-mended.
+A check yields findings. A check that raises is a finding, too: what cannot be examined needs to be
+fixed.
 """
 
 from __future__ import annotations
@@ -31,9 +30,10 @@ CHECKS: dict[str, Check] = {
 
 
 def examine() -> Iterator[Finding]:
-    """Everything in turn, as it is found."""
+    """Run all checks in turn, and yield each finding when it is known."""
     for name, check in CHECKS.items():
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001  whatever stands in the way is what the operator has to know
-            yield Finding(name, MEND, f"cannot be looked at: {type(error).__name__}: {error}")
+        # Whatever prevents the check is what the operator has to know.
+        except Exception as error:  # noqa: BLE001
+            yield Finding(name, MEND, f"cannot be checked: {type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""The other processes: whether jobs are taken, beat ticks, and people get through to web."""
+"""Whether the other processes work: jobs, beat, and web at its public address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from core import job_echo
 from core.errors import Busy
 from firmlight import readiness
-from firmlight.doctor.finding import MEND, OK, Finding
+from firmlight.doctor.finding import MEND, OK, Finding, passed_or_mend
 from firmlight_client import kinds, protocol
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindFault
@@ -28,7 +28,7 @@ LOOK_SECONDS = 0.05
 
 
 def jobs() -> Iterator[Finding]:
-    """A job goes through each queue to a worker and answers: no other way proves as much."""
+    """Send a job through each queue and wait for its answer: no other way proves as much."""
     words = {name: uuid4().hex for name in QUEUES}
     began = time.monotonic()
     for name, word in words.items():
@@ -46,66 +46,51 @@ def _queue(name: str, seconds: float | None) -> Finding:
     if seconds is not None:
         return Finding(f"jobs, queue {name}", OK, f"answered in {seconds:.2f} s")
     what = f"nobody answered in {JOB_SECONDS_MAX:g} s"
-    how = f"start a Celery worker with -Q {name}; if there is one, it is busy all this time: start another"
+    how = f"start a Celery worker with -Q {name}; if one is running it is busy, so start another"
     return Finding(f"jobs, queue {name}", MEND, what, how)
 
 
 def kind_processes() -> Iterator[Finding]:
-    """A child starts here and runs a kind, as it must in web and in the jobs."""
+    """Start a child here and run a kind in it, as web and the jobs do."""
     kind = next(iter(kinds.listed().values()))
     began = time.monotonic()
     try:
         calls.load(kind, kinds.example(kind))
     except kinds.ParamsError:
-        pass  # an example may be none; the kind has run
+        pass  # the example may be invalid, but the kind has run
     except (Busy, KindFault) as error:
-        how = "the log of this command says why: is there memory left, may processes be started?"
-        yield Finding(
-            "kinds", MEND, f"a process that runs {kind.name} does not do so: {error}", how
-        )
+        how = "see the log of this command: is there enough memory, may it start processes?"
+        yield Finding("kinds", MEND, f"a process that should run {kind.name} fails: {error}", how)
         return
-    yield Finding(
-        "kinds", OK, f"a process that runs them answered in {time.monotonic() - began:.2f} s"
-    )
+    seconds = time.monotonic() - began
+    yield Finding("kinds", OK, f"a process that runs them answered in {seconds:.2f} s")
 
 
 def beat() -> Iterator[Finding]:
     found = readiness.check("beat")
-    yield Finding(
-        "beat",
-        OK if found.ok else MEND,
-        found.what,
-        "" if found.ok else "start one beat, and one sweep",
-    )
+    yield passed_or_mend("beat", found.ok, found.what, "start one beat and one sweep")
 
 
 def public_address() -> Iterator[Finding]:
-    """As people and workers come: through the proxy, if there is one."""
+    """The way that people and workers take: through the proxy, if there is one."""
     try:
         answer = httpx.get(f"{settings.PUBLIC_URL}/healthz", timeout=SECONDS_MAX)
     except httpx.HTTPError as error:
         what = f"{settings.PUBLIC_URL} cannot be reached from here: {type(error).__name__}: {error}"
-        yield Finding(
-            "web",
-            MEND,
-            what,
-            "is web up, and the proxy? If only this machine cannot reach it, all is well",
-        )
+        how = "are web and the proxy running? If only this machine cannot reach it, all is well"
+        yield Finding("web", MEND, what, how)
         return
     if answer.status_code != 200:
         what = f"{settings.PUBLIC_URL}/healthz answers {answer.status_code}"
         yield Finding("web", MEND, what, "does PUBLIC_URL lead to this server?")
         return
-    yield Finding(
-        "web",
-        OK,
-        f"{settings.PUBLIC_URL} answers in {answer.elapsed.total_seconds() * 1000:.0f} ms",
-    )
+    ms = answer.elapsed.total_seconds() * 1000
+    yield Finding("web", OK, f"{settings.PUBLIC_URL} answers in {ms:.0f} ms")
     yield _socket()
 
 
 def _socket() -> Finding:
-    """A worker's handshake without a token: the server takes it, and says why it closes."""
+    """A worker's handshake without a token: the server accepts it, and says why it closes."""
     url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/worker/"
     try:
         with connect(
@@ -113,8 +98,7 @@ def _socket() -> Finding:
         ) as socket:
             socket.recv(timeout=SECONDS_MAX)
     except (OSError, WebSocketException) as error:
-        what = f"workers do not get through: {type(error).__name__}: {error}"
-        return Finding(
-            "web, sockets", MEND, what, "the proxy has to pass WebSockets on (Upgrade, Connection)"
-        )
-    return Finding("web, sockets", OK, "workers get through")
+        what = f"workers cannot connect: {type(error).__name__}: {error}"
+        how = "the proxy must pass WebSockets on (Upgrade, Connection)"
+        return Finding("web, sockets", MEND, what, how)
+    return Finding("web, sockets", OK, "workers can connect")

@@ -1,4 +1,4 @@
-"""Where state lives: the database, each Redis server, and the channel layer between them."""
+"""Where state is stored: the database, each Redis server, and the channel layer."""
 
 from __future__ import annotations
 
@@ -14,50 +14,41 @@ from django.db import connection
 from core import redis, redis_log
 from core.redis import OLDEST
 from firmlight import readiness
-from firmlight.doctor.finding import MEND, NOTE, OK, Finding
+from firmlight.doctor.finding import MEND, NOTE, OK, Finding, passed_or_mend
 
 SECONDS_MAX = 5.0
 CLOCK_SECONDS_MAX = 1.0
 FULL_SHARE = 0.8
-KEEPS_WORK = ("REDIS_URL", "BROKER_URL")  # the others may forget
+KEEPS_WORK = ("REDIS_URL", "BROKER_URL")  # the others may lose their data
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
 
 
 def database() -> Iterator[Finding]:
     found = readiness.check("database")
-    how = "" if found.ok else "check DATABASE_URL, and that the server runs"
-    yield Finding("database", OK if found.ok else MEND, found.what, how)
+    how = "check DATABASE_URL, and that the server runs"
+    yield passed_or_mend("database", found.ok, found.what, how)
     if not found.ok:
         return
     if connection.vendor == "sqlite":
-        what = "a file: all processes have to run on this machine"
-        yield Finding(
-            "database family", NOTE, what, "PostgreSQL or MongoDB for more than one machine"
-        )
+        what = "a file: all processes must run on this machine"
+        how = "use PostgreSQL or MongoDB for more than one machine"
+        yield Finding("database family", NOTE, what, how)
     applied = readiness.check("migrations")
-    yield Finding(
-        "migrations",
-        OK if applied.ok else MEND,
-        applied.what,
-        "" if applied.ok else "manage.py migrate",
-    )
+    yield passed_or_mend("migrations", applied.ok, applied.what, "manage.py migrate")
 
 
 def channel_layer() -> Iterator[Finding]:
     found = readiness.check("channel_layer")
-    how = (
-        "" if found.ok else "check CHANNEL_LAYER_URL: without it workers and pages hear of nothing"
-    )
-    yield Finding("channel layer", OK if found.ok else MEND, found.what, how)
+    how = "check CHANNEL_LAYER_URL: without it, workers and pages get no news"
+    yield passed_or_mend("channel layer", found.ok, found.what, how)
 
 
 def redis_servers() -> Iterator[Finding]:
-    """Each server once, whatever number of databases is used of it."""
+    """Each server once, however many of its databases are used."""
     servers: dict[str, tuple[str, str]] = {}
     for name in ("REDIS_URL", "BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"):
         url = getattr(settings, name)
-        if url.startswith(
-            ("redis://", "rediss://", "unix://", "redis+cluster://", "rediss+cluster://")
-        ):
+        if url.startswith(REDIS_SCHEMES):
             servers.setdefault(_server(url), (name, url))
     for name, url in servers.values():
         yield from _redis(name, url)
@@ -70,17 +61,15 @@ def _server(url: str) -> str:
 
 def _redis(name: str, url: str) -> Iterator[Finding]:
     if redis.is_cluster(url):
-        what = "a cluster: see on each node that it keeps what it is given"
-        yield Finding(
-            name, NOTE, what, "appendonly yes, appendfsync always, maxmemory-policy noeviction"
-        )
+        what = "a cluster: check on each node that it keeps its data"
+        how = "appendonly yes, appendfsync always, maxmemory-policy noeviction"
+        yield Finding(name, NOTE, what, how)
         return
     try:
         facts: dict[str, Any] = redis.impatient(url, SECONDS_MAX).info()
     except library.RedisError as error:
-        yield Finding(
-            name, MEND, f"does not answer: {error}", f"check {name}, and that the server runs"
-        )
+        how = f"check {name}, and that the server runs"
+        yield Finding(name, MEND, f"does not answer: {error}", how)
         return
     yield _version(name, facts)
     yield _clock(name, url)
@@ -89,73 +78,60 @@ def _redis(name: str, url: str) -> Iterator[Finding]:
 
 
 def _version(name: str, facts: dict[str, Any]) -> Finding:
-    """Of Valkey it is the Redis version that it is compatible with."""
+    """Valkey reports the Redis version that it is compatible with."""
     text = str(facts["redis_version"])
-    fine = tuple(map(int, text.split(".")[:2])) >= OLDEST
+    major, minor = text.split(".")[:2]
+    fine = (int(major), int(minor)) >= OLDEST
     oldest = ".".join(map(str, OLDEST))
-    return Finding(
-        f"{name} version", OK if fine else MEND, text, "" if fine else f"Redis {oldest} or newer"
-    )
+    return passed_or_mend(f"{name} version", fine, text, f"Redis {oldest} or newer")
 
 
 def _clock(name: str, url: str) -> Finding:
-    """Leases end by Redis' clock, tokens and deadlines by ours."""
+    """Leases expire by Redis' clock, tokens and deadlines by ours."""
     before = time.time()
     seconds, micros = redis.impatient(url, SECONDS_MAX).time()
     apart = abs((before + time.time()) / 2 - (int(seconds) + int(micros) / 1e6))
-    fine = apart <= CLOCK_SECONDS_MAX
-    return Finding(
-        f"{name} clock",
-        OK if fine else MEND,
-        f"{apart:.3f} s apart",
-        "" if fine else "run NTP on both machines",
-    )
+    fine, what = apart <= CLOCK_SECONDS_MAX, f"{apart:.3f} s apart"
+    return passed_or_mend(f"{name} clock", fine, what, "run NTP on both machines")
 
 
 def _keeps(name: str, url: str, facts: dict[str, Any]) -> Iterator[Finding]:
-    """What makes accepted work survive: no eviction, and a log on the disk."""
+    """Whether accepted work survives: no eviction, a log on the disk, and memory left."""
     policy, durable = facts.get("maxmemory_policy", "?"), bool(facts.get("aof_enabled"))
-    fine = policy == "noeviction"
-    yield Finding(
-        f"{name} maxmemory-policy",
-        OK if fine else MEND,
-        policy,
-        "" if fine else "maxmemory-policy noeviction",
-    )
+    fine, how = policy == "noeviction", "maxmemory-policy noeviction"
+    yield passed_or_mend(f"{name} maxmemory-policy", fine, policy, how)
     what = "yes" if durable else "no: a restart of Redis loses all work under way"
-    yield Finding(
-        f"{name} appendonly", OK if durable else MEND, what, "" if durable else "appendonly yes"
-    )
+    yield passed_or_mend(f"{name} appendonly", durable, what, "appendonly yes")
     if durable:
         yield _fsync(name, url)
-        yield _written_anew(name, facts)
-    if (most := int(facts.get("maxmemory", 0))) and facts["used_memory"] > FULL_SHARE * most:
-        yield Finding(
-            f"{name} memory",
-            MEND,
-            f"{facts['used_memory'] / most:.0%} of maxmemory is used",
-            "raise maxmemory",
-        )
+        yield _file_rewritten(name, facts)
+    most, used = int(facts.get("maxmemory", 0)), facts["used_memory"]
+    if most and used > FULL_SHARE * most:
+        what = f"{used / most:.0%} of maxmemory is used"
+        yield Finding(f"{name} memory", MEND, what, "raise maxmemory")
 
 
 def _fsync(name: str, url: str) -> Finding:
-    """A hosted Redis may not tell."""
+    """How often the log is flushed to the disk; a hosted Redis may not say."""
     try:
         found: Any = redis.impatient(url, SECONDS_MAX).config_get("appendfsync")
     except library.RedisError:
-        return Finding(
-            f"{name} appendfsync", NOTE, "this server does not tell", "see that it is always"
-        )
-    how = found.get("appendfsync", "?")
-    lose = "" if how == "always" else "a power cut may lose the last second: appendfsync always"
-    return Finding(f"{name} appendfsync", NOTE if lose else OK, how, lose)
+        what = "this server does not say"
+        return Finding(f"{name} appendfsync", NOTE, what, "make sure that it is always")
+    policy = found.get("appendfsync", "?")
+    if policy == "always":
+        return Finding(f"{name} appendfsync", OK, policy)
+    how = "a power cut may lose the last second: appendfsync always"
+    return Finding(f"{name} appendfsync", NOTE, policy, how)
 
 
-def _written_anew(name: str, facts: dict[str, Any]) -> Finding:
-    """See `redis_log`. Where somebody else keeps Redis we may not be allowed to ask for it."""
+def _file_rewritten(name: str, facts: dict[str, Any]) -> Finding:
+    """See `redis_log`. A hosted Redis may not let us ask for it."""
     if redis_log.is_rewritten(facts) or redis_log.is_rewriting(facts):
-        return Finding(f"{name} file", OK, "written anew since its start")
-    what = "not written anew since its start: a second power cut may lose what was accepted after the first"
-    return Finding(
-        f"{name} file", NOTE, what, "run BGREWRITEAOF after each start, or let our user run it"
+        return Finding(f"{name} file", OK, "rewritten since its start")
+    what = (
+        "not rewritten since its start: "
+        "a second power cut may lose what was accepted after the first"
     )
+    how = "run BGREWRITEAOF after each start, or let our user run it"
+    return Finding(f"{name} file", NOTE, what, how)

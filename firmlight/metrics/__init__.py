@@ -1,3 +1,1 @@
-"""`/metrics`: what all processes have counted (see `core.metrics`) and how things stand now, for
-Prometheus.
-"""
+"""`/metrics` for Prometheus: what all processes have counted, and the present state."""

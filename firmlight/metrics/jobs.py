@@ -1,4 +1,4 @@
-"""Celery's signals: how long each job took, how it ended, and what this process is."""
+"""Count by Celery's signals: how long each job took, how it ended, and this process's role."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def end(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
 
 @worker_ready.connect
 def be_jobs(sender: Any, **_: Any) -> None:
-    """`firmlight.processes` names them by what they do: jobs@host, jobs-long@host, sweep@host.
+    """Take the role from the name that `firmlight.processes` gives: jobs@, jobs-long@, sweep@.
 
-    Those that run jobs start their first child now: the first job need not wait for it.
+    A process that runs kinds starts its first child now, so that the first job need not wait.
     """
     is_sweep = sender.hostname.startswith("sweep@")
     metrics.run_as("sweep" if is_sweep else "jobs")

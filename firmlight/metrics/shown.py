@@ -1,8 +1,7 @@
-"""The showing end: what Redis has summed, and how things stand now, as families of
-prometheus-client.
+"""Show metrics: the sums in Redis and the present state, as families of prometheus-client.
 
-A scrape asks the database three bounded questions and Redis six times, whatever the number of tasks
-that have ended.
+A scrape makes three bounded queries to the database and six round trips to Redis, however many
+tasks have ended.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Shown(Collector):
 
 
 def _totals() -> dict[str, Samples]:
-    """{name: {what follows the name in the field: sum}}."""
+    """{name: {labels: sum}}; of a histogram the last label is a bucket or "sum"."""
     found: dict[str, Samples] = {}
     raw: dict[bytes, bytes] = redis.connect().hgetall(TOTALS)  # type: ignore[assignment]
     for key, amount in raw.items():
@@ -54,7 +53,7 @@ def _totals() -> dict[str, Samples]:
 
 
 def _processes() -> list[dict[str, str]]:
-    """What each living process has open. Those that were killed have expired, and are forgotten."""
+    """What each living process has open; the records of killed ones expire, and are removed."""
     client = redis.connect()
     ids: list[Any] = sorted(client.smembers(PROCESSES))
     pipe = client.pipeline(transaction=False)
@@ -84,7 +83,7 @@ def _roles(processes: list[dict[str, str]]) -> Samples:
 
 
 def _state() -> dict[str, Samples]:
-    """How things stand now, from the database and the queue."""
+    """The present state, from the database and the queue."""
     live, under_way, left_out = statistics.tasks_now(settings.METRICS_TASKS_MAX)
     waiting, leased = depth.waiting_and_leased(under_way)
     workers, slots = statistics.capacity(timezone.now())
@@ -103,7 +102,7 @@ def _state() -> dict[str, Samples]:
 
 
 def _jobs_waiting() -> dict[str, int]:
-    """A queue of Celery's is a list of its name in the broker."""
+    """The length of each of Celery's queues: a list with its name in the broker."""
     if not settings.BROKER_URL.startswith(("redis://", "rediss://")):
         return {}
     pipe = redis.impatient(settings.BROKER_URL, settings.PROBE_SECONDS_MAX).pipeline(
@@ -124,8 +123,9 @@ def _gauge(name: str, says: Family, samples: Samples) -> Metric:
 
 
 def _filled(family: Any, says: Family, samples: Samples) -> Metric:
-    """With a 0 where there is no label and nothing was counted yet: a rate needs something to rise
-    from.
+    """The family with its samples.
+
+    A counter without labels starts with 0 before anything was counted: a rate needs a first value.
     """
     if not says.labels and family.type == "counter":
         samples = {(): 0.0, **samples}
@@ -135,12 +135,16 @@ def _filled(family: Any, says: Family, samples: Samples) -> Metric:
 
 
 def _histogram(name: str, samples: Samples) -> Metric:
-    """Prometheus' buckets hold all up to their bound; ours hold what lies between two."""
+    """A histogram. Prometheus' buckets count all up to their bound; ours do not overlap."""
     says = HISTOGRAMS[name]
     family = HistogramMetricFamily(PREFIX + name, says.says, labels=says.labels)
-    for labels in sorted({key[:-1] for key in samples} or ({()} if not says.labels else set())):
+    bounds = [f"{bound:g}" for bound in says.buckets] + ["+Inf"]
+    found = {key[:-1] for key in samples}  # without the bucket
+    if not found and not says.labels:
+        found = {()}  # nothing was counted yet: show zeros
+    for labels in sorted(found):
         below, buckets = 0.0, []
-        for bound in [*(f"{bound:g}" for bound in says.buckets), "+Inf"]:
+        for bound in bounds:
             below += samples.get((*labels, f"le={bound}"), 0.0)
             buckets.append((bound, below))
         family.add_metric(labels, buckets, samples.get((*labels, "sum"), 0.0))

@@ -1,4 +1,4 @@
-"""`/metrics`, for Prometheus and nobody else."""
+"""`/metrics`, for Prometheus alone."""
 
 from __future__ import annotations
 
@@ -16,18 +16,15 @@ from core import databases, metrics
 from firmlight.metrics.shown import Shown
 
 LOOPBACK = ("127.0.0.1", "::1")
-PASSED_ON = (
-    "X-Forwarded-For",
-    "Forwarded",
-    "X-Real-IP",
-)  # a proxy on this machine has our loopback address, too
+# Headers of a proxy. One on this machine comes from the loopback address, too.
+PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
 log = structlog.get_logger(__name__)
 
 
 @require_safe
 @never_cache
 def show(request: HttpRequest) -> HttpResponse:
-    """All metrics in the format that the scraper accepts; 503 while database or Redis is away."""
+    """All metrics in the format that the scraper accepts; 503 if database or Redis is down."""
     if not may_read(request):
         return _refused()
     metrics.write()
@@ -44,21 +41,18 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 class _Once(Shown):
-    """A registry asks at the entry what there is; that would be all of the work a second time."""
+    """Describes nothing: at registration that would collect all metrics a second time."""
 
     def describe(self) -> list[object]:
         return []
 
 
 def may_read(request: HttpRequest) -> bool:
-    """With METRICS_TOKEN who sends it; without, who asks from this machine, and not through a
-    proxy.
-    """
+    """Whether the request sends METRICS_TOKEN; without one set, whether it is from this machine."""
     if settings.METRICS_TOKEN:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        return scheme.lower() == "bearer" and constant_time_compare(
-            token.strip(), settings.METRICS_TOKEN
-        )
+        is_token = constant_time_compare(token.strip(), settings.METRICS_TOKEN)
+        return is_token and scheme.lower() == "bearer"
     passed_on = any(name in request.headers for name in PASSED_ON)
     return request.META.get("REMOTE_ADDR") in LOOPBACK and not passed_on
 
@@ -70,5 +64,7 @@ def _refused() -> HttpResponse:
             "Send METRICS_TOKEN.\n", status=401, content_type="text/plain", headers=how
         )
     return HttpResponse(
-        "Set METRICS_TOKEN to read this from afar.\n", status=403, content_type="text/plain"
+        "Set METRICS_TOKEN to read this from another machine.\n",
+        status=403,
+        content_type="text/plain",
     )

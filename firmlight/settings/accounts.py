@@ -1,4 +1,4 @@
-"""Accounts and groups, how often somebody may do something, and mail."""
+"""Accounts and groups, throttles, and mail."""
 
 from firmlight.settings.read import env, number, whole
 
@@ -8,44 +8,42 @@ ACCESS_TOKEN_MINUTES = number("ACCESS_TOKEN_MINUTES", 15, 0.01)
 REFRESH_TOKEN_DAYS = number("REFRESH_TOKEN_DAYS", 30, 0.001)
 WORKER_TOKENS_PER_USER_MAX = whole("WORKER_TOKENS_PER_USER_MAX", 50, 1)
 BROWSER_SESSION_DAYS = number("BROWSER_SESSION_DAYS", 30, 0.001)
-LOGIN_FAILURES_MAX = whole(
-    "LOGIN_FAILURES_MAX", 10, 1
-)  # for one account from one address, then it is locked there
+# Of one account from one address; then log-ins to it from there are locked.
+LOGIN_FAILURES_MAX = whole("LOGIN_FAILURES_MAX", 10, 1)
 LOGIN_LOCK_MINUTES = number("LOGIN_LOCK_MINUTES", 15, 0.01)
 PASSWORD_RESET_MINUTES = number("PASSWORD_RESET_MINUTES", 60, 0.02)
 EMAIL_CONFIRM_HOURS = number("EMAIL_CONFIRM_HOURS", 48, 0.001)
 AUDIT_DAYS = number("AUDIT_DAYS", 730, 0.001)
 INVITATION_DAYS = number("INVITATION_DAYS", 14, 0.001)
 INVITED_AT_ONCE_MAX = whole("INVITED_AT_ONCE_MAX", 50, 1)  # names in one request
-JOIN_REQUEST_DAYS = number("JOIN_REQUEST_DAYS", 30, 0.001)  # unanswered, then it expires
+JOIN_REQUEST_DAYS = number(
+    "JOIN_REQUEST_DAYS", 30, 0.001
+)  # a request unanswered for so long expires
 LINKS_PER_GROUP_MAX = whole("LINKS_PER_GROUP_MAX", 20, 1)
 LINK_DAYS_MAX = whole("LINK_DAYS_MAX", 30, 1)
 LINK_USES_MAX = whole("LINK_USES_MAX", 1000, 1)
-NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # read or not, then they go
+NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # then they are deleted, read or not
 
-# How often somebody may do something (core/throttling.py): each user, or where nobody is logged in
-# each address
+# Throttles (core/throttling.py): how often each user may do something, or each address where nobody
+# is logged in
 
 LOGIN_PER_MINUTE_MAX = whole("LOGIN_PER_MINUTE_MAX", 60, 1)
 REGISTER_PER_HOUR_MAX = whole("REGISTER_PER_HOUR_MAX", 300, 1)
 REFRESH_PER_MINUTE_MAX = whole("REFRESH_PER_MINUTE_MAX", 300, 1)
-MAIL_PER_HOUR_MAX = whole(
-    "MAIL_PER_HOUR_MAX", 30, 1
-)  # letters asked for: forgotten password, confirmation
+# E-mails on demand: links to reset a password or to confirm an address.
+MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)
 SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
 UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
 INVITE_PER_HOUR_MAX = whole("INVITE_PER_HOUR_MAX", 600, 1)
-DEVICE_MINUTES = number("DEVICE_MINUTES", 10, 0.1)  # so long a code waits for its answer
-DEVICE_POLL_SECONDS = number(
-    "DEVICE_POLL_SECONDS", 2, 0.1
-)  # a program that waits asks no more often
-DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask to be let in
+DEVICE_MINUTES = number("DEVICE_MINUTES", 10, 0.1)  # how long a code is valid
+# How often a program that waits for approval may ask.
+DEVICE_POLL_SECONDS = number("DEVICE_POLL_SECONDS", 2, 0.1)
+DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask for access
 DEVICE_CODE_PER_MINUTE_MAX = whole("DEVICE_CODE_PER_MINUTE_MAX", 30, 1)  # codes that one user types
 JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
 SEARCH_PER_MINUTE_MAX = whole("SEARCH_PER_MINUTE_MAX", 300, 1)
 
-# Mail: to the console (of the jobs) unless EMAIL_URL names a server,
-# "smtp+tls://user:password@host:587"
+# Mail: printed by the jobs unless EMAIL_URL names a server, "smtp+tls://user:password@host:587"
 
 EMAIL_URL = env.str("EMAIL_URL", "consolemail://")
 MAIL_CONFIGURED = not EMAIL_URL.startswith(("consolemail:", "dummymail:", "memorymail:"))

@@ -1,4 +1,4 @@
-"""What nothing starts without, how the server is reached, and its log."""
+"""The required settings, how the server is reached, and its log."""
 
 from pathlib import Path
 
@@ -23,16 +23,14 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 PUBLIC_URL = env.str("PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 HTTPS = PUBLIC_URL.startswith("https://")
-BEHIND_PROXY = env.bool(
-    "BEHIND_PROXY", False
-)  # ours: its word for the scheme and the client's address counts
+# Whether a proxy of ours is in front: then its headers give the scheme and the client's address.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO")
 LOG_FORMAT = env.str("LOG_FORMAT", "console")
 if LOG_FORMAT not in ("console", "json"):
     raise ImproperlyConfigured(f"LOG_FORMAT must be console or json, not {LOG_FORMAT!r}")
 LOG_REQUESTS = env.bool("LOG_REQUESTS", False)  # a line for each request and job
-LOG_TEXT_CHARS_MAX = whole(
-    "LOG_TEXT_CHARS_MAX", 8192, 500
-)  # of one text in a line, whoever sent it
+# Of one text in a line of the log; a longer one is cut.
+LOG_TEXT_CHARS_MAX = whole("LOG_TEXT_CHARS_MAX", 8192, 500)
 LOGGING = logs.config(LOG_LEVEL, as_json=LOG_FORMAT == "json")

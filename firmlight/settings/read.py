@@ -1,4 +1,4 @@
-"""How settings are read: from the environment, and a bad one is named."""
+"""Read settings from the environment; an error names the bad one."""
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -9,7 +9,7 @@ env = environ.Env()
 
 
 def number(name: str, default: float, least: float = 0) -> float:
-    """A decimal number of at least `least`; environ's own cast would take "0.5s" for 0.5."""
+    """A number of at least `least`. environ's own cast would read "0.5s" as 0.5."""
     text = env.str(name, str(default))
     try:
         value = float(text)
@@ -32,8 +32,9 @@ def whole(name: str, default: int, least: int = 0) -> int:
 
 
 def beside(name: str, redis_url: str, database: int) -> str:
-    """The Redis of this setting: another database of the same server, unless it is named. A cluster
-    has but one.
+    """The URL in this setting, or another database of the same Redis server.
+
+    A cluster has only one database, so there the setting is required.
     """
     if redis.is_cluster(redis_url) and name not in env.ENVIRON:
         raise ImproperlyConfigured(

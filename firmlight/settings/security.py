@@ -1,4 +1,4 @@
-"""Who may come in and how: log-ins, cookies, and what a browser is told to refuse."""
+"""Log-ins, cookies, and what a browser must refuse."""
 
 from csp.constants import NONE, SELF
 
@@ -9,9 +9,8 @@ from firmlight.settings.read import whole
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.backends.LoginBackend"]
 AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-AXES_LOCKOUT_PARAMETERS = [
-    ["username", "ip_address"]
-]  # by name alone anybody could lock anybody out
+# By name alone, anybody could lock anybody out.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.backends.account_key"
 AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
 AXES_FAILURE_LIMIT = "accounts.backends.failures_max"
@@ -24,9 +23,8 @@ PASSWORD_RESET_TIMEOUT = round(PASSWORD_RESET_MINUTES * 60)
 SESSION_COOKIE_AGE = round(BROWSER_SESSION_DAYS * 24 * 3600)
 LOGIN_URL, LOGIN_REDIRECT_URL, LOGOUT_REDIRECT_URL = "page:login", "page:groups", "page:home"
 CSRF_FAILURE_VIEW = "firmlight.error_pages.csrf_failure"
-SESSION_ENGINE = (
-    "django.contrib.sessions.backends.cached_db"  # a page asks the database for other things
-)
+# Sessions are read from the cache, so that a page needs no query for them.
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -38,7 +36,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
-# Over https (production) every door is shut; plain http on one's own machine stays usable.
+# With https (production) everything is strict; plain http on one's own machine stays usable.
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -47,7 +45,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY, SESSION_COOKIE_SAMESITE, CSRF_COOKIE_SAMESITE = True, "Lax", "Lax"
-CONTENT_SECURITY_POLICY = {  # of our own pages; firmlight/policy.py has what others' pages may
+CONTENT_SECURITY_POLICY = {  # of our own pages; firmlight/policy.py has the exceptions
     "DIRECTIVES": {
         "default-src": [SELF],
         "object-src": [NONE],

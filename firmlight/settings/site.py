@@ -1,4 +1,4 @@
-"""Django: what the site is made of, and its pages."""
+"""Django: the parts of the site, and its pages."""
 
 from pathlib import Path
 
@@ -13,14 +13,13 @@ from firmlight.settings.read import env, whole
 # Pages
 
 PAGE_ROWS = whole("PAGE_ROWS", 25, 1)  # of a list on a page
-COUNT_ROWS_MAX = whole(
-    "COUNT_ROWS_MAX", 10_000, 1
-)  # of a longer list it is not known how long it is
+# Longer lists are not counted to their end.
+COUNT_ROWS_MAX = whole("COUNT_ROWS_MAX", 10_000, 1)
 
 DATABASE = databases.family(DATABASE_URL)
 INSTALLED_APPS = DATABASE.apps_for(
     [
-        # before the admin whose templates it replaces; the site is ours
+        # Before the admin, whose templates it replaces; the admin site is ours.
         "unfold.apps.BasicAppConfig",
         "unfold.contrib.filters",
         "firmlight.admin_site.apps.SiteConfig",
@@ -45,10 +44,8 @@ INSTALLED_APPS = DATABASE.apps_for(
         "firmlight.apps.FirmlightConfig",
     ]
 )
-MIGRATION_MODULES = {
-    "axes": None,
-    **DATABASE.migrations,
-}  # its counters lie in the cache, see LoginLimitsConfig
+# axes counts in the cache and needs no tables, see LoginLimitsConfig.
+MIGRATION_MODULES = {"axes": None, **DATABASE.migrations}
 MIDDLEWARE = [
     "firmlight.health.Probes",
     "core.context.RequestContext",
@@ -90,17 +87,16 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(env.str("STATIC_ROOT", str(BASE_DIR / "var" / "static")))
-CLIENT_ROOT = Path(
-    env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client"))
-)  # the wheel that is handed out
+# Where the wheel lies that the server hands out.
+CLIENT_ROOT = Path(env.str("CLIENT_ROOT", str(STATIC_ROOT.parent / "client")))
 STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "images")]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "firmlight.static.HashedStaticFiles"},
 }
 WHITENOISE_USE_FINDERS = DEBUG
-# Source maps are megabytes that only debuggers ask for: compressing them is half the time of
-# `collectstatic`.
+# Source maps are megabytes that only debuggers ask for, and compressing them would take half of the
+# time of `collectstatic`.
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = (*Compressor.SKIP_COMPRESS_EXTENSIONS, "map")
 DATA_UPLOAD_MAX_MEMORY_SIZE = JSON_BODY_BYTES_MAX
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]

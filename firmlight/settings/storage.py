@@ -1,4 +1,4 @@
-"""Where state lives and what moves it: database, Redis, channel layer, Celery."""
+"""Where state is stored and what moves it: database, Redis, channel layer, Celery."""
 
 from math import ceil
 
@@ -11,9 +11,8 @@ DATABASES = {
     "default": databases.config(
         DATABASE_URL,
         busy_seconds=number("SQLITE_BUSY_SECONDS", 20, 0.1),
-        connections_max=whole(
-            "DATABASE_CONNECTIONS_MAX", 20, 1
-        ),  # of one process; SQLite has no server to spare
+        # Of one process; SQLite has no server and ignores it.
+        connections_max=whole("DATABASE_CONNECTIONS_MAX", 20, 1),
     )
 }
 DATABASE_ROUTERS = databases.family(DATABASE_URL).routers
@@ -25,12 +24,10 @@ CACHES = {
         "OPTIONS": redis.patience(),
     }
 }
-REDIS_CONNECTIONS_MAX = whole(
-    "REDIS_CONNECTIONS_MAX", 50, 2
-)  # of one process; who finds none free waits
-LAYER_CONNECTIONS_MAX = (
-    5000  # its pool knows no waiting: one more would throw out whoever has something to tell
-)
+# Of one process; a caller waits for a free one.
+REDIS_CONNECTIONS_MAX = whole("REDIS_CONNECTIONS_MAX", 50, 2)
+# The layer's pool does not wait for a free connection: beyond the limit, sending fails.
+LAYER_CONNECTIONS_MAX = 5000
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -58,17 +55,16 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_REDIRECT_STDOUTS = (
-    False  # letters to the console are for people; the log would hide their links
-)
+# E-mails printed to the console are for people; the log would mask their links.
+CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # pub/sub chatter that nobody here reads
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # pub/sub messages that nothing here reads
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = min(5.0, SWEEP_SECONDS)
-# Whole seconds: beat's table keeps no others, and takes half a second for none, so that it would
-# sweep without end.
+# Whole seconds: beat's table stores no fractions, and with half a second, stored as zero, it would
+# sweep without a pause.
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "tasks.sweep",

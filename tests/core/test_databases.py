@@ -11,7 +11,7 @@ LIMITS = {"busy_seconds": 20, "connections_max": 7}
 @pytest.mark.parametrize(
     "url", ["mysql://host/name", "mongodb://host", "mongodb://host/", "nothing", "http://x/y"]
 )
-def test_what_names_no_database_of_ours_is_refused_with_the_name_of_the_setting(url, recwarn):
+def test_an_unsupported_database_is_refused_with_the_name_of_the_setting(url, recwarn):
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL"):
         databases.config(url, **LIMITS)
 

@@ -133,7 +133,7 @@ def test_without_a_token_only_this_machine_reads(db):
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-def test_who_comes_through_a_proxy_on_this_machine_is_not_this_machine(db, header):
+def test_a_request_through_a_proxy_on_this_machine_is_not_local(db, header):
     assert Client().get("/metrics", headers={header: "127.0.0.1"}).status_code == 403
 
 

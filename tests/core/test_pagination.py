@@ -44,7 +44,7 @@ def test_of_a_long_one_every_page_can_be_had_to_its_end(pages):
     assert (found.count, found.capped) == (38, False)
 
 
-def test_the_end_of_a_long_one_is_an_end(pages):
+def test_a_long_list_ends(pages):
     found = pages(38)
     assert len(found.page(6)) == 3
     for number in (7, 0, -1):

@@ -50,7 +50,7 @@ def test_debug_is_mended(public):
     assert look(configuration.settings_are_safe)["DEBUG"] == MEND
 
 
-def test_what_djangos_own_examination_finds_is_told_too(public):
+def test_findings_of_djangos_own_checks_are_shown(public):
     public.SECURE_HSTS_SECONDS = 0
     assert look(configuration.settings_are_safe)["django security.W004"] == MEND
 
@@ -105,7 +105,7 @@ def mail_server(public):
         server.shutdown()
 
 
-def test_letters_have_to_go_somewhere(public, mail_server):
+def test_emails_need_a_mail_server(public, mail_server):
     public.MAIL_CONFIGURED = False
     assert look(configuration.mail) == {"mail": MEND}
     public.MAIL_CONFIGURED = True
@@ -141,16 +141,16 @@ def test_a_redis_that_would_lose_work_is_mended(configure):
     assert set(look(storage.redis_servers).values()) == {OK}
 
 
-def test_a_redis_that_may_keep_half_a_transaction_is_told_of():
+def test_a_redis_that_may_keep_half_a_transaction_is_reported():
     facts = {
         "aof_enabled": 1,
         "aof_last_rewrite_time_sec": -1,
         "aof_rewrite_in_progress": 0,
         "aof_rewrite_scheduled": 0,
     }
-    assert storage._written_anew("REDIS_URL", facts).level == NOTE
-    assert storage._written_anew("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
-    assert storage._written_anew("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
+    assert storage._file_rewritten("REDIS_URL", facts).level == NOTE
+    assert storage._file_rewritten("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
+    assert storage._file_rewritten("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
 
 
 def test_a_redis_that_is_nearly_full_is_mended(configure):
@@ -158,7 +158,7 @@ def test_a_redis_that_is_nearly_full_is_mended(configure):
     assert look(storage.redis_servers)["REDIS_URL memory"] == MEND
 
 
-def test_each_server_is_looked_at_once(settings):
+def test_each_server_is_checked_once(settings):
     assert {name.partition(" ")[0] for name in look(storage.redis_servers)} == {"REDIS_URL"}
     settings.CACHE_URL = "redis://127.0.0.1:1/0"
     assert look(storage.redis_servers)["CACHE_URL"] == MEND
@@ -175,7 +175,7 @@ def test_clocks_that_are_apart_are_mended(settings, monkeypatch):
     assert storage._clock("REDIS_URL", settings.REDIS_URL).level == MEND
 
 
-def test_the_database_is_told_with_its_migrations(db):
+def test_the_database_is_checked_with_its_migrations(db):
     found = look(storage.database)
     assert (found["database"], found["migrations"]) == (OK, OK)
 
@@ -201,7 +201,7 @@ def test_a_machine_on_which_no_kind_can_run_is_mended(monkeypatch):
     pool.forget()
 
 
-def test_beat_is_told_by_the_last_sweep(db):
+def test_beat_is_checked_by_the_last_sweep(db):
     assert look(processes.beat) == {"beat": MEND}
     jobs.sweep()
     assert look(processes.beat) == {"beat": OK}
@@ -233,15 +233,15 @@ def run(*words):
     return 0, out.getvalue()
 
 
-def test_a_check_that_breaks_is_a_finding_and_the_others_go_on(only):
+def test_a_check_that_raises_is_a_finding_and_the_others_go_on(only):
     only(break_)
     code, said = run()
     assert code == 1
     assert "MEND  it" in said
-    assert "cannot be looked at: RuntimeError: it breaks" in said
+    assert "cannot be checked: RuntimeError: it breaks" in said
 
 
-def test_the_exit_code_says_whether_something_is_to_mend(only):
+def test_the_exit_code_says_whether_something_must_be_fixed(only):
     only(
         lambda: iter([doctor.Finding("a", OK, "fine"), doctor.Finding("b", NOTE, "so so", "do it")])
     )

@@ -1,6 +1,4 @@
-"""Messages of the broker that are held while it goes away, over a line to a real Redis that can be
-cut.
-"""
+"""Unacknowledged messages when the connection to the broker, a real Redis, is cut."""
 
 from __future__ import annotations
 
@@ -53,7 +51,7 @@ def lose(line: Proxy) -> None:
 
 
 @pytest.mark.parametrize("end", ["ack", "reject", "requeue"])
-def test_a_message_whose_end_redis_is_not_told_of_makes_room_for_the_next(
+def test_a_message_that_cannot_be_acknowledged_makes_room_for_the_next(
     line: Proxy, held: list[Any], end: str
 ) -> None:
     lose(line)

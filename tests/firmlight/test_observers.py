@@ -44,7 +44,7 @@ def test_a_setting_whose_extra_is_missing_is_named_with_what_to_install(setting,
     assert observers.check(setting, "") == ""
 
 
-def test_sentry_hears_of_errors_with_the_requests_id_and_without_secrets():
+def test_sentry_gets_errors_with_the_requests_id_and_without_secrets():
     fail = """
 import logging, structlog, sentry_sdk
 structlog.contextvars.bind_contextvars(request_id="edge-0009")

@@ -1,4 +1,4 @@
-"""What `/healthz` and `/readyz` say, and how fast, when something is away."""
+"""What `/healthz` and `/readyz` say, and how fast, when a service is down."""
 
 from __future__ import annotations
 
@@ -120,10 +120,10 @@ def test_what_is_not_migrated_is_named(db):
         "tasks", "0002_failures_and_limits"
     )  # not every database takes it back with the test
     assert not finding.ok
-    assert finding.what.startswith("1 not applied, tasks.0002_failures_and_limits")
+    assert finding.what.startswith("1 not applied, the first is tasks.0002_failures")
 
 
-def test_a_broken_database_is_told_without_its_address(db, monkeypatch):
+def test_a_broken_database_is_reported_without_its_address(db, monkeypatch):
     def fall(*args):
         raise ConnectionError("db.internal:5432 password=geheim")
 

@@ -1,4 +1,4 @@
-"""`manage.py doctor [--json]`: examine a deployment; 1 if something must be mended."""
+"""`manage.py doctor [--json]`: examine a deployment; exit code 1 if something must be fixed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ NAME_CHARS, LEVEL_CHARS, LINE_CHARS_MIN = 28, 6, 60
 
 
 class Command(BaseCommand):
-    help = "Examine this deployment and say what to mend. Exit code 1 if something must be mended."
-    requires_system_checks: list[str] = []  # they are among what is examined
+    help = "Examine this deployment and say what to fix. Exit code 1 if something must be fixed."
+    requires_system_checks: list[str] = []  # the doctor runs them itself
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -43,7 +43,7 @@ class Command(BaseCommand):
 
 
 def row(finding: Finding) -> str:
-    """One line of the table, longer texts under each other."""
+    """One row of the table; longer texts continue below in their column."""
     level = finding.level.upper() if finding.level == MEND else finding.level
     head = f"{level:<{LEVEL_CHARS}}{finding.name:<{NAME_CHARS}}"
     room = max(shutil.get_terminal_size((120, 24)).columns - len(head), LINE_CHARS_MIN)

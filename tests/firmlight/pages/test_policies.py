@@ -84,7 +84,7 @@ def test_a_database_that_does_not_answer_is_told_without_asking_it(db, django_as
         )
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    assert "try again in a few seconds" in words(answer)
+    assert "Try again in a few seconds" in words(answer)
 
 
 def test_the_api_answers_in_its_own_words(db, browser):
