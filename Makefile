@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -104,9 +104,17 @@ check-%: export PUBLIC_URL := https://firmlight.example
 check-%: export ALLOWED_HOSTS := firmlight.example
 check-%: export DJANGO_SETTINGS_MODULE := firmlight.settings
 
+fix: setup-dev  ## format Python and templates, and mend what the linters can mend
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+	@$(BIN)/djangofmt check --fix templates
+	@$(BIN)/djangofmt templates
+
 check-style:
 	@$(BIN)/ruff check --quiet
-	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (see: ruff format --diff)"; exit 1; }
+	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (make fix does)"; exit 1; }
+	@$(BIN)/djangofmt --check templates >/dev/null 2>&1 || { echo "djangofmt would change templates (make fix does)"; exit 1; }
+	@$(BIN)/djangofmt check templates >/dev/null 2>&1 || { $(BIN)/djangofmt check templates; exit 1; }
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo

@@ -25,7 +25,9 @@ Browser = Callable[..., Client]
 
 def titles(answer: object) -> list[str]:
     return [
-        text for tag, attrs, text in read(answer).elements if attrs.get("class") == "title-link"
+        text.strip()
+        for _, attrs, text in read(answer).elements
+        if attrs.get("class") == "title-link"
     ]
 
 
