@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,13 @@ def test_no_line_is_too_long_to_be_reviewed(name):
     lines = (TEMPLATES / name).read_text().splitlines()
     too_long = [number for number, line in enumerate(lines, 1) if len(line) > LINE_MAX]
     assert not too_long, f"{name}: lines {too_long} are longer than {LINE_MAX}"
+
+
+BUTTON = re.compile(r"<button\b((?:\{%.*?%\}|\{\{.*?\}\}|\"[^\"]*\"|[^>\"])*)>", re.DOTALL)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_button_says_whether_it_submits(name):
+    """Without a type a button submits the form that it happens to stand in."""
+    for attributes in BUTTON.findall((TEMPLATES / name).read_text()):
+        assert re.search(r'\btype="(submit|button)"', attributes), attributes
