@@ -2,7 +2,7 @@
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-IMPORT = r"""(?P<matched>from "(?P<url>\./[^"]+)")"""
+IMPORT = r"""(?P<matched>from "(?P<url>\.{1,2}/[^"]+)")"""
 
 
 class HashedStaticFiles(CompressedManifestStaticFilesStorage):
