@@ -259,7 +259,7 @@ def test_looking_lets_nobody_in_and_a_yes_does(
 ) -> None:
     found, his = ask(name="<b>pi</b>"), browser(bob)
     seen = his.get(f"/device/?code={found['user_code'].lower()}")
-    assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
+    assert "&lt;b&gt;pi&lt;/b&gt; asks for access" in seen.content.decode()
     assert found["user_code"] in words(seen)
     assert re.search(
         r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for 10 min", words(seen)

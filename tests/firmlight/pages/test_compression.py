@@ -58,7 +58,7 @@ def laid_out(tmp_path: Path):
         yield storage
 
 
-def test_static_files_are_compressed_when_they_are_laid_out(laid_out):
+def test_static_files_are_compressed_when_they_are_laid_out(db, laid_out):
     serve = WhiteNoiseMiddleware(lambda _: HttpResponse(status=404))
     for name in ("firmlight/base.css", "firmlight/parts.js"):
         address = f"/static/{laid_out.stored_name(name)}"

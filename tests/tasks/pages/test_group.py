@@ -57,7 +57,7 @@ def test_a_groups_tasks_are_narrowed_by_member_kind_status_and_words(
 ) -> None:
     answer = browser(bob).get(f"/groups/{group.pk}/?{asked}")
     assert titles(answer) == found
-    assert ("No task fits" in words(answer)) == (not found)
+    assert ("No task matches" in words(answer)) == (not found)
 
 
 def test_ones_own_tasks_are_those_one_submitted_to_groups_one_is_in(

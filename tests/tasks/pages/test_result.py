@@ -146,7 +146,7 @@ def test_searching_works_without_script(browser: Browser, finished: Finished, bo
     seen = words(browser(bob).get(page_of(task, "result/?problems=1")))
     assert "2 of 2 problems fit." in seen
     assert "/gone/1" in seen
-    assert "Nothing fits" in words(browser(bob).get(page_of(task, "result/?q=nowhere")))
+    assert "Nothing matches" in words(browser(bob).get(page_of(task, "result/?q=nowhere")))
 
 
 def test_htmx_gets_what_was_found_alone(browser: Browser, finished: Finished, bob: User) -> None:

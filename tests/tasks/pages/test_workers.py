@@ -240,4 +240,4 @@ def test_nothing_else_is_handed_out(
         assert Client().get(f"/download/{name}").status_code == 404
     assert Client().get("/download/latest").status_code == 404
     assert "There is nothing to download here now." in words(Client().get("/download/"))
-    assert "This server has no client to hand out." in words(browser(bob).get("/workers/get/"))
+    assert "This server has no client to download." in words(browser(bob).get("/workers/get/"))
