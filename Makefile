@@ -98,10 +98,11 @@ check: setup-dev  ## style, types, imports, deployment settings, migrations, API
 	@$(MAKE) -k -j2 --no-print-directory $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) $(CHECKS)
 	@echo "All checks passed."
 
-fix: setup-dev  ## repair what ruff can repair, and format the code
+fix: setup-dev  ## repair what the linters can repair, and format code and templates
 	@$(BIN)/ruff check --fix --quiet || true
 	@$(BIN)/ruff format --quiet
-	@# A formatter for templates goes here; its check goes to check-style.
+	@$(BIN)/djangofmt check --fix templates || true
+	@$(BIN)/djangofmt templates
 
 check-%: export SECRET_KEY := only-for-checks-0123456789-abcdefghijklmnopqrstuvwxyz-never-in-use
 check-%: export DATABASE_URL := sqlite://:memory:
@@ -113,6 +114,8 @@ check-%: export DJANGO_SETTINGS_MODULE := firmlight.settings
 check-style:
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files: run make fix"; exit 1; }
+	@$(BIN)/djangofmt --check templates >/dev/null 2>&1 || { echo "djangofmt would change templates: run make fix"; exit 1; }
+	@$(BIN)/djangofmt check templates >/dev/null 2>&1 || { $(BIN)/djangofmt check templates; exit 1; }
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo

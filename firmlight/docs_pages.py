@@ -78,9 +78,8 @@ def html(slug: str) -> SafeString:
     """The document as HTML without its first heading, which the page has already."""
     document = library()[slug]
     text = document.path.read_text().replace(f"# {document.title}\n", "", 1)
-    made = _markdown().render(
-        text, {"slug": slug}
-    )  # escapes everything it is given, so the tags are all its own
+    # The renderer escapes everything it is given, so all tags are its own.
+    made = _markdown().render(text, {"slug": slug})
     for plain, scrollable in SCROLLABLE.items():
         made = made.replace(plain, scrollable)
     return SafeString(made)
@@ -101,8 +100,9 @@ def _each(tokens: Sequence[Token], env: Any) -> None:
 
 
 def _unlink(tokens: Sequence[Token]) -> None:
-    """A link to a file that is no document (of the sources, say) is words only: the server does not
-    show it.
+    """Make plain text of links to files that are no documents.
+
+    The server does not show those, the sources for example.
     """
     ends = []
     for token in tokens:
@@ -127,8 +127,9 @@ def _fit(token: Token, slug: str) -> None:
 
 
 def address(href: str, slug: str) -> str:
-    """Where a link of this document leads: to a page of ours, or where it says if that is an
-    address; "" if nowhere.
+    """The address that a link of this document leads to, or "".
+
+    A path becomes the address of our page; what is an address already stays.
     """
     target, _, part = href.partition("#")
     if "://" in href or not target:

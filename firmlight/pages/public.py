@@ -14,7 +14,7 @@ from firmlight import docs_pages
 
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
-    """For those who do not know Firmlight; who is logged in goes to his groups."""
+    """For people who do not know Firmlight; a user who is logged in goes to their groups."""
     if request.user.is_authenticated:
         return redirect("page:groups")
     facts = {"lease_seconds": settings.LEASE_SECONDS, "result_hours": settings.RESULT_TTL_HOURS}
@@ -57,9 +57,8 @@ def privacy(request: HttpRequest) -> HttpResponse:
         "BROWSER_SESSION_DAYS",
     )
     figures = {name.lower(): getattr(settings, name) for name in names}
-    figures["failed_input_hours"] = getattr(
-        settings, "FAILED_INPUT_HOURS", 0
-    )  # where failed tasks can be sent again
+    # Where failed tasks can be submitted again, their input is kept for a while.
+    figures["failed_input_hours"] = getattr(settings, "FAILED_INPUT_HOURS", 0)
     return render(request, "pages/privacy.html", figures)
 
 
@@ -91,8 +90,9 @@ def _fingerprint(request: HttpRequest, name: str) -> str | None:
 @require_safe
 @etag(_fingerprint)
 def download(request: HttpRequest, name: str) -> FileResponse:
-    """The wheel of this name. It may be built anew under the same name: whoever keeps a copy asks
-    before using it.
+    """The wheel of this name.
+
+    It may be built anew under the same name, so a cache has to ask before it uses its copy.
     """
     wheel = client_wheel.find()
     if wheel is None or name != wheel.name:

@@ -1,5 +1,6 @@
-"""Template tags for all pages: icons, lamps, badges, people, and moments. Loaded everywhere without
-`{% load %}`.
+"""Template tags for all pages: icons, lamps, badges, people, and moments.
+
+They are loaded everywhere without `{% load %}`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ RECENT_DAYS = 7  # older moments are dates
 
 @register.simple_tag
 def icon(name: str, size: str = "") -> SafeString:
-    """A symbol of icons/_sprite.html, hidden from screen readers: a word stands beside it, or is
-    its label.
+    """A symbol of icons/_sprite.html.
+
+    It is hidden from screen readers: a word stands beside it, or the element has a label.
     """
     return format_html(
         '<svg class="i{}" viewBox="0 0 16 16" aria-hidden="true"><use href="#i-{}"/></svg>',
@@ -37,12 +39,12 @@ def icon(name: str, size: str = "") -> SafeString:
 
 @register.simple_tag
 def lamp(state: str, label: str = "") -> SafeString:
-    """lit, ready, off or lost; without `label` the word stands beside it."""
-    says = (
-        format_html('role="img" aria-label="{}"', label)
-        if label
-        else SafeString('aria-hidden="true"')
-    )
+    """The lamp of a worker or group; `state` is lit, ready, off or lost.
+
+    Without `label` it is hidden from screen readers, since the word stands beside it.
+    """
+    hidden = SafeString('aria-hidden="true"')
+    says = format_html('role="img" aria-label="{}"', label) if label else hidden
     return format_html(
         '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>',
         state,
@@ -89,13 +91,13 @@ def _words(moment: datetime, now: datetime) -> str:
     away = abs((now - moment).total_seconds())
     if away < 60:
         return "a moment ago" if moment <= now else "in a moment"
-    if away > RECENT_DAYS * 86400 and moment < now:
-        return f"{moment:%-d %b}" if moment.year == now.year else f"{moment:%-d %b %Y}"
-    return (
-        f"{timesince(moment, now, depth=1)} ago"
-        if moment < now
-        else f"in {timeuntil(moment, now, depth=1)}"
-    )
+    if moment > now:
+        return f"in {timeuntil(moment, now, depth=1)}"
+    if away < RECENT_DAYS * 86400:
+        return f"{timesince(moment, now, depth=1)} ago"
+    if moment.year == now.year:
+        return f"{moment:%-d %b}"
+    return f"{moment:%-d %b %Y}"
 
 
 @register.simple_tag(takes_context=True)
@@ -107,7 +109,7 @@ def here(context: template.Context, *names: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: Any) -> str:
-    """The query of this address with these changes; what is empty goes."""
+    """The query of this address with these changes; empty values are left out."""
     asked = context["request"].GET.copy()
     for name, value in changes.items():
         asked.pop(name, None)
@@ -118,7 +120,7 @@ def query(context: template.Context, **changes: Any) -> str:
 
 @register.filter
 def at(table: dict[Any, Any], key: Any) -> Any:
-    """What a dict has for this key; None without."""
+    """The dict's value for this key, or None."""
     return table.get(key)
 
 
@@ -133,38 +135,24 @@ def tone_icon(level: str) -> str:
     return {"success": "check", "warning": "alert", "error": "x"}.get(level, "bell")
 
 
-GONE = {
-    "group_deleted",
-    "member_removed",
-    "invitation_withdrawn",
-    "join_declined",
-}  # nothing is there to be opened
+# After these there is nothing to open.
+GONE = {"group_deleted", "member_removed", "invitation_withdrawn", "join_declined"}
 
 
 @register.filter
 def way(note: Notification) -> str:
-    """Where a notification leads; "" if nowhere."""
+    """The address that a notification leads to, or ""."""
     if note.task_id:
         return reverse("page:task", args=(note.task_id,))
     if note.group_id is None or note.code in GONE:
         return ""
-    return (
-        reverse("page:notifications")
-        if note.code == "invited"
-        else reverse("page:group", args=(note.group_id,))
-    )
+    if note.code == "invited":
+        return reverse("page:notifications")
+    return reverse("page:group", args=(note.group_id,))
 
 
-PROGRAMS = (
-    "Edg",
-    "OPR",
-    "Firefox",
-    "Chrome",
-    "Safari",
-    "firmlight",
-    "python-httpx",
-    "curl",
-)  # the first that fits
+# The first that a User-Agent contains: Edge and Opera name Chrome, too, and Chrome names Safari.
+PROGRAMS = ("Edg", "OPR", "Firefox", "Chrome", "Safari", "firmlight", "python-httpx", "curl")
 SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Mac OS X", "Linux")
 NAMES = {
     "Edg": "Edge",
@@ -186,7 +174,7 @@ def device(user_agent: str) -> str:
 
 @register.filter
 def spelled(code: str) -> str:
-    """B C D F: for who listens"""
+    """ "B C D F", so that screen readers read a code letter by letter."""
     return " ".join(code)
 
 

@@ -1,6 +1,8 @@
 // Parts of a page that come over /ws/live/ are put in place, so that nothing jumps: a part is changed where it stands,
 // and focus, selection and scroll stay.
 
+import { Idiomorph } from "../vendor/idiomorph/idiomorph-0.8.0.esm.js";
+
 // Change a part or add it: at the end of its place, or where `add(home, next)` says.
 export function put(id, place, html, add = (home, next) => home.append(next)) {
   const next = parse(html, place);
@@ -12,11 +14,11 @@ export function put(id, place, html, add = (home, next) => home.append(next)) {
   localTimes(next);
 }
 
-// Make `now` look like `next`, touching only what differs.
+// Make `now` look like `next`, touching only what differs. Idiomorph matches elements by their ids: one with an id is
+// changed into nothing else, so the focused button stays while the buttons beside it come and go.
 export function change(now, next) {
-  if (!isSame(now, next)) return now.replaceWith(next);
-  morph(now, next);
-  localTimes(now);
+  const [changed] = Idiomorph.morph(now, next);
+  localTimes(changed);
 }
 
 // Rows of a table and shapes of a drawing are parsed where they may stand.
@@ -32,35 +34,6 @@ function parse(html, place) {
   return box.content.firstElementChild;
 }
 
-// What has an id is changed into nothing else: a button that is no longer there goes, and the one beside it stays.
-const isSame = (now, next) => now.nodeType === next.nodeType && now.nodeName === next.nodeName && now.id === next.id;
-
-function morph(now, next) {
-  if (now.nodeType !== Node.ELEMENT_NODE) {
-    if (now.data !== next.data) now.data = next.data;
-    return;
-  }
-  for (const { name } of [...now.attributes]) if (!next.hasAttribute(name)) now.removeAttribute(name);
-  for (const { name, value } of [...next.attributes]) if (now.getAttribute(name) !== value) now.setAttribute(name, value);
-  if (now.hasAttribute("data-clock") && now.dateTime === now.dataset.shown) return; // it shows the reader's own time
-  morphChildren(now, [...next.childNodes]);
-}
-
-function morphChildren(home, fresh) {
-  const ids = new Set(fresh.map((child) => child.id));
-  for (const child of [...home.children]) if (child.id && !ids.has(child.id)) child.remove();
-  let now = home.firstChild;
-  for (const next of fresh) {
-    if (!now || !isSame(now, next)) {
-      home.insertBefore(next, now);
-      continue;
-    }
-    morph(now, next);
-    now = now.nextSibling;
-  }
-  for (const child of [...home.childNodes].slice(fresh.length)) child.remove();
-}
-
 // Times of the day in the reader's own zone.
 const ofDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
@@ -68,7 +41,6 @@ export function localTimes(root) {
   for (const time of root.querySelectorAll?.("time[data-clock]") ?? []) {
     time.textContent = ofDay.format(new Date(time.dateTime));
     time.title = exact.format(new Date(time.dateTime));
-    time.dataset.shown = time.dateTime;
   }
 }
 

@@ -15,6 +15,7 @@ export function toast({ level, text, task }) {
   words.textContent = text;
   if (task) words.append(" ", leading(`/tasks/${task}/`));
   const close = document.createElement("button");
+  close.type = "button";
   close.className = "btn btn-ghost btn-sm btn-icon";
   close.setAttribute("aria-label", "Close");
   close.append(icon("x"));

@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from accounts.pages.requests import PageRequest
 from core.errors import NotFound
-from core.streaming import stream
 from core.views import show, signed_in
 from tasks.models import Task
 from tasks.pages import results
@@ -63,7 +62,7 @@ def as_csv(request: PageRequest, pk: UUID) -> StreamingHttpResponse:
     """As a table, made while it is sent."""
     found = visible_task(request, pk)
     pieces = sheet.pieces(results.table(found.kind, deliver.result_of(found)))
-    return stream(request, pieces, content_type=CSV_TYPE, headers=_headers(found, "csv"))
+    return StreamingHttpResponse(pieces, content_type=CSV_TYPE, headers=_headers(found, "csv"))
 
 
 def _headers(task: Task, suffix: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from firmlight_client.protocol import Consent
@@ -14,6 +14,8 @@ from tasks import consent, estimates
 from tasks.estimates import Range
 from tasks.pages import charts, timeline
 from tasks.pages.fragments.page_state import LABELS, TONES
+from tasks.pages.results.factors import Number
+from tasks.pages.results.tree import Pieces
 
 register = template.Library()
 
@@ -72,6 +74,25 @@ def hours(seconds: float) -> str:
 def limits(agreed: Consent) -> list[str]:
     """What a worker's owner does not agree to, in words."""
     return consent.words(agreed)
+
+
+@register.filter
+def digits(number: Number) -> SafeString:
+    """A long number that may break between its groups of digits."""
+    groups = format_html_join(
+        SafeString("<wbr>"), "<span>{}</span>", ((group,) for group in number.groups)
+    )
+    return format_html('<span class="digits">{}</span>', groups)
+
+
+@register.filter
+def marked(pieces: Pieces) -> SafeString:
+    """Text in pieces; those that a search found are marked."""
+    return format_html_join("", "{}", ((_piece(*piece),) for piece in pieces))
+
+
+def _piece(text: str, is_found: bool) -> str:
+    return format_html("<mark>{}</mark>", text) if is_found else text
 
 
 SMALL_BARS_PX = 24

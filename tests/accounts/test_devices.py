@@ -257,7 +257,7 @@ def test_looking_approves_nothing_and_a_yes_does(
 ) -> None:
     found, client = ask(name="<b>pi</b>"), browser(bob)
     seen = client.get(f"/device/?code={found['user_code'].lower()}")
-    assert "&lt;b&gt;pi&lt;/b&gt; asks to be let in" in seen.content.decode()
+    assert "&lt;b&gt;pi&lt;/b&gt; asks for access" in seen.content.decode()
     assert found["user_code"] in words(seen)
     assert re.search(
         r"Program fl/1 From 127\.0\.0\.1 Asks to .* Asked a moment ago Good for 10 min", words(seen)

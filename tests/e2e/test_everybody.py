@@ -185,7 +185,7 @@ def test_without_script_a_task_is_previewed_submitted_read_and_cancelled(
     page.goto(f"/groups/{lab.group}/")
     page.get_by_label("Search tasks").fill("nothing of the kind")
     page.get_by_role("button", name="Search").click()
-    expect(page.get_by_text("No task fits")).to_be_visible()
+    expect(page.get_by_text("No task matches")).to_be_visible()
     page.get_by_role("link", name="New task").click()
     page.get_by_role("link", name=re.compile("^Mean")).click()
     page.get_by_label("Numbers").fill("1 2 x")

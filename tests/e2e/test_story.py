@@ -78,7 +78,7 @@ def test_two_people_meet_and_one_lends_a_machine_by_a_code(
 
     dora.get_by_role("link", name="New group").first.click()
     dora.get_by_label("Name").fill(f"Number evenings {mark}")
-    dora.get_by_role("button", name="Make the group").click()
+    dora.get_by_role("button", name="Create the group").click()
     dora.get_by_role("link", name="Invitations").click()
     dora.get_by_label("Usernames").fill(f"emil-{mark}")
     dora.get_by_role("button", name="Invite", exact=True).click()

@@ -28,6 +28,14 @@ def read(answer: Any) -> Reader:
     return Reader(answer.content.decode())
 
 
+def attributes(answer: Any, tag: str, **wanted: str) -> dict[str, str | None]:
+    """The attributes of the first `tag` whose attributes are as `wanted`."""
+    for name, attrs, _ in read(answer).elements:
+        if name == tag and wanted.items() <= attrs.items():
+            return attrs
+    raise AssertionError(f"No <{tag}> with {wanted}")
+
+
 def words(answer: Any) -> str:
     """The text of the page, on one line."""
     return " ".join(re.sub(r"<[^>]*>", " ", answer.content.decode()).split())

@@ -6,6 +6,7 @@ looks at it.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -17,6 +18,8 @@ from django.utils import timezone
 from tasks.estimates import Range
 from tasks.models import SubtaskFailure
 from tasks.pages.timeline import Shape
+
+INDENTATION = re.compile(r"\s*\n\s*")  # of templates; to a browser it is a space
 
 LABELS = {
     **{
@@ -212,7 +215,7 @@ def _still(shape: Shape) -> Shape:
 
 def drawn(template: str, it: Any) -> str:
     """What shows a value of ours."""
-    return render_to_string(template, {"it": it}).strip()
+    return INDENTATION.sub(" ", render_to_string(template, {"it": it}).strip())
 
 
 # The same value is drawn once. Not for what shows how long ago something was.

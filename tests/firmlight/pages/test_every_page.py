@@ -17,7 +17,7 @@ from groups import services as groups
 from groups.models import Membership
 from tasks.models import Task
 from tests.support.databases import queries_max
-from tests.support.pages import read
+from tests.support.pages import attributes, read
 
 QUERIES_MAX = queries_max(10, joins=2)
 FOR_ALL = (
@@ -96,6 +96,18 @@ def test_pages_for_everybody_come_to_nobody_in_particular(db, browser):
         answer = browser().get(reverse(f"page:{name}"))
         assert answer.status_code == 200, name
         nothing_inline(answer, name)
+
+
+@pytest.mark.parametrize("name", FOR_ALL)
+def test_a_page_for_everybody_describes_itself_to_search_engines(db, browser, name):
+    address = reverse(f"page:{name}")
+    text = attributes(browser().get(address), "meta", name="description")["content"]
+    assert 40 <= len(text) <= 160
+
+
+def test_a_document_describes_itself_by_its_title(db, browser):
+    answer = browser().get(reverse("page:document", args=("reliability",)))
+    assert attributes(answer, "meta", name="description")["content"].startswith("Reliability")
 
 
 def nothing_inline(answer, address):

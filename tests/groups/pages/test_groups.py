@@ -33,7 +33,7 @@ def test_the_list_is_searched_and_narrowed(group, alice, bob, browser):
     assert "Lab Seven" not in shown("?q=sleep") and "Night shift" in shown("?q=sleep")
     assert "Lab Seven" in shown("?show=starred") and "Night shift" not in shown("?show=starred")
     assert "Lab Seven" not in shown("?show=mine") and "Night shift" in shown("?show=mine")
-    assert "No group fits" in shown("?q=nothing")
+    assert "No group matches" in shown("?q=nothing")
 
 
 def test_a_search_that_makes_no_sense_breaks_nothing(alice, browser):
@@ -99,7 +99,7 @@ def test_the_page_of_a_group_lists_tasks_and_narrows_them(group, bob, at, browse
     assert "One" in words(browser(bob).get(at()))
     failed = words(browser(bob, htmx=True).get(at("?status=failed")))
     assert "Two" in failed and "One" not in failed
-    assert "No task fits" in words(browser(bob).get(at("?search=three")))
+    assert "No task matches" in words(browser(bob).get(at("?search=three")))
 
 
 def test_the_page_of_a_group_shows_workers_that_are_here(group, bob, at, browser, beat):

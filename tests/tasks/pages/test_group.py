@@ -26,7 +26,9 @@ Browser = Callable[..., Client]
 
 def titles(answer: object) -> list[str]:
     return [
-        text for tag, attrs, text in read(answer).elements if attrs.get("class") == "title-link"
+        text.strip()
+        for _, attrs, text in read(answer).elements
+        if attrs.get("class") == "title-link"
     ]
 
 
@@ -56,7 +58,7 @@ def test_a_groups_tasks_are_narrowed_by_member_kind_status_and_words(
 ) -> None:
     answer = browser(bob).get(f"/groups/{group.pk}/?{asked}")
     assert titles(answer) == found
-    assert ("No task fits" in words(answer)) == (not found)
+    assert ("No task matches" in words(answer)) == (not found)
 
 
 def test_ones_own_tasks_are_those_one_submitted_to_groups_one_is_in(
