@@ -150,7 +150,9 @@ def test_a_redis_that_may_keep_half_a_transaction_is_reported():
     }
     assert storage._file_rewritten("REDIS_URL", facts).level == NOTE
     assert storage._file_rewritten("REDIS_URL", facts | {"aof_rewrite_in_progress": 1}).level == OK
-    assert storage._file_rewritten("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
+    assert (
+        storage._file_rewritten("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
+    )
 
 
 def test_a_redis_that_is_nearly_full_is_mended(configure):
