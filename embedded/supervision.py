@@ -1,7 +1,6 @@
-"""Supervisor as the keeper of the parts: its configuration, its start, and questions to it while it
-runs.
+"""Run the parts under supervisor: write its configuration, start it, ask it for states.
 
-The parts inherit their environment from it, so no secret is written into its configuration.
+The parts inherit the environment of supervisor, so no secret is in its configuration.
 """
 
 import contextlib
@@ -26,8 +25,8 @@ START_SECONDS_MAX = 15.0
 STOP_SECONDS_MAX = 40.0
 BROKEN = {"BACKOFF", "FATAL", "EXITED"}
 
-# Paths are relative to the folder of the system, where supervisord runs: some it would expand
-# twice, and a % in the folder's name does not survive that.
+# Paths are relative to the folder of the system, where supervisord runs. It expands some paths
+# twice, and a % in the folder's name would not survive that.
 DAEMON = """\
 [supervisord]
 nodaemon = true
@@ -46,8 +45,8 @@ chmod = 0700
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 """
 
-# A part that dies is started again at once, and then with growing pauses (1 s, 2 s, …) while it
-# keeps dying young.
+# A part that dies is restarted immediately, and after growing pauses (1 s, 2 s, …) if it keeps
+# dying within `startsecs`.
 PART = """
 [program:{name}]
 command = {command}
@@ -65,8 +64,7 @@ stdout_logfile_maxbytes = 5MB
 stdout_logfile_backups = 2
 """
 
-# Supervisor stops the group with the highest priority first, and Redis when nobody needs it any
-# more.
+# Supervisor stops the group with the highest number first, and Redis when no other part needs it.
 GROUPED = """
 [group:{group}]
 programs = {names}
@@ -76,9 +74,10 @@ priority = {priority}
 
 @dataclass(frozen=True)
 class Part:
-    """One process to keep. `first`: it starts with supervisor; the others wait for `start_parts`.
+    """One process to keep running.
 
-    It is asked to end with `signal`, and killed `patience_seconds` later.
+    With `first` it starts together with supervisor; the others wait for `start_parts`. `signal`
+    asks it to end, and after `patience_seconds` it is killed.
     """
 
     name: str
@@ -96,46 +95,41 @@ class Supervisor:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, environment: Mapping[str, str]) -> None:
-        """Start supervisord and the parts that come first; return when it answers. Raises Problem."""
+        """Start supervisord and the first parts; return when it answers. Raises Problem."""
         configuration = self.home.root / "supervisord.conf"
         configuration.write_text(self.configuration())
         with (self.home.log / "supervisord.out").open("wb") as out:
+            keeper = str(Path(__file__).with_name("keeper.py"))
             self.process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    str(Path(__file__).with_name("keeper.py")),
-                    "-n",
-                    "-c",
-                    str(configuration),
-                ],
+                [sys.executable, "-P", keeper, "-n", "-c", str(configuration)],
                 stdin=subprocess.PIPE,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 cwd=self.home.root,
                 env=dict(environment),
-                start_new_session=True,  # Ctrl-C is for us alone; we then stop it in good order
+                start_new_session=True,  # Ctrl-C is for us alone; we then stop it in order
             )
         self._wait_for_answer()
 
     def configuration(self) -> str:
-        inside = self.socket.parent == self.home.root
-        text = DAEMON.format(socket=self.socket.name if inside else _plain(self.socket))
+        """The text of supervisord.conf. Raises Problem if supervisor cannot take a path in it."""
+        socket_is_inside = self.socket.parent == self.home.root
+        text = DAEMON.format(socket=self.socket.name if socket_is_inside else _escaped(self.socket))
         for part in self.parts:
             text += PART.format(
                 name=part.name,
-                command=_plain(shlex.join(part.command)),
+                command=_escaped(shlex.join(part.command)),
                 first=str(part.first).lower(),
                 patience=part.patience_seconds,
                 signal=part.signal,
-                base=_plain(BASE),
+                base=_escaped(BASE),
             )
         first = [part.name for part in self.parts if part.first]
         others = [part.name for part in self.parts if not part.first]
-        groups = [(FIRST, first, 1), (GROUP, others, 2)]
-        return text + "".join(
-            GROUPED.format(group=g, names=",".join(n), priority=p) for g, n, p in groups if n
-        )
+        for group, names, priority in ((FIRST, first, 1), (GROUP, others, 2)):
+            if names:
+                text += GROUPED.format(group=group, names=",".join(names), priority=priority)
+        return text
 
     def start_parts(self) -> None:
         """Start every part that is not running yet; do not wait for them."""
@@ -146,7 +140,7 @@ class Supervisor:
         self._call("startProcess", self._full_name(name), False)
 
     def stop_part(self, name: str) -> None:
-        """Stop one part in good order; it stays down until `start_part`."""
+        """Stop one part in order; it stays down until `start_part`."""
         self._call("stopProcess", self._full_name(name))
 
     def _full_name(self, name: str) -> str:
@@ -154,8 +148,9 @@ class Supervisor:
         return f"{FIRST if part.first else GROUP}:{name}"
 
     def states(self) -> dict[str, tuple[str, int]]:
-        """Part -> (supervisor's name of its state, process id or 0). Raises Problem if supervisor
-        is gone.
+        """Part -> (supervisor's name of its state, process id or 0).
+
+        Raises Problem if supervisor has ended.
         """
         if self.process is None or self.process.poll() is not None:
             raise Problem(f"supervisor has ended; see {self.home.log / 'supervisord.log'}")
@@ -163,24 +158,21 @@ class Supervisor:
         return {info["name"]: (info["statename"], info["pid"]) for info in found}
 
     def check(self, broken: set[str] = BROKEN) -> None:
-        """Raises Problem, with its last words, if a part is in one of the `broken` states."""
+        """Raises Problem, with the last line of its log, if a part is in a `broken` state."""
         for name, (state, _) in self.states().items():
             if state in broken:
                 log = self.home.log / f"{name}.log"
-                raise Problem(
-                    f"{name} does not stay up: {last_line(log) or 'it said nothing'} (see {log})"
-                )
+                reason = last_line(log) or "its log is empty"
+                raise Problem(f"{name} does not stay up: {reason} (see {log})")
 
     def stop(self) -> None:
-        """Stop all parts in order, Redis last, then supervisord itself. Harmless when it does not
-        run.
-        """
+        """Stop all parts in order, Redis last, then supervisord. Harmless if it does not run."""
         if self.process is None:
             return
         with contextlib.suppress(Problem):
             self._call("shutdown")
         assert self.process.stdin is not None
-        self.process.stdin.close()  # reaches it also when it did not answer
+        self.process.stdin.close()  # stops it even if it did not answer
         try:
             self.process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -198,8 +190,8 @@ class Supervisor:
                 self._call("getState")
                 return
             time.sleep(0.02)
-        said = last_line(self.home.log / "supervisord.out") or "it does not answer"
-        raise Problem(f"supervisor does not start: {said}")
+        reason = last_line(self.home.log / "supervisord.out") or "it does not answer"
+        raise Problem(f"supervisor does not start: {reason}")
 
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self.socket}")
@@ -211,18 +203,22 @@ class Supervisor:
 
 
 def last_line(file: Path) -> str:
-    """The last line that says something, or nothing."""
+    """The last line of the file that is not blank; "" if there is none."""
     if not file.exists():
         return ""
     with file.open("rb") as handle:
         handle.seek(max(0, file.stat().st_size - 4096))
         lines = handle.read().decode(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    for line in reversed(lines):
+        if line.strip():
+            return line.strip()
+    return ""
 
 
-def _plain(value: object) -> str:
-    """For supervisor's configuration, where % begins an expansion and " ;" a comment. Raises
-    Problem.
+def _escaped(value: object) -> str:
+    """For supervisor's configuration, where % begins an expansion and " ;" a comment.
+
+    Raises Problem for what cannot be escaped.
     """
     text = str(value)
     if " ;" in text or "\n" in text:

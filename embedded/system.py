@@ -20,19 +20,19 @@ from embedded.problem import Problem
 from embedded.supervision import BASE, Part, Supervisor, last_line
 from firmlight import processes
 
-# Loading a large append-only file takes its time (about 10 s a gigabyte); what does not live at all
-# is seen at once.
+# Redis takes about 10 s to load a gigabyte of its append-only file. A part that dies is noticed
+# sooner.
 READY_SECONDS_MAX = 120.0
 PREPARE_SECONDS_MAX = 300.0
-LOOK_SECONDS = 2.0
+WATCH_SECONDS = 2.0  # between two checks of the parts
 
 
 class System:
     """Firmlight on this machine, in the folder `var`, on `host` and `port` (0: any free one).
 
-    `env` goes to every part and wins over what this class decides; with a REDIS_URL in it no Redis
-    server is started, with a DATABASE_URL no SQLite file is used. `fresh` empties the folder first.
-    `url` is known once it has started.
+    `env` goes to every part and takes precedence over what this class sets. With a REDIS_URL in it
+    no Redis server is started; with a DATABASE_URL no SQLite file is used. `fresh` empties the
+    folder first. `url` is known once the system has started.
     """
 
     def __init__(
@@ -61,9 +61,7 @@ class System:
 
     @property
     def mark(self) -> dict[str, str]:
-        """Environment for further processes that must not outlive this system: `stop` ends whatever
-        carries it.
-        """
+        """Environment for other processes that must not outlive this system: `stop` ends them."""
         return {orphans.MARK: str(self.home.root)}
 
     def __enter__(self) -> Self:
@@ -74,7 +72,7 @@ class System:
         self.stop()
 
     def start(self) -> None:
-        """Start everything and return when it answers. Raises Problem, with nothing left running."""
+        """Start everything; return when it answers. After a Problem nothing is left running."""
         self.home.create()
         self._lock = self.home.lock()
         try:
@@ -87,7 +85,7 @@ class System:
             raise
 
     def stop(self) -> None:
-        """End everything in good order; harmless when nothing runs."""
+        """Stop everything in order; harmless if nothing runs."""
         if self._lock is None:
             return
         if self._prepare is not None and self._prepare.poll() is None:
@@ -100,15 +98,13 @@ class System:
         self._lock = self._supervisor = self._prepare = None
 
     def pids(self) -> dict[str, int]:
-        """Part -> process id, of those that live: redis, web, jobs, jobs-long, sweep, beat,
-        supervisord.
-        """
+        """The process ids of the living parts, and of supervisord, by name."""
         assert self._supervisor is not None and self._supervisor.process is not None, "not started"
         living = {name: pid for name, (_, pid) in self._supervisor.states().items() if pid}
         return {**living, "supervisord": self._supervisor.process.pid}
 
     def stop_part(self, name: str) -> None:
-        """Stop one part in good order; it stays down until `start_part`."""
+        """Stop one part in order; it stays down until `start_part`."""
         assert self._supervisor is not None, "not started"
         self._supervisor.stop_part(name)
 
@@ -118,52 +114,54 @@ class System:
         self._supervisor.start_part(name)
 
     def watch(self) -> None:
-        """Stay until something fails for good. Raises Problem then; ends otherwise by a signal
-        only.
-        """
+        """Wait until a part fails permanently, and raise Problem; only a signal ends it earlier."""
         assert self._supervisor is not None, "not started"
         while True:
             self._supervisor.check({"FATAL"})
-            time.sleep(LOOK_SECONDS)
+            time.sleep(WATCH_SECONDS)
 
     def _start(self) -> None:
-        if self.port:
-            ports.check_free(self.host, self.port)
-        else:
-            self.port = ports.free(self.host)
-        own, settings = self._own_redis() if "REDIS_URL" not in self.given else ([], {})
-        self.environment = environment.build(
-            self.home, self.host, self.port, {**settings, **self.given}
-        )
-        self._supervisor = Supervisor(self.home, own + self._parts())
+        self._choose_port()
+        own_redis = "REDIS_URL" not in self.given
+        parts, given = [], self.given
+        if own_redis:
+            redis_part, redis_url = self._prepare_redis()
+            parts.append(redis_part)
+            given = {"REDIS_URL": redis_url, **given}
+        self.environment = environment.build(self.home, self.host, self.port, given)
+        parts += [self._part(name) for name in processes.NAMES]
+        self._supervisor = Supervisor(self.home, parts)
         self._begin_prepare()
         self._supervisor.start(self.environment)
         self._wait(self._redis_answers, "Redis does not answer")
-        if own:
-            self._wait(self._redis_log_is_new, "Redis does not write its append-only file anew")
+        if own_redis:
+            self._wait(self._redis_file_is_rewritten, "Redis does not rewrite its append-only file")
         self._end_prepare()
         self._supervisor.start_parts()
         self._wait(self._web_answers, "web does not answer")
         self._wait(self._jobs_listen, "the jobs do not take work")
 
-    def _own_redis(self) -> tuple[list[Part], dict[str, str]]:
+    def _choose_port(self) -> None:
+        if self.port:
+            ports.check_free(self.host, self.port)
+        else:
+            self.port = ports.free(self.host)
+
+    def _prepare_redis(self) -> tuple[Part, str]:
+        """Configure our own Redis server; return it as a part, and its URL."""
         program = redis_server.find(self.home.redis)
         port = ports.free("127.0.0.1", redis_server.last_port(self.home))
         file, url = redis_server.configure(self.home, program, port)
-        return [Part("redis", [program.path, str(file)], first=True)], {"REDIS_URL": url}
-
-    def _parts(self) -> list[Part]:
-        return [self._part(name) for name in processes.NAMES]
+        return Part("redis", [program.path, str(file)], first=True), url
 
     def _part(self, name: str) -> Part:
-        """Beat's own handler of SIGTERM writes to the database, and hangs when it interrupts just
-        that. It has nothing to tidy up: what is due is in the database.
-        """
-        place = {"HOST": self.host, "PORT": str(self.port)}
-        words = processes.arguments(name, {**self.environment, **place})
-        return Part(
-            name, [sys.executable, "-m", *words], signal="KILL" if name == "beat" else "TERM"
-        )
+        """One of Firmlight's own processes."""
+        address = {"HOST": self.host, "PORT": str(self.port)}
+        arguments = processes.arguments(name, {**self.environment, **address})
+        # Beat's handler of SIGTERM writes to the database, and hangs if the signal interrupts such
+        # a write. Beat needs no orderly end: the database holds what is due.
+        signal = "KILL" if name == "beat" else "TERM"
+        return Part(name, [sys.executable, "-m", *arguments], signal=signal)
 
     def _begin_prepare(self) -> None:
         with self._prepare_log.open("wb") as log:
@@ -179,18 +177,16 @@ class System:
 
     def _end_prepare(self) -> None:
         assert self._prepare is not None
-        if self._prepare.wait(PREPARE_SECONDS_MAX):
-            raise Problem(
-                last_line(self._prepare_log)
-                or f"Django cannot be prepared; see {self._prepare_log}"
-            )
+        if self._prepare.wait(PREPARE_SECONDS_MAX) != 0:
+            reason = last_line(self._prepare_log)
+            raise Problem(reason or f"Django cannot be prepared; see {self._prepare_log}")
 
     @property
     def _prepare_log(self) -> Path:
         return self.home.log / "prepare.log"
 
     def _wait(self, answers: Callable[[], bool], complaint: str) -> None:
-        """Poll until it answers; stop at once when a part dies. Raises Problem."""
+        """Poll until it answers. Raises Problem after READY_SECONDS_MAX, or when a part dies."""
         assert self._supervisor is not None
         deadline = time.monotonic() + READY_SECONDS_MAX
         while not answers():
@@ -208,15 +204,14 @@ class System:
             with _client(self.redis_url) as client:
                 return bool(client.ping())
         except redis.exceptions.AuthenticationError:
-            raise Problem(
-                f"another Redis server listens where ours should: {_without_password(self.redis_url)}"
-            ) from None
+            where = _without_password(self.redis_url)
+            raise Problem(f"another Redis server listens where ours should: {where}") from None
         except (redis.exceptions.RedisError, ValueError) as error:
             if "REDIS_URL" in self.given:
                 raise Problem(f"REDIS_URL cannot be used: {error}") from None
             return False
 
-    def _redis_log_is_new(self) -> bool:
+    def _redis_file_is_rewritten(self) -> bool:
         with _client(self.redis_url) as client:
             return redis_log.ensure_rewritten(client)
 
@@ -226,22 +221,19 @@ class System:
         return False
 
     def _jobs_listen(self) -> bool:
-        """Each of the Celery workers waits in a BRPOP of its own when it is ready."""
+        """Whether all Celery workers are ready: each of them then waits in a BRPOP of its own."""
         assert self._supervisor is not None
         broker = self.environment.get("BROKER_URL", self.redis_url)
         if not broker.startswith("redis"):
             return True
         with _client(broker) as client:
             waiting = sum(entry["cmd"] == "brpop" for entry in client.client_list())
-        return waiting >= sum(_runs_celery(part) for part in self._supervisor.parts)
-
-
-def _runs_celery(part: Part) -> bool:
-    return "worker" in part.command
+        celery_workers = [part for part in self._supervisor.parts if "worker" in part.command]
+        return waiting >= len(celery_workers)
 
 
 def _client(url: str) -> redis.Redis:
-    """One that gives up at once: here we are the ones who try again."""
+    """A client without retries: the callers here poll."""
     return redis.Redis.from_url(url, socket_timeout=5, retry=Retry(NoBackoff(), 0))
 
 

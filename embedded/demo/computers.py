@@ -1,6 +1,4 @@
-"""The computers that people lend: worker processes as `firmlight work` starts them, each with a
-home of its own.
-"""
+"""The computers that people lend: worker processes, each started by `firmlight work`."""
 
 import os
 import subprocess
@@ -14,9 +12,9 @@ from embedded.supervision import last_line
 from embedded.system import System
 
 STOP_SECONDS_MAX = 10.0
-
-
-MANNERS = ("--plain", "--always", "--allow-private-networks")
+# The crawled site is on this machine: a worker refuses private networks unless its owner allows
+# them.
+OPTIONS = ("--plain", "--always", "--allow-private-networks")
 
 
 class Computer:
@@ -29,9 +27,7 @@ class Computer:
         folder.mkdir(exist_ok=True)
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                # The crawled site is on this machine: its owner allows what workers refuse
-                # otherwise.
-                [*_command(), "work", *MANNERS, "--slots=1", "--name", self.name],
+                [*_command(), "work", *OPTIONS, "--slots=1", "--name", self.name],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -57,17 +53,16 @@ class Computer:
             self.process.wait()
 
     def kill(self) -> None:
-        """SIGKILL, the end that no program can prepare for."""
+        """Kill it by SIGKILL, which no program can handle."""
         self.process.kill()
         self.process.wait()
 
     def check(self) -> None:
-        """Raises Problem, with its last words, if it ended by itself."""
+        """Raises Problem, with the last line of its log, if it ended by itself."""
         code = self.process.poll()
         if code is not None and code >= 0:
-            raise Problem(
-                f"{self.name} ended: {last_line(self.log) or 'it said nothing'} (see {self.log})"
-            )
+            reason = last_line(self.log) or "its log is empty"
+            raise Problem(f"{self.name} ended: {reason} (see {self.log})")
 
 
 def _command() -> list[str]:
@@ -75,7 +70,7 @@ def _command() -> list[str]:
 
 
 def _environment(system: System, folder: Path, token: str) -> dict[str, str]:
-    """Nothing of the server's own settings and secrets: a worker needs an address and a token."""
+    """Without the server's settings and secrets: a worker needs only a URL and a token."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder),

@@ -1,5 +1,6 @@
-"""What the demo asks for, and how it knows the right answer: always from the input alone, never
-from Firmlight.
+"""The tasks that the demo submits, and checks of their results.
+
+The checks compute the right answers from the input alone, without Firmlight.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ ECHOES, ECHO_SECONDS = 400, 0.02
 
 
 class WrongResult(Exception):
-    """Firmlight's answer is not the right one; the message says both."""
+    """Firmlight's result is wrong; the message has it and the right one."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,9 @@ def factorization() -> Errand:
 
 
 def mean(folder: Path) -> Errand:
-    """Two million numbers in a NumPy file: multiples of 1/1024, so that plain integers give the
-    exact answer.
+    """Two million numbers in a NumPy file.
+
+    They are multiples of 1/1024, so that integers give the exact answer.
     """
     whole = np.random.default_rng(1024).integers(-(2**30), 2**30, NUMBERS)
     file = folder / "numbers.npy"
@@ -84,7 +86,7 @@ def mean(folder: Path) -> Errand:
 
 
 def crawl(address: str) -> Errand:
-    """The small site: every page that robots.txt opens, the missing one named."""
+    """The small site: every page that robots.txt allows."""
 
     def check(result: Any) -> str:
         (found,) = result["sites"]
@@ -101,7 +103,7 @@ def crawl(address: str) -> Errand:
 
 
 def echo() -> Errand:
-    """Many short waits: long enough to be interrupted, and each counted in the sum."""
+    """Many short waits: long enough to be interrupted, and each counts in the sum."""
 
     def check(result: Any) -> str:
         right = {"count": ECHOES, "sum": sum(range(ECHOES))}

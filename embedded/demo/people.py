@@ -1,4 +1,4 @@
-"""People who use Firmlight over its public API, each with an account of their own."""
+"""The people of the demo, who use Firmlight over its public API."""
 
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ PASSWORD = "a long walk by the lake"  # noqa: S105  of accounts that live for a 
 
 
 class Person:
-    """One logged-in user. Every method is one request as a browser or a program would make it."""
+    """One user who is logged in. The methods make requests as any program would."""
 
     def __init__(self, url: str, username: str) -> None:
         self.username = username
@@ -32,7 +32,7 @@ class Person:
     ) -> None:
         self._http.close()
 
-    def found_group(self, name: str) -> str:
+    def create_group(self, name: str) -> str:
         """Create a group; return its id."""
         return self.post("groups/", json={"name": name})["id"]
 
@@ -72,7 +72,7 @@ class Person:
         return self._ask("POST", path, **content)
 
     def _ask(self, method: str, path: str, **content: Any) -> Any:
-        """The JSON of the answer, None if it is empty. Raises Problem for anything but a success."""
+        """The JSON of the answer, None if it is empty. Raises Problem unless it is a success."""
         try:
             answer = self._http.request(method, path, **content)
         except httpx.TransportError as error:

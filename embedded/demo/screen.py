@@ -1,6 +1,4 @@
-"""How the demo looks: calm lines, a bar for each task while it runs, a table at the end. Plain when
-piped.
-"""
+"""What the demo prints: lines, progress bars and a table; plain text in a pipe."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -14,7 +12,7 @@ FINAL = {"succeeded", "failed", "cancelled"}
 
 
 class Screen:
-    """What is said to the person at the terminal."""
+    """Prints to the terminal."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
@@ -30,10 +28,10 @@ class Screen:
         self._line("✗", "red", text)
 
     def waiting(self, text: str) -> AbstractContextManager[object]:
-        """Say what is being waited for, as long as the context lasts; nothing when piped."""
-        return (
-            self.console.status(text, spinner="dots") if self.console.is_terminal else nullcontext()
-        )
+        """Show a spinner with this text during the context; nothing in a pipe."""
+        if self.console.is_terminal:
+            return self.console.status(text, spinner="dots")
+        return nullcontext()
 
     def contributions(self, rows: list[tuple[str, dict[str, Any]]]) -> None:
         """A table of (title, contribution)."""
@@ -53,7 +51,7 @@ class Screen:
 
 
 class Board:
-    """One bar for each task, redrawn from what the API says; a context manager around the watching."""
+    """A progress bar for each task, drawn from the API's answers during the context."""
 
     def __init__(self, screen: Screen, titles: dict[str, str]) -> None:
         """`titles`: task id -> title, in the order to show them."""
@@ -76,7 +74,7 @@ class Board:
             task: self._progress.add_task(title, total=1.0, state="queued")
             for task, title in titles.items()
         }
-        self._over: set[str] = set()
+        self._ended: set[str] = set()
 
     def __enter__(self) -> "Board":
         self._progress.start()
@@ -86,29 +84,31 @@ class Board:
         self._progress.stop()
 
     def update(self, task: dict[str, Any], seconds: float) -> None:
-        """`seconds`: since it was submitted."""
-        over = task["status"] in FINAL
-        if over and task["id"] in self._over:
-            return
+        """Draw one task; `seconds` have passed since it was submitted."""
+        if task["id"] in self._ended:
+            return  # its last line stays
         state = f"{_counted(task)} · {seconds:.1f} s"
         self._progress.update(
             self._bars[task["id"]],
             completed=1.0 if task["status"] == "succeeded" else task["progress"],
             state=state,
         )
-        if over:
-            self._over.add(task["id"])
+        if task["status"] in FINAL:
+            self._ended.add(task["id"])
             if not self._screen.console.is_terminal:
                 self._screen.done(f"{self._titles[task['id']]}: {task['status']}, {state}")
 
 
 def _counted(task: dict[str, Any]) -> str:
-    """How far it is, in words: "5 of 49 subtasks were enough"."""
+    """The progress in words, such as "5 of 49 subtasks were enough"."""
     done, total = task["counts"]["done"], task["counts"]["total"]
     if not total:
         return "being split"
-    enough = task["status"] == "succeeded" and done < total
-    return f"{done} of {total} subtask{'' if total == 1 else 's'}{' were enough' if enough else ''}"
+    noun = "subtask" if total == 1 else "subtasks"
+    text = f"{done} of {total} {noun}"
+    if task["status"] == "succeeded" and done < total:
+        text += " were enough"
+    return text
 
 
 def _cells(one: dict[str, Any]) -> list[str]:

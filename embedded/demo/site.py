@@ -1,12 +1,12 @@
-"""A small web site on this machine for CRAWLER, and what a right crawl of it finds."""
+"""A small web site on this machine for CRAWLER, and the pages that a crawl must find."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# Page -> where it links to. Some links lead in circles, one to a missing page, one to where robots
-# may not go.
+# Page -> its links. Some links lead in circles, one to a missing page, and one to a page that
+# robots.txt forbids.
 LINKS = {
     "/": ["/stars/", "/moons/", "/about"],
     "/stars/": ["/", "/stars/vega", "/stars/deneb", "/stars/altair"],
@@ -25,13 +25,13 @@ ROBOTS = f"User-agent: *\nDisallow: {FORBIDDEN}\n"
 
 
 def pages() -> set[str]:
-    """The paths that a crawler which obeys robots.txt gets a page from."""
+    """The paths of the pages that a crawler finds if it obeys robots.txt."""
     return {path for path in LINKS if not path.startswith(FORBIDDEN)}
 
 
 @contextmanager
 def serve() -> Iterator[str]:
-    """Serve it on a free port of the loopback; yields its address without a slash at the end."""
+    """Serve it on a free loopback port; yields its URL without a slash at the end."""
     server = _Server(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True)
     thread.start()
@@ -44,7 +44,7 @@ def serve() -> Iterator[str]:
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: a worker that is killed resets the connections it kept."""
+        """Print nothing: a killed worker resets its connections."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -67,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: the terminal belongs to the demo."""
+        """Print nothing: the terminal is for the demo's output."""
 
 
 def _page(path: str) -> str:

@@ -23,11 +23,10 @@ KEPT = ("SECRET_KEY", "STATIC_ROOT")  # database and Redis are always the demo's
 
 
 def show(var: Path, port: int) -> int:
-    """Play it in the folder `var`, which is emptied first. Raises Problem if anything is not as it
-    should be.
-    """
+    """Run the demo in the folder `var`, which is emptied first. Raises Problem if it fails."""
     began = time.monotonic()
-    screen, system = Screen(), System(var, port, env=environment.of_the_user(KEPT), fresh=True)
+    screen = Screen()
+    system = System(var, port, env=environment.of_the_user(KEPT), fresh=True)
     screen.heading("Firmlight: three people, two computers, one group")
     try:
         with ExitStack() as stack:
@@ -35,9 +34,8 @@ def show(var: Path, port: int) -> int:
     except (Problem, WrongResult) as error:
         raise Problem(f"the demo went wrong: {error} (logs: {system.home}log/)") from None
     screen.console.print()
-    screen.done(
-        f"Everything has stopped after {time.monotonic() - began:.0f} s. What it wrote is in {system.home}"
-    )
+    seconds = time.monotonic() - began
+    screen.done(f"Everything has stopped after {seconds:.0f} s. What it wrote is in {system.home}")
     screen.console.print()
     return 0
 
@@ -68,15 +66,16 @@ class Story:
         began = time.monotonic()
         with self.screen.waiting("Redis, web, jobs and beat are starting …"):
             self.stack.enter_context(self.system)
+        seconds = time.monotonic() - began
         self.screen.done(
-            f"Redis, web, jobs and beat are up at {self.system.url} after {time.monotonic() - began:.1f} s"
+            f"Redis, web, jobs and beat are up at {self.system.url} after {seconds:.1f} s"
         )
 
     def _meet(self) -> None:
         names = ("ada", "ben", "chloe")
         self.people = [self.stack.enter_context(Person(self.system.url, name)) for name in names]
         ada, ben, chloe = self.people
-        self.group = ada.found_group(GROUP)
+        self.group = ada.create_group(GROUP)
         ada.invite(self.group, [ben.username, chloe.username])
         for guest in (ben, chloe):
             if guest.accept_invitations() != 1:
@@ -88,9 +87,8 @@ class Story:
     def _lend(self) -> None:
         for person in self.people[1:]:
             token = person.worker_token(f"{person.username}-pc")
-            self.computers.append(
-                self.stack.enter_context(Computer(self.system, person.username, token))
-            )
+            computer = self.stack.enter_context(Computer(self.system, person.username, token))
+            self.computers.append(computer)
         self.screen.done(
             "ben and chloe lend their computers: two worker processes with one slot each"
         )
@@ -116,7 +114,8 @@ class Story:
                 dead = True
                 done = f"{task['counts']['done']} of {task['counts']['total']}"
                 self.screen.lost(
-                    f"{victim.owner}'s worker is killed (SIGKILL) after {done} subtasks; {heir} goes on alone"
+                    f"{victim.owner}'s worker is killed (SIGKILL) after {done} subtasks; "
+                    f"{heir} goes on alone"
                 )
 
         (result,) = self._run([errand], kill)
@@ -127,30 +126,34 @@ class Story:
     def _run(
         self, all_errands: list[Errand], on_look: Callable[[dict[str, Any]], None] | None = None
     ) -> list[Any]:
-        """Submit them all, show their progress until they end, return their results. Raises Problem
-        if one fails.
+        """Submit all, show their progress until they end, return their results.
+
+        `on_look` gets the API's answer each time a task is looked at. Raises Problem if one fails.
         """
         ada = self.people[0]
         began = time.monotonic()
-        ids = [
-            ada.submit(self.group, e.kind, e.title, params=e.params, file=e.file)
-            for e in all_errands
-        ]
+        titles: dict[str, str] = {}  # by the task's id
+        for errand in all_errands:
+            task_id = ada.submit(
+                self.group, errand.kind, errand.title, params=errand.params, file=errand.file
+            )
+            titles[task_id] = errand.title
         tasks: dict[str, dict[str, Any]] = {}
-        with Board(
-            self.screen, {i: e.title for i, e in zip(ids, all_errands, strict=True)}
-        ) as board:
-            while any(task not in tasks or tasks[task]["status"] not in FINAL for task in ids):
-                for task in ids:
-                    tasks[task] = ada.task(task)
-                    board.update(tasks[task], time.monotonic() - began)
+        running = set(titles)
+        with Board(self.screen, titles) as board:
+            while running:
+                for task_id in titles:
+                    task = tasks[task_id] = ada.task(task_id)
+                    board.update(task, time.monotonic() - began)
                     if on_look:
-                        on_look(tasks[task])
+                        on_look(task)
+                    if task["status"] in FINAL:
+                        running.discard(task_id)
                 self._check(time.monotonic() - began)
                 time.sleep(LOOK_SECONDS)
-        for errand, task in zip(all_errands, ids, strict=True):
-            self._note(errand, tasks[task])
-        return [ada.result(task) for task in ids]
+        for errand, task_id in zip(all_errands, titles, strict=True):
+            self._add_contributions(errand, tasks[task_id])
+        return [ada.result(task_id) for task_id in titles]
 
     def _check(self, seconds: float) -> None:
         for computer in self.computers:
@@ -158,11 +161,10 @@ class Story:
         if seconds > TASK_SECONDS_MAX:
             raise Problem(f"the tasks are not done after {TASK_SECONDS_MAX:.0f} seconds.")
 
-    def _note(self, errand: Errand, task: dict[str, Any]) -> None:
+    def _add_contributions(self, errand: Errand, task: dict[str, Any]) -> None:
         if task["status"] != "succeeded":
-            raise Problem(
-                f"“{errand.title}” {task['status']}: {(task['error'] or {}).get('message', '')}."
-            )
+            reason = task["error"]["message"] if task["error"] else "no reason is known"
+            raise Problem(f"“{errand.title}” {task['status']}: {reason}.")
         counted = sum(one["subtasks"] for one in task["contributions"])
         errands.expect("the sum of all contributions", counted, task["counts"]["done"])
         self.contributions += [(errand.kind, one) for one in task["contributions"]]
