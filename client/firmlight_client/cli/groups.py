@@ -14,9 +14,9 @@ MISTAKES = {"unknown", "yourself"}  # of what can become of a name
 
 def groups(as_json: AsJson = False) -> None:
     """List your groups. Example: firmlight groups --json"""
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         for group in user.groups():
             typer.echo(json.dumps(group) if as_json else f"{group['id']}  {group['name']}")
 
@@ -31,10 +31,10 @@ def invite(
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
     from firmlight_client.text import one_line
 
-    with session.client() as user:
+    with Client.from_login() as user:
         answers = user.invite(str(user.group(group)["id"]), *usernames)
     for answer in answers:
         words = f"{one_line(answer['username'])}: {answer['outcome'].replace('_', ' ')}"
@@ -54,10 +54,10 @@ def accept(
     as_json: AsJson = False,
 ) -> None:
     """Accept an invitation, or list those that wait for you. Example: firmlight accept "Lab Seven" """
-    from firmlight_client.auth import session
     from firmlight_client.errors import NotFound
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         rows = user.invitations()
         chosen = rows if everything else [row for row in rows if _is_called(row, invitation)]
         if invitation and not chosen:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from firmlight_client.auth.device import Code
-    from firmlight_client.auth.tokens import Login
+    from firmlight_client.auth.login_file import Login
 
 
 def login(
@@ -43,7 +43,7 @@ def login(
     Example: firmlight login https://example.org
     """
     from firmlight_client.auth import session
-    from firmlight_client.auth.tokens import Login
+    from firmlight_client.auth.login_file import Login
 
     address = server_url(url)
     if token_stdin:
@@ -117,8 +117,8 @@ def logout() -> None:
 
 def whoami(as_json: AsJson = False) -> None:
     """Show who is logged in, and where. Example: firmlight whoami --json"""
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         me = user.me()
         typer.echo(json.dumps(me) if as_json else f"{me['username']} at {user.transport.url}")

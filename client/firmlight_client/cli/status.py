@@ -35,9 +35,9 @@ def status(
     With an id, --watch ends when the task is over: exit code 0 if it succeeded, 1 if not.
     Example: firmlight status --watch
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user, contextlib.suppress(KeyboardInterrupt):
+    with Client.from_login() as user, contextlib.suppress(KeyboardInterrupt):
         if task:
             _one(user, task, watch=watch, as_json=as_json)
         else:

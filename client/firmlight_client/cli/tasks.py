@@ -55,12 +55,12 @@ def submit(
     heading=no. It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
     words, given = _from_stdin(params or [])
     given |= parse_params(words)
     until = parse_deadline(deadline) if deadline else None
-    with session.client() as user:
+    with Client.from_login() as user:
         task = user.submit(
             kind,
             group=group,
@@ -121,10 +121,10 @@ def resume(task: TaskId, as_json: AsJson = False) -> None:
 
 
 def _tell(task: str, verb: str, *, as_json: bool) -> None:
-    from firmlight_client.auth import session
     from firmlight_client.cli.reports import task_line
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         told = getattr(user.task(task), verb)()
         typer.echo(json.dumps(told.info) if as_json else task_line(told.info))
 
@@ -136,8 +136,8 @@ def result(
     """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json >
     result.json
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         found = user.transport.get(f"tasks/{task}/result/")
         typer.echo(json.dumps(found, indent=None if as_json else 2))

@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from firmlight_client import errors
-from firmlight_client.auth.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.sdk.encoding import Moment
 from firmlight_client.sdk.live import AsyncLive
 from firmlight_client.sdk.submission import File, Options, submission
 from firmlight_client.sdk.task_state import Group, Patience, Told, group_called, worker_called
+from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.transport import AsyncTransport
 
 __all__ = ["AsyncClient", "AsyncTask"]

@@ -23,9 +23,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from firmlight_client import protocol
 from firmlight_client.addresses import proxy_for, websocket_url
-from firmlight_client.auth.tokens import Tokens
 from firmlight_client.backoff import wait_seconds
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.tokens import Tokens
 from firmlight_client.transport import AsyncTransport, Transport
 
 MESSAGE_BYTES_MAX = 4 * 2**20

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from firmlight_client import errors
-from firmlight_client.auth.tokens import FileTokens, Login, LoginFile
+from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.sdk.client import Client, Moment
 from tests.client.web_peer import WebPeer
 
