@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from firmlight_client import __version__
 from firmlight_client.addresses import is_loopback, server_url
 from firmlight_client.errors import ConnectionFailed, NotLoggedIn, api_error
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
+from firmlight_client.version import __version__
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=60.0)
 LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)

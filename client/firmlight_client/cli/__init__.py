@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
 from firmlight_client.cli import (
     config,
@@ -28,6 +27,7 @@ from firmlight_client.cli import (
 )
 from firmlight_client.cli.arguments import to_add
 from firmlight_client.errors import ApiError, FirmlightClientError
+from firmlight_client.version import __version__
 
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",

@@ -136,8 +136,9 @@ def unset(key: Key = "", group: Group = "") -> None:
 def forget(
     name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")],
 ) -> None:
-    """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab
-    Seven'
+    """Forget which group a name means: it is looked up anew.
+
+    Example: firmlight config forget 'Lab Seven'
     """
     from firmlight_client.auth import session
     from firmlight_client.worker.consent import group_file

@@ -26,8 +26,9 @@ def invite(
     usernames: Annotated[list[str], typer.Argument(help="User names.")],
     as_json: AsJson = False,
 ) -> None:
-    """Invite people to a group; say what became of each name. Exit code 1 if there is nobody of a
-    name.
+    """Invite people to a group, and say what became of each name.
+
+    Exit code 1 if a name is no user's, or your own.
 
     Example: firmlight invite "Lab Seven" ben cleo
     """

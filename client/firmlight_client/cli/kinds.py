@@ -112,8 +112,9 @@ def new(
         Path, typer.Option(file_okay=False, exists=True, help="Where to write it.")
     ] = Path(),
 ) -> None:
-    """Write a package with a new kind, its test and a README. Example: firmlight kinds new
-    word-count
+    """Write a package with a new kind, its test and a README.
+
+    Example: firmlight kinds new word-count
     """
     from firmlight_client import new_kind
 

@@ -44,8 +44,9 @@ def uninstall() -> None:
 
 @service.command()
 def status(as_json: AsJson = False) -> None:
-    """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight
-    service status
+    """Say whether it is installed and runs; exit code 1 if it does not run.
+
+    Example: firmlight service status
     """
     from firmlight_client.worker import service as system
 

@@ -133,8 +133,9 @@ def result(
     task: TaskId,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json >
-    result.json
+    """Print the result of a task that is over.
+
+    Example: firmlight result 6e0c1f0a-… --json > result.json
     """
     from firmlight_client.sdk.client import Client
 

@@ -18,13 +18,14 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from firmlight_client import __version__, protocol
+from firmlight_client import protocol
 from firmlight_client.addresses import is_loopback, proxy_for, websocket_url
 from firmlight_client.auth import session
 from firmlight_client.doctor import slots
 from firmlight_client.doctor.slots import BAD, FINE, NOTE, Finding
 from firmlight_client.errors import FirmlightClientError
 from firmlight_client.text import count, one_line
+from firmlight_client.version import __version__
 from firmlight_client.worker import machine, service
 from firmlight_client.worker.consent import group_file, rules
 from firmlight_client.worker.consent.rulebook import Rulebook

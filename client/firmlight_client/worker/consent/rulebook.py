@@ -119,21 +119,22 @@ class Rulebook:
             )
         return f"The rule for {_quoted(text)} fits no group of yours."
 
-    # As the server is told
+    # As it is sent to the server
 
-    def told(self) -> dict[str, protocol.Consent]:
+    def consent_by_key(self) -> dict[str, protocol.Consent]:
         """The rules by id; those that fit nothing yet by name."""
-        found = {ALL_GROUPS: _told(self.consent.plain, "")}
+        found = {ALL_GROUPS: _frame_of(self.consent.plain, "")}
         for text, rules in self.consent.groups.items():
             key = self._key(text)
-            found[key] = NOTHING if key in found else _told(rules, text)
+            # Two rules for one group: neither may win by chance.
+            found[key] = NOTHING if key in found else _frame_of(rules, text)
         return found
 
-    def told_resting(self, resting: Mapping[str, str]) -> dict[str, str]:
-        """What `resting` returns, with the keys of `told`."""
+    def resting_by_key(self, resting: Mapping[str, str]) -> dict[str, str]:
+        """What `resting` returns, with the keys of `consent_by_key`."""
         return {self._key(row): why for row, why in resting.items()}
 
-    def told_wanted(self) -> list[str]:
+    def wanted_keys(self) -> list[str]:
         """What `--group` named, by id where it is known."""
         return [self._key(text) for text in self.wanted]
 
@@ -143,7 +144,7 @@ class Rulebook:
         return self.bound[row] or tidy(row)[:GROUP_KEY_MAX]
 
 
-def _told(rules: Rules, written: str) -> protocol.Consent:
+def _frame_of(rules: Rules, written: str) -> protocol.Consent:
     consent = msgspec.convert(msgspec.to_builtins(rules), protocol.Consent)
     consent.written = written[:WRITTEN_MAX]
     return consent

@@ -19,7 +19,7 @@ from firmlight_client.kinds import agreed_as
 from firmlight_client.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.worker.consent.hours import parse_span
-from firmlight_client.worker.slot.slot_options import NICE, Mode
+from firmlight_client.worker.slot.slot_options import NICE, SlotOptions
 
 FILE = "worker.toml"
 MACHINE = ("name",)  # keys of the file that concern the worker as a whole
@@ -61,11 +61,17 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             and self.slots != 0
         )
 
-    def mode(self, *, public: bool) -> Mode:
-        """What a slot is started with for it."""
+    def slot_options(self, *, public: bool) -> SlotOptions:
+        """What a slot is started with for work of a kind; `public`: it needs the network."""
         if not public:
-            return Mode(self.memory_mib, self.nice)
-        return Mode(self.memory_mib, self.nice, True, tuple(self.hosts), self.network == "private")
+            return SlotOptions(self.memory_mib, self.nice)
+        return SlotOptions(
+            self.memory_mib,
+            self.nice,
+            network=True,
+            hosts=tuple(self.hosts),
+            private=self.network == "private",
+        )
 
 
 class Consent:

@@ -1,6 +1,6 @@
 """One slot: a process that computes one lease at a time.
 
-`python -m firmlight_client.worker.slot.child FOLDER MODE HIDDEN` starts it.
+`python -m firmlight_client.worker.slot.child FOLDER OPTIONS HIDDEN` starts it.
 
 It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints
 goes nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is
@@ -27,8 +27,8 @@ from firmlight_client import kinds, limits, network
 from firmlight_client.child_process import leave, mute, take_pipes
 from firmlight_client.memory import Memory
 from firmlight_client.worker.slot import sandbox, wire
-from firmlight_client.worker.slot.slot_options import Mode
-from firmlight_client.worker.slot.slot_options import decode as decode_mode
+from firmlight_client.worker.slot.slot_options import SlotOptions
+from firmlight_client.worker.slot.slot_options import decode as decode_options
 
 FLUSH_NS = 20_000_000
 MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
@@ -228,33 +228,36 @@ def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
         leave(folder)
 
 
-def confine(mode: Mode, hidden: Path | None) -> str:
-    """Limits, priority and fence, while there is one thread; returns why there is no fence."""
-    limits.be_modest(mode.nice)
+def confine(options: SlotOptions, hidden: Path | None) -> str:
+    """Set limits and priority and enter the sandbox, while there is one thread.
+
+    Returns why there is no sandbox; "" if there is one.
+    """
+    limits.be_modest(options.nice)
     limits.limit_files()
-    network.allow_only(mode.hosts)
-    if mode.private:
+    network.allow_only(options.hosts)
+    if options.private:
         network.allow_private()
-    return sandbox.raise_fence(network=mode.network, hidden=hidden)
+    return sandbox.enter(network=options.network, hidden=hidden)
 
 
 def main() -> None:
-    folder, mode = Path(sys.argv[1]), decode_mode(sys.argv[2])
+    folder, options = Path(sys.argv[1]), decode_options(sys.argv[2])
+    hidden = Path(sys.argv[3]) if sys.argv[3] else None
     pipe, out = take_pipes()
-    for name in (
-        "SIGTERM",
-        "SIGINT",
-    ):  # a service manager may signal all of us; the parent drains and we work on
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # A service manager may signal all processes: the parent drains meanwhile, so slots work on.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
         current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
-    unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
-    slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
+    no_sandbox = confine(options, hidden)
+    slot = Slot(out, current, Memory(options.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
     limits.die_with_parent()
     found = kinds.installed()
     public = [name for name, kind in found.items() if kind.network == "public"]
-    slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))
+    versions = {name: kind.version for name, kind in found.items()}
+    slot.send(wire.Started(versions, public, no_sandbox))
     mute()
     slot.serve()
 

@@ -14,22 +14,22 @@ import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
 import msgspec
 
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.slot_options import Mode
-from firmlight_client.worker.slot.slot_options import encode as encode_mode
+from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.slot_options import SlotOptions
+from firmlight_client.worker.slot.slot_options import encode as encode_options
 
 QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
 CLOSE_SECONDS = 0.5
 START_FAILURES_MAX = 3
 BUFFER_BYTES = 4 * 2**20
 TRACEBACK_LINES = 20
-USUAL = Mode()
+USUAL = SlotOptions()
 CPU_SIGNAL = getattr(signal, "SIGXCPU", 0)
 OWN_GROUP = 0
 if (
@@ -50,50 +50,24 @@ KEPT_VARIABLES = (
 )
 
 
-@dataclass(frozen=True)
-class Death:
-    """A slot's process ended. `position`: what it was at (wire.IDLE, COMBINING or a subtask of its
-    job).
-    """
-
-    error: str  # crashed, timed_out; "" if the subtask there is not to blame
-    message: str
-    traceback: str
-    position: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Slots cannot be started on this machine."""
-
-    message: str
-
-
-SlotEvent = wire.FromSlot | Death | Broken
-
-
 class SlotProcess:
     """One slot for the life of the worker: when its process dies, the next is started at once."""
 
     def __init__(
         self,
         number: int,
-        tell: Callable[[int, SlotEvent], None],
+        report: Callable[[int, SlotEvent], None],
         *,
-        mode: Mode = USUAL,
+        options: SlotOptions = USUAL,
         hidden: Path | None = None,
     ) -> None:
-        self.number, self.tell, self.mode, self.hidden = number, tell, mode, hidden
+        self.number, self.report = number, report
+        self.options, self.hidden = options, hidden
         self.process: Process | None = None
         self.closing = False
-        self.moving = (
-            False  # to another mode: the next process is not the last one's successor by accident
-        )
-        self.given: tuple[wire.Run, float] | None = (
-            None  # a job for the process that is being started
-        )
-        self.unfenced = ""
+        self.moving = False  # to other options: the process is replaced on purpose
+        self.given: tuple[wire.Run, float] | None = None  # a job for the process that starts
+        self.no_sandbox = ""  # why, if this system has none
         self.overran = 0  # start of the subtask that took too long
         self.timer: asyncio.TimerHandle | None = None
 
@@ -107,7 +81,7 @@ class SlotProcess:
             try:
                 failures = 0 if await self._live(folder) else failures + 1
                 if failures == START_FAILURES_MAX:
-                    self.tell(
+                    self.report(
                         self.number,
                         Broken(_last_lines(folder) or "a slot's process ends as soon as it starts"),
                     )
@@ -134,17 +108,17 @@ class SlotProcess:
                 self._unwatch()
                 await self._bury(self.process)
             if started and not self.closing and not self.moving:
-                self.tell(self.number, self._death(self.process.returncode or 0, folder))
+                self.report(self.number, self._death(self.process.returncode or 0, folder))
         return started
 
     def _heard(self, word: wire.FromSlot) -> None:
         if isinstance(word, wire.Started):
-            self.unfenced = word.unfenced
+            self.no_sandbox = word.no_sandbox
             self.moving, given, self.given = False, self.given, None
             if given:  # nobody needs to know that it is another process
                 self._hand_over(*given)
                 return
-        self.tell(self.number, word)
+        self.report(self.number, word)
 
     async def _spawn(self, folder: Path) -> Process:
         """Nothing is inherited but three pipes and a few variables: no socket, no token, no
@@ -159,7 +133,7 @@ class SlotProcess:
                     "-m",
                     "firmlight_client.worker.slot.child",
                     str(folder),
-                    encode_mode(self.mode),
+                    encode_options(self.options),
                     str(self.hidden or ""),
                 ),
                 stdin=subprocess.PIPE,
@@ -215,20 +189,23 @@ class SlotProcess:
 
     # Orders
 
-    def start(self, run: wire.Run, seconds_max: float, mode: Mode | None = None) -> None:
-        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh
-        process takes over.
+    def start(self, run: wire.Run, seconds_max: float, options: SlotOptions | None = None) -> None:
+        """Hand over a job; each of its subtasks may take `seconds_max`.
+
+        For other options a new process takes over.
         """
-        wanted = self._possible(mode or self.mode)
-        if wanted == self._possible(self.mode):
+        wanted = self._possible(options or self.options)
+        if wanted == self._possible(self.options):
             self._hand_over(run, seconds_max)
         else:
-            self.mode, self.moving, self.given = wanted, True, (run, seconds_max)
+            self.options, self.moving, self.given = wanted, True, (run, seconds_max)
             self._kill()
 
-    def _possible(self, mode: Mode) -> Mode:
-        """Without a fence a process for kinds that need no network would be no other one."""
-        return msgspec.structs.replace(mode, network=True) if self.unfenced else mode
+    def _possible(self, options: SlotOptions) -> SlotOptions:
+        """Without a sandbox, a process has the network whatever the options say."""
+        if self.no_sandbox:
+            return msgspec.structs.replace(options, network=True)
+        return options
 
     def _hand_over(self, run: wire.Run, seconds_max: float) -> None:
         self.current[0], self.current[1] = wire.IDLE, perf_counter_ns()

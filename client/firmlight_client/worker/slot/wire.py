@@ -46,12 +46,12 @@ class Quit(Word):
 class Started(Word):
     """The slot can compute these kinds (name to version); those of `public` need the network.
 
-    `unfenced` says why this system does not let a slot be fenced in; "" if it is.
+    `no_sandbox` says why this system has no sandbox for it; "" if it is in one.
     """
 
     kinds: dict[str, str]
     public: list[str] = []
-    unfenced: str = ""
+    no_sandbox: str = ""
 
 
 class Batch(Word):

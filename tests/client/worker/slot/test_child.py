@@ -19,7 +19,8 @@ import pytest
 
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.child import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
-from firmlight_client.worker.slot.processes import Broken, Death, SlotEvent, SlotProcess
+from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.processes import SlotProcess
 
 ROOM = 100_000
 SLACK_SECONDS = 2.0  # of a busy machine
@@ -346,7 +347,7 @@ def test_a_slot_may_be_closed_while_it_starts() -> None:
 
 PARENT = """
 import asyncio, sys
-from firmlight_client.worker import wire
+from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.processes import SlotProcess
 import msgspec
 
