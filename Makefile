@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # Whoever sets it would compile this whole program anew for each of the processes that a system or a test starts.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -85,12 +85,15 @@ lock: setup-dev  ## write requirements*.txt anew (UPGRADE=--upgrade: with the ne
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements-observers.txt -o requirements-dev.txt \
 	  pyproject.toml client/pyproject.toml
 
+sync-client: setup-dev  ## make the blocking Python client of the one for asyncio (sdk/client.py of sdk/aio.py)
+	@$(BIN)/python client/unasync.py
+
 clean:  ## remove what was installed and cached; var/ stays
 	rm -rf $(VENV) .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # make check: everything that can be known without running the product, two things at a time.
 
-CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema check-known-faults
+CHECKS := check-types check-linux check-darwin check-win32 check-style check-client check-imports check-deploy check-migrations check-schema check-known-faults
 .PHONY: $(CHECKS)
 
 check: setup-dev  ## style, types, imports, deployment settings, migrations, API schema
@@ -107,6 +110,9 @@ check-%: export DJANGO_SETTINGS_MODULE := firmlight.settings
 check-style:
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files (see: ruff format --diff)"; exit 1; }
+
+check-client:
+	@$(BIN)/python client/unasync.py --check
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo
