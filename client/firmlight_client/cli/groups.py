@@ -9,7 +9,7 @@ import typer
 
 from firmlight_client.cli.options import AsJson
 
-MISTAKES = {"unknown", "yourself"}  # of what can become of a name
+MISTAKES = {"unknown", "yourself"}  # outcomes of a name that are the caller's mistake
 
 
 def groups(as_json: AsJson = False) -> None:
@@ -60,18 +60,17 @@ def accept(
 
     with Client.from_login() as user:
         rows = user.invitations()
-        chosen = rows if everything else [row for row in rows if _is_called(row, invitation)]
-        if invitation and not chosen:
-            raise NotFound(
-                "not_found", f"No invitation to {invitation!r} waits for you.", status=404
-            )
-        if everything or invitation:
-            for row in chosen:
+        if invitation and not everything:
+            rows = [row for row in rows if _is_called(row, invitation)]
+        if invitation and not rows:
+            words = f"No invitation to {invitation!r} waits for you."
+            raise NotFound("not_found", words, status=404)
+        accepts = everything or bool(invitation)
+        if accepts:
+            for row in rows:
                 user.accept(str(row["id"]))
-        for row in chosen if everything or invitation else rows:
-            typer.echo(
-                json.dumps(row) if as_json else _words(row, accepted=everything or bool(invitation))
-            )
+        for row in rows:
+            typer.echo(json.dumps(row) if as_json else _words(row, accepted=accepts))
 
 
 def _is_called(row: dict[str, Any], called: str) -> bool:
@@ -81,7 +80,9 @@ def _is_called(row: dict[str, Any], called: str) -> bool:
 def _words(row: dict[str, Any], *, accepted: bool) -> str:
     from firmlight_client.text import one_line
 
-    group, inviter = one_line(row["group"]["name"]), row.get("inviter") or {}
+    group = one_line(row["group"]["name"])
     if accepted:
         return f"You are in {group} now."
-    return f"{row['id']}  {group}  from {one_line(inviter.get('username') or 'a former member')}"
+    inviter = row.get("inviter") or {}
+    name = one_line(inviter.get("username") or "a former member")
+    return f"{row['id']}  {group}  from {name}"

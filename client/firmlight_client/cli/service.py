@@ -51,10 +51,9 @@ def status(as_json: AsJson = False) -> None:
     from firmlight_client.worker import service as system
 
     found = system.status()
-    typer.echo(
-        json.dumps({"installed": found.installed, "running": found.running})
-        if as_json
-        else found.words
-    )
+    if as_json:
+        typer.echo(json.dumps({"installed": found.installed, "running": found.running}))
+    else:
+        typer.echo(found.words)
     if not found.running:
         raise typer.Exit(1)
