@@ -1,4 +1,4 @@
-"""Make the blocking client of the one for asyncio: `python client/unasync.py`; `--check` only looks.
+"""Make the blocking client of the one for asyncio: `python client/unasync.py [--check]`.
 
 `sdk/aio.py` is written by hand. This takes `async` and `await` out of it, changes the names that
 differ, and has ruff tidy the result. docs/decisions/0012 says why.
@@ -26,7 +26,6 @@ CHANGES = {
     r"\bawait ": "",
     r"\bAsync(Client|Task|Transport|Live|Iterator)\b": r"\1",
     r"__a(enter|exit)__": r"__\1__",
-    r" +# noqa: ASYNC\d+": "",
     "It belongs to one event loop.": "Safe to share among threads.",
 }
 

@@ -61,9 +61,9 @@ def _lower(what: int, most: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Linux: end with the thread that started this process, also while foreign code holds the
-    interpreter's lock.
+    """Linux: end with the thread that started this process.
 
+    It works even while foreign code holds the interpreter's lock.
     The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP),
     SIGHUP being 1, ends the process one second later. Until then the reader thread may leave in
     good order.

@@ -276,7 +276,10 @@ class AsyncTransport:
         return await self.renew(step.stale)
 
     async def renew(self, stale: str) -> str:
-        """As `Transport.renew`, in a thread: waiting for the lock of a file must not hold up the loop."""
+        """As `Transport.renew`, in a thread.
+
+        Tokens may lie in a file, and waiting for its lock must not hold up the loop.
+        """
         return await asyncio.to_thread(_renewed, self.url, self.tokens, stale)
 
     async def close(self) -> None:

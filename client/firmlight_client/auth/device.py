@@ -27,7 +27,7 @@ class Code(msgspec.Struct):
 
 
 class LetIn(msgspec.Struct):
-    """What a confirmed code brings. `access` and `refresh` are None for a machine that only works."""
+    """What a confirmed code brings. A machine that only works gets no `access` and `refresh`."""
 
     username: str
     worker_token: str
@@ -37,7 +37,10 @@ class LetIn(msgspec.Struct):
 
 
 def let_in(url: str, name: str, scope: str, show: Callable[[Code], None]) -> LetIn:
-    """Ask the server, show the code, wait for the answer. Raises ApiError and FirmlightClientError."""
+    """Ask the server, show the code, wait for the answer.
+
+    Raises ApiError and FirmlightClientError.
+    """
     transport = Transport(url, MemoryTokens(Pair()))
     try:
         answer = transport.post("auth/device/", json={"name": name, "scope": scope})

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from firmlight_client.worker.consent.rules import Consent, Rules
 
 config = typer.Typer(
-    help="Say what this machine may do for your groups. Example: firmlight config set kinds MEAN --group 'Lab Seven'",
+    help=(
+        "Say what this machine may do for your groups. "
+        "Example: firmlight config set kinds MEAN --group 'Lab Seven'"
+    ),
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -52,7 +55,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _rulebook(loaded: Consent) -> Rulebook:
-    """The rules, with what the server told the worker of groups when it was connected last."""
+    """The rules, with the groups that the server sent to the worker last."""
     from firmlight_client.worker.consent.rulebook import Rulebook
 
     memory = _memory()

@@ -54,7 +54,10 @@ def accept(
     everything: Annotated[bool, typer.Option("--all", help="Accept every invitation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accept an invitation, or list those that wait for you. Example: firmlight accept "Lab Seven" """
+    """Accept an invitation, or list those that wait for you.
+
+    Example: firmlight accept "Lab Seven"
+    """
     from firmlight_client.errors import NotFound
     from firmlight_client.sdk.client import Client
 

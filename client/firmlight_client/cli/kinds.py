@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
 
 kinds = typer.Typer(
-    help="List kinds of work, try one on this machine, write a new one. Example: firmlight kinds list",
+    help=(
+        "List kinds of work, try one on this machine, write a new one. "
+        "Example: firmlight kinds list"
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
 )

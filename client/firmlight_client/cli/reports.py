@@ -36,7 +36,8 @@ def task_report(task: Row) -> str:
 def _share(row: Row) -> str:
     member = (row["member"] or {}).get("username", "a former member")
     who = one_line(f"{member} ({row['worker']['name']})")
-    return f"{who}: {count(row['subtasks'], 'subtask')}, {row['share']:.1f} %, {row['compute_seconds']:.1f} s"
+    subtasks = count(row["subtasks"], "subtask")
+    return f"{who}: {subtasks}, {row['share']:.1f} %, {row['compute_seconds']:.1f} s"
 
 
 def _failures(rows: list[Row]) -> list[str]:

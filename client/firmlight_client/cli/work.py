@@ -62,7 +62,7 @@ def work(
         typer.Option("--allow-private-networks", help="Let tasks reach your own network, too."),
     ] = False,
 ) -> None:
-    """Work for your groups until Ctrl-C; a second Ctrl-C stops at once.
+    """Work for your groups until Ctrl-C; a second Ctrl-C stops immediately.
 
     What it may do is written in a file: `firmlight config`.
 

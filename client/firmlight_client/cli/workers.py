@@ -19,7 +19,10 @@ def workers(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List your workers, or let a suspended one back. Example: firmlight workers --let-back tower"""
+    """List your workers, or let a suspended one back.
+
+    Example: firmlight workers --let-back tower
+    """
     from firmlight_client.cli.reports import worker_lines
     from firmlight_client.sdk.client import Client
 

@@ -153,7 +153,7 @@ class AsyncClient:
         return [row async for row in self._pages("workers/")]
 
     async def let_back(self, worker: str) -> dict[str, Any]:
-        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
+        """End the suspension of a worker (id or name); returns the worker. Raises NotFound."""
         found = find_worker(await self.workers(), worker)
         return await self.transport.ask("PATCH", f"workers/{found}/", json={"suspended": False})
 
@@ -243,7 +243,7 @@ class AsyncTask(TaskState):
             return self
         return await self.refresh()
 
-    async def watch(self, timeout: float | None = None) -> AsyncIterator[dict[str, Any]]:  # noqa: ASYNC109
+    async def watch(self, timeout: float | None = None) -> AsyncIterator[dict[str, Any]]:
         """Snapshots as they change, the last one with a final status. Raises ResultTimeout."""
         patience = Patience(timeout)
         if self.is_over:
@@ -264,7 +264,7 @@ class AsyncTask(TaskState):
                     return
                 patience.check(self)
 
-    async def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:  # noqa: ASYNC109
+    async def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
         """Return when the task is over, however it ended; `progress` shows a bar meanwhile.
 
         Raises ResultTimeout.
@@ -276,7 +276,7 @@ class AsyncTask(TaskState):
                 show(snapshot)
         return self
 
-    async def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:  # noqa: ASYNC109
+    async def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
         """The result, waiting for it.
 
         Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired.

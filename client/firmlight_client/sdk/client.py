@@ -150,7 +150,7 @@ class Client:
         return list(self._pages("workers/"))
 
     def let_back(self, worker: str) -> dict[str, Any]:
-        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
+        """End the suspension of a worker (id or name); returns the worker. Raises NotFound."""
         found = find_worker(self.workers(), worker)
         return self.transport.ask("PATCH", f"workers/{found}/", json={"suspended": False})
 

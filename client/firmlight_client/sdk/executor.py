@@ -80,7 +80,8 @@ class FirmlightExecutor(Executor):
 
     # What callers use
 
-    def submit(self, kind: str, /, **params: Any) -> Future[Any]:  # type: ignore[override]  # kinds, not functions
+    # `Executor` submits functions; this one submits kinds.
+    def submit(self, kind: str, /, **params: Any) -> Future[Any]:  # type: ignore[override]
         """One call. Its future has the result, or raises ParamsError or what `Task.result` raises.
 
         Cancelling a future while its task runs cancels the task, unless other calls are in it.
@@ -210,7 +211,7 @@ class FirmlightExecutor(Executor):
                 return {}
 
     async def _result(self, kind: str, params: Params, calls: list[_Call], **options: Any) -> Any:
-        """The result of one task. It is cancelled when nobody wants it any more."""
+        """The result of one task, which is cancelled when all its calls are."""
         task = await self.client.submit(
             kind, group=self.group, params=params, **{**self.options, **options}
         )
@@ -295,9 +296,8 @@ def _as_params(name: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
 
 def _results(futures: list[Future[Any]], timeout: float | None) -> Iterator[Any]:
     """As Executor.map has them: in order. A caller that stops early cancels the rest."""
-    end = (
-        None if timeout is None else time.monotonic() + timeout
-    )  # from the call, not the first next()
+    # The time runs from the call of `map`, not from the first `next`.
+    end = None if timeout is None else time.monotonic() + timeout
     waiting = futures[::-1]
 
     def results() -> Iterator[Any]:

@@ -35,7 +35,7 @@ RECENT = 4
 SLOTS_SHOWN = 16
 RATE_SECONDS = 300.0
 RATE_SECONDS_MIN = 10.0  # a rate over a shorter time says nothing
-HINT = "Ctrl-C finishes what runs and leaves; a second one leaves at once."
+HINT = "Ctrl-C finishes what runs and leaves; a second one leaves immediately."
 STATES = {"starting", "connected", "disconnected", "draining", "stopped"}
 NOT_NEWS = STATES | {"done", "resting", "rules"}  # they have a place of their own
 

@@ -1,8 +1,8 @@
 """The WebSocket to the server, and how a dead connection is told from a slow one.
 
-A pulled cable sends no close. So the worker pings, and any byte that arrives is a sign of life: over
-a slow connection a large lease arrives for minutes, with the pong behind it. What was sent and has
-not arrived yet gets time to pass.
+A pulled cable sends no close. So the worker pings, and any byte that arrives is a sign of life:
+over a slow connection a large lease arrives for minutes, with the pong behind it. What was sent and
+has not arrived yet gets time to arrive.
 """
 
 from __future__ import annotations

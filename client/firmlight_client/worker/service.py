@@ -63,7 +63,10 @@ def command() -> list[str]:
 
 
 def install() -> str:
-    """Write the service's file and start it; returns what the user should know. Raises ServiceFailed."""
+    """Write the service's file and start it; returns what to tell the user.
+
+    Raises ServiceFailed.
+    """
     if sys.platform == "win32":
         raise ServiceFailed(WINDOWS.format(command=subprocess.list2cmdline(command())))
     path = place()

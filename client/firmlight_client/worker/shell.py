@@ -347,7 +347,7 @@ class Worker:
         """Finish what runs; the second time leave immediately."""
         self.interrupts += 1
         if self.interrupts == 1:
-            self.carry_out(self.brain.drain("asked to stop; once more stops at once"))
+            self.carry_out(self.brain.drain("asked to stop; once more stops immediately"))
         else:
             self.carry_out(self.brain.stop("asked twice"))
 
@@ -359,7 +359,7 @@ def platform_words() -> str:
 
 def run(settings: Settings, observe: Observer) -> int:
     """Work until stopped; returns the exit code."""
-    # The embedded system finds its processes by this variable, so their environment must be readable.
+    # The embedded system finds its processes by this variable, so it must be able to read it.
     if "FIRMLIGHT_EMBEDDED_VAR" not in os.environ:
         keep_secrets()
     return asyncio.run(Worker(settings, observe).run())

@@ -20,8 +20,8 @@ from tests.client.web_peer import WebPeer
 BIG = 10**40 + 1
 
 
-def later(seconds: float, deed: object, *args: object) -> None:
-    threading.Timer(seconds, deed, args).start()  # type: ignore[arg-type]
+def later(seconds: float, action: object, *args: object) -> None:
+    threading.Timer(seconds, action, args).start()  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("only_push")

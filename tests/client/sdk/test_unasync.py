@@ -37,7 +37,7 @@ def test_async_and_await_go_and_names_change_in_words_too(unasync: ModuleType) -
 class AsyncTask(AsyncThing):
     """As AsyncClient."""
 
-    async def rows(self) -> AsyncIterator[int]:  # noqa: ASYNC109
+    async def rows(self) -> AsyncIterator[int]:
         async with self.lock:
             return [row async for row in await self.pages(awaited)]
 '''

@@ -77,7 +77,7 @@ def test_what_fits_never_takes_what_others_use(slots: int, cores: int, others: f
     assert fits == slots or fits + 1 + others > cores + 0.5 - 1e-9
 
 
-def test_one_who_was_told_to_work_always_does() -> None:
+def test_a_worker_that_is_set_to_always_work_does() -> None:
     policy = LoadPolicy(Consent({"yield_to_others": False, "on_battery": True}), 4)
     assert [policy.judge(at(n * STEP, 4.0, on_battery=True)) for n in range(20)][-1].slots == 4
 

@@ -56,7 +56,8 @@ class Brain:
         self.slots = Slots(config.slots)
         rulebook = Rulebook(config.consent, config.groups, config.memory)
         self.admission = Admission(rulebook, config.slots)
-        self.connection = Connection(chance or random.Random())  # noqa: S311  only spreads reconnects
+        chance = chance or random.Random()  # noqa: S311  only spreads reconnects
+        self.connection = Connection(chance)
         self.credit = Credit(self.book, self.slots, self.admission)
         self.answers = Answers(self.plan, self.book, self.connection, self.credit)
         self.problems: list[str] = []  # with the rules, as reported last
@@ -80,10 +81,9 @@ class Brain:
         """The socket closed, or could not be opened (code 1006)."""
         return self._handle(self._on_disconnected, code, reason)
 
-    def token_replaced(self) -> list[Action]:
+    def token_replaced(self) -> None:
         """There is another token: why the last one was refused does not matter any more."""
         self.connection.last_error = ""
-        return []
 
     def heard(self, slot: int, event: SlotEvent) -> list[Action]:
         """A slot reported something, or died."""

@@ -3,9 +3,9 @@
 `python -m firmlight_client.worker.slot.child FOLDER OPTIONS HIDDEN` starts it.
 
 It talks through its stdin and stdout (`wire`) and takes them away from the kinds, so what a kind
-prints is lost. It notes in FOLDER/current which subtask runs. It ends when stdin ends: its parent is
-gone then, however it died, and the work is of no use any more. Kinds work in FOLDER/scratch; they
-never see the folder HIDDEN.
+prints is lost. It notes in FOLDER/current which subtask runs. It ends when stdin ends: its parent
+is gone then, however it died, and the work is of no use any more. Kinds work in FOLDER/scratch;
+they never see the folder HIDDEN.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class Slot:
                         f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}"
                     )
                 arrived = decode_as_server(partial)
-            except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
+            # Also SystemExit: a kind must not end its slot.
+            except BaseException as error:  # noqa: BLE001
                 batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)

@@ -78,7 +78,7 @@ def brain() -> Brain:
     return brain
 
 
-def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
+def test_credit_is_sent_once_and_then_with_each_result(brain: Brain) -> None:
     run = run_of(brain.received(lease(), 0.0))
     assert brain.credit.free == 0
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
@@ -172,7 +172,9 @@ def test_other_closes_are_tried_again_ever_more_slowly_until_one_holds(brain: Br
     assert fast <= 0.3
 
 
-def test_who_connected_too_often_waits_long_and_not_as_long_as_the_others(brain: Brain) -> None:
+def test_a_worker_that_connected_too_often_waits_long_and_not_as_long_as_others(
+    brain: Brain,
+) -> None:
     brain.received(protocol.Error(code="too_many_connections", message="Come back later."), 0.0)
     report, back = brain.disconnected(protocol.CLOSE_TOO_MANY, "")
     assert isinstance(report, Report)
@@ -187,7 +189,7 @@ def suspension(message: str = "It failed on tasks of three people.") -> protocol
     return protocol.Error(code="suspended", message=message)
 
 
-def test_a_suspended_worker_stays_and_is_told_so_once_a_connection(brain: Brain) -> None:
+def test_a_suspended_worker_stays_and_reports_it_once_a_connection(brain: Brain) -> None:
     report = Report(
         "error", {"code": "suspended", "message": "It failed on tasks of three people."}
     )
@@ -251,7 +253,7 @@ def test_a_result_that_the_server_cannot_take_is_never_sent_again(
     assert sent(brain.received(welcome([]), 1.0)) == [protocol.Ready(slots=1, received=0)]
 
 
-def test_a_refused_kind_is_told(brain: Brain) -> None:
+def test_a_refused_kind_is_reported(brain: Brain) -> None:
     actions = brain.received(welcome([], refused_kinds={"K": "2"}), 0.0)
     assert Report("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
 
@@ -329,7 +331,7 @@ def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(
     assert sent(brain.rest(Verdict(1, {}))) == [protocol.Ready(slots=1, received=2, resting={})]
 
 
-def test_why_it_rests_is_said_again_on_a_new_connection(brain: Brain) -> None:
+def test_why_it_rests_is_sent_again_on_a_new_connection(brain: Brain) -> None:
     brain.rest(Verdict(1, {"*": "on battery"}))
     brain.disconnected(1006, "")
     brain.connected()

@@ -1,8 +1,8 @@
-"""The brain against a small model of everything around it: a server, slots that die, a line that
-breaks.
+"""The brain against a small model of everything around it: a server, slots that die, a connection
+that breaks.
 
-Whatever happens in whatever order: a job starts only in an idle slot, a result holds exactly the
-partials of its subtasks, nothing is sent into a closed line, heartbeats name what is held, and in
+Whatever happens in whatever order, a job starts only in an idle slot, a result holds exactly the
+partials of its subtasks, nothing is sent to a closed connection, heartbeats name what is held, and in
 the end every subtask of every lease that was not taken away is settled with the server.
 """
 

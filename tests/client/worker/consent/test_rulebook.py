@@ -102,7 +102,7 @@ def test_what_is_said_after_group_is_looked_up_once() -> None:
     assert rules.resting({}) == {}
 
 
-def test_the_server_is_told_in_its_own_words() -> None:
+def test_rules_are_sent_by_the_keys_that_the_server_knows() -> None:
     rules = Rulebook(
         Consent({"nice": 3}, {"Lab": {**STRICT, "slots": 1}, "o" * 99: {"slots": 2}}), (), Memory()
     )

@@ -29,19 +29,19 @@ USUAL, CONNECTED = SlotOptions(), SlotOptions(network=True)
 
 
 def in_a_slot(
-    *deeds: list[Any], options: SlotOptions = USUAL, hidden: Path | None = None, kind: str = "ODD"
+    *actions: list[Any], options: SlotOptions = USUAL, hidden: Path | None = None, kind: str = "ODD"
 ) -> list[Any]:
-    """What these deeds bring, one after another in one slot; a failure as its words."""
+    """What these actions bring, one after another in one slot; a failure as its words."""
 
     async def scenario() -> list[Any]:
         async with driving(options=options, hidden=hidden) as driver:
-            return [await one(driver, deed, options, kind) for deed in deeds]
+            return [await one(driver, action, options, kind) for action in actions]
 
     return asyncio.run(scenario())
 
 
-async def one(driver: Driver, deed: list[Any], options: SlotOptions, kind: str) -> Any:
-    events, whole = await driver.run(deed, kind=kind, options=options)
+async def one(driver: Driver, action: list[Any], options: SlotOptions, kind: str) -> Any:
+    events, whole = await driver.run(action, kind=kind, options=options)
     (raised, *_) = [*(event for event in events if isinstance(event, wire.Raised | Death)), None]
     return f"{raised.error}: {raised.message}" if raised else whole[0]
 
@@ -113,14 +113,14 @@ def test_processor_time_is_limited_even_if_nobody_watches_the_clock() -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_who_needs_no_network_has_none(server: int) -> None:
+def test_a_kind_that_needs_no_network_has_none(server: int) -> None:
     (found,) = in_a_slot(["connect", server])
     assert found == "OSError: Network is unreachable"
     assert in_a_slot(["connect", server], options=CONNECTED, kind="ROAMING") == ["reached"]
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_a_slot_changes_its_mode_with_the_work_and_nobody_notices(server: int) -> None:
+def test_a_slot_changes_its_options_with_the_work_and_reports_nothing(server: int) -> None:
     async def scenario() -> None:
         async with driving() as driver:
             pids = [await one(driver, ["process", 0], SlotOptions(), "ODD") for _ in range(2)]
