@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmlight_client.protocol import ALL_GROUPS
@@ -54,6 +54,7 @@ def test_a_machine_that_is_full_gets_all_of_it() -> None:
     assert "4.0 of 4" in verdicts[-1].why
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 3.0]), min_size=2, max_size=200))
 def test_a_short_peak_or_lull_changes_nothing(loads: list[float]) -> None:
     """Nothing changes before it has been wanted for long enough, without a break."""
