@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check fix test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -86,12 +86,15 @@ lock: setup-dev  ## write the locked requirements again (UPGRADE=--upgrade: with
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements/observers.txt -o requirements/dev.txt \
 	  pyproject.toml client/pyproject.toml
 
+sync-client: setup-dev  ## make the blocking Python client of the one for asyncio (sdk/client.py of sdk/aio.py)
+	@$(BIN)/python client/unasync.py
+
 clean:  ## remove what was installed and cached; var/ stays
 	rm -rf $(VENV) .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 # make check: everything that can be checked without running the product, two checks at a time.
 
-CHECKS := check-types check-linux check-darwin check-win32 check-style check-imports check-deploy check-migrations check-schema check-vulnerabilities
+CHECKS := check-types check-linux check-darwin check-win32 check-style check-client check-imports check-deploy check-migrations check-schema check-vulnerabilities
 .PHONY: $(CHECKS)
 
 check: setup-dev  ## style, types, imports, deployment settings, migrations, API schema
@@ -116,6 +119,9 @@ check-style:
 	@$(BIN)/ruff format --check --quiet || { echo "ruff format would change files: run make fix"; exit 1; }
 	@$(BIN)/djangofmt --check templates >/dev/null 2>&1 || { echo "djangofmt would change templates: run make fix"; exit 1; }
 	@$(BIN)/djangofmt check templates >/dev/null 2>&1 || { $(BIN)/djangofmt check templates; exit 1; }
+
+check-client:
+	@$(BIN)/python client/unasync.py --check
 
 check-imports:
 	@$(BIN)/lint-imports --no-logo

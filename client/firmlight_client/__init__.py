@@ -2,15 +2,13 @@
 
     from firmlight_client import Client
 
-What stands here is what the client promises; all of it is read when it is first used.
+The names in `__all__` are what the client promises. Each is imported when it is first used.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from firmlight_client.errors import (
@@ -30,25 +28,29 @@ if TYPE_CHECKING:
     from firmlight_client.sdk.aio import AsyncClient, AsyncTask
     from firmlight_client.sdk.client import Client, Task
     from firmlight_client.sdk.executor import FirmlightExecutor
+    from firmlight_client.version import __version__
 
-_HOMES = {
-    "sdk.aio": ("AsyncClient", "AsyncTask"),
-    "sdk.client": ("Client", "Task"),
-    "errors": (
-        *(
-            "ApiError",
-            "ConnectionFailed",
-            "FirmlightClientError",
-            "NotFound",
-            "NotLoggedIn",
-            "ResultExpired",
-        ),
-        *("ResultNotReady", "ResultTimeout", "TaskCancelled", "TaskEnded", "TaskFailed"),
-    ),
-    "sdk.executor": ("FirmlightExecutor",),
-    "kinds": ("Kind", "ParamsError"),
+_MODULE_OF = {
+    "ApiError": "errors",
+    "AsyncClient": "sdk.aio",
+    "AsyncTask": "sdk.aio",
+    "Client": "sdk.client",
+    "ConnectionFailed": "errors",
+    "FirmlightClientError": "errors",
+    "FirmlightExecutor": "sdk.executor",
+    "Kind": "kinds",
+    "NotFound": "errors",
+    "NotLoggedIn": "errors",
+    "ParamsError": "kinds",
+    "ResultExpired": "errors",
+    "ResultNotReady": "errors",
+    "ResultTimeout": "errors",
+    "Task": "sdk.client",
+    "TaskCancelled": "errors",
+    "TaskEnded": "errors",
+    "TaskFailed": "errors",
+    "__version__": "version",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "ApiError",
@@ -74,9 +76,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -10,12 +10,10 @@ import random
 
 from firmlight_client.protocol import CLOSE_TOO_MANY
 
-FIRST_SECONDS = (
-    0.05,
-    0.3,
-)  # a restarting server is back soon, and thousands of workers must not come as one
+# A restarting server is back soon, and thousands of workers must not reconnect at one moment.
+FIRST_SECONDS = (0.05, 0.3)
 BASE_SECONDS, CAP_SECONDS = 0.5, 30.0
-TOO_MANY_SECONDS_MIN = 30.0  # for those whom the server sent away because they came too often
+TOO_MANY_SECONDS_MIN = 30.0  # after a refusal for connecting too often
 
 
 def wait_seconds(attempt: int, chance: random.Random) -> float:
@@ -26,8 +24,9 @@ def wait_seconds(attempt: int, chance: random.Random) -> float:
 
 
 def wait_seconds_after(code: int, attempt: int, chance: random.Random) -> float:
-    """As `wait_seconds`, after a close with this code. Those sent away together must not come back
-    together.
+    """As `wait_seconds`, after a close with this code.
+
+    Workers that are refused together for connecting too often must not come back together.
     """
     if code == CLOSE_TOO_MANY:
         return chance.uniform(TOO_MANY_SECONDS_MIN, 2 * TOO_MANY_SECONDS_MIN)

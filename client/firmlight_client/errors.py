@@ -1,4 +1,4 @@
-"""What can go wrong for those who use the client. Everything is a FirmlightClientError."""
+"""The errors of the client. Every one is a FirmlightClientError."""
 
 from __future__ import annotations
 
@@ -34,11 +34,8 @@ class ApiError(FirmlightClientError):
     ) -> None:
         self.code, self.message, self.fields, self.status = code, message, fields or {}, status
         self.choices, self.columns = choices or {}, columns or []
-        super().__init__(
-            " ".join(
-                [message, *(f"{name}: {' '.join(said)}" for name, said in self.fields.items())]
-            )
-        )
+        reasons = [f"{name}: {' '.join(words)}" for name, words in self.fields.items()]
+        super().__init__(" ".join([message, *reasons]))
 
 
 class NotLoggedIn(ApiError):
@@ -66,7 +63,7 @@ class TaskEnded(FirmlightClientError):
 
 
 class TaskFailed(TaskEnded):
-    """A subtask failed for good, or the task could not be split or combined."""
+    """A subtask failed at its last attempt, or the task could not be split or combined."""
 
 
 class TaskCancelled(TaskEnded):

@@ -1,7 +1,6 @@
-"""Limits of a process that runs kinds, besides memory: processor time, files, priority, and the
-life of its parent.
+"""Limits of a process that runs kinds: processor time, files, priority, the life of its parent.
 
-Windows has none of them but priority.
+Windows has none of them but priority. `memory` has the limit of memory.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def be_modest(nice: int) -> None:
-    """Step back behind what people run themselves. (On Windows the parent chooses the priority.)"""
+    """Run at lower priority than what people run. On Windows the parent sets the priority."""
     if sys.platform != "win32":
         os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
 
@@ -38,32 +37,33 @@ def limit_files() -> None:
 
 
 def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
-    """So much processor time from now on, however many threads take it; then SIGXCPU ends the
-    process.
+    """Allow so much processor time from now on, for all threads together.
 
-    Who watches the clock is the parent; this holds also while the parent is stopped.
+    Then SIGXCPU ends the process. The parent watches the clock; this limit holds even while the
+    parent is stopped.
     """
     if sys.platform != "win32":
         usage = resource.getrusage(resource.RUSAGE_SELF)
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         soft = math.ceil(usage.ru_utime + usage.ru_stime + seconds + slack_seconds)
-        resource.setrlimit(
-            resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
-        )
+        if hard != resource.RLIM_INFINITY:
+            soft = min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
 
 
 def _lower(what: int, most: int) -> None:
-    """Both limits, for good, unless they are lower already."""
+    """Set both limits, which no process can raise again, unless they are lower already."""
     if sys.platform != "win32":
         hard = resource.getrlimit(what)[1]
-        value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (value, value))
+        if hard != resource.RLIM_INFINITY:
+            most = min(most, hard)
+        resource.setrlimit(what, (most, most))
 
 
 def die_with_parent() -> None:
-    """Linux: end with the thread that started this process, also while foreign code holds the
-    interpreter's lock.
+    """Linux: end with the thread that started this process.
 
+    It works even while foreign code holds the interpreter's lock.
     The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP),
     SIGHUP being 1, ends the process one second later. Until then the reader thread may leave in
     good order.

@@ -34,11 +34,11 @@ class Memory:
         self.tighten()
 
     def tighten(self) -> None:
-        """What kinds run under."""
+        """Set the limit that kinds run under."""
         self._limit(self.limit_bytes)
 
     def make_room(self, error: BaseException) -> None:
-        """So that this failure can be reported, until `tighten`."""
+        """Raise the limit until `tighten`, so that this failure can be reported."""
         self._limit(self.limit_bytes + REPORT_BYTES)
         if isinstance(error, MemoryError) or self._is_short:
             let_go(error)
@@ -53,8 +53,9 @@ class Memory:
 
     @property
     def is_worn(self) -> bool:
-        """Nothing runs, and most of it is taken all the same: what comes next would fail by what
-        others left behind.
+        """Whether most memory is taken while nothing runs.
+
+        What comes next would fail because of what earlier subtasks left behind.
         """
         return self._is_short and _resident_bytes() > WORN * self.limit_bytes
 
@@ -66,14 +67,12 @@ class Memory:
 
 
 def _allowed(limit_bytes: int) -> int:
-    """As asked for, or less if this system allows less; 0 where it keeps no limit."""
+    """The limit, or less if this system allows less; 0 where it keeps none."""
     if sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        return (
-            limit_bytes
-            if hard == resource.RLIM_INFINITY
-            else max(0, min(limit_bytes, hard - REPORT_BYTES))
-        )
+        if hard != resource.RLIM_INFINITY:
+            limit_bytes = min(limit_bytes, hard - REPORT_BYTES)
+        return max(0, limit_bytes)
     return 0
 
 
@@ -83,7 +82,7 @@ def _data_bytes() -> int:
 
 
 def _resident_bytes() -> int:
-    """What is really in use: malloc keeps freed memory, counted as data, for the next who asks."""
+    """What is really in use. malloc keeps freed memory for later, and it counts as data."""
     gc.collect()
     with contextlib.suppress(AttributeError):  # not every C library has it
         ctypes.CDLL(None).malloc_trim(0)
@@ -96,21 +95,18 @@ def _pages() -> list[int]:
 
 
 def let_go(error: BaseException) -> None:
-    """Free what a subtask's variables held: an exception keeps its frames alive, and those of what
-    it came from.
+    """Free what a subtask's variables held.
 
-    The first step needs no memory, and has some for the next. Frames keep their lines, so it can
-    still be shown.
+    An exception keeps its frames alive, and so do its causes. Frames keep their line numbers, so
+    the traceback can still be shown.
     """
-    traceback.clear_frames(error.__traceback__)
+    traceback.clear_frames(error.__traceback__)  # this needs no memory, and frees some for the rest
     rest, seen = [error], set[int]()
     while rest:
         one = rest.pop()
-        if id(one) not in seen:
-            seen.add(id(one))
-            traceback.clear_frames(one.__traceback__)
-            rest += [
-                each
-                for each in (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
-                if each
-            ]
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        origins = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+        rest += [origin for origin in origins if origin]

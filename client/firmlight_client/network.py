@@ -1,5 +1,4 @@
-"""What this machine's owner lets kinds reach: public addresses only, or private ones too, or only
-the hosts he names.
+"""What this machine's owner lets kinds reach: public addresses, private ones too, or a few hosts.
 
 It holds for one process: a worker's slot sets it at its start.
 """
@@ -23,7 +22,7 @@ def private_allowed() -> bool:
 
 
 def allow_only(hosts: Iterable[str]) -> None:
-    """Let kinds of this process reach these hosts and what lies below them; none named: any."""
+    """Let kinds of this process reach these hosts and their subdomains only; none named: any."""
     global _hosts  # noqa: PLW0603  one switch a process, thrown once
     _hosts = tuple(_ascii(host.strip()).lower().strip(".") for host in hosts)
 
@@ -34,7 +33,7 @@ def host_allowed(host: str) -> bool:
 
 
 def _ascii(host: str) -> str:
-    """A host's name as it stands in addresses: `müller.example` as `xn--mller-kva.example`."""
+    """A host's name as addresses have it: `müller.example` as `xn--mller-kva.example`."""
     if host.isascii():
         return host
     import ada_url  # in the crawler's slots only

@@ -51,7 +51,10 @@ RULE_FITS_NO_GROUP = (
 
 
 class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What a worker's owner lets it do for a group. None, or nothing in a list, is no restriction."""
+    """What a worker's owner lets it do for a group.
+
+    None, or nothing in a list, is no restriction.
+    """
 
     kinds: Annotated[list[Name], msgspec.Meta(max_length=256)] | None = None
     slots: Slots | None = None
@@ -76,8 +79,9 @@ Resting = Annotated[
 
 
 class Hello(Frame, tag="hello"):
-    """First frame of a connection. `kinds` maps kind to version; `leases` names those it still
-    works on.
+    """First frame of a connection.
+
+    `kinds` maps kind to version; `leases` names those that the worker still holds.
     """
 
     name: Name
@@ -109,8 +113,9 @@ class Ready(Frame, tag="ready"):
 
 
 class Heartbeat(Frame, tag="heartbeat"):
-    """Renews the leases it names, and those that are still under way to it. `received`: as in
-    Ready.
+    """Renews the leases it names, and those that are still on their way to the worker.
+
+    `received`: as in Ready.
     """
 
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
@@ -152,15 +157,16 @@ class Release(Frame, tag="release"):
 
 
 class Bye(Frame, tag="bye"):
-    """The worker leaves now; what it still holds goes to others at once."""
+    """The worker leaves now; what it still holds goes to others immediately."""
 
 
 # From the server
 
 
 class Welcome(Frame, tag="welcome"):
-    """Answer to Hello. `leases`: which of those named there are still this worker's; it drops the
-    others.
+    """Answer to Hello.
+
+    `leases` names those of Hello that are still this worker's; it drops the others.
     """
 
     worker: str

@@ -38,8 +38,7 @@ def check_kind(
     same: Same = lambda a, b: bool(a == b),
     orders: int = ORDERS,
 ) -> list[Any]:
-    """Check a kind with a few inputs, as they would come from JSON; returns their results. Raises
-    KindFault.
+    """Check a kind with a few inputs, as they would come from JSON; returns their results.
 
     It must say what it is; split the same params the same way; use only what MessagePack can carry
     between its parts and JSON in its result; and give the same result however subtasks are grouped
@@ -47,6 +46,8 @@ def check_kind(
     results; give one that allows for rounding if partials are sums of floats. A partial that is
     decided must give the result of the whole. Each partial, of one subtask as of all, must fit the
     kind's `Partial`, which must bound everything; a kind without one is warned of.
+
+    Raises KindFault.
     """
     if not examples:
         raise ValueError("give at least one example of params")
@@ -78,10 +79,8 @@ def _check_words(kind: Kind) -> None:
 
 def _check_partial_type(kind: Kind) -> None:
     if kind.Partial is None:
-        warnings.warn(
-            f"{kind.name} has no Partial: declare what a partial may be at most, or generic limits hold",
-            stacklevel=3,
-        )
+        advice = "declare what a partial may be at most, or generic limits hold"
+        warnings.warn(f"{kind.name} has no Partial: {advice}", stacklevel=3)
         return
     loose = loose_ends(kind.Partial)
     _fault(not loose, f"Partial bounds everything and runs no code, but {'; '.join(loose)}")
@@ -149,9 +148,7 @@ def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
 def _check_order(
     kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same, chance: random.Random
 ) -> None:
-    """Combine in any order, in groups of any size, each group's partial on a trip of its own: as
-    leases come back.
-    """
+    """Combine in any order and in groups of any size, each encoded once more: as leases come back."""
     order, groups = chance.sample(partials, len(partials)), list[bytes]()
     while order:
         size = chance.randint(1, len(order))

@@ -1,4 +1,4 @@
-"""Words of strangers, made fit for a person's terminal."""
+"""Text for people: words of others made safe for a terminal, and counts of things."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ LINE_CHARS_MAX = 200
 
 
 def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
-    """On one line, without control characters (a message could move the cursor or write over what
-    stands there).
+    """The text on one line, without control characters, at most `chars_max` long.
+
+    Such characters could move the cursor, or overwrite what is on the screen.
     """
-    line = " ".join(
-        "".join(char if char.isprintable() else " " for char in text[: 4 * chars_max]).split()
-    )
-    return line if len(line) <= chars_max else f"{line[: chars_max - 1]}…"
+    start = text[: 4 * chars_max]
+    printable = "".join(char if char.isprintable() else " " for char in start)
+    line = " ".join(printable.split())
+    if len(line) <= chars_max:
+        return line
+    return f"{line[: chars_max - 1]}…"
 
 
 def count(number: int, noun: str) -> str:
     """1 slot, 2 slots."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    plural = "" if number == 1 else "s"
+    return f"{number:,} {noun}{plural}"

@@ -1,8 +1,8 @@
-"""HTTP to one server: kept-alive connections, the token in place, renewed when it ran out, errors
-as exceptions.
+"""HTTP to one server: connections kept alive, tokens sent and renewed, errors as exceptions.
 
-What is sent, when again and what an answer means is decided by `exchange`, which does no I/O: it
-yields steps. `Transport` carries them out blocking, `AsyncTransport` in an event loop.
+`exchange` decides what is sent, when it is sent again and what an answer means. It does no I/O: it
+yields steps. `Transport` carries them out and blocks meanwhile, `AsyncTransport` does it in an
+event loop.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any
 
 import httpx
 
-from firmlight_client import __version__
 from firmlight_client.addresses import is_loopback, server_url
-from firmlight_client.auth.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.errors import ConnectionFailed, NotLoggedIn, api_error
+from firmlight_client.tokens import MemoryTokens, Pair, Tokens
+from firmlight_client.version import __version__
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0, pool=60.0)
 LIMITS = httpx.Limits(max_connections=20, max_keepalive_connections=20)
@@ -31,8 +31,9 @@ HELD_OFF_TIMES_MAX = 10
 
 @dataclass(frozen=True)
 class Call:
-    """One request; `content` is what httpx takes. `key` names it (Idempotency-Key): sent twice, it
-    is done once.
+    """One request; `content` is what httpx takes.
+
+    `key` (Idempotency-Key) names it: the server does it once even if it arrives twice.
     """
 
     method: str
@@ -47,9 +48,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Send:
-    """Send the call with this access token; to be answered with the response, or with the
-    TransportError.
-    """
+    """Send the call with this access token. The answer is the response or the TransportError."""
 
     call: Call
     access: str
@@ -71,12 +70,14 @@ class Send:
 
 @dataclass(frozen=True)
 class Pause:
+    """Wait so long."""
+
     seconds: float
 
 
 @dataclass(frozen=True)
 class Renew:
-    """To be answered with an access token other than `stale`, "" if there is none to be had."""
+    """Get an access token other than `stale`. The answer is "" if there is none."""
 
     stale: str
 
@@ -97,7 +98,7 @@ def exchange(call: Call, access: str) -> Steps:
 
 
 def _patiently(call: Call, access: str) -> Generator[Step, Any, httpx.Response]:
-    """The last answer, held off by the server or not."""
+    """The last answer, after waiting as often and as long as the server asks for."""
     for _ in range(HELD_OFF_TIMES_MAX):
         answer = yield from _until_answered(call, access)
         pause = _asked_to_wait(answer) if call.key else 0.0
@@ -108,10 +109,10 @@ def _patiently(call: Call, access: str) -> Generator[Step, Any, httpx.Response]:
 
 
 def _until_answered(call: Call, access: str) -> Generator[Step, Any, httpx.Response]:
-    """Try again what may pass."""
+    """Try again after failures that may be temporary."""
     outcome: Outcome = yield Send(call, access)
     for attempt in range(TRIES - 1):
-        if not _may_pass(call, outcome):
+        if not _is_temporary(call, outcome):
             break
         yield Pause(FIRST_WAIT_SECONDS * 2**attempt)
         outcome = yield Send(call, access)
@@ -120,27 +121,33 @@ def _until_answered(call: Call, access: str) -> Generator[Step, Any, httpx.Respo
     return outcome
 
 
-def _may_pass(call: Call, outcome: Outcome) -> bool:
-    """What is neither a GET nor named by a key goes twice only if it never reached the server."""
+def _is_temporary(call: Call, outcome: Outcome) -> bool:
+    """Whether to send the call again.
+
+    A call that is not repeatable is sent again only if it never reached the server.
+    """
     if isinstance(outcome, httpx.ConnectError):
         return True
-    return call.repeatable and (
-        isinstance(outcome, httpx.TransportError) or outcome.status_code in PASSING_STATUSES
-    )
+    if not call.repeatable:
+        return False
+    return isinstance(outcome, httpx.TransportError) or outcome.status_code in PASSING_STATUSES
 
 
 def _asked_to_wait(answer: httpx.Response) -> float:
-    """How many seconds, 0 if it is not, or for too long."""
+    """For how many seconds; 0 if it does not ask, or for too long."""
     if answer.status_code != httpx.codes.TOO_MANY_REQUESTS:
         return 0.0
     text = answer.headers.get("Retry-After", "")
-    return (
-        max(float(text), 0.1) if text.isdecimal() and float(text) <= HELD_OFF_SECONDS_MAX else 0.0
-    )
+    if not text.isdecimal() or float(text) > HELD_OFF_SECONDS_MAX:
+        return 0.0
+    return max(float(text), 0.1)
 
 
 def read(answer: httpx.Response) -> Any:
-    """Python's own JSON: integers stay exact, whatever their size."""
+    """The JSON of an answer, read by Python's own module: integers stay exact, whatever their size.
+
+    Raises ApiError, and ConnectionFailed for what is no answer of Firmlight.
+    """
     try:
         body = answer.json() if answer.content else None
     except ValueError:
@@ -169,7 +176,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 def _unreachable(url: str, error: ConnectionFailed) -> ConnectionFailed:
-    """The same, with the address, if it is httpx that speaks."""
+    """The same with the address, if the words are httpx's."""
     return ConnectionFailed(f"{url} cannot be reached: {error}") if error.__cause__ else error
 
 
@@ -194,10 +201,10 @@ class Transport:
         return self._carry_out(exchange(call, self.tokens.access()))
 
     def _carry_out(self, steps: Steps) -> Any:
-        said = None
+        answer = None
         try:
             while True:
-                said = self._do(steps.send(said))
+                answer = self._do(steps.send(answer))
         except StopIteration as end:
             return end.value
         except ConnectionFailed as error:
@@ -209,18 +216,19 @@ class Transport:
                 return self.http.request(**step.request)
             except httpx.TransportError as error:
                 return error
-        return time.sleep(step.seconds) if isinstance(step, Pause) else self.renew(step.stale)
+        if isinstance(step, Pause):
+            return time.sleep(step.seconds)
+        return self.renew(step.stale)
 
     def renew(self, stale: str) -> str:
         """An access token other than `stale`, "" if the user must log in again."""
         return self.tokens.renewed(stale, self.spend)
 
     def spend(self, refresh: str) -> Pair:
-        """The pair that this refresh token brings; an empty one if it is not good any more."""
+        """The pair that this refresh token brings; an empty one if it is no longer valid."""
+        call = Call("POST", "auth/refresh/", {"json": {"refresh": refresh}})
         try:
-            body = self._carry_out(
-                exchange(Call("POST", "auth/refresh/", {"json": {"refresh": refresh}}), "")
-            )
+            body = self._carry_out(exchange(call, ""))
         except NotLoggedIn:
             return Pair()
         return Pair(body["access"], body["refresh"])
@@ -247,15 +255,15 @@ class AsyncTransport:
 
     async def call(self, call: Call) -> Any:
         """The JSON of the answer (None if it is empty). Raises ApiError and ConnectionFailed."""
-        steps, said = exchange(call, self.tokens.access()), None
+        steps, answer = exchange(call, self.tokens.access()), None
         while True:
             try:
-                step = steps.send(said)
+                step = steps.send(answer)
             except StopIteration as end:
                 return end.value
             except ConnectionFailed as error:
                 raise _unreachable(self.url, error) from error.__cause__
-            said = await self._do(step)
+            answer = await self._do(step)
 
     async def _do(self, step: Step) -> Any:
         if isinstance(step, Send):
@@ -263,13 +271,14 @@ class AsyncTransport:
                 return await self.http.request(**step.request)
             except httpx.TransportError as error:
                 return error
-        return await (
-            asyncio.sleep(step.seconds) if isinstance(step, Pause) else self.renew(step.stale)
-        )
+        if isinstance(step, Pause):
+            return await asyncio.sleep(step.seconds)
+        return await self.renew(step.stale)
 
     async def renew(self, stale: str) -> str:
-        """Tokens may lie in a file that other processes lock: waiting for those must not hold up
-        the loop.
+        """As `Transport.renew`, in a thread.
+
+        Tokens may lie in a file, and waiting for its lock must not hold up the loop.
         """
         return await asyncio.to_thread(_renewed, self.url, self.tokens, stale)
 

@@ -27,7 +27,7 @@ async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float
         with Proxy(serving.sockets[0].getsockname()[1]) as proxy:
             opening = connect(
                 f"ws://127.0.0.1:{proxy.port}",
-                create_connection=lines.Line,
+                create_connection=lines.ServerConnection,
                 ping_interval=None,
                 compression=None,
                 max_size=None,
@@ -35,7 +35,8 @@ async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float
             )
             async with opening as line:
                 helpers = [
-                    asyncio.create_task(job) for job in (line.keep_asking(), line.end_when_dead())
+                    asyncio.create_task(job)
+                    for job in (line.keep_pinging(), line.abort_when_silent())
                 ]
                 await asyncio.sleep(0.3)
                 began = time.monotonic()
@@ -43,7 +44,7 @@ async def seconds_until_it_ends(befall, sent: int = 0, answer: int = 0) -> float
                 try:
                     async with asyncio.timeout(4):
                         if sent:
-                            await line.say(bytes(sent))
+                            await line.send_counted(bytes(sent))
                         while True:
                             await line.recv()
                 except ConnectionClosed:
@@ -74,7 +75,7 @@ def seconds() -> dict[str, float | None]:
         return await asyncio.gather(*befallen.values())
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("PING_SECONDS", "LOOK_SECONDS", "SILENCE_SECONDS_MAX"):
+        for name in ("PING_SECONDS", "CHECK_SECONDS", "SILENCE_SECONDS_MAX"):
             patch.setattr(lines, name, getattr(lines, name) / 20)
         return dict(zip(befallen, asyncio.run(all_at_once()), strict=True))
 

@@ -1,4 +1,4 @@
-"""Log in with a code that somebody confirms in a browser (RFC 8628): no password is typed here."""
+"""Log in with a code that the user confirms in a browser (RFC 8628); no password is typed here."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import msgspec
 
-from firmlight_client.auth.tokens import MemoryTokens, Pair
 from firmlight_client.errors import ApiError, ConnectionFailed, FirmlightClientError
+from firmlight_client.tokens import MemoryTokens, Pair
 from firmlight_client.transport import Transport
 
 SLOWER_SECONDS = 5.0  # RFC 8628, 3.5
 
 
 class Code(msgspec.Struct):
-    """What people are shown, and how long it is good (seconds)."""
+    """What the user is shown, and how long it is valid (seconds)."""
 
     device_code: str
     user_code: str
@@ -27,7 +27,7 @@ class Code(msgspec.Struct):
 
 
 class LetIn(msgspec.Struct):
-    """`access` and `refresh` are None where it may only work."""
+    """What a confirmed code brings. A machine that only works gets no `access` and `refresh`."""
 
     username: str
     worker_token: str
@@ -37,7 +37,10 @@ class LetIn(msgspec.Struct):
 
 
 def let_in(url: str, name: str, scope: str, show: Callable[[Code], None]) -> LetIn:
-    """Ask the server, show the code, wait for the answer. Raises ApiError and FirmlightClientError."""
+    """Ask the server, show the code, wait for the answer.
+
+    Raises ApiError and FirmlightClientError.
+    """
     transport = Transport(url, MemoryTokens(Pair()))
     try:
         answer = transport.post("auth/device/", json={"name": name, "scope": scope})

@@ -1,4 +1,4 @@
-"""Who the command line speaks for: the environment first, then what `firmlight login` kept."""
+"""The log-in of this machine: the environment comes first, then what `firmlight login` kept."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firmlight_client.addresses import server_url
-from firmlight_client.auth.tokens import FileTokens, Login, LoginFile, MemoryTokens, Pair, Tokens
+from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 
+# `firmlight work` and the doctor only look up a token: what sends HTTP is imported where it is used.
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from firmlight_client.auth.device import Code
-    from firmlight_client.sdk.client import Client
 
 LOG_IN_FIRST = (
     "Nobody is logged in here: run `firmlight login URL`, or set FIRMLIGHT_URL and FIRMLIGHT_TOKEN."
 )
+WORK_ONLY = "What is kept here can work and nothing else. For more: firmlight login URL"
+NAME_CHARS_MAX = 64
 
 
 def home() -> Path:
@@ -36,17 +39,11 @@ def login_file() -> LoginFile:
     return LoginFile(home())
 
 
-def _known() -> tuple[str, str, Login]:
-    """Address, token of the environment, and the log-in kept for that address (a token goes to no
-    other server).
-    """
-    login = login_file().load()
-    url = server_url(os.environ.get("FIRMLIGHT_URL") or login.url or _nobody())
-    return url, os.environ.get("FIRMLIGHT_TOKEN", ""), login if login.url == url else Login()
+def machine_name() -> str:
+    return socket.gethostname()[:NAME_CHARS_MAX] or "worker"
 
 
-def _nobody() -> str:
-    raise FirmlightClientError(LOG_IN_FIRST)
+# Who may use the server
 
 
 def access() -> tuple[str, Tokens]:
@@ -55,68 +52,93 @@ def access() -> tuple[str, Tokens]:
     if token:
         return url, MemoryTokens(Pair(token))
     if not login.access:
-        if login.worker_token:
-            raise FirmlightClientError(
-                "What is kept here can work and nothing else. For more: firmlight login URL"
-            )
-        _nobody()
+        raise FirmlightClientError(WORK_ONLY if login.worker_token else LOG_IN_FIRST)
     return url, FileTokens(login_file())
-
-
-def client() -> Client:
-    """A client of the user. Raises FirmlightClientError if there is none."""
-    from firmlight_client.sdk.client import Client
-
-    return Client.from_login()
 
 
 def worker_access() -> tuple[str, str]:
     """Address and token for `firmlight work`. Raises FirmlightClientError."""
     url, token, login = _known()
-    return url, token or login.worker_token or login.access or _nobody()
+    return url, _required(token or login.worker_token or login.access)
 
 
 def kept_worker_access() -> tuple[str, str]:
-    """The same of the kept log-in alone, for what runs without this environment. Raises
-    FirmlightClientError.
+    """The same from the kept log-in alone, for a service, which has no such environment.
+
+    Raises FirmlightClientError.
     """
     login = login_file().load()
-    return login.url or _nobody(), login.worker_token or login.access or _nobody()
+    return _required(login.url), _required(login.worker_token or login.access)
+
+
+def _known() -> tuple[str, str, Login]:
+    """Address, token of the environment, and the log-in kept for that address.
+
+    A kept token is never sent to another server. Raises FirmlightClientError.
+    """
+    login = login_file().load()
+    url = server_url(_required(os.environ.get("FIRMLIGHT_URL") or login.url))
+    if login.url != url:
+        login = Login()
+    return url, os.environ.get("FIRMLIGHT_TOKEN", ""), login
+
+
+def _required(text: str) -> str:
+    if not text:
+        raise FirmlightClientError(LOG_IN_FIRST)
+    return text
+
+
+# Log in, log out
 
 
 def log_in(url: str, username: str, password: str) -> Login:
-    """Log in, make a token for this machine's worker, keep both. Raises ApiError, ConnectionFailed."""
-    from firmlight_client.sdk.client import Client
+    """Log in, make a token for this machine's worker, keep both.
 
-    with Client.login(url, username, password) as user:
-        worker = user.create_worker_token(machine_name())
-        login = Login(url=user.transport.url, username=user.me()["username"])
-        login.worker_token, login.worker_token_id = worker["token"], str(worker["id"])
-        pair = user.pair
-        login.access, login.refresh = pair.access, pair.refresh
+    Raises ApiError, ConnectionFailed.
+    """
+    from firmlight_client.transport import Transport
+
+    transport = Transport(url, MemoryTokens(Pair()))
+    with contextlib.closing(transport):
+        pair = transport.post("auth/login/", json={"login": username, "password": password})
+        transport.tokens = MemoryTokens(Pair(pair["access"], pair["refresh"]))
+        worker = transport.post("worker-tokens/", json={"name": machine_name()})
+        user = transport.get("users/me/")
+        tokens = transport.tokens.pair
+    login = Login(
+        url=transport.url,
+        username=user["username"],
+        access=tokens.access,
+        refresh=tokens.refresh,
+        worker_token=worker["token"],
+        worker_token_id=str(worker["id"]),
+    )
     return keep(login)
 
 
 def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -> Login:
-    """Log in with a code that somebody confirms in a browser. Raises ApiError,
-    FirmlightClientError.
+    """Log in with a code that the user confirms in a browser.
+
+    Raises ApiError, FirmlightClientError.
     """
     from firmlight_client.auth import device
 
-    found = device.let_in(url, machine_name(), "worker" if only_work else "user", show)
+    scope = "worker" if only_work else "user"
+    found = device.let_in(url, machine_name(), scope, show)
     login = Login(
-        url=url, username=found.username, access=found.access or "", refresh=found.refresh or ""
+        url=url,
+        username=found.username,
+        access=found.access or "",
+        refresh=found.refresh or "",
+        worker_token=found.worker_token,
+        worker_token_id=found.worker_token_id,
     )
-    login.worker_token, login.worker_token_id = found.worker_token, found.worker_token_id
     return keep(login)
 
 
-def machine_name() -> str:
-    return socket.gethostname()[:64] or "worker"
-
-
 def keep(login: Login) -> Login:
-    """Write it down; an earlier log-in of this machine ends, as far as its server can be reached."""
+    """Write it down. An earlier log-in of this machine ends, if its server can be reached."""
     file = login_file()
     end(file.load())
     with file.locked():
@@ -125,24 +147,24 @@ def keep(login: Login) -> Login:
 
 
 def end(login: Login) -> None:
-    """Revoke what a log-in holds at its server, as far as that can be reached."""
+    """Revoke what a log-in holds at its server, if that can be reached."""
     from firmlight_client.transport import Transport
 
-    ours = (
-        login.worker_token if login.worker_token_id else ""
-    )  # one of --token-stdin was made elsewhere, and stays
-    held = {
-        name: text for name, text in (("refresh", login.refresh), ("worker_token", ours)) if text
-    }
-    if not held:
+    revoked = {}
+    if login.refresh:
+        revoked["refresh"] = login.refresh
+    # A token that came by --token-stdin has no id: it was made elsewhere, and stays valid.
+    if login.worker_token and login.worker_token_id:
+        revoked["worker_token"] = login.worker_token
+    if not revoked:
         return
     transport = Transport(login.url, MemoryTokens(Pair()))
     with contextlib.suppress(FirmlightClientError), contextlib.closing(transport):
-        transport.post("auth/logout/", json=held)
+        transport.post("auth/logout/", json=revoked)
 
 
 def log_out() -> str:
-    """Forget the log-in of this machine and end it at the server; returns whose it was."""
+    """Forget the log-in of this machine and end it at the server; returns the user's name."""
     file = login_file()
     with file.locked():
         login = file.load()

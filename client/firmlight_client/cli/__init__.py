@@ -1,8 +1,8 @@
-"""`firmlight`: log in, lend this machine, submit tasks, collect results. A module for each group of
-commands.
+"""`firmlight`: log in, lend this machine, submit tasks, collect results.
 
-Exit code 0 done, 1 failed, 2 wrong use. Tokens and passwords never go on a command line: other
-users of the machine can read those. Heavy modules are imported by the commands that need them.
+There is a module for each group of commands. Exit code 0 is done, 1 failed, 2 wrong use. Tokens and
+passwords never go on a command line, which other users of the machine can read. Commands import
+heavy modules themselves, so that help and completion are fast.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Annotated
 
 import typer
 
-from firmlight_client import __version__
 from firmlight_client.addresses import BadAddress
 from firmlight_client.cli import (
     config,
@@ -26,8 +25,9 @@ from firmlight_client.cli import (
     work,
     workers,
 )
-from firmlight_client.cli.arguments import to_add
+from firmlight_client.cli.arguments import as_arguments
 from firmlight_client.errors import ApiError, FirmlightClientError
+from firmlight_client.version import __version__
 
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",
@@ -42,17 +42,22 @@ app = typer.Typer(
 )
 
 COMMANDS = (  # in the order of `firmlight --help`
-    *(
-        login.login,
-        login.logout,
-        login.whoami,
-        groups.groups,
-        groups.invite,
-        groups.accept,
-        work.work,
-    ),
-    *(tasks.submit, status.status, tasks.cancel, tasks.pause, tasks.resume, tasks.result),
-    *(workers.workers, workers.drain, doctor.doctor),
+    login.login,
+    login.logout,
+    login.whoami,
+    groups.groups,
+    groups.invite,
+    groups.accept,
+    work.work,
+    tasks.submit,
+    status.status,
+    tasks.cancel,
+    tasks.pause,
+    tasks.resume,
+    tasks.result,
+    workers.workers,
+    workers.drain,
+    doctor.doctor,
 )
 for command in COMMANDS:
     app.command()(command)
@@ -71,12 +76,12 @@ def about(
 
 
 def main() -> None:
-    """The console script. What a user can understand is one line, without a traceback."""
+    """The console script. An error that a user can understand is one line, without a traceback."""
     try:
         app()
     except (FirmlightClientError, BadAddress, OSError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
         typer.echo(f"firmlight: {message}", err=True)
         if isinstance(error, ApiError) and error.choices:
-            typer.echo(f"Add one of: {to_add(error.choices)}", err=True)
+            typer.echo(f"Add one of: {as_arguments(error.choices)}", err=True)
         sys.exit(1)

@@ -1,4 +1,7 @@
-"""What people type on the command line. All raise typer.BadParameter for what cannot be meant."""
+"""Arguments of the command line, as values.
+
+Every parser raises typer.BadParameter for text that means nothing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from typing import Any
 
 import typer
 
-from firmlight_client.sdk.encoding import instant
+from firmlight_client.sdk.encoding import iso_time
 
 SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 WORDS_LISTED_MAX = 30
@@ -31,38 +34,44 @@ def parse_params(words: list[str]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text itself. Integers stay exact; what no float can hold
-    stays text.
+    """JSON as its value, everything else as the text itself.
+
+    Integers stay exact, and a number that no float can hold stays text.
     """
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-        json.dumps(value, allow_nan=False)  # 1e999 has become an infinity
+        value = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(value, allow_nan=False)  # raises ValueError if 1e999 became an infinity
     except ValueError:
         return text
     return value
 
 
-def _no_constant(name: str) -> Any:
+def _refuse_constant(name: str) -> Any:
+    """NaN and Infinity are no JSON."""
     raise ValueError(name)
 
 
-def to_add(choices: Mapping[str, Iterable[str]]) -> str:
-    """The words that settle how a file is read, as a shell takes them: "column=temp, column='wind
-    speed'".
-    """
+def as_arguments(choices: Mapping[str, Iterable[str]]) -> str:
+    """Choices as key=value words for a shell: "column=temp, column='wind speed'"."""
     words = [f"{name}={value}" for name, values in choices.items() for value in values]
     listed = ", ".join(map(shlex.quote, words[:WORDS_LISTED_MAX]))
     more = len(words) - WORDS_LISTED_MAX
-    return f"{listed} and {more} more" if more > 0 else listed
+    if more > 0:
+        return f"{listed} and {more} more"
+    return listed
 
 
 def parse_deadline(text: str) -> str:
-    """An ISO time (of this machine's zone if it names none), or a span from now: 90s, 10m, 2h, 1d.
-    Returned in UTC.
+    """A moment as an ISO time in UTC.
+
+    The text is an ISO time (of this machine's zone if it names none), or a span from now: 90s, 10m,
+    2h, 1d.
     """
     span = SPAN.fullmatch(text.strip())
     try:
-        return instant(float(span[1]) * SECONDS[span[2]] if span else text)
+        if span:
+            return iso_time(float(span[1]) * SECONDS[span[2]])
+        return iso_time(text)
     except ValueError:
         raise typer.BadParameter(
             f"{text!r} is no time: say 90s, 10m, 2h, 1d, or 2030-01-31T18:00"
@@ -70,7 +79,7 @@ def parse_deadline(text: str) -> str:
 
 
 def parse_memory(mib: int | None) -> int | None:
-    """MiB for a slot, or 0."""
+    """MiB for a slot; 0 is no limit."""
     from firmlight_client.memory import MEMORY_MIB_MIN
 
     if mib and mib < MEMORY_MIB_MIN:

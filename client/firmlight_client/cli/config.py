@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.protocol import ALL_GROUPS
 
 if TYPE_CHECKING:
     from firmlight_client.worker.consent.group_file import Memory
     from firmlight_client.worker.consent.rulebook import Rulebook
-    from firmlight_client.worker.consent.rules import Consent
+    from firmlight_client.worker.consent.rules import Consent, Rules
 
 config = typer.Typer(
-    help="Say what this machine may do for your groups. Example: firmlight config set kinds MEAN --group 'Lab Seven'",
+    help=(
+        "Say what this machine may do for your groups. "
+        "Example: firmlight config set kinds MEAN --group 'Lab Seven'"
+    ),
     invoke_without_command=True,
     rich_markup_mode=None,
 )
@@ -37,19 +41,21 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     book = _rulebook(loaded)
     if as_json:
         for group, own in loaded.rows():
-            typer.echo(json.dumps({"group": group, **_which(book, group), **_plain(own)}))
+            typer.echo(json.dumps({"group": group, **_which(book, group), **_fields(own)}))
         return
     typer.echo(f"{session.home() / rules.FILE}")
     for group, own in loaded.rows():
-        typer.echo(f"\n{'every group' if group == '*' else f'{group}{_about(book, group)}'}")
-        for key, value in _plain(own).items():
+        title = "every group" if group == ALL_GROUPS else f"{group}{_about(book, group)}"
+        typer.echo(f"\n{title}")
+        for key, value in _fields(own).items():
             typer.echo(f"  {key:<20} {_words(value)}")
-    if book.groups is not None and (problems := book.problems()):
+    problems = [] if book.groups is None else book.problems()
+    if problems:
         typer.echo("\n" + "\n".join(problems))
 
 
 def _rulebook(loaded: Consent) -> Rulebook:
-    """With what the worker has heard of groups when it was connected last."""
+    """The rules, with the groups that the server sent to the worker last."""
     from firmlight_client.worker.consent.rulebook import Rulebook
 
     memory = _memory()
@@ -71,16 +77,18 @@ def _memory() -> Memory:
 
 
 def _which(book: Rulebook, group: str) -> dict[str, Any]:
-    """For programs: the group's id ("": not known) and name, and whether there is one (None: not
-    known).
+    """For programs: the group's id and name, and whether the owner is in it.
+
+    An id that is not known is "", and `fits` is None while the groups are not known.
     """
-    if group == "*":
+    if group == ALL_GROUPS:
         return {}
-    known = None if book.groups is None else book.fits(group)
-    return {"id": book.bound[group], "name": book.called_now(group) or group, "fits": known}
+    fits = None if book.groups is None else book.fits(group)
+    return {"id": book.bound[group], "name": book.called_now(group) or group, "fits": fits}
 
 
 def _about(book: Rulebook, group: str) -> str:
+    """For people: what there is to say of the name of a group."""
     if book.groups is None:
         return "  (looked up when the worker connects)"
     if not book.fits(group):
@@ -89,7 +97,7 @@ def _about(book: Rulebook, group: str) -> str:
     return f'  (now called "{name}")' if name else ""
 
 
-def _plain(rules: Any) -> dict[str, Any]:
+def _fields(rules: Rules) -> dict[str, Any]:
     import msgspec
 
     found: dict[str, Any] = msgspec.to_builtins(rules)
@@ -101,7 +109,9 @@ def _words(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(value)
+    return str(value)
 
 
 @config.command("set")
@@ -136,8 +146,9 @@ def unset(key: Key = "", group: Group = "") -> None:
 def forget(
     name: Annotated[str, typer.Argument(help="As it stands in the file, or after --group.")],
 ) -> None:
-    """Forget which group a name means: it is looked up anew. Example: firmlight config forget 'Lab
-    Seven'
+    """Forget which group a name means: it is looked up anew.
+
+    Example: firmlight config forget 'Lab Seven'
     """
     from firmlight_client.auth import session
     from firmlight_client.worker.consent import group_file

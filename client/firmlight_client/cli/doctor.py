@@ -16,16 +16,15 @@ def doctor(as_json: AsJson = False) -> None:
 
     Exit code 1 if something keeps this machine from working. Example: firmlight doctor
     """
-    from firmlight_client.doctor import checks as examination
+    from firmlight_client.doctor import checks
 
-    fine = True
-    for finding in examination.findings():
-        fine = fine and finding.state != examination.BAD
+    is_fine = True
+    for finding in checks.findings():
+        if finding.state == checks.BAD:
+            is_fine = False
         if as_json:
-            typer.echo(
-                json.dumps({"check": finding.check, "state": finding.state, "words": finding.words})
-            )
+            typer.echo(json.dumps(finding._asdict()))
         else:
             typer.echo(f"{finding.state:<5} {finding.check:<10} {finding.words}")
-    if not fine:
+    if not is_fine:
         raise typer.Exit(1)

@@ -9,14 +9,14 @@ import typer
 
 from firmlight_client.cli.options import AsJson
 
-MISTAKES = {"unknown", "yourself"}  # of what can become of a name
+MISTAKES = {"unknown", "yourself"}  # outcomes of a name that are the caller's mistake
 
 
 def groups(as_json: AsJson = False) -> None:
     """List your groups. Example: firmlight groups --json"""
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         for group in user.groups():
             typer.echo(json.dumps(group) if as_json else f"{group['id']}  {group['name']}")
 
@@ -26,15 +26,16 @@ def invite(
     usernames: Annotated[list[str], typer.Argument(help="User names.")],
     as_json: AsJson = False,
 ) -> None:
-    """Invite people to a group; say what became of each name. Exit code 1 if there is nobody of a
-    name.
+    """Invite people to a group, and say what became of each name.
+
+    Exit code 1 if a name is no user's, or your own.
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
     from firmlight_client.text import one_line
 
-    with session.client() as user:
+    with Client.from_login() as user:
         answers = user.invite(str(user.group(group)["id"]), *usernames)
     for answer in answers:
         words = f"{one_line(answer['username'])}: {answer['outcome'].replace('_', ' ')}"
@@ -53,24 +54,26 @@ def accept(
     everything: Annotated[bool, typer.Option("--all", help="Accept every invitation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accept an invitation, or list those that wait for you. Example: firmlight accept "Lab Seven" """
-    from firmlight_client.auth import session
-    from firmlight_client.errors import NotFound
+    """Accept an invitation, or list those that wait for you.
 
-    with session.client() as user:
+    Example: firmlight accept "Lab Seven"
+    """
+    from firmlight_client.errors import NotFound
+    from firmlight_client.sdk.client import Client
+
+    with Client.from_login() as user:
         rows = user.invitations()
-        chosen = rows if everything else [row for row in rows if _is_called(row, invitation)]
-        if invitation and not chosen:
-            raise NotFound(
-                "not_found", f"No invitation to {invitation!r} waits for you.", status=404
-            )
-        if everything or invitation:
-            for row in chosen:
+        if invitation and not everything:
+            rows = [row for row in rows if _is_called(row, invitation)]
+        if invitation and not rows:
+            words = f"No invitation to {invitation!r} waits for you."
+            raise NotFound("not_found", words, status=404)
+        accepts = everything or bool(invitation)
+        if accepts:
+            for row in rows:
                 user.accept(str(row["id"]))
-        for row in chosen if everything or invitation else rows:
-            typer.echo(
-                json.dumps(row) if as_json else _words(row, accepted=everything or bool(invitation))
-            )
+        for row in rows:
+            typer.echo(json.dumps(row) if as_json else _words(row, accepted=accepts))
 
 
 def _is_called(row: dict[str, Any], called: str) -> bool:
@@ -80,7 +83,9 @@ def _is_called(row: dict[str, Any], called: str) -> bool:
 def _words(row: dict[str, Any], *, accepted: bool) -> str:
     from firmlight_client.text import one_line
 
-    group, inviter = one_line(row["group"]["name"]), row.get("inviter") or {}
+    group = one_line(row["group"]["name"])
     if accepted:
         return f"You are in {group} now."
-    return f"{row['id']}  {group}  from {one_line(inviter.get('username') or 'a former member')}"
+    inviter = row.get("inviter") or {}
+    name = one_line(inviter.get("username") or "a former member")
+    return f"{row['id']}  {group}  from {name}"

@@ -10,14 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from firmlight_client.cli.arguments import parse_params, to_add
+from firmlight_client.cli.arguments import as_arguments, parse_params
 from firmlight_client.cli.options import AsJson, kind_names
 
 if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
 
 kinds = typer.Typer(
-    help="List kinds of work, try one on this machine, write a new one. Example: firmlight kinds list",
+    help=(
+        "List kinds of work, try one on this machine, write a new one. "
+        "Example: firmlight kinds list"
+    ),
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -73,9 +76,9 @@ def run(
             f"No kind {name!r} is installed here; see firmlight kinds list"
         ) from None
     except ParamsError as error:
-        message = ": ".join(filter(None, (error.field, error.message)))
+        message = f"{error.field}: {error.message}" if error.field else error.message
         if error.choices:
-            message += f". Add one of: {to_add(error.choices)}"
+            message += f". Add one of: {as_arguments(error.choices)}"
         raise FirmlightClientError(message) from None
     typer.echo(json.dumps(result, indent=None if as_json else 2))
 
@@ -88,20 +91,21 @@ def _load(kind: Kind, given: dict[str, Any], file: Path | None) -> Any:
 
 
 def _run(kind: Kind, params: Any) -> Any:
-    """The result; how many subtasks it took goes to stderr while somebody looks."""
+    """The result. In a terminal, stderr shows how many subtasks are done."""
     from firmlight_client.kinds.local import run_here
     from firmlight_client.text import count
 
-    began, done, shown = time.monotonic(), [0], sys.stderr.isatty()
+    began, done, is_shown = time.monotonic(), 0, sys.stderr.isatty()
 
-    def told(number: int) -> None:
-        done[0] = number
-        if shown:
+    def note(number: int) -> None:
+        nonlocal done
+        done = number
+        if is_shown:
             typer.echo(f"\r{count(number, 'subtask')} ", err=True, nl=False)
 
-    result = run_here(kind, params, told)
-    if shown:
-        typer.echo(f"\r{count(done[0], 'subtask')}, {time.monotonic() - began:.2f} s", err=True)
+    result = run_here(kind, params, note)
+    if is_shown:
+        typer.echo(f"\r{count(done, 'subtask')}, {time.monotonic() - began:.2f} s", err=True)
     return result
 
 
@@ -112,8 +116,9 @@ def new(
         Path, typer.Option(file_okay=False, exists=True, help="Where to write it.")
     ] = Path(),
 ) -> None:
-    """Write a package with a new kind, its test and a README. Example: firmlight kinds new
-    word-count
+    """Write a package with a new kind, its test and a README.
+
+    Example: firmlight kinds new word-count
     """
     from firmlight_client import new_kind
 

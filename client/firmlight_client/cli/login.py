@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,10 +13,8 @@ from firmlight_client.addresses import server_url
 from firmlight_client.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from firmlight_client.auth.device import Code
-    from firmlight_client.auth.tokens import Login
+    from firmlight_client.auth.login_file import Login
 
 
 def login(
@@ -43,7 +42,7 @@ def login(
     Example: firmlight login https://example.org
     """
     from firmlight_client.auth import session
-    from firmlight_client.auth.tokens import Login
+    from firmlight_client.auth.login_file import Login
 
     address = server_url(url)
     if token_stdin:
@@ -52,52 +51,57 @@ def login(
         return
     if username or password_stdin:
         username = username or typer.prompt("User name or e-mail")
-        password = (
-            _first_line("a password")
-            if password_stdin
-            else typer.prompt("Password", hide_input=True)
-        )
+        password = _password(from_stdin=password_stdin)
         kept = session.log_in(address, username, password)
     else:
-        kept = session.log_in_by_code(
-            address, _shower(as_json=as_json, browser=browser), only_work=worker
-        )
-    _tell(kept, as_json=as_json)
+        show = partial(_show, as_json=as_json, browser=browser)
+        kept = session.log_in_by_code(address, show, only_work=worker)
+    _show_log_in(kept, as_json=as_json)
 
 
-def _shower(*, as_json: bool, browser: bool) -> Callable[[Code], None]:
-    def show(code: Code) -> None:
-        (_show_as_json if as_json else _show)(code)
-        if browser:
-            import webbrowser
+def _show(code: Code, *, as_json: bool, browser: bool) -> None:
+    """What the user needs to confirm the code."""
+    if as_json:
+        _show_code_as_json(code)
+    else:
+        _show_code(code)
+    if browser:
+        import webbrowser
 
-            webbrowser.open(code.verification_uri_complete)
-
-    return show
+        webbrowser.open(code.verification_uri_complete)
 
 
-def _show(code: Code) -> None:
+def _show_code(code: Code) -> None:
     typer.echo(
         f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n"
     )
     typer.echo(f"It is good for {code.expires_in / 60:.0f} minutes. Waiting …")
 
 
-def _show_as_json(code: Code) -> None:
-    shown = {
-        name: getattr(code, name)
-        for name in ("user_code", "verification_uri", "verification_uri_complete")
+def _show_code_as_json(code: Code) -> None:
+    event = {
+        "event": "confirm",
+        "user_code": code.user_code,
+        "verification_uri": code.verification_uri,
+        "verification_uri_complete": code.verification_uri_complete,
+        "expires_in": code.expires_in,
     }
-    typer.echo(json.dumps({"event": "confirm", **shown, "expires_in": code.expires_in}))
+    typer.echo(json.dumps(event))
 
 
-def _tell(kept: Login, *, as_json: bool) -> None:
+def _show_log_in(kept: Login, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"event": "logged_in", "url": kept.url, "username": kept.username}))
     elif kept.access:
         typer.echo(f"Logged in to {kept.url} as {kept.username}.")
     else:
         typer.echo(f"This machine may now work for {kept.username} at {kept.url}: firmlight work")
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return _first_line("a password")
+    return str(typer.prompt("Password", hide_input=True))
 
 
 def _first_line(what: str) -> str:
@@ -117,8 +121,8 @@ def logout() -> None:
 
 def whoami(as_json: AsJson = False) -> None:
     """Show who is logged in, and where. Example: firmlight whoami --json"""
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         me = user.me()
         typer.echo(json.dumps(me) if as_json else f"{me['username']} at {user.transport.url}")

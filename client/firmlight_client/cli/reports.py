@@ -1,4 +1,4 @@
-"""What the command line shows of tasks and workers. Words of other people go through `one_line`."""
+"""How the command line shows tasks and workers. What others wrote goes through `one_line`."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ Row = dict[str, Any]
 
 def task_line(task: Row) -> str:
     """One task of a list."""
-    return f"{task['id']}  {task['status']:<11} {task['kind']:<14} {one_line(task.get('title') or '')}".rstrip()
+    title = one_line(task.get("title") or "")
+    return f"{task['id']}  {task['status']:<11} {task['kind']:<14} {title}".rstrip()
 
 
 def task_report(task: Row) -> str:
     """Where a task stands, in several lines."""
     counts, error = task.get("counts") or {}, task.get("error")
-    lines = [
-        task_line(task),
-        f"{task.get('progress', 0):.0%} done: " + ", ".join(f"{n} {k}" for k, n in counts.items()),
-    ]
+    numbers = ", ".join(f"{number} {state}" for state, number in counts.items())
+    lines = [task_line(task), f"{task.get('progress', 0):.0%} done: {numbers}"]
     if task.get("waiting_reason"):
         lines.append(one_line(task["waiting_reason"]))
     if task.get("eta_seconds") is not None:
@@ -48,33 +47,42 @@ def _share(row: Row) -> str:
 def _failures(rows: list[Row]) -> list[str]:
     """The last few, oldest first."""
     last = sorted(rows, key=lambda row: row["at"])[-FAILURES_SHOWN:]
-    title = (
-        [f"the last {len(last)} of {count(len(rows), 'failure')}:"] if len(rows) > len(last) else []
-    )
-    return [*title, *(f"  {failure_line(row)}" for row in last)]
+    lines = [f"  {failure_line(row)}" for row in last]
+    if len(rows) > len(last):
+        lines.insert(0, f"the last {len(last)} of {count(len(rows), 'failure')}:")
+    return lines
 
 
 def failure_line(row: Row) -> str:
     """subtask 17 on ben's tower: ValueError: no such thing"""
-    place = " ".join([*_owner(row), *([row["worker"]["name"]] if row.get("worker") else [])])
-    what = ": ".join(filter(None, (row["error"], row["message"])))
-    given_up = " (given up)" if row.get("final") else ""
-    return one_line(f"subtask {row['subtask']}{f' on {place}' if place else ''}: {what}") + given_up
+    what = ": ".join(word for word in (row["error"], row["message"]) if word)
+    line = one_line(f"subtask {row['subtask']}{_place(row)}: {what}")
+    if row.get("final"):
+        line += " (given up)"
+    return line
 
 
-def _owner(row: Row) -> list[str]:
-    return [f"{row['member']['username']}'s"] if row.get("member") and row.get("worker") else []
+def _place(row: Row) -> str:
+    """On which worker it failed, and whose; "" where that is not known."""
+    worker, member = row.get("worker"), row.get("member")
+    if not worker:
+        return ""
+    if not member:
+        return f" on {worker['name']}"
+    return f" on {member['username']}'s {worker['name']}"
 
 
 def worker_lines(workers: list[Row]) -> list[str]:
     """A table: name, slots, when it was last seen, and why it gets no work if it gets none."""
+    if not workers:
+        return []
     rows = [("NAME", "SLOTS", "LAST SEEN", "SUSPENDED"), *(_cells(worker) for worker in workers)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    return [line.rstrip() for line in lines] if workers else []
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _cells(worker: Row) -> tuple[str, str, str, str]:
@@ -88,8 +96,6 @@ def _cells(worker: Row) -> tuple[str, str, str, str]:
 
 def _local(moment: str | None) -> str:
     """An ISO time by this machine's clock, to the second."""
-    return (
-        datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        if moment
-        else "never"
-    )
+    if not moment:
+        return "never"
+    return datetime.fromisoformat(moment).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -44,16 +44,16 @@ def uninstall() -> None:
 
 @service.command()
 def status(as_json: AsJson = False) -> None:
-    """Say whether it is installed and runs; exit code 1 if it does not run. Example: firmlight
-    service status
+    """Say whether it is installed and runs; exit code 1 if it does not run.
+
+    Example: firmlight service status
     """
     from firmlight_client.worker import service as system
 
     found = system.status()
-    typer.echo(
-        json.dumps({"installed": found.installed, "running": found.running})
-        if as_json
-        else found.words
-    )
+    if as_json:
+        typer.echo(json.dumps({"installed": found.installed, "running": found.running}))
+    else:
+        typer.echo(found.words)
     if not found.running:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Where tasks stand: once, or until they are over. A table for people, plain lines for programs."""
+"""Where tasks stand, once or until they are over: a table for people, lines for programs."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def status(
     With an id, --watch ends when the task is over: exit code 0 if it succeeded, 1 if not.
     Example: firmlight status --watch
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user, contextlib.suppress(KeyboardInterrupt):
+    with Client.from_login() as user, contextlib.suppress(KeyboardInterrupt):
         if task:
             _one(user, task, watch=watch, as_json=as_json)
         else:
@@ -48,7 +48,8 @@ def _one(user: Client, task_id: str, *, watch: bool, as_json: bool) -> None:
     from firmlight_client.cli.reports import task_report
 
     task, shown = user.task(task_id), ""
-    for info in task.watch() if watch and not task.is_over else [task.info]:
+    snapshots = task.watch() if watch else iter([task.info])
+    for info in snapshots:
         text = json.dumps(info) if as_json else task_report(info)
         if text != shown:
             typer.echo(text)
@@ -92,7 +93,7 @@ def _draw(looks: Iterator[list[Row]], *, live: bool) -> None:
 
 
 def table(rows: list[Row]) -> Table:
-    """Words of other people come without markup or control characters."""
+    """The tasks as a table. What others wrote is shown without markup or control characters."""
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text

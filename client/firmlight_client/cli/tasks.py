@@ -6,12 +6,17 @@ import io
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
 from firmlight_client.cli.arguments import parse_deadline, parse_params
 from firmlight_client.cli.options import AsJson, TaskId, kind_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from firmlight_client.sdk.client import Task
 
 STDIN = "-"
 
@@ -55,12 +60,12 @@ def submit(
     heading=no. It prints the task's id, or with --wait its result (exit code 1 if there is none).
     Example: firmlight submit FACTORIZATION number=1000000000000000009 --group "Lab Seven" --wait
     """
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
     words, given = _from_stdin(params or [])
     given |= parse_params(words)
     until = parse_deadline(deadline) if deadline else None
-    with session.client() as user:
+    with Client.from_login() as user:
         task = user.submit(
             kind,
             group=group,
@@ -76,8 +81,11 @@ def submit(
             typer.echo(json.dumps(task.info) if as_json else task.id)
         if wait:
             result = task.result(progress=sys.stderr.isatty())
-            show = {"id": task.id, "status": task.status, "result": result}
-            typer.echo(json.dumps(show) if as_json else json.dumps(result, indent=2))
+            if as_json:
+                shown = {"id": task.id, "status": task.status, "result": result}
+                typer.echo(json.dumps(shown))
+            else:
+                typer.echo(json.dumps(result, indent=2))
 
 
 def _from_stdin(words: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -107,37 +115,38 @@ def _input(file: Path | None, stdin_name: str) -> Path | BinaryIO | None:
 
 def cancel(task: TaskId, as_json: AsJson = False) -> None:
     """End a task; there will be no result. Example: firmlight cancel 6e0c1f0a-…"""
-    _tell(task, "cancel", as_json=as_json)
+    _change(task, lambda found: found.cancel(), as_json=as_json)
 
 
 def pause(task: TaskId, as_json: AsJson = False) -> None:
     """Give out no more of a task until it is resumed. Example: firmlight pause 6e0c1f0a-…"""
-    _tell(task, "pause", as_json=as_json)
+    _change(task, lambda found: found.pause(), as_json=as_json)
 
 
 def resume(task: TaskId, as_json: AsJson = False) -> None:
     """Go on with a paused task. Example: firmlight resume 6e0c1f0a-…"""
-    _tell(task, "resume", as_json=as_json)
+    _change(task, lambda found: found.resume(), as_json=as_json)
 
 
-def _tell(task: str, verb: str, *, as_json: bool) -> None:
-    from firmlight_client.auth import session
+def _change(task: str, change: Callable[[Task], Task], *, as_json: bool) -> None:
     from firmlight_client.cli.reports import task_line
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
-        told = getattr(user.task(task), verb)()
-        typer.echo(json.dumps(told.info) if as_json else task_line(told.info))
+    with Client.from_login() as user:
+        changed = change(user.task(task))
+        typer.echo(json.dumps(changed.info) if as_json else task_line(changed.info))
 
 
 def result(
     task: TaskId,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a task that is over. Example: firmlight result 6e0c1f0a-… --json >
-    result.json
-    """
-    from firmlight_client.auth import session
+    """Print the result of a task that is over.
 
-    with session.client() as user:
+    Example: firmlight result 6e0c1f0a-… --json > result.json
+    """
+    from firmlight_client.sdk.client import Client
+
+    with Client.from_login() as user:
         found = user.transport.get(f"tasks/{task}/result/")
         typer.echo(json.dumps(found, indent=None if as_json else 2))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from firmlight_client.cli.arguments import parse_memory
 from firmlight_client.cli.options import AsJson
+
+if TYPE_CHECKING:
+    from firmlight_client.worker.dashboard import Dashboard
+    from firmlight_client.worker.report import Lines
 
 QUIET_NICE = 19
 Slots = Annotated[
@@ -57,32 +62,51 @@ def work(
         typer.Option("--allow-private-networks", help="Let tasks reach your own network, too."),
     ] = False,
 ) -> None:
-    """Work for your groups until Ctrl-C; a second Ctrl-C stops at once.
+    """Work for your groups until Ctrl-C; a second Ctrl-C stops immediately.
 
-    What it may do is written in a file: `firmlight config`. Example: firmlight work --slots 2
-    --group "Lab Seven"
+    What it may do is written in a file: `firmlight config`.
+
+    Example: firmlight work --slots 2 --group "Lab Seven"
     """
     from firmlight_client.auth import session
-    from firmlight_client.worker import report, shell
+    from firmlight_client.worker import shell
     from firmlight_client.worker.consent import group_file, rules
 
     url, token = session.worker_access()
-    said = {
-        "slots": slots or (max(1, (os.cpu_count() or 1) // 4) if quiet else None),
-        "memory_mib": memory,
-        "network": "private" if allow_private_networks else None,
-        "nice": QUIET_NICE if quiet else None,
-        "yield_to_others": False if always else None,
-        "on_battery": True if always else None,
-    }
-    agreed, home = rules.load(session.home(), **said), session.home()
-    count = agreed.plain.slots or max(1, (os.cpu_count() or 2) - 1)
-    wanted = [rules.check_name(each) for each in group or []]
-    known = group_file.load(home, url)
+    home = session.home()
+    cores = os.cpu_count() or 1
+    said: dict[str, Any] = {"slots": slots, "memory_mib": memory}
+    if quiet:
+        said["nice"] = QUIET_NICE
+        said["slots"] = slots or max(1, cores // 4)
+    if always:
+        said["yield_to_others"] = False
+        said["on_battery"] = True
+    if allow_private_networks:
+        said["network"] = "private"
+    consent = rules.load(home, **said)
     settings = shell.Settings(
-        url, token, count, wanted, name or rules.name(home), agreed, home, known
+        url=url,
+        token=token,
+        slots=consent.plain.slots or max(1, cores - 1),
+        groups=[rules.check_name(each) for each in group or []],
+        name=name or rules.name(home),
+        consent=consent,
+        home=home,
+        memory=group_file.load(home, url),
     )
-    with report.observer(plain=plain, as_json=as_json) as view:
+    with _view(plain=plain, as_json=as_json) as view:
         code = shell.run(settings, view)
     if code:
         raise typer.Exit(code)
+
+
+def _view(*, plain: bool, as_json: bool) -> Lines | Dashboard:
+    """The view that was asked for; plain lines where there is no terminal."""
+    from firmlight_client.worker.report import Lines
+
+    if as_json or plain or not sys.stdout.isatty():
+        return Lines(sys.stdout, as_json=as_json)
+    from firmlight_client.worker.dashboard import Dashboard
+
+    return Dashboard()

@@ -19,11 +19,14 @@ def workers(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List your workers, or let a suspended one back. Example: firmlight workers --let-back tower"""
-    from firmlight_client.auth import session
-    from firmlight_client.cli.reports import worker_lines
+    """List your workers, or let a suspended one back.
 
-    with session.client() as user:
+    Example: firmlight workers --let-back tower
+    """
+    from firmlight_client.cli.reports import worker_lines
+    from firmlight_client.sdk.client import Client
+
+    with Client.from_login() as user:
         rows = [user.let_back(let_back)] if let_back else user.workers()
         for line in map(json.dumps, rows) if as_json else worker_lines(rows):
             typer.echo(line)
@@ -33,8 +36,8 @@ def drain(
     worker: Annotated[str, typer.Argument(metavar="NAME_OR_ID", help="One of your workers.")],
 ) -> None:
     """Have a worker finish what it holds, and leave. Example: firmlight drain tower"""
-    from firmlight_client.auth import session
+    from firmlight_client.sdk.client import Client
 
-    with session.client() as user:
+    with Client.from_login() as user:
         user.drain(worker)
         typer.echo(f"{worker} finishes what it holds, and leaves.")

@@ -1,6 +1,4 @@
-"""The doctor's look at slots: one is started as the worker does it, and does the example of every
-kind.
-"""
+"""The doctor's check of slots: start one as the worker does, and run the example of every kind."""
 
 from __future__ import annotations
 
@@ -18,9 +16,10 @@ from firmlight_client.auth import session
 from firmlight_client.text import count, one_line
 from firmlight_client.worker.consent import rules
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.processes import Broken, Death, SlotEvent, SlotProcess
+from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.processes import SlotProcess
 from firmlight_client.worker.slot.sandbox import may_hide
-from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.slot_options import SlotOptions
 
 FINE, NOTE, BAD = "ok", "note", "bad"
 SLOT_SECONDS_MAX = 30.0
@@ -29,103 +28,104 @@ PARTIAL_BYTES_MAX = 8 * 2**20
 
 
 class Finding(NamedTuple):
+    """What one check found. `state` is FINE, NOTE or BAD."""
+
     check: str
     state: str
     words: str
 
 
-class Sample:
-    """One slot, and what it brings."""
+class SampleSlot:
+    """One slot, and the events that it reports."""
 
-    def __init__(self, mode: Mode) -> None:
+    def __init__(self, options: SlotOptions) -> None:
         self.events: asyncio.Queue[SlotEvent] = asyncio.Queue()
         hidden = may_hide(session.home())
-        self.slot = SlotProcess(
-            0, lambda _, event: self.events.put_nowait(event), mode=mode, hidden=hidden
-        )
+        self.process = SlotProcess(0, self._heard, options=options, hidden=hidden)
 
-    async def next(self, seconds: float) -> SlotEvent:
+    def _heard(self, slot: int, event: SlotEvent) -> None:
+        self.events.put_nowait(event)
+
+    async def next_event(self, seconds: float) -> SlotEvent:
         return await asyncio.wait_for(self.events.get(), seconds)
 
-    async def time(self, kind: kinds.Kind) -> str:
-        """How fast it does its own example, in words."""
+    async def run_example(self, kind: kinds.Kind) -> str:
+        """How fast the slot computes the kind's own example, in words."""
+        params = kind.load(kinds.example(kind))
         payloads = [
-            msgspec.msgpack.encode(each)
-            for each in islice(kind.split(kind.load(kinds.example(kind))), SAMPLE_SUBTASKS)
+            msgspec.msgpack.encode(payload)
+            for payload in islice(kind.split(params), SAMPLE_SUBTASKS)
         ]
-        self.slot.start(wire.Run(1, kind.name, payloads, [], PARTIAL_BYTES_MAX), SAMPLE_SECONDS_MAX)
+        run = wire.Run(1, kind.name, payloads, [], PARTIAL_BYTES_MAX)
+        self.process.start(run, SAMPLE_SECONDS_MAX)
         done, seconds = 0, 0.0
-        while not isinstance(event := await self.next(SAMPLE_SECONDS_MAX), wire.Finished | Death):
-            if isinstance(event, wire.Raised):
-                return f"its example fails: {event.error}: {one_line(event.message)}"
-            if isinstance(event, wire.Batch):
-                done, seconds = done + len(event.partials), seconds + sum(event.seconds)
-        if isinstance(event, Death):
-            await self.next(SLOT_SECONDS_MAX)
-            return f"its example {event.error}: {event.message}"
-        return f"{count(done, 'subtask')} of its example in {seconds * 1000:.3g} ms"
+        while True:
+            event = await self.next_event(SAMPLE_SECONDS_MAX)
+            match event:
+                case wire.Batch():
+                    done += len(event.partials)
+                    seconds += sum(event.seconds)
+                case wire.Raised():
+                    return f"its example fails: {event.error}: {one_line(event.message)}"
+                case wire.Finished():
+                    subtasks = count(done, "subtask")
+                    return f"{subtasks} of its example in {seconds * 1000:.3g} ms"
+                case Death():
+                    await self.next_event(SLOT_SECONDS_MAX)  # the next process has started
+                    return f"its example {event.error}: {event.message}"
 
 
 async def look() -> list[Finding]:
-    """Start one as the worker does, and let each kind that needs no network do its example."""
-    sample, started, found = Sample(_mode()), time.monotonic(), list[Finding]()
-    living = asyncio.create_task(sample.slot.run())
+    """Start one as the worker does, and let each kind that needs no network run its example."""
+    sample, began, found = SampleSlot(_options()), time.monotonic(), list[Finding]()
+    living = asyncio.create_task(sample.process.run())
     try:
-        first = await sample.next(SLOT_SECONDS_MAX)
-        if isinstance(first, wire.Started):
-            found += _fence(first, time.monotonic() - started)
-            found += [
-                await _speed(sample, kind, kind.name in first.public)
-                for kind in kinds.listed().values()
-            ]
-        else:
-            found.append(
-                Finding(
-                    "slots",
-                    BAD,
-                    first.message if isinstance(first, Broken) else "a slot ends at once",
-                )
-            )
+        first = await sample.next_event(SLOT_SECONDS_MAX)
+        match first:
+            case wire.Started():
+                found += _sandbox(first, time.monotonic() - began)
+                for kind in kinds.listed().values():
+                    found.append(await _speed(sample, kind, public=kind.name in first.public))
+            case Broken():
+                found.append(Finding("slots", BAD, first.message))
+            case _:
+                found.append(Finding("slots", BAD, "a slot ends as soon as it starts"))
     except TimeoutError:
-        found.append(
-            Finding("slots", BAD, f"a slot did not answer within {SLOT_SECONDS_MAX:.0f} s")
-        )
+        words = f"a slot did not answer within {SLOT_SECONDS_MAX:.0f} s"
+        found.append(Finding("slots", BAD, words))
     finally:
-        sample.slot.close()
+        sample.process.close()
         await living
     return found
 
 
-def _mode() -> Mode:
+def _options() -> SlotOptions:
+    """As the owner's rules have them; a file that cannot be read is another check's finding."""
     with contextlib.suppress(rules.BadConsent):
-        return rules.load(session.home()).plain.mode(public=False)
-    return Mode()
+        return rules.load(session.home()).plain.slot_options(public=False)
+    return SlotOptions()
 
 
-def _fence(started: wire.Started, seconds: float) -> list[Finding]:
-    limited = (
-        "limits are kept"
-        if sys.platform == "linux"
-        else "no limit of memory is kept on this system"
-    )
-    slots = Finding("slots", FINE, f"start in {seconds:.2f} s; {limited}")
-    if started.unfenced:
-        why = f"none: {started.unfenced}. Tasks run with your rights; run the worker as a user of its own."
-        return [slots, Finding("fence", NOTE, why)]
+def _sandbox(started: wire.Started, seconds: float) -> list[Finding]:
+    limits = "no limit of memory is kept on this system"
+    if sys.platform == "linux":
+        limits = "limits are kept"
+    slots = Finding("slots", FINE, f"start in {seconds:.2f} s; {limits}")
+    if started.no_sandbox:
+        advice = "Tasks run with your rights; run the worker as a user of its own."
+        return [slots, Finding("sandbox", NOTE, f"none: {started.no_sandbox}. {advice}")]
     home = session.home()
-    hidden = (
-        f"tasks could read {home}"
-        if home.is_dir() and not may_hide(home)
-        else "your tokens are out of sight"
-    )
-    return [slots, Finding("fence", FINE, f"who needs no network has none; {hidden}")]
+    tokens = "your tokens are out of sight"
+    if home.is_dir() and not may_hide(home):
+        tokens = f"tasks could read {home}"
+    return [slots, Finding("sandbox", FINE, f"kinds that need no network have none; {tokens}")]
 
 
-async def _speed(sample: Sample, kind: kinds.Kind, public: bool) -> Finding:
+async def _speed(sample: SampleSlot, kind: kinds.Kind, *, public: bool) -> Finding:
     label = f"{kind.name} {kind.version}: "
     if public:
         return Finding("kind", FINE, label + "needs the network, not tried")
     try:
-        return Finding("kind", FINE, label + await sample.time(kind))
+        return Finding("kind", FINE, label + await sample.run_example(kind))
     except kinds.ParamsError:
         return Finding("kind", FINE, label + "has no example to try")

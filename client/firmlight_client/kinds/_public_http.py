@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import httpcore
 import httpx
 
-from firmlight_client import __version__, network
+from firmlight_client import network
 from firmlight_client.kinds._content_type import (
     SNIFFED_BYTES,
     UNKNOWN_TYPES,
@@ -30,6 +30,7 @@ from firmlight_client.kinds._content_type import (
 from firmlight_client.kinds._http_head import HeadReader
 from firmlight_client.kinds._unpacking import CannotUnpack, unpacker
 from firmlight_client.kinds._web_url import WebUrl
+from firmlight_client.version import __version__
 
 ROBOT = "Firmlight"  # the name that robots.txt may use
 USER_AGENT = f"{ROBOT}/{__version__} (crawler of a Firmlight group)"

@@ -1,5 +1,6 @@
-"""Writes a package with a new kind: the kind, its test, a README. The files beside this one are
-what is written.
+"""Writes a package with a new kind: the kind, its test, a README.
+
+The files beside this one are the templates.
 """
 
 from __future__ import annotations
@@ -21,15 +22,14 @@ FILES = {  # what is written: of which template
 
 
 def write(name: str, parent: Path) -> Path:
-    """Write the package of a kind of this name (`word-count`, `WORD_COUNT`) into a new folder of
-    `parent`; return it.
+    """Write the package of a kind of this name into a new folder of `parent`; return the folder.
 
-    Raises FirmlightClientError for a name that cannot be one, and if the folder is there.
+    The name may be `word-count` or `WORD_COUNT`. Raises FirmlightClientError for a name that is not
+    allowed, and if the folder exists.
     """
     if not NAME.fullmatch(name) or len(name) > NAME_CHARS_MAX:
-        raise FirmlightClientError(
-            f"{name!r} cannot be a kind's name: letters, digits and dashes, a letter first, at most {NAME_CHARS_MAX}"
-        )
+        rule = f"letters, digits and dashes, a letter first, at most {NAME_CHARS_MAX}"
+        raise FirmlightClientError(f"{name!r} cannot be a kind's name: {rule}")
     words = re.split("[-_]", name.lower())
     facts = {
         "kind": "_".join(words).upper(),

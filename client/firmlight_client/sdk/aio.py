@@ -1,4 +1,4 @@
-"""Firmlight from asyncio: `firmlight_client.sdk.client` with `await`.
+"""Firmlight from asyncio.
 
     async with await AsyncClient.login("https://example.org", "alice", "her password") as client:
         task = await client.submit("FACTORIZATION", group="friends", number=2**61 - 1)
@@ -6,8 +6,8 @@
             print(snapshot["progress"])
         print(await task.result())
 
-Everything happens in the loop of the caller; `asyncio.timeout` and cancellation do what they
-should.
+Everything happens in the caller's event loop; `asyncio.timeout` and cancellation work as usual.
+`client.py` is made from this file: after a change here, run `make sync-client`.
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from firmlight_client import errors
-from firmlight_client.auth.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.sdk.encoding import Moment
 from firmlight_client.sdk.live import AsyncLive
+from firmlight_client.sdk.lookup import Group, find_group, find_worker
 from firmlight_client.sdk.submission import File, Options, submission
-from firmlight_client.sdk.task_state import Group, Patience, Told, group_called, worker_called
+from firmlight_client.sdk.task_state import Patience, TaskState
+from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.transport import AsyncTransport
 
-__all__ = ["AsyncClient", "AsyncTask"]
+__all__ = ["AsyncClient", "AsyncTask", "File", "Group", "Moment"]
 
 
 class AsyncClient:
-    """One user at one server, of one event loop; `token` is an access token."""
+    """One user at one server; `token` is an access token. It belongs to one event loop."""
 
     def __init__(self, url: str, token: str | None = None, *, tokens: Tokens | None = None) -> None:
         self.transport = AsyncTransport(url, tokens or MemoryTokens(Pair(token or "")))
@@ -36,7 +37,11 @@ class AsyncClient:
 
     @classmethod
     def from_login(cls) -> Self:
-        """As `Client.from_login`."""
+        """A client of the user that `firmlight login` let in on this machine.
+
+        FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first. Raises FirmlightClientError if nobody is
+        logged in.
+        """
         from firmlight_client.auth import session
 
         url, tokens = session.access()
@@ -50,9 +55,8 @@ class AsyncClient:
     @classmethod
     async def register(cls, url: str, username: str, email: str, password: str) -> Self:
         """Make an account; a client of the new user."""
-        return await cls._enter(
-            url, "auth/register/", {"username": username, "email": email, "password": password}
-        )
+        body = {"username": username, "email": email, "password": password}
+        return await cls._enter(url, "auth/register/", body)
 
     @classmethod
     async def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
@@ -67,7 +71,7 @@ class AsyncClient:
 
     @property
     def pair(self) -> Pair:
-        """The tokens as they are now, for who wants to keep them."""
+        """The tokens as they are now, for callers that want to keep them."""
         return self.transport.tokens.pair
 
     async def __aenter__(self) -> Self:
@@ -101,7 +105,18 @@ class AsyncClient:
         params: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> AsyncTask:
-        """As `Client.submit`."""
+        """Submit a task to a group (id or name). The kind's params go by keyword, or in `params`.
+
+        A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded.
+        `file` is a path or an open binary file. `deadline` is a datetime, an ISO time, or how many
+        seconds from now; `subtask_seconds_max` is what one subtask may take on a worker before it
+        counts as failed. Beside a file, params say how it is read: column="temp", decimal="comma",
+        sheet="S2", heading="no". A connection that breaks meanwhile never makes two tasks of one.
+
+        Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in
+        several ways has the code "ambiguous_file", and `choices` are the params that would settle
+        it.
+        """
         options = Options(
             title=title,
             priority=priority,
@@ -111,7 +126,7 @@ class AsyncClient:
         )
         with submission(kind, group, {**(params or {}), **more}, file, options) as call:
             answer = await self.transport.call(call)
-        self.live.start()
+        self.live.start()  # connected by the time that the result is waited for
         return AsyncTask(self, answer)
 
     async def task(self, task: str) -> AsyncTask:
@@ -121,6 +136,11 @@ class AsyncClient:
     async def tasks(self, **filters: Any) -> list[AsyncTask]:
         """Tasks you may see, newest first; filters: group, status, kind, creator, search."""
         return [AsyncTask(self, row) async for row in self._pages("tasks/", **filters)]
+
+    async def latest(self) -> list[AsyncTask]:
+        """The first page of `tasks`."""
+        answer = await self.transport.get("tasks/")
+        return [AsyncTask(self, row) for row in answer["results"]]
 
     async def kinds(self) -> list[dict[str, Any]]:
         """The kinds of this server: name, title, and the JSON Schema of their params."""
@@ -133,13 +153,21 @@ class AsyncClient:
         return [row async for row in self._pages("workers/")]
 
     async def let_back(self, worker: str) -> dict[str, Any]:
-        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
-        called = worker_called(await self.workers(), worker)
-        return await self.transport.ask("PATCH", f"workers/{called}/", json={"suspended": False})
+        """End the suspension of a worker (id or name); returns the worker. Raises NotFound."""
+        found = find_worker(await self.workers(), worker)
+        return await self.transport.ask("PATCH", f"workers/{found}/", json={"suspended": False})
 
     async def drain(self, worker: str) -> None:
         """Have a worker (id or name) finish what it holds, and leave. Raises NotFound."""
-        await self.transport.post(f"workers/{worker_called(await self.workers(), worker)}/drain/")
+        found = find_worker(await self.workers(), worker)
+        await self.transport.post(f"workers/{found}/drain/")
+
+    async def create_worker_token(self, name: str) -> dict[str, Any]:
+        """`token` is one for `firmlight work`, shown this once; `id` is what revokes it."""
+        return await self.transport.post("worker-tokens/", json={"name": name})
+
+    async def revoke_worker_token(self, token_id: str) -> None:
+        await self.transport.ask("DELETE", f"worker-tokens/{token_id}/")
 
     # Groups and people
 
@@ -151,19 +179,18 @@ class AsyncClient:
 
     async def group(self, called: str) -> Group:
         """Your group of this id or name. Raises NotFound."""
-        return group_called(await self.groups(), called)
+        return find_group(await self.groups(), called)
 
     async def create_group(self, name: str, **more: Any) -> Group:
         return Group(await self.transport.post("groups/", json={"name": name, **more}))
 
     async def invite(self, group: str, *usernames: str) -> Any:
         """Invite people to a group, given by its id; what became of it, for each name."""
-        return await self.transport.post(
-            f"groups/{group}/invitations/", json={"usernames": list(usernames)}
-        )
+        body = {"usernames": list(usernames)}
+        return await self.transport.post(f"groups/{group}/invitations/", json=body)
 
     async def invitations(self) -> list[dict[str, Any]]:
-        """Those that wait for your answer."""
+        """The invitations that wait for your answer."""
         return [row async for row in self._pages("invitations/")]
 
     async def accept(self, invitation: str) -> Any:
@@ -174,17 +201,19 @@ class AsyncClient:
         await self.transport.post("auth/logout/", json={"refresh": refresh})
 
     async def _pages(self, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
+        """The rows of all pages."""
+        answer = await self.transport.get(path, **query)
         page = 1
         while True:
-            answer = await self.transport.get(path, page=page if page > 1 else None, **query)
             for row in answer["results"]:
                 yield row
             if not answer.get("next"):
                 return
             page += 1
+            answer = await self.transport.get(path, page=page, **query)
 
 
-class AsyncTask(Told):
+class AsyncTask(TaskState):
     """A submitted task."""
 
     def __init__(self, client: AsyncClient, info: dict[str, Any]) -> None:
@@ -197,21 +226,24 @@ class AsyncTask(Told):
 
     async def cancel(self) -> Self:
         """End it; there will be no result."""
-        return await self._told("cancel")
+        return await self._order("cancel")
 
     async def pause(self) -> Self:
         """Nothing more of it is given out until `resume`; what is done already is kept."""
-        return await self._told("pause")
+        return await self._order("pause")
 
     async def resume(self) -> Self:
-        return await self._told("resume")
+        return await self._order("resume")
 
-    async def _told(self, verb: str) -> Self:
-        """Have the server do it; the answer is the task."""
-        self.info = await self.client.transport.post(f"tasks/{self.id}/{verb}/") or self.info
-        return self if "status" in self.info else await self.refresh()
+    async def _order(self, verb: str) -> Self:
+        """Have the server do it; it answers with the task."""
+        answer = await self.client.transport.post(f"tasks/{self.id}/{verb}/")
+        if answer and "status" in answer:
+            self.info = answer
+            return self
+        return await self.refresh()
 
-    async def watch(self, timeout: float | None = None) -> AsyncIterator[dict[str, Any]]:  # noqa: ASYNC109  as Task has it
+    async def watch(self, timeout: float | None = None) -> AsyncIterator[dict[str, Any]]:
         """Snapshots as they change, the last one with a final status. Raises ResultTimeout."""
         patience = Patience(timeout)
         if self.is_over:
@@ -220,29 +252,38 @@ class AsyncTask(Told):
         with self.client.live.watching(self.id) as watch:
             seen = 0
             while True:
-                seen, snapshot = await watch.wait(
-                    seen, patience.next_look(pushed=self.client.live.is_up)
-                )
-                self.info = (await self.refresh()).info if snapshot is None else snapshot
+                seconds = patience.next_look(pushed=self.client.live.is_up)
+                seen, snapshot = await watch.wait(seen, seconds)
+                if snapshot is None:
+                    await self.refresh()
+                else:
+                    self.info = snapshot
                 self.outcome = watch.outcome
                 yield self.info
                 if self.is_over:
                     return
                 patience.check(self)
 
-    async def wait(self, timeout: float | None = None) -> Self:  # noqa: ASYNC109  as Task has it
-        """Return when the task is over, however it ended. Raises ResultTimeout."""
-        async for _ in self.watch(timeout):
-            pass
+    async def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
+        """Return when the task is over, however it ended; `progress` shows a bar meanwhile.
+
+        Raises ResultTimeout.
+        """
+        from firmlight_client.sdk.progress import bar
+
+        with bar(self.info, shown=progress) as show:
+            async for snapshot in self.watch(timeout):
+                show(snapshot)
         return self
 
-    async def result(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109  as Task has it
-        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout,
-        ResultExpired.
+    async def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
+        """The result, waiting for it.
+
+        Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired.
         """
-        await self.wait(timeout)
+        await self.wait(timeout, progress=progress)
         if self.status != "succeeded":
             raise self.without_result()
         if not self.outcome:
             self.outcome = [await self.client.transport.get(f"tasks/{self.id}/result/")]
-        return self.outcome.pop()
+        return self.outcome.pop()  # only once: two callers must not share one object

@@ -4,7 +4,7 @@
     client.submit("FACTORIZATION", group="friends", number=2**61 - 1).result(timeout=60)
 
 Everything that can go wrong is a FirmlightClientError (`firmlight_client.errors`). For asyncio
-there is AsyncClient.
+there is AsyncClient. This file is made from `aio.py`: change that, then run `make sync-client`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from firmlight_client import errors
-from firmlight_client.auth.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.sdk.encoding import Moment
 from firmlight_client.sdk.live import Live
+from firmlight_client.sdk.lookup import Group, find_group, find_worker
 from firmlight_client.sdk.submission import File, Options, submission
-from firmlight_client.sdk.task_state import Group, Patience, Told, group_called, worker_called
+from firmlight_client.sdk.task_state import Patience, TaskState
+from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 from firmlight_client.transport import Transport
 
 __all__ = ["Client", "File", "Group", "Moment", "Task"]
 
 
 class Client:
-    """One user at one server. Safe to share among threads; `token` is an access token."""
+    """One user at one server; `token` is an access token. Safe to share among threads."""
 
     def __init__(self, url: str, token: str | None = None, *, tokens: Tokens | None = None) -> None:
         self.transport = Transport(url, tokens or MemoryTokens(Pair(token or "")))
@@ -33,10 +34,10 @@ class Client:
 
     @classmethod
     def from_login(cls) -> Self:
-        """A client of whoever `firmlight login` let in on this machine; FIRMLIGHT_URL and
-        FIRMLIGHT_TOKEN come first.
+        """A client of the user that `firmlight login` let in on this machine.
 
-        Raises FirmlightClientError if there is nobody.
+        FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first. Raises FirmlightClientError if nobody is
+        logged in.
         """
         from firmlight_client.auth import session
 
@@ -51,9 +52,8 @@ class Client:
     @classmethod
     def register(cls, url: str, username: str, email: str, password: str) -> Self:
         """Make an account; a client of the new user."""
-        return cls._enter(
-            url, "auth/register/", {"username": username, "email": email, "password": password}
-        )
+        body = {"username": username, "email": email, "password": password}
+        return cls._enter(url, "auth/register/", body)
 
     @classmethod
     def _enter(cls, url: str, path: str, body: dict[str, str]) -> Self:
@@ -68,7 +68,7 @@ class Client:
 
     @property
     def pair(self) -> Pair:
-        """The tokens as they are now, for who wants to keep them."""
+        """The tokens as they are now, for callers that want to keep them."""
         return self.transport.tokens.pair
 
     def __enter__(self) -> Self:
@@ -109,6 +109,7 @@ class Client:
         seconds from now; `subtask_seconds_max` is what one subtask may take on a worker before it
         counts as failed. Beside a file, params say how it is read: column="temp", decimal="comma",
         sheet="S2", heading="no". A connection that breaks meanwhile never makes two tasks of one.
+
         Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in
         several ways has the code "ambiguous_file", and `choices` are the params that would settle
         it.
@@ -122,7 +123,7 @@ class Client:
         )
         with submission(kind, group, {**(params or {}), **more}, file, options) as call:
             answer = self.transport.call(call)
-        self.live.start()  # it will be there when somebody waits
+        self.live.start()  # connected by the time that the result is waited for
         return Task(self, answer)
 
     def task(self, task: str) -> Task:
@@ -134,8 +135,9 @@ class Client:
         return [Task(self, row) for row in self._pages("tasks/", **filters)]
 
     def latest(self) -> list[Task]:
-        """The first page of them."""
-        return [Task(self, row) for row in self.transport.get("tasks/")["results"]]
+        """The first page of `tasks`."""
+        answer = self.transport.get("tasks/")
+        return [Task(self, row) for row in answer["results"]]
 
     def kinds(self) -> list[dict[str, Any]]:
         """The kinds of this server: name, title, and the JSON Schema of their params."""
@@ -148,13 +150,21 @@ class Client:
         return list(self._pages("workers/"))
 
     def let_back(self, worker: str) -> dict[str, Any]:
-        """End the suspension of a worker (id or name); the worker as it is then. Raises NotFound."""
-        called = worker_called(self.workers(), worker)
-        return self.transport.ask("PATCH", f"workers/{called}/", json={"suspended": False})
+        """End the suspension of a worker (id or name); returns the worker. Raises NotFound."""
+        found = find_worker(self.workers(), worker)
+        return self.transport.ask("PATCH", f"workers/{found}/", json={"suspended": False})
 
     def drain(self, worker: str) -> None:
         """Have a worker (id or name) finish what it holds, and leave. Raises NotFound."""
-        self.transport.post(f"workers/{worker_called(self.workers(), worker)}/drain/")
+        found = find_worker(self.workers(), worker)
+        self.transport.post(f"workers/{found}/drain/")
+
+    def create_worker_token(self, name: str) -> dict[str, Any]:
+        """`token` is one for `firmlight work`, shown this once; `id` is what revokes it."""
+        return self.transport.post("worker-tokens/", json={"name": name})
+
+    def revoke_worker_token(self, token_id: str) -> None:
+        self.transport.ask("DELETE", f"worker-tokens/{token_id}/")
 
     # Groups and people
 
@@ -166,46 +176,40 @@ class Client:
 
     def group(self, called: str) -> Group:
         """Your group of this id or name. Raises NotFound."""
-        return group_called(self.groups(), called)
+        return find_group(self.groups(), called)
 
     def create_group(self, name: str, **more: Any) -> Group:
         return Group(self.transport.post("groups/", json={"name": name, **more}))
 
     def invite(self, group: str, *usernames: str) -> Any:
         """Invite people to a group, given by its id; what became of it, for each name."""
-        return self.transport.post(
-            f"groups/{group}/invitations/", json={"usernames": list(usernames)}
-        )
+        body = {"usernames": list(usernames)}
+        return self.transport.post(f"groups/{group}/invitations/", json=body)
 
     def invitations(self) -> list[dict[str, Any]]:
-        """Those that wait for your answer."""
+        """The invitations that wait for your answer."""
         return list(self._pages("invitations/"))
 
     def accept(self, invitation: str) -> Any:
         return self.transport.post(f"invitations/{invitation}/accept/")
-
-    def create_worker_token(self, name: str) -> dict[str, Any]:
-        """`token` is one for `firmlight work`, shown this once; `id` is what revokes it."""
-        return self.transport.post("worker-tokens/", json={"name": name})
-
-    def revoke_worker_token(self, token_id: str) -> None:
-        self.transport.ask("DELETE", f"worker-tokens/{token_id}/")
 
     def logout(self, refresh: str) -> None:
         """End the log-in that this refresh token belongs to, its access tokens included."""
         self.transport.post("auth/logout/", json={"refresh": refresh})
 
     def _pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
+        """The rows of all pages."""
+        answer = self.transport.get(path, **query)
         page = 1
         while True:
-            answer = self.transport.get(path, page=page if page > 1 else None, **query)
             yield from answer["results"]
             if not answer.get("next"):
                 return
             page += 1
+            answer = self.transport.get(path, page=page, **query)
 
 
-class Task(Told):
+class Task(TaskState):
     """A submitted task."""
 
     def __init__(self, client: Client, info: dict[str, Any]) -> None:
@@ -218,19 +222,22 @@ class Task(Told):
 
     def cancel(self) -> Self:
         """End it; there will be no result."""
-        return self._told("cancel")
+        return self._order("cancel")
 
     def pause(self) -> Self:
         """Nothing more of it is given out until `resume`; what is done already is kept."""
-        return self._told("pause")
+        return self._order("pause")
 
     def resume(self) -> Self:
-        return self._told("resume")
+        return self._order("resume")
 
-    def _told(self, verb: str) -> Self:
-        """Have the server do it; the answer is the task."""
-        self.info = self.client.transport.post(f"tasks/{self.id}/{verb}/") or self.info
-        return self if "status" in self.info else self.refresh()
+    def _order(self, verb: str) -> Self:
+        """Have the server do it; it answers with the task."""
+        answer = self.client.transport.post(f"tasks/{self.id}/{verb}/")
+        if answer and "status" in answer:
+            self.info = answer
+            return self
+        return self.refresh()
 
     def watch(self, timeout: float | None = None) -> Iterator[dict[str, Any]]:
         """Snapshots as they change, the last one with a final status. Raises ResultTimeout."""
@@ -241,8 +248,12 @@ class Task(Told):
         with self.client.live.watching(self.id) as watch:
             seen = 0
             while True:
-                seen, snapshot = watch.wait(seen, patience.next_look(pushed=self.client.live.is_up))
-                self.info = self.refresh().info if snapshot is None else snapshot
+                seconds = patience.next_look(pushed=self.client.live.is_up)
+                seen, snapshot = watch.wait(seen, seconds)
+                if snapshot is None:
+                    self.refresh()
+                else:
+                    self.info = snapshot
                 self.outcome = watch.outcome
                 yield self.info
                 if self.is_over:
@@ -250,8 +261,9 @@ class Task(Told):
                 patience.check(self)
 
     def wait(self, timeout: float | None = None, *, progress: bool = False) -> Self:
-        """Return when the task is over, however it ended; `progress` shows a bar meanwhile. Raises
-        ResultTimeout.
+        """Return when the task is over, however it ended; `progress` shows a bar meanwhile.
+
+        Raises ResultTimeout.
         """
         from firmlight_client.sdk.progress import bar
 
@@ -261,12 +273,13 @@ class Task(Told):
         return self
 
     def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
-        """The result, waiting for it. Raises TaskFailed, TaskCancelled, ResultTimeout,
-        ResultExpired.
+        """The result, waiting for it.
+
+        Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired.
         """
         self.wait(timeout, progress=progress)
         if self.status != "succeeded":
             raise self.without_result()
         if not self.outcome:
             self.outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
-        return self.outcome.pop()  # once: who asks again gets one of his own
+        return self.outcome.pop()  # only once: two callers must not share one object

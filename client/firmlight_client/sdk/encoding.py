@@ -1,4 +1,4 @@
-"""What Python's values become on their way to the server."""
+"""How Python values are encoded for the server: arrays, NumPy scalars, times."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Moment = datetime | timedelta | str | float
 
 
 def is_array(value: Any) -> bool:
-    """Whether it is a NumPy array, without importing NumPy for those who have none."""
+    """Whether it is a NumPy array with dimensions. NumPy is not imported to find that out."""
     return (
         type(value).__module__ == "numpy"
         and hasattr(value, "dtype")
@@ -18,7 +18,7 @@ def is_array(value: Any) -> bool:
     )
 
 
-def npy(array: Any) -> BinaryIO:
+def as_npy(array: Any) -> BinaryIO:
     """An array as an NPY file."""
     import numpy as np
 
@@ -28,26 +28,31 @@ def npy(array: Any) -> BinaryIO:
     return file
 
 
-def plain(value: Any) -> Any:
-    """What NumPy's scalars and arrays are in JSON."""
+def json_default(value: Any) -> Any:
+    """For `json.dumps(default=…)`: NumPy scalars and arrays as numbers and lists."""
     if hasattr(value, "tolist"):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} cannot be sent as JSON")
 
 
-def instant(moment: Moment) -> str:
-    """ISO 8601 in UTC of a time, an ISO time, or a span from now (seconds as a number, or a
-    timedelta).
+def iso_time(moment: Moment) -> str:
+    """A moment as ISO 8601 in UTC.
 
-    A time without a zone is this machine's. Raises ValueError for text that is no ISO time, and for
-    a moment that no calendar has.
+    It is a datetime, text in ISO 8601, or a span from now: a timedelta, or a number of seconds. A
+    time without a zone is this machine's. Raises ValueError for text that is no ISO time, and for a
+    moment that no calendar has.
     """
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
     try:
-        if isinstance(moment, int | float):
-            moment = timedelta(seconds=moment)
-        at = datetime.now(UTC) + moment if isinstance(moment, timedelta) else moment
-        return at.astimezone(UTC).isoformat()
+        return _datetime(moment).astimezone(UTC).isoformat()
     except OverflowError as error:
         raise ValueError(f"{moment} is too far away") from error
+
+
+def _datetime(moment: Moment) -> datetime:
+    if isinstance(moment, datetime):
+        return moment
+    if isinstance(moment, str):
+        return datetime.fromisoformat(moment)
+    if not isinstance(moment, timedelta):
+        moment = timedelta(seconds=moment)
+    return datetime.now(UTC) + moment

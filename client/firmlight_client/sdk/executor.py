@@ -4,9 +4,9 @@
         for found in pool.map("FACTORIZATION", range(10**15, 10**15 + 1000)):
             print(found["factors"])
 
-One thread with an event loop serves all calls of an executor: it submits, and the server pushes the
-results over one connection. Calls of a kind that is `small` wait for each other for some
-milliseconds, and travel as one task; the others are a task each, at most `tasks_max` of them at a
+One thread with an event loop serves all calls of an executor: it submits them, and the server
+pushes the results over one connection. Calls of a kind that is `small` wait some milliseconds for
+each other and travel as one task; every other call is a task, at most `tasks_max` of them at a
 time.
 """
 
@@ -25,11 +25,10 @@ from firmlight_client.errors import ApiError, TaskFailed
 from firmlight_client.kinds import CALLS, Kind, installed
 from firmlight_client.sdk.aio import AsyncClient, AsyncTask
 from firmlight_client.sdk.client import Client
-from firmlight_client.sdk.encoding import is_array, plain
+from firmlight_client.sdk.encoding import is_array, json_default
 
-TASKS_MAX = (
-    100  # at a time; fewer than the server's LIVE_SUBSCRIPTIONS_MAX, so that all results are pushed
-)
+# At a time: fewer than the server's LIVE_SUBSCRIPTIONS_MAX, so that all results are pushed.
+TASKS_MAX = 100
 PACK_MAX = 500  # calls in one task
 CALL_BYTES_MAX = 2**14  # of JSON; a larger call is a task of its own
 PACK_SECONDS = 0.02  # that a call waits for others to travel with
@@ -48,9 +47,9 @@ class _Call:
 class FirmlightExecutor(Executor):
     """Calls of one user in one group (id or name). Thread-safe.
 
-    `client` says who asks (it is not closed here); without one it is whoever `firmlight login` let
-    in. `options` are those of `Client.submit` for every task: title, priority, allow_partial,
-    deadline, subtask_seconds_max.
+    `client` is the user's, and stays open; without one it is that of the user who is logged in on
+    this machine. `options` are those of `Client.submit` for every task: title, priority,
+    allow_partial, deadline, subtask_seconds_max.
     """
 
     def __init__(
@@ -65,11 +64,10 @@ class FirmlightExecutor(Executor):
         if tasks_max < 1 or pack_max < 1:
             raise ValueError("tasks_max and pack_max are at least 1")
         self.group, self.options, self.pack_max = group, options, pack_max
-        self.client = (
-            AsyncClient(client.transport.url, tokens=client.transport.tokens)
-            if client
-            else AsyncClient.from_login()
-        )
+        if client:
+            self.client = AsyncClient(client.transport.url, tokens=client.transport.tokens)
+        else:
+            self.client = AsyncClient.from_login()
         self.lock, self.closed = threading.Lock(), False
         self.pending: set[Future[Any]] = set()
         self.waiting: dict[str, list[_Call]] = {}  # by kind: calls that will travel together
@@ -82,12 +80,11 @@ class FirmlightExecutor(Executor):
 
     # What callers use
 
-    def submit(self, kind: str, /, **params: Any) -> Future[Any]:  # type: ignore[override]  # kinds, not functions
-        """One call. Its future resolves to the result, or raises what `Task.result` does, or
-        ParamsError.
+    # `Executor` submits functions; this one submits kinds.
+    def submit(self, kind: str, /, **params: Any) -> Future[Any]:  # type: ignore[override]
+        """One call. Its future has the result, or raises ParamsError or what `Task.result` raises.
 
-        A future that is cancelled while its task runs cancels the task, unless other calls are in
-        it.
+        Cancelling a future while its task runs cancels the task, unless other calls are in it.
         """
         call = _Call(kind, params)
         with self.lock:
@@ -114,21 +111,22 @@ class FirmlightExecutor(Executor):
         without being asked to).
         """
         name = first_param(kind)
-        rows = zip(*inputs, strict=False) if len(inputs) > 1 else ((one,) for one in inputs[0])
-        calls = [{**common, **_as_params(name, row)} for row in rows]
+        calls = [{**common, **_as_params(name, row)} for row in zip(*inputs, strict=False)]
         futures = [self.submit(kind, **params) for params in calls]
         return _results(futures, timeout)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. With `wait` it returns when all futures are done; `cancel_futures` cancels
-        what is not.
+        """Take no more calls. With `wait` it returns when all futures are done.
+
+        `cancel_futures` cancels those that are not done yet.
         """
         with self.lock:
-            first, self.closed = not self.closed, True
+            was_closed, self.closed = self.closed, True
             pending = list(self.pending)
-        for future in pending if cancel_futures else ():
-            future.cancel()
-        if first:
+        if cancel_futures:
+            for future in pending:
+                future.cancel()
+        if not was_closed:
             self.loop.call_soon_threadsafe(self.ended.set)
         if wait and threading.current_thread() is not self.thread:
             self.thread.join()
@@ -150,14 +148,15 @@ class FirmlightExecutor(Executor):
         try:
             await self.ended.wait()
             while self.waiting or self.running:
-                await asyncio.sleep(PACK_SECONDS) if self.waiting else await asyncio.wait(
-                    self.running
-                )
+                if self.waiting:
+                    await asyncio.sleep(PACK_SECONDS)
+                else:
+                    await asyncio.wait(self.running)
         finally:
             await self.client.close()
 
     def _take(self, call: _Call) -> None:
-        """Calls that can be packed wait for others; the rest go at once."""
+        """Calls that can be packed wait for others; the rest go immediately."""
         if not can_pack(call.kind, call.params):
             self._begin(self._alone(call))
             return
@@ -187,14 +186,17 @@ class FirmlightExecutor(Executor):
                 _fail([call], error)
 
     async def _packed(self, kind: str, calls: list[_Call]) -> None:
-        """Many calls in one task. What it has no result of goes alone: one bad call must not spoil
-        the others'.
+        """Many calls in one task. A call without a result in it goes alone.
+
+        So a bad call does not cost the others their results.
         """
-        good = [call for call in calls if not call.future.cancelled() and _is_fine(call)]
+        wanted = [call for call in calls if not call.future.cancelled()]
+        good = [call for call in wanted if _has_valid_params(call)]
         results = await self._many(kind, good) if len(good) > 1 else {}
         for place, result in results.items():
             _resolve(good[place].future, result)
-        await asyncio.gather(*(self._alone(call) for call in good if not call.future.done()))
+        left = [call for call in good if not call.future.done()]
+        await asyncio.gather(*(self._alone(call) for call in left))
 
     async def _many(self, kind: str, calls: list[_Call]) -> dict[int, Any]:
         """Results by place. Without one a call has to go alone, or has been answered already."""
@@ -204,12 +206,12 @@ class FirmlightExecutor(Executor):
                 found = await self._result(kind + CALLS, params, calls, allow_partial=True)
                 return dict(found["results"])
             except Exception as error:  # noqa: BLE001  whatever it is, it is the callers'
-                if not _may_be_of_one(error):
+                if not _may_be_one_calls_fault(error):
                     _fail(calls, error)
                 return {}
 
     async def _result(self, kind: str, params: Params, calls: list[_Call], **options: Any) -> Any:
-        """The result of one task. It is cancelled when nobody wants it any more."""
+        """The result of one task, which is cancelled when all its calls are."""
         task = await self.client.submit(
             kind, group=self.group, params=params, **{**self.options, **options}
         )
@@ -248,15 +250,15 @@ def _fail(calls: list[_Call], error: Exception) -> None:
             call.future.set_exception(error)
 
 
-def _may_be_of_one(error: Exception) -> bool:
-    """Whether one call alone may be to blame for what became of many."""
+def _may_be_one_calls_fault(error: Exception) -> bool:
+    """Whether one of many calls may be to blame for the failure of all."""
     return isinstance(error, TaskFailed) or (
         isinstance(error, ApiError) and error.status == BAD_REQUEST
     )
 
 
-def _is_fine(call: _Call) -> bool:
-    """Params that the kind does not take fail here, so that they do not travel with others."""
+def _has_valid_params(call: _Call) -> bool:
+    """Let params that the kind does not take fail here, before they travel with others."""
     try:
         installed()[call.kind].load(call.params)
     except Exception as error:  # noqa: BLE001  a ParamsError, or what a strange value makes of it
@@ -266,14 +268,14 @@ def _is_fine(call: _Call) -> bool:
 
 
 def can_pack(kind: str, params: Params) -> bool:
-    """Whether its calls are small, as a kind that is installed here says, and this one is."""
+    """Whether a kind that is installed here says that its calls are small, and this one is."""
     found = installed().get(kind)
     if found is None or not found.small or any(is_array(value) for value in params.values()):
         return False
     try:
-        return len(json.dumps(params, default=plain)) <= CALL_BYTES_MAX
+        return len(json.dumps(params, default=json_default)) <= CALL_BYTES_MAX
     except (TypeError, ValueError):
-        return False  # what is wrong will show when it is submitted
+        return False  # the error is raised when it is submitted
 
 
 def first_param(kind: str) -> str:
@@ -293,7 +295,8 @@ def _as_params(name: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
 
 
 def _results(futures: list[Future[Any]], timeout: float | None) -> Iterator[Any]:
-    """As those of Executor.map: in order; who stops early cancels the rest."""
+    """As Executor.map has them: in order. A caller that stops early cancels the rest."""
+    # The time runs from the call of `map`, not from the first `next`.
     end = None if timeout is None else time.monotonic() + timeout
     waiting = futures[::-1]
 
@@ -301,7 +304,8 @@ def _results(futures: list[Future[Any]], timeout: float | None) -> Iterator[Any]
         try:
             while waiting:
                 future = waiting.pop()
-                yield future.result(None if end is None else end - time.monotonic())
+                seconds = None if end is None else end - time.monotonic()
+                yield future.result(seconds)
         finally:
             for future in waiting:
                 future.cancel()

@@ -1,9 +1,8 @@
-"""News of tasks, pushed by the server: one `/ws/live/` connection of a client, kept up in the
-background.
+"""Snapshots of tasks, pushed by the server over one `/ws/live/` connection of a client.
 
-`Live` does it in a thread of its own, `AsyncLive` in the event loop of those who use it; the rest
-is common to both. Nothing depends on it: who waits asks over HTTP too when nothing was heard for a
-while, so a proxy that knows no WebSockets costs seconds, not the result.
+`Live` keeps it up in a thread of its own, `AsyncLive` in the event loop of its callers; the rest is
+common to both. Nothing depends on it: callers ask over HTTP too when nothing was pushed for a
+while, so a proxy that blocks WebSockets costs seconds, not the result.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from firmlight_client import protocol
 from firmlight_client.addresses import proxy_for, websocket_url
-from firmlight_client.auth.tokens import Tokens
 from firmlight_client.backoff import wait_seconds
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.tokens import Tokens
 from firmlight_client.transport import AsyncTransport, Transport
 
 MESSAGE_BYTES_MAX = 4 * 2**20
@@ -40,7 +39,7 @@ class Watch:
     def __init__(self) -> None:
         self.condition = threading.Condition()
         self.snapshot: Snapshot | None = None
-        self.outcome: list[Any] = []  # the result, once it came along
+        self.outcome: list[Any] = []  # the result, once it was pushed
         self.changes = 0
 
     def put(self, snapshot: Snapshot, outcome: list[Any]) -> None:
@@ -61,7 +60,7 @@ class AsyncWatch:
     """The same in one event loop."""
 
     def __init__(self) -> None:
-        self.changed = asyncio.Event()  # another one after each change
+        self.changed = asyncio.Event()  # a new one after each change
         self.snapshot: Snapshot | None = None
         self.outcome: list[Any] = []
         self.changes = 0
@@ -76,36 +75,40 @@ class AsyncWatch:
         if self.changes == seen:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.changed.wait(), seconds)
-        return (self.changes, self.snapshot) if self.changes > seen else (seen, None)
+        if self.changes > seen:
+            return self.changes, self.snapshot
+        return seen, None
 
 
 class Listener(Protocol):
+    """What both kinds of watch have in common."""
+
     def put(self, snapshot: Snapshot, outcome: list[Any]) -> None: ...
 
 
 W = TypeVar("W", bound=Listener)
 
 
-class _Line(ABC, Generic[W]):
+class LiveConnection(ABC, Generic[W]):
     """Subscriptions, and the connection that serves them for as long as it is wanted."""
 
     def __init__(self, url: str) -> None:
         self.url = websocket_url(url, "/ws/live/")
         self.watches: dict[str, W] = {}
-        self.wanted: Counter[str] = Counter()
+        self.wanted: Counter[str] = Counter()  # how many watch each task
         self.lock = threading.Lock()
-        self.line: ClientConnection | None = None
+        self.socket: ClientConnection | None = None  # None while there is no connection
         self.ended = asyncio.Event()
         self.given_up = False
         self.closed = False
 
     @property
     def is_up(self) -> bool:
-        return self.line is not None
+        return self.socket is not None
 
     @abstractmethod
     def start(self) -> None:
-        """Open the connection, if it is not; who submits does so ahead of the first use."""
+        """Open the connection if it is not open; `submit` does so ahead of the first use."""
 
     @abstractmethod
     def new_watch(self) -> W: ...
@@ -118,8 +121,8 @@ class _Line(ABC, Generic[W]):
         """An access token other than `stale`, or ""."""
 
     @abstractmethod
-    def say(self, text: str) -> None:
-        """Have `send` send it in the loop of the connection."""
+    def send_soon(self, text: str) -> None:
+        """Call `send` in the loop of the connection."""
 
     @contextlib.contextmanager
     def watching(self, task: str) -> Iterator[W]:
@@ -129,8 +132,8 @@ class _Line(ABC, Generic[W]):
             self.wanted[task] += 1
             first = self.wanted[task] == 1
         self.start()
-        if first and self.line:
-            self.say(json.dumps({"type": "subscribe", "task": task}))
+        if first and self.socket:
+            self.send_soon(json.dumps({"type": "subscribe", "task": task}))
         try:
             yield watch
         finally:
@@ -142,44 +145,47 @@ class _Line(ABC, Generic[W]):
             if self.wanted[task]:
                 return
             del self.wanted[task], self.watches[task]
-        if self.line:
-            self.say(json.dumps({"type": "unsubscribe", "task": task}))
+        if self.socket:
+            self.send_soon(json.dumps({"type": "unsubscribe", "task": task}))
 
     def send(self, text: str) -> None:
-        if self.line:
-            sending = asyncio.ensure_future(self.line.send(text))
-            sending.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )  # the reader sees it too
+        """Send without waiting. A failure is left to the reader, which sees it too."""
+        if self.socket:
+            sending = asyncio.ensure_future(self.socket.send(text))
+            sending.add_done_callback(lambda done: done.cancelled() or done.exception())
 
     async def stay_connected(self) -> None:
         attempt = 0
         while not self.ended.is_set() and not self.given_up:
-            welcome = await self._one_connection()
-            attempt = 0 if welcome else attempt + 1
+            is_working = await self._one_connection()
+            attempt = 0 if is_working else attempt + 1
+            seconds = wait_seconds(attempt, random.Random())  # noqa: S311  only spreads reconnects
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.ended.wait(), wait_seconds(attempt, random.Random()))  # noqa: S311
+                await asyncio.wait_for(self.ended.wait(), seconds)
 
     async def _one_connection(self) -> bool:
-        """Returns whether trying again at once is worth it: the server spoke to us, or there is a
-        new token.
+        """From opening to close; whether the next attempt may come soon.
+
+        It may if the server sent something, or if there is a new token.
         """
         token, heard = self.tokens().access(), False
         try:
-            async with self._connect(token) as line:
-                ending = asyncio.create_task(self._close_with(line))
+            async with self._connect(token) as socket:
+                closing = asyncio.create_task(self._close_when_ended(socket))
                 try:
-                    await self._resubscribe(line)
-                    async for message in line:
-                        heard = self._hear(json.loads(message)) or heard
+                    await self._subscribe_all(socket)
+                    async for message in socket:
+                        if self._hear(json.loads(message)):
+                            heard = True
                 except ConnectionClosed:
                     pass  # its code says why
                 finally:
-                    self.line = None
-                    ending.cancel()
-                heard = await self._let_in_again(line, token) or heard
+                    self.socket = None
+                    closing.cancel()
+                if await self._has_new_token(socket, token):
+                    return True
         except (OSError, EOFError, ValueError, WebSocketException, FirmlightClientError):
-            pass  # HTTP will tell those who wait what is wrong
+            pass  # callers ask over HTTP, and get the error there
         return heard
 
     def _connect(self, token: str) -> connect:
@@ -192,14 +198,15 @@ class _Line(ABC, Generic[W]):
             close_timeout=CLOSE_SECONDS_MAX,
         )
 
-    async def _resubscribe(self, line: ClientConnection) -> None:
-        """From here on new watchers subscribe themselves; those of before are subscribed now."""
+    async def _subscribe_all(self, socket: ClientConnection) -> None:
+        """Subscribe the watches of before; from here on new ones subscribe themselves."""
         with self.lock:
-            self.line, tasks = line, list(self.wanted)
+            self.socket, tasks = socket, list(self.wanted)
         for task in tasks:
-            await line.send(json.dumps({"type": "subscribe", "task": task}))
+            await socket.send(json.dumps({"type": "subscribe", "task": task}))
 
     def _hear(self, message: dict[str, Any]) -> bool:
+        """Pass a snapshot on; whether the message was one."""
         task = message.get("task")
         if message.get("type") != "task" or not isinstance(task, dict):
             return False
@@ -209,30 +216,27 @@ class _Line(ABC, Generic[W]):
             watch.put(task, [message["result"]] if "result" in message else [])
         return True
 
-    async def _let_in_again(self, line: ClientConnection, token: str) -> bool:
-        """Whether there is a new token for one that ran out. Without one there is no use in trying
-        again.
-        """
-        if line.close_code != protocol.CLOSE_BAD_TOKEN:
+    async def _has_new_token(self, socket: ClientConnection, token: str) -> bool:
+        """Whether the token ran out and there is a new one. Without one, trying again is no use."""
+        if socket.close_code != protocol.CLOSE_BAD_TOKEN:
             return False
         self.given_up = await self.renewed(token) in ("", token)
         return not self.given_up
 
-    async def _close_with(self, line: ClientConnection) -> None:
+    async def _close_when_ended(self, socket: ClientConnection) -> None:
         await self.ended.wait()
         with contextlib.suppress(ConnectionClosed):
-            await line.close()
+            await socket.close()
 
 
-class Live(_Line[Watch]):
-    """Thread-safe. The thread starts with the first subscription and ends with `close` or the
-    process.
-    """
+class Live(LiveConnection[Watch]):
+    """Thread-safe. The thread starts with the first use and ends with `close` or the process."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__(transport.url)
         self.transport = transport
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.thread: threading.Thread | None = None
 
     def new_watch(self) -> Watch:
         return Watch()
@@ -259,7 +263,7 @@ class Live(_Line[Watch]):
         finally:
             loop.close()
 
-    def say(self, text: str) -> None:
+    def send_soon(self, text: str) -> None:
         if self.loop:
             with contextlib.suppress(RuntimeError):  # the loop has just ended
                 self.loop.call_soon_threadsafe(self.send, text)
@@ -268,18 +272,19 @@ class Live(_Line[Watch]):
         with self.lock:
             self.closed = True
         if self.loop:
-            with contextlib.suppress(RuntimeError):
+            with contextlib.suppress(RuntimeError):  # the loop has ended already
                 self.loop.call_soon_threadsafe(self.ended.set)
+        if self.thread:
             self.thread.join(CLOSE_SECONDS_MAX)
 
 
-class AsyncLive(_Line[AsyncWatch]):
+class AsyncLive(LiveConnection[AsyncWatch]):
     """Of one event loop: that of the first subscription."""
 
     def __init__(self, transport: AsyncTransport) -> None:
         super().__init__(transport.url)
         self.transport = transport
-        self.keeping: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def new_watch(self) -> AsyncWatch:
         return AsyncWatch()
@@ -291,15 +296,15 @@ class AsyncLive(_Line[AsyncWatch]):
         return await self.transport.renew(stale)
 
     def start(self) -> None:
-        if self.keeping is None and not self.closed:
-            self.keeping = asyncio.create_task(self.stay_connected(), name="firmlight-live")
+        if self.task is None and not self.closed:
+            self.task = asyncio.create_task(self.stay_connected(), name="firmlight-live")
 
-    def say(self, text: str) -> None:
+    def send_soon(self, text: str) -> None:
         self.send(text)
 
     async def close(self) -> None:
         self.closed = True
         self.ended.set()
-        if self.keeping:
-            await asyncio.wait([self.keeping], timeout=CLOSE_SECONDS_MAX)
-            self.keeping.cancel()
+        if self.task:
+            await asyncio.wait([self.task], timeout=CLOSE_SECONDS_MAX)
+            self.task.cancel()

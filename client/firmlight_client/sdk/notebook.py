@@ -1,4 +1,4 @@
-"""How tasks and groups look in a notebook. All words of other people are escaped."""
+"""How tasks and groups look in a notebook. Everything that others wrote is escaped."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ Row = dict[str, Any]
 
 
 def task_html(task: Row) -> str:
-    """Title, status, a bar and the counts. The bar is a <progress>: it has the notebook's own
-    colours.
+    """Title, status, a bar and the counts.
+
+    The bar is a <progress>: so it has the notebook's own colours.
     """
-    share, counts = float(task.get("progress") or 0.0), task.get("counts") or {}
+    kind, title = _text(task.get("kind")), _text(task.get("title") or task.get("kind"))
+    share = float(task.get("progress") or 0.0)
+    counts = task.get("counts") or {}
     error = task.get("error") or {}
+    reason = [word for word in (error.get("code"), error.get("message")) if word]
     lines = [
-        f"<strong>{_text(task.get('title') or task.get('kind'))}</strong> {_text(task.get('status'))}",
+        f"<strong>{title}</strong> {_text(task.get('status'))}",
         f'<progress max="1" value="{share:.4f}">{share:.0%}</progress> {share:.0%}',
-        ", ".join(f"{_text(number)} {_text(what)}" for what, number in counts.items()),
-        _text(": ".join(filter(None, (error.get("code"), error.get("message"))))),
-        f"<small>{_text(task.get('kind'))} <code>{_text(task.get('id'))}</code></small>",
+        ", ".join(f"{_text(number)} {_text(state)}" for state, number in counts.items()),
+        _text(": ".join(reason)),
+        f"<small>{kind} <code>{_text(task.get('id'))}</code></small>",
     ]
     return "<div>" + "<br>".join(filter(None, lines)) + "</div>"
 

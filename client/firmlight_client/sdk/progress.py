@@ -1,5 +1,6 @@
-"""A bar on stderr while somebody waits: tqdm's where it is installed (it has one for notebooks),
-else rich's.
+"""A progress bar on stderr for a caller that waits.
+
+It is tqdm's where that is installed, because it has one for notebooks, and rich's otherwise.
 """
 
 from __future__ import annotations

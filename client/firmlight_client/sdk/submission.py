@@ -1,4 +1,4 @@
-"""What is sent to submit a task: the request itself, without sending it."""
+"""The request that submits a task. `Client` sends it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import msgspec
 
-from firmlight_client.sdk.encoding import Moment, instant, is_array, npy, plain
+from firmlight_client.sdk.encoding import Moment, as_npy, is_array, iso_time, json_default
 from firmlight_client.transport import Call
 
 File = str | Path | BinaryIO
@@ -28,29 +28,35 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     subtask_seconds_max: float | None = None
 
     def body(self) -> dict[str, Any]:
-        said = {
+        """The fields of the request; what was not given is left out."""
+        fields: dict[str, Any] = {
             "title": self.title,
             "priority": self.priority,
-            "allow_partial": self.allow_partial or None,
-            "deadline": None if self.deadline is None else instant(self.deadline),
             "subtask_seconds_max": self.subtask_seconds_max,
         }
-        return {name: value for name, value in said.items() if value is not None}
+        if self.allow_partial:
+            fields["allow_partial"] = True
+        if self.deadline is not None:
+            fields["deadline"] = iso_time(self.deadline)
+        return {name: value for name, value in fields.items() if value is not None}
 
 
 @contextlib.contextmanager
 def submission(
     kind: str, group: str, params: Mapping[str, Any], file: File | None, options: Options
 ) -> Iterator[Call]:
-    """The request, good while the block lasts. It carries a key of its own: sent again, it makes no
-    second task.
+    """The request, valid while the block lasts.
+
+    It has a key of its own, so that sending it again makes no second task.
     """
     body = {"group": group, "kind": kind, "params": dict(params), **options.body()}
     if kind == "MEAN" and file is None and is_array(body["params"].get("numbers")):
-        file = npy(body["params"].pop("numbers"))
+        file = as_npy(body["params"].pop("numbers"))
     key = str(uuid4())
     if file is None:
-        yield Call("POST", "tasks/", {"content": json.dumps(body, default=plain).encode()}, key)
+        yield Call(
+            "POST", "tasks/", {"content": json.dumps(body, default=json_default).encode()}, key
+        )
         return
     with _opened(file) as opened:
         yield Call("POST", "tasks/", _form(body, opened), key)
@@ -58,12 +64,14 @@ def submission(
 
 @contextlib.contextmanager
 def _opened(file: File) -> Iterator[BinaryIO]:
-    """One that can be read from its beginning again. A file that was opened by others stays open."""
+    """A file that can be read again from its beginning. It closes only what it opened itself."""
     if isinstance(file, str | Path):
         with Path(file).open("rb") as opened:
             yield opened
+    elif file.seekable():
+        yield file
     else:
-        yield file if file.seekable() else _in_memory(file)
+        yield _in_memory(file)
 
 
 def _in_memory(file: BinaryIO) -> BinaryIO:
@@ -73,10 +81,9 @@ def _in_memory(file: BinaryIO) -> BinaryIO:
 
 
 def _form(body: dict[str, Any], file: BinaryIO) -> dict[str, Any]:
-    form = {**body, "params": json.dumps(body["params"], default=plain)}
-    form = {
-        name: str(value).lower() if isinstance(value, bool) else value
-        for name, value in form.items()
-    }
+    """The request as a multipart form, whose fields are text."""
+    fields = {**body, "params": json.dumps(body["params"], default=json_default)}
+    if "allow_partial" in fields:
+        fields["allow_partial"] = "true"
     name = Path(str(getattr(file, "name", "") or "numbers.npy")).name
-    return {"data": form, "files": {"file": (name, file, "application/octet-stream")}}
+    return {"data": fields, "files": {"file": (name, file, "application/octet-stream")}}

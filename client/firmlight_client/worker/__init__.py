@@ -1,7 +1,6 @@
-"""The worker: `brain` decides, `shell` carries out, `processes` keeps the slots alive, `slot`
-computes.
+"""The worker: `brain` decides, `shell` carries it out, slots compute.
 
-The brain knows neither sockets nor processes nor clocks, so everything that can go wrong with them
-is tested without them. A slot is a process of its own: a crash or a hang in somebody's kind costs
-one subtask.
+The brain knows no sockets, processes or clocks, so everything that can go wrong with them is tested
+without them. Each slot is a process of its own: when a kind crashes or hangs, that costs one
+subtask.
 """

@@ -1,5 +1,6 @@
-"""What the machine is doing besides: load of others, battery, whether somebody uses it. psutil asks
-the system.
+"""What the machine does besides: load of other programs, battery, whether somebody uses it.
+
+psutil asks the system for what it can.
 """
 
 from __future__ import annotations
@@ -14,52 +15,62 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
-from firmlight_client.worker.load_policy import Surroundings
+from firmlight_client.worker.load_policy import MachineState
 
 TERMINALS = ("/dev/pts", "/dev")
 TERMINAL = re.compile(r"\d+|tty[1-9]\d?")
 ASK_SECONDS_MAX = 5
 
 
-class Lookout:
-    """Compares with what it saw the last time. `processes`: the ids of the slots'."""
+class Usage(NamedTuple):
+    """Processor seconds at normal priority since the start of the system, at moment `at`."""
+
+    at: float  # of time.monotonic
+    all: float
+    own: float  # of the worker and its slots, in `all` too
+
+
+class MachineMonitor:
+    """Compares each look with the last one. `processes` are the ids of the slots' processes."""
 
     def __init__(self, *, mind_idle: bool) -> None:
-        self.mind_idle = mind_idle
+        self.mind_idle = mind_idle  # whether to find out how long nobody has used the machine
         self.cores = psutil.cpu_count() or 1
         self.own: dict[int, psutil.Process] = {}
-        self.before = time.monotonic(), *self._used(())
+        self.last = self._usage(())
 
-    def look(self, processes: Iterable[int]) -> Surroundings:
-        now, clock = time.monotonic(), datetime.now().astimezone()
-        used, own = self._used(processes)
-        then, used_then, own_then = self.before
-        self.before = now, used, own
-        others = (used - used_then) - max(0.0, own - own_then)
-        share = others / max(0.001, now - then)
-        idle = idle_seconds() if self.mind_idle else None
-        return Surroundings(
-            now, clock, self.cores, min(max(0.0, share), float(self.cores)), on_battery(), idle
+    def look(self, processes: Iterable[int]) -> MachineState:
+        usage, last = self._usage(processes), self.last
+        self.last = usage
+        others = (usage.all - last.all) - max(0.0, usage.own - last.own)
+        others_cores = others / max(0.001, usage.at - last.at)
+        return MachineState(
+            now=usage.at,
+            clock=datetime.now().astimezone(),
+            cores=self.cores,
+            others_cores=min(max(0.0, others_cores), float(self.cores)),
+            on_battery=on_battery(),
+            idle_seconds=idle_seconds() if self.mind_idle else None,
         )
 
-    def _used(self, processes: Iterable[int]) -> tuple[float, float]:
-        """Seconds that all processors have computed for anybody of normal priority, and for us in
-        that.
-        """
+    def _usage(self, processes: Iterable[int]) -> Usage:
+        at = time.monotonic()
         times = psutil.cpu_times()
         used = sum(getattr(times, name, 0.0) for name in ("user", "system", "irq", "softirq"))
-        mine = os.times()
-        self._note(processes)
-        own = mine.user + mine.system + sum(map(_normal_seconds, self.own.values()))
-        return used, own
+        worker = os.times()
+        self._follow(processes)
+        slots = sum(_normal_seconds(process) for process in self.own.values())
+        return Usage(at, used, worker.user + worker.system + slots)
 
-    def _note(self, processes: Iterable[int]) -> None:
-        """Those that are gone took their time with them: it counts as others', once, in the next
-        look.
+    def _follow(self, processes: Iterable[int]) -> None:
+        """Note which processes are the slots'.
+
+        What a slot that is gone computed is missing from then on: once, in the next look, it counts
+        as the load of others.
         """
         current = set(processes)
         for pid in self.own.keys() - current:
@@ -70,28 +81,32 @@ class Lookout:
 
 
 def _normal_seconds(process: psutil.Process) -> float:
-    """What a slot took of the seconds that are counted: where niceness is known, its own are no
-    one's user time.
+    """What a slot took of the seconds that are counted.
+
+    Systems that count niced programs apart do not count their time as user time.
     """
     with contextlib.suppress(psutil.Error):
         times = process.cpu_times()
-        niced = hasattr(psutil.cpu_times(), "nice") and process.nice() > 0
-        return times.system + (0.0 if niced else times.user)
+        is_niced = hasattr(psutil.cpu_times(), "nice") and process.nice() > 0
+        if is_niced:
+            return times.system
+        return times.system + times.user
     return 0.0
 
 
 def on_battery() -> bool | None:
-    """None without a battery, or if nobody can tell."""
+    """None without a battery, or if the system does not say."""
+    if not hasattr(psutil, "sensors_battery"):
+        return None
     with contextlib.suppress(Exception):  # odd hardware: psutil raises whatever it met
-        battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
-        return (
-            None if battery is None or battery.power_plugged is None else not battery.power_plugged
-        )
+        battery = psutil.sensors_battery()
+        if battery is not None and battery.power_plugged is not None:
+            return not battery.power_plugged
     return None
 
 
 def idle_seconds() -> float | None:
-    """How long nobody has touched keyboard, mouse or a terminal."""
+    """Since when keyboard, mouse and terminals are untouched; None if the system does not say."""
     with contextlib.suppress(OSError, ValueError, subprocess.SubprocessError):
         if sys.platform == "linux":
             return _idle_on_linux()
@@ -103,20 +118,23 @@ def idle_seconds() -> float | None:
 
 
 def _idle_on_linux() -> float | None:
-    """The desktop's own word (logind's idle hint), and when a terminal was last typed into."""
+    """The smaller of what the desktop says (logind's idle hint) and what terminals show."""
     known = [seconds for seconds in (_idle_terminals(), _idle_seat()) if seconds is not None]
     return min(known, default=None)
 
 
 def _idle_terminals() -> float | None:
+    """Since when nobody has typed into a terminal."""
     terminals = [
         path
         for folder in TERMINALS
         for path in Path(folder).iterdir()
         if TERMINAL.fullmatch(path.name) and path.is_char_device()
     ]
-    last = max((path.stat().st_atime for path in terminals), default=None)
-    return None if last is None else max(0.0, time.time() - last)
+    if not terminals:
+        return None
+    last = max(path.stat().st_atime for path in terminals)
+    return max(0.0, time.time() - last)
 
 
 def _idle_seat() -> float | None:

@@ -1,8 +1,8 @@
-"""The line to the server, and how a dead one is told from a slow one.
+"""The WebSocket to the server, and how a dead connection is told from a slow one.
 
-A pulled cable says nothing. So the worker asks (a ping), and any byte that comes is a sign of life:
-on a slow line a large lease arrives for minutes, and the pong behind it. What was sent but has not
-arrived yet gets time to pass.
+A pulled cable sends no close. So the worker pings, and any byte that arrives is a sign of life:
+over a slow connection a large lease arrives for minutes, with the pong behind it. What was sent and
+has not arrived yet gets time to arrive.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 PING_SECONDS = 5.0
-LOOK_SECONDS = 1.0
+CHECK_SECONDS = 1.0
 SILENCE_SECONDS_MAX = 20.0  # about one lease: then the server has given our work to others
 SLOWEST_BYTES_PER_SECOND = 32 * 1024  # a partial of 8 MiB has 256 s more
 
 
-class Line(ClientConnection):
-    """Counts bytes: `heard` came, `sent` left, and the first `arrived` of those are there for sure."""
+class ServerConnection(ClientConnection):
+    """Counts bytes: `heard` came in, `sent` went out, and `arrived` of those surely arrived."""
 
     heard = sent = arrived = 0
 
@@ -28,31 +28,35 @@ class Line(ClientConnection):
         self.heard += len(data)
         super().data_received(data)
 
-    async def say(self, data: bytes) -> None:
+    async def send_counted(self, data: bytes) -> None:
         self.sent += len(data)
         await self.send(data)
 
     @property
-    def patience_seconds(self) -> float:
-        """How long the server may be silent."""
+    def silence_seconds_allowed(self) -> float:
+        """How long the server may be silent, with what is still on its way."""
         return SILENCE_SECONDS_MAX + (self.sent - self.arrived) / SLOWEST_BYTES_PER_SECOND
 
-    async def keep_asking(self) -> None:
-        """A pong proves that all sent before its ping has arrived."""
+    async def keep_pinging(self) -> None:
+        """A pong proves that everything sent before its ping has arrived."""
         with contextlib.suppress(ConnectionClosed):
             while True:
-                before = self.sent
+                sent_before = self.sent
                 await (await self.ping())
-                self.arrived = before
+                self.arrived = sent_before
                 await asyncio.sleep(PING_SECONDS)
 
-    async def end_when_dead(self) -> None:
-        """Break off a line that has been silent for too long. Time that this machine slept does not
-        count.
+    async def abort_when_silent(self) -> None:
+        """Break off a connection that is silent for too long.
+
+        It counts its own looks, so time that this machine slept is no silence.
         """
         silent, heard = 0.0, self.heard
-        while silent < self.patience_seconds:
-            await asyncio.sleep(LOOK_SECONDS)
-            silent = silent + LOOK_SECONDS if self.heard == heard else 0.0
+        while silent < self.silence_seconds_allowed:
+            await asyncio.sleep(CHECK_SECONDS)
+            if self.heard == heard:
+                silent += CHECK_SECONDS
+            else:
+                silent = 0.0
             heard = self.heard
         self.transport.abort()

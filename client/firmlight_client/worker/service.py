@@ -1,4 +1,7 @@
-"""`firmlight work` from log-in to log-out: a systemd user unit on Linux, a launchd agent on macOS."""
+"""`firmlight work` as a service that runs while its user is logged in.
+
+It is a systemd user unit on Linux and a launchd agent on macOS.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ from firmlight_client.errors import FirmlightClientError
 
 LABEL = "org.firmlight.worker"
 UNIT = "firmlight.service"
-DRAIN_SECONDS = 90  # what runs may end in this time when the machine is turned off
+DRAIN_SECONDS = 90  # for running subtasks to end when the machine is turned off
 ASK_SECONDS_MAX = 120
 WINDOWS = (
-    'Windows: no service is installed. In a terminal: schtasks /Create /TN Firmlight /SC ONLOGON /TR "{command}" '
+    "Windows: no service is installed. In a terminal: "
+    'schtasks /Create /TN Firmlight /SC ONLOGON /TR "{command}" '
     "(and schtasks /Run /TN Firmlight to start it now)"
 )
 
@@ -44,7 +48,7 @@ WantedBy=default.target
 
 
 class ServiceFailed(FirmlightClientError):
-    """The system's own manager of services refused, or there is none."""
+    """The system's service manager refused, or there is none."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,10 @@ def command() -> list[str]:
 
 
 def install() -> str:
-    """Write it and start it; returns what to know. Raises ServiceFailed."""
+    """Write the service's file and start it; returns what to tell the user.
+
+    Raises ServiceFailed.
+    """
     if sys.platform == "win32":
         raise ServiceFailed(WINDOWS.format(command=subprocess.list2cmdline(command())))
     path = place()
@@ -79,7 +86,7 @@ def install() -> str:
 
 
 def uninstall() -> str:
-    """Let it finish what it runs, and take it away. Raises ServiceFailed."""
+    """Let it finish what it runs, and remove it. Raises ServiceFailed."""
     path = place()
     if not path.exists():
         return "No service is installed."
@@ -98,28 +105,21 @@ def status() -> Status:
     if not path.exists():
         return Status(False, False, "No service is installed: firmlight service install")
     if sys.platform == "darwin":
-        running = "state = running" in _ask(
-            ["launchctl", "print", f"{_domain()}/{LABEL}"], may_fail=True
-        )
+        answer = _ask(["launchctl", "print", f"{_domain()}/{LABEL}"], may_fail=True)
+        running = "state = running" in answer
     else:
-        running = (
-            _ask(["systemctl", "--user", "is-active", UNIT], may_fail=True).strip() == "active"
-        )
-    return Status(
-        True, running, f"{path} is installed and {'runs' if running else 'does not run'}."
-    )
+        answer = _ask(["systemctl", "--user", "is-active", UNIT], may_fail=True)
+        running = answer.strip() == "active"
+    words = "runs" if running else "does not run"
+    return Status(True, running, f"{path} is installed and {words}.")
 
 
 def place() -> Path:
-    """Where this system wants it."""
+    """The file that this system reads."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "LaunchAgents" / f"{LABEL}.plist"
-    return (
-        Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-        / "systemd"
-        / "user"
-        / UNIT
-    )
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return config / "systemd" / "user" / UNIT
 
 
 def unit() -> str:
@@ -136,8 +136,9 @@ def _quoted(word: str) -> str:
 
 
 def plist() -> bytes:
-    """launchd.plist(5). launchd cannot be told which exit codes are final: it tries again, ten
-    minutes apart.
+    """launchd.plist(5).
+
+    launchd has no list of exit codes that are final, so it tries again, ten minutes apart.
     """
     facts = {
         "Label": LABEL,
@@ -168,14 +169,12 @@ def _ask(words: Sequence[str], *, may_fail: bool = False) -> str:
     if shutil.which(words[0]) is None:
         if may_fail:
             return ""
-        raise ServiceFailed(
-            f"{words[0]} is not here: this system starts its services in another way"
-        )
+        reason = "this system starts its services in another way"
+        raise ServiceFailed(f"{words[0]} is not here: {reason}")
     done = subprocess.run(
         words, capture_output=True, text=True, timeout=ASK_SECONDS_MAX, check=False
     )
     if done.returncode and not may_fail:
-        raise ServiceFailed(
-            f"{' '.join(words)}: {(done.stderr or done.stdout).strip() or done.returncode}"
-        )
+        reason = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+        raise ServiceFailed(f"{' '.join(words)}: {reason}")
     return done.stdout

@@ -18,7 +18,7 @@ import pytest
 import typer
 
 from firmlight_client.auth import device
-from firmlight_client.auth.tokens import LoginFile
+from firmlight_client.auth.login_file import LoginFile
 from firmlight_client.cli.arguments import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
 from tests.support.cli import firmlight

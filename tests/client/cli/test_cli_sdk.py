@@ -47,7 +47,7 @@ def test_people_are_invited_to_a_group_by_its_name(web: WebPeer) -> None:
     )
 
 
-def test_a_name_that_nobody_has_is_told_and_fails(web: WebPeer) -> None:
+def test_a_name_that_no_user_has_is_reported_and_fails(web: WebPeer) -> None:
     web.outcomes["bne"] = "unknown"
     done = firmlight("invite", "Lab Seven", "ben", "bne")
     assert (done.returncode, done.stdout) == (1, "ben: invited\nbne: unknown\n")

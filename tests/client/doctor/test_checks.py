@@ -24,7 +24,7 @@ def test_nobody_logged_in_and_bad_rules_are_found_and_the_rest_is_looked_at_all_
     assert done.returncode == 1
     assert [found[name]["state"] for name in ("log-in", "rules", "slots")] == ["bad", "bad", "ok"]
     assert "firmlight login" in found["log-in"]["words"]
-    assert "fence" in found
+    assert "sandbox" in found
 
 
 def test_a_server_that_is_not_there_is_found() -> None:

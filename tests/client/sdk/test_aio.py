@@ -19,9 +19,9 @@ async def client(web: WebPeer) -> AsyncIterator[AsyncClient]:
         yield client
 
 
-async def later(seconds: float, deed: object, *args: object) -> None:
+async def later(seconds: float, action: object, *args: object) -> None:
     await asyncio.sleep(seconds)
-    await asyncio.to_thread(deed, *args)  # type: ignore[arg-type]
+    await asyncio.to_thread(action, *args)  # type: ignore[arg-type]
 
 
 @pytest.mark.asyncio
@@ -67,7 +67,7 @@ async def test_without_push_it_asks(web: WebPeer, client: AsyncClient) -> None:
 
 
 @pytest.mark.asyncio
-async def test_how_a_task_ends_is_told(web: WebPeer, client: AsyncClient) -> None:
+async def test_a_task_says_how_it_ended(web: WebPeer, client: AsyncClient) -> None:
     failed, cancelled, slow = [await client.submit("K", group="G") for _ in range(3)]
     web.tasks[failed.id].update(
         status="failed", error={"code": "subtask_failed", "message": "ValueError: no"}

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 
 from firmlight_client import errors
-from firmlight_client.auth.tokens import FileTokens, Login, LoginFile
+from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.sdk.client import Client, Moment
 from tests.client.web_peer import WebPeer
 
 BIG = 10**40 + 1
 
 
-def later(seconds: float, deed: object, *args: object) -> None:
-    threading.Timer(seconds, deed, args).start()  # type: ignore[arg-type]
+def later(seconds: float, action: object, *args: object) -> None:
+    threading.Timer(seconds, action, args).start()  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("only_push")

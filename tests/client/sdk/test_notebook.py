@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import firmlight_client
+from firmlight_client.sdk.lookup import Group
 from firmlight_client.sdk.progress import bar
-from firmlight_client.sdk.task_state import Group, Told
+from firmlight_client.sdk.task_state import TaskState
 
 TASK = {
     "id": "t0",
@@ -20,7 +21,7 @@ TASK = {
 
 
 def test_a_task_shows_itself_without_letting_titles_in() -> None:
-    shown = Told(TASK)._repr_html_()
+    shown = TaskState(TASK)._repr_html_()
     assert "&lt;b&gt;Night&lt;/b&gt;" in shown
     assert '<progress max="1" value="0.5000">' in shown
     assert "3 done" in shown
@@ -29,7 +30,7 @@ def test_a_task_shows_itself_without_letting_titles_in() -> None:
         "status": "failed",
         "error": {"code": "subtask_failed", "message": "<script>"},
     }
-    assert "subtask_failed: &lt;script&gt;" in Told(failed)._repr_html_()
+    assert "subtask_failed: &lt;script&gt;" in TaskState(failed)._repr_html_()
 
 
 def test_a_group_shows_itself_and_is_still_a_dict() -> None:

@@ -50,9 +50,9 @@ def test_what_is_not_needed_is_not_loaded() -> None:
 
 
 def test_a_slot_loads_what_a_kind_computes_with_when_it_computes() -> None:
-    idle = "from firmlight_client.worker import slot; slot.kinds.installed()"
+    idle = "from firmlight_client.worker.slot import child; child.kinds.installed()"
     assert not heavy_after(idle)
-    assert heavy_after(f"{idle}; slot.kinds.get('FACTORIZATION').run(['91', 'complete'])") == {
+    assert heavy_after(f"{idle}; child.kinds.get('FACTORIZATION').run(['91', 'complete'])") == {
         "flint"
     }
 

@@ -20,8 +20,8 @@ import msgspec
 import pytest
 
 from firmlight_client import protocol
+from firmlight_client.auth.login_file import Login, LoginFile
 from firmlight_client.auth.token_refresh import another_token
-from firmlight_client.auth.tokens import Login, LoginFile
 from tests.client.web_peer import WebPeer
 from tests.client.worker_peer import Line, Peer, WorkerProcess
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmlight_client.protocol import ALL_GROUPS
@@ -19,8 +19,8 @@ from firmlight_client.worker.load_policy import (
     CALM_DOWN_SECONDS,
     COME_BACK_SECONDS,
     IDLE_SECONDS,
-    Neighbour,
-    Surroundings,
+    LoadPolicy,
+    MachineState,
     fitting,
     reason,
 )
@@ -29,41 +29,42 @@ NOON = datetime(2030, 1, 30, 12)  # a Wednesday
 STEP = 5.0
 
 
-def at(now: float = 0.0, others: float = 0.0, **more: Any) -> Surroundings:
-    return Surroundings(now, **{"clock": NOON, "cores": 4, **more}, others_cores=others)
+def at(now: float = 0.0, others: float = 0.0, **more: Any) -> MachineState:
+    return MachineState(now, **{"clock": NOON, "cores": 4, **more}, others_cores=others)
 
 
-def story(loads: list[float], slots: int = 4) -> list[int]:
+def allowed_after(loads: list[float], slots: int = 4) -> list[int]:
     """How many slots are allowed after each look, STEP seconds apart."""
-    neighbour = Neighbour(Consent(), slots)
-    return [neighbour.look(at(number * STEP, load)).slots for number, load in enumerate(loads)]
+    policy = LoadPolicy(Consent(), slots)
+    return [policy.judge(at(number * STEP, load)).slots for number, load in enumerate(loads)]
 
 
 def test_it_makes_room_soon_and_comes_back_late() -> None:
     busy, quiet = int(CALM_DOWN_SECONDS / STEP), int(COME_BACK_SECONDS / STEP)
-    allowed = story([0.0] + [2.0] * (busy + 1) + [0.0] * (quiet + 1))
+    allowed = allowed_after([0.0] + [2.0] * (busy + 1) + [0.0] * (quiet + 1))
     assert allowed[busy : busy + 2] == [4, 2]
     assert allowed[-2:] == [2, 4]
 
 
 def test_a_machine_that_is_full_gets_all_of_it() -> None:
-    neighbour = Neighbour(Consent(groups={"Lab": {}}), 4)
-    verdicts = [neighbour.look(at(number * STEP, 4.0)) for number in range(4)]
+    policy = LoadPolicy(Consent(groups={"Lab": {}}), 4)
+    verdicts = [policy.judge(at(number * STEP, 4.0)) for number in range(4)]
     assert verdicts[-1].slots == 0
     assert verdicts[-1].resting.keys() == {ALL_GROUPS, "Lab"}
     assert "4.0 of 4" in verdicts[-1].why
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 3.0]), min_size=2, max_size=200))
 def test_a_short_peak_or_lull_changes_nothing(loads: list[float]) -> None:
     """Nothing changes before it has been wanted for long enough, without a break."""
     allowed, since, before = 4, 0.0, 4
-    neighbour = Neighbour(Consent(), 4)
+    policy = LoadPolicy(Consent(), 4)
     for number, load in enumerate(loads):
         now, wanted = number * STEP, fitting(4, 4, load)
         if wanted == allowed or fitting(4, 4, loads[number - 1]) == allowed or number == 0:
             since = now
-        before, allowed = allowed, neighbour.look(at(now, load)).slots
+        before, allowed = allowed, policy.judge(at(now, load)).slots
         if allowed != before:
             assert now - since >= (CALM_DOWN_SECONDS if allowed < before else COME_BACK_SECONDS)
 
@@ -77,9 +78,9 @@ def test_what_fits_never_takes_what_others_use(slots: int, cores: int, others: f
     assert fits == slots or fits + 1 + others > cores + 0.5 - 1e-9
 
 
-def test_one_who_was_told_to_work_always_does() -> None:
-    neighbour = Neighbour(Consent({"yield_to_others": False, "on_battery": True}), 4)
-    assert [neighbour.look(at(n * STEP, 4.0, on_battery=True)) for n in range(20)][-1].slots == 4
+def test_a_worker_that_is_set_to_always_work_does() -> None:
+    policy = LoadPolicy(Consent({"yield_to_others": False, "on_battery": True}), 4)
+    assert [policy.judge(at(n * STEP, 4.0, on_battery=True)) for n in range(20)][-1].slots == 4
 
 
 @pytest.mark.parametrize(
@@ -100,13 +101,13 @@ def test_one_who_was_told_to_work_always_does() -> None:
         (Rules(), at(idle_seconds=10.0), ""),
     ],
 )
-def test_each_rule_has_its_reason(rules: Rules, around: Surroundings, why: str) -> None:
+def test_each_rule_has_its_reason(rules: Rules, around: MachineState, why: str) -> None:
     assert reason(rules, around) == why
 
 
 def test_one_group_may_rest_while_others_work() -> None:
-    neighbour = Neighbour(Consent(groups={"Night shift": {"hours": ["22:00-06:00"]}}), 2)
-    assert neighbour.look(at()).resting == {"Night shift": "works at 22:00-06:00 only"}
+    policy = LoadPolicy(Consent(groups={"Night shift": {"hours": ["22:00-06:00"]}}), 2)
+    assert policy.judge(at()).resting == {"Night shift": "works at 22:00-06:00 only"}
 
 
 @pytest.mark.parametrize(
@@ -154,11 +155,11 @@ def test_a_span_and_its_complement_fill_the_day(moment: datetime, start: int, en
 
 
 def test_the_load_of_others_is_seen_and_ones_own_is_not() -> None:
-    lookout = machine.Lookout(mind_idle=True)
+    monitor = machine.MachineMonitor(mind_idle=True)
     deadline = time.monotonic() + 0.5
     while time.monotonic() < deadline:
         pass
-    seen = lookout.look([os.getppid(), 2**22 + 1])
+    seen = monitor.look([os.getppid(), 2**22 + 1])
     assert 0 <= seen.others_cores <= seen.cores
     assert seen.clock.tzinfo
     assert seen.idle_seconds is None or seen.idle_seconds >= 0

@@ -16,11 +16,12 @@ from rich.console import Console
 
 from firmlight_client import protocol
 from firmlight_client.worker.brain.brain import Brain, Config
+from firmlight_client.worker.brain.slots import Slots
 from firmlight_client.worker.dashboard import (
     RECENT,
     REDRAW_SECONDS,
     SLOTS_SHOWN,
-    Live,
+    Dashboard,
     Picture,
     span_of,
 )
@@ -65,7 +66,7 @@ def test_the_table_shows_the_last_state_even_if_many_events_come_at_once() -> No
     out = io.StringIO()
 
     async def scenario() -> None:
-        with Live(Console(file=out, force_terminal=True, width=100)) as view:
+        with Dashboard(Console(file=out, force_terminal=True, width=100)) as view:
             for event, facts in STORY:
                 view(event, facts)
             await asyncio.sleep(2 * REDRAW_SECONDS)
@@ -111,7 +112,7 @@ def test_a_suspension_is_shown_whole_in_every_view() -> None:
         with (
             Lines(plain) as one,
             Lines(as_json, as_json=True) as two,
-            Live(Console(file=drawn, force_terminal=True, width=60)) as three,
+            Dashboard(Console(file=drawn, force_terminal=True, width=60)) as three,
         ):
             for view in (one, two, three):
                 view(*SUSPENDED)
@@ -133,8 +134,8 @@ def test_words_of_strangers_stay_on_their_line() -> None:
     assert len(line) < 300
 
 
-def book_of(slots: int, *leases: protocol.Lease) -> Brain:
-    """A connected brain whose first slots work on these."""
+def slots_of(slots: int, *leases: protocol.Lease) -> Slots:
+    """The slots of a connected brain; the first of them work on these leases."""
     brain = Brain(Config("w", slots, [], "0", ""), random.Random(0))
     for slot in range(slots):
         brain.heard(slot, wire.Started({"K": "1"}))
@@ -142,23 +143,23 @@ def book_of(slots: int, *leases: protocol.Lease) -> Brain:
     brain.received(welcome([]), 0.0)
     for each in leases:
         brain.received(each, 0.0)
-    return brain
+    return brain.slots
 
 
 def test_each_slot_is_shown_with_what_it_does_and_since_when() -> None:
     picture = Picture(
-        book=book_of(3, msgspec.structs.replace(lease("L1", 1234), group_name="Lab\x1b[2J Seven"))
+        slots=slots_of(3, msgspec.structs.replace(lease("L1", 1234), group_name="Lab\x1b[2J Seven"))
     )
-    one, two, three = picture.slots()
+    one, two, three = picture.rows()
     assert one[:3] == ("1", "K for Lab [2J Seven", "1,234")
     assert datetime.strptime(one[3], "%H:%M:%S")
     assert (two, three) == (("2", "idle", "", ""), ("3", "idle", "", ""))
-    assert picture.slots()[0] == one  # since then, not since now
+    assert picture.rows()[0] == one  # since then, not since now
 
 
 def test_many_slots_are_counted_together() -> None:
-    picture = Picture(book=book_of(SLOTS_SHOWN + 4, lease("L1"), lease("L2")))
-    rows = picture.slots()
+    picture = Picture(slots=slots_of(SLOTS_SHOWN + 4, lease("L1"), lease("L2")))
+    rows = picture.rows()
     assert len(rows) == SLOTS_SHOWN + 1
     assert rows[-1][1] == f"2 of {SLOTS_SHOWN + 4} slots at work"
 
@@ -167,8 +168,8 @@ def test_nothing_is_drawn_while_nothing_happens() -> None:
     out = io.StringIO()
 
     async def scenario() -> None:
-        with Live(Console(file=out, force_terminal=True, width=80)) as view:
-            view.watch(book_of(1))
+        with Dashboard(Console(file=out, force_terminal=True, width=80)) as view:
+            view.watch(slots_of(1))
             view(*STORY[1])
             await asyncio.sleep(2 * REDRAW_SECONDS)
             drawn = out.getvalue()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client.auth.tokens import Login, LoginFile
+from firmlight_client.auth.login_file import Login, LoginFile
 from firmlight_client.worker import service
 from tests.support.cli import firmlight
 

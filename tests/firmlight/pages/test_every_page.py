@@ -106,7 +106,7 @@ def test_a_page_for_everybody_describes_itself_to_search_engines(db, browser, na
 
 
 def test_a_document_describes_itself_by_its_title(db, browser):
-    answer = browser().get(reverse("page:document", args=("reliability",)))
+    answer = browser().get(reverse("page:document", args=("explanation/reliability",)))
     assert attributes(answer, "meta", name="description")["content"].startswith("Reliability")
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from firmlight_client import protocol
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.slot_options import Mode
-
-# code of an error: stay connected, nothing comes until the owner lets this worker back
-SUSPENDED = "suspended"
+from firmlight_client.worker.slot.slot_options import SlotOptions
 
 
 @dataclass(frozen=True)
 class Send:
+    """Send this frame to the server."""
+
     frame: protocol.Frame
 
 
@@ -25,7 +24,7 @@ class RunSlot:
     slot: int
     run: wire.Run
     seconds_max: float
-    mode: Mode = field(default_factory=Mode)
+    options: SlotOptions = field(default_factory=SlotOptions)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class QuitSlot:
 
 @dataclass(frozen=True)
 class Keep:
-    """Put this result on disk until it is settled."""
+    """Put this result on disk until the server has settled it."""
 
     lease: protocol.Lease
     result: protocol.Result
@@ -46,15 +45,17 @@ class Keep:
 
 @dataclass(frozen=True)
 class Forget:
-    """It is settled."""
+    """The server has settled this result: remove it from disk."""
 
     result: protocol.Result
 
 
 @dataclass(frozen=True)
 class Remember:
-    """The owner's groups {id: name} as the server tells them, and {name: id} of names that were
-    just looked up.
+    """Keep on disk what is known of groups.
+
+    `groups` {id: name} are the owner's, as the server sent them; `bound` {name: id} are the names
+    that were just looked up.
     """
 
     groups: dict[str, str] | None
@@ -63,23 +64,43 @@ class Remember:
 
 @dataclass(frozen=True)
 class Reconnect:
+    """Open the next connection after so many seconds."""
+
     seconds: float
 
 
 @dataclass(frozen=True)
 class Stop:
-    """Leave: send what was to be sent, close the socket, end the slots, exit with `code`."""
+    """Leave: send what is queued, close the socket, end the slots, exit with `code`."""
 
     code: int
     message: str
 
 
 @dataclass(frozen=True)
-class Tell:
-    """Something a person may want to see."""
+class Report:
+    """Something a person may want to see: `worker.report` has the sentence for each event."""
 
     event: str
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-Action = Send | RunSlot | QuitSlot | Keep | Forget | Remember | Reconnect | Stop | Tell
+Action = Send | RunSlot | QuitSlot | Keep | Forget | Remember | Reconnect | Stop | Report
+
+
+class Plan:
+    """Collects actions while the brain handles one event."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action] = []
+
+    def add(self, action: Action) -> None:
+        self.actions.append(action)
+
+    def report(self, event: str, **facts: Any) -> None:
+        self.add(Report(event, facts))
+
+    def take(self) -> list[Action]:
+        """The actions in order; the next event starts with an empty plan."""
+        actions, self.actions = self.actions, []
+        return actions

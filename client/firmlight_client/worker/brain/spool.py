@@ -1,8 +1,8 @@
-"""Results that the server has not acknowledged yet, on disk: a worker that is killed brings them
-after its next start.
+"""Results that the server has not settled yet, on disk.
 
-A folder for each server and name of a worker; a process that works there holds its lock. What a
-crash of the whole system tears apart is noticed and dropped: its subtasks are computed again.
+A worker that is killed delivers them after its next start. There is a folder for each server and
+name of a worker, and a process that uses it holds its lock. A file that a crash of the whole system
+tore apart is noticed and dropped: its subtasks are computed again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUFFIX, UNFINISHED = ".result", ".new"
 
 
 class Kept(msgspec.Struct, array_like=True):
-    """A result, and what must be known of its lease. `frame`: as it is sent."""
+    """A result, as the `frame` that is sent, and what must be known of its lease."""
 
     lease: str
     task: str
@@ -39,6 +39,20 @@ class Kept(msgspec.Struct, array_like=True):
         assert isinstance(frame, protocol.Result)
         return frame
 
+    @property
+    def lease_frame(self) -> protocol.Lease:
+        """The lease, without its subtasks: their payloads were not kept."""
+        return protocol.Lease(
+            lease=self.lease,
+            task=self.task,
+            group=self.group,
+            group_name=self.group_name,
+            kind=self.kind,
+            subtasks=[],
+            payloads=[],
+            subtask_seconds_max=0.0,
+        )
+
 
 class Spool:
     """One process's folder; `close` gives it to the next."""
@@ -50,7 +64,7 @@ class Spool:
         self.folder, self.lock = next(self._free())
 
     def _free(self) -> Iterator[tuple[Path, FileLock]]:
-        """Folders that nobody works in, locked."""
+        """The folders that no other process uses, locked."""
         for number in range(FOLDERS_MAX):
             folder = self.root / str(number)
             folder.mkdir(exist_ok=True, mode=0o700)
@@ -65,7 +79,8 @@ class Spool:
         for folder in self.root.iterdir():
             if folder.is_dir() and folder != self.folder:
                 self._take_over(folder)
-        return [kept for path in sorted(self.folder.iterdir()) if (kept := _read(path))]
+        found = [_read(path) for path in sorted(self.folder.iterdir())]
+        return [kept for kept in found if kept is not None]
 
     def _take_over(self, folder: Path) -> None:
         lock = FileLock(self.root / f"{folder.name}.lock")
@@ -75,7 +90,7 @@ class Spool:
             folder.rmdir()
 
     def keep(self, lease: protocol.Lease, result: protocol.Result) -> None:
-        """Raises OSError: then it is in memory only."""
+        """Write a result down. Raises OSError: then it is in memory only."""
         kept = Kept(
             lease.lease,
             lease.task,
@@ -107,27 +122,32 @@ class Spool:
 
 
 class Keeper:
-    """The spool for the shell: where the disk does not play along results stay in memory, and that
-    is said once.
+    """The spool as the shell uses it: it works on without a disk.
+
+    When the disk fails, results stay in memory, and that is reported once.
     """
 
     def __init__(
         self, home: Path | None, url: str, name: str, observe: Callable[[str, dict[str, Any]], None]
     ) -> None:
-        self.observe, self.fails, self.spool = observe, False, None
-        with self._saying():
-            self.spool = Spool(home, url, name) if home else None
+        self.observe = observe
+        self.fails = False  # reported, and not working again since
+        self.spool: Spool | None = None
+        with self._reporting():
+            if home:
+                self.spool = Spool(home, url, name)
 
     def restore(self) -> list[Kept]:
         """What an earlier run could not deliver."""
-        with self._saying():
-            return self.spool.restore() if self.spool else []
+        with self._reporting():
+            if self.spool:
+                return self.spool.restore()
         return []
 
     def carry_out(self, action: Keep | Forget) -> None:
         if self.spool is None:
             return
-        with self._saying():
+        with self._reporting():
             if isinstance(action, Keep):
                 self.spool.keep(action.lease, action.result)
                 self.fails = False
@@ -135,7 +155,7 @@ class Keeper:
                 self.spool.forget(action.result)
 
     @contextlib.contextmanager
-    def _saying(self) -> Iterator[None]:
+    def _reporting(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -149,7 +169,7 @@ class Keeper:
 
 
 def _read(path: Path) -> Kept | None:
-    """None of what was never finished, which goes."""
+    """What a file holds. A file that was never finished is removed; returns None then."""
     try:
         kept = msgspec.msgpack.decode(path.read_bytes(), type=Kept)
         assert kept.result

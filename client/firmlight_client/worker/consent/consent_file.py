@@ -1,4 +1,7 @@
-"""Changes of `worker.toml`. Everything else in the file stays as its owner wrote it, comments too."""
+"""Changes of `worker.toml`.
+
+Everything else in the file stays as its owner wrote it, comments included.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ TYPES = {field.name: str(field.type) for field in msgspec.structs.fields(Rules)}
 def put(home: Path, key: str, text: str, group: str, memory: Memory) -> str:
     """Write a rule; returns what is written now, as a line of TOML. Raises BadConsent.
 
-    `memory` tells which of the groups in the file is meant, if it has another name by now.
+    `memory` says which group in the file is meant, if that has another name by now.
     """
     document, group = _open(home, key, group, memory)
     table = _table(document, group, make=True)
@@ -37,19 +40,20 @@ def unset(home: Path, key: str, group: str, memory: Memory) -> str:
     """Take a rule out, or all rules of a group if `key` is "". Raises BadConsent, OSError."""
     document, group = _open(home, key, group, memory)
     table = _table(document, group, make=False)
-    if table is None or (key and key not in table):
-        return f"{_place(group)}{key} is not set" if key else f"there is no rule for {group}"
+    if key and (table is None or key not in table):
+        return f"{_place(group)}{key} is not set"
+    if table is None:
+        return f"there is no rule for {group}"
     if key:
         del table[key]
-    if group and not (key and table):
+    is_empty = not key or not table
+    if group and is_empty:
         del document["groups"][group]
         group_file.forget(home, group)
     _save(home, document)
-    return (
-        f"{_place(group)}{key} is not set any more"
-        if key
-        else f"there is no rule for {group} any more"
-    )
+    if key:
+        return f"{_place(group)}{key} is not set any more"
+    return f"there is no rule for {group} any more"
 
 
 def _place(group: str) -> str:
@@ -57,16 +61,23 @@ def _place(group: str) -> str:
 
 
 def value_of(key: str, text: str) -> Any:
-    """What a person's words mean for this key; what they cannot mean is found when all is checked."""
+    """The text of a command line as a value of this key.
+
+    Text that does not fit stays text: `check` finds it, with words for the user.
+    """
     kind = TYPES.get(key, "str")
     if "list" in kind:
         return [word.strip() for word in text.split(",") if word.strip()]
     if "bool" in kind and text.lower() in YES | NO:
         return text.lower() in YES
     try:
-        return int(text) if "int" in kind else float(text) if "float" in kind else text
+        if "int" in kind:
+            return int(text)
+        if "float" in kind:
+            return float(text)
     except ValueError:
-        return text
+        pass
+    return text
 
 
 def _open(home: Path, key: str, group: str, memory: Memory) -> tuple[tomlkit.TOMLDocument, str]:
@@ -79,11 +90,13 @@ def _open(home: Path, key: str, group: str, memory: Memory) -> tuple[tomlkit.TOM
         raise BadConsent("say which rule, or with --group whose rules")
     read(home)
     document = tomlkit.parse(_text(home))
-    return document, _written(document, group, memory) if group else ""
+    if group:
+        group = _name_in_file(document, group, memory)
+    return document, group
 
 
 def _table(document: tomlkit.TOMLDocument, group: str, *, make: bool) -> Table | Container | None:
-    """Where the rules of this group stand; None if that is not there and not to be made."""
+    """The table of this group's rules; None if it is not there and not to be made."""
     if not group:
         return document
     groups: Any = document.get("groups")
@@ -94,21 +107,21 @@ def _table(document: tomlkit.TOMLDocument, group: str, *, make: bool) -> Table |
     return groups.get(group) if groups is not None else None
 
 
-def _written(document: tomlkit.TOMLDocument, group: str, memory: Memory) -> str:
-    """As the file writes this group already, if it does: under another name, perhaps."""
-    known = {
-        name: as_id(name) or memory.bound.get(name, "") for name in document.get("groups") or {}
-    }
-    if group in known:
+def _name_in_file(document: tomlkit.TOMLDocument, group: str, memory: Memory) -> str:
+    """The name under which the file has rules for this group already; `group` if it has none."""
+    names = document.get("groups") or {}
+    ids = {name: as_id(name) or memory.bound.get(name, "") for name in names}
+    if group in ids:
         return group
-    meant = as_id(group) or memory.bound.get(group) or find(group, memory.groups or {})
-    same_group = [name for name, found in known.items() if meant and found == meant]
-    same_name = [
-        name
-        for name, found in known.items()
-        if name_key(name) == name_key(group) and not (meant and found)
-    ]
-    return next(iter([*same_group, *same_name]), group)
+    wanted = as_id(group) or memory.bound.get(group) or find(group, memory.groups or {})
+    for name, found in ids.items():
+        if wanted and found == wanted:
+            return name
+    for name, found in ids.items():
+        # The same name is the same group, unless both are known to be others.
+        if name_key(name) == name_key(group) and not (wanted and found):
+            return name
+    return group
 
 
 def _text(home: Path) -> str:
@@ -119,7 +132,7 @@ def _text(home: Path) -> str:
 
 
 def _save(home: Path, document: tomlkit.TOMLDocument) -> None:
-    """In one step, and only what can be meant."""
+    """Write the file in one step, if all of it has a meaning. Raises BadConsent."""
     check(document.unwrap())
     home.mkdir(parents=True, exist_ok=True)
     fresh = home / f"{FILE}.{os.getpid()}.new"

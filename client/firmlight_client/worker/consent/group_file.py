@@ -22,10 +22,10 @@ LOCK_SECONDS_MAX = 2.0
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Of one server.
+    """What is known from one server.
 
-    `groups` {id: name} are its owner's, as it told them last; None: it has not told them yet.
-    `bound` is {name as it was written: id of the group that it means}.
+    `groups` {id: name} are the owner's, as the server sent them last; None: it never did. `bound`
+    is {name as it was written: id of the group that it means}.
     """
 
     groups: dict[str, str] | None = None
@@ -35,7 +35,8 @@ class Memory(msgspec.Struct, frozen=True):
 def load(home: Path, url: str) -> Memory:
     """What is remembered of this server.
 
-    Raises BadConsent if the file cannot be read: a rule could be taken for another group's then.
+    Raises BadConsent if the file cannot be read: without it a rule might be applied to a wrong
+    group.
     """
     return _read(home).get(url, Memory())
 
@@ -44,7 +45,7 @@ Names = Mapping[str, str]
 
 
 def remember(home: Path, url: str, groups: Names | None, bound: Names) -> None:
-    """Keep what the server told, and which names have just been looked up.
+    """Keep the groups that the server sent, and the names that have just been looked up.
 
     Raises OSError, BadConsent.
     """
@@ -54,7 +55,7 @@ def remember(home: Path, url: str, groups: Names | None, bound: Names) -> None:
 
 
 def forget(home: Path, name: str) -> bool:
-    """Let this name be looked up anew, at every server; whether it meant a group.
+    """Have this name looked up anew, at every server; returns whether it meant a group.
 
     Raises OSError, BadConsent.
     """

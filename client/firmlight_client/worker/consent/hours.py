@@ -1,5 +1,6 @@
-"""When a machine may work: "22:00-07:00", "sat-sun", "mon-fri 18:00-08:00". By this machine's own
-clock.
+"""When a machine may work: "22:00-07:00", "sat-sun", "mon-fri 18:00-08:00".
+
+Hours are those of this machine's own clock.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import NamedTuple
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_MINUTES = 24 * 60
 SPAN = re.compile(
-    r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))?)?\s*(?:(?P<start>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d))?"
+    r"(?:(?P<first>[a-z]{3})(?:-(?P<last>[a-z]{3}))?)?"
+    r"\s*"
+    r"(?:(?P<start>\d\d?:\d\d)\s*-\s*(?P<end>\d\d?:\d\d))?"
 )
 
 
@@ -32,16 +35,17 @@ class Span(NamedTuple):
 
 
 def parse_span(text: str) -> Span:
-    """Raises ValueError with words for the person who wrote it."""
+    """Raises ValueError with words for the person who wrote the span."""
     found = SPAN.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
         raise ValueError(
             f"{text!r} is no span of hours: write 22:00-07:00, sat-sun or mon-fri 18:00-08:00"
         )
-    start, end = _minute(found["start"] or "00:00", text), _minute(found["end"] or "24:00", text)
-    return Span(
-        _days(found["first"], found["last"], text), start, end if end > start else end + DAY_MINUTES
-    )
+    start = _minute(found["start"] or "00:00", text)
+    end = _minute(found["end"] or "24:00", text)
+    if end <= start:  # it ends on the next day
+        end += DAY_MINUTES
+    return Span(_days(found["first"], found["last"], text), start, end)
 
 
 def _minute(clock: str, text: str) -> int:
@@ -62,6 +66,6 @@ def _days(first: str | None, last: str | None, text: str) -> frozenset[int]:
 
 
 def open_at(spans: Iterable[str], at: datetime) -> bool:
-    """Whether any of them holds then; without any, always."""
+    """Whether one of the spans holds then; without spans, always."""
     parsed = [parse_span(text) for text in spans]
     return not parsed or any(span.holds(at) for span in parsed)

@@ -1,7 +1,7 @@
-"""Which rules hold for which group: by its id, so that another name for it changes nothing.
+"""Which rules hold for which group. Groups go by id, so a new name changes nothing.
 
-While a rule fits no group of the owner's, one of them may be missing the rule that was meant for
-it. So groups without a rule of their own get nothing then, and the worker says so.
+While a rule fits no group of the owner's, the group that it was meant for may have no rule. So
+groups without a rule of their own get nothing then, and the worker reports that.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ NOTHING = protocol.Consent(slots=0)
 class Rulebook:
     """The rules of `worker.toml`, and the groups that their names mean.
 
-    `wanted` are the names and ids after `--group`. A row is one of `Consent.rows`: a name as it was
-    written, or ALL_GROUPS for the groups without a rule of their own.
+    `wanted` are the names and ids after `--group`. A row is a key of `Consent.rows`: a name as it
+    was written, or ALL_GROUPS for the groups without a rule of their own.
     """
 
     def __init__(self, consent: Consent, wanted: Sequence[str], memory: Memory) -> None:
@@ -37,7 +37,7 @@ class Rulebook:
     def learn(self, groups: Mapping[str, str] | None) -> dict[str, str]:
         """The owner is in these groups {id: name}; None: the server is too old to say.
 
-        Returns {name: id} of the names that meant no group before: they mean this one from now on.
+        Returns {name: id} of the names that meant no group until now.
         """
         self.looked_up, self.groups = True, None if groups is None else dict(groups)
         unknown = [text for text, group in self.bound.items() if not group]
@@ -48,7 +48,7 @@ class Rulebook:
     # What holds
 
     def row(self, group: str) -> str:
-        """The row under which the group of this id falls."""
+        """The row that the group of this id falls under."""
         return next((text for text in self.consent.groups if self.bound[text] == group), ALL_GROUPS)
 
     def rules(self, group: str) -> Rules:
@@ -56,7 +56,7 @@ class Rulebook:
         return self.consent.groups.get(self.row(group), self.consent.plain)
 
     def rows(self) -> list[str]:
-        """The rows under which a group of the owner's may fall."""
+        """The rows that a group of the owner's may fall under."""
         return [ALL_GROUPS, *(text for text in self.consent.groups if self.fits(text))]
 
     def resting(self, resting: Mapping[str, str]) -> dict[str, str]:
@@ -119,21 +119,22 @@ class Rulebook:
             )
         return f"The rule for {_quoted(text)} fits no group of yours."
 
-    # As the server is told
+    # As it is sent to the server
 
-    def told(self) -> dict[str, protocol.Consent]:
+    def consent_by_key(self) -> dict[str, protocol.Consent]:
         """The rules by id; those that fit nothing yet by name."""
-        found = {ALL_GROUPS: _told(self.consent.plain, "")}
+        found = {ALL_GROUPS: _frame_of(self.consent.plain, "")}
         for text, rules in self.consent.groups.items():
             key = self._key(text)
-            found[key] = NOTHING if key in found else _told(rules, text)
+            # Two rules for one group: neither may win by chance.
+            found[key] = NOTHING if key in found else _frame_of(rules, text)
         return found
 
-    def told_resting(self, resting: Mapping[str, str]) -> dict[str, str]:
-        """What `resting` returns, with the keys of `told`."""
+    def resting_by_key(self, resting: Mapping[str, str]) -> dict[str, str]:
+        """What `resting` returns, with the keys of `consent_by_key`."""
         return {self._key(row): why for row, why in resting.items()}
 
-    def told_wanted(self) -> list[str]:
+    def wanted_keys(self) -> list[str]:
         """What `--group` named, by id where it is known."""
         return [self._key(text) for text in self.wanted]
 
@@ -143,7 +144,7 @@ class Rulebook:
         return self.bound[row] or tidy(row)[:GROUP_KEY_MAX]
 
 
-def _told(rules: Rules, written: str) -> protocol.Consent:
+def _frame_of(rules: Rules, written: str) -> protocol.Consent:
     consent = msgspec.convert(msgspec.to_builtins(rules), protocol.Consent)
     consent.written = written[:WRITTEN_MAX]
     return consent

@@ -1,8 +1,8 @@
 """What this machine's owner lets it do, for each group: `worker.toml` in FIRMLIGHT_HOME.
 
-The file's own keys hold for every group; a table `[groups."Name"]` (or the group's id) changes some
-of them for that group; `rulebook` knows which group that is. What is said on the command line comes
-before the keys of the file, not before a group's own.
+The file's own keys hold for every group. A table `[groups."Name"]` (or the group's id) changes some
+of them for that group; `rulebook` finds the group. Options of the command line override the file's
+own keys, but not those of a group.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from firmlight_client.kinds import agreed_as
 from firmlight_client.memory import MEMORY_MIB, MEMORY_MIB_MIN
 from firmlight_client.protocol import ALL_GROUPS
 from firmlight_client.worker.consent.hours import parse_span
-from firmlight_client.worker.slot.slot_options import NICE, Mode
+from firmlight_client.worker.slot.slot_options import NICE, SlotOptions
 
 FILE = "worker.toml"
 MACHINE = ("name",)  # keys of the file that concern the worker as a whole
@@ -28,11 +28,11 @@ Network = Literal["none", "public", "private"]
 
 
 class BadConsent(FirmlightClientError):
-    """The file, or a value of it, cannot be meant."""
+    """The file, or a value in it, has no meaning."""
 
 
 class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of one group. None, or nothing in a list, is no restriction."""
+    """The rules for one group. None, or nothing in a list, is no restriction."""
 
     kinds: Annotated[list[str], msgspec.Meta(max_length=256)] | None = None
     slots: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None
@@ -54,23 +54,32 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def allows(self, kind: str, *, public: bool, seconds_max: float) -> bool:
         """Whether work of this kind may run here; `public`: it needs the network."""
-        return (
-            (self.kinds is None or agreed_as(kind) in self.kinds)
-            and not (public and self.network == "none")
-            and (self.subtask_seconds_max is None or seconds_max <= self.subtask_seconds_max)
-            and self.slots != 0
-        )
+        if self.slots == 0:
+            return False
+        if self.kinds is not None and agreed_as(kind) not in self.kinds:
+            return False
+        if public and self.network == "none":
+            return False
+        return self.subtask_seconds_max is None or seconds_max <= self.subtask_seconds_max
 
-    def mode(self, *, public: bool) -> Mode:
-        """What a slot is started with for it."""
+    def slot_options(self, *, public: bool) -> SlotOptions:
+        """What a slot is started with for work of a kind; `public`: it needs the network."""
         if not public:
-            return Mode(self.memory_mib, self.nice)
-        return Mode(self.memory_mib, self.nice, True, tuple(self.hosts), self.network == "private")
+            return SlotOptions(self.memory_mib, self.nice)
+        return SlotOptions(
+            self.memory_mib,
+            self.nice,
+            network=True,
+            hosts=tuple(self.hosts),
+            private=self.network == "private",
+        )
 
 
 class Consent:
-    """Rules for every group. `plain` are those without a table of their own; `groups` has them as
-    they are written.
+    """The rules for every group.
+
+    `plain` holds for groups without a table of their own; `groups` has the tables, by the name as
+    it is written.
     """
 
     def __init__(
@@ -91,7 +100,7 @@ class Consent:
 
 
 def check_name(text: str) -> str:
-    """What is meant to name a group. Raises BadConsent if nothing can have that name."""
+    """The name of a group, as given. Raises BadConsent if no group can have it."""
     if text == ALL_GROUPS:
         raise BadConsent(
             f"rules for every group stand at the top of {FILE}, not in groups.{ALL_GROUPS!r}"
@@ -105,14 +114,16 @@ def _rules(table: dict[str, Any], where: str) -> Rules:
     try:
         return msgspec.convert(table, Rules)
     except msgspec.ValidationError as error:
-        words = str(error).replace(" - at `$.", " (").replace("`", "") + (
-            ")" if " - at `$." in str(error) else ""
-        )
-        raise BadConsent(f"{FILE}{f', {where}' if where else ''}: {words}") from None
+        # msgspec says: Expected `int`, got `str` - at `$.slots`
+        words, _, key = str(error).replace("`", "").partition(" - at $.")
+        if key:
+            words += f" ({key})"
+        place = f"{FILE}, {where}" if where else FILE
+        raise BadConsent(f"{place}: {words}") from None
 
 
 def read(home: Path) -> dict[str, Any]:
-    """The file as it is; {} without one. Raises BadConsent."""
+    """What is in the file; {} without one. Raises BadConsent."""
     try:
         return tomllib.loads((home / FILE).read_text("utf-8"))
     except FileNotFoundError:
@@ -121,24 +132,23 @@ def read(home: Path) -> dict[str, Any]:
         raise BadConsent(f"{home / FILE}: {error}") from None
 
 
-def load(home: Path, **said: Any) -> Consent:
-    """What the file says, under what the command line says (None: nothing). Raises BadConsent."""
-    return check(read(home), **said)
+def load(home: Path, **options: Any) -> Consent:
+    """The rules of the file, overridden by options that are not None. Raises BadConsent."""
+    return check(read(home), **options)
 
 
-def check(table: dict[str, Any], **said: Any) -> Consent:
-    """The same, of what a file holds. Raises BadConsent."""
+def check(table: dict[str, Any], **options: Any) -> Consent:
+    """The same of a file's content. Raises BadConsent."""
     groups = table.get("groups", {})
     if not isinstance(groups, dict) or not all(
         isinstance(group, dict) for group in groups.values()
     ):
         raise BadConsent(f'{FILE}: rules of a group are a table: [groups."Its name"]')
     own = {name: value for name, value in table.items() if name not in (*MACHINE, "groups")}
-    return Consent(
-        {**own, **{name: value for name, value in said.items() if value is not None}}, groups
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    return Consent({**own, **given}, groups)
 
 
 def name(home: Path) -> str:
-    """What the file calls this machine; "" if it does not. Raises BadConsent."""
+    """The name of this machine in the file; "" if there is none. Raises BadConsent."""
     return str(read(home).get("name", ""))

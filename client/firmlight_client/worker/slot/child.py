@@ -1,11 +1,11 @@
 """One slot: a process that computes one lease at a time.
 
-`python -m firmlight_client.worker.slot.child FOLDER MODE HIDDEN` starts it.
+`python -m firmlight_client.worker.slot.child FOLDER OPTIONS HIDDEN` starts it.
 
-It talks through its stdin and stdout (`wire`), takes them away from the kinds (what a kind prints
-goes nowhere), notes in FOLDER/current which subtask runs, and ends when stdin does: its parent is
-gone then, however that died, and nobody wants the work any more. Kinds work in FOLDER/scratch; they
-never see the folder HIDDEN.
+It talks through its stdin and stdout (`wire`) and takes them away from the kinds, so what a kind
+prints is lost. It notes in FOLDER/current which subtask runs. It ends when stdin ends: its parent
+is gone then, however it died, and the work is of no use any more. Kinds work in FOLDER/scratch;
+they never see the folder HIDDEN.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from time import perf_counter_ns
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import msgspec
 
@@ -27,11 +28,11 @@ from firmlight_client import kinds, limits, network
 from firmlight_client.child_process import leave, mute, take_pipes
 from firmlight_client.memory import Memory
 from firmlight_client.worker.slot import sandbox, wire
-from firmlight_client.worker.slot.slot_options import Mode
-from firmlight_client.worker.slot.slot_options import decode as decode_mode
+from firmlight_client.worker.slot.slot_options import SlotOptions
+from firmlight_client.worker.slot.slot_options import decode as decode_options
 
 FLUSH_NS = 20_000_000
-MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 2000, 4000
+NAME_CHARS_MAX, MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX = 200, 2000, 4000
 ENTRY_CHARS_MAX = 800  # of a traceback: a long message must not push the lines out
 
 encode = msgspec.msgpack.Encoder().encode
@@ -39,12 +40,13 @@ decode = msgspec.msgpack.Decoder().decode
 
 
 class TooLarge(Exception):
-    """A partial is larger than the server takes."""
+    """A partial is larger than the server takes, or than its kind allows."""
 
 
 class Slot:
-    """Runs jobs one after another. `current` is two int64 shared with the parent: position and its
-    start.
+    """Runs jobs one after another.
+
+    `current` is two int64 shared with the parent: the position at work, and its start.
     """
 
     def __init__(self, out: int, current: memoryview, memory: Memory, scratch: Path) -> None:
@@ -62,16 +64,16 @@ class Slot:
         while True:
             run = self.jobs.get()
             if run.seconds_max:
-                limits.limit_cpu(
-                    run.seconds_max * (len(run.payloads) + 1)
-                )  # folding may take as long as one
+                # Combining may take as long as one subtask.
+                limits.limit_cpu(run.seconds_max * (len(run.payloads) + 1))
             self.work(run)
             limits.clear(self.scratch)
             self.retire_if_worn()
 
     def retire_if_worn(self) -> None:
-        """End the process, to nobody's blame, if what ran here has left no memory for others; the
-        next takes over.
+        """End the process if what ran here has left too little memory for what comes next.
+
+        No subtask is to blame for that end; the next process takes over.
         """
         if self.memory.is_worn:
             self.current[0] = wire.IDLE
@@ -81,28 +83,25 @@ class Slot:
         """One job from its first subtask to its Finished."""
         kind = kinds.get(run.kind)
         partials, last = self.compute(kind, run)
-        if (
-            len(run.before) + len(partials) > 1
-        ):  # folding is foreign code: what is computed must survive its crash
+        if len(run.before) + len(partials) > 1:
+            # Combining is the kind's code: what is computed must survive its crash.
             self.send(*last)
             last = []
         self.current[1] = perf_counter_ns()
         self.current[0] = wire.COMBINING
-        end = fold(kind, run, run.before + partials if self.unwanted != run.job else [])
+        end = combined(kind, run, [] if self.unwanted == run.job else run.before + partials)
         self.current[0] = wire.IDLE
         self.send(*last, end)
 
     def compute(self, kind: kinds.Kind, run: wire.Run) -> tuple[list[bytes], list[wire.Word]]:
         """Run every payload; returns the partials and the report that is still to be sent.
 
-        A lease may hold thousands of tiny subtasks, so the loop does for each only what a crash at
-        any moment needs: the note of where it is. Reports leave every FLUSH_NS at most.
+        A lease may hold thousands of tiny subtasks, so for each the loop notes where it is, which a
+        crash at any moment needs, and nothing more. Reports leave every FLUSH_NS at most.
         """
         current, job, compute = self.current, run.job, kind.run
         decides = type(kind).is_decided is not kinds.Kind.is_decided
-        arrive = kinds.decoder_of(
-            type(kind)
-        )  # what the server would refuse is this subtask's failure
+        decode_as_server = kinds.decoder_of(type(kind))  # what it refuses is a failure here
         done: list[bytes] = []
         batch = wire.Batch(job, 0, [], [])
         for position, payload in enumerate(run.payloads):
@@ -116,8 +115,9 @@ class Slot:
                     raise TooLarge(
                         f"its partial has {len(partial)} bytes, more than {run.partial_bytes_max}"
                     )
-                arrived = arrive(partial)
-            except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its slot
+                arrived = decode_as_server(partial)
+            # Also SystemExit: a kind must not end its slot.
+            except BaseException as error:  # noqa: BLE001
                 batch = self.report(batch, position, error)
                 continue
             batch.partials.append(partial)
@@ -128,13 +128,14 @@ class Slot:
         return done, [batch] if batch.partials else []
 
     def report(self, batch: wire.Batch, position: int, error: BaseException) -> wire.Batch:
-        """Send what is there and that the subtask at `position` failed; returns the empty batch
-        that follows.
+        """Send what is there, and that the subtask at `position` failed.
+
+        Returns the empty batch that follows.
         """
         seconds = (perf_counter_ns() - self.current[1]) / 1e9
         self.memory.make_room(error)
         batch = self.flush(batch, position + 1)
-        self.send(wire.Raised(batch.job, position, *told(error, self.memory), seconds))
+        self.send(wire.Raised(batch.job, position, *failure_words(error, self.memory), seconds))
         self.retire_if_worn()
         self.memory.tighten()
         return batch
@@ -147,66 +148,72 @@ class Slot:
         return wire.Batch(batch.job, position, [], [])
 
 
-def fold(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
-    """The end of a run. Partials are decoded again, so that `combine` sees just what the server
-    would show it.
+def combined(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Finished:
+    """The end of a run: all partials in one.
+
+    They are decoded again, so that `combine` sees just what it would see on the server.
     """
     if not partials:
         return wire.Finished(run.job, None, False)
     try:
-        data, whole = _combined(kind, partials)
-        if whole is None or len(data) > run.partial_bytes_max:
+        data, is_decided = _combined(kind, partials)
+        if len(data) > run.partial_bytes_max:
             return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
-        return wire.Finished(run.job, data, bool(kind.is_decided(whole[0])))
+        return wire.Finished(run.job, data, is_decided)
+    except TooLarge:
+        return wire.Finished(run.job, None, False, error=wire.TOO_LARGE)
     except BaseException as error:  # noqa: BLE001  the server will meet the same fault and say so
         return wire.Finished(run.job, None, False, error=type(error).__name__)
 
 
-def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, tuple[Any] | None]:
-    """All in one, packed and as the server will see it; None if so many do not fit the kind's
-    `Partial`.
+def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, bool]:
+    """All in one, packed, and whether that decides the task.
+
+    Raises TooLarge if so many do not fit the kind's `Partial`.
     """
-    arrive = kinds.decoder_of(type(kind))
-    if len(partials) == 1:
-        return partials[0], (arrive(partials[0]),)
-    data = encode(kinds.combine_all(kind, [arrive(partial) for partial in partials]))
+    decode_as_server = kinds.decoder_of(type(kind))
+    parts = [decode_as_server(partial) for partial in partials]
+    if len(parts) == 1:
+        return partials[0], bool(kind.is_decided(parts[0]))
+    data = encode(kinds.combine_all(kind, parts))
     try:
-        return data, (arrive(data),)
-    except kinds.BadPartial:
-        return data, None
+        whole = decode_as_server(data)
+    except kinds.BadPartial as error:
+        raise TooLarge from error
+    return data, bool(kind.is_decided(whole))
 
 
-def told(error: BaseException, memory: Memory) -> tuple[str, str, str]:
-    """A failure in words: name, message, and the end of its traceback, which closes with the kind's
-    own lines.
+def failure_words(error: BaseException, memory: Memory) -> tuple[str, str, str]:
+    """A failure as its name, its message, and the end of its traceback.
+
+    The traceback ends with the kind's own lines.
     """
     if isinstance(error, TooLarge):
         return wire.TOO_LARGE, str(error), ""
     if isinstance(error, kinds.BadPartial):
-        return (
-            type(error).__name__,
-            f"what it computed does not fit its kind's Partial: {error}",
-            "",
-        )
-    name = MemoryError.__name__ if isinstance(error, MemoryError) else type(error).__name__[:200]
-    message = _words(lambda: memory.words(error) if isinstance(error, MemoryError) else str(error))
-    return (
-        name,
-        message[:MESSAGE_CHARS_MAX],
-        _words(lambda: _traceback(error))[-TRACEBACK_CHARS_MAX:],
-    )
+        words = f"what it computed does not fit its kind's Partial: {error}"
+        return type(error).__name__, words, ""
+    if isinstance(error, MemoryError):  # NumPy has a subclass of its own
+        name, message = MemoryError.__name__, _safe_text(lambda: memory.words(error))
+    else:
+        name, message = type(error).__name__[:NAME_CHARS_MAX], _safe_text(lambda: str(error))
+    lines = _safe_text(lambda: _traceback(error))
+    return name, message[:MESSAGE_CHARS_MAX], lines[-TRACEBACK_CHARS_MAX:]
 
 
 def _traceback(error: BaseException) -> str:
     entries = traceback.format_exception(error)
-    return "".join(
-        entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n"
-        for entry in entries
-    )
+    return "".join(_shortened(entry) for entry in entries)
 
 
-def _words(text: Any) -> str:
-    """What `text()` says, as something UTF-8 can carry. An exception's __str__ may raise itself."""
+def _shortened(entry: str) -> str:
+    if len(entry) <= ENTRY_CHARS_MAX:
+        return entry
+    return f"{entry[:ENTRY_CHARS_MAX]}…\n"
+
+
+def _safe_text(text: Callable[[], str]) -> str:
+    """What `text()` returns, as UTF-8 can carry it. An exception's __str__ may raise itself."""
     try:
         return text().encode("utf-8", "replace").decode()
     except Exception as error:  # noqa: BLE001
@@ -214,8 +221,9 @@ def _words(text: Any) -> str:
 
 
 def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
-    """The reader thread: hands jobs over, and ends the process with the pipe, even in the middle of
-    a subtask.
+    """The reader thread: hand jobs over, and end the process with the pipe.
+
+    It ends even in the middle of a subtask.
     """
     try:
         while length := pipe.read(wire.LENGTH_BYTES):
@@ -228,33 +236,36 @@ def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
         leave(folder)
 
 
-def confine(mode: Mode, hidden: Path | None) -> str:
-    """Limits, priority and fence, while there is one thread; returns why there is no fence."""
-    limits.be_modest(mode.nice)
+def confine(options: SlotOptions, hidden: Path | None) -> str:
+    """Set limits and priority and enter the sandbox, while there is one thread.
+
+    Returns why there is no sandbox; "" if there is one.
+    """
+    limits.be_modest(options.nice)
     limits.limit_files()
-    network.allow_only(mode.hosts)
-    if mode.private:
+    network.allow_only(options.hosts)
+    if options.private:
         network.allow_private()
-    return sandbox.raise_fence(network=mode.network, hidden=hidden)
+    return sandbox.enter(network=options.network, hidden=hidden)
 
 
 def main() -> None:
-    folder, mode = Path(sys.argv[1]), decode_mode(sys.argv[2])
+    folder, options = Path(sys.argv[1]), decode_options(sys.argv[2])
+    hidden = Path(sys.argv[3]) if sys.argv[3] else None
     pipe, out = take_pipes()
-    for name in (
-        "SIGTERM",
-        "SIGINT",
-    ):  # a service manager may signal all of us; the parent drains and we work on
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # A service manager may signal all processes: the parent drains meanwhile, so slots work on.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
         current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
-    unfenced = confine(mode, Path(sys.argv[3]) if sys.argv[3] else None)
-    slot = Slot(out, current, Memory(mode.memory_mib), folder / wire.SCRATCH)
+    no_sandbox = confine(options, hidden)
+    slot = Slot(out, current, Memory(options.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
     limits.die_with_parent()
     found = kinds.installed()
     public = [name for name, kind in found.items() if kind.network == "public"]
-    slot.send(wire.Started({name: kind.version for name, kind in found.items()}, public, unfenced))
+    versions = {name: kind.version for name, kind in found.items()}
+    slot.send(wire.Started(versions, public, no_sandbox))
     mute()
     slot.serve()
 

@@ -1,4 +1,7 @@
-"""The parent's side of a slot: start the process, hear it, watch its time, end it, start the next."""
+"""The parent's side of a slot.
+
+Start the process, read its reports, watch its time, end it, start the next one.
+"""
 
 from __future__ import annotations
 
@@ -8,109 +11,83 @@ import mmap
 import os
 import shutil
 import signal
-import site
 import subprocess
 import sys
 import tempfile
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
 
 import msgspec
 
+from firmlight_client.child_process import child_environment, signal_name
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.slot_options import Mode
-from firmlight_client.worker.slot.slot_options import encode as encode_mode
+from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.slot_options import SlotOptions
+from firmlight_client.worker.slot.slot_options import encode as encode_options
 
 QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
 CLOSE_SECONDS = 0.5
 START_FAILURES_MAX = 3
 BUFFER_BYTES = 4 * 2**20
 TRACEBACK_LINES = 20
-USUAL = Mode()
+USUAL = SlotOptions()
 CPU_SIGNAL = getattr(signal, "SIGXCPU", 0)
-OWN_GROUP = 0
-if (
-    sys.platform == "win32"
-):  # Ctrl-C in the terminal is for the parent alone; elsewhere a session of its own does it
-    OWN_GROUP = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
-# where programs, modules and certificates lie; nothing else of the worker's environment
+# Ctrl-C in the terminal is for the parent alone. Elsewhere a session of its own does that.
+CREATION_FLAGS = 0
+if sys.platform == "win32":
+    CREATION_FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.BELOW_NORMAL_PRIORITY_CLASS
+# Where programs, modules and certificates lie; nothing else of the worker's environment.
 KEPT_VARIABLES = (
-    *(
-        "PATH",
-        "PYTHONPATH",
-        "LD_LIBRARY_PATH",
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "FIRMLIGHT_EMBEDDED_VAR",
-    ),
-    *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT"),
+    "PATH",
+    "PYTHONPATH",
+    "LD_LIBRARY_PATH",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "FIRMLIGHT_EMBEDDED_VAR",
+    "SYSTEMROOT",  # this one and the next three are Windows'
+    "SYSTEMDRIVE",
+    "COMSPEC",
+    "PATHEXT",
 )
 
 
-@dataclass(frozen=True)
-class Death:
-    """A slot's process ended. `position`: what it was at (wire.IDLE, COMBINING or a subtask of its
-    job).
-    """
-
-    error: str  # crashed, timed_out; "" if the subtask there is not to blame
-    message: str
-    traceback: str
-    position: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Broken:
-    """Slots cannot be started on this machine."""
-
-    message: str
-
-
-SlotEvent = wire.FromSlot | Death | Broken
-
-
 class SlotProcess:
-    """One slot for the life of the worker: when its process dies, the next is started at once."""
+    """One slot for the life of the worker: when its process dies, the next one is started."""
 
     def __init__(
         self,
         number: int,
-        tell: Callable[[int, SlotEvent], None],
+        report: Callable[[int, SlotEvent], None],
         *,
-        mode: Mode = USUAL,
+        options: SlotOptions = USUAL,
         hidden: Path | None = None,
     ) -> None:
-        self.number, self.tell, self.mode, self.hidden = number, tell, mode, hidden
+        self.number, self.report = number, report
+        self.options, self.hidden = options, hidden
         self.process: Process | None = None
         self.closing = False
-        self.moving = (
-            False  # to another mode: the next process is not the last one's successor by accident
-        )
-        self.given: tuple[wire.Run, float] | None = (
-            None  # a job for the process that is being started
-        )
-        self.unfenced = ""
+        self.moving = False  # to other options: the process is replaced on purpose
+        self.given: tuple[wire.Run, float] | None = None  # a job for the process that starts
+        self.no_sandbox = ""  # why, if this system has none
         self.overran = 0  # start of the subtask that took too long
         self.timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
-        """Keep the slot alive until `close`. Reports Broken when it dies START_FAILURES_MAX times
-        before it starts.
+        """Keep the slot alive until `close`.
+
+        It is Broken, and reported so, when it dies START_FAILURES_MAX times before it starts.
         """
         failures = 0
         while not self.closing and failures < START_FAILURES_MAX:
             folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="firmlight-slot-"))
             try:
-                failures = 0 if await self._live(folder) else failures + 1
+                has_started = await self._live(folder)
+                failures = 0 if has_started else failures + 1
                 if failures == START_FAILURES_MAX:
-                    self.tell(
-                        self.number,
-                        Broken(_last_lines(folder) or "a slot's process ends as soon as it starts"),
-                    )
+                    why = _last_lines(folder) or "a slot's process ends as soon as it starts"
+                    self.report(self.number, Broken(why))
             finally:
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
@@ -134,34 +111,35 @@ class SlotProcess:
                 self._unwatch()
                 await self._bury(self.process)
             if started and not self.closing and not self.moving:
-                self.tell(self.number, self._death(self.process.returncode or 0, folder))
+                self.report(self.number, self._death(self.process.returncode or 0, folder))
         return started
 
     def _heard(self, word: wire.FromSlot) -> None:
         if isinstance(word, wire.Started):
-            self.unfenced = word.unfenced
-            self.moving, given, self.given = False, self.given, None
-            if given:  # nobody needs to know that it is another process
-                self._hand_over(*given)
+            self.no_sandbox = word.no_sandbox
+            self.moving = False
+            if self.given:  # no need to report that it is another process
+                run, seconds_max = self.given
+                self.given = None
+                self._hand_over(run, seconds_max)
                 return
-        self.tell(self.number, word)
+        self.report(self.number, word)
 
     async def _spawn(self, folder: Path) -> Process:
-        """Nothing is inherited but three pipes and a few variables: no socket, no token, no
-        terminal.
+        """Start the process. It inherits three pipes and a few variables, and nothing else.
+
+        So it has no socket, no token and no terminal.
         """
         scratch = folder / wire.SCRATCH
         scratch.mkdir()
         with (folder / wire.ERRORS_FILE).open("wb") as errors:
             return await asyncio.create_subprocess_exec(
                 sys.executable,
-                *(
-                    "-m",
-                    "firmlight_client.worker.slot.child",
-                    str(folder),
-                    encode_mode(self.mode),
-                    str(self.hidden or ""),
-                ),
+                "-m",
+                "firmlight_client.worker.slot.child",
+                str(folder),
+                encode_options(self.options),
+                str(self.hidden or ""),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -169,7 +147,7 @@ class SlotProcess:
                 cwd=scratch,
                 env=_environment(scratch),
                 start_new_session=True,
-                creationflags=OWN_GROUP,
+                creationflags=CREATION_FLAGS,
             )
 
     async def _words(self, process: Process) -> AsyncIterator[wire.FromSlot]:
@@ -185,7 +163,7 @@ class SlotProcess:
                 yield word
 
     async def _bury(self, process: Process) -> None:
-        """Its stdout has ended, so it is dead or dying; make sure of it and of what it started."""
+        """Its stdout has ended, so it is dead or dying: end it, and what it started, surely."""
         if self.closing:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), CLOSE_SECONDS)
@@ -193,42 +171,38 @@ class SlotProcess:
         await process.wait()
 
     def _death(self, code: int, folder: Path) -> Death:
+        """What the end of the process means; `code` as subprocess counts it."""
         position, since = self.current[0], self.current[1]
         seconds = (perf_counter_ns() - since) / 1e9
-        if self.overran:
-            error = (
-                "timed_out" if self.overran == since else ""
-            )  # it went on just before we killed it
-            self.overran = 0
-            return Death(
-                error, f"it took more than {seconds:.3g} s" if error else "", "", position, seconds
-            )
+        overran, self.overran = self.overran, 0
+        if overran and overran != since:  # it went on to the next one just before it was killed
+            return Death("", "", "", position, seconds)
+        if overran:
+            return Death("timed_out", f"it took more than {seconds:.3g} s", "", position, seconds)
         if CPU_SIGNAL and code == -CPU_SIGNAL:
-            return Death(
-                "timed_out",
-                "several processors computed for longer than it may take",
-                "",
-                position,
-                seconds,
-            )
+            words = "several processors computed for longer than it may take"
+            return Death("timed_out", words, "", position, seconds)
         return Death("crashed", how_it_ended(code), _last_lines(folder), position, seconds)
 
     # Orders
 
-    def start(self, run: wire.Run, seconds_max: float, mode: Mode | None = None) -> None:
-        """Hand over a job; each of its subtasks may take `seconds_max`. For another mode a fresh
-        process takes over.
+    def start(self, run: wire.Run, seconds_max: float, options: SlotOptions | None = None) -> None:
+        """Hand over a job; each of its subtasks may take `seconds_max`.
+
+        For other options a new process takes over.
         """
-        wanted = self._possible(mode or self.mode)
-        if wanted == self._possible(self.mode):
+        wanted = self._possible(options or self.options)
+        if wanted == self._possible(self.options):
             self._hand_over(run, seconds_max)
         else:
-            self.mode, self.moving, self.given = wanted, True, (run, seconds_max)
+            self.options, self.moving, self.given = wanted, True, (run, seconds_max)
             self._kill()
 
-    def _possible(self, mode: Mode) -> Mode:
-        """Without a fence a process for kinds that need no network would be no other one."""
-        return msgspec.structs.replace(mode, network=True) if self.unfenced else mode
+    def _possible(self, options: SlotOptions) -> SlotOptions:
+        """Without a sandbox, a process has the network whatever the options say."""
+        if self.no_sandbox:
+            return msgspec.structs.replace(options, network=True)
+        return options
 
     def _hand_over(self, run: wire.Run, seconds_max: float) -> None:
         self.current[0], self.current[1] = wire.IDLE, perf_counter_ns()
@@ -237,18 +211,18 @@ class SlotProcess:
         self._watch(seconds_max)
 
     def quit(self, job: int) -> None:
-        """End this job: between two subtasks if that comes soon, with its process otherwise.
+        """End this job: between two subtasks if that comes soon, otherwise with its process.
 
-        A subtask that has run for longer than QUIT_SECONDS is not expected to end within as much
-        again.
+        A subtask that has run for longer than QUIT_SECONDS is not expected to end soon.
         """
         self._unwatch()
         if self.moving:
             self.given = None
             return
         self._write(wire.Quit(job))
-        patience = 0.0 if self._seconds_at_it() > QUIT_SECONDS else QUIT_SECONDS
-        self.timer = asyncio.get_running_loop().call_later(patience, self._kill)
+        may_end_soon = self._seconds_at_it() <= QUIT_SECONDS
+        seconds = QUIT_SECONDS if may_end_soon else 0.0
+        self.timer = asyncio.get_running_loop().call_later(seconds, self._kill)
 
     def close(self) -> None:
         """End the process and start no other; `run` returns then."""
@@ -276,9 +250,7 @@ class SlotProcess:
             self.timer = None
 
     def _check(self) -> None:
-        """Kill the process if the subtask it is at has had its time; else look again when that is
-        over.
-        """
+        """Kill the process if its subtask has had its time; else check again when it has."""
         since = self.current[1]
         left = self.seconds_max - self._seconds_at_it()
         if left > 0:
@@ -302,27 +274,14 @@ def how_it_ended(code: int) -> str:
     """The exit code of a process in words, as subprocess counts: a signal is negative."""
     if code >= 0:
         return f"its process ended with exit code {code}"
-    try:
-        return f"killed by signal {-code} ({signal.Signals(-code).name})"
-    except ValueError:
-        return f"killed by signal {-code}"
+    name = signal_name(-code)
+    return f"killed by signal {-code}" + (f" ({name})" if name else "")
 
 
 def _environment(scratch: Path) -> dict[str, str]:
-    """What a slot's process finds: no secrets of the worker's, and no way to its owner's home."""
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    places = dict.fromkeys(("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP"), str(scratch))
-    own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
-    # A slot is one core: libraries that would start a thread for every core get in each other's
-    # way.
-    return {
-        **kept,
-        **places,
-        **own,
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "PYTHONUTF8": "1",
-    }
+    """No secrets of the worker's, and no way to its owner's home."""
+    windows = dict.fromkeys(("USERPROFILE", "TEMP", "TMP"), str(scratch))
+    return child_environment(scratch, KEPT_VARIABLES) | windows
 
 
 def _last_lines(folder: Path) -> str:

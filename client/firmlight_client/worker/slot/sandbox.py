@@ -1,11 +1,10 @@
-"""A slot's fence: no network for who needs none, and never a look at the worker's own tokens. Linux
-only.
+"""A slot's sandbox: no network for kinds that need none, and no way to the worker's tokens.
 
-Namespaces (unshare(2), user_namespaces(7)) do it without any right: the process gets a user
+Linux only. Namespaces (unshare(2), user_namespaces(7)) need no privilege: the process gets a user
 namespace of its own, in it a network without any device (so not even this machine can be reached),
-and mounts in which the folder with the tokens is empty. Then it gives away all that it could do in
-there. Some systems forbid such namespaces; the slot then runs without, and says why, so that
-`firmlight doctor` can.
+and mounts in which the folder with the tokens is empty. Then it drops every capability that it has
+in there. Some systems forbid such namespaces; the slot then runs without them, and reports why to
+`firmlight doctor`.
 """
 
 from __future__ import annotations
@@ -22,25 +21,30 @@ CAPABILITY_VERSION_3 = 0x2008_0522
 CAPABILITIES_MAX = 64
 
 
-def raise_fence(*, network: bool, hidden: Path | None) -> str:
-    """Fence this process in; it must have one thread only. Returns "" or, in words, why this system
-    does not let it.
+def enter(*, network: bool, hidden: Path | None) -> str:
+    """Put this process into the sandbox; it must have one thread only.
+
+    `network`: leave it the network. `hidden` is a folder that it must not see. Returns "" or, in
+    words, why this system has no sandbox for it.
     """
     if sys.platform != "linux":
         return f"{sys.platform} offers no way to do it"
     libc = ctypes.CDLL(None, use_errno=True)
     user, group = os.getuid(), os.getgid()
-    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS | (0 if network else CLONE_NEWNET)):
+    namespaces = CLONE_NEWUSER | CLONE_NEWNS
+    if not network:
+        namespaces |= CLONE_NEWNET
+    if libc.unshare(namespaces):
         return f"this system does not allow namespaces ({os.strerror(ctypes.get_errno())})"
-    _stay_who_we_are(user, group)
+    _map_ids(user, group)
     if hidden:
         _hide(libc, hidden)
-    _give_everything_away(libc)
+    _drop_capabilities(libc)
     return ""
 
 
-def _stay_who_we_are(user: int, group: int) -> None:
-    """Without a map every file would seem to be nobody's."""
+def _map_ids(user: int, group: int) -> None:
+    """Keep user and group: without a map every file would seem to be nobody's."""
     for name, words in (
         ("setgroups", "deny"),
         ("uid_map", f"{user} {user} 1"),
@@ -50,15 +54,16 @@ def _stay_who_we_are(user: int, group: int) -> None:
 
 
 def _hide(libc: ctypes.CDLL, folder: Path) -> None:
-    """An empty folder that nobody can write to lies over it, for this process alone."""
+    """Mount an empty read-only folder over it, for this process alone."""
     libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
     libc.mount(b"none", os.fsencode(folder), b"tmpfs", flags, b"size=4k,mode=500")
 
 
-def _give_everything_away(libc: ctypes.CDLL) -> None:
-    """In its own namespace a process may do anything, even take the fence down; not without
-    capabilities.
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    """In its own namespace a process may do anything, even unmount what hides the folder.
+
+    Without capabilities it may not.
     """
     for capability in range(CAPABILITIES_MAX):
         libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -68,7 +73,7 @@ def _give_everything_away(libc: ctypes.CDLL) -> None:
 
 
 def keep_secrets() -> None:
-    """Linux: other processes of this user cannot look into this one, its environment or its memory."""
+    """Linux: hide this process's environment and memory from other processes of this user."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 

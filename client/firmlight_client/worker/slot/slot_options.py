@@ -1,5 +1,6 @@
-"""What a slot's process is started with: its limits, and what it may reach. Another mode is another
-process.
+"""What a slot's process is started with: its limits, and what it may reach.
+
+They hold for the life of a process. For other options another process is started.
 """
 
 from __future__ import annotations
@@ -11,10 +12,8 @@ from firmlight_client.memory import MEMORY_MIB
 NICE = 10  # below what people run themselves
 
 
-class Mode(msgspec.Struct, frozen=True):
-    """`network`: False for kinds that declare none. `hosts`: the only ones it may reach, if any are
-    named.
-    """
+class SlotOptions(msgspec.Struct, frozen=True):
+    """`network`: False for kinds that need none. `hosts`: if any are named, no others."""
 
     memory_mib: int = MEMORY_MIB  # 0: no limit
     nice: int = NICE
@@ -23,9 +22,10 @@ class Mode(msgspec.Struct, frozen=True):
     private: bool = False  # also addresses that are not public
 
 
-def encode(mode: Mode) -> str:
-    return msgspec.json.encode(mode).decode()
+def encode(options: SlotOptions) -> str:
+    """The options as an argument of a command line."""
+    return msgspec.json.encode(options).decode()
 
 
-def decode(text: str) -> Mode:
-    return msgspec.json.decode(text, type=Mode)
+def decode(text: str) -> SlotOptions:
+    return msgspec.json.decode(text, type=SlotOptions)

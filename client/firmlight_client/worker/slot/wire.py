@@ -1,8 +1,7 @@
-"""What a worker and its slots say to each other: a length (4 bytes, little-endian), then one
-MessagePack array.
+"""What a worker and its slots send each other: a length, then one MessagePack array.
 
-A run is one job of one slot. Its subtasks go by position, 0-based in `payloads`; what they are
-called in the lease is the parent's affair.
+The length has 4 bytes, little-endian. A run is one job of one slot. Its subtasks go by position,
+0-based in `payloads`; only the parent knows their numbers in the task.
 """
 
 from __future__ import annotations
@@ -14,9 +13,7 @@ import msgspec
 LENGTH_BYTES = 4
 CURRENT_FILE, ERRORS_FILE = "current", "errors.txt"
 SCRATCH = "scratch"  # the folder that kinds work in; emptied after every job
-CURRENT_BYTES = (
-    16  # two int64: position, and when it was started in ns of time.perf_counter_ns (system-wide)
-)
+CURRENT_BYTES = 16  # two int64: position, and its start by time.perf_counter_ns (system-wide)
 IDLE, COMBINING = -1, -2  # positions that are no subtask's
 
 TOO_LARGE = "too_large"
@@ -27,7 +24,7 @@ class Word(msgspec.Struct, array_like=True, tag=True):
 
 
 class Run(Word):
-    """Compute the payloads in order, then fold their partials and those of `before` into one."""
+    """Compute the payloads in order, then combine their partials and those of `before`."""
 
     job: int
     kind: str
@@ -46,12 +43,12 @@ class Quit(Word):
 class Started(Word):
     """The slot can compute these kinds (name to version); those of `public` need the network.
 
-    `unfenced` says why this system does not let a slot be fenced in; "" if it is.
+    `no_sandbox` says why this system has no sandbox for it; "" if it is in one.
     """
 
     kinds: dict[str, str]
     public: list[str] = []
-    unfenced: str = ""
+    no_sandbox: str = ""
 
 
 class Batch(Word):
@@ -75,8 +72,9 @@ class Raised(Word):
 
 
 class Finished(Word):
-    """End of a run. `partial` is everything folded into one; None if there is nothing, or with
-    `error` the reason.
+    """End of a run. `partial` is everything combined.
+
+    None if there is nothing, or if combining failed: `error` is the reason then.
     """
 
     job: int
@@ -108,9 +106,7 @@ def decode_from_slot(data: bytes) -> FromSlot:
 
 
 def create_current(folder: Path) -> Path:
-    """The little file in which a slot notes what it is doing, so that a crash cannot take that
-    along.
-    """
+    """The small file in which a slot notes what it is at: that survives its crash."""
     path = folder / CURRENT_FILE
     path.write_bytes(IDLE.to_bytes(8, "little", signed=True) + bytes(8))
     return path

@@ -15,17 +15,17 @@ from firmlight_client.worker.brain.actions import (
     QuitSlot,
     Reconnect,
     Remember,
+    Report,
     RunSlot,
     Send,
     Stop,
-    Tell,
 )
 from firmlight_client.worker.brain.brain import Brain, Config
 from firmlight_client.worker.consent.rules import Consent
 from firmlight_client.worker.load_policy import Verdict
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.processes import Broken, Death
-from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.events import Broken, Death
+from firmlight_client.worker.slot.slot_options import SlotOptions
 
 
 def welcome(leases: list[str], **more: object) -> protocol.Welcome:
@@ -78,16 +78,16 @@ def brain() -> Brain:
     return brain
 
 
-def test_credit_is_said_once_and_then_rides_on_results(brain: Brain) -> None:
+def test_credit_is_sent_once_and_then_with_each_result(brain: Brain) -> None:
     run = run_of(brain.received(lease(), 0.0))
-    assert brain.free == 0
+    assert brain.credit.free == 0
     brain.heard(0, wire.Batch(run.job, 0, [b"a", b"b", b"c"], [1.0, 2.0, 3.0]))
     (result,) = sent(brain.heard(0, wire.Finished(run.job, b"abc", False)))
     assert result == protocol.Result(
         lease="L1", subtasks=[10, 11, 12], partial=b"abc", seconds=6.0, ready=1, received=1
     )
     assert sent(brain.received(protocol.Accepted(lease="L1", subtasks=[10, 11, 12]), 0.0)) == []
-    assert brain.counts.done == 3
+    assert brain.answers.counts.done == 3
 
 
 def test_heartbeats_come_when_they_are_due(brain: Brain) -> None:
@@ -95,7 +95,7 @@ def test_heartbeats_come_when_they_are_due(brain: Brain) -> None:
     assert sent(brain.tick(4.9)) == []
     assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=["L1"], received=1)]
     assert sent(brain.tick(9.9)) == []
-    assert brain.next_beat == 10.0
+    assert brain.connection.next_beat == 10.0
 
 
 def test_after_a_crash_the_rest_goes_on_with_what_was_done_before(brain: Brain) -> None:
@@ -172,11 +172,13 @@ def test_other_closes_are_tried_again_ever_more_slowly_until_one_holds(brain: Br
     assert fast <= 0.3
 
 
-def test_who_connected_too_often_waits_long_and_not_as_long_as_the_others(brain: Brain) -> None:
+def test_a_worker_that_connected_too_often_waits_long_and_not_as_long_as_others(
+    brain: Brain,
+) -> None:
     brain.received(protocol.Error(code="too_many_connections", message="Come back later."), 0.0)
-    told, back = brain.disconnected(protocol.CLOSE_TOO_MANY, "")
-    assert isinstance(told, Tell)
-    assert told.facts["why"] == "Come back later."
+    report, back = brain.disconnected(protocol.CLOSE_TOO_MANY, "")
+    assert isinstance(report, Report)
+    assert report.facts["why"] == "Come back later."
     waits = [back, *(brain.disconnected(protocol.CLOSE_TOO_MANY, "")[-1] for _ in range(50))]
     seconds = [wait.seconds for wait in waits if isinstance(wait, Reconnect)]
     assert all(TOO_MANY_SECONDS_MIN <= each <= 2 * TOO_MANY_SECONDS_MIN for each in seconds)
@@ -187,31 +189,33 @@ def suspension(message: str = "It failed on tasks of three people.") -> protocol
     return protocol.Error(code="suspended", message=message)
 
 
-def test_a_suspended_worker_stays_and_is_told_so_once_a_connection(brain: Brain) -> None:
-    told = Tell("error", {"code": "suspended", "message": "It failed on tasks of three people."})
-    assert brain.received(suspension(), 0.0) == [told]
+def test_a_suspended_worker_stays_and_reports_it_once_a_connection(brain: Brain) -> None:
+    report = Report(
+        "error", {"code": "suspended", "message": "It failed on tasks of three people."}
+    )
+    assert brain.received(suspension(), 0.0) == [report]
     assert brain.received(suspension(), 0.0) == []
     assert sent(brain.tick(5.0)) == [protocol.Heartbeat(leases=[], received=0)]
     gone, _ = brain.disconnected(1006, "no answer")
-    assert isinstance(gone, Tell)
+    assert isinstance(gone, Report)
     assert gone.facts["why"] == "no answer"  # a suspension is no reason for that
     brain.connected()
     brain.received(welcome([]), 6.0)
-    assert brain.received(suspension(), 6.0) == [told]
+    assert brain.received(suspension(), 6.0) == [report]
 
 
 def test_a_lease_is_the_end_of_a_suspension(brain: Brain) -> None:
     brain.received(suspension(), 0.0)
-    assert Tell("let_back", {}) in brain.received(lease(), 0.0)
-    assert Tell("let_back", {}) not in brain.received(lease("L2"), 0.0)
+    assert Report("let_back", {}) in brain.received(lease(), 0.0)
+    assert Report("let_back", {}) not in brain.received(lease("L2"), 0.0)
 
 
 def test_what_an_earlier_connection_ended_with_explains_no_later_one(brain: Brain) -> None:
     brain.received(protocol.Error(code="too_many_connections", message="Come back later."), 0.0)
     brain.disconnected(protocol.CLOSE_TOO_MANY, "")
-    told, _ = brain.disconnected(1006, "it cannot be reached")
-    assert isinstance(told, Tell)
-    assert told.facts["why"] == "it cannot be reached"
+    report, _ = brain.disconnected(1006, "it cannot be reached")
+    assert isinstance(report, Report)
+    assert report.facts["why"] == "it cannot be reached"
 
 
 def test_no_wait_is_longer_than_the_cap() -> None:
@@ -242,16 +246,16 @@ def test_a_result_that_the_server_cannot_take_is_never_sent_again(
         "reason": reason,
         "message": "Expected `int`",
     }
-    assert Tell("dropped", dropped) in actions
+    assert Report("dropped", dropped) in actions
     assert sent(actions) == []
     brain.disconnected(1006, "")
     assert sent(brain.connected())[0].leases == []  # type: ignore[attr-defined]  # it is a hello
     assert sent(brain.received(welcome([]), 1.0)) == [protocol.Ready(slots=1, received=0)]
 
 
-def test_a_refused_kind_is_told(brain: Brain) -> None:
+def test_a_refused_kind_is_reported(brain: Brain) -> None:
     actions = brain.received(welcome([], refused_kinds={"K": "2"}), 0.0)
-    assert Tell("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
+    assert Report("kind_refused", {"kind": "K", "here": "1", "server": "2"}) in actions
 
 
 GROUP = {
@@ -306,7 +310,7 @@ def test_a_slot_is_started_as_the_group_wants_it() -> None:
         for action in brain.received(msgspec.structs.replace(lease(), kind="CRAWL", group="G"), 0.0)
         if isinstance(action, RunSlot)
     ]
-    assert run.mode == Mode(512, 19, True, ("example.org",))
+    assert run.options == SlotOptions(512, 19, True, ("example.org",))
 
 
 def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(
@@ -327,7 +331,7 @@ def test_a_worker_that_rests_finishes_and_asks_for_nothing_until_it_works_again(
     assert sent(brain.rest(Verdict(1, {}))) == [protocol.Ready(slots=1, received=2, resting={})]
 
 
-def test_why_it_rests_is_said_again_on_a_new_connection(brain: Brain) -> None:
+def test_why_it_rests_is_sent_again_on_a_new_connection(brain: Brain) -> None:
     brain.rest(Verdict(1, {"*": "on battery"}))
     brain.disconnected(1006, "")
     brain.connected()
@@ -344,12 +348,12 @@ def test_with_fewer_slots_allowed_what_runs_goes_on() -> None:
     brain.received(welcome([]), 0.0)
     brain.received(lease("L1"), 0.0)
     brain.received(lease("L2"), 0.0)
-    assert brain.free == 0
+    assert brain.credit.free == 0
     actions = brain.rest(Verdict(1, {}, "other programs need the processors (1.4 of 2)"))
-    assert [action.event for action in actions if isinstance(action, Tell)] == ["resting"]
+    assert [action.event for action in actions if isinstance(action, Report)] == ["resting"]
     brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
     brain.heard(0, wire.Started({"K": "1"}))
-    assert brain.free == 0
+    assert brain.credit.free == 0
     assert sent(brain.rest(Verdict(2, {}))) == [protocol.Ready(slots=1, received=2)]
 
 
@@ -370,7 +374,9 @@ def test_a_rule_follows_its_group_through_a_rename_and_what_is_known_is_remember
 def test_while_a_rule_fits_no_group_nothing_is_taken_for_the_others_and_that_is_said_once() -> None:
     brain = consenting()
     actions = brain.received(welcome([], owner_groups={"H": "Other"}), 1.0)
-    (said,) = [action for action in actions if isinstance(action, Tell) and action.event == "rules"]
+    (said,) = [
+        action for action in actions if isinstance(action, Report) and action.event == "rules"
+    ]
     assert said.facts["unfit"] == ["Lab"]
     (ready,) = [frame for frame in sent(actions) if isinstance(frame, protocol.Ready)]
     assert ready.resting == {protocol.ALL_GROUPS: protocol.RULE_FITS_NO_GROUP}
@@ -378,9 +384,11 @@ def test_while_a_rule_fits_no_group_nothing_is_taken_for_the_others_and_that_is_
     other = msgspec.structs.replace(lease(), group="H")
     assert sent(brain.received(other, 1.0)) == [protocol.Release(lease="L1", subtasks=[10, 11, 12])]
     again = brain.received(welcome([], owner_groups={"H": "Other"}), 2.0)
-    assert not [action for action in again if isinstance(action, Tell) and action.event == "rules"]
+    assert not [
+        action for action in again if isinstance(action, Report) and action.event == "rules"
+    ]
     back = brain.received(welcome([], owner_groups={"G": "Lab", "H": "Other"}), 3.0)
-    assert Tell("rules", {"unfit": [], "problems": []}) in back
+    assert Report("rules", {"unfit": [], "problems": []}) in back
     assert any(
         isinstance(action, RunSlot)
         for action in brain.received(msgspec.structs.replace(other, lease="L2"), 3.0)

@@ -1,8 +1,8 @@
-"""The brain against a small model of everything around it: a server, slots that die, a line that
-breaks.
+"""The brain against a small model of everything around it: a server, slots that die, a connection
+that breaks.
 
-Whatever happens in whatever order: a job starts only in an idle slot, a result holds exactly the
-partials of its subtasks, nothing is sent into a closed line, heartbeats name what is held, and in
+Whatever happens in whatever order, a job starts only in an idle slot, a result holds exactly the
+partials of its subtasks, nothing is sent to a closed connection, heartbeats name what is held, and in
 the end every subtask of every lease that was not taken away is settled with the server.
 """
 
@@ -30,7 +30,7 @@ from firmlight_client.worker.brain.actions import (
 )
 from firmlight_client.worker.brain.brain import Brain, Config
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.processes import Death
+from firmlight_client.worker.slot.events import Death
 
 SLOTS = 2
 DOWN, OPEN, WELCOMED = "down", "open", "welcomed"
@@ -60,7 +60,7 @@ def partial_of(subtasks: list[int]) -> bytes:
     return msgspec.msgpack.encode(sorted(subtasks))
 
 
-class Surroundings(RuleBasedStateMachine):
+class Environment(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.brain = Brain(Config("w", SLOTS, [], "0", ""), random.Random(0))
@@ -103,7 +103,7 @@ class Surroundings(RuleBasedStateMachine):
     def take(self, frame: protocol.Frame) -> None:
         assert self.line == (OPEN if isinstance(frame, protocol.Hello) else WELCOMED)
         if isinstance(frame, protocol.Heartbeat | protocol.Hello):
-            assert set(frame.leases) == set(self.brain.held)
+            assert set(frame.leases) == set(self.brain.book.held)
         if isinstance(frame, protocol.Result | protocol.Failure | protocol.Ready):
             idle = sum(slot.alive and slot.run is None for slot in self.slots)
             assert (frame.slots if isinstance(frame, protocol.Ready) else frame.ready) <= idle
@@ -205,7 +205,7 @@ class Surroundings(RuleBasedStateMachine):
     @precondition(lambda self: self.line == OPEN)
     @rule(data=st.data())
     def it_is_welcomed(self, data: Any) -> None:
-        known = [lease for lease in self.brain.held if lease in self.leases]
+        known = [lease for lease in self.brain.book.held if lease in self.leases]
         lost = data.draw(st.sampled_from([[], [], known[:1]]))
         for lease in lost:
             del self.leases[lease]
@@ -319,11 +319,11 @@ class Surroundings(RuleBasedStateMachine):
     @invariant()
     def work_never_waits_for_an_idle_slot(self) -> None:
         idle = any(slot.alive and slot.run is None for slot in self.slots)
-        assert not (idle and self.brain.backlog)
+        assert not (idle and self.brain.book.backlog)
 
     @invariant()
     def what_is_unsettled_lies_on_disk(self) -> None:
-        unsettled = [frame for held in self.brain.held.values() for frame in held.unsettled]
+        unsettled = [frame for held in self.brain.book.held.values() for frame in held.unsettled]
         results = [frame for frame in unsettled if isinstance(frame, protocol.Result)]
         assert sorted(map(id, self.kept)) == sorted(map(id, results))
 
@@ -335,7 +335,7 @@ class Surroundings(RuleBasedStateMachine):
                 break
             self.one_calm_step()
         assert self.left
-        assert not self.brain.held
+        assert not self.brain.book.held
         assert not [lease for lease in self.leases.values() if lease.open]
 
     def one_calm_step(self) -> None:
@@ -346,12 +346,12 @@ class Surroundings(RuleBasedStateMachine):
         elif self.line == DOWN:
             self.the_line_opens()
         elif self.line == OPEN:
-            self.welcome([lease for lease in self.brain.held if lease in self.leases])
+            self.welcome([lease for lease in self.brain.book.held if lease in self.leases])
         elif self.inbox:
             self.the_server_answers()
 
 
-Surroundings.TestCase.settings = settings(
+Environment.TestCase.settings = settings(
     max_examples=250, stateful_step_count=30, deadline=None, derandomize=True, database=None
 )
-TestTheBrain = Surroundings.TestCase
+TestTheBrain = Environment.TestCase

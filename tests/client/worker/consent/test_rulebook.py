@@ -34,7 +34,7 @@ def test_a_rule_stays_with_its_group_when_another_takes_the_name() -> None:
     assert rules.called_now("Lab Seven") == "Old Lab"
     assert not rules.problems()
     again = book("Lab Seven", memory=Memory({A: "Old Lab", B: "Lab Seven"}, {"Lab Seven": A}))
-    assert again.told().keys() == {ALL_GROUPS, A}
+    assert again.consent_by_key().keys() == {ALL_GROUPS, A}
 
 
 def test_while_a_rule_fits_no_group_the_others_get_nothing() -> None:
@@ -81,7 +81,7 @@ def test_two_rules_for_one_group_give_it_nothing() -> None:
     rules = book("Lab", A, "Friends")
     rules.learn({A: "Lab", B: "Friends"})
     assert rules.resting({}) == {"Lab": TWO_RULES, A: TWO_RULES}
-    assert rules.told()[A] == protocol.Consent(slots=0)
+    assert rules.consent_by_key()[A] == protocol.Consent(slots=0)
     assert '"Lab" and' in rules.problems()[0]
 
 
@@ -94,26 +94,26 @@ def test_an_older_server_tells_no_groups_so_names_fit_none_and_ids_do() -> None:
 
 def test_what_is_said_after_group_is_looked_up_once() -> None:
     rules = book(wanted=("Lab Seven", "Nowhere"))
-    assert rules.told_wanted() == ["Lab Seven", "Nowhere"]
+    assert rules.wanted_keys() == ["Lab Seven", "Nowhere"]
     assert rules.problems() == [], "the server has not been heard yet"
     rules.learn({A: "Lab Seven"})
-    assert rules.told_wanted() == [A, "Nowhere"]
+    assert rules.wanted_keys() == [A, "Nowhere"]
     assert rules.problems() == ['--group "Nowhere" fits no group of yours: it gets no work there.']
     assert rules.resting({}) == {}
 
 
-def test_the_server_is_told_in_its_own_words() -> None:
+def test_rules_are_sent_by_the_keys_that_the_server_knows() -> None:
     rules = Rulebook(
         Consent({"nice": 3}, {"Lab": {**STRICT, "slots": 1}, "o" * 99: {"slots": 2}}), (), Memory()
     )
     rules.learn({A: "Lab"})
-    told = rules.told()
+    told = rules.consent_by_key()
     lab = protocol.Consent(kinds=["MEAN"], slots=1, memory_mib=1024, written="Lab")
     assert told[A] == lab
     assert told[ALL_GROUPS] == protocol.Consent(memory_mib=1024)
     hello = protocol.Hello(name="w", slots=1, kinds={}, client_version="0", consent=told)
     assert protocol.decode_from_worker(protocol.encode(hello)) == hello
-    assert rules.told_resting({"Lab": "on battery"}) == {A: "on battery"}
+    assert rules.resting_by_key({"Lab": "on battery"}) == {A: "on battery"}
 
 
 # The file

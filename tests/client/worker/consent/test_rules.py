@@ -11,7 +11,7 @@ from firmlight_client import network
 from firmlight_client.kinds import _public_http
 from firmlight_client.worker.consent import rules
 from firmlight_client.worker.consent.rules import BadConsent, Consent
-from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.slot_options import SlotOptions
 
 FILE = """
 name = "attic"
@@ -75,8 +75,10 @@ def test_what_cannot_be_meant_is_said_with_its_place(tmp_path: Path, text: str, 
 
 def test_what_needs_no_network_is_started_without_and_alike_for_all_groups() -> None:
     rules = Consent(groups={"Lab": {"hosts": ["example.org"], "network": "private"}}).groups["Lab"]
-    assert rules.mode(public=False) == Mode()
-    assert rules.mode(public=True) == Mode(network=True, hosts=("example.org",), private=True)
+    assert rules.slot_options(public=False) == SlotOptions()
+    assert rules.slot_options(public=True) == SlotOptions(
+        network=True, hosts=("example.org",), private=True
+    )
 
 
 @pytest.mark.parametrize(

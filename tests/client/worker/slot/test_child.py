@@ -19,7 +19,8 @@ import pytest
 
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.child import MESSAGE_CHARS_MAX, TRACEBACK_CHARS_MAX
-from firmlight_client.worker.slot.processes import Broken, Death, SlotEvent, SlotProcess
+from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.processes import SlotProcess
 
 ROOM = 100_000
 SLACK_SECONDS = 2.0  # of a busy machine
@@ -115,7 +116,7 @@ def test_a_slow_run_reports_what_it_has_before_the_next_subtask_starts() -> None
     asyncio.run(scenario())
 
 
-def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
+def test_failures_of_a_subtask_are_reported_and_the_run_goes_on() -> None:
     async def scenario() -> None:
         async with driving() as driver:
             events, whole = await driver.run(
@@ -141,7 +142,7 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "line", "end"),
+    ("action", "line", "end"),
     [
         (["raises", "long " * 20_000], "raise ValueError(message)\n", "…"),
         (
@@ -155,11 +156,11 @@ def test_failures_of_a_subtask_are_told_and_the_run_goes_on() -> None:
     ids=["raises", "overflow", "exit", "unspeakable"],
 )
 def test_the_kinds_own_lines_close_a_traceback_however_long_it_is(
-    deed: list[Any], line: str, end: str
+    action: list[Any], line: str, end: str
 ) -> None:
     async def scenario() -> None:
         async with driving() as driver:
-            (failure, _), _ = await driver.run(deed)
+            (failure, _), _ = await driver.run(action)
             assert line in failure.traceback
             assert end in failure.traceback.splitlines()[-1]
             assert len(failure.traceback) <= TRACEBACK_CHARS_MAX
@@ -183,19 +184,19 @@ def test_printing_reading_and_secrets_of_the_parent_lead_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("deed", "words"), [(["segfault", 0], "killed by signal 11"), (["leave", 7], "exit code 7")]
+    ("action", "words"), [(["segfault", 0], "killed by signal 11"), (["leave", 7], "exit code 7")]
 )
 def test_a_crash_names_its_subtask_and_a_fresh_process_takes_over(
-    deed: list[Any], words: str
+    action: list[Any], words: str
 ) -> None:
     async def scenario() -> None:
         async with driving() as driver:
-            events, _ = await driver.run(["give", 1], ["give", 2], deed, ["give", 3])
+            events, _ = await driver.run(["give", 1], ["give", 2], action, ["give", 3])
             death = events[-1]
             assert isinstance(death, Death)
             assert (death.error, death.position) == ("crashed", 2)
             assert words in death.message
-            assert ("in segfault" in death.traceback) == (deed[0] == "segfault")
+            assert ("in segfault" in death.traceback) == (action[0] == "segfault")
             await driver.next(wire.Started)
             assert (await driver.run(["give", 4]))[1] == [4]
 
@@ -231,7 +232,7 @@ def test_a_fold_that_kills_its_process_is_nobodys_subtask() -> None:
     asyncio.run(scenario())
 
 
-def test_a_fold_that_raises_or_grows_too_large_is_told() -> None:
+def test_a_combination_that_raises_or_grows_too_large_is_reported() -> None:
     async def scenario() -> None:
         async with driving() as driver:
             events, _ = await driver.run(["give", 1], ["give", 2], kind="BROKEN")
@@ -346,7 +347,7 @@ def test_a_slot_may_be_closed_while_it_starts() -> None:
 
 PARENT = """
 import asyncio, sys
-from firmlight_client.worker import wire
+from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.processes import SlotProcess
 import msgspec
 

@@ -18,45 +18,45 @@ import pytest
 from firmlight_client import protocol
 from firmlight_client.limits import CPU_SLACK_SECONDS, FILE_MIB, OPEN_FILES
 from firmlight_client.worker.slot import wire
-from firmlight_client.worker.slot.processes import Death
+from firmlight_client.worker.slot.events import Death
 from firmlight_client.worker.slot.sandbox import may_hide
-from firmlight_client.worker.slot.slot_options import Mode
+from firmlight_client.worker.slot.slot_options import SlotOptions
 from tests.client.worker.slot.test_child import Driver, driving
 from tests.client.worker_peer import WorkerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="these limits are Linux's")
-USUAL, CONNECTED = Mode(), Mode(network=True)
+USUAL, CONNECTED = SlotOptions(), SlotOptions(network=True)
 
 
 def in_a_slot(
-    *deeds: list[Any], mode: Mode = USUAL, hidden: Path | None = None, kind: str = "ODD"
+    *actions: list[Any], options: SlotOptions = USUAL, hidden: Path | None = None, kind: str = "ODD"
 ) -> list[Any]:
-    """What these deeds bring, one after another in one slot; a failure as its words."""
+    """What these actions bring, one after another in one slot; a failure as its words."""
 
     async def scenario() -> list[Any]:
-        async with driving(mode=mode, hidden=hidden) as driver:
-            return [await one(driver, deed, mode, kind) for deed in deeds]
+        async with driving(options=options, hidden=hidden) as driver:
+            return [await one(driver, action, options, kind) for action in actions]
 
     return asyncio.run(scenario())
 
 
-async def one(driver: Driver, deed: list[Any], mode: Mode, kind: str) -> Any:
-    events, whole = await driver.run(deed, kind=kind, mode=mode)
+async def one(driver: Driver, action: list[Any], options: SlotOptions, kind: str) -> Any:
+    events, whole = await driver.run(action, kind=kind, options=options)
     (raised, *_) = [*(event for event in events if isinstance(event, wire.Raised | Death)), None]
     return f"{raised.error}: {raised.message}" if raised else whole[0]
 
 
-def fenced() -> bool:
+def has_sandbox() -> bool:
     async def scenario() -> bool:
         async with driving() as driver:
-            return not driver.slot.unfenced
+            return not driver.slot.no_sandbox
 
     return asyncio.run(scenario())
 
 
 @pytest.fixture(scope="module")
-def fence() -> None:
-    if not fenced():
+def sandbox() -> None:
+    if not has_sandbox():
         pytest.skip("this system allows no namespaces")
 
 
@@ -102,7 +102,7 @@ def test_its_folder_goes_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_it_steps_back_behind_what_people_run() -> None:
-    assert in_a_slot(["niceness", 0], mode=Mode(nice=15)) == [15]
+    assert in_a_slot(["niceness", 0], options=SlotOptions(nice=15)) == [15]
 
 
 def test_processor_time_is_limited_even_if_nobody_watches_the_clock() -> None:
@@ -112,51 +112,51 @@ def test_processor_time_is_limited_even_if_nobody_watches_the_clock() -> None:
     assert burnt == "timed_out: several processors computed for longer than it may take"
 
 
-@pytest.mark.usefixtures("fence")
-def test_who_needs_no_network_has_none(server: int) -> None:
+@pytest.mark.usefixtures("sandbox")
+def test_a_kind_that_needs_no_network_has_none(server: int) -> None:
     (found,) = in_a_slot(["connect", server])
     assert found == "OSError: Network is unreachable"
-    assert in_a_slot(["connect", server], mode=CONNECTED, kind="ROAMING") == ["reached"]
+    assert in_a_slot(["connect", server], options=CONNECTED, kind="ROAMING") == ["reached"]
 
 
-@pytest.mark.usefixtures("fence")
-def test_a_slot_changes_its_mode_with_the_work_and_nobody_notices(server: int) -> None:
+@pytest.mark.usefixtures("sandbox")
+def test_a_slot_changes_its_options_with_the_work_and_reports_nothing(server: int) -> None:
     async def scenario() -> None:
         async with driving() as driver:
-            pids = [await one(driver, ["process", 0], Mode(), "ODD") for _ in range(2)]
+            pids = [await one(driver, ["process", 0], SlotOptions(), "ODD") for _ in range(2)]
             assert pids[0] == pids[1]
             assert await one(driver, ["connect", server], CONNECTED, "ROAMING") == "reached"
-            assert await one(driver, ["connect", server], Mode(), "ODD") != "reached"
+            assert await one(driver, ["connect", server], SlotOptions(), "ODD") != "reached"
             assert driver.events.empty()
             assert not psutil.pid_exists(pids[0])
 
     asyncio.run(scenario())
 
 
-@pytest.mark.usefixtures("fence")
+@pytest.mark.usefixtures("sandbox")
 def test_a_job_that_is_cancelled_while_its_slot_changes_never_starts(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with driving() as driver:
-            driver.start(["write_file", [str(tmp_path / "mark"), 1]], mode=CONNECTED)
+            driver.start(["write_file", [str(tmp_path / "mark"), 1]], options=CONNECTED)
             driver.slot.quit(1)
             await driver.next(wire.Started)
-            assert (await driver.run(["give", 4], mode=CONNECTED))[1] == [4]
+            assert (await driver.run(["give", 4], options=CONNECTED))[1] == [4]
             assert not (tmp_path / "mark").exists()
 
     asyncio.run(scenario())
 
 
-@pytest.mark.usefixtures("fence")
-@pytest.mark.parametrize("mode", [Mode(), CONNECTED])
-def test_the_folder_with_the_tokens_is_empty_to_it(tmp_path: Path, mode: Mode) -> None:
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("options", [SlotOptions(), CONNECTED])
+def test_the_folder_with_the_tokens_is_empty_to_it(tmp_path: Path, options: SlotOptions) -> None:
     (tmp_path / "credentials.json").write_text("secret")
-    assert in_a_slot(["listing", str(tmp_path)], mode=mode, hidden=tmp_path) == [[]]
-    assert in_a_slot(["listing", str(tmp_path)], mode=mode) == [["credentials.json"]]
+    assert in_a_slot(["listing", str(tmp_path)], options=options, hidden=tmp_path) == [[]]
+    assert in_a_slot(["listing", str(tmp_path)], options=options) == [["credentials.json"]]
     assert (tmp_path / "credentials.json").read_text() == "secret"
 
 
-@pytest.mark.usefixtures("fence")
-def test_in_its_fence_it_has_no_rights_to_take_it_down() -> None:
+@pytest.mark.usefixtures("sandbox")
+def test_in_its_sandbox_it_has_no_rights_to_leave_it() -> None:
     (found,) = in_a_slot(["rights", 0])
     assert found == ["0" * 16, "0" * 16, "1"]
 
@@ -175,7 +175,7 @@ def test_a_home_that_the_worker_makes_is_hidden_too(start_worker: Any, peer: Any
     line.lease(["listing", os.environ["FIRMLIGHT_HOME"]])
     assert Path(os.environ["FIRMLIGHT_HOME"], "spool").is_dir()
     assert msgspec.msgpack.decode(line.expect(protocol.Result).partial) == (
-        [[]] if fenced() else [["spool"]]
+        [[]] if has_sandbox() else [["spool"]]
     )
 
 

@@ -1,67 +1,19 @@
-"""The two tokens of a log-in, and how they are renewed: a refresh token is good once, so one
-renewal at a time.
-"""
+"""What `firmlight login` keeps: `credentials.json`, shared by every process on this machine."""
 
 from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from filelock import FileLock
 
+from firmlight_client.tokens import Pair, Renew
+
 LOCK_SECONDS_MAX = 30.0
-
-
-class Pair(msgspec.Struct, frozen=True):
-    """An access token and, if there is one, the refresh token that brings the next."""
-
-    access: str = ""
-    refresh: str = ""
-
-    def __repr__(self) -> str:  # tokens must never get into a log
-        return "Pair(…)"
-
-
-Renew = Callable[[str], Pair]
-
-
-class Tokens(Protocol):
-    """Where a client's tokens live."""
-
-    @property
-    def pair(self) -> Pair:
-        """Both, as last seen."""
-
-    def access(self) -> str:
-        """The access token to use now; "" if there is none."""
-
-    def renewed(self, stale: str, renew: Renew) -> str:
-        """An access token other than `stale`; "" if none can be had. `renew` spends the refresh
-        token.
-        """
-
-
-class MemoryTokens:
-    """Tokens of one process; safe under threads."""
-
-    def __init__(self, pair: Pair) -> None:
-        self.pair: Pair = pair
-        self.lock = threading.Lock()
-
-    def access(self) -> str:
-        return self.pair.access
-
-    def renewed(self, stale: str, renew: Renew) -> str:
-        with self.lock:
-            if self.pair.access == stale:
-                self.pair = renew(self.pair.refresh) if self.pair.refresh else Pair()
-            return self.pair.access
 
 
 class Login(msgspec.Struct, omit_defaults=True):
@@ -79,9 +31,7 @@ class Login(msgspec.Struct, omit_defaults=True):
 
 
 class LoginFile:
-    """`credentials.json`, readable by its owner alone. Every process on this machine shares it,
-    under a lock.
-    """
+    """`credentials.json`, readable by its owner alone. Take the lock before you change it."""
 
     def __init__(self, home: Path) -> None:
         self.path = home / "credentials.json"
@@ -112,7 +62,7 @@ class LoginFile:
 
 
 class FileTokens:
-    """Tokens in a LoginFile: of several processes that need a new one, the first renews for all."""
+    """Tokens in a LoginFile. When several processes need a new one, the first renews for all."""
 
     def __init__(self, file: LoginFile) -> None:
         self.file = file
