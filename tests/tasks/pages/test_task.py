@@ -89,10 +89,10 @@ def test_a_failed_task_says_why_and_which_subtask(
         traceback="line 7",
         seconds=0,
     ).now()
-    fail_task(task, "subtask_failed", "Subtask 0 failed for good.")
+    fail_task(task, "subtask_failed", "Subtask 0 failed permanently.")
     answer = browser(bob).get(page_of(task))
     seen = answer.content.decode()
-    assert "It failed. Subtask 0 failed for good." in seen
+    assert "It failed. Subtask 0 failed permanently." in seen
     assert "&lt;b&gt;no&lt;/b&gt;" in seen
     assert "line 7" in seen
 
