@@ -12,7 +12,6 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import uuid_key
-from firmlight_client.protocol import Consent
 from groups.models import Group
 from tasks import states
 
@@ -129,9 +128,6 @@ class Worker(models.Model):
     blocked = models.BooleanField(
         default=False
     )  # suspended by a moderator: its owner cannot let it back
-
-    agreed: Consent  # what its owner agreed to in the group that is being looked at
-    resting: str  # why it takes nothing there now
 
     class Meta:
         ordering = ("name", "id")

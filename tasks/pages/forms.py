@@ -20,7 +20,7 @@ from core.views import PageForm
 from firmlight_client import kinds
 from tasks import states
 from tasks.pages.fields import choice_or_text, field_of
-from tasks.services.submit import BadInput
+from tasks.services.inputs import BadInput
 
 PARAM = "param-"
 FILE_PARAM = "file-param-"

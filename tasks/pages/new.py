@@ -19,9 +19,10 @@ from groups.selectors import membership_or_not_found
 from tasks import presence, selectors
 from tasks.models import Task
 from tasks.pages.forms import PARAM, TaskForm
+from tasks.services.inputs import find_kind
 from tasks.services.preview import Preview, preview_task
 from tasks.services.refill import Refill
-from tasks.services.submit import find_kind, submit_task
+from tasks.services.submit import submit_task
 
 AGAIN = ("title", "description", "priority", "allow_partial", "subtask_seconds_max")
 

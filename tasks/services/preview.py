@@ -1,4 +1,4 @@
-"""What a task would come to, before it is submitted: nothing is stored, nobody computes anything."""
+"""What a task would come to, before it is submitted. Nothing is stored and nothing computed."""
 
 from __future__ import annotations
 
@@ -13,25 +13,42 @@ from django.db.models import Sum
 from accounts.models import User
 from core.errors import Invalid
 from firmlight_client import kinds
+from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from groups.models import Group
 from tasks import consent, queue, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
-from tasks.services.submit import find_kind, refusals
+from tasks.services.inputs import find_kind, input_errors
 
-FASTER, SLOWER = 0.7, 1.6  # what other subtasks of a kind took tells no more than this
+FASTER, SLOWER = 0.7, 1.6  # the estimate from other subtasks of the kind is no better than this
 TASKS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
-class Preview:
-    """`exact` is False if the split was not counted to its end; `payload_bytes` are those of what
-    was counted.
+class Taker:
+    """A worker that takes tasks of the kind.
 
-    `seconds` is None without anybody online, or without a finished task of this kind in the group
-    to go by.
+    `agreed` is what its owner agreed to in the group, `resting` why it takes nothing now ("": it
+    does).
+    """
+
+    id: UUID
+    name: str
+    owner: User | None
+    slots: int
+    agreed: Consent
+    resting: str
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What the input comes to, and who would take it.
+
+    `exact` is False if the split was not counted to its end; `payload_bytes` are those of what was
+    counted. `seconds` is None if no worker is online, or if the group has no finished task of this
+    kind to estimate from.
     """
 
     subtasks: int
@@ -39,13 +56,13 @@ class Preview:
     input_bytes: int
     payload_bytes: int
     payload_bytes_max: int
-    workers: list[Worker]
-    resting: list[Worker]
+    workers: list[Taker]
+    resting: list[Taker]
     seconds: Range | None
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
     columns: list[dict[str, Any]]  # what each column of the file holds, see `Kind.load_file`
-    choices: dict[str, list[str]]  # params beside the file with which it is read otherwise
+    choices: dict[str, list[str]]  # params with which the file would be read differently
 
 
 def preview_task(
@@ -61,17 +78,19 @@ def preview_task(
     if membership is None:
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     chosen = find_kind(kind)
-    with refusals(chosen, file):
+    with input_errors(chosen, file):
         counted = calls.preview(chosen, params, file, owner=author.pk)
-    workers, resting = _takers(membership.group, chosen)
-    seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
+    takers = _takers(membership.group, chosen)
+    ready = [taker for taker in takers if not taker.resting]
+    resting = [taker for taker in takers if taker.resting]
+    seconds = _seconds(membership.group_id, chosen, counted.subtasks, ready)
     return Preview(
         subtasks=counted.subtasks,
         exact=counted.exact,
         input_bytes=counted.input_bytes,
         payload_bytes=counted.payload_bytes,
         payload_bytes_max=counted.payload_bytes_max,
-        workers=workers,
+        workers=ready,
         resting=resting,
         seconds=seconds,
         summary=counted.summary,
@@ -81,25 +100,28 @@ def preview_task(
     )
 
 
-def _takers(group: Group, kind: kinds.Kind) -> tuple[list[Worker], list[Worker]]:
-    """Who would take it now, and who would if he were not resting. Each worker's `agreed` says what
-    its owner agreed to, and `resting` why it rests.
-    """
+def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
+    """The workers that are online and agree to the kind, those that rest now included."""
     online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
     (resting,) = queue.resting([group.pk])
-    found: tuple[list[Worker], list[Worker]] = [], []
+    found = []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
-        worker.agreed = consent.of_worker(worker, str(group.pk))
-        worker.resting = resting.get(str(worker.pk), "")
-        longest = worker.agreed.subtask_seconds_max
-        if consent.allows(worker.agreed, kind.name) and (
-            longest is None or kind.subtask_seconds_max <= longest
-        ):
-            found[bool(worker.resting)].append(worker)
+        agreed = consent.of_worker(worker, str(group.pk))
+        if _agrees_to(agreed, kind):
+            why_resting = resting.get(str(worker.pk), "")
+            found.append(
+                Taker(worker.pk, worker.name, worker.owner, worker.slots, agreed, why_resting)
+            )
     return found
 
 
-def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]) -> Range | None:
+def _agrees_to(agreed: Consent, kind: kinds.Kind) -> bool:
+    longest = agreed.subtask_seconds_max
+    is_short_enough = longest is None or kind.subtask_seconds_max <= longest
+    return is_short_enough and consent.allows(agreed, kind.name)
+
+
+def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Taker]) -> Range | None:
     each, slots = seconds_each(group, kind), sum(worker.slots for worker in workers)
     if each is None or not slots:
         return None
@@ -108,9 +130,7 @@ def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Worker]
 
 
 def seconds_each(group: UUID, kind: kinds.Kind) -> float | None:
-    """What one subtask of this kind took lately in this group, in core-seconds; None if there was
-    none.
-    """
+    """The core-seconds that a subtask of this kind took lately in this group; None if unknown."""
     finished = Task.objects.filter(
         group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED
     )

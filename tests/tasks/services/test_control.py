@@ -166,7 +166,7 @@ def test_a_deadline_lies_ahead_and_a_time_limit_within_the_kinds(
         return api(bob).post("/api/tasks/", body | more)
 
     past = submit(deadline=(timezone.now() - timedelta(hours=1)).isoformat())
-    assert past.json()["fields"] == {"deadline": ["This is over already."]}
+    assert past.json()["fields"] == {"deadline": ["This time has passed already."]}
     assert list(submit(deadline="tomorrow").json()["fields"]) == ["deadline"]
     assert list(submit(subtask_seconds_max=1e9).json()["fields"]) == ["subtask_seconds_max"]
     assert list(submit(subtask_seconds_max=0).json()["fields"]) == ["subtask_seconds_max"]
