@@ -31,7 +31,7 @@ class Refill:
 
 
 def _typed(name: str, raw: bytes, user: User) -> dict[str, Any]:
-    """The params as people type them; {} if the kind fails at it, since the form is shown anyway."""
+    """The params as people type them; {} if the kind fails: the form is shown anyway."""
     kind = kinds.installed().get(name)
     if kind is None:
         return {}

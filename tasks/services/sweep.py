@@ -53,7 +53,10 @@ def _fail_overdue(task: Task) -> None:
 
 
 def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
-    """Apply it to each task. An error in one does not stop the rest; losing Redis or database does."""
+    """Apply it to each task. An error in one does not stop the rest.
+
+    A lost database or Redis does.
+    """
     for task in tasks:
         try:
             apply(task)

@@ -20,7 +20,7 @@ from firmlight_client import kinds, protocol
 from tasks import event_texts, queue
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
-from tasks.kind_processes.process import Limits
+from tasks.kind_processes.watch import Limits
 from tasks.models import SubtaskFailure, Worker
 from tasks.services import workers
 from tasks.services.finish import cancel_task

@@ -22,6 +22,7 @@ from pytest_django import Settings
 from core.errors import Busy
 from firmlight_client import kinds
 from tasks.kind_processes import calls, pool, process, wire
+from tasks.kind_processes.environment import ROOT
 from tasks.kind_processes.outcomes import (
     Crashed,
     KindChanged,
@@ -31,7 +32,7 @@ from tasks.kind_processes.outcomes import (
     RuleViolated,
     TimedOut,
 )
-from tasks.kind_processes.process import ROOT, Limits
+from tasks.kind_processes.watch import Limits
 from tests.support.patient import until
 
 Hard = kinds.Kind
