@@ -1,4 +1,4 @@
-"""Tasks as lists show them: how far each is, or what became of it."""
+"""Tasks as lists show them: how far each is, or how it ended."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ SAYS_CHARS_MAX = 120
 
 @dataclass(frozen=True)
 class TaskRow:
-    """`says`: what is left to do, why it waits, or how it ended. `percent` is None where none is
-    shown.
+    """One task in a list.
+
+    `says` is what is left to do, why it waits, or how it ended. `percent` is None if it has ended.
     """
 
     id: UUID
@@ -38,18 +39,18 @@ class TaskRow:
 
 
 def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
-    """Two queries and a round trip to Redis for all; one more for each that waits. Needs their
-    groups and creators.
+    """The rows of these tasks, whose groups and creators are loaded already.
+
+    It takes two queries and one round trip to Redis, and one more for each task that waits.
     """
-    stands = selectors.standings(tasks)
-    ended = Contribution.objects.filter(
-        task__in=[task.pk for task in tasks if task.is_final]
-    ).order_by()
-    helped = dict(ended.values_list("task").annotate(Count("pk")))
-    return [_row(task, stands[task.pk], helped) for task in tasks]
+    standings = selectors.standings(tasks)
+    ended = [task.pk for task in tasks if task.is_final]
+    contributions = Contribution.objects.filter(task__in=ended).order_by()
+    workers = dict(contributions.values_list("task").annotate(Count("pk")))
+    return [_row(task, standings[task.pk], workers) for task in tasks]
 
 
-def _row(task: Task, stands: Standing, helped: Mapping[UUID, int]) -> TaskRow:
+def _row(task: Task, standing: Standing, workers: Mapping[UUID, int]) -> TaskRow:
     return TaskRow(
         id=task.pk,
         status=task.status,
@@ -58,27 +59,26 @@ def _row(task: Task, stands: Standing, helped: Mapping[UUID, int]) -> TaskRow:
         creator=task.creator.username if task.creator else "somebody who left",
         group=task.group.name,
         created=task.created,
-        subtasks=stands.total,
-        workers=helped.get(task.pk, 0) if stands.work is None else len(stands.work),
-        percent=None if task.is_final else selectors.percent(stands),
-        says=_says(task, stands)[:SAYS_CHARS_MAX],
+        subtasks=standing.total,
+        workers=workers.get(task.pk, 0) if standing.work is None else len(standing.work),
+        percent=None if task.is_final else selectors.percent(standing),
+        says=_says(task, standing)[:SAYS_CHARS_MAX],
     )
 
 
-def _says(task: Task, stands: Standing) -> str:
+def _says(task: Task, standing: Standing) -> str:
     if task.status == states.SUCCEEDED:
         return f"took {_took(task)}"
     if task.is_final:
         return task.error_message or task.status
     if task.status == states.AGGREGATING:
-        return "the result is put together"
-    if reason := selectors.waiting_reason(task, stands):
+        return "the result is being combined"
+    if reason := selectors.waiting_reason(task, standing):
         return reason
-    left = (
-        time_left(stands.total - stands.done - stands.failed, [stands.rate])
-        if stands.is_split
-        else None
-    )
+    if not standing.is_split:
+        return ""
+    open_subtasks = standing.total - standing.done - standing.failed
+    left = time_left(open_subtasks, [standing.rate])
     return f"{in_words(left)} left" if left else ""
 
 

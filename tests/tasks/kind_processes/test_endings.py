@@ -78,11 +78,11 @@ def test_an_exit_code_in_words(code: int, words: str) -> None:
 
 
 def test_a_child_gets_no_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("SECRET_KEY", "secret")
-    monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@host/base")
+    monkeypatch.setenv("SECRET_KEY", "never-shown")
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:never-shown@host/base")
     monkeypatch.setenv("LANG", "C.UTF-8")
     found = environment(tmp_path)
-    assert "secret" not in str(found)
+    assert "never-shown" not in str(found)
     assert (found["LANG"], found["HOME"], found["TMPDIR"]) == (
         "C.UTF-8",
         str(tmp_path),

@@ -15,7 +15,7 @@ from groups.models import Group, Membership
 from tasks import queue
 from tasks.models import Contribution, Task, Worker
 from tasks.pages.fragments.changes import Changes
-from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPanel, _week
+from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPage, _week
 from tasks.pages.fragments.rows import task_rows
 from tasks.services.conclude import conclude_task
 from tests.support.pages import read, words
@@ -104,7 +104,7 @@ def test_a_list_of_many_takes_no_more_queries_than_one_of_few(
 
 @pytest.fixture
 def watched(group: Group) -> Changes:
-    return Changes(GroupPanel(group.pk).parts)
+    return Changes(GroupPage(group.pk).fragments)
 
 
 def changed(watched: Changes) -> dict[str, str]:
@@ -200,7 +200,7 @@ def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(
         )
         worker, _ = Worker.objects.get_or_create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=seconds)
-    week = GroupPanel(group.pk).look().week
+    week = GroupPage(group.pk).state().week
     assert [(row.name, row.seconds) for row in week.members] == [("alice", 9000), ("bob", 90)]
     assert [column.height for column in week.members[0].columns] == [0, 0, 0, 0, 6, 0, 22]
     assert week.members[1].says == "bob: 2 min of computing in seven days"
@@ -240,7 +240,7 @@ def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None
     for owner in (carol, None):
         worker = Worker.objects.create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=5)
-    week = GroupPanel(group.pk).look().week
+    week = GroupPage(group.pk).state().week
     assert (week.members, week.seconds) == ((), 5)
 
 

@@ -140,7 +140,7 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
             "CRAWLER",
             {"urls": "https://a.example/\nftp://b"},
             "param-urls",
-            "Line 2, “ftp://b”, does not look",
+            "Line 2, “ftp://b”, does not have the required form",
         ),
         (
             "CRAWLER",
@@ -161,7 +161,7 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
             "ECHO",
             {"count": "5", "subtask_seconds_max": "1e9"},
             "subtask_seconds_max",
-            "allows 3605 s at most",
+            "allows at most 3605 s",
         ),
     ],
 )
