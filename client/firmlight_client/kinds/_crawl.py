@@ -10,7 +10,8 @@ from http import HTTPStatus
 from typing import Any
 
 from firmlight_client.kinds._page import HTML_TYPES, one_line, title_and_links
-from firmlight_client.kinds._public_http import Answer, Failed, Http, OutOfTime, Refused
+from firmlight_client.kinds._public_address import Failed, Refused
+from firmlight_client.kinds._public_http import Answer, Http, OutOfTime
 from firmlight_client.kinds._robots import Pace, Robots
 from firmlight_client.kinds._web_url import WebUrl, page_url
 

@@ -12,11 +12,12 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from firmlight_client.kinds import ParamsError, _choice, _packed
+from firmlight_client.kinds._dialect import SEPARATORS
 from firmlight_client.kinds._npy import read_npy
 from firmlight_client.kinds._number_options import NumberFileParams
 from firmlight_client.kinds._table import Table, TooWide, bad
 from firmlight_client.kinds._text import Numbers, PlainText
-from firmlight_client.kinds._text_table import SEPARATORS, has_endless_line, read_table
+from firmlight_client.kinds._text_table import has_endless_line, read_table
 
 PLAIN, TABLE, ARRAY, WORKBOOK = "plain", "table", "array", "workbook"
 SUFFIXES = {".csv": TABLE, ".npy": ARRAY, ".tsv": TABLE, ".txt": PLAIN, ".xlsx": WORKBOOK}
@@ -95,9 +96,8 @@ class NumberFile:
         return self._columns(found.table, found.chosen)
 
     def _workbook(self, file: BinaryIO) -> bytes:
-        from firmlight_client.kinds import (
-            _workbook,
-        )  # openpyxl takes 0.2 s to import, and few uploads need it
+        # openpyxl takes 0.2 s to import, and few uploads need it.
+        from firmlight_client.kinds import _workbook
 
         found = _workbook.read_sheet(file, self.options.sheet)
         self.summary.append(["Sheet", found.name])

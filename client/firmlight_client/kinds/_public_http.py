@@ -8,9 +8,7 @@ Nothing is taken from the environment, no proxy either.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 import ssl
 import time
 from collections.abc import Iterable
@@ -20,7 +18,7 @@ from typing import Any, NamedTuple
 import httpcore
 import httpx
 
-from firmlight_client import __version__, network
+from firmlight_client import __version__
 from firmlight_client.kinds._content_type import (
     SNIFFED_BYTES,
     UNKNOWN_TYPES,
@@ -28,32 +26,17 @@ from firmlight_client.kinds._content_type import (
     looks_like_html,
 )
 from firmlight_client.kinds._http_head import HeadReader
+from firmlight_client.kinds._public_address import Failed, Unreachable, checked_addresses
 from firmlight_client.kinds._unpacking import CannotUnpack, unpacker
 from firmlight_client.kinds._web_url import WebUrl
 
 ROBOT = "Firmlight"  # the name that robots.txt may use
 USER_AGENT = f"{ROBOT}/{__version__} (crawler of a Firmlight group)"
-PUBLIC_PORTS = (80, 443)
 REQUEST_SECONDS_MAX = 20.0  # one answer, from look-up to last byte
 WAIT_SECONDS_MAX = 10.0  # one read, write or connection
 ADDRESSES_TRIED_MAX = 3
-NAME_CHARS_TOLD_MAX = 100  # of a host, in a reason
 WIRE_BYTES_MARGIN = 64 * 1024  # what a packed body may have beyond the limit of what it unpacks to
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class Failed(Exception):
-    """This URL gave no page; the text says why."""
-
-
-class Refused(Failed):
-    """We must not ask there."""
-
-
-class Unreachable(Failed):
-    """Nobody answers, or not in HTTP."""
 
 
 class OutOfTime(Exception):
@@ -73,50 +56,6 @@ class Answer(NamedTuple):
     location: str | None
     body: bytes
     broke_off: bool = False  # the connection ended amid the body; `body` is what came
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is globally reachable, also the IPv4 one inside a mapped, 6to4 or NAT64
-    address.
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not ip.is_multicast
-    inner = (
-        ip.ipv4_mapped
-        or ip.sixtofour
-        or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
-    )
-    if inner is not None:
-        return is_public(str(inner))
-    return ip in _GLOBAL_UNICAST and ip.is_global  # outside 2000::/3 `is_global` lets too much pass
-
-
-def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
-    """The addresses of a host, all of them public unless `private`. Raises Refused or Unreachable."""
-    name = host if len(host) <= NAME_CHARS_TOLD_MAX else f"{host[:NAME_CHARS_TOLD_MAX]}…"
-    if not network.host_allowed(host):
-        raise Refused(f"{name} is none of the hosts that the owner of this worker lets tasks reach")
-    if not private and port not in PUBLIC_PORTS:
-        raise Refused(f"port {port} is not allowed, only 80 and 443")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if _is_name(host) else []
-    except (OSError, UnicodeError):
-        found = []
-    if not found:
-        raise Unreachable(f"the name {name} cannot be resolved")
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for address in addresses:
-        if not private and not is_public(address):
-            raise Refused(f"{name} has the address {address}, which is not public")
-    return addresses
-
-
-def _is_name(host: str) -> bool:
-    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC
-    1035, 2.3.4).
-    """
-    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
 
 
 class _Clock:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from protego import Protego
 
 from firmlight_client.kinds._encoding import page_text
-from firmlight_client.kinds._public_http import ROBOT, Failed, Http, OutOfTime, Refused, Unreachable
+from firmlight_client.kinds._public_address import Failed, Refused, Unreachable
+from firmlight_client.kinds._public_http import ROBOT, Http, OutOfTime
 from firmlight_client.kinds._web_url import WebUrl, page_url
 
 DELAY_SECONDS = 0.5  # between two requests to one host, unless its robots.txt names another delay

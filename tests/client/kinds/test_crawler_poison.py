@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from firmlight_client.kinds import _crawl, _robots
 from firmlight_client.kinds._page import LINKS_PER_PAGE_MAX
-from firmlight_client.kinds._public_http import Answer, Failed, Http
+from firmlight_client.kinds._public_address import Failed
+from firmlight_client.kinds._public_http import Answer, Http
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds import steady
 from tests.client.kinds.crawling import crawl, crawl_one

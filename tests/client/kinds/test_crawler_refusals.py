@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from firmlight_client.kinds import _public_http
-from firmlight_client.kinds._public_http import Http, Refused, Unreachable
+from firmlight_client.kinds import _public_address
+from firmlight_client.kinds._public_address import Refused, Unreachable
+from firmlight_client.kinds._public_http import Http
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds.crawling import crawl_one, reason, robots
 from tests.client.kinds.site import CERTIFICATE, Site, html, redirect
@@ -63,13 +64,13 @@ def public_site(serve, monkeypatch) -> Callable[..., Site]:
 
     def public(pages: dict[str, Any]) -> Site:
         site = serve(pages)
-        really = _public_http.is_public
+        really = _public_address.is_public
         monkeypatch.setattr(
-            _public_http,
+            _public_address,
             "is_public",
             lambda address: address == httpx.URL(site.url).host or really(address),
         )
-        monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (80, 443, site.port))
+        monkeypatch.setattr(_public_address, "PUBLIC_PORTS", (80, 443, site.port))
         return site
 
     return public
@@ -119,8 +120,8 @@ def test_the_checked_address_is_the_one_connected_to(serve, monkeypatch):
         return real(name, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    monkeypatch.setattr(_public_http, "is_public", lambda address: address == host)
-    monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (site.port,))
+    monkeypatch.setattr(_public_address, "is_public", lambda address: address == host)
+    monkeypatch.setattr(_public_address, "PUBLIC_PORTS", (site.port,))
     with Http(private=False, until=time.monotonic() + 5) as http:
         answer = http.get(
             page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000
