@@ -26,7 +26,7 @@ COLOURS = {
 
 
 class KindFilter(admin.SimpleListFilter):
-    """The kinds installed here: what is in the table would cost a look at all of it."""
+    """The kinds installed here; looking up those in use would read the whole table."""
 
     title, parameter_name = "kind", "kind"
 
@@ -38,8 +38,9 @@ class KindFilter(admin.SimpleListFilter):
 
 
 class OutcomeFilter(admin.SimpleListFilter):
-    """As `tasks.services.finish` writes it; to look what there is would take a look at all of the
-    table.
+    """The statuses that `tasks.services.finish` writes.
+
+    Looking them up would read the whole table.
     """
 
     title, parameter_name = "status", "status"
@@ -70,7 +71,7 @@ class Contributions(Rows):
 
 
 class Failures(Rows):
-    """Of a task the latest are kept, so they need no pages."""
+    """The failures of a task; only the latest are kept, so they need no pages."""
 
     model = SubtaskFailure
     per_page = None
@@ -120,16 +121,17 @@ class TaskAdmin(Facts):
 
     @admin.display(description="subtasks")
     def counts(self, task: Task) -> str:
-        """Live from Redis; one look for the whole page."""
-        return ", ".join(
-            f"{number:,} {name}" for name, number in self._standing(task).counts.items()
-        )
+        """Live from Redis, which is read once for the whole page."""
+        counts = self._standing(task).counts
+        return ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
     @admin.display
     def progress(self, task: Task) -> str:
-        stands = self._standing(task)
-        eta = f", about {stands.eta_seconds:g} s to go" if stands.eta_seconds is not None else ""
-        return f"{stands.progress:.1%}, {stands.rate:g} subtasks a second{eta}"
+        standing = self._standing(task)
+        text = f"{standing.progress:.1%}, {standing.rate:g} subtasks a second"
+        if standing.eta_seconds is None:
+            return text
+        return f"{text}, about {standing.eta_seconds:g} s to go"
 
     @admin.display(description="waits for")
     def waiting(self, task: Task) -> str:
@@ -156,7 +158,7 @@ class TaskAdmin(Facts):
         "Submit again",
         word="task_submitted_again",
         icon="replay",
-        says="A task that failed is submitted anew in its creator's name, as long as its input is held.",
+        says="A failed task is submitted anew in its creator's name, if its input is still held.",
         when=lambda request, task: task.status == states.FAILED,
     )
     def submit_again(self, request: HttpRequest, task: Task, reason: str) -> None:
@@ -173,7 +175,9 @@ class OnlineFilter(admin.SimpleListFilter):
         since = statistics.seen_since(timezone.now())
         if self.value() == "yes":
             return queryset.filter(last_seen__gte=since)
-        return queryset.filter(last_seen__lt=since) if self.value() else queryset
+        if self.value() == "no":
+            return queryset.filter(last_seen__lt=since)
+        return queryset
 
 
 @admin.register(Worker)
@@ -207,7 +211,8 @@ class WorkerAdmin(Facts):
         icon="block",
         hurts=True,
         asks=True,
-        says="It gets no more work until a moderator lets it back; its owner cannot. What it holds it may finish.",
+        says="It gets no more work until a moderator unblocks it; its owner cannot. "
+        "It may finish what it holds.",
         when=lambda request, worker: not worker.blocked,
     )
     def block(self, request: HttpRequest, worker: Worker, reason: str) -> None:
@@ -276,7 +281,7 @@ class SubtaskFailureAdmin(Facts):
 
 @admin.register(Tally)
 class TallyAdmin(Facts):
-    """What is left of who did what, after RETENTION_DAYS."""
+    """Who did how much, after RETENTION_DAYS."""
 
     list_display = (
         "day",

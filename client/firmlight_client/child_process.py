@@ -15,8 +15,9 @@ from typing import BinaryIO
 
 
 def take_pipes() -> tuple[BinaryIO, int]:
-    """Our ends of the two pipes, out of reach of any print: fd 0 reads nothing and fd 1 leads
-    nowhere.
+    """Take the ends of our two pipes out of reach of kinds, and return them.
+
+    Afterwards fd 0 reads nothing and what is written to fd 1 goes nowhere.
     """
     pipe, out = os.fdopen(os.dup(0), "rb"), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -26,8 +27,9 @@ def take_pipes() -> tuple[BinaryIO, int]:
 
 
 def mute() -> None:
-    """Faults of the process itself still reach the parent's file; what kinds write to stderr does
-    not.
+    """Discard what kinds write to stderr.
+
+    Faults of the process itself still reach the parent's file.
     """
     faults = os.dup(2)
     faulthandler.enable(faults)
@@ -35,8 +37,9 @@ def mute() -> None:
 
 
 def leave(folder: Path) -> None:
-    """Remove the folder and go, with every process that a kind started: they are in our process
-    group.
+    """Remove the folder and end, with every process that a kind started.
+
+    Those are in our process group.
     """
     shutil.rmtree(folder, ignore_errors=True)
     if sys.platform != "win32" and os.getpgrp() == os.getpid():

@@ -1,7 +1,6 @@
-"""Limits of a process that runs kinds, besides memory: processor time, files, priority, and the
-life of its parent.
+"""Limits of a process that runs kinds: processor time, files, priority, and its parent's life.
 
-Windows has none of them but priority.
+Memory is in `memory`. Windows has none of these limits but priority.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def be_modest(nice: int) -> None:
-    """Step back behind what people run themselves. (On Windows the parent chooses the priority.)"""
+    """Give way to what people run themselves. (On Windows the parent chooses the priority.)"""
     if sys.platform != "win32":
         os.setpriority(os.PRIO_PROCESS, 0, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
 
@@ -38,10 +37,9 @@ def limit_files() -> None:
 
 
 def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
-    """So much processor time from now on, however many threads take it; then SIGXCPU ends the
-    process.
+    """Allow so much more processor time, for all threads together; then SIGXCPU ends the process.
 
-    Who watches the clock is the parent; this holds also while the parent is stopped.
+    The parent watches the clock. This limit holds even while the parent is stopped.
     """
     if sys.platform != "win32":
         usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -53,7 +51,7 @@ def limit_cpu(seconds: float, slack_seconds: float = CPU_SLACK_SECONDS) -> None:
 
 
 def _lower(what: int, most: int) -> None:
-    """Both limits, for good, unless they are lower already."""
+    """Lower both limits permanently, unless they are lower already."""
     if sys.platform != "win32":
         hard = resource.getrlimit(what)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
@@ -61,12 +59,11 @@ def _lower(what: int, most: int) -> None:
 
 
 def die_with_parent() -> None:
-    """Linux: end with the thread that started this process, also while foreign code holds the
-    interpreter's lock.
+    """Linux: end with the thread that started this process.
 
-    The kernel then sends SIGHUP, whose handler is the C function `alarm` itself: alarm(SIGHUP),
-    SIGHUP being 1, ends the process one second later. Until then the reader thread may leave in
-    good order.
+    It also works while foreign code holds the interpreter's lock. The kernel then sends SIGHUP,
+    whose handler is the C function `alarm` itself: alarm(SIGHUP), SIGHUP being 1, ends the process
+    one second later. Until then the reader thread can end in good order.
     """
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
@@ -76,7 +73,7 @@ def die_with_parent() -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove everything in it, however it was left."""
+    """Remove everything in the folder, however it was left."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

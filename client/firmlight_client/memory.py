@@ -34,11 +34,11 @@ class Memory:
         self.tighten()
 
     def tighten(self) -> None:
-        """What kinds run under."""
+        """Set the limit that kinds run under."""
         self._limit(self.limit_bytes)
 
     def make_room(self, error: BaseException) -> None:
-        """So that this failure can be reported, until `tighten`."""
+        """Raise the limit so that this failure can be reported, until `tighten`."""
         self._limit(self.limit_bytes + REPORT_BYTES)
         if isinstance(error, MemoryError) or self._is_short:
             let_go(error)
@@ -53,13 +53,14 @@ class Memory:
 
     @property
     def is_worn(self) -> bool:
-        """Nothing runs, and most of it is taken all the same: what comes next would fail by what
-        others left behind.
+        """Whether most of the memory is taken although nothing runs.
+
+        What comes next would fail because of what others left behind.
         """
         return self._is_short and _resident_bytes() > WORN * self.limit_bytes
 
     def words(self, error: MemoryError) -> str:
-        """What was too much, with the limit if there is one."""
+        """What was too much, and the limit if there is one."""
         limit = self.limit_bytes // 2**20
         whole = f"it needed more than {limit} MiB" if limit else "there was not enough memory"
         return f"{whole}: {error}" if str(error) else whole
@@ -69,11 +70,9 @@ def _allowed(limit_bytes: int) -> int:
     """As asked for, or less if this system allows less; 0 where it keeps no limit."""
     if sys.platform == "linux":
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        return (
-            limit_bytes
-            if hard == resource.RLIM_INFINITY
-            else max(0, min(limit_bytes, hard - REPORT_BYTES))
-        )
+        if hard == resource.RLIM_INFINITY:
+            return limit_bytes
+        return max(0, min(limit_bytes, hard - REPORT_BYTES))
     return 0
 
 
@@ -96,11 +95,10 @@ def _pages() -> list[int]:
 
 
 def let_go(error: BaseException) -> None:
-    """Free what a subtask's variables held: an exception keeps its frames alive, and those of what
-    it came from.
+    """Free what a subtask's variables held: an exception keeps its frames alive.
 
-    The first step needs no memory, and has some for the next. Frames keep their lines, so it can
-    still be shown.
+    So do the exceptions that it came from. The first step needs no memory, and frees some for the
+    next. Frames keep their line numbers, so the traceback can still be shown.
     """
     traceback.clear_frames(error.__traceback__)
     rest, seen = [error], set[int]()
@@ -109,8 +107,5 @@ def let_go(error: BaseException) -> None:
         if id(one) not in seen:
             seen.add(id(one))
             traceback.clear_frames(one.__traceback__)
-            rest += [
-                each
-                for each in (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
-                if each
-            ]
+            origins = (one.__cause__, one.__context__, *getattr(one, "exceptions", ()))
+            rest += [origin for origin in origins if origin]

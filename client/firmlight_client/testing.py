@@ -29,7 +29,7 @@ Same = Callable[[Any, Any], bool]
 
 
 class KindFault(AssertionError):
-    """The kind does not keep to what it has to; the message says which rule, and what was found."""
+    """The kind breaks a rule; the message says which one, and what was found."""
 
 
 def check_kind(
@@ -38,15 +38,15 @@ def check_kind(
     same: Same = lambda a, b: bool(a == b),
     orders: int = ORDERS,
 ) -> list[Any]:
-    """Check a kind with a few inputs, as they would come from JSON; returns their results. Raises
-    KindFault.
+    """Check a kind with a few inputs, as they would come from JSON; return their results.
 
     It must say what it is; split the same params the same way; use only what MessagePack can carry
     between its parts and JSON in its result; and give the same result however subtasks are grouped
     and in whatever order they end, of which so many `orders` are tried. `same` compares two
     results; give one that allows for rounding if partials are sums of floats. A partial that is
-    decided must give the result of the whole. Each partial, of one subtask as of all, must fit the
-    kind's `Partial`, which must bound everything; a kind without one is warned of.
+    decided must give the result of the whole. Each partial, of one subtask or of all, must fit the
+    kind's `Partial`, which must bound everything; a kind without one causes a warning. Raises
+    KindFault.
     """
     if not examples:
         raise ValueError("give at least one example of params")
@@ -78,10 +78,8 @@ def _check_words(kind: Kind) -> None:
 
 def _check_partial_type(kind: Kind) -> None:
     if kind.Partial is None:
-        warnings.warn(
-            f"{kind.name} has no Partial: declare what a partial may be at most, or generic limits hold",
-            stacklevel=3,
-        )
+        advice = "declare what a partial may be at most, or generic limits hold"
+        warnings.warn(f"{kind.name} has no Partial: {advice}", stacklevel=3)
         return
     loose = loose_ends(kind.Partial)
     _fault(not loose, f"Partial bounds everything and runs no code, but {'; '.join(loose)}")
@@ -149,8 +147,9 @@ def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
 def _check_order(
     kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same, chance: random.Random
 ) -> None:
-    """Combine in any order, in groups of any size, each group's partial on a trip of its own: as
-    leases come back.
+    """Combine in any order and in groups of any size, each packed as if it travelled.
+
+    That is how leases come back.
     """
     order, groups = chance.sample(partials, len(partials)), list[bytes]()
     while order:

@@ -114,7 +114,8 @@ def _refuse_unclear(text: str) -> None:
     if unclear := comma_is_unclear(text):
         raise ValidationError(
             f"“{unclear[:SHOWN_CHARS]}” may be one number, "
-            "or several with commas between them: write a decimal point and no thousands separators, "
+            "or several with commas between them: "
+            "write a decimal point and no thousands separators, "
             "or a blank after each comma that stands between numbers."
         )
     if spaced := spaced_thousands(text.encode()):

@@ -54,12 +54,9 @@ class _Survey:
         for block in blocks(file):
             self.beginning = self.beginning or block
             self.quoted = self.quoted or b'"' in block
-            new = [
-                one
-                for one in ("\t", ";", ",")
-                if one not in self.separators and one.encode() in block
-            ]
-            self.separators += new
+            for one in _CANDIDATES:
+                if one not in self.separators and one.encode() in block:
+                    self.separators.append(one)
 
 
 def find_dialect(file: BinaryIO, decimal: words.Decimal | None) -> Dialect:
@@ -67,18 +64,21 @@ def find_dialect(file: BinaryIO, decimal: words.Decimal | None) -> Dialect:
     survey = _Survey(file)
     if hint := _hinted(survey):
         return Dialect(hint, survey.quoted, hint_lines=1)
-    candidates = [one for one in ("\t", ";", ",") if one in survey.separators]
-    even = [one for one in candidates if _is_even(survey, one)]
-    for separator in [*even, *candidates][:1]:
-        if separator == ",":
-            return _comma_dialect(file, survey.quoted, decimal)
+    candidates = [one for one in _CANDIDATES if one in survey.separators]
+    if not candidates:
+        separator = BLANK if _has_blanks_within(file) else NO_SEPARATOR
         return Dialect(separator, survey.quoted)
-    return Dialect(BLANK if _has_blanks_within(file) else NO_SEPARATOR, survey.quoted)
+    even = [one for one in candidates if _is_even(survey, one)]
+    separator = even[0] if even else candidates[0]
+    if separator == ",":
+        return _comma_dialect(file, survey.quoted, decimal)
+    return Dialect(separator, survey.quoted)
 
 
 def _hinted(survey: _Survey) -> str:
-    """The separator that a first line `sep=;` names; "" if there is no such line. Raises
-    ParamsError.
+    """The separator that a first line `sep=;` names; "" if there is no such line.
+
+    Raises ParamsError.
     """
     first = (
         survey.beginning.split(b"\n", 1)[0]
@@ -102,7 +102,7 @@ def _is_even(survey: _Survey, separator: str) -> bool:
 
 
 def _parsed(lines: Iterator[str], separator: str) -> list[list[str]]:
-    """Up to a quotation mark that nobody closes: that is told when all is read."""
+    """The rows up to a quotation mark that is never closed; reading the whole file reports that."""
     found = []
     with contextlib.suppress(csv.Error):
         for cells in csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t"):
@@ -119,14 +119,16 @@ def _has_blanks_within(file: BinaryIO) -> bool:
     if not numbers:
         return False
     if all(map(words.SPACE_GROUPS.fullmatch, numbers)) and not _is_grid_of_hundreds(numbers):
-        raise bad(
-            f"{shown(numbers[0])} may be one number, or several with blanks between them: {WRITE_PLAINLY}"
-        )
+        doubt = f"{shown(numbers[0])} may be one number, or several with blanks between them"
+        raise bad(f"{doubt}: {WRITE_PLAINLY}")
     return True
 
 
 def _is_grid_of_hundreds(lines: list[str]) -> bool:
-    """Whether `100 200` are rows: all as long, and none begins as a number beyond a thousand would."""
+    """Whether lines like `100 200` are rows of several numbers.
+
+    They are if all are equally long and none begins as a number beyond a thousand would.
+    """
     rows = [line.split() for line in lines]
     return len(set(map(len, rows))) == 1 and all(len(row[0].lstrip("+-")) == 3 for row in rows)
 
@@ -136,8 +138,9 @@ def _is_grid_of_hundreds(lines: list[str]) -> bool:
 
 @dataclass
 class _Commas:
-    """What the lines say. A doubtful one may be one number, or a row of several; quotes around
-    cells make it clear.
+    """What the lines say about commas.
+
+    A doubtful line may be one number or a row of several; quotes around cells make it clear.
     """
 
     first_doubtful: str = ""
@@ -154,8 +157,10 @@ class _Commas:
 
 
 def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) -> Dialect:
-    """Commas stand between cells unless there are doubtful lines, and neither heading nor rows say
-    what they are.
+    """The dialect of a file with commas.
+
+    They stand between cells unless there are doubtful lines, and neither heading nor rows say what
+    they are. Raises ParamsError, which may ask for `decimal`.
     """
     table = Dialect(",", quoted)
     if decimal == words.COMMA:
@@ -168,7 +173,7 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
     doubtful = one_or_several(commas.first_doubtful, f"line {commas.first_doubtful_line}")
     marks = words.readings(commas.first_doubtful)
     if decimal is None and words.COMMA in marks:
-        choices = ["point", *(["comma"] if commas.all_with_comma else [])]
+        choices = ["point", "comma"] if commas.all_with_comma else ["point"]
         raise ask(f"{doubtful}: {CHOOSE_MARK}", "decimal", choices)
     if words.POINT in marks:
         raise bad(f"{doubtful}: {WRITE_PLAINLY}")
@@ -178,9 +183,7 @@ def _comma_dialect(file: BinaryIO, quoted: bool, decimal: words.Decimal | None) 
 
 
 def _is_clear_grid(file: BinaryIO) -> bool:
-    """Whether all rows have the same number of cells, and the heading or one row cannot be a single
-    number.
-    """
+    """Whether all rows are equally long, and the heading or one row cannot be a single number."""
     row, is_clear = b"", False
     for block in blocks(file):
         lines = [] if row and is_clear else [line for line in block.split(b"\n") if line.strip()]
@@ -202,8 +205,9 @@ def _is_even_but_for_blank_lines(block: bytes, row: bytes) -> bool:
 
 
 def _heading_separates(lines: list[bytes]) -> bool:
-    """A heading of several cells; but `Depth, m` is one, unless numbers, too, have a blank after
-    the comma.
+    """Whether the heading has several cells.
+
+    `Depth, m` is one cell, unless the numbers too have a blank after the comma.
     """
     heading, below = lines[0], lines[1] if len(lines) > 1 else b""
     spaced = b", " in heading and b", " not in below
@@ -229,7 +233,7 @@ def _is_clear_line(line: bytes) -> bool:
 
 
 def _is_doubtful(line: str) -> bool:
-    """Whether a line with commas may be one number, also with a unit, or blanks between thousands."""
+    """Whether a line with commas may be one number, perhaps with a unit or blanks in thousands."""
     return words.ONE_NUMBER.fullmatch(line) is not None or words.may_be_within(line)
 
 

@@ -44,18 +44,17 @@ class OutOfTime(Exception):
 
 
 class Answer(NamedTuple):
-    """What came back. `body` is empty unless status and type were wanted; `location` only with a
-    redirect.
+    """A response.
+
+    `body` is empty unless status and type were wanted; `location` is set only for a redirect.
     """
 
     status: int
-    content_type: (
-        str  # lower case, without parameters; of an answer without one what its bytes look like
-    )
+    content_type: str  # lower case, without parameters; if missing, what the bytes look like
     charset: str | None
     location: str | None
     body: bytes
-    broke_off: bool = False  # the connection ended amid the body; `body` is what came
+    broke_off: bool = False  # the connection ended within the body; `body` is what came
 
 
 class _Clock:
@@ -72,11 +71,11 @@ class _Clock:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends with the request's time: a byte now and then does not keep
-    it alive.
+    """A connection on which every wait ends with the request's time.
 
-    The head of each answer is mended on its way to h11, see HeadReader. We send one request at a
-    time, and none with a body: what is read after a write begins with a head.
+    So a byte now and then does not keep it alive. The head of each response is mended on its way to
+    h11, see HeadReader. We send one request at a time, and none with a body: what is read after a
+    write begins with a head.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
@@ -167,9 +166,7 @@ def _system_trust() -> ssl.SSLContext:
 
 
 class Http:
-    """A few kept connections, one request at a time, all of them before `until` (monotonic
-    seconds).
-    """
+    """A few kept connections for one request at a time, until `until` (monotonic seconds)."""
 
     def __init__(self, *, private: bool, until: float, trust: ssl.SSLContext | None = None) -> None:
         self.until, self._clock = until, _Clock()
@@ -189,11 +186,11 @@ class Http:
     def get(
         self, url: WebUrl, *, types: tuple[str, ...], bytes_max: int, cut: bool = False
     ) -> Answer:
-        """Ask once, without following redirects; read the body if the status is 2xx and the type
-        one of `types`.
+        """Send one request, without following redirects.
 
-        No types: any. A longer body than `bytes_max` fails, or with `cut` ends there. Raises
-        Failed, OutOfTime.
+        The body is read if the status is 2xx and the type one of `types`; without types any is
+        read. A body longer than `bytes_max` fails, or with `cut` ends there. Raises Failed and
+        OutOfTime.
         """
         self._clock.until = min(self.until, time.monotonic() + REQUEST_SECONDS_MAX)
         if self._clock.until <= time.monotonic():
@@ -237,7 +234,8 @@ def _answer(
     kind = content_type(headers.get(b"content-type", b"").decode("latin-1"))
     unknown = bool(types) and kind.essence in UNKNOWN_TYPES
     answer = Answer(response.status, kind.essence, kind.charset, _location(response, headers), b"")
-    if not 200 <= response.status < 300 or not (not types or unknown or kind.essence in types):
+    is_wanted = not types or unknown or kind.essence in types
+    if not 200 <= response.status < 300 or not is_wanted:
         return answer
     encoding = headers.get(b"content-encoding", b"").decode("latin-1")
     body = _Body(response, encoding, bytes_max, sniff=unknown)
@@ -259,8 +257,9 @@ def _location(response: httpcore.Response, headers: dict[bytes, bytes]) -> str |
 
 
 class _Body:
-    """A body, read to its end or to one byte beyond `bytes_max`, or until it turns out to be no
-    page.
+    """A body, read to its end, to its limit, or until it turns out to be no page.
+
+    One byte beyond `bytes_max` is read, to see that there is more.
     """
 
     def __init__(

@@ -77,8 +77,9 @@ def _add_rows(table: Table, block: bytes, number: int, dialect: Dialect, parse: 
 
 
 def _numbers_between_gaps(block: bytes, column: Column) -> Numbers | None:
-    """The numbers of one column between cells that say that there is none, of which enough are
-    named already.
+    """The numbers of a single column that also has cells without one; None if it has others.
+
+    It is for columns of which enough such cells have been named already.
     """
     if column.missing < PLACES_MAX or any(mark in block for mark in (b",", b" ", b"\t")):
         return None
@@ -104,9 +105,7 @@ def _cells(line: bytes, dialect: Dialect) -> list[str]:
 
 
 def _grid(block: bytes, separator: str, width: int, lines: int) -> Numbers | None:
-    """The numbers of rows that all have `width` cells; None if anything in them is no plain finite
-    number.
-    """
+    """The numbers of rows that all have `width` cells; None unless all are plain finite numbers."""
     mark = separator.encode()
     if mark != b"," and b"," in block:
         return None
@@ -123,8 +122,9 @@ def _grid(block: bytes, separator: str, width: int, lines: int) -> Numbers | Non
 
 
 def _quoted_rows(file: BinaryIO, dialect: Dialect) -> Iterator[Row]:
-    """Rows with quotes in them, each with the number of the line in which it ends. Raises
-    ParamsError.
+    """Rows with quotes in them, each with the number of the line in which it ends.
+
+    Raises ParamsError.
     """
     lines = (
         line
@@ -211,8 +211,9 @@ def _asked(odd: Column, marks: list[words.Decimal]) -> ParamsError:
 def _with_commas(
     file: BinaryIO, dialect: Dialect, plain: Table, odd: list[Column], *, is_alone: bool
 ) -> tuple[words.Decimal, Table]:
-    """The one decimal mark with which those columns, and the plain ones beside them, are numbers
-    throughout.
+    """The one decimal mark with which those columns are numbers throughout.
+
+    The plain columns beside them must be numbers too.
     """
     numbers = {one.number for one in odd}
     beside = set() if is_alone else {one.number for one in plain.columns if one.is_numeric}
@@ -224,13 +225,13 @@ def _with_commas(
     if fitting:
         raise _asked(odd[0], [*fitting])
     first = odd[0].first_odd
-    wrong = next(
-        (text for table in trials.values() if (text := _first_wrong(table, numbers | beside))), ""
-    )
+    reasons = [_first_wrong(table, numbers | beside) for table in trials.values()]
+    wrong = next(filter(None, reasons), "")
     against = f" ({wrong}, if that is so)" if wrong else ""
     raise bad(
-        f"{first} has commas or points that may be decimal or stand between thousands, and the rest of the file "
-        f"contradicts either{against}; write numbers with a decimal point and without thousands separators"
+        f"{first} has commas or points that may be decimal or stand between thousands, "
+        f"and the rest of the file contradicts either{against}; "
+        "write numbers with a decimal point and without thousands separators"
     )
 
 

@@ -1,13 +1,11 @@
-"""Which sheet of an XLSX workbook is read, and what its cells need to be understood (ECMA-376, part
-1, 18).
+"""Which sheet of an XLSX workbook is read, and what its cells need (ECMA-376, part 1, 18).
 
 A few kilobytes of zip can say millions of styles, strings or cells, so no workbook library builds
 objects of them here: expat passes over each part once and keeps what is needed. That is also more
-tolerant: fills, fonts, views and settings of the calculation are not looked at, and both the
-transitional and the strict names of things are understood. (python-calamine is tolerant, too, but
-it does not tell a formula without a value from an empty cell, and it keeps whole sheets.) Of
-openpyxl only the formats of dates are used. `zipfile` unpacks no more of a part than its directory
-states.
+tolerant: fills, fonts, views and settings of the calculation are ignored, and both the transitional
+and the strict names of things are understood. (python-calamine is tolerant too, but it does not
+tell a formula without a value from an empty cell, and it keeps whole sheets.) Of openpyxl only the
+formats of dates are used. `zipfile` unpacks no more of a part than its directory states.
 """
 
 from __future__ import annotations
@@ -80,8 +78,9 @@ class SheetRead:
 
 
 def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
-    """The sheet that is asked for, or the only visible one with numbers. Raises ParamsError, which
-    may ask `sheet`.
+    """The sheet that is asked for, or the only visible one with numbers.
+
+    Raises ParamsError, which may ask for `sheet`.
     """
     try:
         book = Workbook(file)
@@ -92,9 +91,9 @@ def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
     except TooLarge as error:
         raise bad(str(error)) from None
     except FAULTS as error:
-        raise (
-            error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook")
-        ) from None
+        if isinstance(error, ParamsError):
+            raise
+        raise bad("it is not an XLSX workbook") from None
     others = [one for one in book.sheets if one is not sheet]
     left_out = [
         f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others
@@ -158,8 +157,9 @@ class Workbook:
     # Parts
 
     def open(self, part: str, most: int = PART_BYTES_MAX) -> IO[bytes]:
-        """A part by its name, whatever its case. Raises KeyError, and TooLarge if it unpacks to
-        more than `most`.
+        """A part by its name, whatever its case.
+
+        Raises KeyError, and TooLarge if it unpacks to more than `most`.
         """
         info = self._parts[same_name(part)]
         if info.file_size > most:
@@ -236,14 +236,15 @@ class Workbook:
         return not 0 <= place < len(blank) or bool(blank[place])
 
     def shared_text(self, place: int) -> str:
-        """The shared string at this place, up to STRING_CHARS_KEPT characters; "" if there is none."""
+        """The beginning of the shared string at this place; "" if there is none."""
         strings = self._strings_from(place, again=True)
         offset = place - strings.first
         return strings.found[offset] if offset < len(strings.found) else ""
 
     def _strings_from(self, place: int, *, again: bool) -> Strings:
-        """The table, of which _workbook_parts.STRINGS_KEPT_MAX strings are kept; `again`, if `place` has to be
-        among them.
+        """The table of shared strings, of which STRINGS_KEPT_MAX are kept.
+
+        With `again`, `place` has to be among those, so the table may have to be read anew.
         """
         known = self._strings
         if known is None or (

@@ -21,8 +21,9 @@ LOCAL_DATE_FORMATS = {*range(27, 37), *range(50, 59)}  # dates in East Asian ver
 
 
 def same_name(part: str) -> str:
-    """Names of parts that differ in case, or in the slash, are one name (ECMA-376, part 2,
-    6.2.2.3).
+    """The name of a part in the form in which equal names are equal (ECMA-376, part 2, 6.2.2.3).
+
+    Case and the kind of slash do not matter.
     """
     return part.replace("\\", "/").lstrip("/").lower()
 
@@ -37,7 +38,10 @@ def time_format(number: int, own: dict[int, str]) -> str:
 
 @dataclass(frozen=True)
 class Relation:
-    """`kind` is the last word of its type, which is the same in transitional and strict workbooks."""
+    """A relation to another part.
+
+    `kind` is the last word of its type, which is the same in transitional and strict workbooks.
+    """
 
     kind: str
     target: str
@@ -85,8 +89,9 @@ class Frame(XmlStream):
 
 
 class Styles(XmlStream):
-    """`used` is the number format of each style of cells, `formats` the codes of the workbook's own
-    formats.
+    """The number formats of cells.
+
+    `used` is the format of each style of cells, `formats` the codes of the workbook's own formats.
     """
 
     def __init__(self) -> None:
@@ -111,8 +116,7 @@ class Styles(XmlStream):
 
 
 class Strings(XmlStream):
-    """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the
-    place `first` on.
+    """Shared strings without their phonetic hints: STRINGS_KEPT_MAX of them from `first` on.
 
     `missing` are the places of all that say that there is no number; `is_blank` has a flag for each
     string.
