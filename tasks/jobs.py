@@ -1,4 +1,4 @@
-"""Celery jobs. All may run twice, at once, or be lost: the sweep finds what is missing."""
+"""Celery jobs. Each may run twice or be lost: the sweep finds what is missing."""
 
 from celery import shared_task
 
@@ -26,7 +26,7 @@ def conclude(task_id: str, attempt: int | None = None, patient: bool = False) ->
 
 @shared_task(name="tasks.sweep", acks_late=True, ignore_result=True)
 def sweep() -> None:
-    """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
+    """Beat runs this every SWEEP_SECONDS; two concurrent runs are harmless."""
     sweeping.requeue_expired()
     sweeping.fail_overdue()
     redis_log.renew()
@@ -35,7 +35,7 @@ def sweep() -> None:
 
 @shared_task(name="tasks.reconcile", acks_late=True, ignore_result=True)
 def reconcile() -> None:
-    """Beat runs this every RECONCILE_SECONDS; running twice at once is harmless."""
+    """Beat runs this every RECONCILE_SECONDS; two concurrent runs are harmless."""
     sweeping.reconcile()
 
 

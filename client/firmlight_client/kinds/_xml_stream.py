@@ -50,7 +50,7 @@ class XmlStream(ABC):
         yield
 
     def parse(self, source: IO[bytes]) -> None:
-        """All of it at once."""
+        """Parse all of `source`."""
         for _ in self.feed(source):
             pass
 

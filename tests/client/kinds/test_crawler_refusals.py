@@ -182,7 +182,7 @@ def test_no_name_raises_in_tls(serve, host, monkeypatch):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""]
 )
-def test_what_speaks_no_tls_is_told(answer):
+def test_what_speaks_no_tls_is_reported(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=lambda: _answer_once(server, answer))
         thread.start()

@@ -158,7 +158,7 @@ def test_blank_texts_are_not_looked_up_one_by_one(monkeypatch):
         ('<c t="inlineStr"><is><t>1,5</t></is></c>', "A2: '1,5' is not a number"),
     ],
 )
-def test_what_is_no_number_is_told_with_its_cell(cell, message):
+def test_what_is_no_number_is_named_with_its_cell(cell, message):
     content = changed(a=(SHEET, "</row>", f'</row><row r="2">{cell}</row>'))
     assert refusal(content, "a.xlsx").startswith(message)
 

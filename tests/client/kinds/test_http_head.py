@@ -65,7 +65,7 @@ def test_a_status_line_that_browsers_take(start):
         b"\x15\x03\x01",
     ],
 )
-def test_what_is_no_http_is_told_without_waiting(start):
+def test_what_is_not_http_is_refused_without_waiting(start):
     with pytest.raises(httpcore.RemoteProtocolError, match="not HTTP"):
         HeadReader().feed(start + b"x" * 300)
     with pytest.raises(httpcore.RemoteProtocolError, match="not HTTP"):

@@ -121,7 +121,7 @@ def test_a_group_that_nothing_happens_in_has_no_news(
     assert changed(watched) == {}
 
 
-def test_a_task_that_moves_is_told_until_it_has_ended(
+def test_a_task_that_moves_is_reported_until_it_has_ended(
     watched: Changes, split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int]
 ) -> None:
     task = split(count=2)
@@ -134,7 +134,7 @@ def test_a_task_that_moves_is_told_until_it_has_ended(
     assert watched.news() == {"parts": [], "gone": [f"task-{task.pk}"]}, "it is old news then"
 
 
-def test_a_short_task_that_nobody_saw_run_is_told_all_the_same(
+def test_a_short_task_that_nobody_saw_run_is_reported_too(
     watched: Changes, split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int]
 ) -> None:
     changed(watched)
@@ -168,7 +168,7 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     assert news and f"worker-{desk.pk}" in news["gone"]
 
 
-def test_of_very_many_running_tasks_only_the_newest_are_told(
+def test_of_very_many_running_tasks_only_the_newest_are_reported(
     group: Group, bob: User, watched: Changes
 ) -> None:
     Task.objects.bulk_create(
@@ -233,7 +233,7 @@ def test_of_many_members_those_who_computed_most_are_drawn_and_all_are_counted(
     assert week.seconds == sum(range(1, 2 * MEMBERS_SHOWN + 1))
 
 
-def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None:
+def test_a_former_member_is_not_named(group: Group, bob: User, carol: User) -> None:
     task = Task.objects.create(
         group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
     )
@@ -244,7 +244,7 @@ def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None
     assert (week.members, week.seconds) == ((), 5)
 
 
-def test_many_who_have_left_hide_nobody(group: Group, bob: User) -> None:
+def test_many_former_members_hide_nobody(group: Group, bob: User) -> None:
     task = Task.objects.create(
         group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
     )

@@ -107,7 +107,7 @@ def test_strangers_find_nothing_and_others_log_in_first(
 
 
 @pytest.mark.parametrize(("deed", "status"), [("pause", "paused"), ("cancel", "cancelled")])
-def test_who_submitted_it_stops_it_with_a_button(
+def test_its_submitter_stops_it_with_a_button(
     browser: Browser, split: Callable[..., Task], bob: User, deed: str, status: str
 ) -> None:
     task = split(count=1)

@@ -1,6 +1,4 @@
-"""Pause, resume, deadline, time limit, and what is told of failures: services on the real queue and
-database.
-"""
+"""Pause, resume, deadline and limits of a task, and what its members see of failures."""
 
 from __future__ import annotations
 
@@ -245,7 +243,7 @@ def test_failures_are_written_once_however_often_a_task_is_concluded(
     )
 
 
-def test_a_creator_finds_word_of_how_his_task_ended(
+def test_a_creator_is_notified_of_how_their_task_ended(
     api: Api, bob: User, split: Make, work: Callable[[Worker], int], laptop: Worker
 ) -> None:
     task = split(count=1)
