@@ -12,8 +12,9 @@ from unfold.decorators import display
 
 from accounts.admin_actions import Facts, Rows, deed, who
 from firmlight_client import kinds
-from tasks import selectors, states, statistics
+from tasks import states
 from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
+from tasks.selectors import standing, statistics
 from tasks.services import moderation, workers
 
 COLOURS = {
@@ -135,11 +136,11 @@ class TaskAdmin(Facts):
 
     @admin.display(description="waits for")
     def waiting(self, task: Task) -> str:
-        return selectors.waiting_reason(task, self._standing(task)) or "nothing"
+        return standing.waiting_reason(task, self._standing(task)) or "nothing"
 
-    def _standing(self, task: Task) -> selectors.Standing:
+    def _standing(self, task: Task) -> standing.Standing:
         if not hasattr(task, "_standing"):
-            task._standing = selectors.standing(task)  # type: ignore[attr-defined]  # as long as the page
+            task._standing = standing.of_task(task)  # type: ignore[attr-defined]  # as long as the page
         return task._standing  # type: ignore[attr-defined]
 
     @deed(

@@ -5,8 +5,7 @@ from celery import shared_task
 from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
 from accounts.services import purge_device_requests, purge_sessions
-from core import redis_log
-from tasks import queue
+from core import beat, job_echo, redis_log
 from tasks.services import conclude as concluding
 from tasks.services import retention
 from tasks.services import split as splitting
@@ -30,7 +29,7 @@ def sweep() -> None:
     sweeping.requeue_expired()
     sweeping.fail_overdue()
     redis_log.renew()
-    queue.note_tick()
+    beat.note_tick()
 
 
 @shared_task(name="tasks.reconcile", acks_late=True, ignore_result=True)
@@ -59,4 +58,4 @@ def fold() -> None:
 @shared_task(name="tasks.answer", acks_late=True, ignore_result=True)
 def answer(word: str) -> None:
     """`manage.py doctor` asks whether jobs are taken from a queue."""
-    queue.answer(word)
+    job_echo.answer(word)

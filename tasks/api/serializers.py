@@ -11,8 +11,9 @@ from rest_framework import serializers
 from accounts.api.serializers import PersonSerializer
 from core.parsers import read_json
 from firmlight_client import kinds
-from tasks import consent, selectors, states
+from tasks import consent, states
 from tasks.models import Task, Worker
+from tasks.selectors import contributions, standing
 
 
 class NamedSerializer(serializers.Serializer):
@@ -74,7 +75,7 @@ class TaskRows(serializers.ListSerializer):
 
     def to_representation(self, data: Any) -> Any:
         tasks = list(data)
-        self.stands = selectors.standings(tasks)
+        self.stands = standing.of_tasks(tasks)
         return super().to_representation(tasks)
 
 
@@ -137,7 +138,7 @@ class TaskSerializer(serializers.Serializer):
     failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
 
     def to_representation(self, task: Task) -> dict[str, Any]:
-        stands = selectors.standing(task)
+        stands = standing.of_task(task)
         row = {
             name: getattr(task, name)
             for name in (
@@ -162,13 +163,13 @@ class TaskSerializer(serializers.Serializer):
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
             "rate": stands.rate,
-            "waiting_reason": selectors.waiting_reason(task, stands),
+            "waiting_reason": standing.waiting_reason(task, stands),
             "counts": stands.counts,
             "error": _error(task),
             **times,
-            "result_expires": _time(selectors.result_expires(task)),
-            "contributions": selectors.contributions(task, stands),
-            "failures": selectors.failures(task, stands),
+            "result_expires": _time(standing.result_expires(task)),
+            "contributions": contributions.of_task(task, stands),
+            "failures": contributions.failures(task, stands),
         }
 
 

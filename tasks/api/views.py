@@ -21,7 +21,6 @@ from core.errors import Invalid
 from core.parsers import JSONBody
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import event_texts, selectors
 from tasks.api.serializers import (
     EventSerializer,
     KindSerializer,
@@ -35,6 +34,7 @@ from tasks.api.serializers import (
 )
 from tasks.filters import TaskFilter
 from tasks.models import Task, Worker
+from tasks.selectors import history, presence, visibility
 from tasks.services import control, deliver, workers
 from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
@@ -70,8 +70,8 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     def get_queryset(self) -> QuerySet[Task]:
         user = user_of(self.request)
         if self.action == "list":
-            return selectors.task_list_of(user)
-        return selectors.tasks_visible_to(user)
+            return visibility.task_list_of(user)
+        return visibility.tasks_visible_to(user)
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
@@ -118,7 +118,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: UUID) -> Response:
         """What has happened to the task, the latest first: split, leased, done, lost, failed …"""
-        page = self.paginate_queryset(event_texts.events(self.get_object()))
+        page = self.paginate_queryset(history.events(self.get_object()))
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 
     @extend_schema(request=None, responses={200: OpenApiTypes.ANY})
@@ -144,13 +144,13 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     queryset = Worker.objects.none()
 
     def get_queryset(self) -> QuerySet[Worker]:
-        return selectors.workers_visible_to(user_of(self.request))
+        return visibility.workers_visible_to(user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
         groups = []
         if not getattr(self, "swagger_fake_view", False):  # drf-spectacular's has no user
             groups = list(group_selectors.groups_of(user_of(self.request)))
-        return {**super().get_serializer_context(), "resting": selectors.resting_in(groups)}
+        return {**super().get_serializer_context(), "resting": presence.resting_in(groups)}
 
     @extend_schema(request=WorkerChange, responses=WorkerSerializer)
     def partial_update(self, request: Request, pk: UUID) -> Response:

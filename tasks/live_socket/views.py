@@ -14,13 +14,14 @@ from accounts.models import User
 from accounts.selectors import Bearer
 from accounts.services.browser_sessions import SID
 from groups import selectors as group_selectors
-from tasks import queue, selectors, states
+from tasks import blobs, states
 from tasks.api.serializers import TaskSerializer
 from tasks.live_socket.feed import View
 from tasks.models import Task
 from tasks.pages.fragments.changes import Changes
 from tasks.pages.fragments.group import GroupPage
 from tasks.pages.fragments.task import TaskPage
+from tasks.selectors import visibility
 
 
 def browser_bearer(scope: dict[str, Any]) -> Bearer | None:
@@ -55,7 +56,7 @@ def _uuid(text: str) -> UUID | None:
 
 def may_watch_task(user: User, task_id: str) -> bool:
     key = _uuid(task_id)
-    return key is not None and selectors.tasks_visible_to(user).filter(pk=key).exists()
+    return key is not None and visibility.tasks_visible_to(user).filter(pk=key).exists()
 
 
 def may_watch_group(user: User, group_id: str) -> bool:
@@ -129,7 +130,7 @@ def snapshot(task_id: str) -> dict[str, Any] | None:
     if task is None:
         return None
     message = {"type": "task", "task": TaskSerializer(task).data}
-    result = queue.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
+    result = blobs.get_result(task.group_id, task.pk) if task.status == states.SUCCEEDED else None
     if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
         return message
     return {**message, "result": msgspec.Raw(result)}

@@ -16,11 +16,12 @@ from core import databases
 from core.views import rows, show, signed_in
 from firmlight_client import kinds
 from groups.selectors import membership_or_not_found
-from tasks import selectors, states
+from tasks import states
 from tasks.filters import TaskFilter
 from tasks.models import Task
 from tasks.pages.fragments.group import GroupPage
 from tasks.pages.fragments.rows import task_rows
+from tasks.selectors import visibility
 
 FILTERS = ("search", "status", "kind", "member")
 
@@ -30,20 +31,20 @@ FILTERS = ("search", "status", "kind", "member")
 def group(request: PageRequest, pk: UUID) -> HttpResponse:
     """A group: its tasks, newest first, its workers, and what they have computed."""
     membership = membership_or_not_found(request.user, pk)
-    facts = _tasks(request, selectors.tasks_of(pk))
+    facts = _tasks(request, visibility.tasks_of(pk))
     # Lazy, because most of the lists that htmx asks for show nothing of it.
     look = SimpleLazyObject(GroupPage(pk).state)
     facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
-    return show(request, "tasks/group.html", **facts, members=selectors.members_named(pk))
+    return show(request, "tasks/group.html", **facts, members=visibility.members_named(pk))
 
 
 @signed_in
 @require_safe
 def mine(request: PageRequest) -> HttpResponse:
     """The tasks that this user has submitted to any group."""
-    facts = _tasks(request, selectors.task_list_of(request.user).filter(creator=request.user))
+    facts = _tasks(request, visibility.task_list_of(request.user).filter(creator=request.user))
     facts |= {"nothing": "tasks/_none_of_mine.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)

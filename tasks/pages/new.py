@@ -16,9 +16,9 @@ from firmlight_client import kinds
 from groups.errors import MayNotSubmit
 from groups.models import Membership
 from groups.selectors import membership_or_not_found
-from tasks import presence, selectors
 from tasks.models import Task
 from tasks.pages.forms import PARAM, TaskForm
+from tasks.selectors import presence, visibility
 from tasks.services.inputs import find_kind
 from tasks.services.preview import Preview, preview_task
 from tasks.services.refill import Refill
@@ -67,7 +67,7 @@ def _again(request: PageRequest, pk: UUID) -> Task | None:
         asked = UUID(request.GET.get("again", ""))
     except ValueError:
         return None
-    return selectors.tasks_visible_to(request.user).filter(pk=asked, group=pk).first()
+    return visibility.tasks_visible_to(request.user).filter(pk=asked, group=pk).first()
 
 
 def _form(

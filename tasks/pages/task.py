@@ -13,17 +13,17 @@ from accounts.pages.requests import PageRequest
 from core.errors import NotFound
 from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors as group_selectors
-from tasks import event_texts, selectors
 from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.fragments.task import TaskPage
 from tasks.pages.results.card import result_card
+from tasks.selectors import history, standing, visibility
 from tasks.services import control
 
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
     """The task if this user may see it. Raises NotFound."""
-    visible = selectors.tasks_visible_to(request.user).select_related("group", "creator")
+    visible = visibility.tasks_visible_to(request.user).select_related("group", "creator")
     found = visible.filter(pk=pk).first()
     if found is None:
         raise NotFound
@@ -51,7 +51,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
 def events(request: PageRequest, pk: UUID) -> HttpResponse:
     """Everything that is known to have happened to the task."""
     found = visible_task(request, pk)
-    page = rows(request, event_texts.events(found))
+    page = rows(request, history.events(found))
     return show(request, "tasks/events.html", task=found, page=page)
 
 
@@ -77,7 +77,7 @@ def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)
-    standing = selectors.standing(found)
+    standing = standing.of_task(found)
     done = f"{standing.done:,} of {standing.total:,} subtasks are done."
     asks = Question(
         title="Cancel this task?",

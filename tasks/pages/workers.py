@@ -14,8 +14,8 @@ from core import client_wheel
 from core.errors import NotFound
 from core.views import Question, go, question, show, signed_in
 from groups import selectors as group_selectors
-from tasks import presence
 from tasks.models import Worker
+from tasks.selectors import presence
 from tasks.services import workers as services
 
 
@@ -24,7 +24,7 @@ from tasks.services import workers as services
 def mine(request: PageRequest) -> HttpResponse:
     """The workers of this user; htmx gets only the rows."""
     template = "tasks/workers/_rows.html" if request.htmx else "tasks/workers/page.html"
-    return show(request, template, workers=presence.mine(request.user))
+    return show(request, template, workers=presence.workers_of(request.user))
 
 
 @signed_in
@@ -51,7 +51,7 @@ def _appeared(request: PageRequest) -> dict[str, Any]:
 
     Those are `before` in the address, as {short id},{short id}.
     """
-    here = [one for one in presence.mine(request.user) if one.here]
+    here = [one for one in presence.workers_of(request.user) if one.here]
     known = request.GET.get("before", ",".join(_short(one) for one in here))
     new = [one for one in here if _short(one) not in known.split(",")]
     grouped = group_selectors.groups_of(request.user).exists()

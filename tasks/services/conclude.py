@@ -13,7 +13,7 @@ from accounts.models import SUCCESS
 from core import databases, metrics, redis
 from core.errors import Busy
 from firmlight_client import kinds
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import (
     KindChanged,
@@ -25,6 +25,8 @@ from tasks.kind_processes.outcomes import (
     TimedOut,
 )
 from tasks.models import Task
+from tasks.queue import lifecycle
+from tasks.queue.progress import Outcome, outcome_of, progress_of
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
 
@@ -124,7 +126,7 @@ def _try_again(task: Task, error: TryAgain) -> None:
 
 
 def _conclude(task: Task, patient: bool) -> None:
-    outcome = queue.outcome(task.group_id, task.pk).now()
+    outcome = outcome_of(task.group_id, task.pk).now()
     if outcome is None:
         fail_task(task, *INPUT_LOST)
     elif outcome.broken:
@@ -142,12 +144,12 @@ def _go_on(task: Task) -> None:
     """
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.complete:
         conclude_task(str(task.pk))
 
 
-def _blame(outcome: queue.Outcome) -> str:
+def _blame(outcome: Outcome) -> str:
     blame = outcome.blame
     if blame is None:
         return "A subtask failed permanently."
@@ -155,7 +157,7 @@ def _blame(outcome: queue.Outcome) -> str:
     return sentence.rstrip(": ")
 
 
-def _finish(task: Task, outcome: queue.Outcome, patient: bool) -> None:
+def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     try:
         result = _result(task, outcome, patient)
     except NotWanted:
@@ -167,20 +169,22 @@ def _finish(task: Task, outcome: queue.Outcome, patient: bool) -> None:
     else:
         if result is None:
             # A worker claimed a decision that its partial does not bear out.
-            events.tell(events.wake(queue.undecide(task.group_id, task.pk).now(), task.group_id))
+            events.tell(
+                events.wake(lifecycle.undecide(task.group_id, task.pk).now(), task.group_id)
+            )
             _go_on(task)
         else:
             _succeed(task, outcome, result)
 
 
-def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
+def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     """Store the result, then say SUCCEEDED: Redis has written it to disk before the row changes.
 
     Nothing is kept of a task that was cancelled meanwhile.
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    queue.put_result(task.group_id, task.pk, result)
+    blobs.put_result(task.group_id, task.pk, result)
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
@@ -190,10 +194,10 @@ def _succeed(task: Task, outcome: queue.Outcome, result: bytes) -> None:
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
-        queue.drop_result(task.group_id, task.pk)
+        blobs.drop_result(task.group_id, task.pk)
 
 
-def _success_text(task: Task, outcome: queue.Outcome) -> str:
+def _success_text(task: Task, outcome: Outcome) -> str:
     if not outcome.failed:
         return f"{task.title} is finished."
     return f"{task.title} is finished, without {outcome.failed} of {outcome.split} subtasks."
@@ -202,7 +206,7 @@ def _success_text(task: Task, outcome: queue.Outcome) -> str:
 # The result
 
 
-def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
+def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
     """The result as JSON; None if a worker claimed a decision that its partial does not bear out.
 
     An incomplete result says so. Raises NotConcluded, KindGone, TryAgain and NotWanted.
@@ -210,7 +214,7 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
     if not outcome.partials:
         raise NotConcluded("subtask_failed", _blame(outcome))
     kind = kind_of(task)
-    data = queue.get_input(task.group_id, task.pk)
+    data = blobs.get_input(task.group_id, task.pk)
     if data is None:
         raise NotConcluded(*INPUT_LOST)
     is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
@@ -240,7 +244,7 @@ def _result(task: Task, outcome: queue.Outcome, patient: bool) -> bytes | None:
         raise _raised(kind, error) from None
 
 
-def _incomplete(outcome: queue.Outcome) -> dict[str, Any] | None:
+def _incomplete(outcome: Outcome) -> dict[str, Any] | None:
     """The mark on a result that lacks some subtasks; it names at most a thousand of them."""
     if not outcome.failed or outcome.decided:
         return None

@@ -6,8 +6,10 @@ from accounts.models import WARNING, User
 from core.errors import Conflict, Forbidden
 from groups import selectors as group_selectors
 from groups.models import Membership
-from tasks import events, queue, states
+from tasks import events, states
 from tasks.models import Task
+from tasks.queue import lifecycle
+from tasks.queue.progress import progress_of
 from tasks.services.finish import cancel_task, tell_creator
 
 
@@ -36,7 +38,7 @@ def pause(*, user: User, task: Task) -> None:
 
 def follow_pause(task: Task) -> None:
     """Let the queue follow a row that says PAUSED, and stop its workers."""
-    held = queue.pause(task.group_id, task.pk).now()
+    held = lifecycle.pause(task.group_id, task.pk).now()
     events.tell(events.cancel(held, "paused"))
     events.announce(task)
 
@@ -47,8 +49,8 @@ def resume(*, user: User, task: Task) -> None:
     started = task.started or timezone.now()
     if not Task.objects.filter(pk=task.pk).move(states.PAUSED, states.RUNNING, started=started):
         raise _already(task)
-    wake = queue.resume(task.group_id, task.pk).now()
-    progress = queue.progress(task.group_id, task.pk).now()
+    wake = lifecycle.resume(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.complete:
         events.conclude(task.pk)
     elif progress is None or not progress.ended:

@@ -1,7 +1,7 @@
 """Deliver the result of a task, until it expires."""
 
 from core.errors import FirmlightError
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.models import Task
 
 
@@ -37,7 +37,7 @@ def result_of(task: Task) -> bytes:
         raise TaskCancelled
     if task.status != states.SUCCEEDED:
         raise ResultNotReady(f"The task is {task.status}.")
-    result = queue.get_result(task.group_id, task.pk)
+    result = blobs.get_result(task.group_id, task.pk)
     if result is None:
         raise ResultExpired
     return result

@@ -17,8 +17,9 @@ from django.utils import timezone
 
 from accounts.models import WARNING, User
 from accounts.notifications import notify
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.models import Task, Worker
+from tasks.queue import lifecycle, sweeping
 from tasks.services.finish import cancel_task
 
 CANCELLABLE = list(states.UNDER_WAY)
@@ -50,7 +51,7 @@ def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
     oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
     succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)
     for pk in succeeded.values_list("pk", flat=True):
-        queue.drop_result(group_id, pk)
+        blobs.drop_result(group_id, pk)
 
 
 def _notify_creators(tasks: list[Task]) -> None:
@@ -68,8 +69,8 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
     The group stays on the sweep's list until the hourly purge finds it empty: a split that was
     still running may put something back.
     """
-    for task in queue.tasks_with_state(group_id):
-        held = queue.close(group_id, task).now()
+    for task in sweeping.tasks_with_state(group_id):
+        held = lifecycle.close(group_id, task).now()
         events.tell(events.cancel(held, "cancelled"))
     _recheck(members)
 

@@ -14,7 +14,7 @@ from accounts.notifications import notify
 from core.errors import Conflict
 from firmlight_client import kinds
 from groups import selectors as group_selectors
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.models import SUSPENDED_REASON_MAX, Task, Worker
 from tasks.services.finish import cancel_task, tell_creator
 
@@ -48,7 +48,7 @@ def submit_again(task: Task) -> Task:
     """
     _refuse_unfit(task)
     again = Task(id=uuid4(), **{name: getattr(task, name) for name in CARRIED_OVER})
-    if not queue.take_failed_input(task.group_id, task.pk, again.pk):
+    if not blobs.take_failed_input(task.group_id, task.pk, again.pk):
         raise Conflict(
             "Its input is no longer held, or it was submitted again before. "
             "Its creator can submit it anew."
@@ -56,7 +56,7 @@ def submit_again(task: Task) -> Task:
     try:
         again.save(force_insert=True)
     except Exception:
-        queue.drop_input(again.group_id, again.pk)
+        blobs.drop_input(again.group_id, again.pk)
         raise
     events.split(again.pk)
     text = f"A moderator has submitted {again.title} again."

@@ -16,10 +16,11 @@ from firmlight_client import kinds
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import consent, queue, states
+from tasks import consent, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import presence
 from tasks.services.inputs import find_kind, input_errors
 
 FASTER, SLOWER = 0.7, 1.6  # the estimate from other subtasks of the kind is no better than this
@@ -102,8 +103,8 @@ def preview_task(
 
 def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
     """The workers that are online and agree to the kind, those that rest now included."""
-    online = queue.online_workers(group.pk, f"{kind.name}@{kind.version}")
-    (resting,) = queue.resting([group.pk])
+    online = presence.online_workers(group.pk, f"{kind.name}@{kind.version}")
+    (resting,) = presence.resting([group.pk])
     found = []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
         agreed = consent.of_worker(worker, str(group.pk))

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.models import User
 from core.errors import Busy
 from firmlight_client import kinds
-from tasks import queue
+from tasks import blobs
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindFault
 from tasks.models import Task
@@ -22,8 +22,8 @@ class Refill:
     """
 
     def __init__(self, task: Task, user: User) -> None:
-        raw = queue.get_input(task.group_id, task.pk)
-        raw = raw or queue.get_failed_input(task.group_id, task.pk)
+        raw = blobs.get_input(task.group_id, task.pk)
+        raw = raw or blobs.get_failed_input(task.group_id, task.pk)
         self.params: dict[str, Any] = {}
         if raw and len(raw) <= REFILLED_BYTES_MAX:
             self.params = _typed(task.kind, raw, user)

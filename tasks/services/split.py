@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from core.errors import Busy
 from firmlight_client import kinds
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import (
     CannotStart,
@@ -23,6 +23,8 @@ from tasks.kind_processes.outcomes import (
 )
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
+from tasks.queue import splitting
+from tasks.queue.answers import Opened, Pushed
 from tasks.services.finish import INPUT_LOST, fail_task
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
@@ -45,7 +47,7 @@ def split_task(task_id: str) -> None:
     task = Task.objects.filter(pk=task_id, status__in=[states.QUEUED, states.RUNNING]).first()
     if task is None:
         return
-    data = queue.get_input(task.group_id, task.pk)
+    data = blobs.get_input(task.group_id, task.pk)
     if data is None:
         fail_task(task, *INPUT_LOST)
         return
@@ -90,9 +92,9 @@ def _begin(task: Task) -> bool:
     return bool(moved) or row.filter(status=states.RUNNING).exists()
 
 
-def _open(task: Task, kind: kinds.Kind) -> queue.Opened:
+def _open(task: Task, kind: kinds.Kind) -> Opened:
     """Make the task's place in the queue, or find how far another run has split it."""
-    opened = queue.open_task(
+    opened = splitting.open_task(
         task.group_id,
         task.pk,
         kind=task.kind_key,
@@ -111,7 +113,7 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
         end = batch.first + len(batch.payloads)
         while split < end:
             payloads = batch.payloads[split - batch.first :]
-            pushed = queue.push(
+            pushed = splitting.push(
                 task.group_id, task.pk, first=split, payloads=payloads, last=batch.last
             ).now()
             ended_elsewhere = not pushed.taken and pushed.split <= split
@@ -121,7 +123,7 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
             split = pushed.split
 
 
-def _announce(task: Task, batch: Batch, pushed: queue.Pushed) -> None:
+def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:
     """Wake workers, and notify those who watch that it runs and how much there is to do."""
     if pushed.wake:
         events.tell(events.wake(pushed.wake, task.group_id))

@@ -19,7 +19,7 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.models import Task
 from tasks.services.inputs import find_kind, read_params
 
@@ -103,14 +103,14 @@ def store(task: Task, data: bytes) -> bool:
 
     The input stays then, because that row needs it.
     """
-    queue.put_input(task.group_id, task.pk, data)
+    blobs.put_input(task.group_id, task.pk, data)
     try:
         with transaction.atomic():
             task.save(force_insert=True)
     except Exception:
         if Task.objects.filter(pk=task.pk).exists():
             return False
-        queue.drop_input(task.group_id, task.pk)
+        blobs.drop_input(task.group_id, task.pk)
         raise
     return True
 

@@ -13,8 +13,10 @@ from django.utils import timezone
 
 from core import databases, metrics, redis
 from groups.models import Group
-from tasks import events, queue, states
+from tasks import blobs, events, states
 from tasks.models import Task
+from tasks.queue import lifecycle, sweeping
+from tasks.queue.progress import Progress, progress_of
 from tasks.services.control import follow_pause
 from tasks.services.finish import INPUT_LOST, close_task, fail_task
 from tasks.services.under_way import KindGone, is_quiet, kind_of
@@ -24,13 +26,13 @@ log = structlog.get_logger(__name__)
 
 def requeue_expired() -> int:
     """Requeue the expired leases of every group; return how many."""
-    return sum(_requeue_group(group) for group in queue.groups())
+    return sum(_requeue_group(group) for group in sweeping.groups())
 
 
 def _requeue_group(group: str) -> int:
     total = 0
     while True:
-        reaped = queue.reap(group).now()
+        reaped = sweeping.reap(group).now()
         total += reaped.leases
         metrics.count("subtasks_requeued", reaped.requeued)
         if reaped.wake:
@@ -69,12 +71,12 @@ def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
 def reconcile() -> None:
     """Make Redis agree with the database: advance each live task, and drop what is over."""
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
-    for group in queue.groups():
+    for group in sweeping.groups():
         _drop_finished(group)
 
 
 def _reconcile_task(task: Task) -> None:
-    held = queue.keep_input(task.group_id, task.pk)
+    held = blobs.keep_input(task.group_id, task.pk)
     if not held and task.status != states.AGGREGATING:
         fail_task(task, *INPUT_LOST)
     elif task.status == states.PAUSED:
@@ -108,15 +110,15 @@ def _reconcile_aggregating(task: Task) -> None:
 
 
 def _reconcile_paused(task: Task) -> None:
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.state != "paused":
         follow_pause(task)
 
 
 def _reconcile_running(task: Task) -> None:
-    progress = queue.progress(task.group_id, task.pk).now()
+    progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.state == "paused":
-        events.tell(events.wake(queue.resume(task.group_id, task.pk).now(), task.group_id))
+        events.tell(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
     if progress and progress.complete:
         events.conclude(task.pk)
     elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
@@ -130,14 +132,14 @@ def _mend(task: Task) -> None:
 
     There should be none, so finding any is logged as an error.
     """
-    found, conns = queue.mend(task.group_id, task.pk).now()
+    found, conns = sweeping.mend(task.group_id, task.pk).now()
     if found:
         log.error("subtasks_found", task=str(task.pk), subtasks=found)
     if conns:
         events.tell(events.wake(conns, task.group_id))
 
 
-def _split_is_quiet(task: Task, progress: queue.Progress | None) -> bool:
+def _split_is_quiet(task: Task, progress: Progress | None) -> bool:
     """Whether nobody seems to be splitting a task that is not split to its end."""
     quiet = settings.SPLIT_QUIET_SECONDS_MAX
     if progress and (progress.ended or progress.quiet_seconds <= quiet):
@@ -146,18 +148,18 @@ def _split_is_quiet(task: Task, progress: queue.Progress | None) -> bool:
 
 
 def _may_ask(task: Task, seconds: float) -> bool:
-    return queue.may_ask(task.group_id, task.pk, seconds)
+    return sweeping.may_ask(task.group_id, task.pk, seconds)
 
 
 def _drop_finished(group: str) -> None:
     """Drop what Redis holds of tasks that have ended or have no row."""
-    held = queue.tasks_with_state(group)
+    held = sweeping.tasks_with_state(group)
     for task in Task.objects.filter(pk__in=held).exclude(status__in=list(states.LIVE)):
         close_task(task, task.status)
     rows = Task.objects.filter(pk__in=held).values_list("pk", flat=True)
     for pk in set(held) - {str(row) for row in rows}:
         log.warning("purged_state_without_row", task=pk)
-        pairs = queue.close(group, pk).now()
+        pairs = lifecycle.close(group, pk).now()
         events.tell(events.cancel(pairs, "purged"))
 
 
@@ -166,13 +168,13 @@ def purge() -> None:
 
     Everything else expires by itself.
     """
-    held = queue.groups()
+    held = sweeping.groups()
     existing = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
     for group in held:
         is_live = Task.objects.filter(group_id=group, status__in=list(states.LIVE)).exists()
-        if is_live or queue.tasks_with_state(group):
+        if is_live or sweeping.tasks_with_state(group):
             continue
         if group in existing:
-            queue.forget_group(group)
+            sweeping.forget_group(group)
         else:
-            queue.drop_group(group)
+            sweeping.drop_group(group)

@@ -20,7 +20,7 @@ from core.errors import Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import consent, events, queue
+from tasks import consent, events, offences
 from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 
@@ -103,7 +103,7 @@ def _suspended_with_the_others(owner: User) -> dict[str, Any]:
 
     Otherwise a suspended member could simply connect under another name.
     """
-    reason = queue.suspension_of(owner.pk)
+    reason = offences.suspension_of(owner.pk)
     if not reason:
         return {}
     return {"suspended": timezone.now(), "suspended_reason": reason}
@@ -177,7 +177,7 @@ def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]
     rows = Worker.objects.filter(owner=owner_id, suspended=None)
     ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
     if rows.filter(pk__in=ids).update(suspended=timezone.now(), suspended_reason=reason):
-        queue.note_suspension(owner_id, reason)
+        offences.note_suspension(owner_id, reason)
         what = "Your workers get no more work until you let them back."
         text = f"{what} Update the client and its kinds first. {reason}"
         notify([owner_id], code="worker_suspended", level=ERROR, text=text)
@@ -190,10 +190,10 @@ def let_back(worker: Worker, *, by: User) -> None:
     One that was suspended together with all others of its owner comes back with them. Raises
     Forbidden if a moderator has blocked it.
     """
-    reason = queue.suspension_of(worker.owner_id) if worker.owner_id else ""
+    reason = offences.suspension_of(worker.owner_id) if worker.owner_id else ""
     rows = Worker.objects.filter(pk=worker.pk, blocked=False)
     if worker.owner_id and reason and worker.suspended_reason == reason:
-        queue.lift_suspension(worker.owner_id)
+        offences.lift_suspension(worker.owner_id)
         rows = Worker.objects.filter(owner=worker.owner_id, suspended_reason=reason, blocked=False)
     ids = list(rows.values_list("pk", flat=True))
     unblocked = Worker.objects.filter(pk__in=ids, blocked=False)

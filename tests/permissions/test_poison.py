@@ -17,11 +17,13 @@ from pytest_django import Settings
 from accounts.models import Notification
 from core.errors import Busy
 from firmlight_client import kinds, protocol
-from tasks import event_texts, queue
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
 from tasks.kind_processes.watch import Limits
 from tasks.models import SubtaskFailure, Worker
+from tasks.queue import history, lifecycle
+from tasks.queue.progress import progress_of
+from tasks.selectors import history
 from tasks.services import workers
 from tasks.services.finish import cancel_task
 from tasks.worker_socket import partials
@@ -109,11 +111,11 @@ def test_whatever_is_no_partial_is_refused_with_nothing_open_and_others_go_on(wo
         return reasons
 
     assert set(sockets.run(attack())) == {"bad_partial"}
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.open, progress.leased, progress.failed, progress.done) == (5000, 0, 0, 0)
     assert not progress.complete, "whatever it claims to have decided"
-    found = queue.failures(world.group.pk, world.task.pk)
+    found = history.failures(world.group.pk, world.task.pk)
     assert len(found) == len(POISONED)
     assert {blame.error for blame in found} == {"bad_partial"}
     tower = Worker.objects.get(owner=world.people["member"], name="tower")
@@ -133,7 +135,7 @@ def test_a_partial_decides_where_its_kind_decides_anything(
             return str((await end.answer(await end.lease(), ECHO, decided=True))["type"])
 
     assert sockets.run(claim()) == "accepted"
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.done, progress.complete) == (1, decides)
 
@@ -243,8 +245,8 @@ def test_a_partial_of_another_version_of_the_kind_is_no_offence(
 
     refused = sockets.run(send_late())
     assert (refused["reason"], refused["open"]) == ("kind_changed", [])
-    assert queue.failures(world.group.pk, world.task.pk) == []
-    progress = queue.progress(world.group.pk, world.task.pk).now()
+    assert history.failures(world.group.pk, world.task.pk) == []
+    progress = progress_of(world.group.pk, world.task.pk).now()
     assert progress
     assert (progress.leased, progress.failed, progress.open) == (0, 0, 5000)
     assert not Worker.objects.get(owner=world.people["member"]).suspended
@@ -266,7 +268,7 @@ def test_of_a_task_that_was_cancelled_nothing_is_an_offence(world: World) -> Non
     async def send_late() -> str:
         async with worker(world) as end:
             lease = await end.lease()
-            await queue.close(world.group.pk, world.task.pk)
+            await lifecycle.close(world.group.pk, world.task.pk)
             return str((await end.answer(lease, b"\xc1"))["reason"])
 
     assert sockets.run(send_late()) == "unknown_lease"
@@ -328,7 +330,7 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
             }
             await end.send(protocol.Result(**result))
             what, said = await end.door.hear()
-            progress = await queue.progress(world.group.pk, world.task.pk)
+            progress = await progress_of(world.group.pk, world.task.pk)
             assert progress
             assert progress.leased == (0 if answer == "bad_partial" else 1)
             return str(said if what == "close" else said["reason"])
@@ -363,10 +365,10 @@ def test_people_see_which_worker_sent_it_while_the_task_lives_and_afterwards(wor
             await bad.answer(await bad.lease(), encode({"count": 1}))
 
     sockets.run(attack())
-    (line,) = (row for row in event_texts.events(world.task) if row["what"] == "bad_partial")
+    (line,) = (row for row in history.events(world.task) if row["what"] == "bad_partial")
     assert line["text"] == "member / tower sent a malformed result: others compute 1 subtask."
     assert line["worker"]["name"] == "tower"
-    assert [bar.outcome for bar in event_texts.story(world.task).bars] == ["bad_partial"]
+    assert [bar.outcome for bar in history.story(world.task).bars] == ["bad_partial"]
     cancel_task(world.task)
     (kept,) = SubtaskFailure.objects.filter(task=world.task)
     assert (kept.error, kept.worker and kept.worker.name, kept.final) == (

@@ -11,12 +11,13 @@ from django.db.models import Q
 from django.utils import timezone
 
 from groups import selectors as group_selectors
-from tasks import presence, states, statistics
+from tasks import states
 from tasks.estimates import hours
 from tasks.models import Task
 from tasks.pages import charts
 from tasks.pages.fragments.fragment import Fragment, Fragments, drawn, html
 from tasks.pages.fragments.rows import TaskRow, task_rows
+from tasks.selectors import presence, statistics
 
 MINUTES, PACE_TOP_PX, PACE_BASE_PX = 60, 2, 72
 DAYS, WEEK_PX, MEMBERS_SHOWN = 7, 22, 10

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from django.db.models import Count
 
-from tasks import selectors, states
+from tasks import states
 from tasks.estimates import in_words, time_left
 from tasks.models import Contribution, Task
 from tasks.pages import timeline
-from tasks.selectors import Standing
+from tasks.selectors import Standing, standing
 
 SAYS_CHARS_MAX = 120
 
@@ -43,7 +43,7 @@ def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
 
     It takes two queries and one round trip to Redis, and one more for each task that waits.
     """
-    standings = selectors.standings(tasks)
+    standings = standing.of_tasks(tasks)
     ended = [task.pk for task in tasks if task.is_final]
     contributions = Contribution.objects.filter(task__in=ended).order_by()
     workers = dict(contributions.values_list("task").annotate(Count("pk")))
@@ -61,7 +61,7 @@ def _row(task: Task, standing: Standing, workers: Mapping[UUID, int]) -> TaskRow
         created=task.created,
         subtasks=standing.total,
         workers=workers.get(task.pk, 0) if standing.work is None else len(standing.work),
-        percent=None if task.is_final else selectors.percent(standing),
+        percent=None if task.is_final else standing.percent(standing),
         says=_says(task, standing)[:SAYS_CHARS_MAX],
     )
 
@@ -73,7 +73,7 @@ def _says(task: Task, standing: Standing) -> str:
         return task.error_message or task.status
     if task.status == states.AGGREGATING:
         return "the result is being combined"
-    if reason := selectors.waiting_reason(task, standing):
+    if reason := standing.waiting_reason(task, standing):
         return reason
     if not standing.is_split:
         return ""

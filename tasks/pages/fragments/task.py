@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from tasks import event_log, event_texts, queue, selectors, states
+from tasks import event_log, event_texts, states
 from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
 from tasks.models import Task, Worker
@@ -28,7 +28,8 @@ from tasks.pages.fragments.page_state import (
     Row,
     fragments,
 )
-from tasks.selectors import Standing
+from tasks.queue import task_log
+from tasks.selectors import Standing, contributions, history, standing
 
 # A page shows no more, and says how many more there are.
 LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50
@@ -61,7 +62,7 @@ class TaskPage:
 
     def state(self, task: Task) -> PageState:
         """The state of the page; `task` is its row as it is now."""
-        standing = selectors.standing(task)
+        standing = standing.of_task(task)
         self._read_history(task)
         now = int(time.time() * 1000)
         bars = event_log.thinned(list(self.bars.values()), settings.HISTORY_BARS_MAX)
@@ -81,8 +82,8 @@ class TaskPage:
             shapes=shapes,
             rows=rows,
             lines=self._lines(task, listed),
-            failures=selectors.failures(task, standing)[::-1],
-            workers=len(rows) if len(rows) < ROWS_MAX else selectors.contributors(task, standing),
+            failures=contributions.failures(task, standing)[::-1],
+            workers=len(rows) if len(rows) < ROWS_MAX else contributions.count(task, standing),
             on_timeline=len(everybody),
         )
 
@@ -93,7 +94,7 @@ class TaskPage:
             self._read_record(task)
             return
         after = self.entries[-1].number if self.entries else 0
-        for entry in queue.log(task.group_id, task.pk, after=after):
+        for entry in history.log(task.group_id, task.pk, after=after):
             self.entries.append(entry)
             event_log.draw(self.bars, entry)
 
@@ -102,7 +103,7 @@ class TaskPage:
         if self.has_read_record:
             return
         self.has_read_record = True
-        entries, bars = event_texts.recorded(task)
+        entries, bars = history.recorded(task)
         if entries or bars:
             self.entries = deque(entries, maxlen=ENTRIES_KEPT)
             self.bars = {bar.lease: bar for bar in bars}
@@ -127,7 +128,7 @@ class TaskPage:
         return Progress(
             status=task.status,
             **standing.counts,
-            percent=100.0 if has_succeeded else selectors.percent(standing),
+            percent=100.0 if has_succeeded else standing.percent(standing),
             rate=standing.rate,
             eta=eta,
             started=task.started,
@@ -153,7 +154,7 @@ class TaskPage:
     ) -> list[Row]:
         """A row for each contribution; `last_outcomes` are those of the workers' latest leases."""
         rows = []
-        for contribution in selectors.contributions(task, standing, most=ROWS_MAX):
+        for contribution in contributions.of_task(task, standing, most=ROWS_MAX):
             worker = contribution["worker"]["id"]
             if task.is_final:
                 status = contribution["status"]
@@ -244,5 +245,5 @@ def note(task: Task, standing: Standing) -> Note:
     """Why the task failed or waits, if it does."""
     if task.status == states.FAILED:
         return Note("bad", "alert", f"It failed. {task.error_message}")
-    reason = selectors.waiting_reason(task, standing)
+    reason = standing.waiting_reason(task, standing)
     return Note("wait", "clock", reason) if reason else Note()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils import timezone
 
-from tasks import selectors
 from tasks.models import Task
 from tasks.pages import results
+from tasks.selectors import standing
 from tasks.services.deliver import ResultExpired, result_of
 
 
@@ -27,7 +27,7 @@ class ResultCard:
 
 def result_card(task: Task, ask: results.Ask) -> ResultCard | None:
     """What people see of the result; None while there is none, or if there will be none."""
-    expires = selectors.result_expires(task)
+    expires = standing.result_expires(task)
     if expires is None:
         return None
     kept = results.kept_for(expires, timezone.now())

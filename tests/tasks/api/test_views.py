@@ -15,8 +15,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.models import Task, Worker
+from tasks.queue import leasing, sweeping
 from tasks.services.conclude import conclude_task
 from tasks.services.finish import fail_task
 from tests.support.databases import queries_max
@@ -63,7 +64,7 @@ def test_a_file_comes_as_multipart_beside_params(api: Api, bob: User, group: Gro
     body = {"group": "Lab Seven", "kind": "MEAN", "params": "{}", "file": file}
     answer = api(bob).post("/api/tasks/", body, format="multipart")
     assert answer.status_code == 201, answer.content
-    assert queue.get_input(group.pk, answer.json()["id"])
+    assert blobs.get_input(group.pk, answer.json()["id"])
 
 
 @pytest.mark.parametrize(
@@ -222,7 +223,7 @@ def test_a_running_task_shows_where_it_stands(
     granted = lease(laptop)
     shown = api(bob).get(f"/api/tasks/{task.pk}/").json()
     assert shown["counts"] == {"total": 4, "done": 0, "leased": 1, "waiting": 3, "failed": 0}
-    queue.complete(
+    leasing.complete(
         granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=b"\x93\x01\x00\x90"
     ).now()
     shown = api(bob).get(f"/api/tasks/{task.pk}/").json()
@@ -272,7 +273,7 @@ def test_a_result_that_is_not_there_says_why(
         work(laptop)
         conclude_task(str(done.pk))
         done.refresh_from_db()
-    queue.drop_result(done.group_id, done.pk)
+    blobs.drop_result(done.group_id, done.pk)
     assert refusal(done)[:2] == (410, "result_expired")
 
 
@@ -288,7 +289,7 @@ def test_its_creator_and_those_who_lead_may_cancel(
     assert api(alice).post(f"/api/tasks/{submit().pk}/cancel/").json()["status"] == "cancelled"
     again = api(bob).post(url)
     assert (again.status_code, again.json()["code"]) == (409, "conflict")
-    assert queue.tasks_with_state(group.pk) == []
+    assert sweeping.tasks_with_state(group.pk) == []
 
 
 def test_kinds_describe_their_input(api: Api, carol: User) -> None:

@@ -19,9 +19,9 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group
-from tasks import queue
 from tasks.kind_processes import pool
 from tasks.models import Task
+from tasks.queue import sweeping
 from tests.support.patient import until
 
 Api = Callable[..., APIClient]
@@ -92,7 +92,7 @@ def test_a_hard_file_ends_by_the_limits(
         assert answer.json()["code"] == "input_too_hard"
         assert "Give less at a time" in answer.json()["fields"]["file"][0]
     assert not Task.objects.exists()
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 @pytest.mark.parametrize(

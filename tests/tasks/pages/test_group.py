@@ -12,11 +12,12 @@ from django.utils import timezone
 
 from accounts.models import User
 from groups.models import Group, Membership
-from tasks import queue
 from tasks.models import Contribution, Task, Worker
 from tasks.pages.fragments.changes import Changes
 from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPage, _week
 from tasks.pages.fragments.rows import task_rows
+from tasks.queue import connections
+from tasks.queue.answers import Granted
 from tasks.services.conclude import conclude_task
 from tests.support.pages import read, words
 
@@ -148,12 +149,12 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     watched: Changes,
     group: Group,
     split: Callable[..., Task],
-    lease: Callable[..., queue.Granted],
+    lease: Callable[..., Granted],
     alice: User,
 ) -> None:
     desk = Worker.objects.create(owner=alice, name="<desk>", slots=3)
     kinds = ["ECHO@1"]
-    queue.beat(group.pk, worker=desk.pk, conn="c", kinds=kinds, slots=3, leases=[]).now()
+    connections.beat(group.pk, worker=desk.pk, conn="c", kinds=kinds, slots=3, leases=[]).now()
     seen = changed(watched)
     assert "&lt;desk&gt;" in seen[f"worker-{desk.pk}"]
     assert "0 of 3 slots at work" in seen[f"worker-{desk.pk}"]
@@ -163,7 +164,9 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     assert "1 of 3 slots at work" in seen[f"worker-{desk.pk}"]
     assert task.title in seen[f"worker-{desk.pk}"]
     assert "1 of 3 slots lit" in seen["online"]
-    queue.leave(group.pk, worker=desk.pk, conn="c", kinds=kinds, slots=3, how=queue.LOST).now()
+    connections.leave(
+        group.pk, worker=desk.pk, conn="c", kinds=kinds, slots=3, how=connections.LOST
+    ).now()
     news = watched.news()
     assert news and f"worker-{desk.pk}" in news["gone"]
 

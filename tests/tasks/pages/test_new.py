@@ -15,9 +15,10 @@ from django.test import Client
 from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group, Membership
-from tasks import queue
+from tasks import blobs
 from tasks.models import Task, Worker
 from tasks.pages.forms import TaskForm
+from tasks.queue import connections, presence, sweeping
 from tasks.services.finish import fail_task
 from tasks.services.submit import submit_task
 from tests.support.pages import beside, read, words
@@ -52,7 +53,7 @@ def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
 
 
 def input_of(task: Task) -> dict[str, Any]:
-    return msgspec.msgpack.decode(queue.get_input(task.group_id, task.pk) or b"")
+    return msgspec.msgpack.decode(blobs.get_input(task.group_id, task.pk) or b"")
 
 
 def test_a_plug_in_gets_its_form_without_a_line_of_html(
@@ -171,7 +172,7 @@ def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_made(
     assert sentence in beside(answer, field)
     assert 'value="kept"' in answer.content.decode()
     assert not Task.objects.exists()
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 def test_a_form_that_is_sent_twice_makes_one_task(send: Callable[..., Any]) -> None:
@@ -246,7 +247,9 @@ def test_a_kind_that_is_not_there_is_named(group: Group, bob: User, browser: Bro
 def test_the_preview_tells_what_it_comes_to_and_stores_nothing(
     send: Callable[..., Any], group: Group, laptop: Worker
 ) -> None:
-    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
+    connections.beat(
+        group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]
+    ).now()
     seen = words(send("ECHO", "preview/", htmx=True, count="12"))
     assert "Subtasks 12" in seen
     assert "laptop alice" in seen
@@ -259,8 +262,10 @@ def test_the_preview_says_what_owners_do_not_agree_to_and_who_rests(
 ) -> None:
     Worker.objects.filter(pk=laptop.pk).update(consent={"*": {"slots": 1, "network": "none"}})
     tired = Worker.objects.create(owner=alice, name="tired")
-    queue.beat(group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]).now()
-    asyncio.run(queue.note_resting(group.pk, tired.pk, "on battery"))
+    connections.beat(
+        group.pk, worker=laptop.pk, conn="c", kinds=["ECHO@1"], slots=2, leases=[]
+    ).now()
+    asyncio.run(presence.note_resting(group.pk, tired.pk, "on battery"))
     seen = words(send("ECHO", "preview/", htmx=True, count="12"))
     assert "laptop alice at most 1 at a time no network" in seen
     assert "Would take it, and rests now tired alice on battery" in seen
@@ -379,7 +384,7 @@ def test_the_page_asks_the_database_little_however_many_workers_there_are(
 ) -> None:
     for number in range(30):
         worker = Worker.objects.create(owner=alice, name=f"w{number}", slots=1)
-        queue.beat(
+        connections.beat(
             group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]
         ).now()
     his = browser(bob)
@@ -409,7 +414,7 @@ def test_submit_again_fills_in_settings_and_the_input_that_is_held(
     assert fields["param-count"]["value"] == "7"
     assert fields["title"]["value"] == task.title
     assert "So is its input, which is still held." in words(answer)
-    queue.drop_group(group.pk)
+    sweeping.drop_group(group.pk)
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")
     assert "Its input is no longer held: give it again." in words(answer)
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from groups.models import Group
-from tasks import queue
+from tasks import blobs
 from tasks.models import Task
 from tests.firmlight.pages.test_every_page import nothing_inline
 from tests.support.pages import read, words
@@ -44,7 +44,7 @@ def finished(group: Group, bob: User) -> Finished:
         task = Task.objects.create(
             group=group, creator=bob, kind=kind, kind_version="1", title=title, **facts
         )
-        queue.put_result(group.pk, task.pk, json.dumps(result).encode())
+        blobs.put_result(group.pk, task.pk, json.dumps(result).encode())
         return task
 
     return make
@@ -118,7 +118,7 @@ def test_what_is_missing_is_said(browser: Browser, finished: Finished, bob: User
 
 def test_an_expired_result_says_so(browser: Browser, finished: Finished, bob: User) -> None:
     task = finished("ECHO", 1)
-    queue.drop_result(task.group_id, task.pk)
+    blobs.drop_result(task.group_id, task.pk)
     assert "The result has expired." in words(browser(bob).get(page_of(task)))
     for rest in ("result/", "result.json", "result.csv"):
         answer = browser(bob).get(page_of(task, rest))

@@ -9,8 +9,10 @@ from django.test import Client
 
 from accounts.models import User
 from groups.models import Group, Membership
-from tasks import queue, states
+from tasks import states
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import leasing
+from tasks.queue.answers import Granted
 from tasks.services.conclude import conclude_task
 from tasks.services.finish import fail_task
 from tests.support.pages import read, words
@@ -25,7 +27,7 @@ def page_of(task: Task) -> str:
 def test_it_shows_where_a_running_task_stands(
     browser: Browser,
     split: Callable[..., Task],
-    lease: Callable[..., queue.Granted],
+    lease: Callable[..., Granted],
     laptop: Worker,
     bob: User,
 ) -> None:
@@ -74,13 +76,13 @@ def test_a_finished_task_shows_contributions_timeline_and_events(
 def test_a_failed_task_says_why_and_which_subtask(
     browser: Browser,
     split: Callable[..., Task],
-    lease: Callable[..., queue.Granted],
+    lease: Callable[..., Granted],
     laptop: Worker,
     bob: User,
 ) -> None:
     task = split(count=2)
     held = lease(laptop)
-    queue.fail(
+    leasing.fail(
         held.lease,
         worker=laptop.pk,
         subtask=0,

@@ -17,8 +17,9 @@ from pytest_django import Settings
 from accounts.models import User
 from core import client_wheel
 from groups.models import Group
-from tasks import queue
 from tasks.models import Task, Worker
+from tasks.queue import connections, presence
+from tasks.queue.answers import Granted
 from tests.support.pages import words
 
 Browser = Callable[..., Client]
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 
 
 def here(group: Group, worker: Worker) -> None:
-    queue.beat(
+    connections.beat(
         group.pk, worker=worker.pk, conn="c", kinds=["ECHO@1"], slots=worker.slots, leases=[]
     ).now()
 
@@ -35,7 +36,7 @@ def here(group: Group, worker: Worker) -> None:
 def test_my_workers_say_what_they_do_and_are_mine_alone(
     group: Group,
     split: Callable[..., Task],
-    lease: Callable[..., queue.Granted],
+    lease: Callable[..., Granted],
     laptop: Worker,
     bob: User,
     alice: User,
@@ -55,11 +56,11 @@ def test_my_workers_say_what_they_do_and_are_mine_alone(
 def test_a_resting_worker_is_shown_with_the_reason_on_both_pages(
     group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
 ) -> None:
-    asyncio.run(queue.note_resting(group.pk, laptop.pk, "on battery"))
+    asyncio.run(presence.note_resting(group.pk, laptop.pk, "on battery"))
     assert "laptop Resting: on battery" in words(browser(alice).get("/workers/"))
     assert "resting: on battery" in words(browser(bob).get(f"/groups/{group.pk}/"))
     here(group, laptop)
-    asyncio.run(queue.note_resting(group.pk, laptop.pk, ""))
+    asyncio.run(presence.note_resting(group.pk, laptop.pk, ""))
     assert "laptop Ready" in words(browser(alice).get("/workers/"))
 
 

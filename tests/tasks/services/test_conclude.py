@@ -23,9 +23,12 @@ from pytest_django import Settings
 from accounts.models import User
 from firmlight_client import kinds
 from firmlight_echo import Echo
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.kind_processes import pool
 from tasks.models import Contribution, Task, TaskQuerySet, Worker
+from tasks.queue import leasing, lifecycle, sweeping
+from tasks.queue.answers import Granted, Settled
+from tasks.queue.progress import progress_of
 from tasks.services import conclude as concluding
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import ResultExpired, result_of
@@ -36,7 +39,7 @@ from tests.tasks.conftest import compute
 
 Split = Callable[..., Task]
 Work = Callable[[Worker], int]
-Lease = Callable[[Worker], queue.Granted | None]
+Lease = Callable[[Worker], Granted | None]
 
 
 def conclude(task: Task, **options: Any) -> Task:
@@ -46,9 +49,9 @@ def conclude(task: Task, **options: Any) -> Task:
 
 
 def fail(
-    granted: queue.Granted, worker: Worker, error: str = "ValueError", message: str = "boom"
-) -> queue.Settled:
-    call = queue.fail(
+    granted: Granted, worker: Worker, error: str = "ValueError", message: str = "boom"
+) -> Settled:
+    call = leasing.fail(
         granted.lease, worker=worker.pk, subtask=granted.subtasks[0], error=error, message=message
     )
     return call.now()
@@ -68,17 +71,17 @@ def test_a_concluded_task_leaves_only_its_result_in_redis(
     task = split(count=20)
     work(laptop)
     conclude(task)
-    assert queue.progress(task.group_id, task.pk).now() is None
-    assert queue.get_input(task.group_id, task.pk) is None
-    assert queue.tasks_with_state(task.group_id) == []
-    assert queue.get_result(task.group_id, task.pk)
+    assert progress_of(task.group_id, task.pk).now() is None
+    assert blobs.get_input(task.group_id, task.pk) is None
+    assert sweeping.tasks_with_state(task.group_id) == []
+    assert blobs.get_result(task.group_id, task.pk)
 
 
 def test_the_result_expires(split: Split, work: Work, laptop: Worker) -> None:
     task = split(count=2)
     work(laptop)
     conclude(task)
-    queue.drop_result(task.group_id, task.pk)  # as its time to live does
+    blobs.drop_result(task.group_id, task.pk)  # as its time to live does
     with pytest.raises(ResultExpired):
         result_of(task)
 
@@ -158,7 +161,7 @@ def test_a_worker_that_only_claims_a_decision_ends_nothing(
     granted = lease(laptop)
     assert granted
     partial = msgspec.msgpack.encode([1, 0, []])
-    call = queue.complete(
+    call = leasing.complete(
         granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True
     )
     assert call.now().complete
@@ -172,7 +175,7 @@ def test_partials_that_do_not_fit_fail_the_task_clearly(
     task = split(count=1)
     granted = lease(laptop)
     assert granted
-    queue.complete(granted.lease, worker=laptop.pk, subtasks=[0], partial=b"\xc1").now()
+    leasing.complete(granted.lease, worker=laptop.pk, subtasks=[0], partial=b"\xc1").now()
     conclude(task)
     assert (task.status, task.error_code) == (states.FAILED, "combine_failed")
 
@@ -211,7 +214,7 @@ def test_a_conclusion_that_died_is_taken_over_and_changes_nothing_twice(
 
 def test_a_task_whose_state_is_gone_fails_clearly(split: Split) -> None:
     task = split(count=5)
-    queue.close(task.group_id, task.pk).now()
+    lifecycle.close(task.group_id, task.pk).now()
     assert conclude(task).error_code == "input_lost"
 
 
@@ -444,7 +447,7 @@ def test_partials_that_the_kind_cannot_judge_fail_the_task(
     granted = lease(laptop)
     assert granted
     partial = msgspec.msgpack.encode([1, "", "raise what is this"])
-    call = queue.complete(
+    call = leasing.complete(
         granted.lease, worker=laptop.pk, subtasks=granted.subtasks, partial=partial, decided=True
     )
     assert call.now().complete
@@ -470,8 +473,8 @@ def test_cancelling_a_task_that_is_being_concluded_ends_the_child_and_drops_its_
     assert not child.lives
     task.refresh_from_db()
     assert task.status == states.CANCELLED
-    assert queue.get_result(task.group_id, task.pk) is None
-    assert queue.tasks_with_state(task.group_id) == []
+    assert blobs.get_result(task.group_id, task.pk) is None
+    assert sweeping.tasks_with_state(task.group_id) == []
 
 
 def _conclude_apart(task: Task) -> None:
@@ -486,15 +489,15 @@ def test_a_result_that_was_made_while_its_task_was_cancelled_is_dropped(
 ) -> None:
     task = split(count=2)
     work(laptop)
-    real = queue.put_result
+    real = blobs.put_result
 
     def cancel_just_then(group: Any, pk: Any, data: bytes) -> None:
         real(group, pk, data)
         assert cancel_task(task)
 
-    monkeypatch.setattr(concluding.queue, "put_result", cancel_just_then)
+    monkeypatch.setattr(concluding.blobs, "put_result", cancel_just_then)
     assert conclude(task).status == states.CANCELLED
-    assert queue.get_result(task.group_id, task.pk) is None
+    assert blobs.get_result(task.group_id, task.pk) is None
 
 
 def test_a_child_at_work_is_a_sign_of_life(

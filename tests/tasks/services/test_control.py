@@ -16,8 +16,11 @@ from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry, Notification, User
 from groups.models import Group
-from tasks import queue, states
+from tasks import states
 from tasks.models import SubtaskFailure, Task, Worker
+from tasks.queue import leasing
+from tasks.queue.answers import Granted, Settled
+from tasks.queue.progress import progress_of
 from tasks.services import workers
 from tasks.services.conclude import conclude_task
 from tasks.services.split import split_task
@@ -26,14 +29,14 @@ from tasks.services.sweep import fail_overdue, reconcile
 Api = Callable[..., APIClient]
 Make = Callable[..., Task]
 Jobs = Callable[[], list[str]]
-Lease = Callable[[Worker], queue.Granted | None]
+Lease = Callable[[Worker], Granted | None]
 
 
 def fail_once(
-    granted: queue.Granted | None, worker: Worker, traceback: str = "line 1\nline 2"
-) -> queue.Settled:
+    granted: Granted | None, worker: Worker, traceback: str = "line 1\nline 2"
+) -> Settled:
     assert granted
-    call = queue.fail(
+    call = leasing.fail(
         granted.lease,
         worker=worker.pk,
         subtask=granted.subtasks[0],
@@ -61,9 +64,7 @@ def test_a_task_paused_before_it_was_split_is_split_when_it_is_resumed(
     task = submit(count=2)
     assert api(bob).post(f"/api/tasks/{task.pk}/pause/").status_code == 200
     split_task(str(task.pk))
-    assert queue.progress(task.group_id, task.pk).now() is None, (
-        "nothing is opened for a paused task"
-    )
+    assert progress_of(task.group_id, task.pk).now() is None, "nothing is opened for a paused task"
     jobs_sent()
     resumed = api(bob).post(f"/api/tasks/{task.pk}/resume/").json()
     assert resumed["started"]
@@ -77,7 +78,9 @@ def test_what_is_completed_during_a_pause_is_concluded_on_resuming(
     granted = lease(laptop)
     assert granted
     api(bob).post(f"/api/tasks/{task.pk}/pause/")
-    queue.complete(granted.lease, worker=laptop.pk, subtasks=[0], partial=b"\x93\x01\x00\x90").now()
+    leasing.complete(
+        granted.lease, worker=laptop.pk, subtasks=[0], partial=b"\x93\x01\x00\x90"
+    ).now()
     jobs_sent()
     api(bob).post(f"/api/tasks/{task.pk}/resume/")
     assert "tasks.conclude" in jobs_sent()
@@ -142,7 +145,7 @@ def test_a_task_that_misses_its_deadline_fails_and_says_so(split: Make, start: s
     task.refresh_from_db()
     assert (task.status, task.error_code) == (states.FAILED, "deadline_passed")
     assert task.error_message.startswith("It was not finished by its deadline, ")
-    assert queue.progress(task.group_id, task.pk).now() is None
+    assert progress_of(task.group_id, task.pk).now() is None
     assert Notification.objects.get(user=task.creator).code == "task_failed"
 
 

@@ -16,14 +16,16 @@ from accounts.models import Notification, User
 from groups import services as groups
 from groups.models import Group, Membership
 from groups.signals import member_leaving
-from tasks import events, queue, states
+from tasks import blobs, events, queue, states
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import sweeping
+from tasks.queue.answers import Granted
 from tasks.services import departures
 from tasks.services.conclude import conclude_task
 from tasks.services.sweep import purge
 
 Make = Callable[..., Task]
-Lease = Callable[[Worker], queue.Granted | None]
+Lease = Callable[[Worker], Granted | None]
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def test_the_tasks_of_a_member_who_leaves_are_cancelled(
     groups.leave_group(user=bob, group_id=group.pk)
     assert statuses() == ["cancelled", "cancelled", "running"]
     (kept,) = Task.objects.filter(creator=alice)
-    assert queue.tasks_with_state(group.pk) == [str(kept.pk)]
+    assert sweeping.tasks_with_state(group.pk) == [str(kept.pk)]
 
 
 def test_the_tasks_of_a_removed_member_are_cancelled(
@@ -107,7 +109,7 @@ def test_a_result_that_is_being_made_is_made(
     groups.leave_group(user=bob, group_id=group.pk)
     conclude_task(str(task.pk), attempt=0)
     assert statuses() == ["succeeded"]
-    assert queue.get_result(group.pk, task.pk)
+    assert blobs.get_result(group.pk, task.pk)
 
 
 def test_workers_are_notified_after_the_membership_has_gone(
@@ -169,11 +171,11 @@ def test_all_its_tasks_are_cancelled_and_redis_forgets_them(
     assert lease(laptop)
     groups.delete_group(user=alice, group_id=group.pk)
     assert not Task.objects.exists()
-    assert queue.tasks_with_state(group.pk) == []
-    assert [queue.get_input(group.pk, task.pk) for task in tasks] == [None] * 3
+    assert sweeping.tasks_with_state(group.pk) == []
+    assert [blobs.get_input(group.pk, task.pk) for task in tasks] == [None] * 3
     assert lease(laptop) is None
     purge()
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 def test_results_go_with_the_group(
@@ -182,9 +184,9 @@ def test_results_go_with_the_group(
     task = split(kind="MEAN", numbers=[1.0, 2.0])
     work(laptop)
     conclude_task(str(task.pk))
-    assert queue.get_result(group.pk, task.pk)
+    assert blobs.get_result(group.pk, task.pk)
     groups.delete_group(user=alice, group_id=group.pk)
-    assert queue.get_result(group.pk, task.pk) is None
+    assert blobs.get_result(group.pk, task.pk) is None
     assert not Contribution.objects.exists()
 
 
@@ -196,8 +198,8 @@ def test_a_task_that_is_being_concluded_leaves_nothing_behind(
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
     groups.delete_group(user=alice, group_id=group.pk)
     conclude_task(str(task.pk), attempt=0)
-    assert queue.tasks_with_state(group.pk) == []
-    assert queue.get_result(group.pk, task.pk) is None
+    assert sweeping.tasks_with_state(group.pk) == []
+    assert blobs.get_result(group.pk, task.pk) is None
 
 
 def test_a_member_whose_tasks_somebody_else_cancels_is_notified_once(
@@ -251,7 +253,7 @@ def test_the_last_member_takes_everything_with_him(
     groups.leave_group(user=bob, group_id=group.pk)
     groups.leave_group(user=alice, group_id=group.pk)
     assert not Task.objects.exists()
-    assert queue.tasks_with_state(group.pk) == []
+    assert sweeping.tasks_with_state(group.pk) == []
     assert not Notification.objects.filter(code="task_cancelled").exists()
 
 
@@ -268,7 +270,7 @@ def test_with_an_account_its_live_tasks_end_and_the_old_ones_stay(
     accounts.remove_user(bob)
     assert statuses() == ["succeeded", "cancelled"]
     assert list(Task.objects.values_list("creator", flat=True)) == [None, None]
-    assert queue.get_result(group.pk, done.pk)
+    assert blobs.get_result(group.pk, done.pk)
 
 
 def test_its_workers_are_notified_after_its_tokens_have_ended(

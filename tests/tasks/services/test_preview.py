@@ -15,8 +15,8 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from firmlight_client import kinds
 from groups.models import Group
-from tasks import queue
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import connections, sweeping
 from tasks.services.conclude import conclude_task
 
 Ask = Callable[..., Any]
@@ -35,7 +35,7 @@ def ask(api: Callable[..., APIClient], group: Group, bob: User) -> Ask:
 
 def online(group: Group, worker: Worker, kind: str) -> None:
     version = kinds.get(kind).version
-    queue.beat(
+    connections.beat(
         group.pk,
         worker=worker.pk,
         conn="c",
@@ -55,7 +55,7 @@ def test_it_counts_subtasks_and_bytes_and_stores_nothing(ask: Ask) -> None:
     )
     assert found["payload_bytes"] > found["payload_bytes_max"] > 0
     assert not Task.objects.exists()
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 def test_a_long_split_is_not_counted_to_its_end(ask: Ask, settings: Settings) -> None:

@@ -16,8 +16,9 @@ from accounts.models import User
 from core.errors import Forbidden, Invalid
 from firmlight_client import kinds
 from groups.models import Group
-from tasks import queue, states
+from tasks import blobs, states
 from tasks.models import Task
+from tasks.queue import sweeping
 from tasks.services import submit as submitting
 from tasks.services.submit import KeyUsed, submit_task
 
@@ -35,7 +36,7 @@ def test_an_accepted_task_has_input_row_and_job(
 ) -> None:
     task = submit(count=7)
     assert task.status == states.QUEUED
-    data = queue.get_input(task.group_id, task.pk)
+    data = blobs.get_input(task.group_id, task.pk)
     assert data is not None
     assert msgspec.msgpack.decode(data)["count"] == 7
     assert jobs_sent() == ["tasks.split"]
@@ -85,7 +86,7 @@ def test_bad_params_name_their_field_and_store_nothing(
     group: Group, bob: User, kind: str, params: dict[str, Any], field: str
 ) -> None:
     assert list(fields_of(author=bob, group=group.pk, kind=kind, params=params)) == [field]
-    assert queue.groups() == []
+    assert sweeping.groups() == []
 
 
 def test_only_owner_and_moderators_raise_the_priority(
@@ -102,7 +103,7 @@ def test_a_file_becomes_packed_numbers(group: Group, bob: User) -> None:
     np.save(buffer, np.arange(1000, dtype="<f8"))
     file = SimpleUploadedFile("numbers.npy", buffer.getvalue())
     task = submit_task(author=bob, group=group.pk, kind="MEAN", params={}, file=file)
-    data = queue.get_input(task.group_id, task.pk)
+    data = blobs.get_input(task.group_id, task.pk)
     assert data is not None
     assert 8000 <= len(data) < 8100
     assert msgspec.msgpack.decode(data, type=kinds.get("MEAN").Params) is not None
@@ -127,7 +128,7 @@ def test_a_database_that_refuses_leaves_no_input_behind(
     monkeypatch.setattr(submitting.Task, "save", refuse)
     with pytest.raises(DatabaseError):
         submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
-    assert queue.get_input(group.pk, stored[0].pk) is None
+    assert blobs.get_input(group.pk, stored[0].pk) is None
 
 
 # Submitted twice
@@ -141,7 +142,7 @@ def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(
         for count in (3, 4)
     )
     assert first.pk == second.pk == Task.objects.get().pk
-    assert msgspec.msgpack.decode(queue.get_input(group.pk, first.pk) or b"")["count"] == 3
+    assert msgspec.msgpack.decode(blobs.get_input(group.pk, first.pk) or b"")["count"] == 3
 
 
 def test_two_concurrent_submissions_with_one_key_make_one_task_and_lose_no_input(
@@ -167,7 +168,7 @@ def test_two_concurrent_submissions_with_one_key_make_one_task_and_lose_no_input
     monkeypatch.setattr(submitting, "has_backlog", meanwhile)
     made.append(submit_task(**ask))
     assert {task.pk for task in made} == {Task.objects.get().pk}
-    assert queue.get_input(group.pk, made[0].pk)
+    assert blobs.get_input(group.pk, made[0].pk)
 
 
 def test_a_key_is_its_authors_own_and_names_one_submission(
