@@ -27,7 +27,7 @@ COLOURS = {
 
 
 class KindFilter(admin.SimpleListFilter):
-    """The kinds installed here: what is in the table would cost a look at all of it."""
+    """The kinds installed here; looking up those in use would read the whole table."""
 
     title, parameter_name = "kind", "kind"
 
@@ -123,16 +123,17 @@ class TaskAdmin(ReadOnlyAdmin):
 
     @admin.display(description="subtasks")
     def counts(self, task: Task) -> str:
-        """Live from Redis; one look for the whole page."""
-        return ", ".join(
-            f"{number:,} {name}" for name, number in self._standing(task).counts.items()
-        )
+        """Live from Redis, which is read once for the whole page."""
+        counts = self._standing(task).counts
+        return ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
     @admin.display
     def progress(self, task: Task) -> str:
-        stands = self._standing(task)
-        eta = f", about {stands.eta_seconds:g} s to go" if stands.eta_seconds is not None else ""
-        return f"{stands.progress:.1%}, {stands.rate:g} subtasks a second{eta}"
+        standing = self._standing(task)
+        text = f"{standing.progress:.1%}, {standing.rate:g} subtasks a second"
+        if standing.eta_seconds is None:
+            return text
+        return f"{text}, about {standing.eta_seconds:g} s to go"
 
     @admin.display(description="waits for")
     def waiting(self, task: Task) -> str:
@@ -179,7 +180,9 @@ class OnlineFilter(admin.SimpleListFilter):
         since = statistics.seen_since(timezone.now())
         if self.value() == "yes":
             return queryset.filter(last_seen__gte=since)
-        return queryset.filter(last_seen__lt=since) if self.value() else queryset
+        if self.value() == "no":
+            return queryset.filter(last_seen__lt=since)
+        return queryset
 
 
 @admin.register(Worker)

@@ -1,4 +1,4 @@
-"""What a list of tasks can be narrowed to, by query parameters: of the API and of the page."""
+"""Filters for lists of tasks, by query parameters of the API and of the pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from firmlight_client import kinds
 from tasks import states
 from tasks.models import Task
 
-LETTERS_EVERYWHERE_MIN = 3  # no index finds fewer within long texts
+EVERYWHERE_CHARS_MIN = 3  # no index finds fewer characters within long texts
 
 
 class TaskFilter(django_filters.FilterSet):
@@ -24,7 +24,8 @@ class TaskFilter(django_filters.FilterSet):
     search = django_filters.CharFilter(
         method="by_words",
         max_length=100,
-        help_text="Part of the title or the description; one or two letters are looked for in titles only",
+        help_text="Part of the title or the description; "
+        "one or two characters are searched for in titles only",
     )
 
     class Meta:
@@ -32,13 +33,13 @@ class TaskFilter(django_filters.FilterSet):
         fields = ("group", "creator", "member", "status", "kind")
 
     def of_kind(self, tasks: QuerySet[Task], name: str, kind: str) -> QuerySet[Task]:
-        """Many calls of a kind are of that kind, too."""
+        """The tasks of this kind, and those that are many calls of it."""
         return tasks.filter(kind__in=[kind, kind + kinds.CALLS])
 
     def by_name(self, tasks: QuerySet[Task], name: str, username: str) -> QuerySet[Task]:
         return tasks.filter(creator__username_key=name_key(username))
 
     def by_words(self, tasks: QuerySet[Task], name: str, words: str) -> QuerySet[Task]:
-        if len(words) < LETTERS_EVERYWHERE_MIN:
+        if len(words) < EVERYWHERE_CHARS_MIN:
             return tasks.filter(title__icontains=words)
         return tasks.filter(Q(title__icontains=words) | Q(description__icontains=words))

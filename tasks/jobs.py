@@ -25,7 +25,7 @@ def conclude(task_id: str, attempt: int | None = None, patient: bool = False) ->
 
 @shared_task(name="tasks.sweep", acks_late=True, ignore_result=True)
 def sweep() -> None:
-    """Beat runs this every SWEEP_SECONDS; running twice at once is harmless."""
+    """Beat runs this every SWEEP_SECONDS; two concurrent runs are harmless."""
     sweeping.requeue_expired()
     sweeping.fail_overdue()
     redis_log.rewrite_where_needed()
@@ -34,7 +34,7 @@ def sweep() -> None:
 
 @shared_task(name="tasks.reconcile", acks_late=True, ignore_result=True)
 def reconcile() -> None:
-    """Beat runs this every RECONCILE_SECONDS; running twice at once is harmless."""
+    """Beat runs this every RECONCILE_SECONDS; two concurrent runs are harmless."""
     sweeping.reconcile()
 
 

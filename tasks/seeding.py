@@ -1,14 +1,13 @@
-"""People, groups and a year of finished tasks, for demonstrations and for measuring pages. Nothing
-of it is live.
+"""People, groups and a year of finished tasks, for demonstrations and for measuring pages.
 
-Groups differ as they do in life: the first is the largest, and has the most tasks. What has to be
-held in memory are ids; rows are made in batches.
+Nothing of it is live. Groups differ as they do in life: the first is the largest, and has the most
+tasks. Only ids are held in memory; rows are made in batches.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import islice
 from random import Random
@@ -61,14 +60,21 @@ Say = Callable[[str], object]
 
 @dataclass
 class Seed:
-    """What has been made so far, by id. The same `chance` makes the same installation, but for ids
-    and moments.
+    """What has been made so far, by id.
+
+    The same `chance` makes the same installation, except for ids and moments.
     """
 
     size: Size
     say: Say
     chance: Random
     now: datetime
+    users: list[UUID] = field(default_factory=list)
+    groups: list[UUID] = field(default_factory=list)
+    members: list[list[UUID]] = field(default_factory=list)  # of each group, its owner first
+    machines: dict[UUID, UUID] = field(default_factory=dict)  # by their owner
+    # Of each task its id, the number of its group, and whether it has a history.
+    done: list[tuple[UUID, int, bool]] = field(default_factory=list)
 
     def run(self) -> None:
         self.users = [uuid4() for _ in range(self.size.users)]
@@ -82,9 +88,6 @@ class Seed:
             self._workers,
             self._tasks,
             self._contributions,
-        ):
-            self._write(rows())
-        for rows in (
             self._histories,
             self._notifications,
             self._sessions,
@@ -94,7 +97,7 @@ class Seed:
             self._write(rows())
 
     def _write(self, rows: Iterator[Model]) -> None:
-        """In batches; says how many of which."""
+        """Write rows of one model in batches, and say how many."""
         made, first = 0, next(rows, None)
         if first is None:
             return
@@ -106,8 +109,9 @@ class Seed:
         self.say(f"{made:>9,} {kind.__name__}")
 
     def _members(self, number: int) -> list[UUID]:
-        """Of group `number`, its owner first: fewer the higher the number. The first user is in the
-        first groups.
+        """The members of group `number`, its owner first; fewer the higher the number.
+
+        The first user is in the first groups.
         """
         most = max(self.size.users // 20, 3)
         wanted = max(int(most / (number + 1) ** 0.7), 3)
@@ -117,14 +121,15 @@ class Seed:
         return list(found)
 
     def _moment(self, share: float) -> datetime:
-        """So far through the year that ends now."""
+        """The moment at this share of the year that ends now."""
         return self.now - timedelta(days=DAYS * (1 - share))
 
     def _users(self) -> Iterator[Model]:
         for number, user in enumerate(self.users):
             name = f"demo_{number:06}"
             email = email_key(f"{name}@example.org")
-            yield User(pk=user, username=name, username_key=name, email=email, password="!")  # noqa: S106  none fits
+            unusable = "!"  # no password matches it
+            yield User(pk=user, username=name, username_key=name, email=email, password=unusable)
 
     def _groups(self) -> Iterator[Model]:
         for number, group in enumerate(self.groups):
@@ -141,9 +146,8 @@ class Seed:
     def _memberships(self) -> Iterator[Model]:
         for group, members in zip(self.groups, self.members, strict=True):
             for place, user in enumerate(members):
-                row = Membership(
-                    group_id=group, user_id=user, role=ways.MEMBER if place else ways.OWNER
-                )
+                role = ways.MEMBER if place else ways.OWNER
+                row = Membership(group_id=group, user_id=user, role=role)
                 row.owner_key = row._owner_key(row.role)
                 yield row
 
@@ -155,19 +159,14 @@ class Seed:
             )
 
     def _tasks(self) -> Iterator[Model]:
-        self.done: list[
-            tuple[UUID, int, bool]
-        ] = []  # id, number of its group, whether it has a history
         return (self._task(number) for number in range(self.size.tasks))
 
     def _task(self, number: int) -> Task:
         place = int(self.size.groups * self.chance.random() ** 3)
         status = self.chance.choice(WAYS_TO_END)
         created = self._moment(number / self.size.tasks)
-        started, finished = (
-            created + timedelta(seconds=1),
-            created + timedelta(seconds=self.chance.randint(2, 3600)),
-        )
+        started = created + timedelta(seconds=1)
+        finished = created + timedelta(seconds=self.chance.randint(2, 3600))
         subtasks = self.chance.randint(1, 1000)
         task = Task(
             group_id=self.groups[place],
@@ -189,20 +188,17 @@ class Seed:
     def _contributions(self) -> Iterator[Model]:
         for number, (task, place, _) in enumerate(self.done):
             started = self._moment(number / self.size.tasks)
-            helpers = [
-                user
-                for user in self.chance.choices(self.members[place], k=4)
-                if user in self.machines
-            ]
+            chosen = self.chance.choices(self.members[place], k=4)
+            helpers = [user for user in chosen if user in self.machines]
             for user in dict.fromkeys(helpers):
-                facts = {
-                    "subtasks": 10,
-                    "share": 100 / len(helpers),
-                    "compute_seconds": 60.0,
-                    "started": started,
-                }
                 yield Contribution(
-                    task_id=task, worker_id=self.machines[user], finished=started, **facts
+                    task_id=task,
+                    worker_id=self.machines[user],
+                    started=started,
+                    finished=started,
+                    subtasks=10,
+                    share=100 / len(helpers),
+                    compute_seconds=60.0,
                 )
 
     def _histories(self) -> Iterator[Model]:

@@ -76,7 +76,7 @@ def die_with_parent() -> None:
 
 
 def clear(folder: Path) -> None:
-    """Remove everything in it, however it was left."""
+    """Remove everything in the folder, however it was left."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

@@ -60,7 +60,7 @@ class Memory:
         return self._is_short and _resident_bytes() > WORN * self.limit_bytes
 
     def words(self, error: MemoryError) -> str:
-        """What was too much, with the limit if there is one."""
+        """What was too much, and the limit if there is one."""
         limit = self.limit_bytes // 2**20
         whole = f"it needed more than {limit} MiB" if limit else "there was not enough memory"
         return f"{whole}: {error}" if str(error) else whole

@@ -1,6 +1,6 @@
 """What this machine's owner lets kinds reach: public addresses, private ones too, or a few hosts.
 
-It holds for one process: a worker's slot sets it at its start.
+It holds for one process: a worker's slot sets it when it starts.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ Same = Callable[[Any, Any], bool]
 
 
 class KindFault(AssertionError):
-    """The kind does not keep to what it has to; the message says which rule, and what was found."""
+    """The kind breaks a rule; the message says which one, and what was found."""
 
 
 def check_kind(

@@ -32,7 +32,7 @@ function wrongValue(field, value) {
   const { above, below, pattern, textMax } = field.dataset;
   if (above && Number(value) <= above) return `More than ${Number(above).toLocaleString("en")}.`;
   if (below && Number(value) >= below) return `Less than ${Number(below).toLocaleString("en")}.`;
-  if (pattern && !new RegExp(pattern).test(value)) return "This does not look as it must.";
+  if (pattern && !new RegExp(pattern).test(value)) return "This does not have the required form.";
   if (value.length > Number(textMax)) return `This is ${size(value.length)} of text; at most ${size(textMax)}.`;
   if ("digits" in field.dataset) return wrongDigit(value.trim());
   if ("numbers" in field.dataset) return wrongNumber(value, field.dataset.numbers);
@@ -78,7 +78,7 @@ function wrongLine(text, { lines, linesMax }) {
   const given = text.split("\n").map((line) => line.trim()).filter(Boolean);
   if (linesMax && given.length > linesMax) return `At most ${linesMax} lines; there are ${given.length}.`;
   const at = lines ? given.findIndex((line) => !new RegExp(lines).test(line)) : -1;
-  return at < 0 ? "" : `Line ${at + 1}, “${given[at].slice(0, 80)}”, does not look as it must.`;
+  return at < 0 ? "" : `Line ${at + 1}, “${given[at].slice(0, 80)}”, does not have the required form.`;
 }
 
 function wrongFile() {

@@ -260,18 +260,17 @@ class TaskDraft(serializers.Serializer):
     file = serializers.FileField(required=False, allow_empty_file=False)
 
 
-class TakerSerializer(serializers.ModelSerializer):
-    """A worker that is online and would take the task: a `preview.Taker`, named as the model is."""
+class TakerSerializer(serializers.Serializer):
+    """A worker that is online and would take the task."""
 
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slots = serializers.IntegerField()
     member = PersonSerializer(source="owner")
     resting = serializers.CharField(help_text="Why it takes nothing now; empty if it does")
     limits = serializers.SerializerMethodField(
         help_text="What its owner does not agree to in this group, in words"
     )
-
-    class Meta:
-        model = Worker
-        fields = ("id", "name", "slots", "member", "resting", "limits")
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_limits(self, taker: Taker) -> list[str]:

@@ -44,12 +44,13 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "Idempotency-Key",
     OpenApiTypes.STR,
     OpenApiParameter.HEADER,
-    description=f"Names this submission, 1 to {KEY_CHARS_MAX} characters: sent again with it, it makes no second task",
+    description=f"Names this submission, 1 to {KEY_CHARS_MAX} characters: "
+    "a second one with the same key makes no second task",
 )
 
 
 def key_of(request: Request) -> str:
-    """What names this submission; "" without. Raises Invalid."""
+    """The key of this submission; "" if it has none. Raises Invalid."""
     key: str = request.headers.get("Idempotency-Key", "")
     if len(key) > KEY_CHARS_MAX:
         raise Invalid(f"Idempotency-Key has at most {KEY_CHARS_MAX} characters.")
@@ -71,11 +72,9 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
 
     def get_queryset(self) -> QuerySet[Task]:
         user = user_of(self.request)
-        return (
-            visibility.task_list_of(user)
-            if self.action == "list"
-            else visibility.tasks_visible_to(user)
-        )
+        if self.action == "list":
+            return visibility.task_list_of(user)
+        return visibility.tasks_visible_to(user)
 
     def get_serializer_class(self) -> Any:
         return TaskBriefSerializer if self.action == "list" else TaskSerializer
@@ -100,30 +99,28 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     )
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """What a task would come to: subtasks, who would take it, about how long. Nothing is
-        stored.
-        """
+        """What a task would come to: subtasks, workers and time. Nothing is stored."""
         found = preview_task(author=user_of(request), **validated(TaskDraft, request))
         return Response(PreviewSerializer(found).data)
 
     @extend_schema(summary="Cancel a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: UUID) -> Response:
-        """End it now; running workers are told to stop."""
+        """Cancel the task; workers that run it stop."""
         control.cancel(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
     @extend_schema(summary="Pause a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def pause(self, request: Request, pk: UUID) -> Response:
-        """Stop its workers; what is computed stays, and `resume` goes on."""
+        """Stop its workers; what is computed stays, and `resume` continues."""
         control.pause(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
     @extend_schema(summary="Resume a task", request=None, responses=TaskSerializer)
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: UUID) -> Response:
-        """Go on with a paused task."""
+        """Continue a paused task."""
         control.resume(user=user_of(request), task=self.get_object())
         return Response(TaskSerializer(self.get_object()).data)
 
@@ -135,7 +132,7 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
     )
     @action(detail=True, methods=["get"])
     def events(self, request: Request, pk: UUID) -> Response:
-        """What happened to it, the latest first: split, leased, done, lost, failed, and so on."""
+        """What has happened to the task, the latest first: split, leased, done, lost, failed …"""
         page = self.paginate_queryset(history.events(self.get_object()))
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 
@@ -174,10 +171,9 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         return visibility.workers_visible_to(user_of(self.request))
 
     def get_serializer_context(self) -> dict[str, Any]:
-        real = not getattr(
-            self, "swagger_fake_view", False
-        )  # and not drf-spectacular's, which has nobody logged in
-        groups = list(group_selectors.groups_of(user_of(self.request))) if real else []
+        groups = []
+        if not getattr(self, "swagger_fake_view", False):  # drf-spectacular's has no user
+            groups = list(group_selectors.groups_of(user_of(self.request)))
         return {**super().get_serializer_context(), "resting": presence.resting_in(groups)}
 
     @extend_schema(
@@ -193,6 +189,6 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @extend_schema(summary="Drain a worker", request=None, responses={204: None})
     @action(detail=True, methods=["post"])
     def drain(self, request: Request, pk: UUID) -> Response:
-        """Ask it to finish what it holds, and leave."""
+        """Ask it to finish its leases and then leave."""
         workers.drain(self.get_object(), by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,7 +1,7 @@
 """What services ask of a kind: each function runs it in a child and returns plain values.
 
-All raise Busy if no child is free in time, and those of `outcomes`; `load` and `preview` also the
-kind's ParamsError.
+All raise Busy if no child is free in time, and the errors of `outcomes`; `load` and `preview` also
+raise the kind's ParamsError.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from tasks.kind_processes.operations import (
     PreviewArguments,
 )
 from tasks.kind_processes.pool import Owner, children
-from tasks.kind_processes.process import Found, Limits
+from tasks.kind_processes.process import Found
 from tasks.kind_processes.splitting import Batch, SplitLimits
+from tasks.kind_processes.watch import Limits
 
 HEAVY_BYTES = 2**20  # a larger input counts as slow from the start
 PACKED_MARGIN = 1.01  # packed params may be a little larger than what was uploaded
@@ -51,7 +52,9 @@ def load(
     """
     as_json, data = _as_given(params)
     with _on_disk(file) as path:
-        arguments = LoadArguments(as_json, _packed_bytes_max(), path, (file and file.name) or "")
+        arguments = LoadArguments(
+            as_json=as_json, bytes_max=_packed_bytes_max(), path=path, name=_name_of(file)
+        )
         heavy = _is_heavy(data, file)
         value, pieces = _ask(
             "load", kind, arguments, [data], limits=_load_limits(), owner=owner, heavy=heavy
@@ -68,7 +71,7 @@ def preview(
     *,
     owner: UUID | None = None,
 ) -> Counted:
-    """What the input comes to; its split is counted for PREVIEW_SECONDS_MAX at most."""
+    """What the input comes to; its split is counted for at most PREVIEW_SECONDS_MAX."""
     as_json, data = _as_given(params)
     limits = _load_limits(more_seconds=settings.PREVIEW_SECONDS_MAX)
     with _on_disk(file) as path:
@@ -76,7 +79,7 @@ def preview(
             as_json=as_json,
             bytes_max=_packed_bytes_max(),
             path=path,
-            name=(file and file.name) or "",
+            name=_name_of(file),
             limits=split_limits(),
             seconds=settings.PREVIEW_SECONDS_MAX,
         )
@@ -94,12 +97,12 @@ def typed(kind: kinds.Kind, data: bytes, *, owner: UUID | None = None) -> dict[s
 def split(
     kind: kinds.Kind, data: bytes, *, wanted: Wanted | None = None
 ) -> Generator[Batch, None, None]:
-    """The batches of packed params. Whoever stops before the last one closes the iterator."""
+    """The batches of packed params. A caller that stops before the last one closes the iterator."""
     limits = Limits(settings.SPLIT_SECONDS_MAX, settings.SPLIT_PROCESSOR_SECONDS_MAX)
     call = _call("split", kind, split_limits(), limits)
     with contextlib.closing(children().call(call, [data], limits, wanted=wanted)) as answer:
         for value, pieces in answer:
-            if value is not None:
+            if value is not None:  # None is the end of the answer
                 first, last = value
                 yield Batch(first, msgspec.msgpack.decode(pieces[0], type=list[bytes]), last)
 
@@ -116,14 +119,13 @@ def conclude(
 ) -> bytes | None:
     """The result as JSON; None if `check_decided` and the kind does not call it decided.
 
-    With `quick` it may take CONCLUDE_QUICK_SECONDS only.
-
-    A KindRaised names the stage: combine, is_decided or finish.
+    With `quick` it may take only CONCLUDE_QUICK_SECONDS. The stage of a KindRaised is "combine",
+    "is_decided" or "finish".
     """
     arguments = ConcludeArguments(check_decided, settings.RESULT_BYTES_MAX, incomplete)
-    seconds = min(
-        settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_QUICK_SECONDS if quick else float("inf")
-    )
+    seconds = settings.CONCLUDE_SECONDS_MAX
+    if quick:
+        seconds = min(seconds, settings.CONCLUDE_QUICK_SECONDS)
     limits = Limits(seconds, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
     given = [msgspec.msgpack.encode(partials), params]
     _, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
@@ -133,9 +135,9 @@ def conclude(
 async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
     """What is wrong with a partial that is too large for the event loop; "" if nothing is."""
     most = settings.PARTIAL_SECONDS_MAX
-    limits = Limits(
-        2 * most, most
-    )  # a busy machine is no worker's fault: the clock must not end it first
+    # On a busy machine the clock must not run out before the processor time does: a partial that
+    # is refused for it would count against its worker.
+    limits = Limits(2 * most, most)
     value, _ = await ask_async("check_partial", kind, None, [partial], limits=limits)
     return str(value)
 
@@ -149,14 +151,14 @@ async def ask_async(
     limits: Limits,
     owner: Owner | None = None,
 ) -> Found:
-    """An operation asked for from an event loop: it waits in a thread of a pool of its own."""
+    """Ask for an operation from an event loop; it waits in a thread of a separate pool."""
     ask = partial(_ask, operation, kind, arguments, pieces, limits=limits, owner=owner)
     found: Found = await sync_to_async(ask, thread_sensitive=False, executor=_waiting_threads())()
     return found
 
 
 def split_limits() -> SplitLimits:
-    """As the settings have them now."""
+    """The limits of a split, from the current settings."""
     return SplitLimits(
         first_subtasks=settings.SPLIT_BATCH_FIRST,
         batch_subtasks_max=settings.SPLIT_BATCH_SUBTASKS_MAX,
@@ -177,7 +179,7 @@ def _ask(
     heavy: bool = False,
     wanted: Wanted | None = None,
 ) -> Found:
-    """One call with one answer."""
+    """Make one call that has one answer."""
     call = _call(operation, kind, arguments, limits)
     answer = children().call(call, pieces or [], limits, owner=owner, heavy=heavy, wanted=wanted)
     (found,) = answer
@@ -196,7 +198,8 @@ def _call(operation: str, kind: kinds.Kind, arguments: Any, limits: Limits) -> w
 
 def _load_limits(more_seconds: float = 0) -> Limits:
     return Limits(
-        settings.LOAD_SECONDS_MAX + more_seconds, settings.LOAD_PROCESSOR_SECONDS_MAX + more_seconds
+        seconds=settings.LOAD_SECONDS_MAX + more_seconds,
+        processor_seconds=settings.LOAD_PROCESSOR_SECONDS_MAX + more_seconds,
     )
 
 
@@ -207,7 +210,8 @@ def _packed_bytes_max() -> int:
 def _as_given(params: Mapping[str, Any]) -> tuple[bool, bytes]:
     """Params as they travel to the child, and whether that is JSON.
 
-    There integers may be large, numbers not finite, and texts hold half a surrogate pair.
+    MessagePack is tried first. JSON takes what it cannot: integers beyond 64 bits, and texts with
+    half a surrogate pair.
     """
     try:
         return False, msgspec.msgpack.encode(params)
@@ -216,13 +220,19 @@ def _as_given(params: Mapping[str, Any]) -> tuple[bool, bytes]:
 
 
 def _is_heavy(data: bytes, file: UploadedFile | None) -> bool:
-    return len(data) + (file.size or 0 if file else 0) > HEAVY_BYTES
+    file_bytes = (file.size or 0) if file else 0
+    return len(data) + file_bytes > HEAVY_BYTES
+
+
+def _name_of(file: UploadedFile | None) -> str:
+    return (file.name or "") if file else ""
 
 
 @contextlib.contextmanager
 def _on_disk(file: UploadedFile | None) -> Iterator[str]:
-    """The path of an uploaded file, "" for none. One that lies in memory is written to a file for
-    this while.
+    """The path of an uploaded file, "" for none.
+
+    A file that Django keeps in memory is written to a temporary file for the time of the call.
     """
     if file is None:
         yield ""

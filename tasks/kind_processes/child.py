@@ -1,9 +1,8 @@
-"""A child: `python -m tasks.kind_processes.child FOLDER MEMORY_MIB`, a process that runs kinds for
-the server.
+"""The main module of a child, a process that runs kinds for the server.
 
-It takes calls from its stdin and answers on its stdout (`wire`), one at a time, takes both away
-from the kinds (what a kind prints goes nowhere), and ends when stdin does: its parent is gone then,
-however it died.
+It is started as `python -m tasks.kind_processes.child FOLDER MEMORY_MIB`. It reads calls from its
+stdin and answers on its stdout (`wire`), one at a time. Kinds can reach neither: what a kind prints
+goes nowhere. The child ends when its stdin does, because its parent has died then.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ Job = tuple[wire.Call, list[bytes]]
 
 
 class Child:
-    """Answers calls one after another. What each leaves in `scratch` goes."""
+    """Answers calls one after another; removes what each has left in `scratch`."""
 
     def __init__(self, out: int, memory: Memory, scratch: Path) -> None:
         self.out, self.memory, self.scratch = out, memory, scratch
@@ -49,19 +48,20 @@ class Child:
                 rest = rest[os.write(self.out, rest) :]
 
     def serve(self) -> None:
+        """Answer calls until so much memory is lost that a new process is better."""
         worn = False
         while not worn:
             worn = self.answer(*self.jobs.get())
             limits.clear(self.scratch)
 
     def answer(self, call: wire.Call, pieces: list[bytes]) -> bool:
-        """Do one call and say how it ended; returns whether this process should end now."""
+        """Make one call and say how it ended; return whether this process should end now."""
         limits.limit_cpu(call.processor_seconds, PROCESSOR_SLACK_SECONDS)
         try:
             value, found = self.perform(call, pieces)
             worn = self.memory.is_worn
             self.send(wire.Value(value=value, worn=worn), found)
-        except BaseException as error:  # noqa: BLE001  also SystemExit: a kind must not end its process
+        except BaseException as error:  # noqa: BLE001  also SystemExit: it must not end the process
             self.memory.make_room(error)
             pieces.clear()
             failed = failure(error, self.memory)
@@ -83,7 +83,7 @@ class Child:
 
 
 def failure(error: BaseException, memory: Memory) -> wire.Failed:
-    """What went wrong, in a form that can travel."""
+    """What went wrong, in a form that can travel to the server."""
     failed = wire.Failed(
         reason=reason_of(error), message="", name=type(error).__name__[:200], stage=Stage.name
     )
@@ -102,9 +102,11 @@ def _extras_of(error: kinds.ParamsError) -> dict[str, Any]:
     """What a ParamsError carries besides message and field, as far as it can travel."""
     found = dict[str, Any]()
     for name, value in vars(error).items():
-        with contextlib.suppress(Exception):
+        if name in ("message", "field"):
+            continue
+        with contextlib.suppress(Exception):  # what cannot be packed is left out
             found[name] = kinds.carried(msgspec.to_builtins(value))
-    return {name: value for name, value in found.items() if name not in ("message", "field")}
+    return found
 
 
 def reason_of(error: BaseException) -> str:
@@ -114,11 +116,13 @@ def reason_of(error: BaseException) -> str:
         return "broken_rule"
     if isinstance(error, kinds.UnknownKind):
         return "kind_changed"
-    return "out_of_memory" if isinstance(error, MemoryError) else "raised"
+    if isinstance(error, MemoryError):
+        return "out_of_memory"
+    return "raised"
 
 
 def text_of(text: Callable[[], str]) -> str:
-    """What `text()` says, as something UTF-8 can carry. An exception's __str__ may raise itself."""
+    """What `text()` returns, as UTF-8 can carry it. An exception's __str__ may itself raise."""
     try:
         return text().encode("utf-8", "replace").decode()
     except Exception as error:  # noqa: BLE001
@@ -126,16 +130,18 @@ def text_of(text: Callable[[], str]) -> str:
 
 
 def _traceback(error: BaseException) -> str:
-    entries = traceback.format_exception(error)
-    return "".join(
-        entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n"
-        for entry in entries
-    )
+    return "".join(map(_short, traceback.format_exception(error)))
+
+
+def _short(entry: str) -> str:
+    """An entry of a traceback, cut where it gets too long."""
+    return entry if len(entry) <= ENTRY_CHARS_MAX else f"{entry[:ENTRY_CHARS_MAX]}…\n"
 
 
 def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
-    """The reader thread: hands calls over, and ends the process with the pipe, even in the middle
-    of a call.
+    """Read calls in a thread of its own, and end the process when the pipe ends.
+
+    It does so even in the middle of a call.
     """
     try:
         while length := pipe.read(wire.LENGTH_BYTES):
@@ -148,11 +154,9 @@ def listen(pipe: BinaryIO, child: Child, folder: Path) -> None:
 def main() -> None:
     folder, memory_mib = Path(sys.argv[1]), int(sys.argv[2])
     pipe, out = take_pipes()
-    for name in (
-        "SIGTERM",
-        "SIGINT",
-    ):  # a service manager may signal all of us; the parent says when it is over
-        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    # A service manager may signal all processes; the parent decides when the child ends.
+    for stop_signal in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop_signal, signal.SIG_IGN)
     limits.be_modest(os.getpriority(os.PRIO_PROCESS, 0) + NICE)
     limits.limit_files()
     child = Child(out, Memory(memory_mib), Path.cwd())

@@ -1,9 +1,8 @@
-"""What a child does with a kind, one function for each operation. It knows neither Django nor
-Redis.
+"""What a child does with a kind: one function for each operation.
 
 A function takes the kind, the call's arguments and pieces, and returns an Answer; one that answers
 in parts calls `send` for each. Its name is the operation's, so `calls` and this file change
-together.
+together. Nothing here knows Django or Redis.
 """
 
 from __future__ import annotations
@@ -26,14 +25,15 @@ encode = msgspec.msgpack.Encoder().encode
 
 
 class Stage:
-    """What is being done just now; a failure names it."""
+    """What the child is doing; a failure names it."""
 
     name = ""
 
 
 class LoadArguments(msgspec.Struct):
-    """How to read params, which come as a piece; with `path` a file of this `name` lies beside
-    them.
+    """How to read params, which come as a piece.
+
+    With `path`, a file called `name` belongs to them.
     """
 
     as_json: bool  # the piece is JSON: MessagePack carries no integers beyond 64 bits
@@ -48,9 +48,9 @@ class PreviewArguments(LoadArguments, kw_only=True):
 
 
 class Counted(msgspec.Struct):
-    """What a split comes to. `exact` is False if it was not counted to its end.
+    """What a split comes to; `exact` is False if it was not counted to its end.
 
-    `columns` and `choices` tell of a file, as `Kind.load_file` says.
+    `columns` and `choices` describe a file, see `Kind.load_file`.
     """
 
     input_bytes: int = 0
@@ -65,9 +65,10 @@ class Counted(msgspec.Struct):
 
 
 class ConcludeArguments(msgspec.Struct):
-    """`check_decided`: only a partial that the kind calls decided makes a result.
+    """How to conclude a task.
 
-    `incomplete` goes into the result of a task that went on without some subtasks.
+    With `check_decided` only a partial that the kind calls decided makes a result. `incomplete`
+    goes into the result of a task that went on without some subtasks.
     """
 
     check_decided: bool
@@ -84,7 +85,7 @@ def load(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer
 
 
 def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
-    """A Counted: the split of this input, for at most `seconds`."""
+    """Count the split of this input for at most `seconds`; the answer is a Counted."""
     given = msgspec.convert(arguments, PreviewArguments)
     found = Counted()
     understood = dict[str, Any]()
@@ -95,7 +96,8 @@ def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Ans
     found.columns = understood.get("columns", [])
     found.choices = understood.get("choices", {})
     Stage.name = "split"
-    for batch in batches(_for_a_while(_payloads(kind, params), given.seconds, found), given.limits):
+    payloads = _for_a_while(_payloads(kind, params), given.seconds, found)
+    for batch in batches(payloads, given.limits):
         sizes = [len(payload) for payload in batch.payloads]
         found.subtasks += len(sizes)
         found.payload_bytes += sum(sizes)
@@ -104,7 +106,10 @@ def preview(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Ans
 
 
 def _for_a_while(payloads: Iterator[bytes], seconds: float, found: Counted) -> Iterator[bytes]:
-    """Those that come within so many seconds. A batch may take a slow split much longer."""
+    """The payloads that come within so many seconds.
+
+    They are counted one by one, because a whole batch of a slow split may take much longer.
+    """
     end = time.monotonic() + seconds
     for payload in payloads:
         yield payload
@@ -129,22 +134,25 @@ def split(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answe
     """
     limits = msgspec.convert(arguments, SplitLimits)
     Stage.name = "split"
+    payloads = _payloads(kind, _unpacked(kind, pieces[0]))
     batch: Batch
-    for batch in batches(_payloads(kind, _unpacked(kind, pieces[0])), limits):
+    for batch in batches(payloads, limits):
         send([batch.first, batch.last], [encode(batch.payloads)])
     return None, []
 
 
 def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
-    """Packed partials and params become the result as JSON; without a piece, nothing is decided
-    yet.
+    """Combine packed partials into the result as JSON.
+
+    The answer has no piece if the result was to be decided and is not.
     """
     given = msgspec.convert(arguments, ConcludeArguments)
     partials, params = pieces
     Stage.name = "combine"
     rows = msgspec.msgpack.decode(partials, type=list[bytes])
     whole = kinds.combine_all(kind, [decode_partial(kind, row) for row in rows])
-    if len(rows) > 1:  # what follows is given the same here as on a worker
+    if len(rows) > 1:
+        # A partial that has travelled, as `is_decided` and `finish` get it on a worker.
         whole = kinds.carried_partial(kind, whole)
     if given.check_decided:
         Stage.name = "is_decided"
@@ -153,10 +161,7 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     Stage.name = "finish"
     result = kind.finish(whole, _unpacked(kind, params))
     if given.incomplete is not None:
-        result = {
-            **(result if isinstance(result, dict) else {"result": result}),
-            "incomplete": given.incomplete,
-        }
+        result = _marked(result, given.incomplete)
     packed = msgspec.json.encode(result)
     if len(packed) > given.result_bytes_max:
         raise RuleBroken(
@@ -165,9 +170,16 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     return None, [packed]
 
 
+def _marked(result: Any, incomplete: dict[str, Any]) -> dict[str, Any]:
+    """The result with the mark that some subtasks are missing; it becomes an object for it."""
+    whole = result if isinstance(result, dict) else {"result": result}
+    return {**whole, "incomplete": incomplete}
+
+
 def decode_partial(kind: kinds.Kind, data: bytes) -> Any:
-    """One partial as the kind's own code takes it. It was looked at when it came; before an
-    upgrade, perhaps.
+    """One partial as the kind's own code takes it.
+
+    It was checked when it came, but perhaps by an older version of the server.
     """
     return kinds.decode_partial(kind, data)
 
@@ -194,7 +206,10 @@ def _loaded(
     skipped: list[str],
     understood: dict[str, Any],
 ) -> Any:
-    """The kind's own Params; `Kind.load_file` fills the last two. Raises ParamsError."""
+    """The kind's own Params. Raises ParamsError.
+
+    `Kind.load_file` fills `skipped` and `understood`.
+    """
     Stage.name = "load"
     params = json.loads(data) if given.as_json else msgspec.msgpack.decode(data)
     if not given.path:

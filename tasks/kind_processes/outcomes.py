@@ -6,16 +6,18 @@ from core.errors import Busy
 
 
 class KindFault(Exception):
-    """The kind gave no value. The message is for people; `lasting`: another try would end the same
-    way.
+    """The kind gave no value; the message is for people.
+
+    `lasting` says that another try would end the same way.
     """
 
     lasting = True
 
 
 class KindRaised(KindFault):
-    """An exception other than ParamsError. `name` is its class, `stage` what was being done, in the
-    kind's words.
+    """The kind raised an exception other than ParamsError.
+
+    `name` is the exception's class, `stage` the method of the kind that was running.
     """
 
     def __init__(self, message: str, *, name: str, stage: str = "", traceback: str = "") -> None:
@@ -24,22 +26,24 @@ class KindRaised(KindFault):
 
 
 class RuleViolated(KindFault):
-    """What the kind made is beyond our limits; the message says which."""
+    """What the kind made exceeds our limits; the message says which."""
 
 
 class KindChanged(KindFault):
-    """The child has another version of this kind, or none: a package was changed under a running
-    server.
+    """The child has another version of this kind, or none.
+
+    A package was changed while the server was running.
     """
 
 
 class KindStopped(KindFault):
-    """It went past a limit, or its process died."""
+    """It exceeded a limit, or its process died."""
 
 
 class TimedOut(KindStopped):
-    """Past its processor time, or (not lasting: the machine may have been busy) past its wall-clock
-    time.
+    """It exceeded its processor time or its wall-clock time.
+
+    Only the first is lasting: by the clock, the machine may just have been busy.
     """
 
     def __init__(self, message: str, *, lasting: bool) -> None:
@@ -48,17 +52,17 @@ class TimedOut(KindStopped):
 
 
 class OutOfMemory(KindStopped):
-    """Past KIND_MEMORY_MIB."""
+    """It exceeded KIND_MEMORY_MIB."""
 
 
 class Crashed(KindStopped):
-    """Its process died. Not lasting: the system may have killed it."""
+    """Its process died. This is not lasting, because the system may have killed it."""
 
     lasting = False
 
 
 class NotWanted(Exception):
-    """The caller's `wanted` said so while the call was under way; its process was killed."""
+    """The caller's `wanted` returned False during the call; the process was killed."""
 
 
 class CannotStart(Busy):

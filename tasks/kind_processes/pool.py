@@ -1,7 +1,7 @@
 """The children of this process: how many there are, whose turn it is, and which are replaced.
 
-They are started by one thread that lives as long as the process (`Keeper`): on Linux a child is
-told when the thread that started it ends.
+One thread that lives as long as the process starts them (`Keeper`), because on Linux a child gets
+its signal when the thread that started it ends.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from django.conf import settings
 
 from core.errors import Busy
 from tasks.kind_processes import wire
-from tasks.kind_processes.process import Found, Limits, Process
+from tasks.kind_processes.process import Found, Process
+from tasks.kind_processes.watch import Limits
 
-SLOW_SECONDS = (
-    1.0  # a call that has taken as long is slow: its owner's next ones are not made to wait for it
-)
+# A call that has run as long is slow. Further calls of its owner do not wait for it any longer:
+# they get Busy.
+SLOW_SECONDS = 1.0
 END_SECONDS_MAX = 5.0
 START_AGAIN_SECONDS = 0.5
 log = structlog.get_logger(__name__)
@@ -34,8 +35,8 @@ Owner = UUID | str
 class Pool:
     """At most KIND_PROCESSES_MAX children, one call each at a time.
 
-    Of one owner (a user) one call runs at a time, and calls with large inputs leave one child to
-    the others, so that slow uploads hold up nobody's small ones.
+    Of each owner (a user) one call runs at a time, and calls with large inputs leave one child to
+    the others, so that slow uploads do not hold up small calls of other users.
     """
 
     def __init__(self) -> None:
@@ -72,7 +73,7 @@ class Pool:
         heavy: bool = False,
         wanted: Callable[[], bool] | None = None,
     ) -> Generator[Found, None, None]:
-        """The parts of the answer. An iterator that is dropped before its end kills the child.
+        """Yield the parts of the answer. Dropping the iterator before its end kills the child.
 
         Raises Busy and what `Process.call` raises.
         """
@@ -119,20 +120,20 @@ class Pool:
         return None
 
     def _grow(self) -> None:
-        """One at a time: whoever waits asks again when it is there."""
+        """Start one more child, if there may be one; waiting callers ask again once it is there."""
         if self.size < settings.KIND_PROCESSES_MAX and not self.starting:
             self.size += 1
             self.starting = True
             self.keeper.start()
 
     def _give_back(self, process: Process, owner: Owner | None, heavy: bool) -> None:
-        spent = process.worn or process.calls >= settings.KIND_CALLS_MAX or not process.lives
+        is_spent = process.worn or process.calls >= settings.KIND_CALLS_MAX or not process.lives
         with self.changed:
             self.lent.remove(process)
             self.heavy -= heavy
             if owner is not None:
                 del self.owners[owner]
-            if spent:
+            if is_spent:
                 self.size -= 1
                 self.keeper.end(process)
                 self._grow()
@@ -142,7 +143,7 @@ class Pool:
             self.changed.notify_all()
 
     def add(self, process: Process | None) -> None:
-        """From the keeper: a child that it has started; None: it could not."""
+        """Take a child from the keeper, or None if it could not start one."""
         with self.changed:
             self.starting = False
             if process:
@@ -152,8 +153,9 @@ class Pool:
             self.changed.notify_all()
 
     def retire_idle(self) -> None:
-        """From the keeper, now and then: one child stays, others end when nobody has needed them
-        for a while.
+        """End children that have been idle for a while; one always stays.
+
+        The keeper calls it now and then.
         """
         oldest = time.monotonic() - settings.KIND_IDLE_SECONDS
         with self.changed:
@@ -164,7 +166,7 @@ class Pool:
             process.kill()
 
     def close(self) -> None:
-        """End all that are idle, and the keeper; those at work end when their call does."""
+        """End the keeper and the idle children; those at work end when their call does."""
         self.keeper.close()
         with self.changed:
             ended, self.idle = self.idle, []
@@ -197,7 +199,8 @@ class Keeper:
             process = Process(settings.KIND_MEMORY_MIB)
         except OSError:
             log.exception("kind_process_not_started")
-            time.sleep(START_AGAIN_SECONDS)  # whoever waits for it asks again as soon as it is told
+            # Callers that wait ask again as soon as `add` wakes them: do not let them spin.
+            time.sleep(START_AGAIN_SECONDS)
         finally:
             self.pool.add(process)
 
@@ -220,7 +223,7 @@ _making = threading.Lock()  # two pools would be twice as many children
 
 
 def children() -> Pool:
-    """This process's own."""
+    """The pool of this process."""
     global _own  # noqa: PLW0603
     with _making:
         if _own is None:
@@ -230,7 +233,7 @@ def children() -> Pool:
 
 
 def forget() -> None:
-    """End the children; the next call starts new ones, with the environment and settings of then."""
+    """End the children; the next call starts new ones with the settings and environment of then."""
     global _own
     with _making:
         ended, _own = _own, None

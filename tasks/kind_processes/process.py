@@ -1,4 +1,4 @@
-"""The server's side of one child: start it, call it, watch its time and memory, end it."""
+"""The server's side of one child: start it, call it, and end it."""
 
 from __future__ import annotations
 
@@ -7,78 +7,48 @@ import os
 import select
 import shutil
 import signal
-import site
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
 import structlog
 
-from firmlight_client import kinds
 from tasks.kind_processes import wire
-from tasks.kind_processes.outcomes import (
-    CannotStart,
-    Crashed,
-    KindChanged,
-    KindRaised,
-    NotWanted,
-    OutOfMemory,
-    RuleViolated,
-    TimedOut,
-)
+from tasks.kind_processes.endings import death_of, failure_of
+from tasks.kind_processes.environment import environment
+from tasks.kind_processes.outcomes import CannotStart, Crashed, RuleViolated, TimedOut
+from tasks.kind_processes.watch import Limits, Watch
 
 if sys.platform == "linux":
     import fcntl
 
-ROOT = Path(__file__).resolve().parents[2]
+CHILD_MODULE = "tasks.kind_processes.child"
 START_SECONDS_MAX = 30.0
-DEATH_SECONDS_MAX = 2.0  # from the end of what it says to its own
-LOOK_SECONDS = 0.5  # how often a caller is asked whether it still wants the answer
+DEATH_SECONDS_MAX = 2.0  # from the end of its output to the end of its process
 PIPE_BYTES = 2**20
 READ_BYTES = 2**20
 ERROR_LINES = 20
-# where programs and modules lie; nothing else of the server's environment, which holds secrets
-KEPT_VARIABLES = (
-    *("PATH", "LD_LIBRARY_PATH", "FIRMLIGHT_EMBEDDED_VAR", "LANG", "LC_ALL"),
-    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
-    *(
-        "PYTHONDONTWRITEBYTECODE",
-        "PYTHONPYCACHEPREFIX",
-    ),  # whoever says so keeps the program's folder as it is
-)
 log = structlog.get_logger(__name__)
 
 Found = tuple[Any, list[bytes]]  # a value and its pieces
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Of one call. `seconds` is time spent waiting for the child, `processor_seconds` what it
-    computes.
-    """
-
-    seconds: float
-    processor_seconds: float
-
-
 class Process:
-    """One child. Not for two threads at once."""
+    """One child. Only one thread may use it at a time."""
 
     def __init__(self, memory_mib: int) -> None:
         self.memory_mib = memory_mib
         self.folder = Path(tempfile.mkdtemp(prefix="firmlight-kind-"))
         self.calls = 0
         self.idle_since = time.monotonic()
-        self.worn = False  # it ends by itself now
-        self.started = False  # it has said so
-        self.at_work = False  # it has a call whose end it has not told
-        self.buried = False
+        self.worn = False  # it has too little memory left, and ends by itself
+        self.started = False  # it has said that its kinds are imported
+        self.at_work = False  # it has not finished its call
+        self.buried = False  # it was killed, and its process number is free
         try:
             self.popen = self._spawn()
         except OSError:
@@ -91,23 +61,21 @@ class Process:
             _widen(fd)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
-        """Nothing is inherited but three descriptors and a few variables: no socket, no secret, no
-        terminal.
+        """Start the process with three descriptors and a few variables.
+
+        It inherits nothing else: no socket, no secret, no terminal.
         """
         scratch = self.folder / "scratch"
         scratch.mkdir()
         with self._errors.open("wb") as errors:
             return subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "tasks.kind_processes.child"),
-                    *(str(self.folder), str(self.memory_mib)),
-                ],
+                [sys.executable, "-m", CHILD_MODULE, str(self.folder), str(self.memory_mib)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 bufsize=0,
                 cwd=scratch,
-                env=_environment(scratch),
+                env=environment(scratch),
                 start_new_session=True,
             )
 
@@ -126,16 +94,16 @@ class Process:
         limits: Limits,
         wanted: Callable[[], bool] | None = None,
     ) -> Generator[Found, None, None]:
-        """Yield the parts of the answer, the last of which is its end. While it is `at_work` nobody
-        else may call.
+        """Yield the parts of the answer, the last of which is its end.
 
-        Raises what `outcomes` lists, NotWanted, and the kind's own ParamsError.
+        Nobody else may call while it is `at_work`. Raises the outcomes in `outcomes`, and the
+        kind's own ParamsError.
         """
         if not self.started:
             self._begin()
         self.calls += 1
         self.at_work = True
-        watch = Watch(self, limits, wanted)
+        watch = Watch(self.popen.pid, self.memory_mib, limits, wanted)
         try:
             for chunk in wire.frame(call, pieces):
                 self._write(chunk, watch)
@@ -153,11 +121,10 @@ class Process:
             self._explain_death(limits)
 
     def _begin(self) -> None:
-        """Wait until it has imported its kinds. That is no time of the caller's kind."""
+        """Wait until it has imported its kinds; the limits of a call do not count this time."""
+        limits = Limits(START_SECONDS_MAX, START_SECONDS_MAX)
         try:
-            head, _ = self._read_frame(
-                Watch(self, Limits(START_SECONDS_MAX, START_SECONDS_MAX), None)
-            )
+            head, _ = self._read_frame(Watch(self.popen.pid, self.memory_mib, limits))
         except (EOFError, TimedOut):
             self.kill()
             log.error("kind_process_not_started", errors=self._last_errors())
@@ -168,19 +135,13 @@ class Process:
     def _explain_death(self, limits: Limits) -> None:
         """Raise the outcome that its end means.
 
-        One that lives on without its pipe is still `at_work`, so whoever has borrowed it kills it.
+        A child that lives on without its pipe is still `at_work`, so the pool kills it.
         """
         try:
             code = self.popen.wait(DEATH_SECONDS_MAX)
         except subprocess.TimeoutExpired:
             raise Crashed("its process closed its pipe") from None
-        if code == -signal.SIGXCPU:
-            raise TimedOut(
-                f"it computed for more than {limits.processor_seconds:g} s", lasting=True
-            )
-        how = how_it_ended(code)
-        log.error("kind_process_crashed", how=how, errors=self._last_errors())
-        raise Crashed(f"its process crashed ({how})")
+        raise death_of(code, limits, self._last_errors())
 
     def _last_errors(self) -> str:
         with contextlib.suppress(OSError):
@@ -200,8 +161,9 @@ class Process:
 
     def _read_frame(self, watch: Watch) -> tuple[wire.FromChild, list[bytes]]:
         length = int.from_bytes(self._read(wire.LENGTH_BYTES, watch), "little")
-        if length > wire.HEAD_BYTES_MAX:  # words of a kind; it is still `at_work`, so it is killed
-            raise RuleViolated(f"What the kind says of it has {length:,} bytes.")
+        if length > wire.HEAD_BYTES_MAX:
+            # The kind made a value of this size. The child is still `at_work`, so it is killed.
+            raise RuleViolated(f"The kind's answer has {length:,} bytes.")
         head = wire.decode_answer(self._read(length, watch))
         sizes = [] if isinstance(head, wire.Started) else head.sizes
         return head, [self._read(size, watch) for size in sizes]
@@ -223,8 +185,8 @@ class Process:
     # The end
 
     def kill(self) -> None:
-        """End it with everything it started, and remove its folder. A second time does nothing."""
-        if self.buried:  # its number may be another process's by now
+        """End it with all processes it started, and remove its folder. Repeating it is harmless."""
+        if self.buried:  # its number may belong to another process by now
             return
         self.buried = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -236,84 +198,8 @@ class Process:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class Watch:
-    """The limits of one call while the server waits for the child."""
-
-    def __init__(self, process: Process, limits: Limits, wanted: Callable[[], bool] | None) -> None:
-        self.process, self.limits, self.wanted = process, limits, wanted
-        self.left = limits.seconds
-        self.look_in = LOOK_SECONDS
-
-    def wait(self, fd: int, event: int) -> None:
-        """Until something can be read or written. Raises TimedOut, OutOfMemory or NotWanted."""
-        poll = select.poll()
-        poll.register(fd, event)
-        while True:
-            began = time.monotonic()
-            ready = poll.poll(1000 * max(0.001, min(self.left, self.look_in)))
-            spent = time.monotonic() - began
-            self.left, self.look_in = self.left - spent, self.look_in - spent
-            if ready:
-                return
-            if self.left <= 0:
-                raise TimedOut(f"it took more than {self.limits.seconds:g} s", lasting=False)
-            if self.look_in <= 0:
-                self.look_in = LOOK_SECONDS
-                self._look()
-
-    def _look(self) -> None:
-        if self.wanted and not self.wanted():
-            raise NotWanted
-        if sys.platform != "linux":  # which keeps a limit itself
-            most = self.process.memory_mib * 2**20
-            with contextlib.suppress(psutil.Error):
-                if most and psutil.Process(self.process.popen.pid).memory_info().rss > most:
-                    raise OutOfMemory(f"it needed more than {self.process.memory_mib} MiB")
-
-
-def failure_of(failed: wire.Failed, kind: str) -> Exception:
-    """The outcome that a child tells of."""
-    if failed.reason == "params":
-        error = kinds.ParamsError(failed.message, failed.field)
-        vars(error).update(failed.extras)
-        return error
-    if failed.reason == "broken_rule":
-        return RuleViolated(failed.message)
-    if failed.reason == "kind_changed":
-        return KindChanged(failed.message)
-    if failed.reason == "out_of_memory":
-        return OutOfMemory(failed.message)
-    log.error(
-        "kind_raised", kind=kind, stage=failed.stage, error=failed.name, traceback=failed.traceback
-    )
-    return KindRaised(
-        failed.message, name=failed.name, stage=failed.stage, traceback=failed.traceback
-    )
-
-
-def how_it_ended(code: int) -> str:
-    """The exit code of a process in words, as subprocess counts: a signal is negative."""
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"signal {-code}, {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"
-
-
 def _widen(fd: int) -> None:
-    """A larger pipe costs fewer changes between the two processes. The system may allow no more."""
+    """Enlarge a pipe, if the system allows it: the two processes switch less often then."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-
-def _environment(scratch: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    places = dict.fromkeys(("HOME", "TMPDIR"), str(scratch))
-    own = {"PYTHONUSERBASE": site.getuserbase()} if site.ENABLE_USER_SITE else {}
-    # A child is one core: libraries that would start a thread for every core get in each other's
-    # way.
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**kept, **places, **own, **threads, "PYTHONPATH": path, "PYTHONUTF8": "1"}

@@ -1,4 +1,4 @@
-"""Payloads in batches, bounded in number and size. Pure: it runs in a child."""
+"""Payloads in batches, bounded in number and size. Pure; it runs in a child."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ class RuleBroken(Exception):
 
 
 class SplitLimits(msgspec.Struct, frozen=True):
-    """How a split is cut, and how far it may go. `first_subtasks`: of the first batch, workers
-    start on it.
+    """How a split is cut into batches, and how far it may go.
+
+    Workers start on the first batch, so it has only `first_subtasks`.
     """
 
     first_subtasks: int
@@ -34,8 +35,9 @@ class Batch:
 
 
 def batches(payloads: Iterable[bytes], limits: SplitLimits) -> Iterator[Batch]:
-    """Cut into batches: a first small one, then by count and bytes. Raises RuleBroken beyond the
-    limits.
+    """Cut payloads into batches: first a small one, then by count and bytes.
+
+    Raises RuleBroken beyond the limits.
     """
     index, batch, size = 0, Batch(0, [], False), 0
     most = limits.first_subtasks

@@ -17,8 +17,9 @@ HEAD_BYTES_MAX = 64 * 2**20  # heads carry params as JSON had them, never files
 
 
 class Call(msgspec.Struct, tag="call", kw_only=True):
-    """Do one thing with a kind. `version` is the one that the server has: a child of another one
-    refuses.
+    """Do one thing with a kind.
+
+    `version` is the one that the server has; a child that has another refuses.
     """
 
     operation: str  # a function of `operations`
@@ -30,7 +31,7 @@ class Call(msgspec.Struct, tag="call", kw_only=True):
 
 
 class Started(msgspec.Struct, tag="started"):
-    """The first word of a child: its kinds are imported."""
+    """The first frame of a child: its kinds are imported."""
 
 
 class Piece(msgspec.Struct, tag="piece"):
@@ -41,8 +42,9 @@ class Piece(msgspec.Struct, tag="piece"):
 
 
 class Value(msgspec.Struct, tag="value", kw_only=True):
-    """The end of an answer. `worn`: the child ends now, since what ran in it left no memory for
-    others.
+    """The end of an answer.
+
+    `worn` says that the child ends now, because what ran in it has left too little memory.
     """
 
     value: Any
@@ -51,11 +53,10 @@ class Value(msgspec.Struct, tag="value", kw_only=True):
 
 
 class Failed(msgspec.Struct, tag="failed", kw_only=True):
-    """No answer. `reason`: params (ParamsError), broken_rule, raised, out_of_memory or
-    kind_changed.
+    """No answer, because the call failed.
 
-    `name` is the exception's class, `extras` what else a ParamsError carries, `stage` what was
-    being done.
+    `reason` is params (ParamsError), broken_rule, raised, out_of_memory or kind_changed. `name` is
+    the exception's class, `extras` what else a ParamsError carries, `stage` what was being done.
     """
 
     reason: str

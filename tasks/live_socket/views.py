@@ -19,8 +19,8 @@ from tasks.api.serializers import TaskSerializer
 from tasks.live_socket.feed import View
 from tasks.models import Task
 from tasks.pages.fragments.changes import Changes
-from tasks.pages.fragments.group import GroupPanel
-from tasks.pages.fragments.task import TaskPanel
+from tasks.pages.fragments.group import GroupPage
+from tasks.pages.fragments.task import TaskPage
 from tasks.selectors import visibility
 
 
@@ -121,11 +121,11 @@ class GroupPageView(PageView):
 
 
 def task_page(task_id: str) -> PageView:
-    return PageView(Changes(TaskPanel(UUID(task_id)).parts), task=task_id)
+    return PageView(Changes(TaskPage(UUID(task_id)).fragments), task=task_id)
 
 
 def group_page(group_id: str) -> PageView:
-    return GroupPageView(Changes(GroupPanel(UUID(group_id)).parts), group=group_id)
+    return GroupPageView(Changes(GroupPage(UUID(group_id)).fragments), group=group_id)
 
 
 def snapshot(task_id: str) -> dict[str, Any] | None:

@@ -1,17 +1,18 @@
-"""Charts as shapes: per cent of the width, pixels of the height, so that SVG without `viewBox`
-stretches. Pure.
+"""Charts as shapes, in per cent of the width and pixels of the height. Pure.
+
+SVG without a `viewBox` stretches such shapes to the width of the page.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import ceil, floor, isfinite, log10
 
 MAX = sys.float_info.max
-TOP_PX, BASE_PX = 36, 156  # of the columns; above them there is room for words
+TOP_PX, BASE_PX = 36, 156  # of the columns; above them there is room for labels
 TICKS_MAX = 5
 NARROW_PX = 250  # labels do not touch each other on a chart as narrow as this
 CHAR_PX = 6.5
@@ -19,14 +20,14 @@ CHAR_PX = 6.5
 
 @dataclass(frozen=True)
 class Bins:
-    """Bin i holds what is from (place + i)·width on, below (place + i + 1)·width."""
+    """Bins of equal width: bin i counts the x with place + i <= x / width < place + i + 1."""
 
     place: int
     width: float
     counts: tuple[int, ...]
 
     def at_most(self, bins: float) -> Bins:
-        """Two by two put together, until there are no more than `bins`."""
+        """These bins joined two by two until there are no more than `bins`."""
         found = self
         while len(found.counts) > bins and isfinite(2 * found.width):
             counts = (0,) * (found.place % 2) + found.counts
@@ -35,7 +36,7 @@ class Bins:
         return found
 
     def edge(self, i: int) -> float:
-        """The lower edge of bin i; what is beyond binary64 is the number next to it."""
+        """The lower edge of bin i; beyond the range of binary64 its largest number."""
         return max(-MAX, min(MAX, (self.place + i) * self.width))
 
     def at(self, value: float) -> float:
@@ -72,7 +73,10 @@ class Rule:
 
 @dataclass(frozen=True)
 class Histogram:
-    """`says` is the chart in a sentence; `rows` are (from, to, count) as text."""
+    """The shapes of a histogram.
+
+    `says` is the chart in a sentence; `rows` are (from, to, count) as text.
+    """
 
     columns: list[Column]
     rules: list[Rule]
@@ -106,32 +110,36 @@ def columns(
     base_px: int = BASE_PX,
     most: float = 0,
 ) -> list[Column]:
-    """One for each count; what is not nothing is at least two pixels high, and `most` (or the
-    highest) fills it.
+    """A column for each count.
+
+    A count of `most` (or else the largest) fills the height; any count above 0 has two pixels.
     """
     each, most = 100 / len(counts), most or max(counts) or 1
     found = []
     for i, (count, title) in enumerate(zip(counts, titles, strict=True)):
-        height = max(2, round((base_px - top_px) * count / most)) if count else 0
+        height = 0
+        if count:
+            height = max(2, round((base_px - top_px) * count / most))
         found.append(
             Column(
-                round(i * each + 0.05 * each, 2),
-                round(0.9 * each, 2),
-                base_px - height,
-                height,
-                title,
+                x=round(i * each + 0.05 * each, 2),
+                width=round(0.9 * each, 2),
+                y=base_px - height,
+                height=height,
+                title=title,
             )
         )
     return found
 
 
 def minutes(pace: Sequence[int]) -> list[str]:
-    """What to say of the subtasks done in each minute, the present one last."""
+    """The titles of columns that count the subtasks done in each minute, this minute last."""
     last = len(pace) - 1
-    return [
-        f"{done:,} subtasks, {f'{last - i} min ago' if i < last else 'this minute'}"
-        for i, done in enumerate(pace)
-    ]
+    found = []
+    for i, done in enumerate(pace):
+        when = "this minute" if i == last else f"{last - i} min ago"
+        found.append(f"{done:,} subtasks, {when}")
+    return found
 
 
 def _rules(bins: Bins, mean: float, deviation: float | None) -> list[Rule]:
@@ -147,23 +155,24 @@ def _rules(bins: Bins, mean: float, deviation: float | None) -> list[Rule]:
 
 
 def beside(x: float, *, before: bool) -> tuple[float, str]:
-    """Where a label begins or ends that stands beside a line."""
-    return (round(x - 1, 2), "end") if before else (round(x + 1, 2), "start")
+    """The x and the anchor of a label beside a line at `x`."""
+    if before:
+        return round(x - 1, 2), "end"
+    return round(x + 1, 2), "start"
 
 
 # Round numbers along an axis
 
 
 def ticks(bins: Bins) -> list[Label]:
-    """Round numbers below the axis, as many as have room; the ends where there are none."""
+    """Round numbers along the axis, as many as have room; its ends if there are none."""
     low, high = bins.edge(0), bins.edge(len(bins.counts))
     step = nice_step((high / TICKS_MAX) - (low / TICKS_MAX))
-    all_of_them = (
-        [k * step for k in range(ceil(low / step), floor(high / step) + 1)] if step else []
-    )
-    values = sorted(
-        {value for value in all_of_them if low <= value <= high}
-    )  # where numbers lie densely they round
+    multiples: Iterable[int] = ()
+    if step:
+        multiples = range(ceil(low / step), floor(high / step) + 1)
+    # A set, and checked: near the limits of binary64 products may round to the same number.
+    values = sorted({k * step for k in multiples if low <= k * step <= high})
     if len(values) < 2:
         values, step = [low, high], high / 2 - low / 2
     digits = _digits_for(max(abs(low), abs(high)), step)
@@ -171,8 +180,9 @@ def ticks(bins: Bins) -> list[Label]:
 
 
 def nice_step(least: float) -> float:
-    """The least of 1, 2, 5, 10, 20, … times a power of ten that is not below `least`; 0 where there
-    is none.
+    """The least number of the series 1, 2, 5, 10, 20, … that is not below `least`; 0 if none is.
+
+    The series goes on in both directions: 0.5, 0.2, …
     """
     if not (isfinite(least) and least > 1e-290):
         return 0.0
@@ -183,16 +193,24 @@ def nice_step(least: float) -> float:
 
 def _label(x: float, text: str) -> Label:
     room = _percent(text) / 2
-    return Label(x, "start" if x < room else "end" if x > 100 - room else "middle", text)
+    if x < room:
+        return Label(x, "start", text)
+    if x > 100 - room:
+        return Label(x, "end", text)
+    return Label(x, "middle", text)
 
 
 def _apart(labels: list[Label]) -> list[Label]:
-    """Those that do not touch the one before."""
+    """The labels that do not touch the one before them."""
     kept: list[Label] = []
     end = -100.0
     for label in labels:
         width = _percent(label.text)
-        start = label.x - {"start": 0, "middle": width / 2, "end": width}[label.anchor]
+        start = label.x
+        if label.anchor == "middle":
+            start -= width / 2
+        elif label.anchor == "end":
+            start -= width
         if start > end + 2:
             kept.append(label)
             end = start + width
@@ -207,7 +225,7 @@ def _percent(text: str) -> float:
 
 
 def short(number: float, digits: int) -> str:
-    """With so many significant digits, and a real minus."""
+    """A number with so many significant digits and a real minus sign."""
     text = f"{number:.{digits}g}" if number else "0"
     return text.replace("-", "−")
 
@@ -217,10 +235,10 @@ def _digits(bins: Bins) -> int:
 
 
 def _digits_for(largest: float, step: float) -> int:
-    """As many as tell two neighbours apart; six at least, for they cost nothing."""
+    """As many digits as tell two neighbouring edges apart; at least six."""
     try:
         return max(6, min(17, 2 + ceil(log10(largest) - log10(step))))
-    except ValueError:  # of nothing there is no logarithm
+    except ValueError:  # 0 has no logarithm
         return 6
 
 
@@ -231,7 +249,8 @@ def _numbers(count: str) -> str:
 def _says(bins: Bins, rows: list[tuple[str, str, str]], mean: str, deviation: str | None) -> str:
     low, high, most = rows[max(range(len(rows)), key=bins.counts.__getitem__)]
     spread = f", the standard deviation {deviation}" if deviation else ""
+    numbers = _numbers(f"{sum(bins.counts):,}")
     return (
-        f"Histogram of {_numbers(f'{sum(bins.counts):,}')} in {len(rows)} bins from {rows[0][0]} to {rows[-1][1]}. "
+        f"Histogram of {numbers} in {len(rows)} bins from {rows[0][0]} to {rows[-1][1]}. "
         f"The fullest, from {low} to {high}, holds {most}. The mean is {mean}{spread}."
     )

@@ -1,5 +1,6 @@
-"""The form of a new task. What a kind needs is made from the JSON Schema of its Params: a plug-in
-gets its form so.
+"""The form of a new task.
+
+The fields of a kind are made from the JSON Schema of its Params, so that a plug-in gets a form too.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from core.errors import FirmlightError
 from core.views import PageForm
 from firmlight_client import kinds
 from tasks import states
-from tasks.pages.fields import choice_or_text, field_of
-from tasks.services.submit import BadInput
+from tasks.pages.schema_fields import choice_or_text, field_of
+from tasks.services.inputs import BadInput
 
 PARAM = "param-"
 FILE_PARAM = "file-param-"
@@ -28,8 +29,10 @@ PIECE_BYTES = 2**20
 
 
 class TaskForm(PageForm):
-    """`key` names the submission, so that a double click makes one task. Fields of the kind begin
-    with PARAM.
+    """The form of a new task of one kind.
+
+    `key` names the submission, so that a double click makes one task. The names of the kind's
+    fields begin with PARAM, those of params beside a file with FILE_PARAM.
     """
 
     key = forms.CharField(max_length=64, widget=forms.HiddenInput(attrs={"autocomplete": "off"}))
@@ -63,19 +66,20 @@ class TaskForm(PageForm):
     def __init__(self, kind: kinds.Kind, *args: Any, leads: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
-        self.choices: dict[
-            str, list[str]
-        ] = {}  # how else a file can be read, by the name of the param that says so
-        self.columns: list[dict[str, Any]] = []  # of a file that asks which one is meant
+        self.choices: dict[str, list[str]] = {}  # for params that say how a file is read
+        self.columns: list[dict[str, Any]] = []  # of a file in which a column must be chosen
         self.fields["title"].widget.attrs["placeholder"] = kind.title
         limit = f"At most {kind.subtask_seconds_max:g}, which is this kind's own limit."
         self.fields["subtask_seconds_max"].help_text = limit
         if not leads:
-            offered: Any = self.fields["priority"]
-            offered.choices = [choice for choice in offered.choices if choice[0] != states.HIGH]
-            if self.initial.get("priority") == states.HIGH:
-                self.initial["priority"] = states.NORMAL
+            self._remove_high_priority()
         self._add_params()
+
+    def _remove_high_priority(self) -> None:
+        field: Any = self.fields["priority"]
+        field.choices = [choice for choice in field.choices if choice[0] != states.HIGH]
+        if self.initial.get("priority") == states.HIGH:
+            self.initial["priority"] = states.NORMAL
 
     def _add_params(self) -> None:
         schema = kinds.params_schema(self.kind)
@@ -87,15 +91,16 @@ class TaskForm(PageForm):
             if not isinstance(field.widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
                 field.widget.attrs.setdefault("class", "input")
         if takes_file:
-            most = settings.UPLOAD_BYTES_MAX
-            accept = {"accept": ",".join(self.kind.file_suffixes), "data-bytes-max": most}
-            self.fields["file"] = forms.FileField(
-                required=False, widget=forms.FileInput(attrs=accept)
-            )
+            attrs = {
+                "accept": ",".join(self.kind.file_suffixes),
+                "data-bytes-max": settings.UPLOAD_BYTES_MAX,
+            }
+            widget = forms.FileInput(attrs=attrs)
+            self.fields["file"] = forms.FileField(required=False, widget=widget)
             self._add_file_params()
 
     def _add_file_params(self) -> None:
-        """What may be said beside a file: left empty as long as the file leaves nothing open."""
+        """Add params beside a file; they stay empty unless the file can be read in several ways."""
         for name, rule in kinds.file_params_schema(self.kind).get("properties", {}).items():
             self.fields[FILE_PARAM + name] = choice_or_text(name, rule)
 
@@ -109,47 +114,54 @@ class TaskForm(PageForm):
 
     @property
     def asks_of_file(self) -> bool:
-        """Whether anything about reading the file is asked, chosen or wrong."""
-        return bool(self.choices) or any(
-            field.errors or field.value() for field in self.file_param_fields
-        )
+        """Whether any param beside the file is asked for, chosen or wrong."""
+        if self.choices:
+            return True
+        return any(field.errors or field.value() for field in self.file_param_fields)
 
     def offer(self, choices: Mapping[str, list[str]]) -> None:
-        """Have people choose from these values of params beside the file, instead of typing one."""
-        self.choices = {
-            name: values for name, values in choices.items() if FILE_PARAM + name in self.fields
-        }
-        for name, values in self.choices.items():
-            own = self[FILE_PARAM + name].value()
-            known = [*values, *([own] if own and own not in values else [])]
-            offered = [("", "–"), *((value, value) for value in known)]
-            self.fields[FILE_PARAM + name].widget = forms.Select(
-                choices=offered, attrs={"class": "input"}
-            )
+        """Let people choose from these values of params beside the file instead of typing one."""
+        for name, values in choices.items():
+            if FILE_PARAM + name in self.fields:
+                self.choices[name] = values
+                self._offer_values(FILE_PARAM + name, values)
+
+    def _offer_values(self, field: str, values: list[str]) -> None:
+        offered = list(values)
+        typed = self[field].value()
+        if typed and typed not in offered:
+            offered.append(typed)
+        choices = [("", "–"), *((value, value) for value in offered)]
+        self.fields[field].widget = forms.Select(choices=choices, attrs={"class": "input"})
 
     @property
     def has_refill(self) -> bool:
-        """Whether input of an older task is filled in."""
+        """Whether the input of an older task is filled in."""
         return any(name.startswith(PARAM) for name in self.initial)
 
     @property
     def lost_file(self) -> str:
-        """The name of a file that came with the form: a page cannot give it back to the browser."""
+        """The name of the uploaded file, which has to be chosen anew: no page can fill it in."""
         return str(getattr(self.files.get("file"), "name", ""))
 
     @property
     def params(self) -> dict[str, Any]:
-        """The kind's input as far as it was given; what was left empty is the kind's own default."""
-        prefix = FILE_PARAM if self.cleaned_data.get("file") else PARAM
-        found = self.cleaned_data.items()
-        given = {
-            name.removeprefix(prefix): value for name, value in found if name.startswith(prefix)
+        """The kind's input as far as it was given; for the rest the kind has defaults.
+
+        Input that was typed beside a file is passed on too: it is up to the kind to refuse it.
+        """
+        given = self._given(PARAM)
+        if self.cleaned_data.get("file"):
+            given = self._given(FILE_PARAM) | given
+        return given
+
+    def _given(self, prefix: str) -> dict[str, Any]:
+        """The values of the fields with this prefix that were not left empty, without it."""
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(prefix) and value not in (None, "", [])
         }
-        if prefix == FILE_PARAM:  # what was typed besides is the kind's to refuse
-            given |= {
-                name.removeprefix(PARAM): value for name, value in found if name.startswith(PARAM)
-            }
-        return {name: value for name, value in given.items() if value not in (None, "", [])}
 
     @property
     def input(self) -> dict[str, Any]:
@@ -174,8 +186,9 @@ class TaskForm(PageForm):
         }
 
     def _fingerprint(self) -> str:
-        """Of all that was given. Who goes back in his browser, changes something and sends it means
-        another task.
+        """A digest of everything that was given.
+
+        A user who goes back in the browser, changes something and submits again wants another task.
         """
         given = {
             name: value for name, value in self.cleaned_data.items() if name not in ("key", "file")
@@ -189,19 +202,25 @@ class TaskForm(PageForm):
         return found.hexdigest()
 
     def add_service_error(self, error: FirmlightError) -> None:
-        """A service says `params.limit`; here the field is called otherwise."""
+        """Show an error of a service, whose fields have other names: `params.limit`."""
         if error.fields:
             error.fields = {
-                self._own(name): [*map(capfirst, said)] for name, said in error.fields.items()
+                self._field_of(name): [capfirst(sentence) for sentence in sentences]
+                for name, sentences in error.fields.items()
             }
         if isinstance(error, BadInput):
             self.offer(error.choices)
             self.columns = error.columns
         super().add_service_error(error)
 
-    def _own(self, name: str) -> str:
+    def _field_of(self, name: str) -> str:
+        """The name of the form's field that a service calls `name`."""
         where, _, rest = name.partition(".")
         if where == "deadline":
             return "hours"
-        own = [prefix + rest.partition(".")[0] for prefix in (FILE_PARAM, PARAM)]
-        return next((name for name in own if where == "params" and name in self.fields), where)
+        if where == "params":
+            param = rest.partition(".")[0]
+            for field in (FILE_PARAM + param, PARAM + param):
+                if field in self.fields:
+                    return field
+        return where

@@ -1,4 +1,4 @@
-"""Pages that list tasks: they translate, services decide."""
+"""Pages that list tasks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from groups.selectors import membership_or_not_found
 from tasks import states
 from tasks.filters import TaskFilter
 from tasks.models import Task
-from tasks.pages.fragments.group import GroupPanel
+from tasks.pages.fragments.group import GroupPage
 from tasks.pages.fragments.rows import task_rows
 from tasks.selectors import visibility
 
@@ -29,12 +29,11 @@ FILTERS = ("search", "status", "kind", "member")
 @signed_in
 @require_safe
 def group(request: PageRequest, pk: UUID) -> HttpResponse:
-    """A group: its tasks, newest first, the workers that are here, and what they computed."""
+    """A group: its tasks, newest first, its workers, and what they have computed."""
     membership = membership_or_not_found(request.user, pk)
     facts = _tasks(request, visibility.tasks_of(pk))
-    look = SimpleLazyObject(
-        GroupPanel(pk).look
-    )  # most of the lists that htmx asks for show nothing of it
+    # Lazy, because most of the lists that htmx asks for show nothing of it.
+    look = SimpleLazyObject(GroupPage(pk).state)
     facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
@@ -44,7 +43,7 @@ def group(request: PageRequest, pk: UUID) -> HttpResponse:
 @signed_in
 @require_safe
 def mine(request: PageRequest) -> HttpResponse:
-    """What I submitted, to whichever group."""
+    """The tasks that this user has submitted to any group."""
     facts = _tasks(request, visibility.task_list_of(request.user).filter(creator=request.user))
     facts |= {"nothing": "tasks/_none_of_mine.html"}
     if request.htmx:
@@ -55,7 +54,7 @@ def mine(request: PageRequest) -> HttpResponse:
 
 
 def _tasks(request: PageRequest, tasks: QuerySet[Task]) -> dict[str, Any]:
-    """Those that fit what is asked for, and what can be asked for."""
+    """The tasks that match the filters, and what the filters offer."""
     page = rows(request, TaskFilter(request.GET, databases.related(tasks, "group")).qs)
     return {
         "page": page,

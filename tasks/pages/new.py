@@ -1,4 +1,4 @@
-"""A new task: the form, what it would come to, and off it goes."""
+"""A new task: the form, a preview of what it comes to, and the submission."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from groups.selectors import membership_or_not_found
 from tasks.models import Task
 from tasks.pages.forms import PARAM, TaskForm
 from tasks.selectors import presence, visibility
+from tasks.services.inputs import find_kind
 from tasks.services.preview import Preview, preview_task
 from tasks.services.refill import Refill
-from tasks.services.submit import find_kind, submit_task
+from tasks.services.submit import submit_task
 
 AGAIN = ("title", "description", "priority", "allow_partial", "subtask_seconds_max")
 
 
 @signed_in
 def new(request: PageRequest, pk: UUID) -> HttpResponse:
-    """The form of one kind. Sent, it makes the task, once for each form."""
+    """The form of one kind. Submitting it makes the task, once for each form."""
     membership = _submitter(request, pk)
     before = _again(request, pk)
     refilled = Refill(before, request.user) if before else None
@@ -44,12 +45,7 @@ def preview(request: PageRequest, pk: UUID) -> HttpResponse:
     """What the task would come to; htmx gets this part alone."""
     membership = _submitter(request, pk)
     form = _form(request, membership)
-    deed = _counted(request, preview_task)
-    found = (
-        form.outcome
-        if form.is_valid() and form.run(lambda: _look(deed, request, form, membership))
-        else None
-    )
+    found = _preview(request, form, membership)
     if found:
         form.offer(found.choices)
     if request.htmx:
@@ -91,27 +87,36 @@ def _form(
 
 def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:
     """The one that is asked for; else the first."""
-    asked = request.POST.get("kind") or request.GET.get("kind") or (before.kind if before else "")
+    asked = request.POST.get("kind") or request.GET.get("kind")
+    if asked:
+        return find_kind(asked)
+    if before:
+        return find_kind(before.kind)
     listed = kinds.listed()
-    return find_kind(asked) if asked else listed.get("FACTORIZATION") or next(iter(listed.values()))
+    return listed.get("FACTORIZATION") or next(iter(listed.values()))
 
 
 def _submits(request: PageRequest, form: TaskForm, membership: Membership) -> bool:
-    deed = _counted(request, submit_task)
+    """Whether the form made a task, which is its outcome then."""
+    action = _counted(request, submit_task)
     return form.is_valid() and form.run(
-        lambda: deed(author=request.user, group=membership.group_id, **form.submission)
+        lambda: action(author=request.user, group=membership.group_id, **form.submission)
     )
 
 
-def _counted(request: PageRequest, deed: Any) -> Any:
-    """As the API counts: with a file it is an upload, too."""
-    deed = limited("submit", request, deed)
-    return limited("upload", request, deed) if request.FILES else deed
+def _preview(request: PageRequest, form: TaskForm, membership: Membership) -> Preview | None:
+    """What the task would come to; None if something is wrong, which the form shows then."""
+    action = _counted(request, preview_task)
+    if not form.is_valid():
+        return None
+    has_run = form.run(lambda: action(author=request.user, group=membership.group_id, **form.input))
+    return form.outcome if has_run else None
 
 
-def _look(deed: Any, request: PageRequest, form: TaskForm, membership: Membership) -> Preview:
-    found: Preview = deed(author=request.user, group=membership.group_id, **form.input)
-    return found
+def _counted(request: PageRequest, action: Any) -> Any:
+    """The action under the rate limits of the API; with a file it counts as an upload too."""
+    action = limited("submit", request, action)
+    return limited("upload", request, action) if request.FILES else action
 
 
 def _page(
@@ -131,5 +136,5 @@ def _page(
 
 
 def _glyph(kind: kinds.Kind) -> Any:
-    """Its picture; a kind without one gets the common one."""
+    """The picture of a kind; one without its own gets the common one."""
     return select_template([f"tasks/new/glyphs/{kind.name}.svg", "tasks/new/glyphs/any.svg"])

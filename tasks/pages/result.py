@@ -15,7 +15,7 @@ from core.views import show, signed_in
 from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.results import crawl, sheet
-from tasks.pages.results.look import look
+from tasks.pages.results.card import result_card
 from tasks.pages.task import visible_task
 from tasks.services import deliver
 
@@ -26,15 +26,16 @@ CSV_TYPE = "text/csv; charset=utf-8; header=present"  # RFC 4180
 @signed_in
 @require_safe
 def result(request: PageRequest, pk: UUID) -> HttpResponse:
-    """The whole of it, or the part that is asked for; htmx gets what it puts in place."""
-    found, ask = visible_task(request, pk), results.asked(request.GET)
+    """The whole result or the part that is asked for; htmx gets only what it replaces."""
+    found = visible_task(request, pk)
+    ask = results.asked(request.GET)
     if ask.site is not None:
         return _part(request, found, ask)
-    deliver.result_of(found)  # or the reason why there is none
-    seen = look(found, ask)
-    if request.htmx and seen and seen.shown and seen.shown.template == crawl.TEMPLATE:
-        return show(request, "tasks/results/_found.html", task=found, it=seen.shown.it)
-    return show(request, "tasks/results/page.html", task=found, result=seen)
+    deliver.result_of(found)  # raises the reason if there is none
+    card = result_card(found, ask)
+    if request.htmx and card and card.shown and card.shown.template == crawl.TEMPLATE:
+        return show(request, "tasks/results/_found.html", task=found, it=card.shown.it)
+    return show(request, "tasks/results/page.html", task=found, result=card)
 
 
 def _part(request: PageRequest, task: Task, ask: results.Ask) -> HttpResponse:
@@ -59,14 +60,14 @@ def as_json(request: PageRequest, pk: UUID) -> HttpResponse:
 @signed_in
 @require_safe
 def as_csv(request: PageRequest, pk: UUID) -> StreamingHttpResponse:
-    """As a table, made while it is sent."""
+    """The result as a table, made while it is sent."""
     found = visible_task(request, pk)
     pieces = sheet.pieces(results.table(found.kind, deliver.result_of(found)))
     return StreamingHttpResponse(pieces, content_type=CSV_TYPE, headers=_headers(found, "csv"))
 
 
 def _headers(task: Task, suffix: str) -> dict[str, str]:
-    """A file name from the title (RFC 6266): nothing in it is a path, a blank or invisible."""
+    """Headers with a file name made of the title (RFC 6266), without blanks and slashes."""
     name = re.sub(r"[^-\w.]+", "_", task.title)[:NAME_CHARS_MAX].strip("._-") or task.kind.lower()
     return {
         "Content-Disposition": content_disposition_header(True, f"{name}.{suffix}") or "attachment"

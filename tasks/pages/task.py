@@ -1,4 +1,4 @@
-"""The page of one task: it translates, services decide."""
+"""The page of one task, and the buttons on it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,16 @@ from core.views import Question, go, question, rows, show, signed_in
 from groups import selectors as group_selectors
 from tasks.models import Task
 from tasks.pages import results
-from tasks.pages.fragments.task import TaskPanel
-from tasks.pages.results.look import look
+from tasks.pages.fragments.task import TaskPage
+from tasks.pages.results.card import result_card
 from tasks.selectors import history, standing, visibility
 from tasks.services import control
 
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
     """The task if this user may see it. Raises NotFound."""
-    found = (
-        visibility.tasks_visible_to(request.user)
-        .filter(pk=pk)
-        .select_related("group", "creator")
-        .first()
-    )
+    visible = visibility.tasks_visible_to(request.user).select_related("group", "creator")
+    found = visible.filter(pk=pk).first()
     if found is None:
         raise NotFound
     return found
@@ -37,13 +33,13 @@ def visible_task(request: PageRequest, pk: UUID) -> Task:
 @signed_in
 @require_safe
 def task(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Where it stands, who works on it, what happened, and its result."""
+    """How far the task is, who works on it, what happened, and its result."""
     found = visible_task(request, pk)
     membership = group_selectors.membership(request.user, found.group_id)
     facts = {
         "task": found,
-        "look": TaskPanel(pk).look(found),
-        "result": look(found, results.asked(request.GET)),
+        "look": TaskPage(pk).state(found),
+        "result": result_card(found, results.asked(request.GET)),
         "may_control": control.may_control(request.user, found, membership),
         "may_submit": found.is_final and membership is not None and membership.may_submit,
     }
@@ -53,9 +49,10 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
 @signed_in
 @require_safe
 def events(request: PageRequest, pk: UUID) -> HttpResponse:
-    """All that is known to have happened to it."""
+    """Everything that is known to have happened to the task."""
     found = visible_task(request, pk)
-    return show(request, "tasks/events.html", task=found, page=rows(request, history.events(found)))
+    page = rows(request, history.events(found))
+    return show(request, "tasks/events.html", task=found, page=page)
 
 
 @signed_in
@@ -74,15 +71,18 @@ def resume(request: PageRequest, pk: UUID) -> HttpResponse:
 
 @signed_in
 def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Asks first: what is computed goes."""
+    """Cancel the task, after a question: what is computed is lost."""
     found = visible_task(request, pk)
     control.check_control(request.user, found)
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)
     stands = standing.of_task(found)
-    says = f"{stands.done:,} of {stands.total:,} subtasks are done. What is computed goes, the statistics stay."
+    done = f"{stands.done:,} of {stands.total:,} subtasks are done."
     asks = Question(
-        title="Cancel this task?", says=says, verb="Cancel the task", keep="Keep it running"
+        title="Cancel this task?",
+        says=f"{done} What is computed goes, the statistics stay.",
+        verb="Cancel the task",
+        keep="Keep it running",
     )
     return question(request, asks, leads_back=resolve_url("page:task", pk))

@@ -1,7 +1,7 @@
 """A task's timeline as shapes: percentages of a lane's width and pixels of its height. Pure.
 
-Lanes are 34 px high and hold two rows of bars, for workers of several slots; more lie over each
-other.
+Lanes are 34 px high and hold two rows of bars, for workers with several slots. Further bars lie
+over each other.
 """
 
 from __future__ import annotations
@@ -14,30 +14,16 @@ from tasks.event_log import Bar
 
 ROWS_Y = (6, 18)
 TICKS_MAX = 8
-STEPS_MS = [
-    seconds * 1000
-    for seconds in (
-        1,
-        2,
-        5,
-        10,
-        15,
-        30,
-        60,
-        120,
-        300,
-        600,
-        900,
-        1800,
-        3600,
-        7200,
-        14_400,
-        21_600,
-        43_200,
-        86_400,
-    )
-]
-LOOKS = {"again": "tb tb-took", "copied": "tb-copy"}
+STEPS_SECONDS = (1, 2, 5, 10, 15, 30)
+STEPS_MINUTES = (1, 2, 5, 10, 15, 30)
+STEPS_HOURS = (1, 2, 4, 6, 12, 24)
+STEPS_MS = (
+    *(seconds * 1000 for seconds in STEPS_SECONDS),
+    *(minutes * 60_000 for minutes in STEPS_MINUTES),
+    *(hours * 3_600_000 for hours in STEPS_HOURS),
+)
+WIDTH_MIN = 0.2  # per cent: a lease of milliseconds is visible too
+CLASSES = {"again": "tb tb-took", "copied": "tb-copy"}
 WENT_WRONG = {"lost", "failed", "bad_partial"}
 
 
@@ -56,18 +42,20 @@ class Scale:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """(per cent, time since the start) of each tick."""
-        return [
-            (self.at(at), clock(at - self.start)) for at in range(self.start, self.end, self.step)
-        ]
+        moments = range(self.start, self.end, self.step)
+        return [(self.at(moment), clock(moment - self.start)) for moment in moments]
 
 
 def scale(start: int, now: int, *, runs: bool) -> Scale:
-    """From the start to the tick behind now, so that it stays until now gets there; of what is
-    over, to its end.
+    """The scale of a task that began at `start`.
+
+    While the task runs, the scale goes to the next tick after now, so that it changes only when now
+    gets there. Afterwards it ends with the task, which `now` is then.
     """
     spent = max(now - start, 1000)
     step = next((step for step in STEPS_MS if spent / step <= TICKS_MAX), spent // TICKS_MAX)
-    return Scale(start, start + (ceil(spent / step) * step if runs else spent), step)
+    length = ceil(spent / step) * step if runs else spent
+    return Scale(start, start + length, step)
 
 
 def clock(ms: int) -> str:
@@ -79,8 +67,10 @@ def clock(ms: int) -> str:
 
 @dataclass(frozen=True)
 class Shape:
-    """One bar. `look` is its class, `mark` what stands at its end or start: lost, took or nothing.
-    `runs`: it grows.
+    """One bar.
+
+    `look` is its CSS class. `mark` is "lost" (at its end), "took" (at its start) or "". A bar that
+    `runs` grows.
     """
 
     key: str
@@ -98,7 +88,7 @@ class Shape:
 
 
 def lanes(bars: Iterable[Bar], within: Scale, now: int) -> dict[str, list[Shape]]:
-    """The shapes of each worker, workers in the order they came."""
+    """The shapes of each worker; workers in the order of their first lease."""
     rows: dict[str, list[Bar]] = {}
     for bar in bars:
         rows.setdefault(bar.worker, []).append(bar)
@@ -106,7 +96,7 @@ def lanes(bars: Iterable[Bar], within: Scale, now: int) -> dict[str, list[Shape]
 
 
 def _lane(row: Sequence[Bar], within: Scale, now: int) -> list[Shape]:
-    ends = [0] * len(ROWS_Y)
+    ends = [0] * len(ROWS_Y)  # of the last bar in each row
     shapes = []
     for bar in row:
         free = [number for number, end in enumerate(ends) if end <= bar.start]
@@ -119,15 +109,23 @@ def _lane(row: Sequence[Bar], within: Scale, now: int) -> list[Shape]:
 def _shape(bar: Bar, within: Scale, now: int, y: int) -> Shape:
     end = now if bar.end is None else bar.end
     x = within.at(bar.start)
-    width = max(round(within.at(end) - x, 2), 0.2)  # a lease of milliseconds is seen, too
-    return Shape(bar.lease, x, width, y, _look(bar), title(bar, end), _mark(bar), bar.end is None)
+    return Shape(
+        key=bar.lease,
+        x=x,
+        width=max(round(within.at(end) - x, 2), WIDTH_MIN),
+        y=y,
+        look=_css_class(bar),
+        title=title(bar, end),
+        mark=_mark(bar),
+        runs=bar.end is None,
+    )
 
 
-def _look(bar: Bar) -> str:
+def _css_class(bar: Bar) -> str:
     if bar.outcome in WENT_WRONG:
         return "tb tb-lost"
-    look = LOOKS.get(bar.how, "tb")
-    return f"{look} tb-now" if bar.end is None else look
+    own = CLASSES.get(bar.how, "tb")
+    return f"{own} tb-now" if bar.end is None else own
 
 
 def _mark(bar: Bar) -> str:

@@ -1,4 +1,4 @@
-"""One's own machines: how to get one to work, and what they do."""
+"""A member's own workers: how to start one, and what they do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tasks.services import workers as services
 @signed_in
 @require_safe
 def mine(request: PageRequest) -> HttpResponse:
-    """My workers; htmx gets the rows."""
+    """The workers of this user; htmx gets only the rows."""
     template = "tasks/workers/_rows.html" if request.htmx else "tasks/workers/page.html"
     return show(request, template, workers=presence.workers_of(request.user))
 
@@ -30,7 +30,7 @@ def mine(request: PageRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def get_worker(request: PageRequest) -> HttpResponse:
-    """Step by step; the last step is that it appears."""
+    """How to start a worker, step by step; the last step is that it appears here."""
     facts = {"server": server_of(request), "wheel": client_wheel.find()}
     return show(request, "tasks/workers/get.html", **facts, **_appeared(request))
 
@@ -40,16 +40,16 @@ def get_worker(request: PageRequest) -> HttpResponse:
 def appeared(request: PageRequest) -> HttpResponse:
     """The workers that came since that page was opened."""
     facts = _appeared(request)
-    if facts["shown"] == request.GET.get(
-        "shown"
-    ):  # nothing is swapped: who listens is not told the same again
+    if facts["shown"] == request.GET.get("shown"):
+        # Nothing is swapped, so that screen readers do not read the same again.
         return HttpResponse(status=204)
     return show(request, "tasks/workers/_appeared.html", **facts)
 
 
 def _appeared(request: PageRequest) -> dict[str, Any]:
-    """Who is here and was not `before`, the workers that were here as the page was opened: {short
-    id},{short id}.
+    """The workers that are online now and were not when the page was opened.
+
+    Those are `before` in the address, as {short id},{short id}.
     """
     here = [one for one in presence.workers_of(request.user) if one.here]
     known = request.GET.get("before", ",".join(_short(one) for one in here))
@@ -60,12 +60,12 @@ def _appeared(request: PageRequest) -> dict[str, Any]:
 
 
 def _short(one: presence.Present) -> str:
-    """Enough to tell one's own workers apart, in an address that may name many."""
+    """Enough of its id to tell one user's workers apart in an address that may name many."""
     return one.worker.pk.hex[:8]
 
 
 def server_of(request: HttpRequest) -> str:
-    """The address under which the reader has reached this server; his machines can, too."""
+    """The address under which the user has reached this server: their machines can, too."""
     return f"{request.scheme}://{request.get_host()}"
 
 

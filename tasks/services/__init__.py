@@ -1,3 +1,1 @@
-"""Writes: one module per use case, one function per thing that a person, a worker or the sweep
-does.
-"""
+"""Writes: a module for each noun or use case, a function for each thing that happens to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import structlog
@@ -9,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import SUCCESS
-from core import metrics
+from core import databases, metrics, redis
 from core.errors import Busy
 from firmlight_client import kinds
 from tasks import blobs, events, states
@@ -26,10 +27,10 @@ from tasks.kind_processes.outcomes import (
 from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import Outcome, outcome_of, progress_of
-from tasks.services.finish import INPUT_LOST, close_task, fail_task, tell_creator
-from tasks.services.record import record_work
-from tasks.services.under_way import KindGone, StillWanted, kind_of
+from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
+from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
 
+GIVE_BACK_PAUSES_SECONDS = (0, 1, 2, 4, 8)  # before each try to reach the database again
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +43,7 @@ class NotConcluded(Exception):
 
 
 class TryAgain(Exception):
-    """This attempt came to nothing, and another one may go better. `counts`: it counts as one."""
+    """This attempt gave no result, but another one may. `counts` says whether it uses one up."""
 
     def __init__(self, reason: str, *, counts: bool = True) -> None:
         super().__init__(reason)
@@ -50,30 +51,30 @@ class TryAgain(Exception):
 
 
 def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = False) -> None:
-    """Conclude a task that is complete; one caller wins RUNNING -> AGGREGATING and the others
-    leave.
+    """Conclude a complete task; of several callers one wins RUNNING -> AGGREGATING.
 
-    With `attempt` a task is taken over that is AGGREGATING and whose row has counted so many
-    attempts: of several callers one wins. All that is written is written as values. Without
-    `patient` the kind gets CONCLUDE_QUICK_SECONDS only, so that it holds up no other task's
-    conclusion; then the long queue takes it.
+    With `attempt`, take over a task that is AGGREGATING and whose row has counted exactly so many
+    attempts: again one caller wins. Everything is written as values, so a second run changes
+    nothing. Without `patient` the kind gets only CONCLUDE_QUICK_SECONDS, so that it does not hold
+    up the conclusion of other tasks; if that is not enough, the long queue takes the task.
+
+    An attempt that fails because Redis or the database is unreachable is not counted.
     """
     task = Task.objects.filter(pk=task_id).first()
     if task is None or not _take(task, attempt):
         return
-    outcome = outcome_of(task.group_id, task.pk).now()
-    if outcome is None:
-        fail_task(task, *INPUT_LOST)
-    elif outcome.broken:
-        fail_task(task, "subtask_failed", _blame(outcome))
-    elif not outcome.complete:
-        _go_on(task)
-    else:
-        _conclude(task, outcome, patient)
+    try:
+        _conclude(task, patient)
+    except databases.lost(*redis.LOST):
+        _give_attempt_back(task)
+        raise
+
+
+# Attempts
 
 
 def _take(task: Task, attempt: int | None) -> bool:
-    """Whether this caller concludes it now; the row counts its attempts."""
+    """Whether this caller concludes the task now; the row counts the attempts begun."""
     row = Task.objects.filter(pk=task.pk)
     if row.move(states.RUNNING, states.AGGREGATING, conclude_attempts=1):
         task.conclude_attempts = 1
@@ -82,20 +83,64 @@ def _take(task: Task, attempt: int | None) -> bool:
     if attempt is None or task.status != states.AGGREGATING:
         return False
     if task.conclude_attempts == attempt >= settings.CONCLUDE_ATTEMPTS_MAX:
-        fail_task(
-            task,
-            "conclude_timed_out",
-            f"Putting its results together was tried {attempt} times in vain.",
-        )
+        message = f"Its results could not be combined in {attempt} attempts."
+        fail_task(task, "conclude_timed_out", message)
         return False
     mine = row.filter(status=states.AGGREGATING, conclude_attempts=attempt)
     task.conclude_attempts = attempt + 1
     return bool(mine.update(conclude_attempts=attempt + 1, changed=timezone.now()))
 
 
+def _give_attempt_back(task: Task) -> None:
+    """Do not count this attempt: the sweep asks for it again later.
+
+    If it is the database that is unreachable, wait for it a little. After a longer outage the
+    attempt stays counted.
+    """
+    row = Task.objects.filter(
+        pk=task.pk, status=states.AGGREGATING, conclude_attempts=task.conclude_attempts
+    )
+    for pause in GIVE_BACK_PAUSES_SECONDS:
+        time.sleep(pause)
+        drop_broken_connection()
+        try:
+            row.update(conclude_attempts=task.conclude_attempts - 1)
+        except databases.lost():
+            continue
+        return
+    log.warning("attempt_not_given_back", task=str(task.pk), attempts=task.conclude_attempts)
+
+
+def _try_again(task: Task, error: TryAgain) -> None:
+    """Ask for another attempt: by a job behind those that wait, or, uncounted, by the sweep."""
+    log.warning(
+        "conclude_again", task=str(task.pk), attempts=task.conclude_attempts, reason=str(error)
+    )
+    if error.counts:
+        events.conclude(task.pk, attempt=task.conclude_attempts, patient=True)
+    else:
+        _give_attempt_back(task)
+
+
+# One attempt
+
+
+def _conclude(task: Task, patient: bool) -> None:
+    outcome = outcome_of(task.group_id, task.pk).now()
+    if outcome is None:
+        fail_task(task, *INPUT_LOST)
+    elif outcome.broken:
+        fail_task(task, "subtask_failed", _blame(outcome))
+    elif not outcome.complete:
+        _go_on(task)
+    else:
+        _finish(task, outcome, patient)
+
+
 def _go_on(task: Task) -> None:
-    """Incomplete after all. What completes it just now has found it AGGREGATING and left: look once
-    more.
+    """Set an incomplete task back to RUNNING.
+
+    A completion that came just now found the task AGGREGATING and left it to us, so look once more.
     """
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
@@ -107,11 +152,12 @@ def _go_on(task: Task) -> None:
 def _blame(outcome: Outcome) -> str:
     blame = outcome.blame
     if blame is None:
-        return "A subtask failed for good."
-    return f"Subtask {blame.subtask} failed for good: {blame.error}: {blame.message}".rstrip(": ")
+        return "A subtask failed permanently."
+    sentence = f"Subtask {blame.subtask} failed permanently: {blame.error}: {blame.message}"
+    return sentence.rstrip(": ")
 
 
-def _conclude(task: Task, outcome: Outcome, patient: bool) -> None:
+def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     try:
         result = _result(task, outcome, patient)
     except NotWanted:
@@ -122,6 +168,7 @@ def _conclude(task: Task, outcome: Outcome, patient: bool) -> None:
         fail_task(task, error.code, str(error))
     else:
         if result is None:
+            # A worker claimed a decision that its partial does not bear out.
             events.tell(
                 events.wake(lifecycle.undecide(task.group_id, task.pk).now(), task.group_id)
             )
@@ -130,11 +177,39 @@ def _conclude(task: Task, outcome: Outcome, patient: bool) -> None:
             _succeed(task, outcome, result)
 
 
-def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
-    """The result as JSON, one that is not whole says so; None if a worker claimed a decision that
-    is none.
+def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
+    """Store the result, then say SUCCEEDED: Redis has written it to disk before the row changes.
 
-    Raises NotConcluded, KindGone, TryAgain and NotWanted.
+    Nothing is kept of a task that was cancelled meanwhile.
+    """
+    if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
+        return
+    blobs.put_result(task.group_id, task.pk, result)
+    record_work(task, outcome.work, outcome.done)
+    counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
+    if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
+        metrics.count("tasks_ended", 1, states.SUCCEEDED)
+        close_task(task, "decided" if outcome.decided else "succeeded")
+        tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
+        return
+    concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
+    if not concluded_by_another:
+        blobs.drop_result(task.group_id, task.pk)
+
+
+def _success_text(task: Task, outcome: Outcome) -> str:
+    if not outcome.failed:
+        return f"{task.title} is finished."
+    return f"{task.title} is finished, without {outcome.failed} of {outcome.split} subtasks."
+
+
+# The result
+
+
+def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
+    """The result as JSON; None if a worker claimed a decision that its partial does not bear out.
+
+    An incomplete result says so. Raises NotConcluded, KindGone, TryAgain and NotWanted.
     """
     if not outcome.partials:
         raise NotConcluded("subtask_failed", _blame(outcome))
@@ -143,7 +218,7 @@ def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
     if data is None:
         raise NotConcluded(*INPUT_LOST)
     is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
-    quick = not patient and not is_last  # the last one gets all the time there is
+    quick = not patient and not is_last  # the last attempt gets all the time there is
     try:
         return calls.conclude(
             kind,
@@ -170,61 +245,24 @@ def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
 
 
 def _incomplete(outcome: Outcome) -> dict[str, Any] | None:
-    """What the result of a task says that went on without some subtasks; it names a thousand of
-    them at most.
-    """
+    """The mark on a result that lacks some subtasks; it names at most a thousand of them."""
     if not outcome.failed or outcome.decided:
         return None
     return {"failed": outcome.failed, "of": outcome.split, "subtasks": sorted(outcome.missing)}
 
 
 def _stopped(kind: kinds.Kind, error: KindStopped) -> NotConcluded:
-    what = f"Putting its results together was given up: {error}."
+    what = f"Its results could not be combined: {error}."
     if isinstance(error, OutOfMemory):
         return NotConcluded("out_of_memory", f"{what} Submit it in smaller parts.")
     if isinstance(error, TimedOut):
         return NotConcluded("conclude_timed_out", f"{what} Submit it in smaller parts.")
-    return NotConcluded("conclude_crashed", f"{what} Tell whoever made {kind.name}.")
+    return NotConcluded("conclude_crashed", f"{what} Tell the authors of {kind.name}.")
 
 
 def _raised(kind: kinds.Kind, error: KindRaised | kinds.ParamsError) -> NotConcluded:
     if isinstance(error, KindRaised) and error.stage == "combine":
-        return NotConcluded("combine_failed", f"Its partial results do not fit: {error.name}.")
-    return NotConcluded("finish_failed", f"{kind.name} made no result of it: {error}")
-
-
-def _try_again(task: Task, error: TryAgain) -> None:
-    """By another job, behind those that wait. One that does not count is asked for by the sweep,
-    later.
-    """
-    log.warning(
-        "conclude_again", task=str(task.pk), attempts=task.conclude_attempts, reason=str(error)
-    )
-    if error.counts:
-        events.conclude(task.pk, attempt=task.conclude_attempts, patient=True)
-    else:
-        row = Task.objects.filter(pk=task.pk, conclude_attempts=task.conclude_attempts)
-        row.update(conclude_attempts=task.conclude_attempts - 1)
-
-
-def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
-    """The result is on disk (Redis answers after its fsync) before the row says SUCCEEDED.
-
-    Of a task that was cancelled meanwhile nothing is kept.
-    """
-    if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
-        return
-    blobs.put_result(task.group_id, task.pk, result)
-    record_work(task, outcome.work, outcome.done)
-    counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
-    if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
-        metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        close_task(task, "decided" if outcome.decided else "succeeded")
-        without = (
-            f", without {outcome.failed} of {outcome.split} subtasks" if outcome.failed else ""
-        )
-        tell_creator(task, "task_finished", SUCCESS, f"{task.title} is finished{without}.")
-    elif not Task.objects.filter(
-        pk=task.pk, status=states.SUCCEEDED
-    ).exists():  # by another conclusion
-        blobs.drop_result(task.group_id, task.pk)
+        message = f"Its partial results do not fit together: {error.name}."
+        return NotConcluded("combine_failed", message)
+    message = f"{kind.name} could not make a result of its partial results: {error}"
+    return NotConcluded("finish_failed", message)

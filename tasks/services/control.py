@@ -1,4 +1,4 @@
-"""A member changes his mind about a running task."""
+"""Members cancel, pause and resume tasks."""
 
 from django.utils import timezone
 
@@ -14,8 +14,9 @@ from tasks.services.finish import cancel_task, tell_creator
 
 
 def cancel(*, user: User, task: Task) -> None:
-    """Cancel for its creator, the group's owner and moderators. Raises Forbidden, or Conflict if it
-    is over.
+    """Cancel a task for its creator, the group's owner or a moderator.
+
+    Raises Forbidden, or Conflict if it is over.
     """
     check_control(user, task)
     if not cancel_task(task):
@@ -29,22 +30,21 @@ def cancel(*, user: User, task: Task) -> None:
 def pause(*, user: User, task: Task) -> None:
     """Stop a task that waits or runs; what is computed stays. Raises as `cancel` does."""
     check_control(user, task)
-    if not Task.objects.filter(pk=task.pk).move_from(
-        states.starts_of(states.PAUSED), states.PAUSED
-    ):
+    row = Task.objects.filter(pk=task.pk)
+    if not row.move_from(states.starts_of(states.PAUSED), states.PAUSED):
         raise _already(task)
     follow_pause(task)
 
 
 def follow_pause(task: Task) -> None:
-    """The row says PAUSED: the queue follows, and running workers stop."""
+    """Let the queue follow a row that says PAUSED, and stop its workers."""
     held = lifecycle.pause(task.group_id, task.pk).now()
     events.tell(events.cancel(held, "paused"))
     events.announce(task)
 
 
 def resume(*, user: User, task: Task) -> None:
-    """Go on with a paused task, splitting what is not split yet. Raises as `cancel` does."""
+    """Continue a paused task, and its split. Raises as `cancel` does."""
     check_control(user, task)
     started = task.started or timezone.now()
     if not Task.objects.filter(pk=task.pk).move(states.PAUSED, states.RUNNING, started=started):
@@ -60,13 +60,15 @@ def resume(*, user: User, task: Task) -> None:
 
 
 def may_control(user: User, task: Task, membership: Membership | None) -> bool:
-    """`membership` is his in the task's group."""
+    """Whether this user may control the task; `membership` is theirs in its group."""
     return bool(membership and membership.leads) or task.creator_id == user.pk
 
 
 def check_control(user: User, task: Task) -> None:
     if not may_control(user, task, group_selectors.membership(user, task.group_id)):
-        raise Forbidden("Only who submitted it, the group's owner and its moderators may do this.")
+        raise Forbidden(
+            "Only its submitter, the group's owner and the group's moderators may do this."
+        )
 
 
 def _already(task: Task) -> Conflict:

@@ -1,4 +1,4 @@
-"""Hand the result to who asks, until it expires."""
+"""Deliver the result of a task, until it expires."""
 
 from core.errors import FirmlightError
 from tasks import blobs, states
@@ -12,7 +12,7 @@ class ResultNotReady(FirmlightError):
 
 
 class ResultExpired(FirmlightError):
-    """There was a result; it is not kept for ever."""
+    """There was a result, but it is no longer kept."""
 
     code, status, message = "result_expired", 410, "The result has expired: submit the task again."
 

@@ -1,8 +1,8 @@
-"""A member goes, a group closes, an account is deleted: their tasks are cancelled, and workers stop
-serving.
+"""What becomes of tasks and workers when a member leaves, a group closes or an account is deleted.
 
-Each function receives one signal, `tasks/apps.py` says which. Workers' connections look at the
-database when they are told, so they are told when the rows have gone.
+Tasks are cancelled, and workers stop serving the group. Each function receives one signal;
+`tasks/apps.py` says which. The connections of workers look at the database when they are notified,
+so they are notified after the rows have gone.
 """
 
 from __future__ import annotations
@@ -26,45 +26,48 @@ CANCELLABLE = list(states.UNDER_WAY)
 
 
 def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
-    """On `member_leaving`. A task that is being concluded is left alone: its work is done."""
+    """On `member_leaving`. A task that is being concluded goes on, because its work is done."""
     for task in Task.objects.filter(group=group_id, creator=user_id, status__in=CANCELLABLE):
         cancel_task(task, among=states.UNDER_WAY)
 
 
 def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
-    """On `member_left`. His workers stop serving the group; what he submitted while he left is
-    cancelled too.
+    """On `member_left`. Their workers stop serving the group.
+
+    What they submitted while they were leaving is cancelled too.
     """
     _recheck([user_id])
     cancel_tasks_of_member(group_id=group_id, user_id=user_id)
 
 
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
-    """On `group_closing`. Results go too; whose tasks were cancelled by another is told, once for
-    all of them.
+    """On `group_closing`. Cancel tasks and drop results.
+
+    Members whose tasks somebody else cancels get one notification for all of them.
     """
     live = Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group")
     cancelled = [task for task in live if cancel_task(task, among=states.UNDER_WAY)]
-    _tell_creators([task for task in cancelled if task.creator_id != closed_by])
+    _notify_creators([task for task in cancelled if task.creator_id != closed_by])
     oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
     succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)
     for pk in succeeded.values_list("pk", flat=True):
         blobs.drop_result(group_id, pk)
 
 
-def _tell_creators(tasks: list[Task]) -> None:
+def _notify_creators(tasks: list[Task]) -> None:
+    """Notify the creators of these cancelled tasks, which are all of one group."""
     if creators := {task.creator_id for task in tasks if task.creator_id}:
         group = tasks[0].group
-        text = f"Your running tasks in the group {group.name} were cancelled: the group has been deleted."
+        what = f"Your running tasks in the group {group.name} were cancelled"
+        text = f"{what}: the group has been deleted."
         notify(creators, code="task_cancelled", level=WARNING, text=text, group=group.pk)
 
 
 def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
-    """On `group_closed`. Redis forgets what could not be cancelled, and the members' workers stop
-    serving.
+    """On `group_closed`. Drop what could not be cancelled; the members' workers stop serving.
 
     The group stays on the sweep's list until the hourly purge finds it empty: a split that was
-    under way may put something back.
+    still running may put something back.
     """
     for task in sweeping.tasks_with_state(group_id):
         held = lifecycle.close(group_id, task).now()
@@ -73,10 +76,10 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
 
 
 def dismiss_user(*, user: User, **_: Any) -> None:
-    """On `user_leaving`. The connections of his workers have been told that his tokens have ended.
+    """On `user_leaving`. Their workers lose owner and name, so that nothing personal stays.
 
-    What they did stays in the statistics of others' tasks, without his name, and without the
-    machine's own.
+    What the workers did stays in the statistics of other people's tasks. Their connections have
+    been notified already that the user's tokens are no longer valid.
     """
     for worker in Worker.objects.filter(owner=user.pk):
         Worker.objects.filter(pk=worker.pk).update(
@@ -85,33 +88,33 @@ def dismiss_user(*, user: User, **_: Any) -> None:
 
 
 def recheck_user(*, user_id: UUID, **_: Any) -> None:
-    """On `access_ended`. Connections whose token or session has ended close now."""
+    """On `access_ended`. Close the connections whose token or session has ended."""
     workers = Worker.objects.filter(owner=user_id).order_by().values_list("pk", flat=True)
     events.tell(events.access_changed(user_id, list(workers)))
 
 
 def show_notifications(*, users: Iterable[UUID], **_: Any) -> None:
-    """On `notified`."""
+    """On `notified`. Open pages of these users show the new notifications."""
     events.tell(events.notifications_changed(users))
 
 
 def forget_machines() -> int:
-    """Delete the workers of former members of which no statistics speak. Return how many.
+    """Delete the workers of former members that appear in no statistics; return how many.
 
-    Not at once: a task that they worked for may be running, and is concluded later.
+    Only after a while: a task that they worked for may still be running, and its statistics are
+    written when it is concluded.
     """
-    gone = Worker.objects.filter(
-        owner=None, last_seen__lt=timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS)
-    )
-    ids = [
-        worker.pk
-        for worker in gone
-        if not worker.contributions.exists() and not worker.failures.exists()
-    ]
+    oldest = timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS)
+    former = Worker.objects.filter(owner=None, last_seen__lt=oldest)
+    ids = [worker.pk for worker in former if not _is_in_statistics(worker)]
     return Worker.objects.filter(pk__in=ids).delete()[0]
 
 
+def _is_in_statistics(worker: Worker) -> bool:
+    return worker.contributions.exists() or worker.failures.exists()
+
+
 def _recheck(users: Iterable[UUID]) -> None:
-    """Connections of these users look now what they may still do and see."""
+    """Let the connections of these users check now what they may still do and see."""
     for user in users:
         recheck_user(user_id=user)

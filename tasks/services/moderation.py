@@ -1,5 +1,6 @@
-"""What moderators do to other people's tasks and workers. Who may is settled at the door, and
-recorded there.
+"""What moderators do to other people's tasks and workers.
+
+The admin site checks permissions and records each action in the audit log.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from core.errors import Conflict
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import blobs, events, states
-from tasks.models import Task, Worker
+from tasks.models import SUSPENDED_REASON_MAX, Task, Worker
 from tasks.services.finish import cancel_task, tell_creator
 
 CARRIED_OVER = (
@@ -31,29 +32,26 @@ CARRIED_OVER = (
 
 
 def cancel(task: Task, reason: str = "") -> None:
-    """End a live task and tell its creator. Raises Conflict if it is over."""
+    """End a live task and notify its creator. Raises Conflict if it is over."""
     if not cancel_task(task):
         task.refresh_from_db()
         raise Conflict(f"The task is {task.status} already.")
-    tell_creator(
-        task,
-        "task_cancelled",
-        WARNING,
-        _with(f"{task.title} was cancelled by a moderator.", reason),
-    )
+    text = _with_reason(f"{task.title} was cancelled by a moderator.", reason)
+    tell_creator(task, "task_cancelled", WARNING, text)
 
 
 def submit_again(task: Task) -> Task:
-    """A new task with the input of one that failed, without its deadline. Raises Conflict, saying
-    why it cannot be.
+    """Submit a failed task again as a new one with the same input, without its deadline.
 
-    The input moves from the old task to the new one, so of two callers one submits.
+    The input moves from the old task to the new one, so of two callers only one submits. Raises
+    Conflict, which says why it cannot be done.
     """
     _refuse_unfit(task)
     again = Task(id=uuid4(), **{name: getattr(task, name) for name in CARRIED_OVER})
     if not blobs.take_failed_input(task.group_id, task.pk, again.pk):
         raise Conflict(
-            "Its input is no longer held, or it was submitted again before. Its creator can submit it anew."
+            "Its input is no longer held, or it was submitted again before. "
+            "Its creator can submit it anew."
         )
     try:
         again.save(force_insert=True)
@@ -61,17 +59,15 @@ def submit_again(task: Task) -> Task:
         blobs.drop_input(again.group_id, again.pk)
         raise
     events.split(again.pk)
-    tell_creator(
-        again, "task_submitted_again", INFO, f"A moderator has submitted {again.title} again."
-    )
+    text = f"A moderator has submitted {again.title} again."
+    tell_creator(again, "task_submitted_again", INFO, text)
     return again
 
 
 def _refuse_unfit(task: Task) -> None:
     if task.status != states.FAILED:
-        raise Conflict(
-            f"Only a task that failed can be submitted again; this one is {task.status}."
-        )
+        message = f"Only a task that failed can be submitted again; this one is {task.status}."
+        raise Conflict(message)
     if task.creator is None or not task.creator.is_active:
         raise Conflict("Its creator has no account any more, or is blocked.")
     membership = group_selectors.membership(task.creator, task.group_id)
@@ -83,15 +79,16 @@ def _refuse_unfit(task: Task) -> None:
 
 
 def block_worker(worker: Worker, reason: str = "") -> None:
-    """Give it nothing until a moderator lets it back: its owner cannot. Raises Conflict if it is
-    blocked already.
+    """Lease it nothing until a moderator unblocks it; its owner cannot.
+
+    Raises Conflict if it is blocked already.
     """
-    why = _with("A moderator has blocked it.", reason)[:300]
+    why = _with_reason("A moderator has blocked it.", reason)[:SUSPENDED_REASON_MAX]
     row = Worker.objects.filter(pk=worker.pk, blocked=False)
     if not row.update(blocked=True, suspended=timezone.now(), suspended_reason=why):
         raise Conflict("It is blocked already.")
     events.tell(events.workers_changed([worker.pk]))
-    text = _with(
+    text = _with_reason(
         f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason
     )
     notify(filter(None, [worker.owner_id]), code="worker_blocked", level=ERROR, text=text)
@@ -107,5 +104,5 @@ def unblock_worker(worker: Worker) -> None:
     notify(filter(None, [worker.owner_id]), code="worker_unblocked", level=INFO, text=text)
 
 
-def _with(sentence: str, reason: str) -> str:
+def _with_reason(sentence: str, reason: str) -> str:
     return f"{sentence} Reason: {reason}" if reason else sentence

@@ -1,4 +1,4 @@
-"""What a task would come to, before it is submitted: nothing is stored, nobody computes anything."""
+"""What a task would come to, before it is submitted. Nothing is stored and nothing computed."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
 from tasks.queue import presence
-from tasks.services.submit import find_kind, refusals
+from tasks.services.inputs import find_kind, input_errors
 
-FASTER, SLOWER = 0.7, 1.6  # what other subtasks of a kind took tells no more than this
+FASTER, SLOWER = 0.7, 1.6  # the estimate from other subtasks of the kind is no better than this
 TASKS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
 class Taker:
-    """A worker that is online and whose owner's rules let it take the task.
+    """A worker that takes tasks of the kind.
 
-    `agreed` is what its owner agreed to in the group, `resting` why it takes nothing now ("" if it
+    `agreed` is what its owner agreed to in the group, `resting` why it takes nothing now ("": it
     does).
     """
 
     id: UUID
     name: str
-    slots: int
     owner: User | None
+    slots: int
     agreed: Consent
     resting: str
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What a task would come to.
+    """What the input comes to, and who would take it.
 
     `exact` is False if the split was not counted to its end; `payload_bytes` are those of what was
-    counted. `workers` would take the task now, `resting` would if they did not rest. `seconds` is
-    None if no worker is online, or if no task of this kind has finished in the group.
+    counted. `seconds` is None if no worker is online, or if the group has no finished task of this
+    kind to estimate from.
     """
 
     subtasks: int
@@ -63,7 +63,7 @@ class Preview:
     summary: list[tuple[str, str]]  # what was understood of the input
     skipped: list[str]  # what was left out of the file, and why
     columns: list[dict[str, Any]]  # what each column of the file holds, see `Kind.load_file`
-    choices: dict[str, list[str]]  # params beside the file with which it is read otherwise
+    choices: dict[str, list[str]]  # params with which the file would be read differently
 
 
 def preview_task(
@@ -79,19 +79,19 @@ def preview_task(
     if membership is None:
         raise Invalid(fields={"group": ["You are not in a group of this name or id."]})
     chosen = find_kind(kind)
-    with refusals(chosen, file):
+    with input_errors(chosen, file):
         counted = calls.preview(chosen, params, file, owner=author.pk)
     takers = _takers(membership.group, chosen)
-    workers = [taker for taker in takers if not taker.resting]
+    ready = [taker for taker in takers if not taker.resting]
     resting = [taker for taker in takers if taker.resting]
-    seconds = _seconds(membership.group_id, chosen, counted.subtasks, workers)
+    seconds = _seconds(membership.group_id, chosen, counted.subtasks, ready)
     return Preview(
         subtasks=counted.subtasks,
         exact=counted.exact,
         input_bytes=counted.input_bytes,
         payload_bytes=counted.payload_bytes,
         payload_bytes_max=counted.payload_bytes_max,
-        workers=workers,
+        workers=ready,
         resting=resting,
         seconds=seconds,
         summary=counted.summary,
@@ -102,32 +102,24 @@ def preview_task(
 
 
 def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
-    """Return the workers that would take a task of this kind, now or when they rest no longer."""
+    """The workers that are online and agree to the kind, those that rest now included."""
     online = presence.online_workers(group.pk, f"{kind.name}@{kind.version}")
     (resting,) = presence.resting([group.pk])
     found = []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
         agreed = consent.of_worker(worker, str(group.pk))
-        if not _agrees(agreed, kind):
-            continue
-        taker = Taker(
-            id=worker.pk,
-            name=worker.name,
-            slots=worker.slots,
-            owner=worker.owner,
-            agreed=agreed,
-            resting=resting.get(str(worker.pk), ""),
-        )
-        found.append(taker)
+        if _agrees_to(agreed, kind):
+            why_resting = resting.get(str(worker.pk), "")
+            found.append(
+                Taker(worker.pk, worker.name, worker.owner, worker.slots, agreed, why_resting)
+            )
     return found
 
 
-def _agrees(agreed: Consent, kind: kinds.Kind) -> bool:
-    """Whether an owner who agreed to this lets their worker take a task of this kind."""
-    if not consent.allows(agreed, kind.name):
-        return False
+def _agrees_to(agreed: Consent, kind: kinds.Kind) -> bool:
     longest = agreed.subtask_seconds_max
-    return longest is None or kind.subtask_seconds_max <= longest
+    is_short_enough = longest is None or kind.subtask_seconds_max <= longest
+    return is_short_enough and consent.allows(agreed, kind.name)
 
 
 def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Taker]) -> Range | None:
@@ -139,9 +131,7 @@ def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Taker])
 
 
 def seconds_each(group: UUID, kind: kinds.Kind) -> float | None:
-    """What one subtask of this kind took lately in this group, in core-seconds; None if there was
-    none.
-    """
+    """The core-seconds that a subtask of this kind took lately in this group; None if unknown."""
     finished = Task.objects.filter(
         group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED
     )

@@ -1,4 +1,4 @@
-"""The input of an older task, as far as it is still held: for who submits it again."""
+"""The input of an older task, if it is still held, for a user who submits it again."""
 
 from __future__ import annotations
 
@@ -16,22 +16,26 @@ REFILLED_BYTES_MAX = 2**16  # what people look at in a form
 
 
 class Refill:
-    """`params` by name, {} if there are none to fill in; `held`: the input is there, and no matter
-    for a form.
+    """The params of an older task, by name, to fill in a form.
+
+    `held` says that the input is there although `params` is empty: it is too large for a form.
     """
 
     def __init__(self, task: Task, user: User) -> None:
-        raw = blobs.get_input(task.group_id, task.pk) or blobs.get_failed_input(
-            task.group_id, task.pk
-        )
-        self.params = _typed(task.kind, raw, user) if raw and len(raw) <= REFILLED_BYTES_MAX else {}
+        raw = blobs.get_input(task.group_id, task.pk)
+        raw = raw or blobs.get_failed_input(task.group_id, task.pk)
+        self.params: dict[str, Any] = {}
+        if raw and len(raw) <= REFILLED_BYTES_MAX:
+            self.params = _typed(task.kind, raw, user)
         self.held = raw is not None and not self.params
 
 
 def _typed(name: str, raw: bytes, user: User) -> dict[str, Any]:
-    """{} also where the kind fails at it: the form is shown all the same."""
+    """The params as people type them; {} if the kind fails: the form is shown anyway."""
     kind = kinds.installed().get(name)
+    if kind is None:
+        return {}
     try:
-        return calls.typed(kind, raw, owner=user.pk) if kind else {}
+        return calls.typed(kind, raw, owner=user.pk)
     except (KindFault, Busy):
         return {}

@@ -1,4 +1,4 @@
-"""Split a task into subtasks. Workers start on the first batch while the rest is still being split."""
+"""Split a task into subtasks. Workers start on the first batch while the rest is being split."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tasks.kind_processes.outcomes import (
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
 from tasks.queue import splitting
-from tasks.queue.answers import Pushed
+from tasks.queue.answers import Opened, Pushed
 from tasks.services.finish import INPUT_LOST, fail_task
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
@@ -40,7 +40,10 @@ class SplitFailed(Exception):
 
 
 def split_task(task_id: str) -> None:
-    """Queue all subtasks that are not queued yet. Run twice, also at once, it queues nothing twice."""
+    """Queue all subtasks that are not queued yet. Two runs, even concurrent ones, queue each once.
+
+    The task fails if its input is gone, or if its kind cannot split it.
+    """
     task = Task.objects.filter(pk=task_id, status__in=[states.QUEUED, states.RUNNING]).first()
     if task is None:
         return
@@ -57,16 +60,7 @@ def split_task(task_id: str) -> None:
 def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
     if not _begin(task):
         return
-    opened = splitting.open_task(
-        task.group_id,
-        task.pk,
-        kind=task.kind_key,
-        creator=task.creator_id or "",
-        priority=task.priority,
-        seconds_max=task.subtask_seconds_max or kind.subtask_seconds_max,
-        allow_partial=task.allow_partial,
-        order=task.created.timestamp(),
-    ).now()
+    opened = _open(task, kind)
     if opened.ended:
         return
     try:
@@ -74,36 +68,21 @@ def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
             _push_all(task, batches, opened.split)
     except NotWanted:
         log.info("split_not_wanted", task=str(task.pk))
-    except CannotStart as error:  # which is soon known: asked for again at once it would be a loop
+    except CannotStart as error:
+        # It fails within moments, so asking for it here would be a busy loop: the sweep asks later.
         log.warning("split_later", task=str(task.pk), reason=str(error))
     except Busy:
         events.split(task.pk, patient=True)
     except KindStopped as error:
         _give_up_or_try_again(task, error)
     except KindChanged:
-        raise SplitFailed(
-            f"{kind.name} has been changed on this server: submit again.", "kind_changed"
-        ) from None
+        message = f"{kind.name} has been changed on this server: submit again."
+        raise SplitFailed(message, "kind_changed") from None
     except RuleViolated as error:
         raise SplitFailed(str(error)) from None
     except (KindRaised, kinds.ParamsError) as error:
         name = error.name if isinstance(error, KindRaised) else type(error).__name__
         raise SplitFailed(f"{kind.name} could not split this input: {name}: {error}") from None
-
-
-def _give_up_or_try_again(task: Task, error: KindStopped) -> None:
-    """Raises SplitFailed unless another attempt may go better: the machine was busy, or ended the
-    process itself.
-    """
-    attempts = task.split_attempts + 1
-    Task.objects.filter(pk=task.pk, split_attempts=task.split_attempts).update(
-        split_attempts=attempts
-    )
-    if error.lasting or attempts >= settings.SPLIT_ATTEMPTS_MAX:
-        advice = "Submit less at a time, or the same in a simpler form."
-        raise SplitFailed(f"Splitting this input was given up: {error}. {advice}", "input_too_hard")
-    log.warning("split_again", task=str(task.pk), attempts=attempts, reason=str(error))
-    events.split(task.pk, patient=True)
 
 
 def _begin(task: Task) -> bool:
@@ -113,27 +92,57 @@ def _begin(task: Task) -> bool:
     return bool(moved) or row.filter(status=states.RUNNING).exists()
 
 
+def _open(task: Task, kind: kinds.Kind) -> Opened:
+    """Make the task's place in the queue, or find how far another run has split it."""
+    opened = splitting.open_task(
+        task.group_id,
+        task.pk,
+        kind=task.kind_key,
+        creator=task.creator_id or "",
+        priority=task.priority,
+        seconds_max=task.subtask_seconds_max or kind.subtask_seconds_max,
+        allow_partial=task.allow_partial,
+        order=task.created.timestamp(),
+    )
+    return opened.now()
+
+
 def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
-    """Push what lies behind the `split` subtasks that another run has pushed already."""
+    """Push the batches behind the first `split` subtasks, which another run has pushed already."""
     for batch in all_batches:
-        while split < batch.first + len(batch.payloads):
+        end = batch.first + len(batch.payloads)
+        while split < end:
             payloads = batch.payloads[split - batch.first :]
             pushed = splitting.push(
                 task.group_id, task.pk, first=split, payloads=payloads, last=batch.last
             ).now()
-            if pushed.gone or (
-                not pushed.taken and pushed.split <= split
-            ):  # over, or another run ended it elsewhere
+            ended_elsewhere = not pushed.taken and pushed.split <= split
+            if pushed.gone or ended_elsewhere:
                 return
             _announce(task, batch, pushed)
             split = pushed.split
 
 
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:
-    """To workers, and to those who watch: it runs, and how much there is to do."""
+    """Wake workers, and notify those who watch that it runs and how much there is to do."""
     if pushed.wake:
         events.tell(events.wake(pushed.wake, task.group_id))
     if batch.first == 0 or batch.last:
         events.announce(task)
     if pushed.complete:
         events.conclude(task.pk)
+
+
+def _give_up_or_try_again(task: Task, error: KindStopped) -> None:
+    """Ask for another attempt if it may go better, or raise SplitFailed.
+
+    It may if the machine was busy or the system ended the process.
+    """
+    attempts = task.split_attempts + 1
+    row = Task.objects.filter(pk=task.pk, split_attempts=task.split_attempts)
+    row.update(split_attempts=attempts)
+    if error.lasting or attempts >= settings.SPLIT_ATTEMPTS_MAX:
+        advice = "Submit less at a time, or the same in a simpler form."
+        raise SplitFailed(f"This input could not be split: {error}. {advice}", "input_too_hard")
+    log.warning("split_again", task=str(task.pk), attempts=attempts, reason=str(error))
+    events.split(task.pk, patient=True)

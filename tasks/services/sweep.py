@@ -1,5 +1,6 @@
-"""What beat runs: requeue what is overdue, and make database and Redis agree again. Harmless when
-run twice.
+"""What beat runs: requeue expired leases, and make database and Redis agree again.
+
+Running it twice, or twice at the same time, is harmless.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 def requeue_expired() -> int:
-    """Requeue the expired leases of every group; returns how many."""
+    """Requeue the expired leases of every group; return how many."""
     return sum(_requeue_group(group) for group in sweeping.groups())
 
 
@@ -43,7 +44,7 @@ def _requeue_group(group: str) -> int:
 
 
 def fail_overdue() -> None:
-    """End the tasks whose deadline has passed. What is being concluded may still succeed."""
+    """Fail the tasks whose deadline has passed. One that is being concluded may still succeed."""
     unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
     _for_each(unfinished.filter(deadline__lte=timezone.now()), _fail_overdue)
 
@@ -54,7 +55,10 @@ def _fail_overdue(task: Task) -> None:
 
 
 def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
-    """What goes wrong with one task holds up no other; a database or Redis that is away does."""
+    """Apply it to each task. An error in one does not stop the rest.
+
+    A lost database or Redis does.
+    """
     for task in tasks:
         try:
             apply(task)
@@ -65,9 +69,7 @@ def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
 
 
 def reconcile() -> None:
-    """From the database's status: what should happen to each live task, and what Redis need not
-    hold.
-    """
+    """Make Redis agree with the database: advance each live task, and drop what is over."""
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
     for group in sweeping.groups():
         _drop_finished(group)
@@ -80,10 +82,7 @@ def _reconcile_task(task: Task) -> None:
     elif task.status == states.PAUSED:
         _reconcile_paused(task)
     elif task.status == states.AGGREGATING:
-        quiet = settings.AGGREGATING_SECONDS_MAX
-        if is_quiet(task, quiet) and _may_ask(task, quiet):
-            attempts = task.conclude_attempts  # after the first one they are long jobs
-            events.conclude(task.pk, attempt=attempts, patient=attempts > 0)
+        _reconcile_aggregating(task)
     elif why := _kind_gone(task):
         fail_task(task, why.code, str(why))
     else:
@@ -91,15 +90,23 @@ def _reconcile_task(task: Task) -> None:
 
 
 def _kind_gone(task: Task) -> KindGone | None:
-    """Why no worker will ever take the rest of it, if that is so.
+    """The reason why no worker will ever take the rest of the task, or None.
 
-    They work for the server with the kinds that they have in its versions.
+    Workers take only kinds that they have in the server's version.
     """
     try:
         kind_of(task)
     except KindGone as gone:
         return gone
     return None
+
+
+def _reconcile_aggregating(task: Task) -> None:
+    quiet = settings.AGGREGATING_SECONDS_MAX
+    if is_quiet(task, quiet) and _may_ask(task, quiet):
+        attempts = task.conclude_attempts
+        is_long = attempts > 0  # the first attempt is quick, the others get more time
+        events.conclude(task.pk, attempt=attempts, patient=is_long)
 
 
 def _reconcile_paused(task: Task) -> None:
@@ -121,7 +128,10 @@ def _reconcile_running(task: Task) -> None:
 
 
 def _mend(task: Task) -> None:
-    """Nothing should ever be found. What is would keep its task waiting for ever."""
+    """Requeue subtasks that nothing keeps track of: even one would keep its task waiting.
+
+    There should be none, so finding any is logged as an error.
+    """
     mended = sweeping.mend(task.group_id, task.pk).now()
     if mended.found:
         log.error("subtasks_found", task=str(task.pk), subtasks=mended.found)
@@ -142,38 +152,29 @@ def _may_ask(task: Task, seconds: float) -> bool:
 
 
 def _drop_finished(group: str) -> None:
-    """Redis follows: state of a task that has ended, or that has no row, goes."""
+    """Drop what Redis holds of tasks that have ended or have no row."""
     held = sweeping.tasks_with_state(group)
-    live = {
-        str(pk)
-        for pk in Task.objects.filter(pk__in=held, status__in=list(states.LIVE)).values_list(
-            "pk", flat=True
-        )
-    }
-    for task in Task.objects.filter(pk__in=held).exclude(pk__in=live):
+    for task in Task.objects.filter(pk__in=held).exclude(status__in=list(states.LIVE)):
         close_task(task, task.status)
-    rowless = (
-        set(held)
-        - live
-        - {str(pk) for pk in Task.objects.filter(pk__in=held).values_list("pk", flat=True)}
-    )
-    for pk in rowless:
+    rows = Task.objects.filter(pk__in=held).values_list("pk", flat=True)
+    for pk in set(held) - {str(row) for row in rows}:
         log.warning("purged_state_without_row", task=pk)
         pairs = lifecycle.close(group, pk).now()
         events.tell(events.cancel(pairs, "purged"))
 
 
 def purge() -> None:
-    """Forget groups that hold nothing any more, and all about those that are no more. The rest
-    expires by itself.
+    """Forget groups that hold nothing any more, and drop those that no longer exist.
+
+    Everything else expires by itself.
     """
     held = sweeping.groups()
-    there = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
+    existing = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
     for group in held:
-        live = Task.objects.filter(group_id=group, status__in=list(states.LIVE)).exists()
-        if live or sweeping.tasks_with_state(group):
+        is_live = Task.objects.filter(group_id=group, status__in=list(states.LIVE)).exists()
+        if is_live or sweeping.tasks_with_state(group):
             continue
-        if group in there:
+        if group in existing:
             sweeping.forget_group(group)
         else:
             sweeping.drop_group(group)

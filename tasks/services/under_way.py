@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
+from core import databases
 from firmlight_client import kinds
 from tasks.models import Task
 
 
 class KindGone(Exception):
-    """The server has no longer the kind that the task was submitted for; the message is for its
-    members.
+    """The server no longer has the kind that the task was submitted for.
+
+    The message is for the task's members.
     """
 
     code = "kind_changed"
@@ -34,10 +37,10 @@ def kind_of(task: Task) -> kinds.Kind:
 
 
 class StillWanted:
-    """Whether a task is still in this state, asked again and again while a child works for it.
+    """Whether a task is still in this state, asked repeatedly while a child works for it.
 
-    Now and then it notes on the row that somebody is at it, so that the sweep begins nothing a
-    second time.
+    Now and then it notes on the row that somebody works on the task, so that the sweep does not
+    start the same work again.
     """
 
     def __init__(self, task: Task, status: str, **facts: Any) -> None:
@@ -46,14 +49,29 @@ class StillWanted:
         self.noted = time.monotonic()
 
     def __call__(self) -> bool:
+        try:
+            return self._ask()
+        except databases.lost():
+            # Nobody can cancel the task either while the database is unreachable, so what the
+            # child has computed so far need not be thrown away.
+            drop_broken_connection()
+            return True
+
+    def _ask(self) -> bool:
         if time.monotonic() - self.noted < self.every:
             return self.row.exists()
         self.noted = time.monotonic()
         return bool(self.row.update(changed=timezone.now()))
 
 
+def drop_broken_connection() -> None:
+    """Let the next query open a new connection to the database if this one is broken."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
 def is_quiet(task: Task, seconds: float) -> bool:
-    """Whether nothing has been noted on its row for so long."""
+    """Whether nothing has been noted on the task's row for so long."""
     return _age_seconds(task.changed) > seconds
 
 

@@ -1,4 +1,4 @@
-"""A worker says hello, and is checked again while it stays."""
+"""Enrol, check and suspend workers."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 @dataclass(frozen=True)
 class Duty:
-    """What a worker may do now: {group id: name}, and why it gets nothing ("" if it does).
+    """What a worker may do now.
 
     `owned` are all groups of its owner {id: name}, `groups` those of them that it serves.
+    `suspended` says why it gets no work; "" if it does.
     """
 
     groups: dict[str, str]
@@ -40,8 +41,8 @@ class Duty:
 class Enrolled:
     """What a connection needs to know of its worker.
 
-    `wanted`: groups it serves by its own word; empty: all. These and the keys of `consent` are ids,
-    but for those that mean no group of its owner's: `unfit`.
+    `wanted` are the groups that it chose to serve; empty means all. These and the keys of `consent`
+    are ids, except for those that name no group of its owner: they are `unfit`.
     """
 
     id: str
@@ -55,68 +56,78 @@ class Enrolled:
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
-    """Find or make the worker of this owner and name. One that is known is only read: the database
-    may be locked.
+    """Find or make the worker of this owner and name.
+
+    A known worker that has not changed is only read, because the database may be locked.
     """
     owned = owned_groups(user)
     agreed = consent.by_id(hello.consent, owned)
-    facts = {
+    facts: dict[str, Any] = {
         "slots": hello.slots,
         "platform": hello.platform,
         "client_version": hello.client_version,
         "consent": consent.stored(agreed),
     }
     worker = Worker.objects.filter(owner=user, name=hello.name).first()
-    if worker is None or any(getattr(worker, name) != value for name, value in facts.items()):
-        given = _suspended_with_the_others(user) if worker is None else {}
-        worker, _ = Worker.objects.update_or_create(
-            owner=user, name=hello.name, defaults={**facts, **given, "last_seen": timezone.now()}
-        )
+    if worker is None or _has_changed(worker, facts):
+        defaults = {**facts, "last_seen": timezone.now()}
+        if worker is None:
+            defaults |= _suspended_with_the_others(user)
+        worker, _ = Worker.objects.update_or_create(owner=user, name=hello.name, defaults=defaults)
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
     unfit = consent.unfit([*agreed, *wanted], owned)
     return Enrolled(
-        str(worker.pk), str(user.pk), worker.name, hello.slots, wanted, duty, agreed, unfit
+        id=str(worker.pk),
+        owner=str(user.pk),
+        name=worker.name,
+        slots=hello.slots,
+        wanted=wanted,
+        duty=duty,
+        consent=agreed,
+        unfit=unfit,
     )
 
 
+def _has_changed(worker: Worker, facts: dict[str, Any]) -> bool:
+    return any(getattr(worker, name) != value for name, value in facts.items())
+
+
 def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
-    """Whether the names and ids that the worker brought mean the same groups as when it said hello."""
+    """Whether the worker's names and ids of groups mean the same groups as at its hello."""
     return consent.unfit([*worker.consent, *worker.wanted], owned) == worker.unfit
 
 
 def _suspended_with_the_others(owner: User) -> dict[str, Any]:
-    """What a new worker of a member starts with, all of whose workers are suspended: another name
-    changes nothing.
+    """The suspension that a new worker inherits if all workers of its owner are suspended.
+
+    Otherwise a suspended member could simply connect under another name.
     """
     reason = offences.suspension_of(owner.pk)
-    return {"suspended": timezone.now(), "suspended_reason": reason} if reason else {}
+    if not reason:
+        return {}
+    return {"suspended": timezone.now(), "suspended_reason": reason}
 
 
 def update_of(version: str) -> str:
-    """What to say to a client that is too old for this server: why, and the command that updates.
-    "" if it is not.
-    """
+    """Why a client is too old for this server, and the command that updates it; "" if it is not."""
     least = settings.CLIENT_VERSION_MIN
     if _numbers(version) >= _numbers(least):
         return ""
-    return (
-        f"This client is {version}; the server needs {least} or newer. Update: {_update_command()}"
-    )
+    why = f"This client is {version}; the server needs {least} or newer."
+    return f"{why} Update: {_update_command()}"
 
 
 def _update_command() -> str:
-    wheel = client_wheel.find()
-    ours = (
-        f"pip install {settings.PUBLIC_URL}/download/{wheel.name}"
-        if wheel
-        else "pip install --upgrade firmlight-client"
-    )
-    return settings.CLIENT_UPDATE_COMMAND or ours
+    if settings.CLIENT_UPDATE_COMMAND:
+        return str(settings.CLIENT_UPDATE_COMMAND)
+    if wheel := client_wheel.find():
+        return f"pip install {settings.PUBLIC_URL}/download/{wheel.name}"
+    return "pip install --upgrade firmlight-client"
 
 
 def _numbers(version: str) -> list[int]:
-    """[0, 1, 2] of "0.1.2.dev3"; what is no number ends it."""
+    """[0, 1, 2] of "0.1.2.dev3": the numbers before the first part that is not one."""
     found = re.match(r"\d+(\.\d+)*", version)
     return [int(number) for number in found[0].split(".")] if found else []
 
@@ -127,7 +138,7 @@ def owned_groups(user: User) -> dict[str, str]:
 
 
 def served_groups(owned: dict[str, str], wanted: tuple[str, ...]) -> dict[str, str]:
-    """Those of the owner's groups {id: name} whose ids are wanted; all if none is."""
+    """The owner's groups {id: name} whose ids are wanted; all of them if `wanted` is empty."""
     return {pk: name for pk, name in owned.items() if not wanted or pk in wanted}
 
 
@@ -142,11 +153,10 @@ def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
 
 
 def suspend(worker_id: str, last_error: str) -> str:
-    """Give it nothing more until it is let back, and tell its owner why; returns why."""
+    """Suspend a worker until it is let back, and notify its owner; return the reason."""
     most = settings.SUSPEND_AFTER_SUBMITTERS
-    reason = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"[
-        :SUSPENDED_REASON_MAX
-    ]
+    why = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"
+    reason = why[:SUSPENDED_REASON_MAX]
     row = Worker.objects.filter(pk=worker_id)
     if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
         worker = row.get()
@@ -156,29 +166,29 @@ def suspend(worker_id: str, last_error: str) -> str:
 
 
 def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]:
-    """Give a member's workers, of whatever name, nothing more until they are let back; returns
-    their ids.
+    """Suspend all workers of a member until they are let back; return their ids.
 
-    `worker_id` sent the last of too many bad partials. The owner is told once.
+    `worker_id` sent the last of too many bad partials. The owner gets one notification.
     """
     most, hours = settings.BAD_PARTIALS_MAX, settings.BAD_PARTIALS_HOURS
     name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
-    said = f"Workers of this member sent {most} malformed results within {hours:g} hours. The last one, of {name}"
-    reason = f"{said}: {last_error}"[:SUSPENDED_REASON_MAX]
+    what = f"Workers of this member sent {most} malformed results within {hours:g} hours."
+    reason = f"{what} The last one, of {name}: {last_error}"[:SUSPENDED_REASON_MAX]
     rows = Worker.objects.filter(owner=owner_id, suspended=None)
     ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
     if rows.filter(pk__in=ids).update(suspended=timezone.now(), suspended_reason=reason):
         offences.note_suspension(owner_id, reason)
-        text = f"Your workers get no more work until you let them back. Update the client and its kinds first. {reason}"
+        what = "Your workers get no more work until you let them back."
+        text = f"{what} Update the client and its kinds first. {reason}"
         notify([owner_id], code="worker_suspended", level=ERROR, text=text)
     return ids
 
 
 def let_back(worker: Worker, *, by: User) -> None:
-    """Trust it again; its connections hear of it at once. Raises Forbidden if a moderator has
-    blocked it.
+    """Trust a worker again, and notify its connections.
 
-    One that was suspended with all others of its owner comes back with them.
+    One that was suspended together with all others of its owner comes back with them. Raises
+    Forbidden if a moderator has blocked it.
     """
     reason = offences.suspension_of(worker.owner_id) if worker.owner_id else ""
     rows = Worker.objects.filter(pk=worker.pk, blocked=False)
@@ -186,33 +196,36 @@ def let_back(worker: Worker, *, by: User) -> None:
         offences.lift_suspension(worker.owner_id)
         rows = Worker.objects.filter(owner=worker.owner_id, suspended_reason=reason, blocked=False)
     ids = list(rows.values_list("pk", flat=True))
-    if not Worker.objects.filter(pk__in=ids, blocked=False).update(
-        suspended=None, suspended_reason=""
-    ):
+    unblocked = Worker.objects.filter(pk__in=ids, blocked=False)
+    if not unblocked.update(suspended=None, suspended_reason=""):
         raise Forbidden("A moderator has blocked this worker; only they can let it back.")
     events.tell(events.workers_changed(ids))
     _record("worker_let_back", worker, by)
 
 
 def drain(worker: Worker, *, by: User) -> None:
-    """Let it finish what it holds, and leave."""
+    """Ask a worker to finish its leases and then leave."""
     events.tell(events.drain(worker.pk))
     _record("worker_drained", worker, by)
 
 
 def _record(action: str, worker: Worker, by: User) -> None:
-    """What a moderator does; one's own machines are one's own business."""
+    """Record what a moderator does; what owners do with their own machines is not recorded."""
     if worker.owner_id != by.pk:
         audit.record(action, actor=by, target=worker)
 
 
 def match_kinds(offered: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """(["NAME@version"] that both sides have alike, {name: the server's version or ""} of the
+    """Compare a worker's kinds with the server's.
+
+    Returns (["NAME@version"] of those that are equal, {name: the server's version, or ""} of the
     others).
     """
     ours = {name: kind.version for name, kind in kinds.installed().items()}
-    same = [f"{name}@{version}" for name, version in offered.items() if ours.get(name) == version]
-    refused = {
-        name: ours.get(name, "") for name, version in offered.items() if ours.get(name) != version
-    }
+    same, refused = list[str](), dict[str, str]()
+    for name, version in offered.items():
+        if ours.get(name) == version:
+            same.append(f"{name}@{version}")
+        else:
+            refused[name] = ours.get(name, "")
     return same, refused

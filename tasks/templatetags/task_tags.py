@@ -1,4 +1,4 @@
-"""Template filters for tasks. Loaded everywhere without `{% load %}`."""
+"""Template filters for tasks. They are available everywhere without `{% load %}`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from django.utils.safestring import SafeString
 from firmlight_client.protocol import Consent
 from tasks import consent, estimates
 from tasks.estimates import Range
-from tasks.pages import charts, timeline
-from tasks.pages.fragments.page_state import LABELS, TONES
+from tasks.pages import charts, event_labels, timeline
 from tasks.pages.results.factors import Number
 from tasks.pages.results.tree import Pieces
 
@@ -28,7 +27,7 @@ def span(ms: int) -> str:
 
 @register.filter
 def clock(moment: str | datetime | None) -> SafeString | str:
-    """The time of day; the browser shows it in the reader's own zone."""
+    """The time of day; the browser shows it in the reader's own time zone."""
     if not moment:
         return "–"
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
@@ -47,21 +46,26 @@ def ready_in(eta: Range | None) -> str:
 
 @register.filter
 def pace(rate: float) -> SafeString:
-    """Subtasks a second in the unit that suits it."""
-    for least, factor, unit in ((2, 1, "a second"), (2 / 60, 60, "a minute"), (0, 3600, "an hour")):
-        if rate >= least and rate > 0:
-            return format_html("{} <small>{}</small>", f"{rate * factor:,.0f}", unit)
-    return SafeString('<span class="faint">–</span>')
+    """A rate in subtasks a second, in the unit that suits it."""
+    if rate <= 0:
+        return SafeString('<span class="faint">–</span>')
+    if rate >= 2:
+        count, unit = rate, "a second"
+    elif rate * 60 >= 2:
+        count, unit = rate * 60, "a minute"
+    else:
+        count, unit = rate * 3600, "an hour"
+    return format_html("{} <small>{}</small>", f"{count:,.0f}", unit)
 
 
 @register.filter
 def event_label(what: str) -> str:
-    return LABELS.get(what, what.capitalize())
+    return event_labels.label(what)
 
 
 @register.filter
 def event_tone(what: str) -> str:
-    return TONES.get(what, "")
+    return event_labels.tone(what)
 
 
 @register.filter
@@ -72,7 +76,7 @@ def hours(seconds: float) -> str:
 
 @register.filter
 def limits(agreed: Consent) -> list[str]:
-    """What a worker's owner does not agree to, in words."""
+    """What the owner of a worker does not agree to, in words."""
     return consent.words(agreed)
 
 
@@ -106,16 +110,19 @@ def small_bars(counts: list[int]) -> list[charts.Column]:
 
 @register.filter
 def column_words(column: dict[str, Any]) -> str:
-    """What a column of a file holds, as ParamsError and previews describe it."""
-    words = [f"column {column['number']}", _counted(column["count"], "number")]
+    """What a column of a file holds; `column` is as in ParamsError and previews."""
+    numbers = _counted(column["count"], "number")
     if column["count"]:
-        words[-1] += f" from {column['min']:.6g} to {column['max']:.6g}"
+        numbers += f" from {column['min']:.6g} to {column['max']:.6g}"
+    words = [f"column {column['number']}", numbers]
     if column["texts"]:
         words.append(_counted(column["texts"], "text"))
-    if column["missing"] + column["empty"]:
-        words.append(f"{_counted(column['missing'] + column['empty'], 'cell')} without a number")
+    gaps = column["missing"] + column["empty"]
+    if gaps:
+        words.append(f"{_counted(gaps, 'cell')} without a number")
     return ", ".join(words)
 
 
 def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    plural = "" if count == 1 else "s"
+    return f"{count:,} {noun}{plural}"

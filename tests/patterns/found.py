@@ -51,7 +51,7 @@ EXAMPLES: dict[tuple[str, str], tuple[str, int]] = {
 # examined.
 HANDED_ON = {
     ("tasks/pages/fields.py", "self.pattern"),  # of a kind's Params: a `pattern=` of its module
-    ("tasks/pages/fields.py", "pattern"),
+    ("tasks/pages/schema_fields.py", "pattern"),
 }
 
 

@@ -19,7 +19,7 @@ from core.errors import Busy
 from firmlight_client import kinds, protocol
 from tasks.kind_processes import calls, pool
 from tasks.kind_processes.outcomes import Crashed, KindStopped, OutOfMemory, TimedOut
-from tasks.kind_processes.process import Limits
+from tasks.kind_processes.watch import Limits
 from tasks.models import SubtaskFailure, Worker
 from tasks.queue import lifecycle, task_log
 from tasks.queue.progress import progress_of

@@ -130,7 +130,7 @@ def test_a_failed_subtask_goes_to_another_worker_and_then_ends_the_task(
         assert worker.expect(protocol.Accepted)
     ended = lab.wait(task)
     assert ended["status"] == "failed"
-    assert ended["error"]["message"] == "Subtask 0 failed for good: ValueError: no such thing"
+    assert ended["error"]["message"] == "Subtask 0 failed permanently: ValueError: no such thing"
     assert sorted(row["failures"] for row in ended["contributions"]) == [1, 1, 1]
 
 

@@ -1,5 +1,6 @@
-"""ECHO: n subtasks, number i sleeps and returns i. It measures Firmlight, and shows how a kind is
-added.
+"""ECHO: n subtasks, number i sleeps and returns i.
+
+It measures Firmlight, and shows how to add a kind.
 """
 
 import time

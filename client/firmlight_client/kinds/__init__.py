@@ -1,9 +1,8 @@
-"""Kinds: what can be computed, and how it is split, run and put together again.
+"""Kinds: what can be computed, and how it is split, run and combined again.
 
 A kind is one class in one module, of this package or of any installed one, announced under the
-entry point group `firmlight.kinds`. The server splits and finishes with it; workers run it. Both
-may be the same version only: a worker is leased only subtasks of kinds whose `version` equals the
-server's.
+entry point group `firmlight.kinds`. The server splits and finishes with it; workers run it. A
+worker is leased only subtasks of kinds whose `version` equals the server's.
 """
 
 from __future__ import annotations
@@ -91,31 +90,28 @@ class Kind(ABC):
     name: ClassVar[str]  # upper case, stable: "MEAN"
     title: ClassVar[str]  # what people read: "Mean of many numbers"
     version: ClassVar[str]  # raise it whenever payloads, partials or their meaning change
-    Params: ClassVar[
-        type[msgspec.Struct]
-    ]  # types, bounds and descriptions (msgspec.Meta) of the input
+    # Types, bounds and descriptions (msgspec.Meta) of the input.
+    Params: ClassVar[type[msgspec.Struct]]
     Partial: ClassVar[Any] = None
     network: ClassVar[Literal["none", "public"]] = "none"
     subtask_seconds_max: ClassVar[float] = 60.0
-    file_suffixes: ClassVar[
-        tuple[str, ...]
-    ] = ()  # what `load_file` reads, lower case: (".csv", ".npy")
-    FileParams: ClassVar[type[msgspec.Struct] | None] = (
-        None  # what may be given beside a file, to say how it is read
-    )
-    small: ClassVar[bool] = (
-        False  # one worker does a call in a moment: thousands may travel as one task, see `calls`
-    )
+    # What `load_file` reads, in lower case: (".csv", ".npy").
+    file_suffixes: ClassVar[tuple[str, ...]] = ()
+    # Params that may be given beside a file, to say how it is read.
+    FileParams: ClassVar[type[msgspec.Struct] | None] = None
+    # A worker does a whole call in a moment, so thousands may travel as one task, see `calls`.
+    small: ClassVar[bool] = False
 
     @abstractmethod
     def split(self, params: Any) -> Iterable[Any]:
-        """Yield at least one payload; the same params must give the same payloads in the same
-        order.
+        """Yield at least one payload.
+
+        The same params must give the same payloads in the same order.
         """
 
     @abstractmethod
     def run(self, payload: Any) -> Any:
-        """Compute one subtask on a worker; return its partial. Raising is a failed attempt."""
+        """Compute one subtask on a worker and return its partial. Raising is a failed attempt."""
 
     @abstractmethod
     def combine(self, a: Any, b: Any) -> Any:
@@ -130,7 +126,7 @@ class Kind(ABC):
         return False
 
     def whole(self, params: Any) -> Any:
-        """The partial of a whole call. A `small` kind may have a shorter way than piece by piece."""
+        """The partial of a whole call. A `small` kind may compute it faster than piece by piece."""
         return whole_partial(self, params)
 
     def load(self, data: Mapping[str, Any]) -> Any:
@@ -157,11 +153,10 @@ class Kind(ABC):
         skipped: list[str] | None = None,
         understood: dict[str, Any] | None = None,
     ) -> Any:
-        """Read an uploaded file called `name`; `data` are the params beside it, see `FileParams`.
-        Raises ParamsError.
+        """Read an uploaded file called `name`; `data` are the params beside it. Raises ParamsError.
 
-        What is left out of it, and why, is added to `skipped`, a sentence each, for people to see
-        beforehand. How it was read is put into `understood`: "summary", [[label, value], …];
+        What is left out of the file, and why, is added to `skipped`, a sentence each, for people to
+        see beforehand. How it was read is put into `understood`: "summary", [[label, value], …];
         "columns", what each column holds, [{"column", "number", "read", "count", "min", "max",
         "histogram", "texts", "missing", "empty"}, …]; and "choices", how else it could be read, as
         in ParamsError. All of it is plain data.
@@ -173,18 +168,17 @@ class Kind(ABC):
         return []
 
     def typed(self, params: Any) -> dict[str, Any]:
-        """Params as people type them, to be filled into a form again; what nobody types is left
-        out.
-        """
+        """Params as people type them, to fill in a form again; what nobody types is left out."""
         given = msgspec.to_builtins(params, builtin_types=(bytes,))
         return {name: value for name, value in given.items() if not isinstance(value, bytes)}
 
 
 def _params_error(error: msgspec.ValidationError) -> ParamsError:
-    """msgspec says "Expected `int`, got `str` - at `$.limit`" (or, for names, "missing required
-    field `urls`").
+    """A ParamsError made of msgspec's error, with the field it names.
 
-    A ParamsError that `__post_init__` raised knows its field itself; msgspec only wraps it.
+    msgspec says "Expected `int`, got `str` - at `$.limit`" or, of names, "missing required field
+    `urls`". A ParamsError that `__post_init__` raised knows its field itself; msgspec only wraps
+    it.
     """
     if isinstance(error.__cause__, ParamsError):
         return error.__cause__
@@ -197,7 +191,7 @@ def _params_error(error: msgspec.ValidationError) -> ParamsError:
 
 @cache
 def installed() -> dict[str, Kind]:
-    """Every kind that an installed package announces, and calls of the small ones, by name.
+    """Every kind that an installed package announces, by name, and calls of the small ones.
 
     A broken package costs only its own kinds.
     """
@@ -207,21 +201,21 @@ def installed() -> dict[str, Kind]:
     for entry in entry_points(group=GROUP):
         try:
             kind = entry.load()()
-            many = [calls_of(kind)] if kind.small else []
-        except Exception:  # somebody else's code: its fault must not take the other kinds along
+            offered = [kind, calls_of(kind)] if kind.small else [kind]
+        except Exception:  # somebody else's code must not take the other kinds along
             log.exception("kind %s cannot be loaded from %s", entry.name, entry.value)
             continue
-        found |= {one.name: one for one in (kind, *many)}
+        found |= {one.name: one for one in offered}
     return dict(sorted(found.items()))
 
 
 def listed() -> dict[str, Kind]:
-    """Those that people choose from: the calls of a kind go with it."""
+    """The kinds that people choose from, without those that are calls of another."""
     return {name: kind for name, kind in installed().items() if not name.endswith(CALLS)}
 
 
 def agreed_as(name: str) -> str:
-    """The kind that an owner agrees to: who computes it takes many calls of it, too."""
+    """The kind that an owner agrees to: a worker that takes it takes many calls of it too."""
     return name.removesuffix(CALLS)
 
 
@@ -234,8 +228,9 @@ def get(name: str) -> Kind:
 
 
 def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
-    """Combine 1..n partials pairwise, in rounds, so that growing partials are copied log2(n) times,
-    not n.
+    """Combine 1..n partials pairwise, in rounds.
+
+    So partials that grow are copied log2(n) times, not n times.
     """
     if not partials:
         raise ValueError("nothing to combine")
@@ -247,7 +242,10 @@ def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
 
 
 def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
-    """The partial of all subtasks, one after the other, here. `told` hears how many are done."""
+    """The partial of all subtasks, computed here one after the other.
+
+    `told` is called with the number of subtasks that are done.
+    """
     partials = list[Any]()
     for done, payload in enumerate(kind.split(params), 1):
         partials.append(carried_partial(kind, kind.run(carried(payload))))
@@ -260,43 +258,44 @@ def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda 
 
 
 def carried(value: Any) -> Any:
-    """What arrives of a payload or a partial. Raises TypeError, ValueError or OverflowError for
-    what cannot travel.
+    """A payload or a partial as it arrives.
+
+    Raises TypeError, ValueError or OverflowError for what cannot travel.
     """
     return msgspec.msgpack.decode(msgspec.msgpack.encode(value))
 
 
 def carried_partial(kind: Kind, value: Any) -> Any:
-    """The same of a partial, as `kind.Partial`. Raises BadPartial as well.
+    """A partial as it arrives, decoded as `kind.Partial`. Raises as `carried` does, and BadPartial.
 
     Generic limits do not hold here: they are for single partials on their way, not for those of a
     whole task.
     """
-    return (
-        carried(value)
-        if kind.Partial is None
-        else decode_partial(kind, msgspec.msgpack.encode(value))
-    )
+    if kind.Partial is None:
+        return carried(value)
+    return decode_partial(kind, msgspec.msgpack.encode(value))
 
 
 def example(kind: Kind) -> dict[str, Any]:
-    """The required params by the examples of the kind's own schema; without those that have none."""
+    """The required params as the kind's schema gives examples; those without one are left out."""
     schema = params_schema(kind)
-    given = {
-        name: schema["properties"][name].get("examples") for name in schema.get("required", [])
-    }
-    return {name: examples[0] for name, examples in given.items() if examples}
+    found = dict[str, Any]()
+    for name in schema.get("required", []):
+        if examples := schema["properties"][name].get("examples"):
+            found[name] = examples[0]
+    return found
 
 
 def params_schema(kind: Kind) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of the kind's params, with every definition inlined where msgspec
-    allows it.
+    """The JSON Schema (2020-12) of the kind's params.
+
+    Definitions are inlined where msgspec allows it.
     """
     return _schema(kind.Params)
 
 
 def file_params_schema(kind: Kind) -> dict[str, Any]:
-    """The same of what may be given beside a file; {} if there is nothing."""
+    """The JSON Schema of the params beside a file; {} if there are none."""
     return _schema(kind.FileParams) if kind.FileParams else {}
 
 

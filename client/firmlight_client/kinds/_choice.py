@@ -1,8 +1,7 @@
-"""Which columns of a table are read: the one that was asked for, or those that alone can be meant,
-or nobody knows.
+"""Which columns of a table are read: the one that was asked for, or those that must be meant.
 
-Without `column`, a table of numbers and nothing else is read whole, and the only column of numbers
-beside columns of text is read alone. Of anything else one column has to be chosen.
+Without `column`, a table of nothing but numbers is read whole, and the only column of numbers
+beside columns of text is read alone. In any other table the user has to choose a column.
 """
 
 from __future__ import annotations
@@ -39,25 +38,23 @@ def ask(message: str, field: str, choices: list[str], table: Table | None = None
 
 
 def choose(table: Table, column: str | int | None, heading: str | None) -> Chosen:
-    """Settle the heading and find the columns to read. Raises ParamsError, which may ask for
-    `column` or `heading`.
+    """Settle the heading and find the columns to read.
+
+    Raises ParamsError, which may ask for `column` or `heading`.
     """
     is_heading = table.settle_heading(heading)
     columns = _chosen(table, column)
     unclear = is_heading is None and any(one.number in table.first_numbers for one in columns)
     if unclear:
         place = table.place(table.first_row, 1)
-        raise ask(
-            f"{place} may be a heading or a row of numbers: choose whether there is a heading, yes or no",
-            "heading",
-            ["yes", "no"],
-            table,
-        )
+        message = f"{place} may be a heading or a row of numbers"
+        question = f"{message}: choose whether there is a heading, yes or no"
+        raise ask(question, "heading", ["yes", "no"], table)
     return Chosen(columns, bool(is_heading))
 
 
 def labels(columns: Iterable[Column], table: Table) -> list[str]:
-    """What is said to choose each of these: its name where that is clear, else its number."""
+    """How each of these columns is chosen: by its name where that is clear, else by its number."""
     names = Counter(one.name for one in table.columns)
     return [_label(one, names) for one in columns]
 
@@ -71,7 +68,7 @@ def _label(column: Column, names: Counter[str]) -> str:
 
 
 def _is_clear(name: str) -> bool:
-    """Not if it were taken for something else than a name: 2020, 0.5 and null, and #2."""
+    """Whether a name cannot be taken for anything else, as 2020, 0.5, null and #2 can."""
     if name[:1] == "#" and name[1:].isdecimal():
         return False
     try:
@@ -188,18 +185,19 @@ def _listed(labels: Iterable[str]) -> str:
     return ", ".join(listed[:PLACES_MAX]) + (f" and {more} more" if more > 0 else "")
 
 
-# What people are told
+# What people see of it
 
 
 def described(table: Table, read: list[Column]) -> list[dict[str, Any]]:
-    """Each column that holds anything, the first COLUMNS_DESCRIBED_MAX of them, as plain data."""
+    """Each column that holds anything, at most COLUMNS_DESCRIBED_MAX of them, as plain data."""
     used = [column for column in table.columns if column.is_used][:COLUMNS_DESCRIBED_MAX]
     values, places = table.values()
     wanted = {column.number for column in read}
     rows = []
     for column, label in zip(used, labels(used, table), strict=True):
         own = values[places == column.number] if column.numbers else values[:0]
-        least, most = (float(own.min()), float(own.max())) if own.size else (None, None)
+        least = float(own.min()) if own.size else None
+        most = float(own.max()) if own.size else None
         rows.append(
             {
                 "column": label,
@@ -236,12 +234,9 @@ def left_out(table: Table, chosen: Chosen) -> list[str]:
     """What of the table is not read, and why, a sentence each."""
     sentences = []
     if chosen.has_heading:
-        row = table.place(table.first_row, 1)
-        sentences.append(
-            f"{row} is a heading"
-            if row.startswith("line")
-            else f"row {table.first_row} is a heading"
-        )
+        place = table.place(table.first_row, 1)  # "line 3", or the cell "A3" of a workbook
+        row = place if place.startswith("line") else f"row {table.first_row}"
+        sentences.append(f"{row} is a heading")
     missing = sorted(place for column in chosen.columns for place in column.missing_places)
     sentences += [sentence for _, sentence in missing[:PLACES_MAX]]
     more = sum(column.missing for column in chosen.columns) - PLACES_MAX
@@ -252,7 +247,8 @@ def left_out(table: Table, chosen: Chosen) -> list[str]:
     counted = [*chosen.columns, *(column for column in others if not column.is_used)]
     empty = sum(column.empty for column in counted) + table.blank_rows
     if empty:
-        sentences.append(f"{empty:,} cell{'s are' if empty > 1 else ' is'} empty")
+        cells = "1 cell is" if empty == 1 else f"{empty:,} cells are"
+        sentences.append(f"{cells} empty")
     unread = [_unread(column) for column in others if column.is_used or column.missing]
     more = len(unread) - PLACES_MAX
     beyond = [f"{more:,} more columns are not read"] if more > 0 else []

@@ -1,4 +1,7 @@
-"""What an answer is: its Content-Type, and what its first bytes look like (WHATWG MIME Sniffing)."""
+"""What a response is: its Content-Type, and what its first bytes look like.
+
+The second follows the WHATWG standard MIME Sniffing.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class ContentType(NamedTuple):
 
 
 def content_type(header: str) -> ContentType:
-    """Read a Content-Type, or several joined with commas: the last one that is one counts (Fetch)."""
+    """Read a Content-Type, or several joined with commas: the last valid one counts (Fetch)."""
     found = ContentType("", None)
     for part in _split(header, ","):
         essence, *parameters = _split(part, ";")
@@ -38,7 +41,7 @@ def content_type(header: str) -> ContentType:
 
 
 def looks_like_html(start: bytes | bytearray) -> bool:
-    """Whether a browser would take an answer of unknown type for a page; `start`: its first bytes."""
+    """Whether a browser would take a response of unknown type that starts so for a page."""
     return _HTML.match(start[:SNIFFED_BYTES]) is not None
 
 

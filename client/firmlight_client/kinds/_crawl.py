@@ -1,6 +1,4 @@
-"""The crawl of one start URL: breadth-first, with manners, and never longer or larger than it may
-be.
-"""
+"""The crawl of one start URL: breadth-first, politely, and bounded in time and size."""
 
 from __future__ import annotations
 
@@ -10,7 +8,8 @@ from http import HTTPStatus
 from typing import Any
 
 from firmlight_client.kinds._page import HTML_TYPES, one_line, title_and_links
-from firmlight_client.kinds._public_http import Answer, Failed, Http, OutOfTime, Refused
+from firmlight_client.kinds._public_address import Failed, Refused
+from firmlight_client.kinds._public_http import Answer, Http, OutOfTime
 from firmlight_client.kinds._robots import Pace, Robots
 from firmlight_client.kinds._web_url import WebUrl, page_url
 
@@ -56,9 +55,8 @@ class Crawl:
         bytes_max: int,
     ) -> None:
         self._start, self._limit, self._bytes_left = start, limit, bytes_max
-        self._links_bytes_left = (
-            bytes_max // 2
-        )  # so that the links of a few pages do not crowd out the others
+        # Half of it, so that the links of a few pages do not crowd out the other pages.
+        self._links_bytes_left = bytes_max // 2
         self._host = first.host if same_host else None
         self._http, self._robots = http, Robots(http, _pace)
         self._waiting, self._known = deque([first]), {str(first)}
@@ -67,10 +65,10 @@ class Crawl:
         self._notes: dict[str, list[str]] = {}  # what was left out: of which pages
 
     def run(self) -> dict[str, Any]:
-        """`{"url", "pages", "errors"}`; what was left out of pages, and then what ended it early,
-        stand last.
+        """Return `{"url", "pages", "errors"}`.
 
-        There are at most ERRORS_MAX + NOTES_MAX + 1 errors.
+        The last errors say what was left out of pages, and then what ended the crawl early. There
+        are at most ERRORS_MAX + NOTES_MAX + 1 errors.
         """
         ended = self._visit_all()
         for what, urls in self._notes.items():
@@ -81,7 +79,7 @@ class Crawl:
         return {"url": self._start, "pages": self._pages, "errors": self._errors}
 
     def _visit_all(self) -> str:
-        """Returns why it ended early, or nothing."""
+        """Return why the crawl ended early, or nothing."""
         try:
             while self._waiting and len(self._pages) < self._limit:
                 self._visit(self._waiting.popleft())
@@ -110,7 +108,7 @@ class Crawl:
         self._errors.append({"url": url, "reason": one_line(reason, REASON_CHARS_MAX)})
 
     def _note(self, url: WebUrl, what: str) -> None:
-        """Something was left out of a page: told once a site, with the number of pages."""
+        """Note what was left out of a page; a site says it once, with the number of pages."""
         assert what in self._notes or len(self._notes) < NOTES_MAX
         self._notes.setdefault(what, []).append(str(url))
 
@@ -192,7 +190,7 @@ class Crawl:
 
 
 class _Full(Exception):
-    """Neither time nor manners, but the result's size ends the crawl."""
+    """The crawl ends because its result has reached a limit."""
 
 
 def _phrase(status: int) -> str:

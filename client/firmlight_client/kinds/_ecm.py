@@ -1,9 +1,9 @@
-"""Lenstra's elliptic curve method on Montgomery curves: finds one prime factor in time that grows
-with its size.
+"""Lenstra's elliptic curve method on Montgomery curves: finds one prime factor.
 
-Curves by Suyama's parameter sigma (Brent, "Some integer factorization algorithms using elliptic
-curves", 1986; Montgomery, "Speeding the Pollard and elliptic curve methods of factorization", 1987,
-for ladder and second stage). A point is its pair (X, Z) modulo n; all coordinates are gmpy2.mpz.
+Its time grows with the size of that factor. Curves by Suyama's parameter sigma (Brent, "Some
+integer factorization algorithms using elliptic curves", 1986; Montgomery, "Speeding the Pollard and
+elliptic curve methods of factorization", 1987, for ladder and second stage). A point is its pair
+(X, Z) modulo n; all coordinates are gmpy2.mpz.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ def _proper(divisor: mpz, modulus: mpz) -> int | None:
 
 
 def _curve(n: mpz, sigma: int) -> tuple[Point, mpz]:
-    """The start point and (a + 2) / 4 of Suyama's curve. Raises ZeroDivisionError where n has no
-    inverse for it.
+    """The start point and (a + 2) / 4 of Suyama's curve.
+
+    Raises ZeroDivisionError where n has no inverse for it.
     """
     u, v = mpz(sigma * sigma - 5) % n, mpz(4 * sigma) % n
     x, z = pow(u, 3, n), pow(v, 3, n)
@@ -75,9 +76,10 @@ def _multiply(k: int, point: Point, a24: mpz, n: mpz) -> Point:
     low, high = point, _double(point, a24, n)
     for bit in bin(k)[3:]:
         middle = _add(low, high, point, n)
-        low, high = (
-            (middle, _double(high, a24, n)) if bit == "1" else (_double(low, a24, n), middle)
-        )
+        if bit == "1":
+            low, high = middle, _double(high, a24, n)
+        else:
+            low, high = _double(low, a24, n), middle
     return low
 
 
@@ -96,8 +98,9 @@ def _stage_one(point: Point, bound: int, a24: mpz, n: mpz) -> Point:
 
 @cache
 def _stage_two_pairs(bound: int) -> list[tuple[int, ...]]:
-    """For each giant step g·STEP beyond `bound`, the baby steps j with g·STEP + j or g·STEP - j
-    prime.
+    """For each giant step beyond `bound`, the baby steps that lead to a prime.
+
+    Those are the j for which g·STEP + j or g·STEP - j is prime.
     """
     primes = [p for p in primes_up_to(50 * bound) if p > bound]
     first = bound // STEP
@@ -109,9 +112,7 @@ def _stage_two_pairs(bound: int) -> list[tuple[int, ...]]:
 
 
 def _stage_two(point: Point, bound: int, a24: mpz, n: mpz) -> mpz:
-    """A product that every prime divides for which point has the order of one more prime <=
-    50·bound.
-    """
+    """A product that the factor divides if the point's order needs one more prime <= 50·bound."""
     baby = {
         j: _multiply(j, point, a24, n)
         for j in range(1, STEP // 2 + 1, 2)
@@ -125,9 +126,8 @@ def _stage_two(point: Point, bound: int, a24: mpz, n: mpz) -> mpz:
     for steps in _stage_two_pairs(bound)[first - bound // STEP :]:
         x, z = here
         both = x * z % n
-        for j in (
-            steps
-        ):  # (x - X)(z + Z) - xz + XZ = xZ - Xz: zero modulo p where the giant step equals ±j
+        for j in steps:
+            # (x - X)(z + Z) - xz + XZ = xZ - Xz: zero modulo p where the giant step equals ±j
             babyx, babyz = baby[j]
             found = found * ((x - babyx) * (z + babyz) - both + products[j]) % n
         before, here = here, _add(here, giant, before, n)

@@ -1,13 +1,16 @@
-"""Exact sums of x and x² over binary64 numbers, as integers: no order, no grouping changes the last
-bit.
+"""Exact sums of x and x² over binary64 numbers, as integers.
+
+No order and no grouping of the numbers changes even the last bit.
 
 Every finite binary64 is m·2^(k-1074) with an integer |m| < 2^53 and k in 0..2045, so Σx is an
 integer in units of 2^-1074 and Σx² one in units of 2^-2148. NumPy adds up the mantissas of equal
 exponent:
 
-1. The bit pattern gives sign, exponent and mantissa; the mantissa is cut into three limbs of 18 bits.
-2. Per exponent, `bincount` adds the signed limbs (Σx) and the five sums of limb products that make up m² (Σx²).
-   It adds in binary64, yet exactly: a product sum is below 3·2^36, and BLOCK = 2^13 of them stay below 2^53.
+1. The bit pattern gives sign, exponent and mantissa; the mantissa is cut into three limbs of 18
+   bits.
+2. Per exponent, `bincount` adds the signed limbs (Σx) and the five sums of limb products that make
+   up m² (Σx²). It adds in binary64, yet exactly: a product sum is below 3·2^36, and BLOCK = 2^13 of
+   them stay below 2^53.
 3. The blocks' sums are kept as int64, and only then put together as one Python integer each.
 
 Small, fixed memory, no sorting, about 45 ns a number. The idea of one accumulator per exponent is
@@ -28,8 +31,9 @@ UNIT_BITS = 1074  # Σx counts 2^-1074, Σx² counts 2^-2148
 
 
 def exact_sums(values: NDArray[np.float64]) -> tuple[int, int]:
-    """Σx in units of 2^-1074 and Σx² in units of 2^-2148, for 1..2^24 numbers. Raises ValueError
-    unless finite.
+    """Σx in units of 2^-1074 and Σx² in units of 2^-2148, for 1..2^24 numbers.
+
+    Raises ValueError unless all are finite.
     """
     import numpy as np
 
@@ -46,8 +50,9 @@ def exact_sums(values: NDArray[np.float64]) -> tuple[int, int]:
 
 
 def _limb_sums(bits: NDArray, exponents: NDArray, lowest: int, bins: int) -> NDArray:
-    """Shape (8, bins): per exponent three signed limb sums, then five sums of limb products, lowest
-    weight first.
+    """The sums of limbs for each exponent, in the shape (8, bins).
+
+    Three signed sums of limbs, then five sums of products of limbs, lowest weight first.
     """
     import numpy as np
 
@@ -84,8 +89,9 @@ def mean_of(count: int, total: int) -> float:
 
 
 def variance_of(count: int, total: int, squares: int) -> float | None:
-    """The population variance (n·Σx² - (Σx)²) / n², rounded once; None beyond the range of
-    binary64.
+    """The population variance (n·Σx² - (Σx)²) / n², rounded once.
+
+    None beyond the range of binary64.
     """
     try:
         return (count * squares - total * total) / ((count * count) << (2 * UNIT_BITS))

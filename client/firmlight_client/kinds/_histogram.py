@@ -32,9 +32,8 @@ def histogram(values: NDArray[np.float64], least: float, most: float) -> list[An
     power, place, bins = _layout(least, most)
     places = np.floor(values / math.ldexp(1.0, power))  # dividing by a power of two loses nothing …
     if least < 0:
-        np.minimum(
-            places, -1.0, out=places, where=values < 0
-        )  # … unless a tiny negative number becomes -0.0
+        # … unless a tiny negative number becomes -0.0.
+        np.minimum(places, -1.0, out=places, where=values < 0)
     return [power, place, np.bincount((places - place).astype(np.intp), minlength=bins).tolist()]
 
 
@@ -49,8 +48,9 @@ def merged(a: list[Any], b: list[Any], least: float, most: float) -> list[Any]:
 
 
 def as_result(power: int, place: int, counts: list[int]) -> dict[str, Any]:
-    """`first` is the lower edge of the first bin; -2^1024, which is no binary64, becomes the least
-    that there is.
+    """The bins with their width and the lower edge `first` of the first one.
+
+    -2^1024, which is no binary64, becomes the least number that there is.
     """
     try:
         first = math.ldexp(place, power)

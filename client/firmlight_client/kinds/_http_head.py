@@ -1,8 +1,8 @@
-"""The head of an answer, made fit for a strict parser, as far as browsers would read it too.
+"""The head of an HTTP response, rewritten for a strict parser as browsers would read it.
 
-h11 refuses an answer for one header line it does not like, and with it a page that every browser
-shows. We need six headers of an answer; this keeps those, in their plainest form, and drops the
-rest. What decides where the body ends is only made stricter: two different lengths stay an error.
+h11 refuses a whole response for one header line that it cannot parse, and with it a page that every
+browser shows. We need six headers of a response: this keeps those in their plainest form and drops
+the rest. What says where the body ends is only made stricter: two different lengths stay an error.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _JOINED = (b"content-type", b"content-encoding")  # several lines are a list
 
 
 class HeadReader:
-    """Collects what arrives until the head is whole. One for each request."""
+    """Collects what arrives until the head is complete. Make a new one for each request."""
 
     def __init__(self) -> None:
         self._got = bytearray()
         self._size = 0
 
     def feed(self, data: bytes) -> bytes:
-        """The mended head and what follows it; empty while the head is not whole yet.
+        """Return the mended head and what follows it, or nothing while the head is incomplete.
 
-        Raises httpcore.RemoteProtocolError if this is no HTTP.
+        Raises httpcore.RemoteProtocolError if this is not HTTP.
         """
         searched = max(0, len(self._got) - 3)
         self._got += data
@@ -54,7 +54,7 @@ class HeadReader:
             searched = 0  # 100 Continue and the like: the answer comes next
 
     def rest(self) -> bytes:
-        """What came of the head before the connection ended, however it looks."""
+        """The part of the head that arrived before the connection ended, as it is."""
         return bytes(self._got)
 
     def _strip_line_ends(self) -> None:
@@ -62,14 +62,14 @@ class HeadReader:
             del self._got[:1]
 
     def _check_start(self) -> None:
-        """Do not wait for the end of the head of what is no HTTP: it may never come."""
+        """Refuse what is not HTTP by its first line: the end of such a head may never come."""
         line, found, _ = bytes(self._got[:200]).partition(b"\n")
         if (found or len(line) == 200) and _STATUS.match(line) is None:
             raise httpcore.RemoteProtocolError("the answer is not HTTP")
 
 
 def _parsed(head: bytes) -> tuple[int, bytes]:
-    """The status of one head, and the head as h11 likes it."""
+    """The status of one head, and the head in a form that h11 parses."""
     first, _, rest = head.partition(b"\n")
     start = _STATUS.match(first)
     if start is None:
@@ -82,22 +82,26 @@ def _parsed(head: bytes) -> tuple[int, bytes]:
 
 
 def _fields(lines: bytes) -> dict[bytes, list[bytes]]:
-    """Header lines by their name in lower case; a line that is none is left out."""
-    fields: dict[bytes, list[bytes]] = {}
-    values: list[bytes] | None = None
+    """Header values by the name of their field in lower case; malformed lines are left out.
+
+    A line that begins with a blank continues the value before it (RFC 9112, 5.2). The pieces of a
+    value are joined once, at the end: a server may fold one value over a hundred thousand lines.
+    """
+    fields: dict[bytes, list[list[bytes]]] = {}
+    pieces: list[bytes] | None = None  # of the value that a folded line would continue
     for line in lines.split(b"\n"):
         text = _CONTROL.sub(b" ", line).strip()
         if line[:1] in (b" ", b"\t"):
-            if values:
-                values[-1] += b" " + text  # RFC 9112, 5.2: an old way to go on with a value
+            if pieces is not None:
+                pieces.append(text)
             continue
         name, colon, value = text.partition(b":")
         if not colon:
-            values = None
+            pieces = None
             continue
-        values = fields.setdefault(name.strip().lower(), [])
-        values.append(value.strip())
-    return fields
+        pieces = [value.strip()]
+        fields.setdefault(name.strip().lower(), []).append(pieces)
+    return {name: [b" ".join(value) for value in values] for name, values in fields.items()}
 
 
 def _kept(fields: dict[bytes, list[bytes]], modern: bool) -> list[tuple[bytes, bytes]]:
@@ -113,7 +117,7 @@ def _kept(fields: dict[bytes, list[bytes]], modern: bool) -> list[tuple[bytes, b
             int(each) for each in _tokens(fields, b"content-length") if _LENGTH.fullmatch(each)
         }
         if len(lengths) > 1:
-            raise httpcore.RemoteProtocolError("the header tells two lengths")
+            raise httpcore.RemoteProtocolError("the header gives two lengths")
         kept += [(b"content-length", b"%d" % length) for length in lengths]
     return kept
 

@@ -1,5 +1,4 @@
-"""What a partial of MEAN may be: `[count, Σx, Σx², min, max, [power, place, counts]]`, all in
-bounds.
+"""What a partial of MEAN may be: `[count, Σx, Σx², min, max, [power, place, counts]]`.
 
 How long the exact sums can get follows from how many numbers there are at most; `_exact_sum` says
 what they count.

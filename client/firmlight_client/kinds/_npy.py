@@ -1,5 +1,6 @@
-"""Numbers out of NPY files (numpy.lib.format, versions 1 and 2): integers or floats of any size and
-shape.
+"""Numbers from NPY files: integers or floats of any size and shape.
+
+The format is that of numpy.lib.format, versions 1 and 2.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def read_npy(file: BinaryIO) -> Iterator[NDArray[np.float64]]:
         yield _as_binary64(np.frombuffer(data, dtype))
     if following := _bytes_left(file):
         raise _bad(
-            f"after the first array of {count:,} numbers it goes on for {following:,} bytes, perhaps with a second "
-            "array; save one array into one file"
+            f"after the first array of {count:,} numbers it goes on for {following:,} bytes, "
+            "perhaps with a second array; save one array into one file"
         )
 
 

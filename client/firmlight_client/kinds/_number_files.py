@@ -1,4 +1,4 @@
-"""Numbers out of uploaded files: plain text, CSV, TSV, NPY and XLSX become packed binary64.
+"""Numbers from uploaded files: plain text, CSV, TSV, NPY and XLSX become packed binary64.
 
 What could be read in two ways is asked (ParamsError with the code "ambiguous_file"), never guessed,
 and what is left out is counted and named. Every number is taken as the nearest binary64, integers
@@ -12,11 +12,12 @@ from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from firmlight_client.kinds import ParamsError, _choice, _packed
+from firmlight_client.kinds._dialect import SEPARATORS
 from firmlight_client.kinds._npy import read_npy
 from firmlight_client.kinds._number_options import NumberFileParams
 from firmlight_client.kinds._table import Table, TooWide, bad
 from firmlight_client.kinds._text import Numbers, PlainText
-from firmlight_client.kinds._text_table import SEPARATORS, has_endless_line, read_table
+from firmlight_client.kinds._text_table import has_endless_line, read_table
 
 PLAIN, TABLE, ARRAY, WORKBOOK = "plain", "table", "array", "workbook"
 SUFFIXES = {".csv": TABLE, ".npy": ARRAY, ".tsv": TABLE, ".txt": PLAIN, ".xlsx": WORKBOOK}
@@ -27,7 +28,10 @@ class NumberFile:
     """The numbers of one file, packed, with what was left out of it and how it was read."""
 
     def __init__(self, file: BinaryIO, name: str, options: NumberFileParams) -> None:
-        """Raises ParamsError; its field is `file`, or the option that has to be given or is wrong."""
+        """Read the file. Raises ParamsError.
+
+        Its field is `file`, or the option that has to be given or is wrong.
+        """
         self.options = options
         self.skipped: list[str] = []
         self.summary: list[list[str]] = []
@@ -53,7 +57,7 @@ class NumberFile:
         return {"summary": self.summary, "columns": columns, "choices": self.choices}
 
     def _refuse_options(self, form: str) -> None:
-        """What cannot apply is an error, and not passed over."""
+        """Raise ParamsError for an option that cannot apply to a file of this type."""
         options = self.options
         unfit = {
             "sheet": options.sheet is not None and form != WORKBOOK,
@@ -66,7 +70,9 @@ class NumberFile:
                 raise ParamsError(f"a file of this type has no {name} to choose", name)
 
     def _text(self, file: BinaryIO, form: str) -> bytes:
-        """A plain text becomes a table if columns are asked for, and a table of endless lines is a
+        """The numbers of a text.
+
+        A plain text is read as a table if columns are asked for, and a table of endless lines as a
         plain text.
         """
         wants_table = self.options.column is not None or self.options.heading is not None
@@ -95,9 +101,8 @@ class NumberFile:
         return self._columns(found.table, found.chosen)
 
     def _workbook(self, file: BinaryIO) -> bytes:
-        from firmlight_client.kinds import (
-            _workbook,
-        )  # openpyxl takes 0.2 s to import, and few uploads need it
+        # openpyxl takes 0.2 s to import, and few uploads need it.
+        from firmlight_client.kinds import _workbook
 
         found = _workbook.read_sheet(file, self.options.sheet)
         self.summary.append(["Sheet", found.name])

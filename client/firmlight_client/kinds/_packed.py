@@ -1,5 +1,6 @@
-"""How many numbers travel: binary64, little-endian, nothing between them. NumPy reads them where
-they lie.
+"""How many numbers travel: as binary64, little-endian, with nothing between them.
+
+NumPy reads them where they lie.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ if TYPE_CHECKING:  # NumPy takes 0.2 s to import, and many a process only lists 
 
 PACKED = "<f8"
 NUMBER_BYTES = 8
-NUMBERS_MAX = (
-    2**25
-)  # of one file: 256 MiB packed; 100 MB of text can hold more, and a Redis value ends at 512 MB
+# Of one file: 256 MiB packed. 100 MB of text can hold more, and a Redis value ends at 512 MB.
+NUMBERS_MAX = 2**25
 
 
 def packed(numbers: list[float]) -> bytes:
@@ -25,7 +25,7 @@ def packed(numbers: list[float]) -> bytes:
 
 
 def unpacked(data: bytes) -> NDArray[np.float64]:
-    """The numbers, read-only, in this machine's byte order. `data` has a multiple of NUMBER_BYTES."""
+    """The numbers, read-only, in this machine's byte order."""
     import numpy as np
 
     return np.frombuffer(data, PACKED).astype(np.float64, copy=False)

@@ -69,7 +69,10 @@ def title_and_links(body: bytes, charset: str | None, url: WebUrl) -> PageConten
 
 
 def one_line(text: str, chars_max: int) -> str:
-    """Printable text on one line: no control characters, no half surrogates; `…` where it was cut."""
+    """Printable text on one line, with `…` where it was cut.
+
+    Control characters and half surrogates become blanks.
+    """
     if not text.isprintable():
         text = "".join(" " if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
     line = " ".join(text.split())

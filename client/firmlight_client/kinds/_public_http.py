@@ -8,9 +8,7 @@ Nothing is taken from the environment, no proxy either.
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 import ssl
 import time
 from collections.abc import Iterable
@@ -20,7 +18,6 @@ from typing import Any, NamedTuple
 import httpcore
 import httpx
 
-from firmlight_client import network
 from firmlight_client.kinds._content_type import (
     SNIFFED_BYTES,
     UNKNOWN_TYPES,
@@ -28,33 +25,18 @@ from firmlight_client.kinds._content_type import (
     looks_like_html,
 )
 from firmlight_client.kinds._http_head import HeadReader
+from firmlight_client.kinds._public_address import Failed, Unreachable, checked_addresses
 from firmlight_client.kinds._unpacking import CannotUnpack, unpacker
 from firmlight_client.kinds._web_url import WebUrl
 from firmlight_client.version import __version__
 
 ROBOT = "Firmlight"  # the name that robots.txt may use
 USER_AGENT = f"{ROBOT}/{__version__} (crawler of a Firmlight group)"
-PUBLIC_PORTS = (80, 443)
 REQUEST_SECONDS_MAX = 20.0  # one answer, from look-up to last byte
 WAIT_SECONDS_MAX = 10.0  # one read, write or connection
 ADDRESSES_TRIED_MAX = 3
-NAME_CHARS_TOLD_MAX = 100  # of a host, in a reason
 WIRE_BYTES_MARGIN = 64 * 1024  # what a packed body may have beyond the limit of what it unpacks to
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-
-
-class Failed(Exception):
-    """This URL gave no page; the text says why."""
-
-
-class Refused(Failed):
-    """We must not ask there."""
-
-
-class Unreachable(Failed):
-    """Nobody answers, or not in HTTP."""
 
 
 class OutOfTime(Exception):
@@ -62,62 +44,17 @@ class OutOfTime(Exception):
 
 
 class Answer(NamedTuple):
-    """What came back. `body` is empty unless status and type were wanted; `location` only with a
-    redirect.
+    """A response.
+
+    `body` is empty unless status and type were wanted; `location` is set only for a redirect.
     """
 
     status: int
-    content_type: (
-        str  # lower case, without parameters; of an answer without one what its bytes look like
-    )
+    content_type: str  # lower case, without parameters; if missing, what the bytes look like
     charset: str | None
     location: str | None
     body: bytes
-    broke_off: bool = False  # the connection ended amid the body; `body` is what came
-
-
-def is_public(address: str) -> bool:
-    """Whether an IP address is globally reachable, also the IPv4 one inside a mapped, 6to4 or NAT64
-    address.
-    """
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv4Address):
-        return ip.is_global and not ip.is_multicast
-    inner = (
-        ip.ipv4_mapped
-        or ip.sixtofour
-        or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None)
-    )
-    if inner is not None:
-        return is_public(str(inner))
-    return ip in _GLOBAL_UNICAST and ip.is_global  # outside 2000::/3 `is_global` lets too much pass
-
-
-def checked_addresses(host: str, port: int, *, private: bool) -> list[str]:
-    """The addresses of a host, all of them public unless `private`. Raises Refused or Unreachable."""
-    name = host if len(host) <= NAME_CHARS_TOLD_MAX else f"{host[:NAME_CHARS_TOLD_MAX]}…"
-    if not network.host_allowed(host):
-        raise Refused(f"{name} is none of the hosts that the owner of this worker lets tasks reach")
-    if not private and port not in PUBLIC_PORTS:
-        raise Refused(f"port {port} is not allowed, only 80 and 443")
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if _is_name(host) else []
-    except (OSError, UnicodeError):
-        found = []
-    if not found:
-        raise Unreachable(f"the name {name} cannot be resolved")
-    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-    for address in addresses:
-        if not private and not is_public(address):
-            raise Refused(f"{name} has the address {address}, which is not public")
-    return addresses
-
-
-def _is_name(host: str) -> bool:
-    """Whether a host can be looked up: TLS and the resolver raise for an empty or a long label (RFC
-    1035, 2.3.4).
-    """
-    return all(0 < len(label) < 64 for label in host.removesuffix(".").split("."))
+    broke_off: bool = False  # the connection ended within the body; `body` is what came
 
 
 class _Clock:
@@ -134,11 +71,11 @@ class _Clock:
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends with the request's time: a byte now and then does not keep
-    it alive.
+    """A connection on which every wait ends with the request's time.
 
-    The head of each answer is mended on its way to h11, see HeadReader. We send one request at a
-    time, and none with a body: what is read after a write begins with a head.
+    So a byte now and then does not keep it alive. The head of each response is mended on its way to
+    h11, see HeadReader. We send one request at a time, and none with a body: what is read after a
+    write begins with a head.
     """
 
     def __init__(self, inner: httpcore.NetworkStream, clock: _Clock) -> None:
@@ -229,9 +166,7 @@ def _system_trust() -> ssl.SSLContext:
 
 
 class Http:
-    """A few kept connections, one request at a time, all of them before `until` (monotonic
-    seconds).
-    """
+    """A few kept connections for one request at a time, until `until` (monotonic seconds)."""
 
     def __init__(self, *, private: bool, until: float, trust: ssl.SSLContext | None = None) -> None:
         self.until, self._clock = until, _Clock()
@@ -251,11 +186,11 @@ class Http:
     def get(
         self, url: WebUrl, *, types: tuple[str, ...], bytes_max: int, cut: bool = False
     ) -> Answer:
-        """Ask once, without following redirects; read the body if the status is 2xx and the type
-        one of `types`.
+        """Send one request, without following redirects.
 
-        No types: any. A longer body than `bytes_max` fails, or with `cut` ends there. Raises
-        Failed, OutOfTime.
+        The body is read if the status is 2xx and the type one of `types`; without types any is
+        read. A body longer than `bytes_max` fails, or with `cut` ends there. Raises Failed and
+        OutOfTime.
         """
         self._clock.until = min(self.until, time.monotonic() + REQUEST_SECONDS_MAX)
         if self._clock.until <= time.monotonic():
@@ -299,7 +234,8 @@ def _answer(
     kind = content_type(headers.get(b"content-type", b"").decode("latin-1"))
     unknown = bool(types) and kind.essence in UNKNOWN_TYPES
     answer = Answer(response.status, kind.essence, kind.charset, _location(response, headers), b"")
-    if not 200 <= response.status < 300 or not (not types or unknown or kind.essence in types):
+    is_wanted = not types or unknown or kind.essence in types
+    if not 200 <= response.status < 300 or not is_wanted:
         return answer
     encoding = headers.get(b"content-encoding", b"").decode("latin-1")
     body = _Body(response, encoding, bytes_max, sniff=unknown)
@@ -321,8 +257,9 @@ def _location(response: httpcore.Response, headers: dict[bytes, bytes]) -> str |
 
 
 class _Body:
-    """A body, read to its end or to one byte beyond `bytes_max`, or until it turns out to be no
-    page.
+    """A body, read to its end, to its limit, or until it turns out to be no page.
+
+    One byte beyond `bytes_max` is read, to see that there is more.
     """
 
     def __init__(

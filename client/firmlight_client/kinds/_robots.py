@@ -1,4 +1,4 @@
-"""Manners: what robots.txt allows (RFC 9309) and how long to wait between two requests to one host."""
+"""Manners: what robots.txt allows (RFC 9309), and the pause between two requests to one host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import NamedTuple
 from protego import Protego
 
 from firmlight_client.kinds._encoding import page_text
-from firmlight_client.kinds._public_http import ROBOT, Failed, Http, OutOfTime, Refused, Unreachable
+from firmlight_client.kinds._public_address import Failed, Refused, Unreachable
+from firmlight_client.kinds._public_http import ROBOT, Http, OutOfTime
 from firmlight_client.kinds._web_url import WebUrl, page_url
 
 DELAY_SECONDS = 0.5  # between two requests to one host, unless its robots.txt names another delay
@@ -136,16 +137,18 @@ def _agent_name(value: str) -> str | None:
 
 
 class Pace:
-    """When each host was asked last, by this process: it outlives one crawl, the next may be on the
-    same host.
+    """When this process last sent a request to each host.
+
+    It outlives one crawl, because the next may be on the same host.
     """
 
     def __init__(self) -> None:
         self._asked: dict[str, float] = {}
 
     def wait(self, host: str, delay: float, until: float) -> None:
-        """Sleep until `delay` seconds after the last request to this host. Raises OutOfTime if
-        `until` is earlier.
+        """Sleep until `delay` seconds after the last request to this host.
+
+        Raises OutOfTime if `until` is earlier.
         """
         start = max(time.monotonic(), self._asked.get(host, -delay) + delay)
         if start >= until:

@@ -52,7 +52,10 @@ def column_letters(column: int) -> str:
 
 
 class _Cells(XmlStream):
-    """`row`, `column`, `kind` and `style` are those of the cell that is open; `text` is its value."""
+    """The cells of a sheet as they go by.
+
+    `row`, `column`, `kind` and `style` are those of the open cell; `text` is its value.
+    """
 
     def __init__(self, book: Book) -> None:
         super().__init__()
@@ -179,11 +182,8 @@ class SheetTable(_Cells):
     def _number(self) -> None:
         value = float(self.text)
         columns = self.table.columns
-        column = (
-            columns[self.column - 1]
-            if self.column <= len(columns)
-            else self.table.column(self.column)
-        )
+        is_known = self.column <= len(columns)
+        column = columns[self.column - 1] if is_known else self.table.column(self.column)
         if self.book.dates and (style := int(self.style)) in self.book.dates:
             self._date(column, self.book.date_text(value, style))
         elif math.isfinite(value) and "_" not in self.text:
@@ -191,9 +191,8 @@ class SheetTable(_Cells):
             if not self.table.first_row:
                 self.table.first_numbers[self.column] = self.text
         else:
-            self._wrong(
-                column, self.text, not_a_number(cell_name(self.row, self.column), self.text)
-            )
+            place = cell_name(self.row, self.column)
+            self._wrong(column, self.text, not_a_number(place, self.text))
 
     def _date(self, column: Column, text: str) -> None:
         place = cell_name(self.row, self.column)
@@ -206,9 +205,8 @@ class SheetTable(_Cells):
         elif self._is_missing() and column.missing >= PLACES_MAX:
             column.missing += 1  # only the first ones are named
         elif self._is_missing():
-            column.note_missing(
-                self.row, f"{cell_name(self.row, self.column)} says {shown(self._words())}"
-            )
+            place = cell_name(self.row, self.column)
+            column.note_missing(self.row, f"{place} says {shown(self._words())}")
         elif column.first_text and self.table.first_row:
             column.texts += 1  # only the first one is ever shown
         elif self.kind == SHARED and self.book.shared_is_blank(int(self.text)):

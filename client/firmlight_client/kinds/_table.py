@@ -26,8 +26,9 @@ FLUSH_NUMBERS = 2**15
 
 
 class TooWide(ParamsError):
-    """A row has more cells than a table has columns: it is a list of numbers in one line, or no
-    table.
+    """A row has more cells than a table may have columns.
+
+    It is a list of numbers in one line, or no table at all.
     """
 
     def __init__(self) -> None:
@@ -46,18 +47,18 @@ def shown(text: str) -> str:
 
 
 def not_a_number(place: str, text: str) -> str:
-    """The sentence for a cell that holds `text`; it says so if that is a number, but not a finite
-    one.
-    """
+    """The sentence that says that the cell with this text is not a number, or not a finite one."""
     value = words.parse_point(text)
     is_endless = value is not None and not math.isfinite(value)
-    return f"{place}: {shown(text)} is not a {'finite ' if is_endless else ''}number"
+    noun = "finite number" if is_endless else "number"
+    return f"{place}: {shown(text)} is not a {noun}"
 
 
 @dataclass
 class Column:
-    """`number` is 1 for the first column. `odd` counts those texts that are numbers if commas are
-    understood.
+    """One column; `number` is 1 for the first.
+
+    `odd` counts those of its texts that are numbers if commas are understood.
     """
 
     number: int
@@ -175,9 +176,8 @@ class Table:
         elif may_name and len(text) <= words.CELL_CHARS_MAX and not words.is_odd(text):
             self.add_first_word(column.number, text, not_a_number(place, text))
         else:
-            sentence = (
-                "" if column.first_text else not_a_number(place, text)
-            )  # only the first is ever shown
+            # Only the first sentence of a column is ever shown.
+            sentence = "" if column.first_text else not_a_number(place, text)
             self.add_wrong(column, row, text, sentence)
 
     def add_first_word(self, number: int, text: str, sentence: str) -> None:
@@ -233,10 +233,10 @@ class Table:
     # The heading
 
     def settle_heading(self, asked: str | None) -> bool | None:
-        """Whether the first row is a heading; None: unclear. It is taken off once, however often
-        one asks.
+        """Whether the first row is a heading; None if that is unclear.
 
-        `asked` ("yes", "no") says so, or the columns below tell.
+        `asked` ("yes", "no") says so, or else the columns below it. A heading is taken off once,
+        however often this is called.
         """
         if self._is_settled:
             return self._has_heading

@@ -1,8 +1,7 @@
-"""Text in pieces, and plain texts of numbers: between them are blanks, line ends, semicolons and
-commas.
+"""Text in pieces, and plain texts of numbers.
 
-In a plain text a comma may belong to a number or stand between two. `1,2,3` and `1, 2` say which;
-`1,5` does not, and then it is asked.
+Between numbers are blanks, line ends, semicolons and commas. A comma may also belong to a number.
+`1,2,3` and `1, 2` say which; `1,5` does not, and then the user is asked.
 """
 
 from __future__ import annotations
@@ -33,8 +32,7 @@ Numbers = NDArray[np.float64]
 
 
 def blocks(file: BinaryIO, ends: bytes = b"\n", most: int = 0) -> Iterator[bytes]:
-    """The file from its beginning, in pieces of about BLOCK_BYTES, each up to and with one of the
-    bytes `ends`.
+    """The file from its beginning, in pieces of about BLOCK_BYTES that end with one of `ends`.
 
     All line ends become a line feed, and a byte order mark is passed over. A piece without an end
     grows until `most` bytes (0: without limit); then it is cut there.
@@ -89,8 +87,9 @@ def split_numbers(piece: bytes) -> Numbers | None:
 
 
 class PlainText:
-    """The numbers of a plain text. `decimal` is the mark that was asked for, and then the one that
-    was found.
+    """The numbers of a plain text.
+
+    `decimal` is the mark that was asked for, and then the one that was found.
     """
 
     def __init__(self, file: BinaryIO, decimal: words.Decimal | None) -> None:
@@ -110,13 +109,12 @@ class PlainText:
             has_commas = next(_comma_blocks(self.file), None) is not None
             if self.decimal or has_commas or not self._reads_with(words.COMMA):
                 raise
-        self.decimal = (
-            words.COMMA
-        )  # a 1.234.567 contradicts a decimal point, and nothing a decimal comma
+        # Something like 1.234.567 contradicts a decimal point, and nothing a decimal comma.
+        self.decimal = words.COMMA
         return self._pieces()
 
     def _settle_commas(self) -> None:
-        """Ask what a comma means, unless the text or the one who sent it says so."""
+        """Ask what a comma means, unless the text or the user says so."""
         unclear = None if self.decimal == words.COMMA else _unclear_word(self.file)
         if unclear is None:
             return
@@ -152,8 +150,9 @@ class PlainText:
         return found
 
     def _slowly(self, piece: bytes, first_line: int, parse: words.Parse) -> Numbers:
-        """Word by word: quoted numbers, and words that say that there is no number. Raises
-        ParamsError.
+        """The numbers of a piece, word by word. Raises ParamsError.
+
+        It takes quoted numbers, and words that say that there is no number.
         """
         values = []
         for line, row in enumerate(piece.split(b"\n"), first_line):
@@ -191,7 +190,8 @@ WRITE_PLAINLY = (
 def one_or_several(word: str, place: str = "") -> str:
     """The sentence for a word of which nobody knows whether it is one number or several."""
     where = f"{place}: " if place else ""
-    return f"{where}{shown(word)} may be one number, or {word.strip(',').count(',') + 1} with commas between them"
+    count = word.strip(",").count(",") + 1
+    return f"{where}{shown(word)} may be one number, or {count} with commas between them"
 
 
 def one_with_blanks(word: bytes) -> str:
@@ -201,8 +201,9 @@ def one_with_blanks(word: bytes) -> str:
 
 
 def _unclear_word(file: BinaryIO) -> str | None:
-    """The first word with commas that may be one number, unless some word shows that commas stand
-    between numbers.
+    """The first word with commas that may be one number.
+
+    None if some word shows that commas stand between numbers.
     """
     found = (words.doubtful_word(block) for block in _comma_blocks(file))
     doubtful = next(filter(None, found), None)

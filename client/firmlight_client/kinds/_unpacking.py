@@ -1,5 +1,6 @@
-"""Packed answers (Content-Encoding), unpacked no further than asked: a small one can hold
-gigabytes.
+"""Packed responses (Content-Encoding), unpacked no further than asked.
+
+A small response can hold gigabytes.
 """
 
 from __future__ import annotations

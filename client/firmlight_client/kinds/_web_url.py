@@ -36,7 +36,7 @@ class WebUrl(NamedTuple):
 
 
 def absolute(text: str, base: str) -> str | None:
-    """`text`, read relative to the absolute address `base`, in its normal form; None: no address."""
+    """`text` in its normal form, read relative to the absolute address `base`; None if invalid."""
     text = text.strip(_NOT_PRINTED).replace("\t", "").replace("\n", "").replace("\r", "")
     if len(text) > HREF_CHARS_MAX or _LONG_AUTHORITY.match(text):
         return None

@@ -1,13 +1,11 @@
-"""Which sheet of an XLSX workbook is read, and what its cells need to be understood (ECMA-376, part
-1, 18).
+"""Which sheet of an XLSX workbook is read, and what its cells need (ECMA-376, part 1, 18).
 
 A few kilobytes of zip can say millions of styles, strings or cells, so no workbook library builds
 objects of them here: expat passes over each part once and keeps what is needed. That is also more
-tolerant: fills, fonts, views and settings of the calculation are not looked at, and both the
-transitional and the strict names of things are understood. (python-calamine is tolerant, too, but
-it does not tell a formula without a value from an empty cell, and it keeps whole sheets.) Of
-openpyxl only the formats of dates are used. `zipfile` unpacks no more of a part than its directory
-states.
+tolerant: fills, fonts, views and settings of the calculation are ignored, and both the transitional
+and the strict names of things are understood. (python-calamine is tolerant too, but it does not
+tell a formula without a value from an empty cell, and it keeps whole sheets.) Of openpyxl only the
+formats of dates are used. `zipfile` unpacks no more of a part than its directory states.
 """
 
 from __future__ import annotations
@@ -22,23 +20,26 @@ from datetime import datetime, time
 from typing import IO, BinaryIO
 from xml.parsers import expat
 
-from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format, is_timedelta_format
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
-from firmlight_client.kinds import ParamsError
+from firmlight_client.kinds import ParamsError, _workbook_parts
 from firmlight_client.kinds._choice import ask
 from firmlight_client.kinds._sheet import SheetTable, has_numbers
-from firmlight_client.kinds._table import MISSING, Column, Table, bad
+from firmlight_client.kinds._table import Column, Table, bad
+from firmlight_client.kinds._workbook_parts import (
+    Frame,
+    Relation,
+    Relations,
+    Strings,
+    Styles,
+    same_name,
+    time_format,
+)
 from firmlight_client.kinds._xml_stream import TooLarge, XmlStream
 
 SHEET_BYTES_MAX = 128 * 2**20  # some four million cells
 STRINGS_BYTES_MAX = 128 * 2**20
 PART_BYTES_MAX = 2**24
-STYLES_MAX = 2**16  # more than the 65,490 that Excel allows
-SHEETS_MAX = 1000
-STRINGS_KEPT_MAX = 20_000  # of the table of shared strings; those beyond are looked up one by one
-STRING_CHARS_KEPT = 200
-LOCAL_DATE_FORMATS = {*range(27, 37), *range(50, 59)}  # dates in East Asian versions (18.8.30)
 FAULTS = (
     zipfile.BadZipFile,
     expat.ExpatError,
@@ -77,8 +78,9 @@ class SheetRead:
 
 
 def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
-    """The sheet that is asked for, or the only visible one with numbers. Raises ParamsError, which
-    may ask `sheet`.
+    """The sheet that is asked for, or the only visible one with numbers.
+
+    Raises ParamsError, which may ask for `sheet`.
     """
     try:
         book = Workbook(file)
@@ -89,9 +91,9 @@ def read_sheet(file: BinaryIO, asked: str | int | None) -> SheetRead:
     except TooLarge as error:
         raise bad(str(error)) from None
     except FAULTS as error:
-        raise (
-            error if isinstance(error, ParamsError) else bad("it is not an XLSX workbook")
-        ) from None
+        if isinstance(error, ParamsError):
+            raise
+        raise bad("it is not an XLSX workbook") from None
     others = [one for one in book.sheets if one is not sheet]
     left_out = [
         f"sheet {one.name!r} is {'hidden and ' if one.is_hidden else ''}not read" for one in others
@@ -138,10 +140,10 @@ class Workbook:
         """Raises TooLarge, or one of FAULTS, as everything here does."""
         file.seek(0)
         self.archive = zipfile.ZipFile(file)
-        self._parts = {_same_name(info.filename): info for info in self.archive.infolist()}
+        self._parts = {same_name(info.filename): info for info in self.archive.infolist()}
         part = self._workbook_part()
         relations = self._relations(part)
-        frame = _Frame()
+        frame = Frame()
         self._parse(part, frame)
         self.epoch = CALENDAR_MAC_1904 if frame.since_1904 else CALENDAR_WINDOWS_1900
         self.sheets = self._worksheets(frame, relations)
@@ -150,15 +152,16 @@ class Workbook:
         self._read_styles(relations)
         strings = [one.target for one in relations.values() if one.kind == "sharedStrings"]
         self._strings_part = strings[0] if strings else ""
-        self._strings: _Strings | None = None
+        self._strings: Strings | None = None
 
     # Parts
 
     def open(self, part: str, most: int = PART_BYTES_MAX) -> IO[bytes]:
-        """A part by its name, whatever its case. Raises KeyError, and TooLarge if it unpacks to
-        more than `most`.
+        """A part by its name, whatever its case.
+
+        Raises KeyError, and TooLarge if it unpacks to more than `most`.
         """
-        info = self._parts[_same_name(part)]
+        info = self._parts[same_name(part)]
         if info.file_size > most:
             raise TooLarge(f"unpacked, {part} has more than {most // 2**20} MiB")
         return self.archive.open(info)
@@ -173,21 +176,21 @@ class Workbook:
                 return relation.target
         return "xl/workbook.xml"
 
-    def _relations(self, part: str) -> dict[str, _Relation]:
+    def _relations(self, part: str) -> dict[str, Relation]:
         folder, name = posixpath.split(part)
         own = posixpath.join(folder, "_rels", f"{name}.rels")
-        if _same_name(own) not in self._parts:
+        if same_name(own) not in self._parts:
             return {}
-        found = _Relations(folder)
+        found = Relations(folder)
         self._parse(own, found)
         return found.relations
 
-    def _worksheets(self, frame: _Frame, relations: dict[str, _Relation]) -> list[Sheet]:
+    def _worksheets(self, frame: Frame, relations: dict[str, Relation]) -> list[Sheet]:
         """Charts and macros are no worksheets. Raises ValueError if there is none."""
         found = []
         for name, state, relation in frame.sheets:
             meant = relations.get(relation)
-            if meant and meant.kind == "worksheet" and _same_name(meant.target) in self._parts:
+            if meant and meant.kind == "worksheet" and same_name(meant.target) in self._parts:
                 found.append(Sheet(name, meant.target, state not in ("", "visible")))
         if not found:
             raise ValueError("no sheet")
@@ -199,13 +202,13 @@ class Workbook:
 
     # Dates
 
-    def _read_styles(self, relations: dict[str, _Relation]) -> None:
+    def _read_styles(self, relations: dict[str, Relation]) -> None:
         parts = [one.target for one in relations.values() if one.kind == "styles"]
-        if not parts or _same_name(parts[0]) not in self._parts:
+        if not parts or same_name(parts[0]) not in self._parts:
             return
-        styles = _Styles()
+        styles = Styles()
         self._parse(parts[0], styles)
-        formats = {number: _time_format(number, styles.formats) for number in set(styles.used)}
+        formats = {number: time_format(number, styles.formats) for number in set(styles.used)}
         self.dates = frozenset(place for place, number in enumerate(styles.used) if formats[number])
         spans = {number for number, kind in formats.items() if kind == "span"}
         self._spans = frozenset(
@@ -233,153 +236,24 @@ class Workbook:
         return not 0 <= place < len(blank) or bool(blank[place])
 
     def shared_text(self, place: int) -> str:
-        """The shared string at this place, up to STRING_CHARS_KEPT characters; "" if there is none."""
+        """The beginning of the shared string at this place; "" if there is none."""
         strings = self._strings_from(place, again=True)
         offset = place - strings.first
         return strings.found[offset] if offset < len(strings.found) else ""
 
-    def _strings_from(self, place: int, *, again: bool) -> _Strings:
-        """The table, of which STRINGS_KEPT_MAX strings are kept; `again`, if `place` has to be
-        among them.
+    def _strings_from(self, place: int, *, again: bool) -> Strings:
+        """The table of shared strings, of which STRINGS_KEPT_MAX are kept.
+
+        With `again`, `place` has to be among those, so the table may have to be read anew.
         """
         known = self._strings
-        if known is None or (again and not 0 <= place - known.first < STRINGS_KEPT_MAX):
-            known = self._strings = _Strings(place // STRINGS_KEPT_MAX * STRINGS_KEPT_MAX)
-            if _same_name(self._strings_part) in self._parts:
+        if known is None or (
+            again and not 0 <= place - known.first < _workbook_parts.STRINGS_KEPT_MAX
+        ):
+            known = self._strings = Strings(
+                place // _workbook_parts.STRINGS_KEPT_MAX * _workbook_parts.STRINGS_KEPT_MAX
+            )
+            if same_name(self._strings_part) in self._parts:
                 with self.open(self._strings_part, STRINGS_BYTES_MAX) as source:
                     known.parse(source)
         return known
-
-
-def _same_name(part: str) -> str:
-    """Names of parts that differ in case, or in the slash, are one name (ECMA-376, part 2,
-    6.2.2.3).
-    """
-    return part.replace("\\", "/").lstrip("/").lower()
-
-
-def _time_format(number: int, own: dict[int, str]) -> str:
-    """ "date", "span", or "" for a number format that is neither."""
-    code = own.get(number) or BUILTIN_FORMATS.get(number, "")
-    if is_timedelta_format(code):
-        return "span"
-    return "date" if number in LOCAL_DATE_FORMATS or is_date_format(code) else ""
-
-
-@dataclass(frozen=True)
-class _Relation:
-    """`kind` is the last word of its type, which is the same in transitional and strict workbooks."""
-
-    kind: str
-    target: str
-
-
-class _Relations(XmlStream):
-    """What a part refers to, by id. Targets are names of parts, without a leading slash."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__()
-        self.folder = folder
-        self.relations: dict[str, _Relation] = {}
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name != "Relationship" or attributes.get("TargetMode") == "External":
-            return
-        target = attributes.get("Target", "").replace("\\", "/")
-        path = posixpath.normpath(posixpath.join("/", self.folder, target)).lstrip("/")
-        kind = attributes.get("Type", "").rpartition("/")[2]
-        self.relations[attributes.get("Id", "")] = _Relation(kind, path)
-
-    def end(self, name: str) -> None:
-        pass
-
-
-class _Frame(XmlStream):
-    """The sheets of a workbook, (name, state, id of the relation), and when its time began."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.sheets: list[tuple[str, str, str]] = []
-        self.since_1904 = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "sheet":
-            relation = next((attributes[key] for key in attributes if key.endswith(":id")), "")
-            self.sheets.append((attributes.get("name", ""), attributes.get("state", ""), relation))
-            if len(self.sheets) > SHEETS_MAX:
-                raise TooLarge(f"at most {SHEETS_MAX:,} sheets")
-        elif name == "workbookPr":
-            self.since_1904 = attributes.get("date1904", "0") in ("1", "true", "on")
-
-    def end(self, name: str) -> None:
-        pass
-
-
-class _Styles(XmlStream):
-    """`used` is the number format of each style of cells, `formats` the codes of the workbook's own
-    formats.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.formats: dict[int, str] = {}
-        self.used: list[int] = []
-        self.is_inside = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "cellXfs":
-            self.is_inside = True
-        elif name == "xf" and self.is_inside:
-            self.used.append(int(attributes.get("numFmtId", 0)))
-        elif name == "numFmt":
-            self.formats[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
-        if max(len(self.used), len(self.formats)) > STYLES_MAX:
-            raise TooLarge(f"at most {STYLES_MAX:,} styles")
-
-    def end(self, name: str) -> None:
-        if name == "cellXfs":
-            self.is_inside = False
-
-
-class _Strings(XmlStream):
-    """Shared strings, without what helps to read them aloud: STRINGS_KEPT_MAX of them from the
-    place `first` on.
-
-    `missing` are the places of all that say that there is no number; `is_blank` has a flag for each
-    string.
-    """
-
-    def __init__(self, first: int) -> None:
-        super().__init__()
-        self.first = first
-        self.found: list[str] = []
-        self.missing: set[int] = set()
-        self.is_blank = bytearray()
-        self.place = -1
-        self.is_phonetic = False
-        self.text = ""
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "t" and not self.is_phonetic:
-            self.listen()
-        elif name == "si":
-            self.place += 1
-            self.text = ""
-        elif name == "rPh":
-            self.is_phonetic = True
-
-    def end(self, name: str) -> None:
-        if name == "t" and not self.is_phonetic:
-            self.text += self.heard()
-        elif name == "si":
-            self._keep()
-        elif name == "rPh":
-            self.is_phonetic = False
-
-    def _keep(self) -> None:
-        text = self.text.strip()
-        self.is_blank.append(not text)
-        if text.lower() in MISSING:
-            self.missing.add(self.place)
-        if self.place >= self.first and len(self.found) < STRINGS_KEPT_MAX:
-            self.found.append(self.text[:STRING_CHARS_KEPT])

@@ -1,5 +1,6 @@
-"""XML read from a stream by expat, in constant memory: no tree, no entities, no endless nesting, no
-endless token.
+"""XML read from a stream by expat, in constant memory.
+
+It builds no tree and takes no entities, no endless nesting and no endless token.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from typing import IO
 from xml.parsers import expat
 
 BLOCK_BYTES = 2**16
-TOKEN_BYTES_MAX = (
-    2**19
-)  # of one tag or comment; before version 2.6, expat looks at it anew with each block
+# Of one tag or comment. Before version 2.6, expat reads it again with each block.
+TOKEN_BYTES_MAX = 2**19
 DEPTH_MAX = 32  # a sheet needs six; expat remembers each element that is open
 TEXT_CHARS_MAX = 40_000  # a cell allows 32,767
 
@@ -50,7 +50,7 @@ class XmlStream(ABC):
         yield
 
     def parse(self, source: IO[bytes]) -> None:
-        """All of it at once."""
+        """Parse all of `source`."""
         for _ in self.feed(source):
             pass
 

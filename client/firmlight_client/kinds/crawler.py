@@ -1,6 +1,4 @@
-"""CRAWLER: pages, titles and links of web sites, breadth-first, with manners and to public
-addresses only.
-"""
+"""CRAWLER: pages, titles and links of web sites, breadth-first, from public addresses only."""
 
 from __future__ import annotations
 
@@ -16,10 +14,8 @@ from firmlight_client.kinds import Kind, ParamsError
 from firmlight_client.kinds._crawl_partial import PAGES_MAX, URLS_MAX, CrawlPartial
 
 CRAWL_SECONDS_MAX = 1500.0  # then the crawl of one start URL ends with what it has
-SITE_BYTES_MAX = (
-    6 * 2**20
-)  # what one site adds to the result; a partial has a limit (8 MiB by default) …
-SITES_BYTES_MAX = 200 * 2**20  # … and the result of all sites has one too
+SITE_BYTES_MAX = 6 * 2**20  # of one site: a partial has a limit (8 MiB by default) …
+SITES_BYTES_MAX = 200 * 2**20  # … and so has the result of all sites
 ADDRESS = r"^\s*[Hh][Tt][Tt][Pp][Ss]?://\S+\s*$"
 
 
@@ -75,7 +71,9 @@ class CrawlerParams(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Crawler(Kind):
-    """Payload `[i, url, limit, same_host, bytes_max]` for start URL number i; partial: `[[i, site],
+    """Crawls each start URL as one subtask.
+
+    Payload `[i, url, limit, same_host, bytes_max]` for start URL number i; partial `[[i, site],
     …]`.
     """
 
@@ -112,5 +110,5 @@ class Crawler(Kind):
 
 
 def _uncrawled(url: str) -> dict[str, Any]:
-    """The place of a site whose subtask failed for good, in a task that goes on without."""
+    """The result of a site whose subtask failed permanently, in a task that goes on without it."""
     return {"url": url, "pages": [], "errors": [{"url": url, "reason": "no worker could crawl it"}]}

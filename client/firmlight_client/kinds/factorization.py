@@ -1,10 +1,10 @@
 """FACTORIZATION: the prime factors of one integer, each proved prime.
 
-Three ways search at once: trial division by disjoint ranges of primes, elliptic curves with
-distinct seeds, and FLINT's complete method (quadratic sieve), which is the last subtask and always
-ends. It is quick for numbers of this size; the others find most factors first, and still do where
-one way fails. Whoever finds a divisor goes on to the whole factorization, so his partial alone
-decides the task.
+Three methods search at the same time: trial division by disjoint ranges of primes, elliptic curves
+with distinct seeds, and FLINT's complete method (quadratic sieve), which is the last subtask and
+always ends. It is quick for numbers of this size; the others find most factors first, and still do
+where one method fails. A worker that finds a divisor goes on to the whole factorization, so its
+partial alone decides the task.
 """
 
 from __future__ import annotations
@@ -27,9 +27,8 @@ _DIGITS = re.compile(r"\s*\+?([0-9]{1,100})\s*", re.ASCII)
 NUMBER_DIGITS_MAX = len(str(NUMBER_MAX))
 EXPONENT_MAX = NUMBER_MAX.bit_length() - 1  # of the smallest prime
 DIVISORS_MAX = 26  # the product of the first 27 primes is larger than NUMBER_MAX
-Base = list[
-    tuple[str, int]
-]  # [(divisor in decimal, exponent), …]: pairwise coprime, ascending, their product the number
+# [(divisor in decimal, exponent), …]: pairwise coprime, ascending, their product the number.
+Base = list[tuple[str, int]]
 Divisor = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]*\Z", max_length=NUMBER_DIGITS_MAX)]
 Exponent = Annotated[int, msgspec.Meta(ge=1, le=EXPONENT_MAX)]
 
@@ -82,15 +81,18 @@ def _checked(number: int | str) -> int:
 
 
 def _what_is_wrong(text: str) -> str:
-    wrong = next((i for i, letter in enumerate(text.strip()) if letter not in "0123456789"), None)
-    if wrong is None or len(text) > 1000:
-        return "the number must be a positive integer of 1 to 100 decimal digits"
-    return f"the number must be a positive integer in decimal digits; place {wrong + 1} is {text.strip()[wrong]!r}"
+    if len(text) <= 1000:
+        for place, character in enumerate(text.strip(), 1):
+            if character not in "0123456789":
+                must = "the number must be a positive integer in decimal digits"
+                return f"{must}; place {place} is {character!r}"
+    return "the number must be a positive integer of 1 to 100 decimal digits"
 
 
 class Factorization(Kind):
-    """Payload: `[number, way, …]`; partial: a Base of the number, wholly of primes once somebody
-    found a divisor.
+    """Payload `[number, method, …]`; partial: a Base of the number.
+
+    It consists of primes only once a worker has found a divisor.
     """
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
@@ -111,8 +113,8 @@ class Factorization(Kind):
         yield [str(number), "complete"]
 
     def run(self, payload: list[Any]) -> Base:
-        number, way, *rest = payload
-        divisor = _WAYS[way](int(number), *rest)
+        number, method, *rest = payload
+        divisor = _METHODS[method](int(number), *rest)
         if divisor is None:
             return [(number, 1)]
         return _sorted(_prime_factors(divisor) + _prime_factors(int(number) // divisor))
@@ -127,15 +129,18 @@ class Factorization(Kind):
         return all(_is_prime(int(divisor)) for divisor, _ in partial)
 
     def finish(self, partial: Base, params: FactorizationParams) -> dict[str, Any]:
-        """What is still composite (the complete method failed everywhere) is factored here: some 50
-        ms at most.
+        """The result, factoring what is still composite, in at most some 50 ms.
+
+        That is the case if the complete method failed on every worker.
         """
         number = int(params.number)
         base = _refined(number, [int(divisor) for divisor, _ in partial])
-        factors = _sorted(sum((_times(_prime_factors(int(d)), e) for d, e in base), Counter[int]()))
-        if prod(int(p) ** e for p, e in factors) != number or not all(
-            _is_prime(int(p)) for p, _ in factors
-        ):
+        powers = Counter[int]()
+        for divisor, exponent in base:
+            powers += _times(_prime_factors(int(divisor)), exponent)
+        factors = _sorted(powers)
+        product = prod(int(prime) ** exponent for prime, exponent in factors)
+        if product != number or not all(_is_prime(int(prime)) for prime, _ in factors):
             raise ArithmeticError(f"{factors} is not the factorization of {number}")
         return {
             "number": params.number,
@@ -145,14 +150,15 @@ class Factorization(Kind):
         }
 
 
-# The ways to search
+# The methods of searching
 
 
 def _search_payloads(number: int) -> Iterator[list[Any]]:
     plan = next(plan for plan in PLANS if number < plan.below)
     for i in range(plan.trials):
-        edges = (plan.trial_up_to * k // plan.trials for k in (i, i + 1))
-        yield [str(number), "trial", *edges]
+        low = plan.trial_up_to * i // plan.trials
+        high = plan.trial_up_to * (i + 1) // plan.trials
+        yield [str(number), "trial", low, high]
     for i in range(plan.curve_subtasks):
         yield [str(number), "curves", 6 + i * plan.curves_each, plan.curves_each, plan.curve_bound]
 
@@ -175,11 +181,11 @@ def _curves(number: int, sigma: int, count: int, bound: int) -> int | None:
 
 
 def _complete(number: int) -> int:
-    """The number is a divisor of itself: its factorization follows at once."""
+    """The number is a divisor of itself: its factorization follows."""
     return number
 
 
-_WAYS: dict[str, Callable[..., int | None]] = {
+_METHODS: dict[str, Callable[..., int | None]] = {
     "trial": _trial,
     "curves": _curves,
     "complete": _complete,
@@ -196,8 +202,9 @@ def _fmpz(number: int) -> fmpz:
 
 
 def _is_prime(number: int) -> bool:
-    """Proved: FLINT's is_prime certifies (Sorenson-Webster below 2^81, then Pocklington, Morrison
-    or APRCL).
+    """Whether a number is prime, proved by FLINT.
+
+    It certifies by Sorenson-Webster below 2^81, then by Pocklington, Morrison or APRCL.
     """
     return _fmpz(number).is_prime() == 1
 
@@ -216,8 +223,10 @@ def _sorted(factors: Counter[int]) -> Base:
 
 
 def _number(base: Base) -> int:
-    """Raises ValueError for one beyond NUMBER_MAX: each factor has its bound, but their product may
-    be anything.
+    """The number of which this is a base.
+
+    Raises ValueError for one beyond NUMBER_MAX: each factor has its bound, but their product may be
+    anything.
     """
     number = 1
     for divisor, exponent in base:
@@ -245,9 +254,8 @@ def _refined(number: int, divisors: Iterable[int]) -> Base:
         coprime.remove(clash)
         common = gcd(clash, new)
         waiting += [clash // common, common, new // common]
-    return _sorted(
-        Counter({old: exponent for old in coprime if (exponent := _valuation(number, old))})
-    )
+    exponents = Counter({divisor: _valuation(number, divisor) for divisor in coprime})
+    return _sorted(+exponents)  # + drops those that do not divide the number
 
 
 def _valuation(number: int, divisor: int) -> int:

@@ -1,6 +1,4 @@
-"""A kind run in this process, without any server: split, run, combine, finish, with everything
-packed as on its way.
-"""
+"""Run a kind in this process, without a server, with everything packed as if it travelled."""
 
 from __future__ import annotations
 
@@ -12,8 +10,9 @@ from firmlight_client.kinds import Kind, whole_partial
 
 
 def run_here(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
-    """The result for params that `kind.load` or `load_file` made. `told` hears how many subtasks
-    are done.
+    """The result for params that `kind.load` or `load_file` made.
+
+    `told` is called with the number of subtasks that are done.
     """
     result = kind.finish(whole_partial(kind, params, told), params)
     return json.loads(json.dumps(result, allow_nan=False))

@@ -1,6 +1,4 @@
-"""MEAN: count, mean, variance, smallest, largest and a histogram of many numbers, exact to the last
-bit.
-"""
+"""MEAN: count, mean, variance, smallest, largest and a histogram, exact to the last bit."""
 
 from __future__ import annotations
 
@@ -22,8 +20,9 @@ SUBTASKS_WANTED = 16  # of a small input, so that several workers share it
 
 
 class MeanParams(msgspec.Struct, forbid_unknown_fields=True):
-    """Many numbers. Whatever they came as, `numbers` is packed binary64 (little-endian bytes)
-    afterwards.
+    """Many numbers.
+
+    Whatever they came as, `numbers` is packed binary64 (little-endian bytes) afterwards.
     """
 
     numbers: Annotated[
@@ -59,8 +58,9 @@ def _checked(numbers: list[float] | bytes) -> bytes:
 
 
 class Mean(Kind):
-    """Payload: packed binary64. Partial: `[count, Σx, Σx², min, max, histogram]`, both sums exact
-    integers as bytes.
+    """Payload: packed binary64; partial: `[count, Σx, Σx², min, max, histogram]`.
+
+    Both sums are exact integers as bytes.
     """
 
     name, title, version = "MEAN", "Mean and variance of many numbers", "2"
@@ -105,7 +105,8 @@ class Mean(Kind):
         ]
 
     def typed(self, params: MeanParams) -> dict[str, Any]:
-        return {"numbers": unpacked(params.numbers).tolist()}  # type: ignore[arg-type]  # bytes, as above
+        values = unpacked(params.numbers)  # type: ignore[arg-type]  # bytes, as above
+        return {"numbers": values.tolist()}
 
     def split(self, params: MeanParams) -> Iterator[bytes]:
         data = params.numbers

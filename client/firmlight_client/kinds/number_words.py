@@ -1,9 +1,8 @@
-"""Numbers as people write them: with a decimal point or a decimal comma, with or without thousands
-separators.
+"""Numbers as people write them: with a decimal point or comma, perhaps with thousands separators.
 
 A word such as `1,234` has three readings: 1234, 1.234, and the two numbers 1 and 234. Nothing here
-chooses between them: these functions tell which readings a word has, and those that read a whole
-file or field compare all of its words.
+chooses between them: these functions tell which readings a word has, and their callers compare all
+words of a file or field.
 """
 
 from __future__ import annotations
@@ -43,8 +42,9 @@ _LIST_WORD = re.compile(r"[^,],+[^,]")
 
 
 def parse_point(word: str) -> float | None:
-    """The number with a decimal point and no thousands separators; None if it is none. May be
-    infinite or NaN.
+    """The number with a decimal point and no thousands separators; None if it is none.
+
+    It may be infinite or NaN.
     """
     try:
         value = float(word)
@@ -73,9 +73,9 @@ PARSERS: dict[Decimal, Parse] = {POINT: parse_point_groups, COMMA: parse_comma}
 
 def is_odd(word: str) -> bool:
     """Whether this is a number for people, though not for `parse_point`."""
-    return ("," in word and ONE_NUMBER.fullmatch(word) is not None) or POINT_GROUPS.fullmatch(
-        word
-    ) is not None
+    if "," in word and ONE_NUMBER.fullmatch(word):
+        return True
+    return POINT_GROUPS.fullmatch(word) is not None
 
 
 def readings(word: str) -> list[Decimal]:
@@ -90,8 +90,9 @@ def may_be_within(line: str) -> bool:
 
 
 def doubtful_word(text: bytes) -> bytes | None:
-    """The first word, between blanks or semicolons, that is one number or several: `1,5` in `1
-    1,5`. None: no such.
+    """The first word that is one number or several, as `1,5` in `1 1,5`; None if there is none.
+
+    Words are separated by blanks or semicolons.
     """
     found = _DOUBTFUL_WORD.search(text) if _COMMA_WITHIN.search(text) else None
     return found[0] if found else None
@@ -107,17 +108,16 @@ def spaced_thousands(text: bytes) -> bytes | None:
 
 
 def is_list(word: str) -> bool:
-    """Whether commas within this word separate numbers for certain: `1,2,3` and `1.5,2.5`, but not
-    `1,5`.
+    """Whether commas within this word certainly separate numbers.
+
+    They do in `1,2,3` and `1.5,2.5`, but not in `1,5`.
     """
     inner = word.strip(",")
     return _LIST_WORD.search(inner) is not None and ONE_NUMBER.fullmatch(inner) is None
 
 
 def comma_is_unclear(text: str) -> str | None:
-    """The word of a typed text, if any, of which nothing in the text tells whether it is one number
-    or several.
-    """
+    """The first word of a typed text that is one number or several; None if the text is clear."""
     doubtful = doubtful_word(text.encode())
     if doubtful is None or any(is_list(word) for word in re.split(r"[\s;]+", text)):
         return None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
 
 GENERIC_DEPTH_MAX = 32  # lists and maps within each other
-GENERIC_ELEMENTS_MAX = 1_000_000  # values, and keys of maps, all told
+GENERIC_ELEMENTS_MAX = 1_000_000  # values and keys of maps, all together
 REASON_CHARS_MAX = 300
 
 

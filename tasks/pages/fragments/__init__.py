@@ -1,1 +1,1 @@
-"""What live pages show: values, the parts of HTML that show them, and what of that has changed."""
+"""Fragments of live pages: values, the HTML that shows them, and what of that has changed."""

@@ -1,6 +1,4 @@
-"""The page of one group, live: its tasks, the workers that are here, the last hour, and who
-computed this week.
-"""
+"""The page of one group, live: its tasks, its workers, the last hour and the last week."""
 
 from __future__ import annotations
 
@@ -15,16 +13,16 @@ from groups import selectors as group_selectors
 from tasks.estimates import hours
 from tasks.models import Task
 from tasks.pages import charts
-from tasks.pages.fragments.changes import Parts
-from tasks.pages.fragments.page_state import Part, drawn, html
+from tasks.pages.fragments.fragment import Fragment, Fragments, drawn, html
 from tasks.pages.fragments.rows import TaskRow, task_rows
 from tasks.selectors import presence, statistics, visibility
 
 MINUTES, PACE_TOP_PX, PACE_BASE_PX = 60, 2, 72
-DAYS, WEEK_PX, MEMBERS_SHOWN, RANKED_AT_ONCE = 7, 22, 10, 50
+DAYS, WEEK_PX, MEMBERS_SHOWN = 7, 22, 10
+RANKED_AT_ONCE = 50  # users whose names are asked for in one query
 WORKERS_SHOWN = 50
-ROWS_MAX = 50  # tasks that are told of at once: those that run, and those that have just ended
-WEEK_SECONDS = 60  # so often the week is computed anew
+ROWS_MAX = 50  # tasks in one update: those that run, and those that have just ended
+WEEK_SECONDS = 60  # how long the figures of the week are cached
 OVERLAP = timedelta(seconds=5)  # clocks of several servers differ
 
 
@@ -46,7 +44,7 @@ class WorkerRow:
 
 @dataclass(frozen=True)
 class Online:
-    """How many are here, and their slots."""
+    """How many workers are online, and their slots."""
 
     workers: int
     slots: int
@@ -72,8 +70,9 @@ class MemberWeek:
 
 @dataclass(frozen=True)
 class Week:
-    """`days`: (x in per cent, letter) of each day, the present one last. `seconds` are those of
-    former members, too.
+    """Who computed how much in the last seven days.
+
+    `days` are (x in per cent, letter), today last. `seconds` include those of former members.
     """
 
     days: tuple[tuple[float, str], ...]
@@ -82,7 +81,7 @@ class Week:
 
 
 @dataclass
-class GroupLook:
+class GroupState:
     """What stands above and beside the list of tasks."""
 
     online: Online
@@ -92,53 +91,65 @@ class GroupLook:
 
 
 @dataclass
-class GroupPanel:
-    """Of one group, for all who watch it here. `active` are the tasks that ran when it was last
-    looked at.
+class GroupPage:
+    """The page of one group, for everybody in this process who watches it.
+
+    `active` are the tasks that ran when their rows were last read, at `read`.
     """
 
     group: UUID
     active: set[UUID] = field(default_factory=set)
-    looked: datetime | None = None
+    read: datetime | None = None
 
-    def look(self) -> GroupLook:
+    def state(self) -> GroupState:
         here = [_worker(one) for one in presence.workers_here(self.group)]
         shown = here[:WORKERS_SHOWN]
         online = Online(
-            len(here), sum(row.slots for row in here), sum(row.lit for row in here), len(shown)
+            workers=len(here),
+            slots=sum(row.slots for row in here),
+            lit=sum(row.lit for row in here),
+            shown=len(shown),
         )
-        return GroupLook(online, shown, _pace(self.group), week_of(self.group))
+        return GroupState(online, shown, _pace(self.group), week_of(self.group))
 
-    def parts(self) -> Parts:
-        return _parts(self.look(), task_rows(self._news()))
+    def fragments(self) -> Fragments:
+        return _fragments(self.state(), task_rows(self._news()))
 
     def _news(self) -> list[Task]:
-        """Tasks that run, and those that changed since the last look."""
+        """The tasks that run, and those that have changed since they were last read."""
         now = timezone.now()
-        since = (self.looked or now) - OVERLAP
+        since = (self.read or now) - OVERLAP
         tasks = visibility.tasks_in_motion(self.group, since, self.active, ROWS_MAX)
-        self.active, self.looked = {task.pk for task in tasks if not task.is_final}, now
+        self.active = {task.pk for task in tasks if not task.is_final}
+        self.read = now
         return tasks
 
 
-def _parts(look: GroupLook, rows: list[TaskRow]) -> Parts:
+def _fragments(state: GroupState, rows: list[TaskRow]) -> Fragments:
     found = {
-        "online": Part("online-place", html("tasks/group/_online.html", look.online)),
-        "pace": Part("pace-place", html("tasks/group/_pace.html", look.pace)),
-        "week": Part("week-place", html("tasks/group/_week.html", look.week)),
+        "online": Fragment("online-place", html("tasks/group/_online.html", state.online)),
+        "pace": Fragment("pace-place", html("tasks/group/_pace.html", state.pace)),
+        "week": Fragment("week-place", html("tasks/group/_week.html", state.week)),
     }
-    found |= {
-        f"worker-{row.id}": Part("workers", html("tasks/group/_worker.html", row))
-        for row in look.workers
-    }
-    return found | {f"task-{row.id}": Part("tasks", drawn("tasks/_row.html", row)) for row in rows}
+    for worker in state.workers:
+        drawn_worker = html("tasks/group/_worker.html", worker)
+        found[f"worker-{worker.id}"] = Fragment("workers", drawn_worker)
+    for row in rows:  # which shows how long ago the task was submitted, so it is drawn each time
+        found[f"task-{row.id}"] = Fragment("tasks", drawn("tasks/_row.html", row))
+    return found
 
 
 def _worker(one: presence.Present) -> WorkerRow:
     worker = one.worker
-    owner = worker.owner.username if worker.owner else "a former member"
     return WorkerRow(
-        worker.pk, worker.name, owner, one.state, one.word, one.runs, worker.slots, tuple(one.cells)
+        id=worker.pk,
+        name=worker.name,
+        owner=worker.owner.username if worker.owner else "a former member",
+        state=one.state,
+        word=one.word,
+        runs=one.runs,
+        slots=worker.slots,
+        cells=tuple(one.cells),
     )
 
 
@@ -146,13 +157,15 @@ def _pace(group: UUID) -> Pace:
     pace = statistics.pace(MINUTES, group)
     total, most = sum(pace), max(pace)
     columns = charts.columns(pace, charts.minutes(pace), top_px=PACE_TOP_PX, base_px=PACE_BASE_PX)
-    says = f"Subtasks done each minute of the last hour: {total:,} in all, at most {most:,} in a minute"
+    what = "Subtasks done each minute of the last hour"
+    says = f"{what}: {total:,} in all, at most {most:,} in a minute"
     return Pace(tuple(columns), total, says)
 
 
 def week_of(group: UUID) -> Week:
-    """As it was at most WEEK_SECONDS ago, for all who look at the group: thousands of rows may have
-    to be added up.
+    """The week as it was at most WEEK_SECONDS ago.
+
+    It is cached for everybody who looks at the group: thousands of rows may have to be added up.
     """
     found = cache.get_or_set(f"week:{group}", lambda: _week(group), WEEK_SECONDS)
     assert isinstance(found, Week)
@@ -160,31 +173,23 @@ def week_of(group: UUID) -> Week:
 
 
 def _week(group: UUID) -> Week:
-    """Who computed how much in each of the last seven days (UTC), most first. Two queries, or a
-    few.
-    """
+    """Who computed how much on each of the last seven days (UTC), most first. A few queries."""
     today = timezone.now().date()
     days = [today - timedelta(days=DAYS - 1 - i) for i in range(DAYS)]
     computed = statistics.computed(group, datetime.combine(days[0], datetime.min.time(), UTC))
     sums = {member: sum(by_day.values()) for member, by_day in computed.items()}
     leading = _leading(group, sorted(sums, key=lambda member: (-sums[member], member)))
-    most = max(
-        (seconds for member in leading for seconds in computed[member].values()), default=0.0
-    )
-    rows = tuple(
-        _member(member, name, computed[member], days, most) for member, name in leading.items()
-    )
-    letters = tuple(
-        (round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days)
-    )
-    return Week(letters, rows, sum(sums.values()))
+    best_days = [max(computed[member].values(), default=0.0) for member in leading]
+    most = max(best_days, default=0.0)
+    rows = [_member(member, name, computed[member], days, most) for member, name in leading.items()]
+    letters = [(round(100 * (i + 0.5) / DAYS, 1), f"{day:%a}"[0]) for i, day in enumerate(days)]
+    return Week(tuple(letters), tuple(rows), sum(sums.values()))
 
 
 def _leading(group: UUID, ranked: list[UUID]) -> dict[UUID, str]:
-    """{member: name} of the first MEMBERS_SHOWN of these users who are still in the group, in this
-    order.
+    """{member: name} of the first MEMBERS_SHOWN of these users who are still in the group.
 
-    The others are not asked for: there may be thousands.
+    In this order. The names of the others are not asked for, since there may be thousands.
     """
     found: dict[UUID, str] = {}
     for start in range(0, len(ranked), RANKED_AT_ONCE):

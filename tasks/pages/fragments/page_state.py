@@ -1,66 +1,25 @@
-"""The parts of a task's page: values, and the HTML that shows them. Pure but for the templates.
+"""The state of a task's page as values, and the fragments that show it.
 
-A part has an id and lies in a place, the element of that id. The same value is drawn once, whoever
-looks at it.
+Pure but for the templates.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any, NamedTuple
 
-from django.template.loader import render_to_string
 from django.utils import timezone
 
 from tasks.estimates import Range
 from tasks.models import SubtaskFailure
+from tasks.pages import timeline
+from tasks.pages.fragments.fragment import Fragment, Fragments, html
 from tasks.pages.timeline import Shape
-
-INDENTATION = re.compile(r"\s*\n\s*")  # of templates; to a browser it is a space
-
-LABELS = {
-    **{
-        "split": "Split",
-        "again": "Taken over",
-        "copied": "Second copy",
-        "lost": "Lost",
-        "decided": "Decided",
-    },
-    **{
-        "failed": "Failed",
-        "failed_for_good": "Failed for good",
-        "paused": "Paused",
-        "resumed": "Resumed",
-    },
-    **{
-        "submitted": "Submitted",
-        "started": "Started",
-        "succeeded": "Finished",
-        "cancelled": "Cancelled",
-    },
-    **{"bad_partial": "Malformed result", "kind_changed": "Other version"},
-    **{"leased": "Leased", "done": "Done", "overtaken": "Overtaken", "released": "Given back"},
-}
-TONES = {
-    **dict.fromkeys(("lost", "failed", "failed_for_good", "bad_partial"), "bad"),
-    **dict.fromkeys(("again", "copied"), "join"),
-    **dict.fromkeys(("decided", "succeeded"), "good"),
-}
-
-
-class Part(NamedTuple):
-    """`place` is the id of the element it lies in."""
-
-    place: str
-    html: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is. Percentages are of all subtasks; `eta` is a range of seconds."""
+    """How far the task is. Percentages are of all subtasks; `eta` is a range of seconds."""
 
     status: str
     total: int
@@ -75,22 +34,23 @@ class Progress:
     finished: datetime | None
     working: int  # workers with a lease now
     taken: int  # subtasks that were lost and done by others
-    splits: bool  # the split goes on, so the total grows
+    splits: bool  # it is still being split, so the total grows
 
     @property
     def ran_ms(self) -> int:
-        """Since it started, to its end or to now."""
+        """The time from its start to its end, or to now."""
         if self.started is None:
             return 0
-        return int(((self.finished or timezone.now()) - self.started).total_seconds() * 1000)
+        end = self.finished or timezone.now()
+        return int((end - self.started).total_seconds() * 1000)
 
     @property
     def shares(self) -> dict[str, float]:
-        """Per cent of the bar: where each part begins and how wide it is."""
+        """Where each part of the bar begins and how wide it is, in per cent."""
         whole = max(self.total, 1)
-        done, failed, leased = (
-            round(100 * part / whole, 2) for part in (self.done, self.failed, self.leased)
-        )
+        done = round(100 * self.done / whole, 2)
+        failed = round(100 * self.failed / whole, 2)
+        leased = round(100 * self.leased / whole, 2)
         return {
             "done": done,
             "failed": failed,
@@ -102,14 +62,14 @@ class Progress:
 
 @dataclass(frozen=True)
 class Row:
-    """What one worker did."""
+    """What one worker did for the task."""
 
     worker: str
     hue: int
     name: str
     member: str
-    state: str  # of its lamp
-    word: str
+    state: str  # of its lamp: lit, ready or lost
+    word: str  # the state in words
     started: datetime | None
     finished: datetime | None
     share: float
@@ -131,7 +91,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Note:
-    """What is said above everything: why it waits, or why it failed. Without text there is none."""
+    """What stands above everything: why the task waits, or why it failed. May have no text."""
 
     tone: str = ""
     icon: str = ""
@@ -140,7 +100,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Line:
-    """One event. `number` orders them."""
+    """One event of the task; `number` orders them."""
 
     number: int
     at: str
@@ -151,8 +111,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Axis:
-    """The timeline's time: per cent and words of each tick; the browser moves the line that stands
-    for now.
+    """The time axis of the timeline: where each tick stands, in per cent, and its text.
+
+    The browser moves the line that stands for now.
     """
 
     ticks: tuple[tuple[float, str], ...]
@@ -162,8 +123,8 @@ class Axis:
 
 
 @dataclass
-class Look:
-    """All that a page shows that may change while it is open."""
+class PageState:
+    """Everything on the page that may change while it is open."""
 
     progress: Progress
     note: Note
@@ -173,50 +134,48 @@ class Look:
     rows: list[Row]
     lines: list[Line]
     failures: list[SubtaskFailure]
-    workers: int = 0  # that contributed
-    on_timeline: int = 0
+    workers: int = 0  # how many contributed, also those without a row
+    on_timeline: int = 0  # how many had a lease, also those without a lane
 
 
-def parts(look: Look) -> dict[str, Part]:
-    """Every part by its id, each behind the one it lies in."""
+def fragments(state: PageState) -> Fragments:
+    """Every fragment of the page by its id, each after the one that it lies in."""
     found = {
-        "progress": Part("progress-place", html("tasks/_progress.html", look.progress)),
-        "note": Part("note-place", html("tasks/_note.html", look.note)),
-        "axis": Part("axis-place", html("tasks/_axis.html", look.axis)),
+        "progress": Fragment("progress-place", html("tasks/_progress.html", state.progress)),
+        "note": Fragment("note-place", html("tasks/_note.html", state.note)),
+        "axis": Fragment("axis-place", html("tasks/_axis.html", state.axis)),
     }
-    for lane in look.lanes:
-        found[f"lane-{lane.worker}"] = Part(
-            "lanes", html("tasks/_lane.html", Lane(lane.worker, lane.name, lane.member, ""))
-        )
-        found[f"lamp-{lane.worker}"] = Part(
-            f"lamp-place-{lane.worker}", html("tasks/_lamp.html", lane)
-        )
-        for shape in look.shapes[lane.worker]:
-            found[f"bar-{shape.key}"] = Part(
-                f"bars-{lane.worker}", html("tasks/_bar.html", _still(shape))
-            )
-    found |= {
-        f"row-{row.worker}": Part("contributions", html("tasks/_contribution.html", row))
-        for row in look.rows
+    for lane in state.lanes:
+        found |= _lane_fragments(lane, state.shapes[lane.worker])
+    for row in state.rows:
+        drawn_row = html("tasks/_contribution.html", row)
+        found[f"row-{row.worker}"] = Fragment("contributions", drawn_row)
+    for line in reversed(state.lines):
+        found[f"event-{line.number}"] = Fragment("events", html("tasks/_event.html", line))
+    return found
+
+
+def _lane_fragments(lane: Lane, shapes: list[Shape]) -> Fragments:
+    """A lane, its lamp and its bars.
+
+    The lane itself is drawn without the worker's state, so that it stays the same when that changes
+    and only the lamp is replaced.
+    """
+    worker = lane.worker
+    stateless = replace(lane, state="")
+    found = {
+        f"lane-{worker}": Fragment("lanes", html("tasks/_lane.html", stateless)),
+        f"lamp-{worker}": Fragment(f"lamp-place-{worker}", html("tasks/_lamp.html", lane)),
     }
-    for line in reversed(look.lines):
-        found[f"event-{line.number}"] = Part("events", html("tasks/_event.html", line))
+    for shape in shapes:
+        bar = html("tasks/_bar.html", _still(shape))
+        found[f"bar-{shape.key}"] = Fragment(f"bars-{worker}", bar)
     return found
 
 
 def _still(shape: Shape) -> Shape:
-    """A running bar grows in the browser: here it stays as it is as long as it runs."""
-    return (
-        replace(shape, width=0.2, title=shape.title.split(", ")[0] + ", at work")
-        if shape.runs
-        else shape
-    )
-
-
-def drawn(template: str, it: Any) -> str:
-    """What shows a value of ours."""
-    return INDENTATION.sub(" ", render_to_string(template, {"it": it}).strip())
-
-
-# The same value is drawn once. Not for what shows how long ago something was.
-html = lru_cache(maxsize=8192)(drawn)
+    """A shape that stays the same while its lease runs: the browser makes running bars grow."""
+    if not shape.runs:
+        return shape
+    subtasks = shape.title.split(", ")[0]
+    return replace(shape, width=timeline.WIDTH_MIN, title=f"{subtasks}, at work")

@@ -1,4 +1,4 @@
-"""Tasks as lists show them: how far each is, or what became of it."""
+"""Tasks as lists show them: how far each is, or how it ended."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ SAYS_CHARS_MAX = 120
 
 @dataclass(frozen=True)
 class TaskRow:
-    """`says`: what is left to do, why it waits, or how it ended. `percent` is None where none is
-    shown.
+    """One task in a list.
+
+    `says` is what is left to do, why it waits, or how it ended. `percent` is None if it has ended.
     """
 
     id: UUID
@@ -37,8 +38,9 @@ class TaskRow:
 
 
 def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
-    """Two queries and a round trip to Redis for all; one more for each that waits. Needs their
-    groups and creators.
+    """The rows of these tasks, whose groups and creators are loaded already.
+
+    It takes two queries and one round trip to Redis, and one more for each task that waits.
     """
     stands = standing.of_tasks(tasks)
     workers = contributions.counts(tasks, stands)
@@ -67,14 +69,13 @@ def _says(task: Task, stands: Standing) -> str:
     if task.is_final:
         return task.error_message or task.status
     if task.status == states.AGGREGATING:
-        return "the result is put together"
+        return "the result is being combined"
     if reason := standing.waiting_reason(task, stands):
         return reason
-    left = (
-        time_left(stands.total - stands.done - stands.failed, [stands.rate])
-        if stands.is_split
-        else None
-    )
+    if not stands.is_split:
+        return ""
+    open_subtasks = stands.total - stands.done - stands.failed
+    left = time_left(open_subtasks, [stands.rate])
     return f"{in_words(left)} left" if left else ""
 
 

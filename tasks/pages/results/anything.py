@@ -1,11 +1,9 @@
-"""Results of kinds that have no look of their own: pairs, tables, lists, and JSON where nothing
-else fits. Pure.
-"""
+"""Results of any kind: as pairs, tables and lists, and as JSON where nothing else fits. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,14 +12,15 @@ import msgspec
 from tasks.pages.results.shape import Ask, Incomplete, Shown
 
 TEMPLATE = "tasks/results/_anything.html"
-PAIRS_MAX, ROWS_MAX, COLUMNS_MAX, VALUES_MAX, SECTIONS_MAX = 100, 100, 12, 100, 20
+PAIRS_MAX = VALUES_MAX = ROWS_MAX = 100
+COLUMNS_MAX, SECTIONS_MAX = 12, 20
 CELL_CHARS_MAX, TEXT_CHARS_MAX = 300, 20_000
 SCALARS = (str, int, float, bool, type(None))
 
 
 @dataclass(frozen=True)
 class Section:
-    """One list or object: as a table, as values or as text. `more` are left out."""
+    """One list or object: as a table, as values or as text; `more` of them are left out."""
 
     name: str = ""
     columns: list[str] = field(default_factory=list)
@@ -55,7 +54,10 @@ def _read(raw: bytes) -> Any:
 
 
 def _whole(value: Any) -> tuple[Any, Incomplete | None]:
-    """Without the mark; what was no object before it was marked is one no more."""
+    """The value without the mark of an incomplete result, and the mark.
+
+    A result that was not an object became one for the mark; here it is itself again.
+    """
     if not isinstance(value, dict) or "incomplete" not in value:
         return value, None
     try:
@@ -63,17 +65,16 @@ def _whole(value: Any) -> tuple[Any, Incomplete | None]:
     except msgspec.ValidationError:
         return value, None
     rest = {name: part for name, part in value.items() if name != "incomplete"}
-    return (rest["result"] if rest.keys() == {"result"} else rest), mark
+    if rest.keys() == {"result"}:
+        return rest["result"], mark
+    return rest, mark
 
 
 def _look(value: Any) -> Anything:
+    if isinstance(value, SCALARS):
+        return Anything(pairs=[("result", _cell(value))], sections=[])
     if not isinstance(value, dict):
-        is_scalar = isinstance(value, SCALARS)
-        return (
-            Anything([("result", _cell(value))], [])
-            if is_scalar
-            else Anything([], [_section("", value)])
-        )
+        return Anything(pairs=[], sections=[_section("", value)])
     pairs = [(name, part) for name, part in value.items() if isinstance(part, SCALARS)]
     parts = [(name, part) for name, part in value.items() if not isinstance(part, SCALARS)]
     return Anything(
@@ -113,14 +114,18 @@ def _columns(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _cell(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "–", True: "yes", False: "no"}[value]
-    text = str(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value)
+    if isinstance(value, float):
+        text = text.removesuffix(".0")
     return text if len(text) <= CELL_CHARS_MAX else f"{text[:CELL_CHARS_MAX]}…"
 
 
 def _text(value: Any) -> str:
-    """As JSON, cut where it gets long; no more of it is made than is shown."""
+    """The value as JSON, cut where it gets long; the rest is not even encoded."""
     pieces, length = [], 0
     try:
         for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
@@ -135,8 +140,9 @@ def _text(value: Any) -> str:
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:
-    """A list of flat objects is a table of its own; anything else becomes one row for each value
-    and its path.
+    """The rows of any result.
+
+    A list of flat objects is a table itself; anything else has a row for each value and its path.
     """
     value = _read(raw)
     if _is_table(value):
@@ -152,16 +158,17 @@ def _leaves(value: Any) -> Iterator[list[Any]]:
     waiting = [("", value)]
     while waiting:
         path, part = waiting.pop()
-        inner = (
-            part.items()
-            if isinstance(part, dict)
-            else enumerate(part)
-            if isinstance(part, list)
-            else ()
-        )
-        below = [(f"{path}.{name}" if path else str(name), one) for name, one in inner]
         if isinstance(part, SCALARS):
             yield [path, part]
-        elif not below:
+        elif not part:
             yield [path, "{}" if isinstance(part, dict) else "[]"]
-        waiting += below[::-1]
+        else:
+            waiting += reversed([(_joined(path, name), one) for name, one in _items(part)])
+
+
+def _items(part: dict[str, Any] | list[Any]) -> Iterable[tuple[str | int, Any]]:
+    return part.items() if isinstance(part, dict) else enumerate(part)
+
+
+def _joined(path: str, name: str | int) -> str:
+    return f"{path}.{name}" if path else str(name)

@@ -1,5 +1,6 @@
-"""CRAWLER's result: what is seen of it at once, opened, or found. Pure; all of it came from
-strangers' web sites.
+"""CRAWLER's result: what a page shows of it at first, when opened, and when searched. Pure.
+
+All of it comes from other people's web sites.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ TEMPLATE = "tasks/results/_crawl.html"
 ROWS_MAX = 100  # in all, before something is opened
 OPEN_UP_TO = 50  # pages of a crawl of several sites that is shown open from the start
 HTTP = re.compile(r"HTTP ([0-9]{3})\b *(.*)", re.DOTALL)
+# How a reason begins, and the tag of such an error.
 TAGS = (("robots.txt", "robots"), ("not a page", "no page"), ("the crawl ended", "ended"))
 
 
@@ -51,7 +53,7 @@ class Result(msgspec.Struct):
 
 @dataclass(frozen=True)
 class SiteRow:
-    """`rows` is None while it is closed: they come when it is opened."""
+    """One site; `rows` is None while it is closed, and loaded when it is opened."""
 
     number: int
     name: str
@@ -67,8 +69,9 @@ class SiteRow:
 
 @dataclass(frozen=True)
 class Crawl:
-    """`pages` and `problems` of all sites; `found` and `found_problems` of those that fit what is
-    asked for.
+    """The whole crawl.
+
+    `pages` and `problems` count those of all sites, `found` and `found_problems` those that match.
     """
 
     ask: Ask
@@ -81,7 +84,7 @@ class Crawl:
 
 @dataclass(frozen=True)
 class Part:
-    """The rows of one folder of a site; `before` and `more` lie outside."""
+    """The rows of one folder of a site; `more` come after them."""
 
     ask: Ask
     site: SiteRow
@@ -91,18 +94,16 @@ class Part:
 
     @property
     def context(self) -> dict[str, Any]:
-        """What the rows' template needs."""
-        start = self.ask.start + len(self.rows)
-        facts = {
+        """What the template of the rows needs."""
+        return {
             "rows": self.rows,
             "site": self.site.number,
             "folder": self.folder,
             "more": self.more,
-        }
-        return facts | {
-            "next_start": start,
+            "next_start": self.ask.start + len(self.rows),
+            # The first row gets the focus in place of the link that loaded it.
             "first_focus": self.ask.start > 0,
-        }  # where the link was that brought them
+        }
 
 
 def look(raw: bytes, ask: Ask) -> Shown:
@@ -113,12 +114,13 @@ def look(raw: bytes, ask: Ask) -> Shown:
 def _look(result: Result, ask: Ask) -> Crawl:
     fitting = [_fitting(site, ask) for site in result.sites]
     rows, left = [], ROWS_MAX
-    small = len(result.sites) == 1 or sum(map(_size, result.sites)) <= OPEN_UP_TO
+    is_small = len(result.sites) == 1 or sum(map(_size, result.sites)) <= OPEN_UP_TO
+    is_open = ask.searches or is_small
     for number, (site, (pages, errors)) in enumerate(zip(result.sites, fitting, strict=True)):
         if ask.searches and not (pages or errors):
             continue
         inner, more = None, 0
-        if left > 0 and (ask.searches or small):
+        if is_open and left > 0:
             inner, more = tree.branch(leaves(site, pages, errors), "", ask, left)
             left -= tree.size(inner)
         rows.append(_site(number, site, pages, errors, inner, more))
@@ -133,8 +135,9 @@ def _look(result: Result, ask: Ask) -> Crawl:
 
 
 def part(raw: bytes, ask: Ask) -> Part | None:
-    """The rows that `ask` opens; None if there is no such site. Raises as msgspec does if it is no
-    crawl.
+    """The rows that `ask` opens; None if there is no such site.
+
+    Raises as msgspec does if this is not the result of a crawl.
     """
     result = msgspec.json.decode(raw, type=Result)
     if ask.site is None or ask.site >= len(result.sites):
@@ -173,21 +176,26 @@ def _fitting(site: Site, ask: Ask) -> tuple[Sequence[Page], Sequence[Error]]:
 
 
 def leaves(site: Site, pages: Sequence[Page], errors: Sequence[Error]) -> list[Leaf]:
+    """The pages of a site and then its errors, as leaves of its tree."""
     home = tree.host_of(site.url)
-    found = [
-        tree.leaf(page.url, home, str(page.status), page.title, page.status >= 400, page)
-        for page in pages
-    ]
-    return found + [
-        tree.leaf(error.url, home, *_told(error.reason), True, None) for error in errors
-    ]
+    found = []
+    for page in pages:
+        is_problem = page.status >= 400
+        found.append(tree.leaf(page.url, home, str(page.status), page.title, is_problem, page))
+    for error in errors:
+        tag, text = _tag_and_text(error.reason)
+        found.append(tree.leaf(error.url, home, tag, text, True, None))
+    return found
 
 
-def _told(reason: str) -> tuple[str, str]:
-    """A word for the tag, and the rest of the reason."""
+def _tag_and_text(reason: str) -> tuple[str, str]:
+    """The tag of an error, and what of its reason stands beside it."""
     if status := HTTP.match(reason):
         return status[1], status[2]
-    return next((tag for start, tag in TAGS if reason.startswith(start)), "failed"), reason
+    for start, tag in TAGS:
+        if reason.startswith(start):
+            return tag, reason
+    return "failed", reason
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:

@@ -23,7 +23,7 @@ class Result(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Number:
-    """`groups` are its digits in threes, the first group shorter."""
+    """An integer; `groups` are its digits in threes, of which the first may be shorter."""
 
     digits: str
 
@@ -47,7 +47,7 @@ class Factors:
 
     @property
     def says(self) -> str:
-        """The formula as it is read out."""
+        """The formula in words, for screen readers."""
         powers = [f"{p.digits} to the power {e}" if e > 1 else p.digits for p, e in self.powers]
         return f"{self.number.digits} equals {' times '.join(powers)}"
 

@@ -41,7 +41,7 @@ class Result(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Numbers:
-    """`chart` is None where all numbers are equal, or nothing is known of them."""
+    """What is shown; `chart` is None if all numbers are equal or there is no histogram."""
 
     pairs: list[tuple[str, str]]
     all_equal: str
@@ -50,17 +50,19 @@ class Numbers:
 
 def look(raw: bytes, ask: Ask) -> Shown:
     found = msgspec.json.decode(raw, type=Result)
-    equal = (
-        f"All {found.count:,} numbers are {plain(found.min)}."
-        if found.min == found.max and found.count > 1
-        else ""
-    )
-    chart = _chart(found, found.histogram) if found.histogram and found.min < found.max else None
-    return Shown(TEMPLATE, Numbers(_pairs(found), equal, chart), found.incomplete)
+    numbers = Numbers(_pairs(found), _all_equal(found), _chart(found))
+    return Shown(TEMPLATE, numbers, found.incomplete)
+
+
+def _all_equal(found: Result) -> str:
+    """The sentence that says so, if all of several numbers are equal."""
+    if found.count > 1 and found.min == found.max:
+        return f"All {found.count:,} numbers are {plain(found.min)}."
+    return ""
 
 
 def plain(number: float | None) -> str:
-    """All its digits, and no more."""
+    """The number with all its digits and no more."""
     return TOO_LARGE if number is None else repr(number).removesuffix(".0")
 
 
@@ -75,12 +77,14 @@ def _pairs(found: Result) -> list[tuple[str, str]]:
     ]
 
 
-def _chart(found: Result, data: Histogram) -> charts.Histogram:
-    """With fewer bins where there are few numbers (Rice's rule: 2·n^(1/3))."""
+def _chart(found: Result) -> charts.Histogram | None:
+    """The histogram, with fewer bins for few numbers (Rice's rule: 2·n^(1/3))."""
+    data = found.histogram
+    if data is None or found.min >= found.max:
+        return None
     bins = charts.Bins(round(data.first / data.width), data.width, tuple(data.counts))
-    return charts.histogram(
-        bins.at_most(max(BINS_LEAST, 2 * cbrt(found.count))), found.mean, found.deviation
-    )
+    bins_max = max(BINS_LEAST, 2 * cbrt(found.count))
+    return charts.histogram(bins.at_most(bins_max), found.mean, found.deviation)
 
 
 def table(raw: bytes) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""What all looks of results share. Pure."""
+"""What the views of all results share. Pure."""
 
 from __future__ import annotations
 
@@ -22,20 +22,25 @@ class Incomplete(msgspec.Struct):
 
     @property
     def says(self) -> str:
-        """ "2 of 16 subtasks failed for good, and what they would have given is missing: 3 and 7." """
+        """ "2 of 16 subtasks failed permanently, and their results are missing: 3 and 7." """
+        sentence = f"{self.failed:,} of {self.of:,} subtasks failed permanently"
+        sentence = f"{sentence}, and their results are missing"
+        which = self._which()
+        return f"{sentence}: {which}." if which else f"{sentence}."
+
+    def _which(self) -> str:
+        """ "3, 7 and 12 more" """
         names = [str(number) for number in self.subtasks[:NAMED_MAX]]
         if names and self.failed > len(names):
             names.append(f"{self.failed - len(names):,} more")
-        which = (
-            f": {' and '.join(filter(None, [', '.join(names[:-1]), names[-1]]))}" if names else ""
-        )
-        lost = f"{self.failed:,} of {self.of:,} subtasks failed for good"
-        return f"{lost}, and what they would have given is missing{which}."
+        if len(names) < 2:
+            return "".join(names)
+        return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 @dataclass(frozen=True)
 class Shown:
-    """`it` is what the template draws."""
+    """A template, and the value that it draws as `it`."""
 
     template: str
     it: Any
@@ -44,8 +49,9 @@ class Shown:
 
 @dataclass(frozen=True)
 class Ask:
-    """What a reader wants to see of a long result: `folder` of the crawl of a `site`, its rows from
-    `start` on.
+    """What a reader wants to see of a long result.
+
+    Of a crawl that is the `folder` of a `site`, its rows from `start` on.
     """
 
     q: str = ""
@@ -60,8 +66,8 @@ class Ask:
 
 
 def asked(query: Mapping[str, Any]) -> Ask:
-    """From the address; what is not a number is left out."""
-    site, start = (str(query.get(name) or "") for name in ("site", "start"))
+    """What the address asks for; what should be a number and is not is ignored."""
+    site, start = str(query.get("site") or ""), str(query.get("start") or "")
     return Ask(
         q=str(query.get("q") or "").strip()[:SEARCH_CHARS_MAX],
         problems=bool(query.get("problems")),

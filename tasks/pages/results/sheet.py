@@ -1,8 +1,8 @@
 """Rows as CSV (RFC 4180), UTF-8. Pure.
 
-Spreadsheets compute what looks like a formula, and results hold what strangers wrote: a text that
-begins like one gets an apostrophe before it, as OWASP advises ("CSV Injection"). Numbers stay
-numbers.
+Spreadsheets compute what looks like a formula, and results hold what strangers wrote. So a text
+that begins like a formula gets an apostrophe before it, as OWASP advises ("CSV Injection"). Numbers
+stay numbers.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class _Line:
-    """What csv.writer writes to: it gives the line back."""
+    """The file of a csv.writer: it returns each line instead of keeping it."""
 
     def write(self, line: str) -> str:
         return line
@@ -41,4 +41,6 @@ def cell(value: Any) -> Any:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    if isinstance(value, str) and value.startswith(FORMULA):
+        return f"'{value}"
+    return value

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -61,7 +60,7 @@ class Leaf:
 
 @dataclass(frozen=True)
 class Folder:
-    """`rows` is None while it is closed."""
+    """A folder of pages; `rows` is None while it is closed."""
 
     name: str
     label: str
@@ -80,11 +79,12 @@ Row = Leaf | Folder
 
 def counted(pages: int, problems: int) -> str:
     """1,204 pages, 1 problem"""
-    named = ((pages, "page"), (problems, "problem"))
-    return (
-        ", ".join(f"{count:,} {word}{'s' * (count != 1)}" for count, word in named if count)
-        or "0 pages"
-    )
+    found = []
+    if pages or not problems:
+        found.append("1 page" if pages == 1 else f"{pages:,} pages")
+    if problems:
+        found.append("1 problem" if problems == 1 else f"{problems:,} problems")
+    return ", ".join(found)
 
 
 def leaf(url: str, home: str, tag: str, text: str, is_problem: bool, page: Linked | None) -> Leaf:
@@ -93,7 +93,7 @@ def leaf(url: str, home: str, tag: str, text: str, is_problem: bool, page: Linke
         parts = urlsplit(url)
     except ValueError:
         parts = urlsplit("")
-    if not parts.netloc:  # whatever it is, it is shown as it is
+    if not parts.netloc:  # no absolute address, so it is shown as it is
         return Leaf(url, (), url, tag, text, is_problem, page)
     path = parts.path or "/"
     root = "" if parts.netloc == home else parts.netloc
@@ -102,7 +102,10 @@ def leaf(url: str, home: str, tag: str, text: str, is_problem: bool, page: Linke
 
 
 def _steps(root: str, path: str) -> Iterable[str]:
-    """A path begins with a slash, so that it is never taken for a host."""
+    """The names of the folders on the way to a page.
+
+    A path begins with a slash, so that it is never taken for a host.
+    """
     if root:
         yield f"{root}/"
     end = 0
@@ -114,8 +117,9 @@ def _steps(root: str, path: str) -> Iterable[str]:
 
 
 def branch(leaves: Sequence[Leaf], folder: str, ask: Ask, left: int) -> tuple[list[Row], int]:
-    """The rows of a folder, and how many more it has; what lies in its folders is there too while
-    `left` lasts.
+    """The rows of a folder, and how many more it has.
+
+    In a search its folders are opened too, as long as there is room for `left` rows.
     """
     rows, more = level(leaves, folder, Ask(ask.q, ask.problems))
     left -= len(rows)
@@ -136,9 +140,9 @@ def level(leaves: Sequence[Leaf], folder: str, ask: Ask) -> tuple[list[Row], int
     own: list[tuple[str, Leaf | list[Leaf]]] = []
     below: dict[str, list[Leaf]] = {}
     inside = _within(leaves, folder)
-    depth = (
-        inside[0].steps.index(folder) + 1 if folder and inside else 0
-    )  # the same for all: steps are one path
+    depth = 0  # of the folder; the same in all leaves, since steps are one path
+    if folder and inside:
+        depth = inside[0].steps.index(folder) + 1
     for one in inside:
         if len(one.steps) > depth:
             below.setdefault(one.steps[depth], []).append(one)
@@ -156,14 +160,20 @@ def _within(leaves: Sequence[Leaf], folder: str) -> Sequence[Leaf]:
 
 def _row(what: Leaf | list[Leaf], depth: int, q: str) -> Row:
     if isinstance(what, Leaf):
-        return Leaf(
-            what.url, what.steps, what.label, what.tag, what.text, what.is_problem, what.page, q
-        )
-    # the innermost folder that all of them lie in
-    ways = zip(*(one.steps[depth:] for one in what), strict=False)
-    name = [steps[0] for steps in takewhile(lambda steps: len(set(steps)) == 1, ways)][-1]
+        return replace(what, q=q)
+    name = _common_folder(what, depth)
     problems = sum(one.is_problem for one in what)
     return Folder(name, cut(name), len(what) - problems, problems)
+
+
+def _common_folder(leaves: list[Leaf], depth: int) -> str:
+    """The innermost folder that all of them lie in; they share the step at `depth`."""
+    found = ""
+    for steps in zip(*(one.steps[depth:] for one in leaves), strict=False):
+        if len(set(steps)) > 1:
+            break
+        found = steps[0]
+    return found
 
 
 def host_of(url: str) -> str:
@@ -185,5 +195,5 @@ def cut(text: str) -> str:
 def pieces(text: str, q: str) -> Pieces:
     if not q:
         return [(text, False)]
-    found = re.split(f"({re.escape(q)})", text, flags=re.IGNORECASE)
-    return [(piece, bool(i % 2)) for i, piece in enumerate(found) if piece]
+    found = re.split(f"({re.escape(q)})", text, flags=re.IGNORECASE)  # every second one is a match
+    return [(piece, i % 2 == 1) for i, piece in enumerate(found) if piece]

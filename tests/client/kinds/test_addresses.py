@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmlight_client.kinds._public_http import Refused, Unreachable, checked_addresses, is_public
+from firmlight_client.kinds._public_address import (
+    Refused,
+    Unreachable,
+    checked_addresses,
+    is_public,
+)
 from tests.client.kinds import steady
 
 PRIVATE = [

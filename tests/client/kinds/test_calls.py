@@ -1,6 +1,4 @@
-"""Many calls of a kind are a kind: each is split, computed and finished as if it had been submitted
-alone.
-"""
+"""Many calls of a kind: each is split, computed and finished as if it were alone."""
 
 from __future__ import annotations
 
@@ -62,7 +60,7 @@ def test_kinds_that_are_not_small_have_no_calls_and_people_choose_among_the_othe
     assert set(kinds.listed()) == set(kinds.installed()) - set(MANY)
 
 
-def test_who_agrees_to_a_kind_agrees_to_many_calls_of_it() -> None:
+def test_an_owner_who_agrees_to_a_kind_agrees_to_many_calls_of_it() -> None:
     assert Rules(kinds=["MEAN"]).allows("MEAN[]", public=False, seconds_max=60)
     assert not Rules(kinds=["MEAN"]).allows("FACTORIZATION[]", public=False, seconds_max=60)
     assert allows(Consent(kinds=["MEAN"]), "MEAN[]")

@@ -43,7 +43,7 @@ def test_no_page_is_fetched_twice(serve, private):
     assert site.paths() == ["/robots.txt", "/", "/a"]
 
 
-def test_errors_are_told_and_do_not_count(serve, private):
+def test_errors_are_reported_and_do_not_count(serve, private):
     site = serve({
         "/": html("Home", "/missing", "/picture", "/unknown", "/br", "/last"),
         "/picture": Reply(200, {"Content-Type": "image/png"}, b"<title>no</title>"),
@@ -75,7 +75,7 @@ def test_sites_come_in_the_order_asked_whoever_finished_first(serve, private):
         assert [site["pages"][0]["title"] for site in result["sites"]] == ["0", "1", "2"]
 
 
-def test_a_site_that_no_worker_could_crawl_is_told():
+def test_a_site_that_no_worker_could_crawl_is_reported():
     params = kind.load({"urls": ["http://a.example", "http://b.example"]})
     sites = kind.finish([[1, {"url": "http://b.example", "pages": [], "errors": []}]], params)[
         "sites"
@@ -84,7 +84,7 @@ def test_a_site_that_no_worker_could_crawl_is_told():
     assert sites[0]["errors"][0]["reason"] == "no worker could crawl it"
 
 
-def test_the_same_host_only_unless_told_otherwise(serve, private):
+def test_the_same_host_only_by_default(serve, private):
     other = serve({"/": html("Other")})
     site = serve({"/": html("Home", other.url + "/")})
     assert [page["title"] for page in crawl_one(site.url)[0]] == ["Home"]
@@ -112,7 +112,7 @@ def test_redirects_are_followed_to_the_page(serve, private):
         ("http://other.example/", "it redirects to another host, other.example"),
     ],
 )
-def test_a_redirect_outside_the_rules_is_told(serve, private, location, told):
+def test_a_redirect_outside_the_rules_is_reported(serve, private, location, told):
     assert told in reason(serve({"/": redirect(location)}).url + "/")
 
 
@@ -184,7 +184,7 @@ def test_addresses_that_browsers_take_are_taken():
     assert kind.load({"urls": urls}).urls == urls
 
 
-def test_an_address_that_only_the_server_understood_is_told():
+def test_an_address_that_only_the_server_understood_is_reported():
     (entry,) = kind.run([3, "http://[::1/", 5, True, 1000])  # fmt: skip
     assert entry[0] == 3
     assert entry[1]["errors"] == [

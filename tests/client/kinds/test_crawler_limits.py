@@ -193,13 +193,13 @@ def test_silence_ends_too(serve, private, monkeypatch):
     assert reason(serve({"/": lambda handler: time.sleep(0.6)}).url)
 
 
-def test_an_answer_that_is_no_http_is_told(serve, private):
+def test_an_answer_that_is_not_http_is_reported(serve, private):
     assert "no connection" in reason(
         serve({"/": lambda handler: handler.wfile.write(b"hello\r\n\r\n")}).url
     )
 
 
-def test_nobody_there_is_told(private):
+def test_a_host_that_does_not_answer_is_reported(private):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, but nobody listens
         assert "robots.txt cannot be read" in reason(f"http://127.0.0.1:{taken.getsockname()[1]}/")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from firmlight_client.kinds import _crawl, _robots
 from firmlight_client.kinds._page import LINKS_PER_PAGE_MAX
-from firmlight_client.kinds._public_http import Answer, Failed, Http
+from firmlight_client.kinds._public_address import Failed
+from firmlight_client.kinds._public_http import Answer, Http
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds import steady
 from tests.client.kinds.crawling import crawl, crawl_one
@@ -49,7 +50,7 @@ def test_what_browsers_show_is_a_page(start, name):
 
 
 @pytest.mark.parametrize("name", TOLD)
-def test_what_no_browser_shows_is_told(start, name):
+def test_what_no_browser_shows_is_reported(start, name):
     poison, told = TOLD[name]
     site = start(poison)
     pages, errors = crawl_one(site.url)
@@ -60,7 +61,7 @@ def test_what_no_browser_shows_is_told(start, name):
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS)
-def test_a_link_to_a_host_that_cannot_be_is_told_or_left_out(serve, host, monkeypatch):
+def test_a_link_to_an_impossible_host_is_reported_or_left_out(serve, host, monkeypatch):
     site = serve({"/": html("Home", f"http://{host}/", "/good"), "/good": html("Good")})
     pages, errors = crawl_one(site.url, same_host=False)
     assert [found["title"] for found in pages] == ["Home", "Good"]
@@ -100,14 +101,14 @@ def test_a_location_in_plain_utf_8_is_followed(serve):
     assert [found["title"] for found in crawl_one(site.url)[0]] == ["There"]
 
 
-def test_what_broke_off_is_read_and_told(start):
+def test_what_broke_off_is_read_and_reported(start):
     site = start(page(HTML, b"Content-Length: 1000"))
     pages, errors = crawl_one(site.url)
     assert [found["title"] for found in pages] == ["Home", "Page", "Good"]
     assert errors == [{"url": site.url + "/x", "reason": _crawl.BROKE_OFF}]
 
 
-def test_what_is_left_out_is_told_once_with_the_number_of_pages(serve):
+def test_what_is_left_out_is_reported_once_with_the_number_of_pages(serve):
     many = html("Many", "/y" * 600, *(f"/{i}" for i in range(LINKS_PER_PAGE_MAX + 1)))
     site = serve({"/": html("Home", "/x", "/z"), "/x": many, "/z": many})
     pages, errors = crawl_one(site.url, limit=3)

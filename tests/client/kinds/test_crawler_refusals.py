@@ -12,8 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from firmlight_client.kinds import _public_http
-from firmlight_client.kinds._public_http import Http, Refused, Unreachable
+from firmlight_client.kinds import _public_address
+from firmlight_client.kinds._public_address import Refused, Unreachable
+from firmlight_client.kinds._public_http import Http
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds.crawling import crawl_one, reason, robots
 from tests.client.kinds.site import CERTIFICATE, Site, html, redirect
@@ -63,13 +64,13 @@ def public_site(serve, monkeypatch) -> Callable[..., Site]:
 
     def public(pages: dict[str, Any]) -> Site:
         site = serve(pages)
-        really = _public_http.is_public
+        really = _public_address.is_public
         monkeypatch.setattr(
-            _public_http,
+            _public_address,
             "is_public",
             lambda address: address == httpx.URL(site.url).host or really(address),
         )
-        monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (80, 443, site.port))
+        monkeypatch.setattr(_public_address, "PUBLIC_PORTS", (80, 443, site.port))
         return site
 
     return public
@@ -119,8 +120,8 @@ def test_the_checked_address_is_the_one_connected_to(serve, monkeypatch):
         return real(name, *args, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    monkeypatch.setattr(_public_http, "is_public", lambda address: address == host)
-    monkeypatch.setattr(_public_http, "PUBLIC_PORTS", (site.port,))
+    monkeypatch.setattr(_public_address, "is_public", lambda address: address == host)
+    monkeypatch.setattr(_public_address, "PUBLIC_PORTS", (site.port,))
     with Http(private=False, until=time.monotonic() + 5) as http:
         answer = http.get(
             page_url(f"http://rebind.example:{site.port}/"), types=("text/html",), bytes_max=1000
@@ -181,7 +182,7 @@ def test_no_name_raises_in_tls(serve, host, monkeypatch):
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 400 plain\r\n\r\n", b"\x15\x03\x01\x00\x02\x02\x28", b"\x00" * 99, b""]
 )
-def test_what_speaks_no_tls_is_told(answer):
+def test_what_speaks_no_tls_is_reported(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = Thread(target=lambda: _answer_once(server, answer))
         thread.start()

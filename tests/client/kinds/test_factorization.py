@@ -86,7 +86,7 @@ def test_the_complete_method_ends_where_an_older_one_did_not(number):
     assert kind.is_decided(kind.run([str(number), "complete"]))
 
 
-def test_a_power_of_a_large_prime_is_found_at_once():
+def test_a_power_of_a_large_prime_is_found_immediately():
     p = prime_after(3 * 10**12)
     assert len(list(kind.split(kind.load({"number": p**3})))) == 1
     assert factor(p**3)["factors"] == [[str(p), 3]]

@@ -1,6 +1,4 @@
-"""Small files that people really have: each gives the right numbers, or an error that says what to
-do.
-"""
+"""Small files as people have them: each gives the right numbers, or an error that helps."""
 
 from __future__ import annotations
 

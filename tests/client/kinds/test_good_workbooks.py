@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from firmlight_client.kinds import _workbook
+from firmlight_client.kinds import _workbook_parts
 from tests.client.kinds.test_number_files import read, refusal
 
 PLAIN = (Path(__file__).parent / "cases" / "x09-empty-fill.xlsx").read_bytes()
@@ -118,7 +118,7 @@ def test_shared_strings_are_headings_and_say_that_there_is_no_number():
 
 
 def test_a_shared_string_far_down_the_table_is_found(monkeypatch):
-    monkeypatch.setattr("firmlight_client.kinds._workbook.STRINGS_KEPT_MAX", 3)
+    monkeypatch.setattr("firmlight_client.kinds._workbook_parts.STRINGS_KEPT_MAX", 3)
     strings = "".join(f"<si><t>text {n}</t></si>" for n in range(10)) + "<si><t>n/a</t></si>"
     cells = rows(
         '<c t="s"><v>8</v></c>',
@@ -132,14 +132,14 @@ def test_a_shared_string_far_down_the_table_is_found(monkeypatch):
 
 
 def test_blank_texts_are_not_looked_up_one_by_one(monkeypatch):
-    monkeypatch.setattr(_workbook, "STRINGS_KEPT_MAX", 3)
-    begin, reads = _workbook._Strings.__init__, []
+    monkeypatch.setattr(_workbook_parts, "STRINGS_KEPT_MAX", 3)
+    begin, reads = _workbook_parts.Strings.__init__, []
 
     def begin_and_note(strings, first):
         reads.append(first)
         begin(strings, first)
 
-    monkeypatch.setattr(_workbook._Strings, "__init__", begin_and_note)
+    monkeypatch.setattr(_workbook_parts.Strings, "__init__", begin_and_note)
     blank = '<c t="s"><v>{}</v></c>'
     cells = rows("<c><v>7</v></c>", *map(blank.format, (9, 0, 9, 0)), "<c><v>8</v></c>")
     assert read(with_strings("<si><t> </t></si>" * 10, cells), "a.xlsx") == [7, 8]
@@ -158,7 +158,7 @@ def test_blank_texts_are_not_looked_up_one_by_one(monkeypatch):
         ('<c t="inlineStr"><is><t>1,5</t></is></c>', "A2: '1,5' is not a number"),
     ],
 )
-def test_what_is_no_number_is_told_with_its_cell(cell, message):
+def test_what_is_no_number_is_named_with_its_cell(cell, message):
     content = changed(a=(SHEET, "</row>", f'</row><row r="2">{cell}</row>'))
     assert refusal(content, "a.xlsx").startswith(message)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from firmlight_client.kinds._http_head import HEAD_BYTES_MAX, HeadReader
+from firmlight_client.kinds._http_head import HEAD_BYTES_MAX, HeadReader, _fields
 from tests.client.kinds import steady
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -65,7 +65,7 @@ def test_a_status_line_that_browsers_take(start):
         b"\x15\x03\x01",
     ],
 )
-def test_what_is_no_http_is_told_without_waiting(start):
+def test_what_is_not_http_is_refused_without_waiting(start):
     with pytest.raises(httpcore.RemoteProtocolError, match="not HTTP"):
         HeadReader().feed(start + b"x" * 300)
     with pytest.raises(httpcore.RemoteProtocolError, match="not HTTP"):
@@ -157,6 +157,32 @@ def test_a_head_without_end_is_given_up_in_linear_time(piece):
             reader.feed(sent + (piece * 1000)[:1000])
             sent = b""
     assert time.process_time() - begun < 5  # hundredths
+
+
+def test_a_value_folded_over_many_lines_is_joined_in_linear_time():
+    lines = b"Content-Type: text/html\n" + b" \n" * 800_000  # far beyond HEAD_BYTES_MAX
+    begun = time.process_time()
+    assert _fields(lines)[b"content-type"][0].startswith(b"text/html")
+    assert time.process_time() - begun < 3  # half a second; in quadratic time it takes ten
+
+
+@steady
+@given(st.lists(st.sampled_from([b"a: 1", b"A:2", b" 3", b"\t4", b"broken", b"", b" "])))
+def test_folded_lines_continue_the_field_before_them(lines):
+    """Compare with the plain description: each folded line is appended to the last value."""
+    expected: dict[bytes, list[bytes]] = {}
+    current: list[bytes] | None = None
+    for line in lines:
+        name, colon, value = line.partition(b":")
+        if line[:1] in (b" ", b"\t"):
+            if current:
+                current[-1] += b" " + line.strip()
+        elif colon:
+            current = expected.setdefault(name.lower(), [])
+            current.append(value.strip())
+        else:
+            current = None
+    assert _fields(b"\n".join(lines)) == expected
 
 
 @steady

@@ -41,7 +41,7 @@ def test_the_built_in_kinds_and_one_of_another_package_are_found():
     assert type(kinds.get("ECHO")).__module__ == "firmlight_echo"
 
 
-def test_an_unknown_kind_is_told_by_name():
+def test_an_unknown_kind_is_named():
     with pytest.raises(kinds.UnknownKind, match="NOPE"):
         kinds.get("NOPE")
 

@@ -170,7 +170,7 @@ def test_what_has_no_mean_is_refused_by_name(numbers):
     assert refused.value.message
 
 
-def test_the_number_that_is_not_finite_is_told():
+def test_the_number_that_is_not_finite_is_named():
     with pytest.raises(ParamsError, match="number 3 is not finite: nan"):
         kind.load({"numbers": [1.0, 2.0, math.nan]})
 

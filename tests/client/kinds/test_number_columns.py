@@ -1,6 +1,4 @@
-"""Columns of tables: one that alone can be meant is read, several are asked, and nothing is left
-out without a word.
-"""
+"""Columns of tables: which are read, which are asked for, and what is left out."""
 
 from __future__ import annotations
 
@@ -84,7 +82,7 @@ def test_a_question_crosses_between_processes():
     assert msgspec.msgpack.encode(vars(error))
 
 
-def test_a_column_that_is_not_there_is_told_with_those_that_are():
+def test_a_missing_column_is_named_with_those_that_are_there():
     with pytest.raises(ParamsError) as found:
         numbers(WEATHER, column="wind")
     assert found.value.field == "column"
@@ -189,7 +187,7 @@ def test_columns_of_a_sheet_are_chosen_too():
     assert book(content, column=3) == [3, 4]
 
 
-def test_formulas_that_were_never_computed_are_told_with_their_cells():
+def test_formulas_that_were_never_computed_are_named_with_their_cells():
     content = xlsx(["a", "b"], [1, "=A2*10"], [2, "=A3*10"])
     assert "formulas without values: B2, B3;" in refusal(content, "a.xlsx")
     assert book(content, column="a") == [1, 2]
@@ -250,7 +248,7 @@ def test_a_column_of_dates_is_a_column_of_texts():
     assert found.value.message == "A2: 2023-03-15 is a date or a time, not a number"
 
 
-def test_hidden_rows_are_read_and_told():
+def test_hidden_rows_are_read_and_mentioned():
     workbook = openpyxl.Workbook()
     for value in (1, 2, 3):
         workbook.active.append([value])
@@ -260,7 +258,7 @@ def test_hidden_rows_are_read_and_told():
     assert ["Hidden rows", "1, read like the others"] in understood(content, "a.xlsx")["summary"]
 
 
-def test_hidden_columns_are_read_and_told():
+def test_hidden_columns_are_read_and_mentioned():
     workbook = openpyxl.Workbook()
     workbook.active.append(["a", "b"])
     workbook.active.append([1, 2])

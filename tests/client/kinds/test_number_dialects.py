@@ -292,5 +292,5 @@ def test_a_table_in_one_endless_line_is_a_list():
     assert numbers(",".join(map(str, range(20_000)))) == list(range(20_000))
 
 
-def test_a_quotation_mark_that_nobody_closes_is_told():
+def test_an_unclosed_quotation_mark_is_reported():
     assert "quotation mark is not closed" in refused('a\n"1\n' + "2\n" * 100_000)

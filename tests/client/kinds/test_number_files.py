@@ -155,7 +155,7 @@ def test_a_long_double_beyond_range_is_refused():
     assert "not finite" in refusal(npy(np.array([np.longdouble("1e400")])), "a.npy")
 
 
-def test_cells_of_a_sheet_that_hold_no_number_are_told_with_their_place():
+def test_cells_of_a_sheet_that_hold_no_number_are_named_with_their_place():
     assert refusal(xlsx([1], ["abc"]), "a.xlsx") == "A2: 'abc' is not a number"
     assert refusal(xlsx([1], [True]), "a.xlsx") == "A2: 'True' is not a number"
     assert refusal(xlsx(["only", "words"]), "a.xlsx") == "there is no number in it"
@@ -260,7 +260,7 @@ def left_out(content: bytes, name: str) -> list[str]:
         ),
     ],
 )
-def test_what_is_left_out_of_a_file_is_told(name, content, sentences):
+def test_what_is_left_out_of_a_file_is_named(name, content, sentences):
     assert left_out(content, name) == sentences
 
 

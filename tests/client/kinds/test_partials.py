@@ -1,6 +1,4 @@
-"""What arrives as a partial: decoded within bounds, or refused as BadPartial; nothing else ever
-happens.
-"""
+"""What arrives as a partial is decoded within bounds, or refused as BadPartial."""
 
 from __future__ import annotations
 

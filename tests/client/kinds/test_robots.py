@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmlight_client.kinds import _robots
-from firmlight_client.kinds._public_http import Refused
+from firmlight_client.kinds._public_address import Refused
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds import steady
 

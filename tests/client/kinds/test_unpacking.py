@@ -74,12 +74,12 @@ def test_what_names_no_packing_is_none(encoding):
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "br,gzip", "Compress"])
-def test_what_we_cannot_unpack_is_told(encoding):
+def test_what_we_cannot_unpack_is_refused(encoding):
     with pytest.raises(CannotUnpack, match="is encoded as"):
         unpacker(encoding)
 
 
-def test_a_broken_member_is_told():
+def test_a_broken_member_is_reported():
     with pytest.raises(CannotUnpack, match="not the gzip"):
         unpacked(b"\x1f\x8bnothing of the sort")
 

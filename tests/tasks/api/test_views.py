@@ -300,7 +300,7 @@ def test_kinds_describe_their_input(api: Api, carol: User) -> None:
     json.dumps(found)
 
 
-def test_everybody_sees_his_own_workers(api: Api, alice: User, bob: User, laptop: Worker) -> None:
+def test_everybody_sees_their_own_workers(api: Api, alice: User, bob: User, laptop: Worker) -> None:
     (row,) = api(alice).get("/api/workers/").json()["results"]
     assert row["name"] == "laptop"
     assert api(alice).get(f"/api/workers/{laptop.pk}/").status_code == 200

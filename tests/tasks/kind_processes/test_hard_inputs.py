@@ -1,6 +1,4 @@
-"""Inputs that would take half a minute of a web thread: they end by the limits, and cost nobody
-else anything.
-"""
+"""Inputs that are very hard to read end at the limits, and delay nobody else."""
 
 from __future__ import annotations
 

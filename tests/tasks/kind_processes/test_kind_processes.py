@@ -22,6 +22,7 @@ from pytest_django import Settings
 from core.errors import Busy
 from firmlight_client import kinds
 from tasks.kind_processes import calls, pool, process, wire
+from tasks.kind_processes.environment import ROOT
 from tasks.kind_processes.outcomes import (
     Crashed,
     KindChanged,
@@ -31,7 +32,7 @@ from tasks.kind_processes.outcomes import (
     RuleViolated,
     TimedOut,
 )
-from tasks.kind_processes.process import ROOT, Limits
+from tasks.kind_processes.watch import Limits
 from tests.support.patient import until
 
 Hard = kinds.Kind
@@ -162,7 +163,9 @@ def test_an_event_loop_may_ask(hard: Hard) -> None:
 # Limits
 
 
-def test_who_takes_too_long_is_ended_and_the_next_is_served(hard: Hard, settings: Settings) -> None:
+def test_a_call_that_takes_too_long_is_ended_and_the_next_is_served(
+    hard: Hard, settings: Settings
+) -> None:
     settings.LOAD_SECONDS_MAX = 0.3
     before = process_of(hard)
     with pytest.raises(TimedOut, match=r"more than 0\.3 s") as caught:
@@ -218,7 +221,7 @@ def test_a_child_that_has_served_many_calls_is_replaced(hard: Hard, settings: Se
 
 
 @pytest.mark.parametrize(("act", "how"), [("crash", "SIGSEGV"), ("leave 3", "exit code 3")])
-def test_a_crash_is_told_from_a_failure(hard: Hard, act: str, how: str) -> None:
+def test_a_crash_is_distinguished_from_a_failure(hard: Hard, act: str, how: str) -> None:
     with pytest.raises(Crashed, match=how) as caught:
         calls.load(hard, acts(load=act))
     assert not caught.value.lasting
@@ -349,7 +352,7 @@ def test_large_inputs_leave_a_child_to_the_others(
     slow.join()
 
 
-def test_who_finds_no_child_free_is_told_soon(hard: Hard, settings: Settings) -> None:
+def test_a_caller_that_finds_no_free_child_is_refused_soon(hard: Hard, settings: Settings) -> None:
     settings.KIND_PROCESSES_MAX, settings.KIND_WAIT_SECONDS_MAX, settings.LOAD_SECONDS_MAX = (
         1,
         0.2,
@@ -364,7 +367,7 @@ def test_who_finds_no_child_free_is_told_soon(hard: Hard, settings: Settings) ->
     slow.join()
 
 
-def test_where_no_child_can_be_started_callers_are_told(
+def test_callers_are_refused_if_no_child_can_be_started(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def cannot(self: process.Process) -> Any:
@@ -381,7 +384,7 @@ def test_where_no_child_can_be_started_callers_are_told(
     assert not list(tmp_path.iterdir())
 
 
-def test_many_at_once_get_their_own_answers_from_a_bounded_number(settings: Settings) -> None:
+def test_concurrent_calls_get_their_own_answers_from_a_bounded_number(settings: Settings) -> None:
     settings.KIND_PROCESSES_MAX = 3
     pool.forget()
     echo = kinds.get("ECHO")

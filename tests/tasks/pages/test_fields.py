@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from tasks.pages.fields import Json, Lines, Numbers, field_of
+from tasks.pages.fields import Json, Lines, Numbers
+from tasks.pages.schema_fields import field_of
 
 
 @pytest.mark.parametrize(
@@ -77,7 +78,7 @@ def test_a_field_takes_label_help_bounds_and_example_from_the_schema() -> None:
         ({"type": "integer", "exclusiveMaximum": 5}, "5", "less than or equal to 4"),
         ({"type": "number", "exclusiveMinimum": 0}, "0", "More than 0."),
         ({"type": "number", "exclusiveMaximum": 1000}, "1000", "Less than 1,000."),
-        ({"type": "string", "pattern": "^a"}, "b", "does not look as it must"),
+        ({"type": "string", "pattern": "^a"}, "b", "does not have the required form"),
         ({"type": "string", "maxLength": 2}, "abc", "at most 2 characters"),
         ({"enum": ["a", "b"]}, "c", "c is not one of the available choices"),
         (

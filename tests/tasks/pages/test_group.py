@@ -14,7 +14,7 @@ from accounts.models import User
 from groups.models import Group, Membership
 from tasks.models import Contribution, Task, Worker
 from tasks.pages.fragments.changes import Changes
-from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPanel, _week
+from tasks.pages.fragments.group import MEMBERS_SHOWN, RANKED_AT_ONCE, ROWS_MAX, GroupPage, _week
 from tasks.pages.fragments.rows import task_rows
 from tasks.queue import connections
 from tasks.queue.answers import Granted
@@ -107,7 +107,7 @@ def test_a_list_of_many_takes_no_more_queries_than_one_of_few(
 
 @pytest.fixture
 def watched(group: Group) -> Changes:
-    return Changes(GroupPanel(group.pk).parts)
+    return Changes(GroupPage(group.pk).fragments)
 
 
 def changed(watched: Changes) -> dict[str, str]:
@@ -124,7 +124,7 @@ def test_a_group_that_nothing_happens_in_has_no_news(
     assert changed(watched) == {}
 
 
-def test_a_task_that_moves_is_told_until_it_has_ended(
+def test_a_task_that_moves_is_reported_until_it_has_ended(
     watched: Changes, split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int]
 ) -> None:
     task = split(count=2)
@@ -137,7 +137,7 @@ def test_a_task_that_moves_is_told_until_it_has_ended(
     assert watched.news() == {"parts": [], "gone": [f"task-{task.pk}"]}, "it is old news then"
 
 
-def test_a_short_task_that_nobody_saw_run_is_told_all_the_same(
+def test_a_short_task_that_nobody_saw_run_is_reported_too(
     watched: Changes, split: Callable[..., Task], laptop: Worker, work: Callable[[Worker], int]
 ) -> None:
     changed(watched)
@@ -173,7 +173,7 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     assert news and f"worker-{desk.pk}" in news["gone"]
 
 
-def test_of_very_many_running_tasks_only_the_newest_are_told(
+def test_of_very_many_running_tasks_only_the_newest_are_reported(
     group: Group, bob: User, watched: Changes
 ) -> None:
     Task.objects.bulk_create(
@@ -205,7 +205,7 @@ def test_the_week_counts_members_by_the_day_on_which_their_tasks_ended(
         )
         worker, _ = Worker.objects.get_or_create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=seconds)
-    week = GroupPanel(group.pk).look().week
+    week = GroupPage(group.pk).state().week
     assert [(row.name, row.seconds) for row in week.members] == [("alice", 9000), ("bob", 90)]
     assert [column.height for column in week.members[0].columns] == [0, 0, 0, 0, 6, 0, 22]
     assert week.members[1].says == "bob: 2 min of computing in seven days"
@@ -238,18 +238,18 @@ def test_of_many_members_those_who_computed_most_are_drawn_and_all_are_counted(
     assert week.seconds == sum(range(1, 2 * MEMBERS_SHOWN + 1))
 
 
-def test_who_has_left_is_not_named(group: Group, bob: User, carol: User) -> None:
+def test_a_former_member_is_not_named(group: Group, bob: User, carol: User) -> None:
     task = Task.objects.create(
         group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
     )
     for owner in (carol, None):
         worker = Worker.objects.create(owner=owner, name="w")
         Contribution.objects.create(task=task, worker=worker, compute_seconds=5)
-    week = GroupPanel(group.pk).look().week
+    week = GroupPage(group.pk).state().week
     assert (week.members, week.seconds) == ((), 5)
 
 
-def test_many_who_have_left_hide_nobody(group: Group, bob: User) -> None:
+def test_many_former_members_hide_nobody(group: Group, bob: User) -> None:
     task = Task.objects.create(
         group=group, creator=bob, kind="ECHO", status="succeeded", finished=timezone.now()
     )

@@ -1,6 +1,4 @@
-"""The form of a new task, made from the kind's schema; what it would come to; and that it makes one
-task.
-"""
+"""The form of a new task: made from the kind's schema, with a preview, it makes one task."""
 
 from __future__ import annotations
 
@@ -141,7 +139,7 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
             "CRAWLER",
             {"urls": "https://a.example/\nftp://b"},
             "param-urls",
-            "Line 2, “ftp://b”, does not look",
+            "Line 2, “ftp://b”, does not have the required form",
         ),
         (
             "CRAWLER",
@@ -162,7 +160,7 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
             "ECHO",
             {"count": "5", "subtask_seconds_max": "1e9"},
             "subtask_seconds_max",
-            "allows 3605 s at most",
+            "allows at most 3605 s",
         ),
     ],
 )
@@ -225,7 +223,7 @@ def test_high_priority_is_offered_to_those_who_may(
     assert "High" not in words(browser(bob).get(page))
 
 
-def test_who_only_works_has_no_button_and_no_form(
+def test_a_member_who_may_not_submit_has_no_button_and_no_form(
     send: Callable[..., Any], group: Group, bob: User, browser: Browser
 ) -> None:
     assert "/tasks/new/" in browser(bob).get(f"/groups/{group.pk}/").content.decode()
@@ -362,7 +360,7 @@ def test_a_file_that_came_with_the_form_is_named_since_it_has_to_be_chosen_again
     assert "has to be chosen again" not in words(send("MEAN", "preview/", numbers="1"))
 
 
-def test_a_file_beyond_the_limit_is_refused_and_the_browser_is_told_the_limit(
+def test_a_file_beyond_the_limit_is_refused_and_the_browser_knows_the_limit(
     send: Callable[..., Any], settings: Any, group: Group, bob: User, browser: Browser
 ) -> None:
     settings.UPLOAD_BYTES_MAX = 5
@@ -436,7 +434,7 @@ def test_submit_again_fills_in_numbers_unless_they_are_more_than_a_form_shows(
     assert "Its input is more than a form shows: give it again." in words(answer)
 
 
-def test_who_may_not_raise_the_priority_submits_again_with_the_normal_one(
+def test_a_member_who_may_not_raise_the_priority_submits_again_with_the_normal_one(
     split: Callable[..., Task], group: Group, bob: User, browser: Browser
 ) -> None:
     task = split(count=7)

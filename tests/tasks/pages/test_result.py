@@ -112,7 +112,7 @@ def test_how_long_it_is_kept_is_said(browser: Browser, finished: Finished, bob: 
 def test_what_is_missing_is_said(browser: Browser, finished: Finished, bob: User) -> None:
     mark = {"incomplete": {"failed": 1, "of": 3, "subtasks": [2]}}
     seen = words(browser(bob).get(page_of(finished("MEAN", MEAN | mark))))
-    assert "Not complete. 1 of 3 subtasks failed for good" in seen
+    assert "Not complete. 1 of 3 subtasks failed permanently" in seen
 
 
 def test_an_expired_result_says_so(browser: Browser, finished: Finished, bob: User) -> None:

@@ -374,7 +374,7 @@ def test_a_result_of_another_shape_is_shown_as_what_it_is(kind, result):
 def test_what_is_not_whole_says_so(result, mark, says):
     for kind in ("ECHO", "CRAWLER"):
         found = shown(kind, result | {"incomplete": mark})
-        assert found.incomplete.says.startswith(f"{says[0]}subtasks failed for good")
+        assert found.incomplete.says.startswith(f"{says[0]}subtasks failed permanently")
         assert found.incomplete.says.endswith(says[1])
     assert "incomplete" not in str(shown("ECHO", result | {"incomplete": mark}).it)
 

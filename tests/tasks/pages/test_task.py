@@ -91,10 +91,10 @@ def test_a_failed_task_says_why_and_which_subtask(
         traceback="line 7",
         seconds=0,
     ).now()
-    fail_task(task, "subtask_failed", "Subtask 0 failed for good.")
+    fail_task(task, "subtask_failed", "Subtask 0 failed permanently.")
     answer = browser(bob).get(page_of(task))
     seen = answer.content.decode()
-    assert "It failed. Subtask 0 failed for good." in seen
+    assert "It failed. Subtask 0 failed permanently." in seen
     assert "&lt;b&gt;no&lt;/b&gt;" in seen
     assert "line 7" in seen
 
@@ -134,7 +134,7 @@ def test_strangers_find_nothing_and_others_log_in_first(
 
 
 @pytest.mark.parametrize(("deed", "status"), [("pause", "paused"), ("cancel", "cancelled")])
-def test_who_submitted_it_stops_it_with_a_button(
+def test_its_submitter_stops_it_with_a_button(
     browser: Browser, split: Callable[..., Task], bob: User, deed: str, status: str
 ) -> None:
     task = split(count=1)

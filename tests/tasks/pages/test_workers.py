@@ -53,7 +53,7 @@ def test_my_workers_say_what_they_do_and_are_mine_alone(
     assert "No worker yet" in words(browser(bob).get("/workers/"))
 
 
-def test_who_rests_is_shown_with_the_reason_on_both_pages(
+def test_a_resting_worker_is_shown_with_the_reason_on_both_pages(
     group: Group, laptop: Worker, alice: User, bob: User, browser: Browser
 ) -> None:
     asyncio.run(presence.note_resting(group.pk, laptop.pk, "on battery"))
@@ -157,7 +157,7 @@ def test_without_script_the_page_itself_is_looked_at_again(
     assert "laptop is ready" in words(browser(alice).get(unescape(again)))
 
 
-def test_who_is_in_no_group_reads_that_a_worker_needs_one(
+def test_a_user_in_no_group_reads_that_a_worker_needs_one(
     make_user: Callable[[str], User], browser: Browser
 ) -> None:
     assert "You are in no group yet" in words(browser(make_user("dora")).get("/workers/get/"))

@@ -10,12 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import pytest
 import redis
 from django.conf import settings as live_settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -24,10 +25,11 @@ from firmlight_client import kinds
 from firmlight_echo import Echo
 from tasks import blobs, states
 from tasks.kind_processes import pool
-from tasks.models import Contribution, Task, Worker
+from tasks.models import Contribution, Task, TaskQuerySet, Worker
 from tasks.queue import leasing, lifecycle, sweeping
 from tasks.queue.answers import Granted, Settled
 from tasks.queue.progress import progress_of
+from tasks.services import conclude as concluding
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import ResultExpired, result_of
 from tasks.services.finish import cancel_task
@@ -110,7 +112,7 @@ def test_an_incomplete_task_goes_back_to_running(
     assert conclude(task).status == states.RUNNING
 
 
-def test_a_subtask_that_fails_for_good_fails_the_task(
+def test_a_subtask_that_fails_permanently_fails_the_task(
     split: Split, lease: Lease, laptop: Worker, settings: Settings
 ) -> None:
     settings.MAX_ATTEMPTS = 1
@@ -120,7 +122,7 @@ def test_a_subtask_that_fails_for_good_fails_the_task(
     assert fail(granted, laptop).complete
     conclude(task)
     assert (task.status, task.error_code) == (states.FAILED, "subtask_failed")
-    assert task.error_message == "Subtask 0 failed for good: ValueError: boom"
+    assert task.error_message == "Subtask 0 failed permanently: ValueError: boom"
     assert Contribution.objects.get(task=task).failures == 1
 
 
@@ -224,7 +226,7 @@ def test_the_time_of_a_conclusion_is_noted(split: Split, work: Work, laptop: Wor
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_several_conclusions_at_once_one_does_it(
+def test_of_several_concurrent_conclusions_one_does_it(
     split: Split, work: Work, laptop: Worker
 ) -> None:
     task = split(count=50)
@@ -264,23 +266,25 @@ def ready(split: Split, work: Work, laptop: Worker, **acts: str) -> Task:
 
 
 @pytest.mark.parametrize(
-    ("act", "settings_now", "code", "why"),
+    ("act", "settings_now", "code", "why", "attempts"),
     [
         (
             "sleep 60",
             {"CONCLUDE_SECONDS_MAX": 0.5},
             "conclude_timed_out",
             "it took more than 0.5 s",
+            3,
         ),
         (
             "spin",
             {"CONCLUDE_PROCESSOR_SECONDS_MAX": 0.5},
             "conclude_timed_out",
             "it computed for more than 0.5 s",
+            2,  # a quick one, and one that had all the time
         ),
-        ("crash", {}, "conclude_crashed", "SIGSEGV"),
+        ("crash", {}, "conclude_crashed", "SIGSEGV", 3),
         pytest.param(
-            *("eat", {"KIND_MEMORY_MIB": 256}, "out_of_memory", "256 MiB"),
+            *("eat", {"KIND_MEMORY_MIB": 256}, "out_of_memory", "256 MiB", 1),
             marks=pytest.mark.skipif(
                 sys.platform != "linux", reason="no other system keeps this limit"
             ),
@@ -298,6 +302,7 @@ def test_a_conclusion_beyond_its_limits_fails_after_some_attempts(
     settings_now: dict[str, float],
     code: str,
     why: str,
+    attempts: int,
 ) -> None:
     settings.CONCLUDE_ATTEMPTS_MAX = 3
     for name, value in settings_now.items():
@@ -312,9 +317,7 @@ def test_a_conclusion_beyond_its_limits_fails_after_some_attempts(
             conclude(task, attempt=task.conclude_attempts, patient=True)
     assert (task.status, task.error_code) == (states.FAILED, code)
     assert why in task.error_message
-    assert task.conclude_attempts == (
-        3 if act in ("sleep 60", "crash") else 2 if act == "spin" else 1
-    )
+    assert task.conclude_attempts == attempts
 
 
 def test_a_slow_conclusion_goes_to_the_long_jobs(
@@ -362,6 +365,68 @@ def test_a_conclusion_that_never_came_back_is_not_tried_for_ever(
     Task.objects.filter(pk=task.pk).update(status=states.AGGREGATING, conclude_attempts=most)
     conclude(task, attempt=most)
     assert (task.status, task.error_code) == (states.FAILED, "conclude_timed_out")
+
+
+LOST = [redis.exceptions.ConnectionError("away"), OperationalError("away")]
+
+
+def raises(error: Exception) -> Callable[..., Any]:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("lost", LOST, ids=["redis", "database"])
+def test_an_unreachable_redis_or_database_uses_up_no_attempt(
+    split: Split, work: Work, laptop: Worker, monkeypatch: pytest.MonkeyPatch, lost: Exception
+) -> None:
+    task = split(count=3)
+    work(laptop)
+    with monkeypatch.context() as broken:
+        broken.setattr(concluding, "record_work", raises(lost))
+        for attempt in (None, *[0] * live_settings.CONCLUDE_ATTEMPTS_MAX):
+            with pytest.raises(type(lost)):
+                conclude(task, attempt=attempt)
+            task.refresh_from_db()
+            assert (task.status, task.conclude_attempts) == (states.AGGREGATING, 0)
+    assert conclude(task, attempt=0).status == states.SUCCEEDED
+
+
+def test_an_attempt_is_given_back_once_the_database_answers_again(
+    split: Split, work: Work, laptop: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = split(count=3)
+    work(laptop)
+    away = OperationalError("away")
+    real, refused = TaskQuerySet.update, list[Any]()
+
+    def update(rows: Any, **changes: Any) -> int:
+        if changes == {"conclude_attempts": 0} and len(refused) < 2:
+            refused.append(changes)
+            raise away
+        return real(rows, **changes)
+
+    monkeypatch.setattr(concluding, "record_work", raises(away))
+    monkeypatch.setattr(concluding, "GIVE_BACK_PAUSES_SECONDS", (0, 0, 0))
+    monkeypatch.setattr(TaskQuerySet, "update", update)
+    with pytest.raises(OperationalError):
+        conclude(task)
+    task.refresh_from_db()
+    assert (task.conclude_attempts, len(refused)) == (0, 2)
+
+
+def test_a_child_goes_on_while_the_database_cannot_be_asked(
+    split: Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = split(count=3)
+    watched = StillWanted(task, states.RUNNING)
+    with monkeypatch.context() as broken:
+        broken.setattr(watched, "row", Mock(exists=raises(OperationalError("away"))))
+        assert watched()
+    assert watched()
+    cancel_task(task)
+    assert not watched()
 
 
 def test_a_kind_that_has_changed_since_fails_the_task_clearly(

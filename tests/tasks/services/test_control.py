@@ -1,6 +1,4 @@
-"""Pause, resume, deadline, time limit, and what is told of failures: services on the real queue and
-database.
-"""
+"""Pause, resume, deadline and limits of a task, and what its members see of failures."""
 
 from __future__ import annotations
 
@@ -169,7 +167,7 @@ def test_a_deadline_lies_ahead_and_a_time_limit_within_the_kinds(
         return api(bob).post("/api/tasks/", body | more)
 
     past = submit(deadline=(timezone.now() - timedelta(hours=1)).isoformat())
-    assert past.json()["fields"] == {"deadline": ["This is over already."]}
+    assert past.json()["fields"] == {"deadline": ["This time has passed already."]}
     assert list(submit(deadline="tomorrow").json()["fields"]) == ["deadline"]
     assert list(submit(subtask_seconds_max=1e9).json()["fields"]) == ["subtask_seconds_max"]
     assert list(submit(subtask_seconds_max=0).json()["fields"]) == ["subtask_seconds_max"]
@@ -248,7 +246,7 @@ def test_failures_are_written_once_however_often_a_task_is_concluded(
     )
 
 
-def test_a_creator_finds_word_of_how_his_task_ended(
+def test_a_creator_is_notified_of_how_their_task_ended(
     api: Api, bob: User, split: Make, work: Callable[[Worker], int], laptop: Worker
 ) -> None:
     task = split(count=1)

@@ -1,6 +1,4 @@
-"""A member goes, a group closes, an account is deleted: what becomes of tasks, of Redis and of
-workers.
-"""
+"""What becomes of tasks and workers when a member, a group or an account goes."""
 
 from __future__ import annotations
 
@@ -74,7 +72,7 @@ def statuses() -> list[str]:
 # A member leaves or is removed
 
 
-def test_who_leaves_takes_his_tasks_with_him(
+def test_the_tasks_of_a_member_who_leaves_are_cancelled(
     split: Make, submit: Make, alice: User, bob: User, group: Group
 ) -> None:
     split(), submit(), split(author=alice)
@@ -84,13 +82,17 @@ def test_who_leaves_takes_his_tasks_with_him(
     assert sweeping.tasks_with_state(group.pk) == [str(kept.pk)]
 
 
-def test_who_is_removed_does_too(split: Make, alice: User, bob: User, group: Group) -> None:
+def test_the_tasks_of_a_removed_member_are_cancelled(
+    split: Make, alice: User, bob: User, group: Group
+) -> None:
     split()
     groups.remove_member(remover=alice, group_id=group.pk, user_id=bob.pk)
     assert statuses() == ["cancelled"]
 
 
-def test_his_tasks_in_other_groups_go_on(split: Make, bob: User, alice: User, group: Group) -> None:
+def test_their_tasks_in_other_groups_go_on(
+    split: Make, bob: User, alice: User, group: Group
+) -> None:
     other = groups.create_group(owner=bob, name="Other")
     task = split()
     Task.objects.filter(pk=task.pk).update(group=other)
@@ -110,7 +112,7 @@ def test_a_result_that_is_being_made_is_made(
     assert blobs.get_result(group.pk, task.pk)
 
 
-def test_workers_are_told_when_the_membership_has_gone(
+def test_workers_are_notified_after_the_membership_has_gone(
     listen: Any,
     laptop: Worker,
     tower: Worker,
@@ -200,7 +202,7 @@ def test_a_task_that_is_being_concluded_leaves_nothing_behind(
     assert blobs.get_result(group.pk, task.pk) is None
 
 
-def test_whose_tasks_were_cancelled_by_another_is_told_once(
+def test_a_member_whose_tasks_somebody_else_cancels_is_notified_once(
     split: Make, alice: User, bob: User, group: Group
 ) -> None:
     split(author=alice), split(), split()
@@ -213,7 +215,7 @@ def test_whose_tasks_were_cancelled_by_another_is_told_once(
     )
 
 
-def test_the_workers_of_all_members_are_told(
+def test_the_workers_of_all_members_are_notified(
     listen: Any, laptop: Worker, tower: Worker, alice: User, group: Group
 ) -> None:
     heard = [listen(laptop), listen(tower)]
@@ -221,7 +223,7 @@ def test_the_workers_of_all_members_are_told(
     assert [each() for each in heard] == [["worker.changed"]] * 2
 
 
-def test_who_holds_leases_of_the_group_is_told_to_stop(
+def test_workers_with_leases_of_the_group_are_stopped(
     split: Make,
     lease: Lease,
     tower: Worker,
@@ -271,7 +273,7 @@ def test_with_an_account_its_live_tasks_end_and_the_old_ones_stay(
     assert blobs.get_result(group.pk, done.pk)
 
 
-def test_its_workers_are_told_when_its_tokens_have_ended(
+def test_its_workers_are_notified_after_its_tokens_have_ended(
     listen: Any, tower: Worker, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts.create_worker_token(owner=bob, name="tower")

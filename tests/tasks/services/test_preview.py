@@ -72,7 +72,7 @@ def test_it_names_those_who_would_take_it(ask: Ask, group: Group, laptop: Worker
     assert ask("MEAN", numbers=[1, 2])["workers"] == [], "it does not take that kind"
 
 
-def test_how_long_it_takes_is_told_from_what_such_subtasks_took(
+def test_how_long_it_takes_is_estimated_from_earlier_subtasks(
     ask: Ask,
     group: Group,
     laptop: Worker,

@@ -49,13 +49,13 @@ def test_the_group_may_be_named(group: Group, bob: User) -> None:
     )
 
 
-def test_a_stranger_is_not_told_that_the_group_exists(group: Group, carol: User) -> None:
+def test_a_stranger_does_not_learn_that_the_group_exists(group: Group, carol: User) -> None:
     by_id = fields_of(author=carol, group=group.pk, kind="ECHO", params={"count": 1})
     assert by_id == fields_of(author=carol, group="no such group", kind="ECHO", params={"count": 1})
     assert list(by_id) == ["group"]
 
 
-def test_an_unknown_kind_is_told_which_there_are(group: Group, bob: User) -> None:
+def test_an_unknown_kind_is_refused_with_those_there_are(group: Group, bob: User) -> None:
     assert (
         "FACTORIZATION"
         in fields_of(author=bob, group=group.pk, kind="NONSENSE", params={})["kind"][0]
@@ -145,7 +145,7 @@ def test_the_same_key_makes_one_task_whose_input_stays_that_of_the_first_time(
     assert msgspec.msgpack.decode(blobs.get_input(group.pk, first.pk) or b"")["count"] == 3
 
 
-def test_two_who_submit_with_one_key_at_once_make_one_task_and_lose_no_input(
+def test_two_concurrent_submissions_with_one_key_make_one_task_and_lose_no_input(
     group: Group, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second comes when the first has looked for an older one, and has not written its own row

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from firmlight_client import network
-from firmlight_client.kinds import _public_http
+from firmlight_client.kinds import _public_address
 from firmlight_client.worker.consent import rules
 from firmlight_client.worker.consent.rules import BadConsent, Consent
 from firmlight_client.worker.slot.slot_options import SlotOptions
@@ -98,8 +98,8 @@ def test_named_hosts_are_the_only_ones_that_can_be_reached(
     network.allow_only(["example.org"])
     assert network.host_allowed(host) is allowed
     if not allowed:
-        with pytest.raises(_public_http.Refused, match="none of the hosts"):
-            _public_http.checked_addresses(host, 443, private=True)
+        with pytest.raises(_public_address.Refused, match="none of the hosts"):
+            _public_address.checked_addresses(host, 443, private=True)
 
 
 def test_an_owner_may_write_a_host_in_any_alphabet(monkeypatch: pytest.MonkeyPatch) -> None:

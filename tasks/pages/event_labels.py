@@ -1,0 +1,44 @@
+"""What pages call the events of a task, and the tone in which they show them."""
+
+from __future__ import annotations
+
+LABELS = {
+    "again": "Taken over",
+    "bad_partial": "Malformed result",
+    "cancelled": "Cancelled",
+    "copied": "Second copy",
+    "decided": "Decided",
+    "done": "Done",
+    "failed": "Failed",
+    "failed_for_good": "Failed permanently",
+    "kind_changed": "Other version",
+    "leased": "Leased",
+    "lost": "Lost",
+    "overtaken": "Overtaken",
+    "paused": "Paused",
+    "released": "Given back",
+    "resumed": "Resumed",
+    "split": "Split",
+    "started": "Started",
+    "submitted": "Submitted",
+    "succeeded": "Finished",
+}
+TONES = {
+    "again": "join",
+    "bad_partial": "bad",
+    "copied": "join",
+    "decided": "good",
+    "failed": "bad",
+    "failed_for_good": "bad",
+    "lost": "bad",
+    "succeeded": "good",
+}
+
+
+def label(event: str) -> str:
+    return LABELS.get(event, event.capitalize())
+
+
+def tone(event: str) -> str:
+    """bad, good, join (a worker takes over), or "" for what happens all the time."""
+    return TONES.get(event, "")
