@@ -6,6 +6,7 @@ from django.db import connection  # noqa: F401  a condition below names it
 
 from accounts.models import Notification
 from core.pagination import CappedPaginator
+from tests.support.pages import words
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def test_a_page_says_that_there_are_more(client, alice, pages, settings):
     settings.PAGE_ROWS = 7
     pages(38)
     client.force_login(alice)
-    assert "of 20+" in client.get("/notifications/").content.decode()
+    assert "of 20+" in words(client.get("/notifications/"))
 
 
 @pytest.mark.skipif(

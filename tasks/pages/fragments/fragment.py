@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.template.loader import render_to_string
-
-INDENTATION = re.compile(r"\s*\n\s*")  # of templates; to a browser it is a space
 
 
 class Fragment(NamedTuple):
@@ -22,8 +19,12 @@ Fragments = dict[str, Fragment]  # by id, each after the one that it lies in
 
 
 def drawn(template: str, it: Any) -> str:
-    """The HTML of a value of ours, which the template calls `it`."""
-    return INDENTATION.sub(" ", render_to_string(template, {"it": it}).strip())
+    """The HTML of a value of ours, which the template calls `it`.
+
+    The indentation of the template is left out; to a browser it is a space.
+    """
+    lines = [line.strip() for line in render_to_string(template, {"it": it}).split("\n")]
+    return " ".join(line for line in lines if line)
 
 
 # The same value is drawn once, however many people watch. Not for values that are shown with their
