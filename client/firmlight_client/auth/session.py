@@ -13,7 +13,8 @@ from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.errors import FirmlightClientError
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 
-# `firmlight work` and the doctor only look up a token: what sends HTTP is imported where it is used.
+# `firmlight work` and the doctor only look up a token: what sends HTTP is imported where it is
+# used.
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -1,8 +1,8 @@
 """How many slots may work now, and why not all of them. `machine` looks; this only decides.
 
 Two measures keep it calm. It steps back soon (CALM_DOWN_SECONDS of others' load) and comes back
-late (COME_BACK_SECONDS of quiet), and it counts by halves of a core. So a short peak, such as a page
-that loads in a browser, changes nothing.
+late (COME_BACK_SECONDS of quiet), and it counts by halves of a core. So a short peak, such as a
+page that loads in a browser, changes nothing.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 that breaks.
 
 Whatever happens in whatever order, a job starts only in an idle slot, a result holds exactly the
-partials of its subtasks, nothing is sent to a closed connection, heartbeats name what is held, and in
-the end every subtask of every lease that was not taken away is settled with the server.
+partials of its subtasks, nothing is sent to a closed connection, heartbeats name what is held, and
+in the end every subtask of every lease that was not taken away is settled with the server.
 """
 
 from __future__ import annotations
