@@ -7,6 +7,7 @@ import signal
 import structlog
 
 from firmlight_client import kinds
+from firmlight_client.child_process import signal_name
 from tasks.kind_processes import wire
 from tasks.kind_processes.outcomes import (
     Crashed,
@@ -53,7 +54,5 @@ def how_it_ended(code: int) -> str:
     """The exit code of a process in words, as subprocess counts: a signal is negative."""
     if code >= 0:
         return f"exit code {code}"
-    try:
-        return f"signal {-code}, {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"
+    name = signal_name(-code)
+    return f"signal {-code}, {name}" if name else f"signal {-code}"

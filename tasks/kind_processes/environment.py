@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import site
 from pathlib import Path
+
+from firmlight_client.child_process import child_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,12 +26,5 @@ KEPT_VARIABLES = (
 
 def environment(scratch: Path) -> dict[str, str]:
     """What a child gets that works in the folder `scratch`."""
-    found = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-    found["HOME"] = found["TMPDIR"] = str(scratch)
-    if site.ENABLE_USER_SITE:
-        found["PYTHONUSERBASE"] = site.getuserbase()
-    # A child is one core: libraries that start a thread for every core get in each other's way.
-    found["OMP_NUM_THREADS"] = found["OPENBLAS_NUM_THREADS"] = "1"
-    found["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    found["PYTHONUTF8"] = "1"
-    return found
+    path = filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+    return child_environment(scratch, KEPT_VARIABLES) | {"PYTHONPATH": os.pathsep.join(path)}
