@@ -129,7 +129,7 @@ class System:
             parts.append(redis_part)
             given = {"REDIS_URL": redis_url, **given}
         self.environment = environment.build(self.home, self.host, self.port, given)
-        parts += [self._part(name) for name in processes.NAMES]
+        parts += self._parts()
         self._supervisor = Supervisor(self.home, parts)
         self._begin_prepare()
         self._supervisor.start(self.environment)
@@ -153,6 +153,10 @@ class System:
         port = ports.free("127.0.0.1", redis_server.last_port(self.home))
         file, url = redis_server.configure(self.home, program, port)
         return Part("redis", [program.path, str(file)], first=True), url
+
+    def _parts(self) -> list[Part]:
+        """The processes of the server."""
+        return [self._part(name) for name in processes.NAMES]
 
     def _part(self, name: str) -> Part:
         """One of Firmlight's own processes."""

@@ -83,7 +83,7 @@ class World:
     def key(self, route: str, part: str) -> Any:
         """What a part of an address stands for, e.g. "pk" in api/tasks/<uuid:pk>/."""
         words = {
-            "slug": "protocol",
+            "slug": "reference/protocol",
             "uid": "nobody",
             "token": "none",
             "name": "none",
