@@ -22,7 +22,7 @@ Guest = Callable[[PatientLab, random.Random], None]
 
 
 def _connect(lab: PatientLab, chance: random.Random, **options: object) -> Peer:
-    """With a member's token, but not that of his honest workers: connections of one token are
+    """With a member's token, but not that of their honest workers: connections of one token are
     counted.
     """
     return Peer(

@@ -1,4 +1,4 @@
-"""The people: each submits, cancels, looks after his tasks and fetches his results at once."""
+"""The people: each submits, cancels, looks after their tasks and fetches their results immediately."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ def other():
     """
     started = []
 
-    def start(deed, **env):
+    def start(code, **env):
         code = f"""
 import sys, django
 django.setup()
 from core import metrics
-{deed}
+{code}
 metrics.write()
 print("done", flush=True)
 sys.stdin.read()

@@ -85,7 +85,7 @@ def test_two_people_meet_and_one_lends_a_machine_by_a_code(
 
     expect(emil.locator("#toasts")).to_contain_text(
         f"Number evenings {mark}"
-    )  # it pops up where he is
+    )  # it pops up on the page they are on
     emil.goto("/notifications/")
     emil.get_by_role("button", name="Accept").first.click()
     expect(emil.get_by_role("link", name=f"Number evenings {mark}").first).to_be_visible()

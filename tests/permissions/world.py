@@ -69,7 +69,7 @@ class World:
         User.objects.filter(username="blocked").update(is_active=False)
 
     def cookie(self, who: str) -> str:
-        """The key of his browser's session."""
+        """The key of their browser's session."""
         if who not in self.cookies:
             client = Client()
             client.force_login(self.people[who])

@@ -195,7 +195,7 @@ def manage(system: System, *command: str) -> None:
     )
 
 
-# Work for who was silent for so long that he counted as gone
+# Work for a worker that was silent for so long that it counted as gone
 
 
 def test_an_idle_worker_that_slept_gets_what_came_meanwhile(lab: Lab, peer: Connect) -> None:

@@ -1,4 +1,4 @@
-"""Who leaves a group or deletes his account takes his computers with him at once; the work goes on
+"""A member who leaves a group or deletes the account takes the computers along; the work goes on
 elsewhere.
 """
 

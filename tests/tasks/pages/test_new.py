@@ -389,13 +389,13 @@ def test_the_page_asks_the_database_little_however_many_workers_there_are(
         connections.beat(
             group.pk, worker=worker.pk, conn=f"c{number}", kinds=["ECHO@1"], slots=1, leases=[]
         ).now()
-    his = browser(bob)
-    his.get("/groups/")  # the session is in the cache after that
+    bobs = browser(bob)
+    bobs.get("/groups/")  # the session is in the cache after that
     with django_assert_max_num_queries(8):
-        assert "30 online" in words(his.get(f"/groups/{group.pk}/tasks/new/?kind=ECHO"))
+        assert "30 online" in words(bobs.get(f"/groups/{group.pk}/tasks/new/?kind=ECHO"))
     data = {"kind": "ECHO", "key": "k", **PLAIN, "param-count": "5"}
     with django_assert_max_num_queries(9):
-        answer = his.post(
+        answer = bobs.post(
             f"/groups/{group.pk}/tasks/new/preview/", data, headers={"HX-Request": "true"}
         )
     assert "and 18 more" in words(answer)

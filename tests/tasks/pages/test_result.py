@@ -197,11 +197,11 @@ def test_two_thousand_pages_are_a_small_page_in_few_queries(
     task = finished(
         "CRAWLER", crawl(*[f"/{n // 100}/{n}" for n in range(2000)], errors=400, sites=3)
     )
-    his = browser(bob)
-    his.get("/groups/")
+    bobs = browser(bob)
+    bobs.get("/groups/")
     for rest in ("", "result/", "result/?q=docs", "result/?problems=1", "result/?site=1"):
         with django_assert_max_num_queries(10):
-            answer = his.get(page_of(task, rest))
+            answer = bobs.get(page_of(task, rest))
         assert len(answer.content) < 300_000, rest
 
 

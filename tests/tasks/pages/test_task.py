@@ -133,24 +133,24 @@ def test_strangers_find_nothing_and_others_log_in_first(
         assert browser().get(address).status_code == 302
 
 
-@pytest.mark.parametrize(("deed", "status"), [("pause", "paused"), ("cancel", "cancelled")])
+@pytest.mark.parametrize(("action", "status"), [("pause", "paused"), ("cancel", "cancelled")])
 def test_its_submitter_stops_it_with_a_button(
-    browser: Browser, split: Callable[..., Task], bob: User, deed: str, status: str
+    browser: Browser, split: Callable[..., Task], bob: User, action: str, status: str
 ) -> None:
     task = split(count=1)
-    him = browser(bob)
-    assert f'action="{page_of(task)}pause/"' in him.get(page_of(task)).content.decode()
-    assert him.post(f"{page_of(task)}{deed}/").url == page_of(task)
+    bobs = browser(bob)
+    assert f'action="{page_of(task)}pause/"' in bobs.get(page_of(task)).content.decode()
+    assert bobs.post(f"{page_of(task)}{action}/").url == page_of(task)
     task.refresh_from_db()
     assert task.status == status
 
 
 def test_a_paused_task_is_resumed(browser: Browser, split: Callable[..., Task], bob: User) -> None:
     task = split(count=1)
-    him = browser(bob)
-    him.post(f"{page_of(task)}pause/")
-    assert "Resume" in words(him.get(page_of(task)))
-    him.post(f"{page_of(task)}resume/")
+    bobs = browser(bob)
+    bobs.post(f"{page_of(task)}pause/")
+    assert "Resume" in words(bobs.get(page_of(task)))
+    bobs.post(f"{page_of(task)}resume/")
     task.refresh_from_db()
     assert task.status == "running"
 
@@ -160,11 +160,11 @@ def test_a_task_that_is_being_concluded_can_be_cancelled_but_not_paused(
 ) -> None:
     task = split(count=1)
     Task.objects.filter(pk=task.pk).move(states.RUNNING, states.AGGREGATING)
-    him = browser(bob)
-    page = him.get(page_of(task)).content.decode()
+    bobs = browser(bob)
+    page = bobs.get(page_of(task)).content.decode()
     assert f"{page_of(task)}cancel/" in page
     assert f"{page_of(task)}pause/" not in page
-    assert him.post(f"{page_of(task)}cancel/").url == page_of(task)
+    assert bobs.post(f"{page_of(task)}cancel/").url == page_of(task)
     task.refresh_from_db()
     assert task.status == states.CANCELLED
 
@@ -219,9 +219,9 @@ def test_a_thousand_contributions_do_not_fill_the_page(
         Contribution(task=task, worker=machine, subtasks=1) for machine in machines
     )
     Task.objects.filter(pk=task.pk).update(status="succeeded")
-    his = browser(bob)
-    his.get("/groups/")  # the session is in the cache after that
+    bobs = browser(bob)
+    bobs.get("/groups/")  # the session is in the cache after that
     with django_assert_max_num_queries(11):
-        answer = his.get(page_of(task))
+        answer = bobs.get(page_of(task))
     assert answer.content.decode().count('id="row-') == 100
     assert "300 workers, the first 100" in words(answer)

@@ -285,7 +285,7 @@ def test_its_workers_are_notified_after_its_tokens_have_ended(
 
     monkeypatch.setattr(events, "tell", watch)
     accounts.remove_user(bob)
-    assert heard() == ["worker.changed"], "although he was in no group"
+    assert heard() == ["worker.changed"], "although it was in no group"
     assert tokens_when_told == [0]
 
 
