@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from pytest_django import Settings
 
@@ -67,12 +69,15 @@ def test_what_copies_saved_and_cost_is_noted(
 ) -> None:
     task, held = run_to_the_tail(pool, fast, slow)
     copy = fast.lease()
+    before = time.monotonic()
     pool.began(held, 0.25)
     fast.complete(copy)
+    passed = time.monotonic() - before  # a busy machine may take its time between the two
     work = pool.progress(task).work
     assert (work["fast"].copies, work["slow"].copies) == (1, 0)
-    assert work["fast"].saved == pytest.approx(2.25, abs=0.1), "2.5 seconds, less what is gone"
-    assert work["slow"].wasted == pytest.approx(0.25, abs=0.1)
+    rounding = 0.02
+    assert 2.25 - passed - rounding <= work["fast"].saved <= 2.25 + rounding, "of 2.5 seconds"
+    assert 0.25 - rounding <= work["slow"].wasted <= 0.25 + passed + rounding
     assert (work["fast"].lost, work["slow"].lost) == (0, 0), "overtaken is not lost"
 
 
