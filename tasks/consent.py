@@ -15,6 +15,7 @@ import msgspec
 
 from firmlight_client import group_names, kinds
 from firmlight_client.protocol import ALL_GROUPS, RULE_FITS_NO_GROUP, Consent
+from tasks import kind_keys
 from tasks.models import Worker
 
 EVERYTHING = Consent()
@@ -55,7 +56,7 @@ class Agreement:
         rules = self.rules_for(group)
         if rules.slots == 0:
             return []
-        return [kind for kind in self.kinds if allows(rules, kind.partition("@")[0])]
+        return [kind for kind in self.kinds if allows(rules, kind_keys.name_in(kind))]
 
     def slots_for(self, group: str, slots: int) -> int:
         """Return how many of its slots work for this group at a time."""

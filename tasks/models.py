@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User, uuid_key
 from groups.models import Group
-from tasks import states
+from tasks import kind_keys, states
 
 ERROR_MAX, MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 200, 2000, 4000, 300
 
@@ -101,7 +101,7 @@ class Task(models.Model):
     @property
     def kind_key(self) -> str:
         """How the queue tells kinds apart: a worker takes only the same version."""
-        return f"{self.kind}@{self.kind_version}"
+        return kind_keys.key_of(self.kind, self.kind_version)
 
 
 class Worker(models.Model):

@@ -8,13 +8,14 @@ has.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Count
 
 from tasks import states
+from tasks.event_texts import moment
 from tasks.models import (
     ERROR_MAX,
     MESSAGE_MAX,
@@ -149,7 +150,7 @@ def _failure(task: Task, number: int, row: Blame, worker: Worker | None) -> Subt
         error=row.error[:ERROR_MAX],
         message=row.message[:MESSAGE_MAX],
         traceback=_end(row.traceback, TRACEBACK_MAX),
-        at=datetime.fromtimestamp(row.at / 1000, UTC),
+        at=moment(row.at),
         final=row.final,
     )
 
@@ -160,4 +161,4 @@ def _end(text: str, most: int) -> str:
 
 
 def _moment(ms: int) -> datetime | None:
-    return datetime.fromtimestamp(ms / 1000, UTC) if ms else None
+    return moment(ms) if ms else None

@@ -12,7 +12,7 @@ from accounts.models import User
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import consent, states
+from tasks import consent, kind_keys, states
 from tasks.models import Task, Worker
 from tasks.queue import presence
 
@@ -178,7 +178,7 @@ def resting_in(groups: Sequence[Group]) -> dict[str, dict[str, str]]:
 
 def _kinds() -> list[str]:
     """All kinds that a worker of this server can take."""
-    return [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
+    return [kind_keys.key_of(name, kind.version) for name, kind in kinds.installed().items()]
 
 
 def _titles(tasks: set[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from firmlight_client import kinds
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from groups.models import Group
-from tasks import consent, states
+from tasks import consent, kind_keys, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
 from tasks.models import Contribution, Task, Worker
@@ -103,7 +103,7 @@ def preview_task(
 
 def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
     """The workers that are online and agree to the kind, those that rest now included."""
-    online = presence.online_workers(group.pk, f"{kind.name}@{kind.version}")
+    online = presence.online_workers(group.pk, kind_keys.key_of(kind.name, kind.version))
     (resting,) = presence.resting([group.pk])
     found = []
     for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):

@@ -20,7 +20,7 @@ from core.errors import Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import consent, events, offences
+from tasks import consent, events, kind_keys, offences
 from tasks.models import SUSPENDED_REASON_MAX, Worker
 
 
@@ -225,7 +225,7 @@ def match_kinds(offered: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     same, refused = list[str](), dict[str, str]()
     for name, version in offered.items():
         if ours.get(name) == version:
-            same.append(f"{name}@{version}")
+            same.append(kind_keys.key_of(name, version))
         else:
             refused[name] = ours.get(name, "")
     return same, refused

@@ -10,7 +10,7 @@ import structlog
 
 from core import metrics
 from firmlight_client import protocol
-from tasks import events
+from tasks import events, kind_keys
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.worker_socket.connection import Connection
@@ -128,7 +128,7 @@ def _frame(granted: Granted, group: str, group_name: str) -> protocol.Lease:
         lease=granted.lease,
         task=granted.task,
         group=group,
-        kind=granted.kind.partition("@")[0],
+        kind=kind_keys.name_in(granted.kind),
         subtasks=granted.subtasks,
         payloads=granted.payloads,
         subtask_seconds_max=granted.seconds_max,

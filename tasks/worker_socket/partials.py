@@ -11,6 +11,7 @@ from django.conf import settings
 from core.errors import Busy
 from firmlight_client import kinds
 from firmlight_client.kinds.partials import is_scanned
+from tasks import kind_keys
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import KindChanged, KindStopped
 
@@ -37,7 +38,7 @@ def may_be_decided(kind_key: str) -> bool:
     If not, no worker is believed that says so: each could stop the task until everything so far was
     combined.
     """
-    kind = kinds.installed().get(kind_key.partition("@")[0])
+    kind = kinds.installed().get(kind_keys.name_in(kind_key))
     return kind is not None and type(kind).is_decided is not kinds.Kind.is_decided
 
 
@@ -46,7 +47,7 @@ async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
 
     A large one is decoded in a child process, of each owner one at a time in this process.
     """
-    name, _, version = kind_key.partition("@")
+    name, version = kind_keys.split_key(kind_key)
     kind = kinds.installed().get(name)
     if kind is None:
         return Flaw("kind_changed", f"The server no longer has {name}.")
