@@ -182,9 +182,9 @@ class Pool:
 
     def began(self, granted: Granted, seconds_ago: float) -> None:
         """Make it look as if this lease was granted so long ago."""
-        name = self.key("l", granted.lease)
-        then = int(self.redis.hget(name, "granted")) - int(seconds_ago * 1000)
-        self.redis.hset(name, mapping={"granted": then, "since": then})
+        seconds, microseconds = self.redis.time()
+        then = int(1000 * (seconds - seconds_ago) + microseconds / 1000)
+        self.redis.hset(self.key("l", granted.lease), mapping={"granted": then, "since": then})
 
     def serve(self, **creators: float) -> None:
         """These creators were served so many core-seconds so far.
