@@ -26,7 +26,7 @@ RECENT_DAYS = 7  # older moments are dates
 
 @register.simple_tag
 def icon(name: str, size: str = "") -> SafeString:
-    """A symbol of icons/_sprite.html.
+    """A symbol of firmlight/icons/_sprite.html.
 
     It is hidden from screen readers: a word stands beside it, or the element has a label.
     """
