@@ -13,9 +13,8 @@ from collections.abc import Callable
 from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 from core.client_address import address_of_scope, key_of
 
-OWNER_KNOWN = (
-    "firmlight.owner_known"  # of a socket's scope: a function to call once its owner is known
-)
+# In the scope of a socket: a function to call once its owner is known.
+OWNER_KNOWN = "firmlight.owner_known"
 
 
 class AddressCounts:
