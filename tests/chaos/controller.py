@@ -165,7 +165,7 @@ class Controller:
         longest = LOCKED_SECONDS_MAX if self.options.minutes >= 2 else 4.0
         self.do_later(faults.lock_database, self.system, self.chance.uniform(1, longest))
 
-    # At the door
+    # Who comes in
 
     def let_in_hostile(self) -> None:
         guest = self.chance.choice(GUESTS)

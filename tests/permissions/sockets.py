@@ -108,11 +108,11 @@ def bearer(token: str) -> tuple[bytes, bytes]:
     return b"authorization", f"Bearer {token}".encode()
 
 
-def worker_door(world: World, who: str) -> list[tuple[bytes, bytes]]:
+def worker_headers(world: World, who: str) -> list[tuple[bytes, bytes]]:
     return [bearer(world.worker_tokens[who])] if who in PEOPLE else []
 
 
-def live_door(world: World, who: str) -> list[tuple[bytes, bytes]]:
+def live_headers(world: World, who: str) -> list[tuple[bytes, bytes]]:
     """As a browser: a cookie, and the origin of our own pages."""
     origin = (b"origin", settings.PUBLIC_URL.encode())
     cookie = f"{settings.SESSION_COOKIE_NAME}={world.cookie(who)}" if who in PEOPLE else ""
