@@ -40,7 +40,7 @@ WORKS = (
 
 
 class Side:
-    """A running system of one checkout; it measures when it is told to."""
+    """A running system of one checkout; it measures on request."""
 
     def __init__(self, root: Path) -> None:
         packages = (root, root / "client", root / "benchmarks" / "echo")

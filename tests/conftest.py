@@ -209,7 +209,7 @@ def browser(db: None) -> Callable[..., Client]:
 
 @pytest.fixture
 def group(alice: User, bob: User) -> Group:
-    """Alice owns it, Bob is a member, Carol a stranger. Nobody has been told anything yet."""
+    """Alice owns it, Bob is a member, Carol a stranger. There are no notifications yet."""
     group = groups.create_group(
         owner=alice, name="Lab Seven", description="The machines on the third floor"
     )

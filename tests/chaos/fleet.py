@@ -69,7 +69,7 @@ class Fleet:
             berth.worker.hear("connected")
 
     def attack(self) -> None:
-        """From now on, until the attackers are told to leave."""
+        """From now on, until the attackers leave."""
         self.poisoner.start()
         self.half_bodies.start()
 

@@ -1,4 +1,4 @@
-"""Sentry and OpenTelemetry: told where they are set, not even imported where they are not."""
+"""Sentry and OpenTelemetry: used where they are set, not even imported where they are not."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ sentry_sdk.flush(10)
 """
     with Collector() as sentry:
         run(WEB + "\n" + fail, SENTRY_DSN=f"http://key@127.0.0.1:{sentry.port}/1")
-    told = b"".join(body for _, body in sentry.posted)
-    assert b"ValueError" in told
-    assert b"edge-0009" in told
-    assert b"open-sesame" not in told
+    reported = b"".join(body for _, body in sentry.posted)
+    assert b"ValueError" in reported
+    assert b"edge-0009" in reported
+    assert b"open-sesame" not in reported
 
 
 def test_opentelemetry_gets_a_span_of_each_request():

@@ -182,8 +182,8 @@ def test_too_many_of_them_suspend_all_workers_of_their_owner_whatever_they_are_c
     mine = Worker.objects.filter(owner=member)
     assert {one.name for one in mine} == {"tower", "beside", "brand new"}
     assert all(one.suspended for one in mine)
-    (told,) = Notification.objects.filter(user=member, code="worker_suspended")
-    assert "let them back" in told.text
+    (notice,) = Notification.objects.filter(user=member, code="worker_suspended")
+    assert "let them back" in notice.text
 
     workers.let_back(mine.get(name="brand new"), by=member)
     assert not mine.exclude(suspended=None).exists(), "they were suspended together"

@@ -153,7 +153,7 @@ class Odd(Kind):
             eaten.append(bytearray(bite_bytes))
 
     def eat_and_hide_it(self, bite_bytes: int) -> int:
-        """The same, but what is told of it is another error: the memory hangs on that error's
+        """The same, but what is reported is another error: the memory hangs on that error's
         cause.
         """
         try:

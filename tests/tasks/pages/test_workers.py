@@ -127,7 +127,7 @@ def test_a_new_worker_appears_on_the_page_that_tells_how_to_get_one(
     page = browser(alice).get("/workers/get/")
     assert "Waiting for the first sign of it" in words(page)
     asks = asks_again(page)
-    assert browser(alice).get(asks).status_code == 204, "nothing new: who listens is not told again"
+    assert browser(alice).get(asks).status_code == 204, "nothing new, so no news"
     here(group, laptop)
     seen = browser(alice).get(asks)
     assert "laptop is ready" in words(seen)
