@@ -1,4 +1,4 @@
-"""Whatever a server answers, the worker does not fail: other pages and other sites come out whole."""
+"""Whatever a server answers, the worker does not fail: other pages and sites come out whole."""
 
 from __future__ import annotations
 
