@@ -103,7 +103,7 @@ def compare_work(work: Work, ours: Side, theirs: Side) -> str:
 
 
 def measure_pair(work: Work, ours: Side, theirs: Side, *, swapped: bool) -> tuple[float, float]:
-    """(our rate, theirs); each goes first in every second round, since the first one fares worse."""
+    """(our rate, theirs); each goes first every other time, as the first fares worse."""
     if swapped:
         other = theirs.rate(work)
         return ours.rate(work), other

@@ -119,7 +119,7 @@ async def drain(worker: Id) -> None:
 
 
 async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
-    """Notify all that watch the task or its group; `final`: it is over, which is never held back."""
+    """Notify all that watch the task or its group. `final`: it is over; never held back."""
     message = {"type": "task.changed", "task": str(task), "group": str(group), "final": final}
     layer = get_channel_layer()
     await layer.group_send(task_topic(task), message)

@@ -46,7 +46,8 @@ def lamp(state: str, label: str = "") -> SafeString:
     hidden = SafeString('aria-hidden="true"')
     says = format_html('role="img" aria-label="{}"', label) if label else hidden
     return format_html(
-        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>',
+        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}>'
+        '<circle cx="5" cy="5" r="4"/></svg>',
         state,
         says,
     )

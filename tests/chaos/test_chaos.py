@@ -48,7 +48,8 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(
 ) -> None:
     options = asked.read()
     Console().print(
-        f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}"
+        f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} "
+        f"CHAOS_COPIES={options.copies}"
     )
     (tmp_path / "var").mkdir()
     with fresh(tmp_path / "var") as database, Site("127.0.0.1", PAGES).running() as site:

@@ -81,7 +81,8 @@ def test_a_killed_process_leaves_its_sums_and_takes_its_sockets_along(scrape, ot
 
 def test_a_process_that_ends_in_good_order_writes_what_it_had_not_written(scrape, other):
     process = other(
-        "metrics.write(); metrics.write(); import atexit; atexit.register(metrics.count, 'leases', 2)"
+        "metrics.write(); metrics.write(); "
+        "import atexit; atexit.register(metrics.count, 'leases', 2)"
     )
     process.stdin.close()
     assert process.wait(10) == 0

@@ -12,7 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from firmlight import observers
 from tests.support.collector import Collector
 
-WEB = "import sys, firmlight.asgi; from django.test import Client; Client(HTTP_HOST='127.0.0.1').get('/healthz')"
+WEB = (
+    "import sys, firmlight.asgi; from django.test import Client; "
+    "Client(HTTP_HOST='127.0.0.1').get('/healthz')"
+)
 
 
 def run(code, **env):
@@ -30,8 +33,8 @@ def run(code, **env):
 
 
 def test_neither_is_imported_unless_it_is_set():
-    look = "print([m for m in sys.modules if m.startswith(('sentry_sdk', 'opentelemetry.instr', 'opentelemetry.exp'))])"
-    assert run(f"{WEB}; {look}") == "[]\n"
+    observers = ("sentry_sdk", "opentelemetry.instr", "opentelemetry.exp")
+    assert run(f"{WEB}; print([m for m in sys.modules if m.startswith({observers})])") == "[]\n"
 
 
 @pytest.mark.parametrize("setting", observers.NEEDED)

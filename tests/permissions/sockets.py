@@ -29,7 +29,7 @@ Heard = tuple[str, Any]  # ("frame", the message) or ("close", its code) or ("si
 
 @cache
 def _runner() -> asyncio.Runner:
-    """One loop for all tests of a process, as a server has one: connections to Redis belong to it."""
+    """One loop for all tests of a process: connections to Redis belong to it."""
     return asyncio.Runner()
 
 
@@ -51,7 +51,7 @@ async def _close_connections() -> None:
 
 
 class Line:
-    """One end of a socket. (channels.testing has one too, but wants a server that we do not use.)"""
+    """One end of a socket. (That of channels.testing needs a server that we do not use.)"""
 
     def __init__(self, address: str, headers: list[tuple[bytes, bytes]]) -> None:
         protocols = [protocol.SUBPROTOCOL] if address == WORKER else []

@@ -118,7 +118,7 @@ SUBJECTS = {
 
 
 def rows_of_live() -> list[str]:
-    """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
+    """ "subscribe task" and so on: every message x everything that it may be about."""
     tags = [ask.__struct_config__.tag for ask in messages.Ask.__subclasses__()]
     return [
         f"{tag} {field}"

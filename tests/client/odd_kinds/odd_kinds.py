@@ -1,4 +1,4 @@
-"""Kinds that misbehave. A folder on PYTHONPATH with a dist-info is an installed package to Python."""
+"""Kinds that misbehave. To Python, a folder on PYTHONPATH with a dist-info is installed."""
 
 import ctypes
 import os

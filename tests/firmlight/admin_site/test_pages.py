@@ -180,9 +180,9 @@ def test_users_are_found_by_a_part_of_the_name_but_only_by_the_whole_address(
 
 def test_groups_are_found_by_a_part_of_the_name_in_any_case(browser, group, moderator):
     client = browser(moderator)
-    shown = [page("groups.Group", "change", group.pk) in client.get(page("groups.Group"), {"q": words}).text
-             for words in ("b SEV", "seventh")]  # fmt: skip
-    assert shown == [True, False]
+    link = page("groups.Group", "change", group.pk)
+    for words, is_found in (("b SEV", True), ("seventh", False)):
+        assert (link in client.get(page("groups.Group"), {"q": words}).text) == is_found, words
 
 
 def test_a_running_tasks_counts_are_live(browser, moderator, split, lease, laptop):

@@ -195,10 +195,8 @@ def test_the_wheel_is_built_once_and_handed_out(
     client_wheel.build()
     assert built.path.stat().st_mtime_ns == made
     page = browser(bob).get("/workers/get/").content.decode()
-    assert (
-        f"pip install http://testserver/download/{built.name} &amp;&amp; firmlight login http://testserver --worker"
-        in page
-    )
+    install = f"pip install http://testserver/download/{built.name}"
+    assert f"{install} &amp;&amp; firmlight login http://testserver --worker" in page
     answer = Client().get(f"/download/{built.name}")
     assert b"".join(answer.streaming_content) == built.path.read_bytes()  # type: ignore[attr-defined]
     assert f"{built.name}#sha256={built.sha256}" in Client().get("/download/").content.decode()

@@ -35,7 +35,7 @@ def tower(bob: User) -> Worker:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Worker], Callable[[], list[str]]]]:
-    """heard = listen(tower), as a connection of it does; heard() are the kinds of messages since."""
+    """heard = listen(tower), as its connection does; heard() are the kinds of messages since."""
     layer = get_channel_layer()
     joined: list[tuple[str, str]] = []
 
