@@ -21,7 +21,7 @@ help:  ## list these commands
 
 setup: $(VENV)/.installed  ## make .venv and install what Firmlight needs
 
-setup-dev: $(VENV)/.installed-dev
+setup-dev: $(VENV)/.installed-dev  ## as setup, and what tests and checks need
 
 run: setup  ## start a server that stays up until Ctrl-C (PORT=8000 HOST=127.0.0.1 VAR=var)
 	@$(BIN)/python -m embedded run

@@ -1,4 +1,4 @@
-"""E-mails: plain text from templates/mail/, with the subject on the first line."""
+"""E-mails: plain text from templates/accounts/mail/, with the subject on the first line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
         return None
     link = _link(template, user, facts)
     context = {**facts, **link, "user": user, "site": settings.PUBLIC_URL}
-    subject, _, body = render_to_string(f"mail/{template}.txt", context).partition("\n")
+    subject, _, body = render_to_string(f"accounts/mail/{template}.txt", context).partition("\n")
     return EmailMessage(subject.strip(), body.lstrip(), to=[facts.get("email") or user.email])
 
 

@@ -11,7 +11,7 @@ from core import broker
 
 
 def send_email(template: str, **facts: Any) -> None:
-    """Send templates/mail/<template>.txt; `facts` are what accounts.emails needs to write it.
+    """Send templates/accounts/mail/<template>.txt; accounts.emails needs `facts` to write it.
 
     They are never secret: the job signs the links, so that the broker holds no secret.
     """

@@ -18,12 +18,12 @@ from accounts.services import purge_device_requests, purge_sessions
     retry_backoff=5,  # seconds, doubled each time
     max_retries=6,
 )
-def mail(letter: str, facts: dict[str, str]) -> None:
+def mail(template: str, facts: dict[str, str]) -> None:
     """Write an e-mail and send it.
 
     It is sent twice if the job dies after sending and before it is acknowledged.
     """
-    message = emails.write(letter, facts)
+    message = emails.write(template, facts)
     if message is not None:
         message.send()
 

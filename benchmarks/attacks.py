@@ -72,8 +72,8 @@ def _row(name: str, found: Figures, came: str) -> str:
 def _machine() -> str:
     cores = os.cpu_count()
     return (
-        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {cores} cores, {platform.system()}. "
-        "Each: median, max. Memory: at its highest.\n"
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {cores} cores, "
+        f"{platform.system()}. Each: median, max. Memory: at its highest.\n"
     )
 
 

@@ -40,7 +40,7 @@ WORKS = (
 
 
 class Side:
-    """A running system of one checkout; it measures when it is told to."""
+    """A running system of one checkout; it measures on request."""
 
     def __init__(self, root: Path) -> None:
         packages = (root, root / "client", root / "benchmarks" / "echo")
@@ -103,7 +103,7 @@ def compare_work(work: Work, ours: Side, theirs: Side) -> str:
 
 
 def measure_pair(work: Work, ours: Side, theirs: Side, *, swapped: bool) -> tuple[float, float]:
-    """(our rate, theirs); each goes first in every second round, since the first one fares worse."""
+    """(our rate, theirs); each goes first every other time, as the first fares worse."""
     if swapped:
         other = theirs.rate(work)
         return ours.rate(work), other

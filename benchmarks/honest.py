@@ -47,7 +47,7 @@ class Figures:
 
 
 class Honest:
-    """A person who logs in, a load balancer that probes, and a group whose tasks a worker computes."""
+    """A user who logs in, a load balancer that probes, a group whose tasks a worker computes."""
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab

@@ -20,6 +20,7 @@ from typing import Any
 import psutil
 
 from benchmarks.lab import Lab, lab
+from benchmarks.machine import cores_and_memory
 from benchmarks.measure import cpu, quantile
 from benchmarks.swarm import Swarm
 
@@ -28,9 +29,10 @@ WATCH_SECONDS = 20.0
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "benchmarks-load.md"
 PREFACE = f"""# Thousands of workers on one web process
 
-Written by `make bench-load`: {IDLE:,} workers of one slot connect to one web process of the embedded system (SQLite,
-Redis with `appendfsync always`); {ACTIVE} of them ask for work, the others beat every 5 s. Real sockets on loopback.
-The swarm speaks the protocol and computes nothing; it runs on the same cores as the server, which are the limit here.
+Written by `make bench-load`: {IDLE:,} workers of one slot connect to one web process of the
+embedded system (SQLite, Redis with `appendfsync always`); {ACTIVE} of them ask for work, the
+others beat every 5 s. Real sockets on loopback. The swarm speaks the protocol and computes
+nothing; it runs on the same cores as the server, which are the limit here.
 """
 UNLIMITED = {"WORKER_CONNECTS_PER_MINUTE_MAX": "1000000"}  # all come with one token
 
@@ -134,7 +136,7 @@ def main() -> None:
     )  # web inherits it: one descriptor for each end
     with lab(**UNLIMITED) as running:
         rows = asyncio.run(measured(running))
-    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+    machine = cores_and_memory()
     lines = [
         f"| {what} | {figure} |" for what, figure in [("What", "Figure"), ("---", "---"), *rows]
     ]

@@ -225,7 +225,7 @@ def _who_starts(workers: list[WorkerProcess], task: str) -> WorkerProcess:
 
 
 def idle(lab: Lab, seconds: float = 20.0) -> dict[str, tuple[float, float]]:
-    """{process: (per cent of a core, MiB resident)} over so many quiet seconds, children included."""
+    """{process: (per cent of a core, MiB resident)} over quiet seconds, with its children."""
     roots = {name: psutil.Process(pid) for name, pid in lab.system.pids().items()}
     living = [worker.process.pid for worker in lab.workers if worker.process.poll() is None]
     roots |= {

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import shutil
 import tempfile
 import time
@@ -19,8 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
+from benchmarks.machine import cores_and_memory
 from tests.support.redis import RedisServer
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks-pages.md"
@@ -28,14 +26,14 @@ LIMIT_MS = 100.0
 WARM_UP = 3
 PREFACE = """# Pages and lists with much in them
 
-How long the server takes for each page, list and search when there is much to see: a p95 of at most {limit:.0f} ms is
-the aim.
-`make bench-pages` fills a private PostgreSQL by `manage.py seed_demo --size large`, asks for each address and writes
-its part of this page. `python -m benchmarks.pages` does the same on the database that DATABASE_URL names, which must
-be empty or filled so before.
+How long the server takes for each page, list and search when there is much to see: a p95 of at
+most {limit:.0f} ms is the aim.
+`make bench-pages` fills a private PostgreSQL by `manage.py seed_demo --size large`, asks for each
+address and writes its part of this page. `python -m benchmarks.pages` does the same on the
+database that DATABASE_URL names, which must be empty or filled so before.
 
-Who asks is a superuser and a member of the twenty largest groups. Requests go through everything but the network, one
-after the other, and from address to address.
+A superuser asks, who is a member of the twenty largest groups. Requests go through everything but
+the network, one after the other, and from address to address.
 """
 PART = """## {database}
 
@@ -49,9 +47,9 @@ Load average meanwhile, others' work included: {load:.1f}.
 """
 COMPATIBLE = """
 
-The server was not MongoDB itself but the one of the tests, which is compatible with it: PostgreSQL's extension
-DocumentDB behind a gateway in Python (`tests/support/databases`). So compare addresses with each other, not these
-figures with those of another database."""
+The server was not MongoDB itself but the one of the tests, which is compatible with it:
+PostgreSQL's extension DocumentDB behind a gateway in Python (`tests/support/databases`). So
+compare addresses with each other, not these figures with those of another database."""
 
 
 class Row(NamedTuple):
@@ -245,7 +243,7 @@ def part(rows: list[Row], size: str, rounds: int) -> str:
         members=Membership.objects.filter(group=largest).count(),
         tasks=Task.objects.filter(group=largest).count(),
         date=f"{datetime.now(UTC):%Y-%m-%d}",
-        machine=f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}",
+        machine=cores_and_memory(),
         rounds=rounds,
         warm=WARM_UP,
         load=os.getloadavg()[1],

@@ -9,21 +9,20 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
 from benchmarks import measure, watching
 from benchmarks.lab import lab
+from benchmarks.machine import cores_and_memory
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "benchmarks.md"
 PREFACE = """# Benchmarks
 
-Written by `make bench`: everything in one run on one machine, ours and the peers in turn. Machines differ and
-this one may have been busy, so read ratios and medians, not single times. The path is the real one: HTTP submit,
-Celery split, WebSocket leases to {workers}, aggregation, and the result in the client's hands.
-Redis writes with `appendfsync always` for all of them.
+Written by `make bench`: everything in one run on one machine, ours and the peers in turn.
+Machines differ and this one may have been busy, so read ratios and medians, not single times. The
+path is the real one: HTTP submit, Celery split, WebSocket leases to {workers}, aggregation, and
+the result in the client's hands. Redis writes with `appendfsync always` for all of them.
 
-How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md). What thousands of
-workers cost: [benchmarks-load.md](benchmarks-load.md).
+How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md).
+What thousands of workers cost: [benchmarks-load.md](benchmarks-load.md).
 """
 
 Row = tuple[str, str, str]
@@ -131,7 +130,7 @@ def failure_rows() -> list[Row]:
 
 
 def page(rows: list[Row]) -> str:
-    machine = f"{psutil.cpu_count()} cores, {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()}"
+    machine = cores_and_memory()
     lines = [
         f"| {' | '.join(row)} |"
         for row in [("What", "Figure", "Spread"), ("---", "---", "---"), *rows]

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from core.asgi_types import App, Receive, Scope, Send, busy, refuse
 from core.client_address import address_of_scope, key_of
 
-LET_IN = "firmlight.let_in"  # of a socket's scope: a function to call once its owner is known
+# In the scope of a socket: a function to call once its owner is known.
+OWNER_KNOWN = "firmlight.owner_known"
 
 
 class AddressCounts:
@@ -77,21 +78,21 @@ class StrangersPerAddress:
             await refuse(scope, send, error)
             return
         # The connection itself counts too where it is one of `firmlight.serving.connections`.
-        connection_let_in = scope.get(LET_IN)
+        of_connection = scope.get(OWNER_KNOWN)
 
-        def let_in() -> None:
+        def mark_owner_known() -> None:
             give_back()
-            if connection_let_in:
-                connection_let_in()
+            if of_connection:
+                of_connection()
 
         try:
-            await self.app({**scope, LET_IN: let_in}, receive, send)
+            await self.app({**scope, OWNER_KNOWN: mark_owner_known}, receive, send)
         finally:
             give_back()
 
 
-def let_in(scope: Scope) -> None:
+def mark_owner_known(scope: Scope) -> None:
     """The owner of this socket is known: it no longer counts against its address."""
-    count_no_longer = scope.get(LET_IN)
+    count_no_longer = scope.get(OWNER_KNOWN)
     if count_no_longer:
         count_no_longer()

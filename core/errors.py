@@ -24,7 +24,10 @@ Fields = dict[str, list[str]]
 
 
 class FirmlightError(Exception):
-    """An error that a user may see. Subclasses fix `status` and `code`; clients switch on `code`."""
+    """An error that a user may see.
+
+    Subclasses fix `status` and `code`; clients switch on `code`.
+    """
 
     code, status = "error", 400
     message = "That cannot be done."

@@ -61,7 +61,7 @@ def signed_in(view: View) -> View:
 class PageRenderer(TemplatesSetting):
     """Draws fields by our template: label, hint, input, and errors beside it."""
 
-    field_template_name = "forms/field.html"
+    field_template_name = "core/forms/field.html"
 
 
 class PageForm(forms.Form):
@@ -204,7 +204,7 @@ def question(
 
     The button that does nothing leads to `leads_back`.
     """
-    template = "parts/_question.html" if getattr(request, "htmx", False) else "pages/question.html"
+    template = "core/_question.html" if getattr(request, "htmx", False) else "core/question.html"
     forms_shown = [form] if form else []
     back_url = resolve_url(leads_back)
     return show(request, template, *forms_shown, **asks._asdict(), leads_back=back_url)

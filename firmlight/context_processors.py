@@ -49,5 +49,5 @@ def of(request: HttpRequest) -> dict[str, Any]:
     known: dict[str, Any] = {"theme": theme if theme in THEMES else "", "version": __version__}
     user: Any = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
-        return {**known, "layout": "front.html"}
-    return {**known, "layout": "app.html", "frame": Frame(user)}
+        return {**known, "layout": "firmlight/front.html"}
+    return {**known, "layout": "firmlight/app.html", "frame": Frame(user)}

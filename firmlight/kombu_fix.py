@@ -19,7 +19,7 @@ from kombu.transport.redis import Channel, QoS
 
 
 class Deliveries(QoS):
-    """Counts a message as done even if Redis could not be told so.
+    """Counts a message as done even if Redis is away and keeps it.
 
     The message stays in Redis and is delivered again an hour later, which is harmless (see
     `tasks.jobs`).

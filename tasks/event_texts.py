@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils.text import capfirst
+
 from tasks import states
 from tasks.event_log import Entry
 from tasks.models import Task, Worker
+from tasks.names import FORMER_MEMBER, FORMER_WORKER, worker_name
 
 SENTENCES = {
     "split": "Split into {subtasks}.",
@@ -39,7 +42,7 @@ def line(entry: Entry, worker: Worker | None) -> dict[str, Any]:
     return {
         "at": moment(entry.at),
         "what": entry.what,
-        "text": sentence(entry, who(worker)),
+        "text": sentence(entry, worker),
         "worker": named,
         "member": member,
         "subtasks": entry.subtasks,
@@ -50,19 +53,14 @@ def moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def who(worker: Worker | None) -> str:
-    """A worker as people name it."""
-    if worker is None:
-        return "A former worker"
-    return f"{worker.owner.username if worker.owner else 'a former member'} / {worker.name}"
-
-
-def sentence(entry: Entry, worker: str) -> str:
+def sentence(entry: Entry, worker: Worker | None) -> str:
+    """What happened; `worker` is the one that did it, None if it is gone."""
     detail = entry.detail
     if entry.what.startswith("failed"):  # "<subtask> <error>"
         detail = detail.replace(" ", ": ", 1)
+    name = worker_name(worker) if worker else capfirst(FORMER_WORKER)
     return SENTENCES[entry.what].format(
-        worker=worker, subtasks=counted(entry.subtasks), detail=detail
+        worker=name, subtasks=counted(entry.subtasks), detail=detail
     )
 
 
@@ -72,7 +70,8 @@ def counted(subtasks: int) -> str:
 
 def beginning(task: Task) -> Iterable[dict[str, Any]]:
     """The events before the first one of its log."""
-    yield _plain(task.created, "submitted", f"{task.creator or 'A former member'} submitted it.")
+    creator = task.creator.username if task.creator else capfirst(FORMER_MEMBER)
+    yield _plain(task.created, "submitted", f"{creator} submitted it.")
     if task.started:
         yield _plain(task.started, "started", "Its split began.")
 

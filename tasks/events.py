@@ -119,7 +119,7 @@ async def drain(worker: Id) -> None:
 
 
 async def task_changed(task: Id, group: Id, *, final: bool = False) -> None:
-    """Notify all that watch the task or its group; `final`: it is over, which is never held back."""
+    """Notify all that watch the task or its group. `final`: it is over; never held back."""
     message = {"type": "task.changed", "task": str(task), "group": str(group), "final": final}
     layer = get_channel_layer()
     await layer.group_send(task_topic(task), message)
@@ -149,7 +149,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-def tell(news: Coroutine[Any, Any, None]) -> None:
+def publish(news: Coroutine[Any, Any, None]) -> None:
     """Run one of the above to its end, from a job or a view.
 
     A message that cannot be sent is logged, not raised: what it is about has happened already.
@@ -162,4 +162,4 @@ def tell(news: Coroutine[Any, Any, None]) -> None:
 
 def announce(task: Task, *, final: bool = False) -> None:
     """Notify all that watch this task or its group: it has moved on. `final`: it is over."""
-    tell(task_changed(task.pk, task.group_id, final=final))
+    publish(task_changed(task.pk, task.group_id, final=final))

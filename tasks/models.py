@@ -100,7 +100,7 @@ class Task(models.Model):
 
     @property
     def kind_key(self) -> str:
-        """How the queue tells kinds apart: a worker takes only the same version."""
+        """The queue's name of the kind in this version: a worker takes only the same version."""
         return kind_keys.key_of(self.kind, self.kind_version)
 
 

@@ -183,7 +183,7 @@ def carol(make_user: Callable[[str], User]) -> User:
 
 @pytest.fixture
 def api() -> Callable[..., APIClient]:
-    """api(user): a client that sends a real access token of a session of its own; api(): nobody's."""
+    """api(user): a client with an access token of a session of its own; api(): nobody's."""
 
     def client(user: User | None = None) -> APIClient:
         pair = accounts.open_session(user, "tests") if user else None
@@ -209,7 +209,7 @@ def browser(db: None) -> Callable[..., Client]:
 
 @pytest.fixture
 def group(alice: User, bob: User) -> Group:
-    """Alice owns it, Bob is a member, Carol a stranger. Nobody has been told anything yet."""
+    """Alice owns it, Bob is a member, Carol a stranger. There are no notifications yet."""
     group = groups.create_group(
         owner=alice, name="Lab Seven", description="The machines on the third floor"
     )
@@ -243,6 +243,6 @@ def only_push(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def hard() -> Iterator[kinds.Kind]:
-    """The kind HARD (tests/support/hard_kinds), which does to the server whatever its params say."""
+    """The kind HARD (tests/support/hard_kinds), which does whatever its params say."""
     with installed() as kind:
         yield kind

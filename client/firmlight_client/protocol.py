@@ -1,4 +1,4 @@
-"""The frames of `/ws/worker/`: one MessagePack map each, told apart by its `type`.
+"""The frames of `/ws/worker/`: one MessagePack map each, whose `type` says which it is.
 
 `docs/reference/protocol.md` says in words what each frame asks and promises. Times are seconds
 unless a name ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so

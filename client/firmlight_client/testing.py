@@ -148,7 +148,7 @@ def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
 def _check_order(
     kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same, chance: random.Random
 ) -> None:
-    """Combine in any order and in groups of any size, each encoded once more: as leases come back."""
+    """Combine in any order and in groups of any size, each encoded again, as leases return."""
     order, groups = chance.sample(partials, len(partials)), list[bytes]()
     while order:
         size = chance.randint(1, len(order))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 LINE_CHARS_MAX = 200
 
 
@@ -16,6 +18,11 @@ def one_line(text: str, chars_max: int = LINE_CHARS_MAX) -> str:
     if len(line) <= chars_max:
         return line
     return f"{line[: chars_max - 1]}…"
+
+
+def member_name(person: dict[str, Any] | None) -> str:
+    """The username of a person as the API has it; null is somebody who has left."""
+    return one_line(person["username"]) if person else "a former member"
 
 
 def count(number: int, noun: str) -> str:

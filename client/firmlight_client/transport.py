@@ -88,7 +88,7 @@ Steps = Generator[Step, Any, Any]
 
 
 def exchange(call: Call, access: str) -> Steps:
-    """Returns the JSON of the answer (None if it is empty). Raises ApiError and ConnectionFailed."""
+    """The JSON of the answer, None if it is empty. Raises ApiError and ConnectionFailed."""
     answer = yield from _patiently(call, access)
     if answer.status_code == httpx.codes.UNAUTHORIZED and access:
         fresh: str = yield Renew(access)

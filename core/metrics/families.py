@@ -29,7 +29,7 @@ COUNTERS = {
     "subtasks_refused": Family(
         "Subtasks of results, failures and releases that were refused.", ("reason",)
     ),
-    "sockets_opened": Family("Connections accepted.", ("door",)),
+    "sockets_opened": Family("Connections accepted.", ("socket",)),
 }
 HISTOGRAMS = {
     "lease_seconds": Family(
@@ -38,7 +38,7 @@ HISTOGRAMS = {
     "http_seconds": Family("Answers to requests of pages and API.", ("method", "status"), QUICK),
     "job_seconds": Family("Celery jobs and how they ended.", ("job", "outcome"), SLOW),
 }
-OF_PROCESSES = {"sockets": Family("Connections open now.", ("door",))}
+OF_PROCESSES = {"sockets": Family("Connections open now.", ("socket",))}
 GAUGES = {
     "tasks": Family("Tasks that have not ended, by status.", ("status",)),
     "tasks_left_out": Family(

@@ -18,7 +18,7 @@ def landing(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("page:groups")
     facts = {"lease_seconds": settings.LEASE_SECONDS, "result_hours": settings.RESULT_TTL_HOURS}
-    return render(request, "pages/landing.html", facts | {"address": settings.PUBLIC_URL})
+    return render(request, "firmlight/landing.html", facts | {"address": settings.PUBLIC_URL})
 
 
 @require_safe
@@ -29,7 +29,7 @@ def favicon(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/docs.html", {"shelves": docs_pages.shelves()})
+    return render(request, "firmlight/docs.html", {"shelves": docs_pages.shelves()})
 
 
 @require_safe
@@ -38,12 +38,12 @@ def document(request: HttpRequest, slug: str) -> HttpResponse:
     if found is None:
         raise Http404
     facts = {"document": found, "text": docs_pages.html(slug), "shelves": docs_pages.shelves()}
-    return render(request, "pages/document.html", facts)
+    return render(request, "firmlight/document.html", facts)
 
 
 @require_safe
 def about(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/about.html")
+    return render(request, "firmlight/about.html")
 
 
 @require_safe
@@ -59,18 +59,18 @@ def privacy(request: HttpRequest) -> HttpResponse:
     figures = {name.lower(): getattr(settings, name) for name in names}
     # Where failed tasks can be submitted again, their input is kept for a while.
     figures["failed_input_hours"] = getattr(settings, "FAILED_INPUT_HOURS", 0)
-    return render(request, "pages/privacy.html", figures)
+    return render(request, "firmlight/privacy.html", figures)
 
 
 @require_safe
 def terms(request: HttpRequest) -> HttpResponse:
-    return render(request, "pages/terms.html")
+    return render(request, "firmlight/terms.html")
 
 
 @require_safe
 def downloads(request: HttpRequest) -> HttpResponse:
     """What the server hands out: the client, with its fingerprint. pip reads it, too (PEP 503)."""
-    return render(request, "pages/downloads.html", {"wheel": client_wheel.find()})
+    return render(request, "firmlight/downloads.html", {"wheel": client_wheel.find()})
 
 
 @require_safe

@@ -102,7 +102,7 @@ class Connection:
         """Whatever is not defined here is the transport's."""
         return getattr(self.transport, name)
 
-    def let_in(self) -> None:
+    def mark_owner_known(self) -> None:
         """Its owner is known: it counts against its address no longer."""
         self.is_stranger = False
         if self.give_back:

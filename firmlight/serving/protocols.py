@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from core.address_limits import LET_IN
+from core.address_limits import OWNER_KNOWN
 from firmlight.serving.connections import Connection, Connections, HeadTooLarge, Limits, descriptors
 from firmlight.serving.outgoing import ABORT
 
@@ -104,7 +104,7 @@ class Http(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         scope = cast(dict[str, Any], self.scope)
-        scope[LET_IN], scope[ABORT] = self.transport.let_in, self.transport.abort
+        scope[OWNER_KNOWN], scope[ABORT] = self.transport.mark_owner_known, self.transport.abort
         self.head_bytes = 0
 
     def on_url(self, url: bytes) -> None:
@@ -153,7 +153,7 @@ class WebSocket(WebSocketsSansIOProtocol):
         super().data_received(data)
 
     async def run_asgi(self) -> None:
-        cast(dict[str, Any], self.scope)[LET_IN] = self.transport.let_in
+        cast(dict[str, Any], self.scope)[OWNER_KNOWN] = self.transport.mark_owner_known
         await super().run_asgi()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -26,7 +26,7 @@ RECENT_DAYS = 7  # older moments are dates
 
 @register.simple_tag
 def icon(name: str, size: str = "") -> SafeString:
-    """A symbol of icons/_sprite.html.
+    """A symbol of firmlight/icons/_sprite.html.
 
     It is hidden from screen readers: a word stands beside it, or the element has a label.
     """
@@ -46,7 +46,8 @@ def lamp(state: str, label: str = "") -> SafeString:
     hidden = SafeString('aria-hidden="true"')
     says = format_html('role="img" aria-label="{}"', label) if label else hidden
     return format_html(
-        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}><circle cx="5" cy="5" r="4"/></svg>',
+        '<svg class="lamp" data-state="{}" viewBox="0 0 10 10" {}>'
+        '<circle cx="5" cy="5" r="4"/></svg>',
         state,
         says,
     )

@@ -1,4 +1,4 @@
-// The form of a new task: what can be told before anything is sent is told beside the field, and a file can be dropped.
+// The form of a new task: checks fields before anything is sent, takes a file by drag and drop, and shows a preview.
 
 const form = document.getElementById("new-task");
 const file = form.querySelector("input[type=file]");
@@ -9,14 +9,14 @@ const without = document.getElementById("no-file");
 const firstLines = document.getElementById("first-lines");
 const before = document.getElementById("before");
 const previewButton = document.getElementById("preview-button");
-const SENT_UNASKED_BYTES = 8e6; // a larger file travels for a preview only when that is asked for
+const SENT_UNASKED_BYTES = 8e6; // a larger file is sent for a preview only on request
 const FIRST_BYTES = 4096;
 const FIRST_LINES = 6;
-let previewed = ""; // what the preview that is shown, or on its way, is of
+let previewed = ""; // the input of the preview that is shown or under way
 
-previewButton.hidden = true; // it is asked for by itself
+previewButton.hidden = true; // previews come without it
 
-// What is wrong with a field, in a sentence; "" for nothing.
+// A sentence that says what is wrong with a field, or "".
 function wrong(field) {
   const { validity, value } = field;
   if (validity.valueMissing) return "This is needed.";
@@ -56,7 +56,7 @@ function wrongNumber(text, whole) {
 }
 
 // The first word that may be one number with a decimal comma or thousands separators, unless another word shows that
-// commas stand between numbers. The server says the same (firmlight_client/kinds/number_words.py).
+// commas separate numbers. The server has the same rule (firmlight_client/kinds/number_words.py).
 function unclearComma(text) {
   const one = /^[+-]?((\d{1,3}(\.\d{3})+|\d*),\d+(e[+-]?\d+)?|\d{1,3}(,\d{3})+(\.\d*)?)$/i;
   const words = text.split(/[\s;]+/).filter((word) => word.includes(","));
@@ -91,8 +91,8 @@ function wrongFile() {
 
 const size = (bytes) => (bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-// Say it where the server says it, too.
-function tell(field) {
+// Show what is wrong where the server shows it, too; returns the sentence.
+function showError(field) {
   const sentence = field.willValidate ? wrong(field) : "";
   const id = `${field.id}_error`;
   let place = document.getElementById(id);
@@ -117,25 +117,25 @@ function mark(field, id, sentence) {
 }
 
 form.addEventListener("change", ({ target }) => {
-  tell(target);
+  showError(target);
   if (target === file) {
-    for (const field of form.querySelectorAll("[name^='file-param-']")) field.value = ""; // they were of another file
+    for (const field of form.querySelectorAll("[name^='file-param-']")) field.value = ""; // they belonged to another file
     showFile();
   }
 });
 form.addEventListener("input", ({ target }) => {
-  if (target.getAttribute("aria-invalid")) tell(target);
+  if (target.getAttribute("aria-invalid")) showError(target);
 });
 form.addEventListener("submit", (event) => {
-  const first = [...form.elements].filter((field) => tell(field))[0];
+  const first = [...form.elements].filter((field) => showError(field))[0];
   if (!first) return;
   event.preventDefault();
   first.closest("details")?.setAttribute("open", "");
   first.focus();
 });
 
-// The preview: nothing is asked of the server as long as it is known to be wrong, or nothing is there, or it was asked
-// already. `change` and `input` of all fields come here; only what the kind computes with makes a difference.
+// The preview. No request is sent while the input is empty, known to be wrong, or the same as before. `change` and
+// `input` of all fields come here, but only what the kind computes with counts as input.
 
 const counts = (name) => name === "file" || name.startsWith("param-") || name.startsWith("file-param-");
 const known = (value) => (value instanceof File ? [value.name, value.size, value.lastModified] : value);
@@ -156,7 +156,7 @@ form.addEventListener("htmx:confirm", (event) => {
 
 function notYet(event, sentence) {
   event.preventDefault();
-  htmx.trigger(form, "htmx:abort"); // an answer on its way is of what is there no longer
+  htmx.trigger(form, "htmx:abort"); // the answer under way is to an older input
   previewed = "";
   delete before.dataset.stale;
   const said = Object.assign(document.createElement("p"), { className: "card-body small muted", textContent: sentence });
@@ -165,7 +165,7 @@ function notYet(event, sentence) {
 
 form.addEventListener("htmx:afterRequest", ({ detail }) => {
   if (detail.successful || detail.xhr.status === 422) delete before.dataset.stale;
-  else if (detail.xhr.status) previewed = ""; // asked again with the next change
+  else if (detail.xhr.status) previewed = ""; // the next change asks again
 });
 
 previewButton.addEventListener("click", (event) => {
@@ -188,7 +188,7 @@ async function showFile() {
   firstLines.textContent = beginning(text, chosen?.size > FIRST_BYTES);
 }
 
-// The first lines; of a piece of a file the last one is cut off somewhere.
+// The first lines. `isPiece`: only the beginning of the file was read, so its last line may be cut off.
 function beginning(text, isPiece) {
   const lines = text.split(/\r?\n/);
   const whole = isPiece && lines.length > 1 ? lines.slice(0, -1) : lines;

@@ -15,7 +15,7 @@ from firmlight_client import kinds
 from tasks import consent, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tasks.selectors import contributions, standing
-from tasks.services.preview import Taker
+from tasks.selectors.takers import Taker
 
 
 class NamedSerializer(serializers.Serializer):

@@ -20,7 +20,7 @@ from django.conf import settings
 from accounts import selectors as account_selectors
 from accounts.selectors import Bearer
 from core import databases
-from core.address_limits import let_in
+from core.address_limits import mark_owner_known
 from tasks import events
 from tasks.live_socket import messages
 from tasks.live_socket.authentication import NOT_LOGGED_IN, Refusal, authenticate
@@ -75,7 +75,7 @@ class LiveConsumer(Socket):
             notices=Notices(user, self.send_json),
         )
         self.outbox.start()
-        let_in(self.scope)
+        mark_owner_known(self.scope)
         self.topic = events.user_topic(user.pk)
         await self.channel_layer.group_add(self.topic, self.channel_name)
         self.clock = asyncio.create_task(self.keep_checking())

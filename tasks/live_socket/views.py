@@ -17,7 +17,6 @@ from groups import selectors as group_selectors
 from tasks import blobs, states
 from tasks.api.serializers import TaskSerializer
 from tasks.live_socket.feed import View
-from tasks.models import Task
 from tasks.pages.fragments.changes import Changes
 from tasks.pages.fragments.group import GroupPage
 from tasks.pages.fragments.task import TaskPage
@@ -134,7 +133,7 @@ def snapshot(task_id: str) -> dict[str, Any] | None:
     `task` is what GET /api/tasks/{id}/ shows; `result` comes along once there is one, if it is
     small.
     """
-    task = Task.objects.filter(pk=task_id).select_related("creator").first()
+    task = visibility.task(UUID(task_id))
     if task is None:
         return None
     message = {"type": "task", "task": TaskSerializer(task).data}

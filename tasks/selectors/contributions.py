@@ -38,18 +38,24 @@ def of_task(task: Task, stands: Standing, most: int | None = None) -> list[Contr
         rows = Contribution.objects.filter(task=task).select_related("worker__owner")
         return list(rows[:most])
     leading = sorted(stands.work.items(), key=lambda item: (-item[1].subtasks, item[0]))[:most]
-    return unsaved(task, dict(leading), stands.done, is_over=False)
+    work = dict(leading)
+    return unsaved(task, work, stands.done, workers_by_id(work), is_over=False)
 
 
 def unsaved(
-    task: Task, work: Mapping[str, Work], done: int, *, is_over: bool
+    task: Task,
+    work: Mapping[str, Work],
+    done: int,
+    workers: Mapping[str, Worker],
+    *,
+    is_over: bool,
 ) -> list[Contribution]:
     """Rows that say what Redis says: `work` by worker, of `done` subtasks in all.
 
-    Workers that have been deleted are left out. `is_over`: no more work is wanted for the task.
+    Workers that are not in `workers` have been deleted, and are left out. `is_over`: no more work
+    is wanted for the task.
     """
     here = _here(task, work.values())
-    workers = workers_by_id(work)
     return [
         _contribution(task, workers[name], row, done, is_over=is_over, here=here)
         for name, row in work.items()
@@ -132,12 +138,18 @@ def failures(task: Task, stands: Standing) -> list[SubtaskFailure]:
     return rows
 
 
-def unsaved_failures(task: Task, most: int | None = None) -> list[SubtaskFailure]:
-    """Rows that say what Redis says, the oldest first; all that it keeps, or the latest `most`."""
+def unsaved_failures(
+    task: Task, *, workers: Mapping[str, Worker] | None = None, most: int | None = None
+) -> list[SubtaskFailure]:
+    """Rows that say what Redis says, the oldest first; all that it keeps, or the latest `most`.
+
+    `workers` are those of the task by id, if they are at hand; otherwise they are looked up.
+    """
     rows = list(enumerate(task_log.failures(task.group_id, task.pk)))
     if most is not None:
         rows = rows[max(len(rows) - most, 0) :]
-    workers = workers_by_id({row.worker for _, row in rows})
+    if workers is None:
+        workers = workers_by_id({row.worker for _, row in rows})
     return [_failure(task, number, row, workers.get(row.worker)) for number, row in rows]
 
 

@@ -169,7 +169,7 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     else:
         if result is None:
             # A worker claimed a decision that its partial does not bear out.
-            events.tell(
+            events.publish(
                 events.wake(lifecycle.undecide(task.group_id, task.pk).now(), task.group_id)
             )
             _go_on(task)

@@ -39,7 +39,7 @@ def pause(*, user: User, task: Task) -> None:
 def follow_pause(task: Task) -> None:
     """Let the queue follow a row that says PAUSED, and stop its workers."""
     held = lifecycle.pause(task.group_id, task.pk).now()
-    events.tell(events.cancel(held, "paused"))
+    events.publish(events.cancel(held, "paused"))
     events.announce(task)
 
 
@@ -55,7 +55,7 @@ def resume(*, user: User, task: Task) -> None:
         events.conclude(task.pk)
     elif progress is None or not progress.ended:
         events.split(task.pk)
-    events.tell(events.wake(wake, task.group_id))
+    events.publish(events.wake(wake, task.group_id))
     events.announce(task)
 
 

@@ -71,7 +71,7 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
     """
     for task in sweeping.tasks_with_state(group_id):
         held = lifecycle.close(group_id, task).now()
-        events.tell(events.cancel(held, "cancelled"))
+        events.publish(events.cancel(held, "cancelled"))
     _recheck(members)
 
 
@@ -90,12 +90,12 @@ def dismiss_user(*, user: User, **_: Any) -> None:
 def recheck_user(*, user_id: UUID, **_: Any) -> None:
     """On `access_ended`. Close the connections whose token or session has ended."""
     workers = Worker.objects.filter(owner=user_id).order_by().values_list("pk", flat=True)
-    events.tell(events.access_changed(user_id, list(workers)))
+    events.publish(events.access_changed(user_id, list(workers)))
 
 
 def show_notifications(*, users: Iterable[UUID], **_: Any) -> None:
     """On `notified`. Open pages of these users show the new notifications."""
-    events.tell(events.notifications_changed(users))
+    events.publish(events.notifications_changed(users))
 
 
 def forget_machines() -> int:

@@ -29,7 +29,7 @@ def close_task(task: Task, reason: str) -> None:
         blobs.keep_failed_input(task.group_id, task.pk)
     held = lifecycle.close(task.group_id, task.pk).now()
     if held:
-        events.tell(events.cancel(held, reason))
+        events.publish(events.cancel(held, reason))
 
 
 def fail_task(task: Task, code: str, message: str, *, among: Collection[str] = states.LIVE) -> bool:

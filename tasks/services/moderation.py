@@ -87,7 +87,7 @@ def block_worker(worker: Worker, reason: str = "") -> None:
     row = Worker.objects.filter(pk=worker.pk, blocked=False)
     if not row.update(blocked=True, suspended=timezone.now(), suspended_reason=why):
         raise Conflict("It is blocked already.")
-    events.tell(events.workers_changed([worker.pk]))
+    events.publish(events.workers_changed([worker.pk]))
     text = _with_reason(
         f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason
     )
@@ -99,7 +99,7 @@ def unblock_worker(worker: Worker) -> None:
     row = Worker.objects.filter(pk=worker.pk, blocked=True)
     if not row.update(blocked=False, suspended=None, suspended_reason=""):
         raise Conflict("No moderator has blocked it.")
-    events.tell(events.workers_changed([worker.pk]))
+    events.publish(events.workers_changed([worker.pk]))
     text = f"Your worker {worker.name} gets work again: it is no longer blocked."
     notify(filter(None, [worker.owner_id]), code="worker_unblocked", level=INFO, text=text)
 

@@ -8,39 +8,18 @@ from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db.models import Sum
 
 from accounts.models import User
 from core.errors import Invalid
 from firmlight_client import kinds
-from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from groups.models import Group
-from tasks import consent, kind_keys, states
 from tasks.estimates import Range, round_range
 from tasks.kind_processes import calls
-from tasks.models import Contribution, Task, Worker
-from tasks.queue import presence
+from tasks.selectors import takers
+from tasks.selectors.takers import Taker
 from tasks.services.inputs import find_kind, input_errors
 
 FASTER, SLOWER = 0.7, 1.6  # the estimate from other subtasks of the kind is no better than this
-TASKS_LOOKED_AT = 20
-
-
-@dataclass(frozen=True)
-class Taker:
-    """A worker that takes tasks of the kind.
-
-    `agreed` is what its owner agreed to in the group, `resting` why it takes nothing now ("": it
-    does).
-    """
-
-    id: UUID
-    name: str
-    owner: User | None
-    slots: int
-    agreed: Consent
-    resting: str
 
 
 @dataclass(frozen=True)
@@ -81,9 +60,9 @@ def preview_task(
     chosen = find_kind(kind)
     with input_errors(chosen, file):
         counted = calls.preview(chosen, params, file, owner=author.pk)
-    takers = _takers(membership.group, chosen)
-    ready = [taker for taker in takers if not taker.resting]
-    resting = [taker for taker in takers if taker.resting]
+    agreeing = takers.of_group(membership.group, chosen)
+    ready = [taker for taker in agreeing if not taker.resting]
+    resting = [taker for taker in agreeing if taker.resting]
     seconds = _seconds(membership.group_id, chosen, counted.subtasks, ready)
     return Preview(
         subtasks=counted.subtasks,
@@ -101,42 +80,10 @@ def preview_task(
     )
 
 
-def _takers(group: Group, kind: kinds.Kind) -> list[Taker]:
-    """The workers that are online and agree to the kind, those that rest now included."""
-    online = presence.online_workers(group.pk, kind_keys.key_of(kind.name, kind.version))
-    (resting,) = presence.resting([group.pk])
-    found = []
-    for worker in Worker.objects.filter(pk__in={*online, *resting}).select_related("owner"):
-        agreed = consent.of_worker(worker, str(group.pk))
-        if _agrees_to(agreed, kind):
-            why_resting = resting.get(str(worker.pk), "")
-            found.append(
-                Taker(worker.pk, worker.name, worker.owner, worker.slots, agreed, why_resting)
-            )
-    return found
-
-
-def _agrees_to(agreed: Consent, kind: kinds.Kind) -> bool:
-    longest = agreed.subtask_seconds_max
-    is_short_enough = longest is None or kind.subtask_seconds_max <= longest
-    return is_short_enough and consent.allows(agreed, kind.name)
-
-
 def _seconds(group: UUID, kind: kinds.Kind, subtasks: int, workers: list[Taker]) -> Range | None:
-    each, slots = seconds_each(group, kind), sum(worker.slots for worker in workers)
+    each = takers.seconds_each(group, kind)
+    slots = sum(worker.slots for worker in workers)
     if each is None or not slots:
         return None
     ideal = max(subtasks * each / slots, each)
     return round_range(ideal * FASTER, ideal * SLOWER)
-
-
-def seconds_each(group: UUID, kind: kinds.Kind) -> float | None:
-    """The core-seconds that a subtask of this kind took lately in this group; None if unknown."""
-    finished = Task.objects.filter(
-        group=group, kind=kind.name, kind_version=kind.version, status=states.SUCCEEDED
-    )
-    latest = list(finished.order_by("-created").values_list("pk", flat=True)[:TASKS_LOOKED_AT])
-    sums = Contribution.objects.filter(task__in=latest).aggregate(
-        done=Sum("subtasks"), seconds=Sum("compute_seconds")
-    )
-    return sums["seconds"] / sums["done"] if sums["done"] else None

@@ -14,6 +14,7 @@ from tasks.models import Contribution, SubtaskFailure, Task, TaskHistory
 from tasks.queue import task_log
 from tasks.queue.progress import Work
 from tasks.selectors import contributions
+from tasks.selectors.visibility import workers_by_id
 
 # What identifies a contribution; all else is what it says.
 KEYS = {"id", "task", "worker"}
@@ -24,9 +25,10 @@ def record_work(task: Task, work: Mapping[str, Work], done: int) -> None:
 
     A second run changes nothing, and one at the same time does no harm.
     """
+    workers = workers_by_id(work)
     _record_history(task)
-    _record_contributions(task, contributions.unsaved(task, work, done, is_over=True))
-    _record_failures(task, contributions.unsaved_failures(task))
+    _record_contributions(task, contributions.unsaved(task, work, done, workers, is_over=True))
+    _record_failures(task, contributions.unsaved_failures(task, workers=workers))
 
 
 def _record_contributions(task: Task, rows: Sequence[Contribution]) -> None:

@@ -126,7 +126,7 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:
     """Wake workers, and notify those who watch that it runs and how much there is to do."""
     if pushed.wake:
-        events.tell(events.wake(pushed.wake, task.group_id))
+        events.publish(events.wake(pushed.wake, task.group_id))
     if batch.first == 0 or batch.last:
         events.announce(task)
     if pushed.complete:

@@ -36,7 +36,7 @@ def _requeue_group(group: str) -> int:
         total += reaped.leases
         metrics.count("subtasks_requeued", reaped.requeued)
         if reaped.wake:
-            events.tell(events.wake(reaped.wake, group))
+            events.publish(events.wake(reaped.wake, group))
         for task in reaped.complete:
             events.conclude(task)
         if not reaped.more:
@@ -118,7 +118,7 @@ def _reconcile_paused(task: Task) -> None:
 def _reconcile_running(task: Task) -> None:
     progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.state == "paused":
-        events.tell(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
+        events.publish(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
     if progress and progress.complete:
         events.conclude(task.pk)
     elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
@@ -136,7 +136,7 @@ def _mend(task: Task) -> None:
     if mended.found:
         log.error("subtasks_found", task=str(task.pk), subtasks=mended.found)
     if mended.wake:
-        events.tell(events.wake(mended.wake, task.group_id))
+        events.publish(events.wake(mended.wake, task.group_id))
 
 
 def _split_is_quiet(task: Task, progress: Progress | None) -> bool:
@@ -160,7 +160,7 @@ def _drop_finished(group: str) -> None:
     for pk in set(held) - {str(row) for row in rows}:
         log.warning("purged_state_without_row", task=pk)
         pairs = lifecycle.close(group, pk).now()
-        events.tell(events.cancel(pairs, "purged"))
+        events.publish(events.cancel(pairs, "purged"))
 
 
 def purge() -> None:

@@ -199,13 +199,13 @@ def let_back(worker: Worker, *, by: User) -> None:
     unblocked = Worker.objects.filter(pk__in=ids, blocked=False)
     if not unblocked.update(suspended=None, suspended_reason=""):
         raise Forbidden("A moderator has blocked this worker; only they can let it back.")
-    events.tell(events.workers_changed(ids))
+    events.publish(events.workers_changed(ids))
     _record("worker_let_back", worker, by)
 
 
 def drain(worker: Worker, *, by: User) -> None:
     """Ask a worker to finish its leases and then leave."""
-    events.tell(events.drain(worker.pk))
+    events.publish(events.drain(worker.pk))
     _record("worker_drained", worker, by)
 
 

@@ -9,14 +9,21 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.models import User
 from firmlight_client.protocol import Consent
-from tasks import consent, estimates
+from tasks import consent, estimates, names
 from tasks.estimates import Range
 from tasks.pages import charts, event_labels, timeline
 from tasks.pages.results.factors import Number
 from tasks.pages.results.tree import Pieces
 
 register = template.Library()
+
+
+@register.filter
+def member_name(user: User | None) -> str:
+    """The username, or "a former member"."""
+    return names.member_name(user)
 
 
 @register.filter

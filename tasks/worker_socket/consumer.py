@@ -21,7 +21,7 @@ from accounts.selectors import Bearer
 from accounts.services import note_use
 from accounts.socket_authentication import bearer_of, token_of
 from core import databases, throttling
-from core.address_limits import let_in
+from core.address_limits import mark_owner_known
 from firmlight_client import protocol
 from tasks.services import workers
 from tasks.socket_base import Socket
@@ -162,7 +162,7 @@ class WorkerConsumer(Socket):
             return
         same, refused = workers.match_kinds(frame.kinds)
         kept = await self.presence.arrive(frame, same)
-        let_in(self.scope)
+        mark_owner_known(self.scope)
         worker, groups = self.session.me, self.session.groups
         welcome = protocol.Welcome(
             worker=worker.id,

@@ -1,4 +1,4 @@
-"""Two in the fleet who mean harm, all the time: one sends poisoned partials, one sends half a body."""
+"""Two in the fleet that mean harm: one sends poisoned partials, one sends half a body."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ class Poisoner(threading.Thread):
 
 
 def _join(lab: PatientLab) -> tuple[httpx.Client, str]:
-    """A fourth member of the group: what is held against one member is not held against the others."""
+    """A fourth member of the group: offences of one member do not count against the others."""
     name = f"mallory-{uuid4().hex[:10]}"
     client = lab.register(name)
     lab.api[0].post(

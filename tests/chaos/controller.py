@@ -24,7 +24,7 @@ LOCKED_SECONDS_MAX = 10.0  # of a long run; 4 in a short one
 
 
 class Controller:
-    """The same seed deals the same faults in the same order; what they meet depends on the clock."""
+    """The same seed gives the same faults in the same order; what they hit depends on the clock."""
 
     def __init__(
         self, options: Options, system: System, lab: PatientLab, fleet: Fleet, memory: Memory
@@ -165,7 +165,7 @@ class Controller:
         longest = LOCKED_SECONDS_MAX if self.options.minutes >= 2 else 4.0
         self.do_later(faults.lock_database, self.system, self.chance.uniform(1, longest))
 
-    # At the door
+    # Who comes in
 
     def let_in_hostile(self) -> None:
         guest = self.chance.choice(GUESTS)

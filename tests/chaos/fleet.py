@@ -69,7 +69,7 @@ class Fleet:
             berth.worker.hear("connected")
 
     def attack(self) -> None:
-        """From now on, until the attackers are told to leave."""
+        """From now on, until the attackers leave."""
         self.poisoner.start()
         self.half_bodies.start()
 
@@ -79,7 +79,7 @@ class Fleet:
                 attacker.leave()
 
     def heal(self) -> None:
-        """Every line is whole, every worker awake. Who is dead now ended by itself, and stays so."""
+        """Every line is whole, every worker awake. A worker that is dead now ended by itself."""
         for berth in self.berths:
             berth.proxy.heal()
             berth.worker.thaw()

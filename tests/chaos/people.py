@@ -1,4 +1,4 @@
-"""The people: each submits, cancels, looks after their tasks and fetches their results immediately."""
+"""The people: they submit, cancel, watch their tasks and fetch results immediately."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Person(threading.Thread):
     # The end
 
     def finish(self, seconds: float) -> None:
-        """No new tasks; all must come to an end in this time. `leaving` is set for everybody first."""
+        """No new tasks; all must end in this time. `leaving` is set for everybody first."""
         self.join()
         if self.error:
             raise self.error

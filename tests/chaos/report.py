@@ -53,7 +53,9 @@ class Report:
         every = [seconds for row in samples.values() for seconds in row]
         table.add_section()
         table.add_row("all", str(sum(self.controller.counts.values()) + poison), *_quantiles(every))
-        table.caption = "seconds until the first subtask of a lease held at the fault is done or leased elsewhere"
+        table.caption = (
+            "seconds until the first subtask of a lease of that moment is done or leased elsewhere"
+        )
         return table
 
     def _tasks(self) -> Table:

@@ -48,13 +48,14 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(
 ) -> None:
     options = asked.read()
     Console().print(
-        f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} CHAOS_COPIES={options.copies}"
+        f"\nCHAOS_SEED={options.seed} CHAOS_MINUTES={options.minutes:g} "
+        f"CHAOS_COPIES={options.copies}"
     )
     (tmp_path / "var").mkdir()
     with fresh(tmp_path / "var") as database, Site("127.0.0.1", PAGES).running() as site:
         made = System if options.copies == 1 else ScaledOut
         system = made(tmp_path / "var", env=SETTINGS | database | {"STATIC_ROOT": static_root})
-        with system, Proxy(*ports_of(system)) as door, PatientLab(door.url) as lab:
+        with system, Proxy(*ports_of(system)) as proxy, PatientLab(proxy.url) as lab:
             fleet = Fleet(system, lab, tmp_path, options.seed)
             try:
                 report = run(options, system, lab, fleet, site.url)

@@ -116,7 +116,7 @@ class Imagination:
         )
 
     def mean(self, ticket: str) -> Order:
-        """Whole numbers, whose sums are exact, so that the right answer is known to the last bit."""
+        """Whole numbers: their sums are exact, so the right answer is known to the last bit."""
         values = self.numbers.integers(-(10**6), 10**6, self.chance.choice([100, 5000, 300_000]))
         file = io.BytesIO()
         np.save(file, values.astype(np.float64))
@@ -182,7 +182,8 @@ def judge(order: Order, task: dict[str, Any], result: Any, *, forgiven: bool) ->
         order.verdict = "exact" if counted_once(order, task) else "twice"
     if order.verdict in ("lost", "twice", "wrong"):
         shares = [row["subtasks"] for row in task["contributions"]]
-        order.why = f"{status} {task['error']} {task['counts']} shares {shares} result {json.dumps(result)[:200]}"
+        answer = json.dumps(result)[:200]
+        order.why = f"{status} {task['error']} {task['counts']} shares {shares} result {answer}"
 
 
 def counted_once(order: Order, task: dict[str, Any]) -> bool:

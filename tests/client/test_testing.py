@@ -1,4 +1,4 @@
-"""`check_kind` finds what is wrong with a kind; a new one is written, tried, and keeps the rules."""
+"""`check_kind` finds what is wrong with a kind; a new kind is written and keeps the rules."""
 
 from __future__ import annotations
 

@@ -73,15 +73,16 @@ def test_a_killed_process_leaves_its_sums_and_takes_its_sockets_along(scrape, ot
         METRICS_WRITE_SECONDS="0.1",
     )
     metrics.now_open("sockets", 1, "worker")
-    assert scrape()("firmlight_sockets", door="worker") == 3
+    assert scrape()("firmlight_sockets", socket="worker") == 3
     process.kill()
-    until(lambda: scrape()("firmlight_sockets", door="worker"), lambda open_now: open_now == 1, 5)
+    until(lambda: scrape()("firmlight_sockets", socket="worker"), lambda open_now: open_now == 1, 5)
     assert scrape()(LEASES) == 3
 
 
 def test_a_process_that_ends_in_good_order_writes_what_it_had_not_written(scrape, other):
     process = other(
-        "metrics.write(); metrics.write(); import atexit; atexit.register(metrics.count, 'leases', 2)"
+        "metrics.write(); metrics.write(); "
+        "import atexit; atexit.register(metrics.count, 'leases', 2)"
     )
     process.stdin.close()
     assert process.wait(10) == 0

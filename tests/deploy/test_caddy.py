@@ -45,7 +45,8 @@ def test_the_page_makes_rules_for_a_web_process_on_the_same_machine() -> None:
 def front(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address: with a certificate of its own, on this machine only."""
     folder, port = tmp_path_factory.mktemp("caddy"), free_port()
-    here = f"{{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\tdefault_bind 127.0.0.1\n\thttps_port {port}\n"
+    here = "{\n\tadmin off\n\tlocal_certs\n\tskip_install_trust\n\tdefault_bind 127.0.0.1\n"
+    here += f"\thttps_port {port}\n"
     here += f"\tauto_https disable_redirects\n\thttp_port {free_port()}"
     text = (
         rules()

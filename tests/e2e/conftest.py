@@ -113,7 +113,8 @@ def start_worker(lab: Lab, system: System, tmp_path: Path) -> Iterator[Callable[
 
 
 PAGES = {
-    "/": b'<title>Home &lt;b&gt;</title><a href="/a">a</a> <a href="/gone">gone</a> <a href="/deep/b">b</a>',
+    "/": b"<title>Home &lt;b&gt;</title>"
+    b'<a href="/a">a</a> <a href="/gone">gone</a> <a href="/deep/b">b</a>',
     "/a": b"<title>Page a</title>",
     "/deep/b": b"<title>Page b</title>",
 }

@@ -1,4 +1,4 @@
-"""The whole story: two people meet, one lends a machine, the other submits, watches and collects."""
+"""The whole story: two people meet, one lends a machine, the other submits and collects."""
 
 from __future__ import annotations
 

@@ -236,7 +236,10 @@ def test_a_server_that_cannot_read_the_folder_is_not_started(start, home, monkey
     process.kill()
     process.wait()
     server_on_path(monkeypatch, tmp_path, "Redis server v=7.0.15 sha=00000000:0")
-    wanted = r"written by Valkey 9\.\S+, and Redis 7\.0\.15 .* cannot read it\. Install Valkey 9\.\d+ or newer"
+    wanted = (
+        r"written by Valkey 9\.\S+, and Redis 7\.0\.15 .* cannot read it\. "
+        r"Install Valkey 9\.\d+ or newer"
+    )
     with pytest.raises(Problem, match=wanted):
         redis_server.find(home.redis)
     (home.redis / "written-by").unlink()  # as before there was such a file

@@ -23,7 +23,7 @@ def test_what_a_worker_without_network_had_is_done_by_another(
     other = start(2)
     other.hear("leased")
     cut = time.monotonic()
-    proxy.cut()  # no FIN, no RST: nobody is told
+    proxy.cut()  # no FIN, no RST: nobody is notified
     found = lab.is_exact(task, 80)
     assert time.monotonic() - cut < 80 * 0.05 + LEASE_SECONDS + 2
     assert {row["worker"]["name"] for row in found["contributions"]} == {far.name, other.name}

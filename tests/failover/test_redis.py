@@ -58,7 +58,7 @@ def test_jobs_and_idle_workers_hear_again_after_a_killed_redis(
             "sum": 3,
         }
         assert time.monotonic() - began < 2, (
-            "split, woken, concluded and told without waiting for the sweep"
+            "split, woken, concluded and shown without waiting for the sweep"
         )
 
 

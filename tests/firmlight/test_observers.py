@@ -1,4 +1,4 @@
-"""Sentry and OpenTelemetry: told where they are set, not even imported where they are not."""
+"""Sentry and OpenTelemetry: used where they are set, not even imported where they are not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from django.core.exceptions import ImproperlyConfigured
 from firmlight import observers
 from tests.support.collector import Collector
 
-WEB = "import sys, firmlight.asgi; from django.test import Client; Client(HTTP_HOST='127.0.0.1').get('/healthz')"
+WEB = (
+    "import sys, firmlight.asgi; from django.test import Client; "
+    "Client(HTTP_HOST='127.0.0.1').get('/healthz')"
+)
 
 
 def run(code, **env):
@@ -30,8 +33,8 @@ def run(code, **env):
 
 
 def test_neither_is_imported_unless_it_is_set():
-    look = "print([m for m in sys.modules if m.startswith(('sentry_sdk', 'opentelemetry.instr', 'opentelemetry.exp'))])"
-    assert run(f"{WEB}; {look}") == "[]\n"
+    observers = ("sentry_sdk", "opentelemetry.instr", "opentelemetry.exp")
+    assert run(f"{WEB}; print([m for m in sys.modules if m.startswith({observers})])") == "[]\n"
 
 
 @pytest.mark.parametrize("setting", observers.NEEDED)
@@ -56,10 +59,10 @@ sentry_sdk.flush(10)
 """
     with Collector() as sentry:
         run(WEB + "\n" + fail, SENTRY_DSN=f"http://key@127.0.0.1:{sentry.port}/1")
-    told = b"".join(body for _, body in sentry.posted)
-    assert b"ValueError" in told
-    assert b"edge-0009" in told
-    assert b"open-sesame" not in told
+    reported = b"".join(body for _, body in sentry.posted)
+    assert b"ValueError" in reported
+    assert b"edge-0009" in reported
+    assert b"open-sesame" not in reported
 
 
 def test_opentelemetry_gets_a_span_of_each_request():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from re import _constants as codes  # type: ignore[attr-defined]  # the parser of the standard library has no other door
+from re import _constants as codes  # type: ignore[attr-defined]  # the parser of the standard library has no other way in
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 

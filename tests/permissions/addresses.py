@@ -14,7 +14,7 @@ PART = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 def rows() -> list[str]:
-    """ "GET api/users/me/" and so on, sorted, without the admin's: those have a rule of their own."""
+    """ "GET api/users/me/" and so on, sorted; without the admin's, which have their own rule."""
     return sorted(
         f"{method.upper()} {route}"
         for route, view in walk()

@@ -10,7 +10,7 @@ from tests.permissions.world import PEOPLE, World
 
 @pytest.fixture
 def world(transactional_db: None) -> World:
-    """Committed, so that sockets in other threads see it; its task is split and waits for workers."""
+    """Committed, for sockets in other threads; its task is split and waits for workers."""
     made = World()
     made.task = submit_task(
         author=made.people["owner"], group=made.group.pk, kind="ECHO", params={"count": 5000}

@@ -1,4 +1,4 @@
-"""Who gets what answer at which door. A new address, method or frame without a row fails the test.
+"""Who gets what answer where. A new address, method or frame without a row fails the test.
 
 The columns: anonymous, a stranger to the group, someone invited to it, a plain member, a moderator
 of the group, its owner, a member who is blocked, and a moderator of the site who is not in the

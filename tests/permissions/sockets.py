@@ -29,7 +29,7 @@ Heard = tuple[str, Any]  # ("frame", the message) or ("close", its code) or ("si
 
 @cache
 def _runner() -> asyncio.Runner:
-    """One loop for all tests of a process, as a server has one: connections to Redis belong to it."""
+    """One loop for all tests of a process: connections to Redis belong to it."""
     return asyncio.Runner()
 
 
@@ -51,7 +51,7 @@ async def _close_connections() -> None:
 
 
 class Line:
-    """One end of a socket. (channels.testing has one too, but wants a server that we do not use.)"""
+    """One end of a socket. (That of channels.testing needs a server that we do not use.)"""
 
     def __init__(self, address: str, headers: list[tuple[bytes, bytes]]) -> None:
         protocols = [protocol.SUBPROTOCOL] if address == WORKER else []
@@ -108,11 +108,11 @@ def bearer(token: str) -> tuple[bytes, bytes]:
     return b"authorization", f"Bearer {token}".encode()
 
 
-def worker_door(world: World, who: str) -> list[tuple[bytes, bytes]]:
+def worker_headers(world: World, who: str) -> list[tuple[bytes, bytes]]:
     return [bearer(world.worker_tokens[who])] if who in PEOPLE else []
 
 
-def live_door(world: World, who: str) -> list[tuple[bytes, bytes]]:
+def live_headers(world: World, who: str) -> list[tuple[bytes, bytes]]:
     """As a browser: a cookie, and the origin of our own pages."""
     origin = (b"origin", settings.PUBLIC_URL.encode())
     cookie = f"{settings.SESSION_COOKIE_NAME}={world.cookie(who)}" if who in PEOPLE else ""

@@ -30,9 +30,9 @@ def word(heard: Heard) -> str:
     return what.get("reason") or what.get("code") or what["type"]
 
 
-async def refusal(door: sockets.Line) -> str:
+async def refusal(connection: sockets.Line) -> str:
     """The close code, before which an error must have come."""
-    said, closed = await door.hear(), await door.hear()
+    said, closed = await connection.hear(), await connection.hear()
     assert (said[1]["type"], closed[0]) == ("error", "close")
     return word(closed)
 
@@ -70,15 +70,15 @@ def patience(row: str, who: str) -> float:
 
 
 async def worker_answer(world: World, who: str, tag: str) -> str:
-    async with line(WORKER, *sockets.worker_door(world, who)) as door:
+    async with line(WORKER, *sockets.worker_headers(world, who)) as connection:
         if who not in PEOPLE or who == "blocked":
-            return await refusal(door)
+            return await refusal(connection)
         if tag != "hello":
-            await door.send(protocol.encode(HELLO))
-            assert word(await door.hear()) == "welcome"
+            await connection.send(protocol.encode(HELLO))
+            assert word(await connection.hear()) == "welcome"
         lease = await held_lease(world)
-        await door.send(protocol.encode(frame_about(tag, lease)))
-        answer = word(await door.hear(patience(matrix.WORKER_FRAMES[tag], who)))
+        await connection.send(protocol.encode(frame_about(tag, lease)))
+        answer = word(await connection.hear(patience(matrix.WORKER_FRAMES[tag], who)))
         await leasing.release(
             lease.lease, worker=world.worker.pk, subtasks=lease.subtasks
         )  # for the next one
@@ -99,9 +99,9 @@ def test_workers_get_the_answers_that_the_table_says(world):
 
 def test_a_worker_may_not_speak_like_the_server(world):
     async def ask(tag: str) -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
-            await door.send(msgspec.msgpack.encode({"type": tag}))
-            return f"{word(await door.hear())} {word(await door.hear())}"
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as connection:
+            await connection.send(msgspec.msgpack.encode({"type": tag}))
+            return f"{word(await connection.hear())} {word(await connection.hear())}"
 
     async def ask_all() -> set[str]:
         tags = [frame.__struct_config__.tag for frame in typing.get_args(protocol.FromServer)]
@@ -118,7 +118,7 @@ SUBJECTS = {
 
 
 def rows_of_live() -> list[str]:
-    """ "subscribe task" and so on: every message x everything that it may be about. (`view` says how it is shown.)"""
+    """ "subscribe task" and so on: every message x everything that it may be about."""
     tags = [ask.__struct_config__.tag for ask in messages.Ask.__subclasses__()]
     return [
         f"{tag} {field}"
@@ -131,11 +131,11 @@ def rows_of_live() -> list[str]:
 async def live_answer(world: World, who: str, row: str) -> str:
     tag, field = row.split()
     about = True if SUBJECTS[field] is None else SUBJECTS[field](world)
-    async with line(LIVE, *sockets.live_door(world, who)) as door:
+    async with line(LIVE, *sockets.live_headers(world, who)) as connection:
         if who not in PEOPLE or who == "blocked":
-            return await refusal(door)
-        await door.send(msgspec.json.encode({"type": tag, field: about}).decode())
-        return word(await door.hear(patience(matrix.LIVE_FRAMES[row], who)))
+            return await refusal(connection)
+        await connection.send(msgspec.json.encode({"type": tag, field: about}).decode())
+        return word(await connection.hear(patience(matrix.LIVE_FRAMES[row], who)))
 
 
 def test_watchers_get_the_answers_that_the_table_says(world):
@@ -155,19 +155,21 @@ def test_a_cookie_opens_no_socket_to_another_sites_page(world, origin):
         cookie = f"{settings.SESSION_COOKIE_NAME}={world.cookie('owner')}".encode()
         async with line(
             LIVE, (b"origin", origin), (b"cookie", cookie), (b"host", b"127.0.0.1:8000")
-        ) as door:
-            return [word(await door.hear()), word(await door.hear())]
+        ) as connection:
+            return [word(await connection.hear()), word(await connection.hear())]
 
     assert sockets.run(ask()) == ["foreign_origin", "4403"]
 
 
 def test_a_token_opens_it_from_wherever_and_a_worker_token_never(world):
     async def ask(token: str) -> str:
-        async with line(LIVE, sockets.bearer(token), (b"origin", b"https://evil.example")) as door:
-            await door.send(
+        async with line(
+            LIVE, sockets.bearer(token), (b"origin", b"https://evil.example")
+        ) as connection:
+            await connection.send(
                 msgspec.json.encode({"type": "subscribe", "group": str(world.group.pk)}).decode()
             )
-            return word(await door.hear())
+            return word(await connection.hear())
 
     assert sockets.run(ask(world.pairs["owner"].access)) == "group"
     assert sockets.run(ask(world.worker_tokens["owner"])) == "not_logged_in"
@@ -175,10 +177,10 @@ def test_a_token_opens_it_from_wherever_and_a_worker_token_never(world):
 
 def test_a_cookie_or_nothing_opens_no_worker_socket(world):
     async def ask(*headers) -> str:
-        async with line(WORKER, *headers) as door:
-            return word(await door.hear())
+        async with line(WORKER, *headers) as connection:
+            return word(await connection.hear())
 
-    assert sockets.run(ask(*sockets.live_door(world, "owner"))) == "bad_token"
+    assert sockets.run(ask(*sockets.live_headers(world, "owner"))) == "bad_token"
 
 
 def test_subtasks_that_are_accepted_count_for_the_pace_and_nothing_else_does(world):

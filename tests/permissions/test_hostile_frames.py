@@ -103,12 +103,12 @@ def tracebacks(caplog: pytest.LogCaptureFixture) -> typing.Callable[[], list[str
 
 async def speak(world, messages) -> None:
     """Say hello and then all that, as long as the socket is open."""
-    async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
-        await door.send(protocol.encode(HELLO))
-        assert word(await door.hear()) == "welcome"
+    async with line(WORKER, *sockets.worker_headers(world, "owner")) as connection:
+        await connection.send(protocol.encode(HELLO))
+        assert word(await connection.hear()) == "welcome"
         for message in messages:
-            await door.send(await as_sent(world, message))
-            if (await door.hear(0.02))[0] == "close":
+            await connection.send(await as_sent(world, message))
+            if (await connection.hear(0.02))[0] == "close":
                 break
 
 
@@ -126,9 +126,9 @@ async def as_sent(world, message) -> bytes | str:
 
 
 async def still_serves(world) -> bool:
-    async with line(WORKER, *sockets.worker_door(world, "member")) as door:
-        await door.send(protocol.encode(HELLO))
-        return word(await door.hear()) == "welcome"
+    async with line(WORKER, *sockets.worker_headers(world, "member")) as connection:
+        await connection.send(protocol.encode(HELLO))
+        return word(await connection.hear()) == "welcome"
 
 
 def test_nothing_that_a_worker_sends_makes_a_traceback(world, tracebacks):
@@ -148,9 +148,9 @@ def test_nothing_that_a_worker_sends_makes_a_traceback(world, tracebacks):
 )
 def test_what_is_no_hello_closes_a_new_connection(world, tracebacks, first):
     async def say():
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
-            await door.send(first)
-            return word(await door.hear()), word(await door.hear())
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as connection:
+            await connection.send(first)
+            return word(await connection.hear()), word(await connection.hear())
 
     code, closed = sockets.run(say())
     assert (code in ("malformed_frame", "unexpected_frame"), closed) == (True, "4400")
@@ -179,10 +179,10 @@ spoken = (
 
 def test_nothing_that_a_watcher_sends_makes_a_traceback(world, tracebacks):
     async def speak_live(messages) -> None:
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as connection:
             for message in messages:
-                await door.send(message)
-                if (await door.hear(0.05))[0] == "close":
+                await connection.send(message)
+                if (await connection.hear(0.05))[0] == "close":
                     break
 
     @bounded
@@ -200,16 +200,16 @@ def test_a_nul_never_reaches_the_database(world, tracebacks):
     """
 
     async def speak() -> list[str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
-            await door.send(protocol.encode(msgspec.structs.replace(HELLO, platform="a\0b")))
-            refused = word(await door.hear())
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
-            await door.send(protocol.encode(HELLO))
-            await door.hear()
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as connection:
+            await connection.send(protocol.encode(msgspec.structs.replace(HELLO, platform="a\0b")))
+            refused = word(await connection.hear())
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as connection:
+            await connection.send(protocol.encode(HELLO))
+            await connection.hear()
             failure = frame_about("failure", await held_lease(world))
             said = {"error": "Odd\0Error", "message": "a\0b", "traceback": "c\0"}
-            await door.send(protocol.encode(msgspec.structs.replace(failure, **said)))
-            return [refused, word(await door.hear())]
+            await connection.send(protocol.encode(msgspec.structs.replace(failure, **said)))
+            return [refused, word(await connection.hear())]
 
     assert sockets.run(speak()) == ["malformed_frame", "accepted"]
     (blame,) = task_log.failures(world.group.pk, world.task.pk)

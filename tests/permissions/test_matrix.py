@@ -1,4 +1,4 @@
-"""Every address x method x sort of person, by token and by cookie, against the table in matrix.py."""
+"""Every address x method x sort of person, by token and cookie, against matrix.py."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def by_token(world, who):
 
 
 def by_cookie(world, who):
-    """A browser that is logged in already; logging in each time would be half of the test's time."""
+    """A browser that is logged in already; to log in each time would double the test's time."""
     client = Client()
     if who in PEOPLE:
         client.cookies[settings.SESSION_COOKIE_NAME] = world.cookie(who)
@@ -126,7 +126,7 @@ def test_with_a_cookie_every_change_needs_a_csrf_token(world):
 
 
 def test_nobody_but_staff_gets_past_the_admins_door(world):
-    """Every address of the admin; what a part of it stands for does not matter to who may not pass."""
+    """Every address of the admin; its ids do not matter to those who may not pass."""
     for who in ("anonymous", "stranger", "owner", "blocked"):
         client = by_cookie(world, who)
         for route, _ in addresses.walk():

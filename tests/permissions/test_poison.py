@@ -39,16 +39,16 @@ ECHO = encode([1, 0, []])
 class End:
     """One worker's end of the socket."""
 
-    def __init__(self, door: Line) -> None:
-        self.door, self.received = door, 0
+    def __init__(self, connection: Line) -> None:
+        self.connection, self.received = connection, 0
 
     async def send(self, frame: protocol.Frame) -> None:
-        await self.door.send(protocol.encode(frame))
+        await self.connection.send(protocol.encode(frame))
 
     async def hear(self, *tags: str) -> dict[str, Any]:
         """The next frame of these types."""
         while True:
-            what, frame = await self.door.hear()
+            what, frame = await self.connection.hear()
             assert what == "frame", (what, frame)
             if frame["type"] in tags:
                 return frame
@@ -66,7 +66,7 @@ class End:
 
     async def gets_nothing(self) -> bool:
         await self.send(protocol.Ready(slots=1))
-        return (await self.door.hear(sockets.SILENCE_SECONDS))[0] == "silence"
+        return (await self.connection.hear(sockets.SILENCE_SECONDS))[0] == "silence"
 
 
 @asynccontextmanager
@@ -76,8 +76,8 @@ async def worker(
     hello = protocol.Hello(
         name=name, slots=1, kinds={"ECHO": "1"}, client_version="0.1.0", leases=leases or []
     )
-    async with line(WORKER, *sockets.worker_door(world, who)) as door:
-        end = End(door)
+    async with line(WORKER, *sockets.worker_headers(world, who)) as connection:
+        end = End(connection)
         await end.send(hello)
         await end.hear("welcome")
         yield end
@@ -182,8 +182,8 @@ def test_too_many_of_them_suspend_all_workers_of_their_owner_whatever_they_are_c
     mine = Worker.objects.filter(owner=member)
     assert {one.name for one in mine} == {"tower", "beside", "brand new"}
     assert all(one.suspended for one in mine)
-    (told,) = Notification.objects.filter(user=member, code="worker_suspended")
-    assert "let them back" in told.text
+    (notice,) = Notification.objects.filter(user=member, code="worker_suspended")
+    assert "let them back" in notice.text
 
     workers.let_back(mine.get(name="brand new"), by=member)
     assert not mine.exclude(suspended=None).exists(), "they were suspended together"
@@ -329,7 +329,7 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
                 "seconds": 0.1,
             }
             await end.send(protocol.Result(**result))
-            what, said = await end.door.hear()
+            what, said = await end.connection.hear()
             progress = await progress_of(world.group.pk, world.task.pk)
             assert progress
             assert progress.leased == (0 if answer == "bad_partial" else 1)

@@ -94,7 +94,8 @@ def handshake_and_silence(port: int, source: str = "127.0.0.1") -> socket.socket
     """A worker's socket that never says hello."""
     made = connected(port, source)
     made.sendall(
-        b"GET /ws/worker/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"GET /ws/worker/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
         b"Sec-WebSocket-Protocol: firmlight.worker.v1\r\n\r\n"
     )

@@ -11,7 +11,7 @@ MICROSECONDS = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\d{3}(?=Z$)")
 
 
 def stored(row: dict[str, Any]) -> dict[str, Any]:
-    """The API's answer to a request that made this row, as it answers later, when the row is read."""
+    """The API's answer that made this row, as it is when the row is read later."""
     if getattr(connection.features, "supports_microsecond_precision", True):
         return row
     return {

@@ -42,7 +42,7 @@ class Proxy:
 
     Connections go to the targets in turn, past one that does not listen.
 
-    `cut()` is a pulled cable: nothing passes and nobody is told. The kernel still accepts new
+    `cut()` is a pulled cable: nothing passes, and nobody is notified. The kernel still accepts new
     connections, on which nothing passes either; with `refuse` it turns them away. After `heal()`
     what waited goes on, unless an end gave up.
     """
@@ -81,7 +81,7 @@ class Proxy:
         self.up.rate = self.down.rate = bytes_per_second
 
     def reset(self) -> None:
-        """Both ends of every connection are told that it is broken (RST)."""
+        """Both ends of every connection learn that it is broken (RST)."""
         self._do(self._reset)
 
     # Its life

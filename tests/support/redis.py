@@ -1,4 +1,4 @@
-"""A real Redis server for one pytest process: loopback only, nothing on disk, gone with the tests."""
+"""A real Redis server for one pytest process: on loopback, without a disk, gone with the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START_SECONDS = 10.0
 
 
 class RedisServer:
-    """Started by `RedisServer(folder)`, reached at `.url`, emptied by `flush()`, ended by `stop()`."""
+    """Started by `RedisServer(folder)`, found at `.url`, emptied by `flush`, ended by `stop`."""
 
     def __init__(self, folder: Path, *, cluster: bool = False) -> None:
         program = redis_server.find().path

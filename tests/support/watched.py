@@ -1,4 +1,4 @@
-"""Servers that end with the process that started them, even if it is killed: then its end of the shell's
+"""Servers that end with the process that started them, even if it is killed: its end of the shell's
 input closes.
 """
 

@@ -41,7 +41,7 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def slow(
     tmp_path_factory: pytest.TempPathFactory, static_root: str, letters: Path
 ) -> Iterator[System]:
-    """A system that looks by itself only every ten minutes: what ends a socket here is the message."""
+    """A system that checks only every ten minutes: what ends a socket here is the message."""
     env = {
         "DJANGO_SETTINGS_MODULE": SHORT["DJANGO_SETTINGS_MODULE"],
         "STATIC_ROOT": static_root,

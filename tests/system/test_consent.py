@@ -1,4 +1,4 @@
-"""What a worker's owner agreed to, and where it rests: the server leases accordingly, and says so."""
+"""What a worker's owner agreed to, and when it rests: the server leases accordingly."""
 
 from __future__ import annotations
 

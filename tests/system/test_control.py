@@ -48,14 +48,14 @@ def test_a_worker_that_fails_everything_gets_nothing_until_its_owner_lets_it_bac
         lab.submit(count=1, person=person)
     worker = peer("anna", person=1)
     worker.ready()
-    while not isinstance(told := worker.receive(), protocol.Error):
-        if isinstance(told, protocol.Lease):
+    while not isinstance(frame := worker.receive(), protocol.Error):
+        if isinstance(frame, protocol.Lease):
             worker.send(
                 protocol.Failure(
-                    lease=told.lease, subtask=0, error="OSError", message="disk full", ready=1
+                    lease=frame.lease, subtask=0, error="OSError", message="disk full", ready=1
                 )
             )
-    assert (told.code, "OSError: disk full" in told.message) == ("suspended", True)
+    assert (frame.code, "OSError: disk full" in frame.message) == ("suspended", True)
     worker.ready()
     assert worker.hears_nothing()
     again = peer("anna", person=1)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.client.kinds.poison import SHOWN, TOLD, site_of_poison
+from tests.client.kinds.poison import REASONS, SHOWN, site_of_poison
 from tests.client.kinds.site import Site, html
 from tests.system.lab import Lab
 
@@ -62,4 +62,4 @@ def test_a_poisoned_site_costs_the_others_nothing(lab: Lab, worker: None) -> Non
     assert [page["title"] for page in sites[2]["pages"]] == ["Last", "B"]
     assert not sites[0]["errors"] + sites[2]["errors"]
     assert len(sites[1]["pages"]) == 1 + len(SHOWN)
-    assert len(sites[1]["errors"]) >= len(TOLD)
+    assert len(sites[1]["errors"]) >= len(REASONS)

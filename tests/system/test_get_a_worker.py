@@ -25,7 +25,7 @@ PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input",
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """An environment without Firmlight. Libraries are those of this one, so that no index is asked."""
+    """An environment without Firmlight, with this one's libraries, so that no index is asked."""
     made = tmp_path / "machine"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(made)], check=True)
     libraries = next(made.glob("lib/python*/site-packages")) / "libraries.pth"

@@ -1,4 +1,4 @@
-"""The main job as people do it: `firmlight work` processes, the Python client and the command line."""
+"""The main job as people do it: by `firmlight work`, the Python client and the command line."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def test_web_jobs_and_beat_count_together(lab, peer):
     )
     until(lambda: more("firmlight_tasks_ended_total", status="succeeded"), lambda n: n == 1, 10)
     until(lambda: processes(lab), lambda found: found == [1, 2, 1, 1], 10)
-    assert look(lab)("firmlight_sockets", door="worker") >= 1
+    assert look(lab)("firmlight_sockets", socket="worker") >= 1
     assert look(lab)("firmlight_beat_age_seconds") < 10
 
 

@@ -36,10 +36,10 @@ def test_who_watches_at_one_web_sees_a_worker_of_the_other_and_that_one_may_die(
     first, second = scaled.ports
     with (
         Lab(scaled.url) as lab,
-        Proxy(second, first) as door,
+        Proxy(second, first) as proxy,
         Client.login(lab.url, lab.names[0], PASSWORD) as user,
     ):
-        worker = Worker(door.url, lab.worker_token(1), "machine", tmp_path / "machine")
+        worker = Worker(proxy.url, lab.worker_token(1), "machine", tmp_path / "machine")
         try:
             worker.hear("connected")
             task = user.submit("ECHO", group=lab.group, count=40, seconds=0.1, collect=True)
@@ -58,8 +58,8 @@ def test_a_web_that_stops_in_good_order_sends_its_workers_to_the_other_with_thei
 ) -> None:
     first, second = scaled.ports
     faults.until(lambda: "web-2" in scaled.pids())
-    with Lab(scaled.url) as lab, Proxy(second, first) as door:
-        worker = Worker(door.url, lab.worker_token(1), "machine", tmp_path / "machine")
+    with Lab(scaled.url) as lab, Proxy(second, first) as proxy:
+        worker = Worker(proxy.url, lab.worker_token(1), "machine", tmp_path / "machine")
         try:
             worker.hear("connected")
             task = lab.submit("ECHO", count=20, seconds=0.2)

@@ -161,5 +161,5 @@ def test_sockets_count_while_they_are_open_even_if_their_end_is_an_error(scrape)
         asyncio.run(Broken()({"type": "websocket"}, come, None))
     assert Broken.seen == [1]
     found = scrape()
-    assert found("firmlight_sockets", door="worker") == 0
-    assert found("firmlight_sockets_opened_total", door="worker") == 1
+    assert found("firmlight_sockets", socket="worker") == 0
+    assert found("firmlight_sockets_opened_total", socket="worker") == 1

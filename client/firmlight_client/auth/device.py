@@ -26,7 +26,7 @@ class Code(msgspec.Struct):
     interval: float
 
 
-class LetIn(msgspec.Struct):
+class DeviceGrant(msgspec.Struct):
     """What a confirmed code brings. A machine that only works gets no `access` and `refresh`."""
 
     username: str
@@ -36,7 +36,7 @@ class LetIn(msgspec.Struct):
     refresh: str | None
 
 
-def let_in(url: str, name: str, scope: str, show: Callable[[Code], None]) -> LetIn:
+def request_grant(url: str, name: str, scope: str, show: Callable[[Code], None]) -> DeviceGrant:
     """Ask the server, show the code, wait for the answer.
 
     Raises ApiError and FirmlightClientError.
@@ -51,7 +51,7 @@ def let_in(url: str, name: str, scope: str, show: Callable[[Code], None]) -> Let
         transport.close()
 
 
-def _wait(transport: Transport, code: Code) -> LetIn:
+def _wait(transport: Transport, code: Code) -> DeviceGrant:
     end, pause = time.monotonic() + code.expires_in, code.interval
     while time.monotonic() < end:
         time.sleep(pause)
@@ -69,8 +69,8 @@ def _wait(transport: Transport, code: Code) -> LetIn:
     raise FirmlightClientError("Nobody has confirmed the code in time. Start again.")
 
 
-def _read(body: dict[str, Any]) -> LetIn:
-    return LetIn(
+def _read(body: dict[str, Any]) -> DeviceGrant:
+    return DeviceGrant(
         username=body["user"]["username"],
         worker_token=body["worker_token"],
         worker_token_id=str(body["worker_token_id"]),

@@ -126,7 +126,7 @@ def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -
     from firmlight_client.auth import device
 
     scope = "worker" if only_work else "user"
-    found = device.let_in(url, machine_name(), scope, show)
+    found = device.request_grant(url, machine_name(), scope, show)
     login = Login(
         url=url,
         username=found.username,

@@ -81,11 +81,9 @@ def _is_called(row: dict[str, Any], called: str) -> bool:
 
 
 def _words(row: dict[str, Any], *, accepted: bool) -> str:
-    from firmlight_client.text import one_line
+    from firmlight_client.text import member_name, one_line
 
     group = one_line(row["group"]["name"])
     if accepted:
         return f"You are in {group} now."
-    inviter = row.get("inviter") or {}
-    name = one_line(inviter.get("username") or "a former member")
-    return f"{row['id']}  {group}  from {name}"
+    return f"{row['id']}  {group}  from {member_name(row.get('inviter'))}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from firmlight_client.text import count, one_line
+from firmlight_client.text import count, member_name, one_line
 
 FAILURES_SHOWN = 5
 
@@ -34,8 +34,7 @@ def task_report(task: Row) -> str:
 
 
 def _share(row: Row) -> str:
-    member = (row["member"] or {}).get("username", "a former member")
-    who = one_line(f"{member} ({row['worker']['name']})")
+    who = one_line(f"{member_name(row['member'])} ({row['worker']['name']})")
     line = (
         f"{who}: {count(row['subtasks'], 'subtask')}, "
         f"{row['share']:.1f} %, {row['compute_seconds']:.1f} s"

@@ -241,15 +241,17 @@ def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:
     return row[0]
 
 
-def whole_partial(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
+def whole_partial(
+    kind: Kind, params: Any, on_progress: Callable[[int], None] = lambda done: None
+) -> Any:
     """The partial of all subtasks, computed here one after the other.
 
-    `told` is called with the number of subtasks that are done.
+    `on_progress` is called with the number of subtasks that are done.
     """
     partials = list[Any]()
     for done, payload in enumerate(kind.split(params), 1):
         partials.append(carried_partial(kind, kind.run(carried(payload))))
-        told(done)
+        on_progress(done)
         if kind.is_decided(partials[-1]):
             break
         if len(partials) == FAN:

@@ -9,10 +9,12 @@ from typing import Any
 from firmlight_client.kinds import Kind, whole_partial
 
 
-def run_here(kind: Kind, params: Any, told: Callable[[int], None] = lambda done: None) -> Any:
+def run_here(
+    kind: Kind, params: Any, on_progress: Callable[[int], None] = lambda done: None
+) -> Any:
     """The result for params that `kind.load` or `load_file` made.
 
-    `told` is called with the number of subtasks that are done.
+    `on_progress` is called with the number of subtasks that are done.
     """
-    result = kind.finish(whole_partial(kind, params, told), params)
+    result = kind.finish(whole_partial(kind, params, on_progress), params)
     return json.loads(json.dumps(result, allow_nan=False))

@@ -290,7 +290,7 @@ def _as_params(name: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
     if len(row) == 1 and name:
         return {name: row[0]}
     raise TypeError(
-        "each input is a mapping of params, or the value of the first param of a kind installed here"
+        "each input is a mapping of params, or the first param of a kind installed here"
     )
 
 

@@ -1,4 +1,4 @@
-"""The WebSocket to the server, and how a dead connection is told from a slow one.
+"""The WebSocket to the server, and how to know a dead connection from a slow one.
 
 A pulled cable sends no close. So the worker pings, and any byte that arrives is a sign of life:
 over a slow connection a large lease arrives for minutes, with the pong behind it. What was sent and

@@ -45,7 +45,6 @@ from firmlight_client.worker.brain.actions import (
 )
 from firmlight_client.worker.brain.brain import Brain, Config
 from firmlight_client.worker.brain.slots import Slots
-from firmlight_client.worker.brain.spool import Keeper
 from firmlight_client.worker.consent import group_file
 from firmlight_client.worker.consent.group_file import Memory
 from firmlight_client.worker.consent.rules import BadConsent, Consent
@@ -55,6 +54,7 @@ from firmlight_client.worker.server_connection import ServerConnection
 from firmlight_client.worker.slot.events import SlotEvent
 from firmlight_client.worker.slot.processes import SlotProcess
 from firmlight_client.worker.slot.sandbox import keep_secrets, may_hide
+from firmlight_client.worker.spool import Keeper
 
 ABNORMAL_CLOSE = 1006
 LAST_WORDS_SECONDS = 2.0

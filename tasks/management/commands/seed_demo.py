@@ -13,7 +13,10 @@ from tasks import seeding
 
 
 class Command(BaseCommand):
-    help = "Fill the database with made-up people, groups and a year of finished tasks. Never on a real installation."
+    help = (
+        "Fill the database with made-up people, groups and a year of finished tasks. "
+        "Never on a real installation."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--size", choices=sorted(seeding.SIZES), default="small")

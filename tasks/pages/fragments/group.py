@@ -12,6 +12,7 @@ from django.utils import timezone
 from groups import selectors as group_selectors
 from tasks.estimates import hours
 from tasks.models import Task
+from tasks.names import member_name
 from tasks.pages import charts
 from tasks.pages.fragments.fragment import Fragment, Fragments, drawn, html
 from tasks.pages.fragments.rows import TaskRow, task_rows
@@ -144,7 +145,7 @@ def _worker(one: presence.Present) -> WorkerRow:
     return WorkerRow(
         id=worker.pk,
         name=worker.name,
-        owner=worker.owner.username if worker.owner else "a former member",
+        owner=member_name(worker.owner),
         state=one.state,
         word=one.word,
         runs=one.runs,

@@ -10,6 +10,7 @@ from uuid import UUID
 from tasks import states
 from tasks.estimates import in_words, time_left
 from tasks.models import Task
+from tasks.names import member_name
 from tasks.pages import timeline
 from tasks.selectors import contributions, standing
 from tasks.selectors.standing import Standing
@@ -53,7 +54,7 @@ def _row(task: Task, stands: Standing, workers: int) -> TaskRow:
         status=task.status,
         title=task.title or task.kind,
         kind=task.kind,
-        creator=task.creator.username if task.creator else "somebody who left",
+        creator=member_name(task.creator),
         group=task.group.name,
         created=task.created,
         subtasks=stands.total,

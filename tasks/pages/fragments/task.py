@@ -15,6 +15,7 @@ from tasks import event_log, event_texts, states
 from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
 from tasks.models import Contribution, Task, Worker
+from tasks.names import FORMER_WORKER, member_name
 from tasks.pages import event_labels, timeline
 from tasks.pages.fragments.fragment import Fragments
 from tasks.pages.fragments.page_state import (
@@ -166,8 +167,8 @@ class TaskPage:
         row = self.workers.get(worker)
         return Lane(
             worker=worker,
-            name=row.name if row else "a former worker",
-            member=row.owner.username if row and row.owner else "a former member",
+            name=row.name if row else FORMER_WORKER,
+            member=member_name(row.owner if row else None),
             state="lit" if runs else "off",
         )
 
@@ -177,8 +178,7 @@ class TaskPage:
         for number, event in enumerate(event_texts.beginning(task), BEFORE_ALL_ENTRIES):
             lines.append(_line(number, event["at"], event["what"], event["text"]))
         for entry in listed:
-            worker = event_texts.who(self.workers.get(entry.worker))
-            text = event_texts.sentence(entry, worker)
+            text = event_texts.sentence(entry, self.workers.get(entry.worker))
             lines.append(_line(entry.number, event_texts.moment(entry.at), entry.what, text))
         for number, event in enumerate(event_texts.end(task), AFTER_ALL_ENTRIES):
             lines.append(_line(number, event["at"], event["what"], event["text"]))
@@ -218,14 +218,12 @@ HUES = 6
 def _row(contribution: Contribution, status: str) -> Row:
     state, word = STATES.get(status, ("ready", "Ready"))
     member = contribution.member
-    hue, name = 1, "a former member"
-    if member:
-        hue, name = 1 + member.pk.int % HUES, member.username
+    hue = 1 + member.pk.int % HUES if member else 1
     return Row(
         worker=str(contribution.worker_id),
         hue=hue,
         name=contribution.worker.name,
-        member=name,
+        member=member_name(member),
         state=state,
         word=word,
         started=contribution.started,

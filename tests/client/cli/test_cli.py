@@ -272,9 +272,9 @@ def test_a_code_is_shown_and_confirmed_elsewhere(web: WebPeer) -> None:
 def test_a_machine_may_ask_to_work_and_nothing_else(web: WebPeer) -> None:
     web.device_answers = [(200, {**GRANTED, "access": None, "refresh": None})]
     done = firmlight("login", web.url, "--worker", "--json")
-    shown, told = map(json.loads, done.stdout.splitlines())
+    shown, logged_in = map(json.loads, done.stdout.splitlines())
     assert (shown["event"], shown["user_code"]) == ("confirm", "BCDF-GHJK")
-    assert told == {"event": "logged_in", "url": web.url, "username": "alice"}
+    assert logged_in == {"event": "logged_in", "url": web.url, "username": "alice"}
     assert web.asked[0][2]["scope"] == "worker"
     kept = home().load()
     assert (kept.worker_token, kept.access) == ("flw_1", "")

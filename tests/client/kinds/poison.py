@@ -65,7 +65,7 @@ SHOWN: dict[str, Raw | Reply] = {
     "a bad base": page(HTML, body=b"<base href='http://xn--ls8h.la:x/'>" + PAGE),
     "utf-16": page(HTML, body=b"\xff\xfe" + PAGE.decode().encode("utf-16-le")),
 }  # fmt: skip
-TOLD: dict[str, tuple[Any, str]] = {
+REASONS: dict[str, tuple[Any, str]] = {
     "a redirect to nowhere": (redirect("http://xn--ls8h.la:x/"), "is no http or https address"),
     "a redirect to a bad host": (redirect("http://xn--ls8h.la/"), "another host, xn--ls8h.la"),
     "a redirect with bytes": (page(b"Location: //\xff\xfe\x80/", status=b"HTTP/1.1 302 x"), "it redirects to"),
@@ -85,7 +85,7 @@ TOLD: dict[str, tuple[Any, str]] = {
 
 def site_of_poison() -> dict[str, Any]:
     """The pages of a site whose first one leads to all of it."""
-    answers = [*SHOWN.values(), *(answer for answer, _ in TOLD.values())]
+    answers = [*SHOWN.values(), *(answer for answer, _ in REASONS.values())]
     poison = {f"/{i}": answer for i, answer in enumerate(answers)}
     links = [*poison, *(f"http://{host}/" for host in BAD_HOSTS)]
     return {"/": html("Poisoned", *links), **poison}

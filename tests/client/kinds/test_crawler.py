@@ -104,7 +104,7 @@ def test_redirects_are_followed_to_the_page(serve, private):
 
 
 @pytest.mark.parametrize(
-    ("location", "told"),
+    ("location", "why"),
     [
         ("/", "it redirects in a circle"),
         ("ftp://x.example/", "which is no http or https address"),
@@ -112,8 +112,8 @@ def test_redirects_are_followed_to_the_page(serve, private):
         ("http://other.example/", "it redirects to another host, other.example"),
     ],
 )
-def test_a_redirect_outside_the_rules_is_reported(serve, private, location, told):
-    assert told in reason(serve({"/": redirect(location)}).url + "/")
+def test_a_redirect_outside_the_rules_is_reported(serve, private, location, why):
+    assert why in reason(serve({"/": redirect(location)}).url + "/")
 
 
 def test_redirects_end_after_five(serve, private):

@@ -1,4 +1,4 @@
-"""Whatever a server answers, the worker does not fail: other pages and other sites come out whole."""
+"""Whatever a server answers, the worker does not fail: other pages and sites come out whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from firmlight_client.kinds._public_http import Answer, Http
 from firmlight_client.kinds._web_url import page_url
 from tests.client.kinds import steady
 from tests.client.kinds.crawling import crawl, crawl_one
-from tests.client.kinds.poison import BAD_HOSTS, HTML, PAGE, SHOWN, TOLD, page, raw, site_of_poison
+from tests.client.kinds.poison import (
+    BAD_HOSTS,
+    HTML,
+    PAGE,
+    REASONS,
+    SHOWN,
+    page,
+    raw,
+    site_of_poison,
+)
 from tests.client.kinds.site import NO_DELAY, Reply, Serve, Site, html, redirect
 
 
@@ -49,14 +58,14 @@ def test_what_browsers_show_is_a_page(start, name):
     assert not errors
 
 
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize("name", REASONS)
 def test_what_no_browser_shows_is_reported(start, name):
-    poison, told = TOLD[name]
+    poison, why = REASONS[name]
     site = start(poison)
     pages, errors = crawl_one(site.url)
     assert [found["title"] for found in pages] == ["Home", "Good"]
     assert [error["url"] for error in errors] == [site.url + "/x"]
-    assert told in errors[0]["reason"]
+    assert why in errors[0]["reason"]
     assert errors[0]["reason"].isprintable()
 
 
@@ -176,7 +185,7 @@ def test_poison_of_every_sort_on_one_site_leaves_the_others_whole(serve):
     ]
     assert not first["errors"] + last["errors"]
     assert len(poisoned["pages"]) >= 1 + len(SHOWN)
-    assert len(poisoned["errors"]) >= len(TOLD)
+    assert len(poisoned["errors"]) >= len(REASONS)
 
 
 @settings(steady, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,4 +1,4 @@
-"""MEAN's histogram: the same bins however the numbers were split, and every number lies in its own."""
+"""MEAN's histogram: the same bins for every split, and every number lies in its own."""
 
 from __future__ import annotations
 

@@ -113,7 +113,8 @@ def test_most_kinds_take_no_file(name):
 
 
 def test_importing_kinds_imports_none_of_their_libraries():
-    code = "import sys, firmlight_client.kinds; print({'numpy', 'httpx', 'flint', 'openpyxl'} & set(sys.modules))"
+    libraries = {"numpy", "httpx", "flint", "openpyxl"}
+    code = f"import sys, firmlight_client.kinds; print({libraries} & set(sys.modules))"
     assert (
         subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=True

@@ -265,9 +265,9 @@ def test_hidden_columns_are_read_and_mentioned():
     workbook.active.column_dimensions["B"].hidden = True
     content = saved(workbook)
     assert book(content) == [1, 2]
-    told = ["Hidden columns", "b, read like the others"]
-    assert told in understood(content, "a.xlsx")["summary"]
-    assert told not in understood(content, "a.xlsx", column="a")["summary"]
+    hidden_columns = ["Hidden columns", "b, read like the others"]
+    assert hidden_columns in understood(content, "a.xlsx")["summary"]
+    assert hidden_columns not in understood(content, "a.xlsx", column="a")["summary"]
 
 
 def test_gaps_beyond_those_that_are_named_are_counted(monkeypatch):

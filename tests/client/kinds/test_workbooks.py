@@ -1,4 +1,4 @@
-"""Workbooks that mean harm: a few kilobytes that unpack to more than they may are refused at once."""
+"""Workbooks that mean harm: kilobytes that unpack to more than allowed are refused early."""
 
 from __future__ import annotations
 

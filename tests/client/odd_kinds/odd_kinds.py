@@ -1,4 +1,4 @@
-"""Kinds that misbehave. A folder on PYTHONPATH with a dist-info is an installed package to Python."""
+"""Kinds that misbehave. To Python, a folder on PYTHONPATH with a dist-info is installed."""
 
 import ctypes
 import os
@@ -153,7 +153,7 @@ class Odd(Kind):
             eaten.append(bytearray(bite_bytes))
 
     def eat_and_hide_it(self, bite_bytes: int) -> int:
-        """The same, but what is told of it is another error: the memory hangs on that error's
+        """The same, but what is reported is another error: the memory hangs on that error's
         cause.
         """
         try:

@@ -53,6 +53,7 @@ def test_what_the_package_promises_is_there_and_nothing_is_read_before_it_is_use
         assert getattr(firmlight_client, name)
         assert name in dir(firmlight_client)
     assert not hasattr(firmlight_client, "nothing")
-    code = "import sys, firmlight_client; print(sorted(m for m in sys.modules if m.startswith('firmlight_client')))"
+    ours = "sorted(m for m in sys.modules if m.startswith('firmlight_client'))"
+    code = f"import sys, firmlight_client; print({ours})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "['firmlight_client']\n"

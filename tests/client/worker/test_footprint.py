@@ -31,7 +31,7 @@ LOOK_SECONDS = 8.0  # longer than from one look at the machine to the next
 def test_an_idle_worker_is_hardly_there(
     peer: Peer, start_worker: Callable[..., WorkerProcess]
 ) -> None:
-    """Under 0.5 % of a core and 60 MB, although heartbeats come 25 times as often here as they do."""
+    """Under 0.5 % of a core and 60 MB, with heartbeats 25 times as often as usual."""
     worker = psutil.Process(start_worker().process.pid)
     line = peer.line()
     line.welcome()

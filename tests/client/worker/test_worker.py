@@ -65,8 +65,8 @@ def test_failures_and_crashes_cost_only_their_own_subtasks(line: Line) -> None:
         seconds_max=1.0,
     )
     failures = [line.expect(protocol.Failure) for _ in range(3)]
-    told = [(failure.subtask, failure.error, failure.ready) for failure in failures]
-    assert told == [(101, "ValueError", 0), (102, "crashed", 0), (104, "timed_out", 0)]
+    reported = [(failure.subtask, failure.error, failure.ready) for failure in failures]
+    assert reported == [(101, "ValueError", 0), (102, "crashed", 0), (104, "timed_out", 0)]
     assert failures[0].message == "no"
     assert failures[0].traceback.endswith("raise ValueError(message)\nValueError: no\n")
     assert failures[1].message == "killed by signal 11 (SIGSEGV)"

@@ -1,4 +1,4 @@
-"""What browsers are told, and what is shown when something is wrong."""
+"""The policies that browsers get, and what is shown when something is wrong."""
 
 from __future__ import annotations
 

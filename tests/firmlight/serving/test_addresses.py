@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.address_limits import RequestsPerAddress, StrangersPerAddress, let_in
+from core.address_limits import RequestsPerAddress, StrangersPerAddress, mark_owner_known
 from core.client_address import address_of_scope, key_of
 from tests.firmlight.serving.conftest import Serve
 from tests.support import bad_clients
@@ -84,7 +84,7 @@ async def known_when_it_speaks(scope: Any, receive: Any, send: Any) -> None:
     await receive()
     await send({"type": "websocket.accept"})
     while (await receive())["type"] == "websocket.receive":
-        let_in(scope)
+        mark_owner_known(scope)
         await send({"type": "websocket.send", "text": "welcome"})
 
 

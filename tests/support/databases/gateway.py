@@ -87,7 +87,8 @@ class Server:
         keep = False
         try:
             page, continuation, persist, cursor_id = await connection.fetchrow(
-                f"SELECT cursorpage, continuation, persistconnection, cursorid FROM {function}($1, $2)",
+                "SELECT cursorpage, continuation, persistconnection, cursorid "
+                f"FROM {function}($1, $2)",
                 database,
                 spec,
             )
@@ -227,7 +228,8 @@ class Server:
         if kind not in ("find", "pipeline", "count", "distinct"):
             raise CommandError(115, "CommandNotSupported", f"cannot explain {kind}")
         plan = await self.pool.fetchval(
-            f"EXPLAIN (FORMAT JSON) SELECT document FROM documentdb_api_catalog.bson_aggregation_{kind}($1, $2)",
+            "EXPLAIN (FORMAT JSON) SELECT document "
+            f"FROM documentdb_api_catalog.bson_aggregation_{kind}($1, $2)",
             database,
             bson.encode(query),
         )

@@ -45,7 +45,8 @@ MIRROR = [
 ]
 # In a mount namespace of its own, so that /proc goes away with it.
 INSTALL = (
-    'mount -t proc proc "$1/proc" && exec chroot "$1" apt-get install -y -q --no-install-recommends '
+    'mount -t proc proc "$1/proc" && '
+    'exec chroot "$1" apt-get install -y -q --no-install-recommends '
     "postgresql-18-documentdb"
 )
 
@@ -161,7 +162,8 @@ def _engine() -> Path:
 def _install(root: Path, log: Path) -> None:
     if os.geteuid() != 0 or not shutil.which("debootstrap"):
         raise NoServer(
-            "no mongod; to build a server that speaks MongoDB takes root and: apt install debootstrap"
+            "no mongod; to build a server that speaks MongoDB takes root and: "
+            "apt install debootstrap"
         )
     sys.stderr.write(
         f"Installing PostgreSQL with DocumentDB into {root} (once, about a minute) …\n"

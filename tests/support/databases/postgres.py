@@ -37,7 +37,7 @@ def program(name: str) -> str:
 
 @contextlib.contextmanager
 def server() -> Iterator[str]:
-    """Start it and give its URL. It does not run as root; root hands the folder to somebody else."""
+    """Start it and give its URL. It does not run as root: the folder gets another owner."""
     user = _somebody() if os.geteuid() == 0 else None
     folder = Path(
         tempfile.mkdtemp(prefix="firmlight-pg-", dir="/tmp")

@@ -26,9 +26,10 @@ Api = Callable[..., APIClient]
 Make = Callable[..., Task]
 
 FIELDS = {
-    "id", "group", "kind", "title", "description", "status", "priority", "allow_partial", "creator", "progress",
-    "eta_seconds", "rate", "waiting_reason", "counts", "error", "created", "started", "finished", "result_expires",
-    "contributions", "deadline", "subtask_seconds_max", "failures",
+    "id", "group", "kind", "title", "description", "status", "priority", "allow_partial",
+    "creator", "progress", "eta_seconds", "rate", "waiting_reason", "counts", "error", "created",
+    "started", "finished", "result_expires", "contributions", "deadline", "subtask_seconds_max",
+    "failures",
 }  # fmt: skip
 
 

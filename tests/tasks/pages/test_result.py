@@ -275,10 +275,18 @@ def test_json_is_the_result_itself(browser: Browser, finished: Finished, bob: Us
 @pytest.mark.parametrize(
     ("kind", "result", "expected"),
     [
-        ("FACTORIZATION", FACTORS, [["prime", "exponent"], ["2", "4"], ["3", "2"], ["5", "1"], ["1001", "1"]]),
-        ("ECHO", {"n": 2, "values": [0, 1]}, [["path", "value"], ["n", "2"], ["values.0", "0"], ["values.1", "1"]]),
+        (
+            "FACTORIZATION",
+            FACTORS,
+            [["prime", "exponent"], ["2", "4"], ["3", "2"], ["5", "1"], ["1001", "1"]],
+        ),
+        (
+            "ECHO",
+            {"n": 2, "values": [0, 1]},
+            [["path", "value"], ["n", "2"], ["values.0", "0"], ["values.1", "1"]],
+        ),
     ],
-)  # fmt: skip
+)
 def test_csv_has_the_kind_s_own_columns(
     browser: Browser,
     finished: Finished,

@@ -385,9 +385,14 @@ def test_many_missing_subtasks_are_counted_not_named():
 
 
 @pytest.mark.parametrize(
-    ("left", "words"), [(timedelta(hours=71, minutes=34, seconds=59), "71 h 34 min"), (timedelta(minutes=5), "5 min"),
-    (timedelta(seconds=59), "less than a minute"), (timedelta(hours=-1), "less than a minute")],
-)  # fmt: skip
+    ("left", "words"),
+    [
+        (timedelta(hours=71, minutes=34, seconds=59), "71 h 34 min"),
+        (timedelta(minutes=5), "5 min"),
+        (timedelta(seconds=59), "less than a minute"),
+        (timedelta(hours=-1), "less than a minute"),
+    ],
+)
 def test_how_long_it_is_kept(left, words):
     now = datetime(2025, 11, 25, tzinfo=UTC)
     assert results.kept_for(now + left, now) == words

@@ -127,7 +127,7 @@ def test_a_new_worker_appears_on_the_page_that_tells_how_to_get_one(
     page = browser(alice).get("/workers/get/")
     assert "Waiting for the first sign of it" in words(page)
     asks = asks_again(page)
-    assert browser(alice).get(asks).status_code == 204, "nothing new: who listens is not told again"
+    assert browser(alice).get(asks).status_code == 204, "nothing new, so no news"
     here(group, laptop)
     seen = browser(alice).get(asks)
     assert "laptop is ready" in words(seen)
@@ -195,10 +195,8 @@ def test_the_wheel_is_built_once_and_handed_out(
     client_wheel.build()
     assert built.path.stat().st_mtime_ns == made
     page = browser(bob).get("/workers/get/").content.decode()
-    assert (
-        f"pip install http://testserver/download/{built.name} &amp;&amp; firmlight login http://testserver --worker"
-        in page
-    )
+    install = f"pip install http://testserver/download/{built.name}"
+    assert f"{install} &amp;&amp; firmlight login http://testserver --worker" in page
     answer = Client().get(f"/download/{built.name}")
     assert b"".join(answer.streaming_content) == built.path.read_bytes()  # type: ignore[attr-defined]
     assert f"{built.name}#sha256={built.sha256}" in Client().get("/download/").content.decode()

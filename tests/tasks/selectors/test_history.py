@@ -1,4 +1,4 @@
-"""What is told of a task, while it lives and afterwards."""
+"""The history of a task, while it lives and afterwards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tasks.services.control import cancel, pause, resume
 Work = Callable[..., int]
 
 
-def told(task: Task) -> list[str]:
+def history(task: Task) -> list[str]:
     """The sentences, the oldest first."""
     return [line["text"] for line in reversed(events(task))]
 
@@ -36,12 +36,12 @@ def test_the_story_of_a_task_from_submit_to_result(
     split: Callable[..., Task], work: Work, laptop: Worker
 ) -> None:
     task = split(count=1)
-    assert told(task)[:3] == ["bob submitted it.", "Its split began.", "Split into 1 subtask."]
+    assert history(task)[:3] == ["bob submitted it.", "Its split began.", "Split into 1 subtask."]
     work(laptop)
-    live = told(task)
+    live = history(task)
     assert live[3:] == ["alice / laptop took 1 subtask.", "alice / laptop did 1 subtask."]
     task = finish(task)
-    assert told(task) == [*live, "The result is complete."], "what was told live stays"
+    assert history(task) == [*live, "The result is complete."], "what was shown live stays"
 
 
 def test_losses_and_failures_name_the_worker_and_the_subtask(
@@ -61,7 +61,7 @@ def test_losses_and_failures_name_the_worker_and_the_subtask(
         slots=1,
         how=connections.LOST,
     ).now()
-    lines = told(task)
+    lines = history(task)
     assert "alice / laptop failed on subtask 0: ValueError." in lines
     assert "alice / laptop was lost with 1 subtask: others do them." in lines
 
@@ -72,7 +72,7 @@ def test_pause_and_cancel_are_told(split: Callable[..., Task], alice: User) -> N
     resume(user=alice, task=task)
     cancel(user=alice, task=task)
     task.refresh_from_db()
-    assert told(task)[-3:] == ["Paused.", "Resumed.", "It was cancelled."]
+    assert history(task)[-3:] == ["Paused.", "Resumed.", "It was cancelled."]
 
 
 def test_a_worker_that_is_no_more_is_still_told_of(
@@ -81,7 +81,7 @@ def test_a_worker_that_is_no_more_is_still_told_of(
     task = split(count=1)
     work(laptop)
     laptop.delete()
-    assert "A former worker did 1 subtask." in told(task)
+    assert "A former worker did 1 subtask." in history(task)
 
 
 def test_a_finished_task_keeps_its_latest_events_and_thinned_bars(

@@ -35,7 +35,7 @@ def tower(bob: User) -> Worker:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[[Worker], Callable[[], list[str]]]]:
-    """heard = listen(tower), as a connection of it does; heard() are the kinds of messages since."""
+    """heard = listen(tower), as its connection does; heard() are the kinds of messages since."""
     layer = get_channel_layer()
     joined: list[tuple[str, str]] = []
 
@@ -121,16 +121,16 @@ def test_workers_are_notified_after_the_membership_has_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     heard, other = listen(tower), listen(laptop)
-    tell, member_when_told = events.tell, []
+    publish, member_at_news = events.publish, []
 
     def watch(news: Any) -> None:
-        member_when_told.append(Membership.objects.filter(user=bob).exists())
-        tell(news)
+        member_at_news.append(Membership.objects.filter(user=bob).exists())
+        publish(news)
 
-    monkeypatch.setattr(events, "tell", watch)
+    monkeypatch.setattr(events, "publish", watch)
     groups.leave_group(user=bob, group_id=group.pk)
     assert (heard(), other()) == (["worker.changed"], [])
-    assert set(member_when_told) == {False}
+    assert set(member_at_news) == {False}
 
 
 def test_what_he_submits_while_he_leaves_is_cancelled_too(
@@ -277,16 +277,16 @@ def test_its_workers_are_notified_after_its_tokens_have_ended(
     listen: Any, tower: Worker, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts.create_worker_token(owner=bob, name="tower")
-    heard, tokens_when_told, tell = listen(tower), [], events.tell
+    heard, tokens_at_news, publish = listen(tower), [], events.publish
 
     def watch(news: Any) -> None:
-        tokens_when_told.append(bob.worker_tokens.live().count())
-        tell(news)
+        tokens_at_news.append(bob.worker_tokens.live().count())
+        publish(news)
 
-    monkeypatch.setattr(events, "tell", watch)
+    monkeypatch.setattr(events, "publish", watch)
     accounts.remove_user(bob)
     assert heard() == ["worker.changed"], "although it was in no group"
-    assert tokens_when_told == [0]
+    assert tokens_at_news == [0]
 
 
 def test_what_a_former_members_worker_did_stays_without_a_name(

@@ -28,9 +28,9 @@ from firmlight_client.worker.brain.answers import Answers, Fault
 from firmlight_client.worker.brain.connection import Connection
 from firmlight_client.worker.brain.credit import Credit
 from firmlight_client.worker.brain.frames import Config
+from firmlight_client.worker.brain.kept_result import KeptResult
 from firmlight_client.worker.brain.lease_book import Job, LeaseBook
 from firmlight_client.worker.brain.slots import IDLE, STARTING, Slots
-from firmlight_client.worker.brain.spool import Kept
 from firmlight_client.worker.consent.rulebook import Rulebook
 from firmlight_client.worker.load_policy import Verdict
 from firmlight_client.worker.slot import wire
@@ -65,7 +65,7 @@ class Brain:
 
     # Events
 
-    def restore(self, kept: list[Kept]) -> list[Action]:
+    def restore(self, kept: list[KeptResult]) -> list[Action]:
         """Results that an earlier run could not deliver. Comes before every other event."""
         return self._handle(self._restore, kept)
 
@@ -164,7 +164,7 @@ class Brain:
         for slot, job in self.slots.quit(held):
             self.plan.add(QuitSlot(slot, job.id))
 
-    def _restore(self, kept: list[Kept]) -> None:
+    def _restore(self, kept: list[KeptResult]) -> None:
         for each in kept:
             self.book.restore(each.lease_frame, each.result)
         if kept:

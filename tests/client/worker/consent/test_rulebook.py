@@ -107,11 +107,11 @@ def test_rules_are_sent_by_the_keys_that_the_server_knows() -> None:
         Consent({"nice": 3}, {"Lab": {**STRICT, "slots": 1}, "o" * 99: {"slots": 2}}), (), Memory()
     )
     rules.learn({A: "Lab"})
-    told = rules.consent_by_key()
+    consent = rules.consent_by_key()
     lab = protocol.Consent(kinds=["MEAN"], slots=1, memory_mib=1024, written="Lab")
-    assert told[A] == lab
-    assert told[ALL_GROUPS] == protocol.Consent(memory_mib=1024)
-    hello = protocol.Hello(name="w", slots=1, kinds={}, client_version="0", consent=told)
+    assert consent[A] == lab
+    assert consent[ALL_GROUPS] == protocol.Consent(memory_mib=1024)
+    hello = protocol.Hello(name="w", slots=1, kinds={}, client_version="0", consent=consent)
     assert protocol.decode_from_worker(protocol.encode(hello)) == hello
     assert rules.resting_by_key({"Lab": "on battery"}) == {A: "on battery"}
 

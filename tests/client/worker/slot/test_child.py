@@ -1,4 +1,4 @@
-"""One slot, as a real process: it computes, reports, and survives or reports whatever a kind does."""
+"""One slot, as a real process: it computes, and survives or reports whatever a kind does."""
 
 from __future__ import annotations
 
@@ -249,10 +249,8 @@ def test_what_does_not_fit_the_kinds_partial_is_a_failure_here_and_never_sent() 
             events, whole = await driver.run(["give", 1], ["give", 101], ["give", 3], kind="TYPED")
             (raised,) = (event for event in events if isinstance(event, wire.Raised))
             assert (raised.position, raised.error) == (1, "BadPartial")
-            assert (
-                raised.message
-                == "what it computed does not fit its kind's Partial: Expected `int` <= 100 - at `$[0]`"
-            )
+            why = "what it computed does not fit its kind's Partial"
+            assert raised.message == f"{why}: Expected `int` <= 100 - at `$[0]`"
             assert whole == [1, 3]
 
     asyncio.run(scenario())

@@ -18,40 +18,10 @@ from filelock import FileLock, Timeout
 
 from firmlight_client import protocol
 from firmlight_client.worker.brain.actions import Forget, Keep
+from firmlight_client.worker.brain.kept_result import KeptResult
 
 FOLDERS_MAX = 100  # processes of one name at a time
 SUFFIX, UNFINISHED = ".result", ".new"
-
-
-class Kept(msgspec.Struct, array_like=True):
-    """A result, as the `frame` that is sent, and what must be known of its lease."""
-
-    lease: str
-    task: str
-    group: str
-    group_name: str
-    kind: str
-    frame: bytes
-
-    @property
-    def result(self) -> protocol.Result:
-        frame = protocol.decode_from_worker(self.frame)
-        assert isinstance(frame, protocol.Result)
-        return frame
-
-    @property
-    def lease_frame(self) -> protocol.Lease:
-        """The lease, without its subtasks: their payloads were not kept."""
-        return protocol.Lease(
-            lease=self.lease,
-            task=self.task,
-            group=self.group,
-            group_name=self.group_name,
-            kind=self.kind,
-            subtasks=[],
-            payloads=[],
-            subtask_seconds_max=0.0,
-        )
 
 
 class Spool:
@@ -74,7 +44,7 @@ class Spool:
                 yield folder, lock
         raise OSError(f"too many workers use {self.root}")
 
-    def restore(self) -> list[Kept]:
+    def restore(self) -> list[KeptResult]:
         """What is kept here, and in the folders that others have left."""
         for folder in self.root.iterdir():
             if folder.is_dir() and folder != self.folder:
@@ -91,7 +61,7 @@ class Spool:
 
     def keep(self, lease: protocol.Lease, result: protocol.Result) -> None:
         """Write a result down. Raises OSError: then it is in memory only."""
-        kept = Kept(
+        kept = KeptResult(
             lease.lease,
             lease.task,
             lease.group,
@@ -137,7 +107,7 @@ class Keeper:
             if home:
                 self.spool = Spool(home, url, name)
 
-    def restore(self) -> list[Kept]:
+    def restore(self) -> list[KeptResult]:
         """What an earlier run could not deliver."""
         with self._reporting():
             if self.spool:
@@ -168,10 +138,10 @@ class Keeper:
             self.spool.close()
 
 
-def _read(path: Path) -> Kept | None:
+def _read(path: Path) -> KeptResult | None:
     """What a file holds. A file that was never finished is removed; returns None then."""
     try:
-        kept = msgspec.msgpack.decode(path.read_bytes(), type=Kept)
+        kept = msgspec.msgpack.decode(path.read_bytes(), type=KeptResult)
         assert kept.result
     except (OSError, msgspec.DecodeError, protocol.MalformedFrame, AssertionError):
         with contextlib.suppress(OSError):
