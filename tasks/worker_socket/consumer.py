@@ -103,6 +103,7 @@ class WorkerConsumer(Socket):
     async def disconnect(self, code: int) -> None:
         self.connection.stopped = True
         self.leasing.forget_late()
+        self.presence.stop()
         async with self.leasing.turn:  # the clock may be leasing: what it gets must be given back
             if self.clock:
                 self.clock.cancel()
@@ -190,7 +191,6 @@ class WorkerConsumer(Socket):
         self.credit.note_received(frame.received)
         held = [*frame.leases, *self.credit.under_way]
         heartbeats.shared().add(self.presence, held)
-        await self.presence.show_resting()
         foreign = self.session.foreign(held)
         if foreign:
             await self.presence.unwanted(foreign)
@@ -232,6 +232,9 @@ class WorkerConsumer(Socket):
 
     async def worker_changed(self, message: dict[str, Any]) -> None:
         await self.presence.check()
+
+    async def worker_rests(self, message: dict[str, Any]) -> None:
+        await self.presence.tell_rest()
 
     async def worker_drain(self, message: dict[str, Any]) -> None:
         self.credit.withdraw()
