@@ -89,6 +89,9 @@ def _is_form(request: Request) -> bool:
     return (request.content_type or "").startswith("multipart/")
 
 
-async def count_connect(digest: str) -> int:
-    """Count a connection made with this worker token (its digest); how many in this minute."""
-    return await count_in_window(f"fl:connects:{digest[:32]}", MINUTE * 1000)
+async def count_connect(whose: str, amount: int = 1) -> int:
+    """Count a connection of this worker token (its digest) or user; how many in this minute.
+
+    With a large `amount` none is left until the minute is over.
+    """
+    return await count_in_window(f"fl:connects:{whose[:48]}", MINUTE * 1000, amount)

@@ -14,6 +14,9 @@ import msgspec
 SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
 LEASES_HELD_MAX = 1024
+KINDS_MAX = 256  # of a worker
+SECONDS_MAX = 10**9  # 31 years: a duration is a finite number, and fits whatever counts it
+MEMORY_MIB_MAX = 2**40
 LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far below
 
 CLOSE_MALFORMED = 4400  # fatal
@@ -22,7 +25,8 @@ CLOSE_BAD_VERSION = 4426  # fatal
 CLOSE_NO_HELLO = (
     1013  # the server heard nothing for too long; not fatal, the network may have stalled
 )
-CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
+CLOSE_TRY_LATER = 1013  # sent too much; not fatal, come back later
+CLOSE_TOO_MANY = 4429  # connected too often, or has too many sockets; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
@@ -34,8 +38,9 @@ Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=STORABL
 Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=STORABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]  # NaN is refused, too
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Memory = Annotated[int, msgspec.Meta(ge=0, le=MEMORY_MIB_MAX)]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
 
@@ -56,9 +61,9 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     None, or nothing in a list, is no restriction.
     """
 
-    kinds: Annotated[list[Name], msgspec.Meta(max_length=256)] | None = None
+    kinds: Annotated[list[Name], msgspec.Meta(max_length=KINDS_MAX)] | None = None
     slots: Slots | None = None
-    memory_mib: Count | None = None  # of a slot; 0: no limit
+    memory_mib: Memory | None = None  # of a slot; 0: no limit
     subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
     hours: Annotated[
         list[Name], msgspec.Meta(max_length=32)
@@ -86,7 +91,7 @@ class Hello(Frame, tag="hello"):
 
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
-    kinds: dict[Name, Name]
+    kinds: Annotated[dict[Name, Name], msgspec.Meta(max_length=KINDS_MAX)]
     client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
     platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
     groups: Annotated[

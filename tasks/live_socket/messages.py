@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
@@ -55,4 +56,14 @@ def read(text: str) -> Subscribe | Unsubscribe:
         raise MalformedMessage(str(error)) from None
     if not (message.task or message.group or message.notifications):
         raise MalformedMessage("name a task or a group, or notifications")
+    message.task = canonical(message.task)
+    message.group = canonical(message.group)
     return message
+
+
+def canonical(written: str | None) -> str | None:
+    """Return the one spelling of this id that counts; what is no id stays as it is."""
+    try:
+        return str(UUID(written)) if written else written
+    except ValueError:
+        return written

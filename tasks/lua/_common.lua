@@ -55,7 +55,9 @@
 --                          active was served
 --   kinds                  set of kinds ever seen here
 --   idle:<kind>            zset: conn -> since when it waits for work of this kind
---   slots:<kind>           zset: "<conn> <n>" -> last seen, one member a slot
+--   slots:<kind>           zset: conn of a worker that takes this kind -> last seen
+--   slots_of:<kind>        hash: such a conn -> how many leases it computes at the same time
+--   slots                  hash: kind -> the sum of its slots_of
 --   workers:<kind>         zset: "<worker> <conn> <owner>" -> last seen
 
 local base = KEYS[1]
@@ -205,10 +207,36 @@ local function has_work(kind)
   return false
 end
 
+-- The connection has so many slots for this kind; one number, however many they are.
+local function note_slots(kind, conn, slots)
+  local slots_of = key('slots_of', kind)
+  local before = tonumber(redis.call('HGET', slots_of, conn) or '0')
+  if slots == before then return end
+  if slots > 0 then redis.call('HSET', slots_of, conn, slots) else redis.call('HDEL', slots_of, conn) end
+  local sum = redis.call('HINCRBY', key('slots'), kind, slots - before)
+  if sum <= 0 then redis.call('HDEL', key('slots'), kind) end
+end
+
+local function drop_slots(kind, conn)
+  note_slots(kind, conn, 0)
+  redis.call('ZREM', key('slots', kind), conn)
+end
+
+-- How many slots are online for this kind. Connections that were not heard of for online_ms are
+-- dropped first: few at a time, so that nobody waits for it.
+local function slots_online(kind)
+  local oldest = '(' .. (now - a.online_ms)
+  local name = key('slots', kind)
+  for _, conn in ipairs(redis.call('ZRANGEBYSCORE', name, '-inf', oldest, 'LIMIT', 0, CHUNK)) do
+    drop_slots(kind, conn)
+  end
+  return tonumber(redis.call('HGET', key('slots'), kind) or '0')
+end
+
 -- Whether this connection's heartbeat is fresh: of a web process that was killed, idle ones stay
 -- behind.
 local function heard_of(kind, conn)
-  local seen = redis.call('ZSCORE', key('slots', kind), conn .. ' 1')
+  local seen = redis.call('ZSCORE', key('slots', kind), conn)
   return seen and tonumber(seen) >= now - a.online_ms
 end
 

@@ -138,7 +138,7 @@ end
 local function size(task, t)
   local speed = tonumber(redis.call('HGET', key('t', task, 'work'), a.worker .. ':speed') or '0')
   if speed == 0 then return 1 end
-  local slots = math.max(1, redis.call('ZCOUNT', key('slots', t.kind), now - a.online_ms, '+inf'))
+  local slots = math.max(1, slots_online(t.kind))
   local fair = math.max(waiting(task) / (2 * slots), speed * a.least_s)
   return math.max(1, math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max))
 end

@@ -14,6 +14,7 @@ from django.conf import settings
 from core import metrics
 from firmlight_client import protocol
 from tasks import events, offences
+from tasks.frame_budget import FrameBudget
 from tasks.queue import leasing
 from tasks.queue.answers import Settled
 from tasks.queue.keys import group_of
@@ -31,8 +32,15 @@ log = structlog.get_logger(__name__)
 class Results:
     """Those of one connection. Redis only; the database is asked where a worker is suspended."""
 
-    def __init__(self, connection: Connection, session: Session, leased_kinds: LeasedKinds) -> None:
-        self.connection, self.session, self.leased_kinds = connection, session, leased_kinds
+    def __init__(
+        self,
+        connection: Connection,
+        session: Session,
+        leased_kinds: LeasedKinds,
+        budget: FrameBudget,
+    ) -> None:
+        self.connection, self.session = connection, session
+        self.leased_kinds, self.budget = leased_kinds, budget
 
     async def complete(self, frame: protocol.Result) -> None:
         """Give a result to the queue. Raises NotChecked if its partial cannot be looked at now."""
@@ -61,6 +69,7 @@ class Results:
         if not settled.reason:
             metrics.count("subtasks_completed", len(frame.subtasks))
             throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
+            self.budget.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
 
     async def fail(self, frame: protocol.Failure) -> bool:
@@ -77,6 +86,7 @@ class Results:
         settled = await call
         if not settled.reason:
             metrics.count("subtasks_failed")
+            self.budget.give_back()
         await self._answer(frame.lease, [frame.subtask], settled)
         return settled.streak
 

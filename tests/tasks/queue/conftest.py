@@ -90,9 +90,7 @@ class Connection:
 
     def leave(self, how: str = connections.LOST) -> Leased:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
-        return connections.leave(
-            self.group, **who, kinds=self.kinds, slots=self.slots, how=how
-        ).now()
+        return connections.leave(self.group, **who, kinds=self.kinds, how=how).now()
 
     def work_off(self) -> list[int]:
         """Lease and complete until nothing is left.

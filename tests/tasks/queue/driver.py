@@ -101,7 +101,16 @@ class Driver(RuleBasedStateMachine):
         finally:
             self.limits.disable()
         left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        assert left <= {"kinds", "served", "floor", "idle", "slots", "workers", "streak"}
+        assert left <= {
+            "kinds",
+            "served",
+            "floor",
+            "idle",
+            "slots",
+            "slots_of",
+            "workers",
+            "streak",
+        }
 
     # Looking into Redis
 

@@ -196,7 +196,7 @@ class Queue(Driver):
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
-        call = connections.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
+        call = connections.leave(self.group, **who, kinds=WORKERS[worker], how=how)
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)

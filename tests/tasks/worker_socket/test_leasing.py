@@ -98,6 +98,6 @@ def test_a_worker_that_rests_is_not_leased_to(
     leasing: Leasing, socket: Recorder, while_asked: Then
 ) -> None:
     while_asked(lambda: pytest.fail("the queue was asked"))
-    list(leasing.session.rest({protocol.ALL_GROUPS: "in use"}))
+    leasing.session.rest({protocol.ALL_GROUPS: "in use"})
     asyncio.run(leasing.refill(3, 0))
     assert leases(socket) == []
