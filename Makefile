@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -73,6 +73,9 @@ bench-pages: setup-dev  ## measure pages and lists with a million tasks, and wri
 
 bench-attacks: setup-dev  ## attack a system of its own, and print how long others wait meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
 	@$(BIN)/python -m benchmarks.attacks
+
+bench-under-attack: setup-dev  ## measure honest throughput while all attackers are at the system (ATTACK=part of a name)
+	@$(BIN)/python -m benchmarks.under_attack
 
 screenshots: setup-dev  ## take the pictures in docs/images again
 	@$(BIN)/python -m tests.e2e.screenshots

@@ -226,7 +226,7 @@ class Session:
         }
 
     def after_rest(self) -> Iterator[Step]:
-        """Where it rests no task waits for it, and people see why; nothing if that is so already."""
+        """Have no task wait for a resting worker and show why; nothing if that is so already."""
         before, self._shown_resting = self._shown_resting, self._why_resting()
         changed = False
         for group, now in self._shown_resting.items():
