@@ -2,12 +2,14 @@
 
 `docs/reference/protocol.md` says in words what each frame asks and promises. Times are seconds
 unless a name ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so
-fields may be added.
+fields may be added. In what a worker sends, null in an optional field is the same as leaving it
+out: such a field is of the type `OrNull[…]`, or None is its default.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +20,7 @@ KINDS_MAX = 256  # of a worker
 SECONDS_MAX = 10**9  # 31 years: a duration is a finite number, and fits whatever counts it
 MEMORY_MIB_MAX = 2**40
 LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far below
+ECHO_MAX = 64  # characters
 
 CLOSE_MALFORMED = 4400  # fatal
 CLOSE_BAD_TOKEN = 4401  # fatal
@@ -44,6 +47,42 @@ Memory = Annotated[int, msgspec.Meta(ge=0, le=MEMORY_MIB_MAX)]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
 Words = Annotated[str, msgspec.Meta(max_length=8192)]
 
+T = TypeVar("T")
+if TYPE_CHECKING:
+    OrNull = Annotated[T, "null"]  # once decoded, the field holds a T
+else:
+
+    class OrNull:
+        """Beside a T, null may come: `NullIsDefault` puts the default in its place."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item | None
+
+
+class NullIsDefault(msgspec.Struct):
+    """A struct whose optional fields may be null.
+
+    Many languages write a field that was not set as null. It means the same as no field.
+    """
+
+    def __post_init__(self) -> None:
+        for field in _with_a_default(type(self)):
+            if getattr(self, field.name) is None:
+                setattr(self, field.name, _default_of(field))
+
+
+@cache
+def _with_a_default(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The optional fields that are never None."""
+    fields = msgspec.structs.fields(struct)
+    return tuple(field for field in fields if not field.required and field.default is not None)
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
+
 
 class Frame(msgspec.Struct, tag_field="type", kw_only=True):
     """What all frames share."""
@@ -55,7 +94,7 @@ RULE_FITS_NO_GROUP = (
 )
 
 
-class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Consent(NullIsDefault, kw_only=True, omit_defaults=True):
     """What a worker's owner lets it do for a group.
 
     None, or nothing in a list, is no restriction.
@@ -65,14 +104,14 @@ class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
     slots: Slots | None = None
     memory_mib: Memory | None = None  # of a slot; 0: no limit
     subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
-    hours: Annotated[
-        list[Name], msgspec.Meta(max_length=32)
+    hours: OrNull[
+        Annotated[list[Name], msgspec.Meta(max_length=32)]
     ] = []  # for people: the worker says when it rests
-    network: Literal["none", "public", "private"] = "public"
-    hosts: Annotated[list[Host], msgspec.Meta(max_length=256)] = []
-    on_battery: bool = False  # works then, too
-    idle_only: bool = False  # works only while nobody uses the machine
-    written: Written = ""  # what its owner calls the group
+    network: OrNull[Literal["none", "public", "private"]] = "public"
+    hosts: OrNull[Annotated[list[Host], msgspec.Meta(max_length=256)]] = []
+    on_battery: OrNull[bool] = False  # works then, too
+    idle_only: OrNull[bool] = False  # works only while nobody uses the machine
+    written: OrNull[Written] = ""  # what its owner calls the group
 
 
 Resting = Annotated[
@@ -83,7 +122,7 @@ Resting = Annotated[
 # From the worker
 
 
-class Hello(Frame, tag="hello"):
+class Hello(Frame, NullIsDefault, tag="hello"):
     """First frame of a connection.
 
     `kinds` maps kind to version; `leases` names those that the worker still holds.
@@ -93,13 +132,13 @@ class Hello(Frame, tag="hello"):
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
     kinds: Annotated[dict[Name, Name], msgspec.Meta(max_length=KINDS_MAX)]
     client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
-    platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
-    groups: Annotated[
-        list[Name], msgspec.Meta(max_length=256)
+    platform: OrNull[Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)]] = ""
+    groups: OrNull[
+        Annotated[list[Name], msgspec.Meta(max_length=256)]
     ] = []  # ids or names; empty: every group of its owner
-    leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
-    consent: Annotated[
-        dict[Name, Consent], msgspec.Meta(max_length=257)
+    leases: OrNull[Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]] = []
+    consent: OrNull[
+        Annotated[dict[Name, Consent], msgspec.Meta(max_length=257)]
     ] = {}  # group's id or name, or ALL_GROUPS
 
 
@@ -120,37 +159,45 @@ class Ready(Frame, tag="ready"):
 class Heartbeat(Frame, tag="heartbeat"):
     """Renews the leases it names, and those that are still on their way to the worker.
 
-    `received`: as in Ready.
+    `received`: as in Ready. With `echo` it is answered with an Echo: a worker that cannot ping, in
+    a browser for instance, learns so that the connection holds.
     """
 
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
     received: Count | None = None
+    echo: Annotated[str, msgspec.Meta(max_length=ECHO_MAX)] | None = None
 
 
-class Result(Frame, tag="result"):
-    """The combined partial of some subtasks of one lease. `ready` and `received`: as in Ready."""
+class Result(Frame, NullIsDefault, tag="result", omit_defaults=True):
+    """The combined partial of some subtasks of one lease.
+
+    `ready` is as `slots` of Ready, None leaves what was said before; `received` is as in Ready.
+    """
 
     lease: LeaseId
     subtasks: Annotated[list[Index], msgspec.Meta(min_length=1, max_length=LEASE_SUBTASKS_MAX)]
     partial: bytes  # the kind's partial as MessagePack
     seconds: Seconds  # what its slot computed for these subtasks
-    decided: bool = False  # this partial alone settles the task, says the kind
-    ready: Slots = 0
+    decided: OrNull[bool] = False  # this partial alone settles the task, says the kind
+    ready: Slots | None = None
     received: Count | None = None
 
 
-class Failure(Frame, tag="failure"):
-    """One subtask raised, crashed or ran out of time; it is no longer this worker's."""
+class Failure(Frame, NullIsDefault, tag="failure", omit_defaults=True):
+    """One subtask raised, crashed or ran out of time; it is no longer this worker's.
+
+    `ready` and `received`: as in Result.
+    """
 
     lease: LeaseId
     subtask: Index
     error: Annotated[
         str, msgspec.Meta(max_length=200)
     ]  # ValueError, crashed, timed_out, too_large, …
-    message: Words = ""
-    traceback: Words = ""  # the last lines
-    seconds: Seconds = 0.0
-    ready: Slots = 0
+    message: OrNull[Words] = ""
+    traceback: OrNull[Words] = ""  # the last lines
+    seconds: OrNull[Seconds] = 0.0
+    ready: Slots | None = None
     received: Count | None = None
 
 
@@ -227,6 +274,12 @@ class Cancel(Frame, tag="cancel"):
     reason: str  # decided, cancelled, paused, lost, done_by_another, not_a_member, …
 
 
+class Echo(Frame, tag="echo"):
+    """Answer to a Heartbeat with `echo`, which comes back as it was."""
+
+    echo: str
+
+
 class Drain(Frame, tag="drain"):
     """Finish what is held, ask for nothing more, then leave."""
 
@@ -241,7 +294,7 @@ class Error(Frame, tag="error"):
 
 
 FromWorker = Hello | Ready | Heartbeat | Result | Failure | Release | Bye
-FromServer = Welcome | Lease | Accepted | Refused | Cancel | Drain | Error
+FromServer = Welcome | Lease | Accepted | Refused | Cancel | Echo | Drain | Error
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker = msgspec.msgpack.Decoder(FromWorker)

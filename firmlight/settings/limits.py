@@ -22,6 +22,8 @@ SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)
 # After so many from one member's workers, all of these workers are suspended …
 BAD_PARTIALS_MAX = whole("BAD_PARTIALS_MAX", 3, 1)
 BAD_PARTIALS_HOURS = number("BAD_PARTIALS_HOURS", 24, 0.001)  # … if they came within
+# Of one lease on one connection, larger than PARTIAL_BYTES_MAX; one more counts as malformed.
+RESULTS_TOO_LARGE_MAX = whole("RESULTS_TOO_LARGE_MAX", 20, 1)
 # Of a task's subtasks: how many may run a second time at its end; 0 for none.
 COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from firmlight_client.protocol import NullIsDefault, OrNull
 from tasks import events
 
 MESSAGE_BYTES_MAX = 4096
@@ -16,7 +17,7 @@ class MalformedMessage(ValueError):
     """The text is no message of this socket; the error says why."""
 
 
-class Ask(msgspec.Struct, tag_field="type"):
+class Ask(NullIsDefault, tag_field="type"):
     """A message about a task, a group, or one's own notifications: one of these is named.
 
     `view` says how it is shown: "" as JSON, "page" as the parts of the page that change.
@@ -24,8 +25,8 @@ class Ask(msgspec.Struct, tag_field="type"):
 
     task: str | None = None
     group: str | None = None
-    notifications: bool = False
-    view: Literal["", "page"] = ""
+    notifications: OrNull[bool] = False
+    view: OrNull[Literal["", "page"]] = ""
 
     @property
     def topic(self) -> str:

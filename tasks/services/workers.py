@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
+from packaging.version import InvalidVersion, Version
 
 from accounts import audit
 from accounts import selectors as account_selectors
@@ -112,7 +113,7 @@ def _suspended_with_the_others(owner: User) -> dict[str, Any]:
 def update_of(version: str) -> str:
     """Why a client is too old for this server, and the command that updates it; "" if it is not."""
     least = settings.CLIENT_VERSION_MIN
-    if _numbers(version) >= _numbers(least):
+    if _read(version) >= _read(least):
         return ""
     why = f"This client is {version}; the server needs {least} or newer."
     return f"{why} Update: {_update_command()}"
@@ -126,10 +127,17 @@ def _update_command() -> str:
     return "pip install --upgrade firmlight-client"
 
 
-def _numbers(version: str) -> list[int]:
-    """[0, 1, 2] of "0.1.2.dev3": the numbers before the first part that is not one."""
-    found = re.match(r"\d+(\.\d+)*", version)
-    return [int(number) for number in found[0].split(".")] if found else []
+def _read(version: str) -> Version:
+    """The version, to be compared by Python's packaging rules: "0.1" is "0.1.0".
+
+    Workers in other languages may write theirs otherwise: then only the numbers at the start count,
+    and without any it is older than all.
+    """
+    try:
+        return Version(version)
+    except InvalidVersion:
+        numbers = re.match(r"[0-9]+(\.[0-9]+)*", version)
+        return Version(numbers[0] if numbers else "0.dev0")
 
 
 def owned_groups(user: User) -> dict[str, str]:

@@ -234,6 +234,8 @@ class WorkerConsumer(Socket):
         self.credit.note_received(frame.received)
         held = [*frame.leases, *self.credit.under_way]
         heartbeats.shared().add(self.presence, held)
+        if frame.echo is not None:
+            await self.connection.send(protocol.Echo(echo=frame.echo))
         foreign = self.session.foreign(held)
         if foreign:
             await self.presence.unwanted(foreign)

@@ -35,8 +35,11 @@ class Leasing:
         self.turn = asyncio.Lock()
         self._late: asyncio.TimerHandle | None = None  # looks for work that comes late elsewhere
 
-    async def refill(self, slots: int, received: int | None) -> None:
-        """The worker has so many free slots, and had received so many leases: lease to them."""
+    async def refill(self, slots: int | None, received: int | None) -> None:
+        """The worker has so many free slots, and had received so many leases: lease to them.
+
+        None: as many as it said before, less those that were leased to since.
+        """
         self.credit.offer(slots, received)
         await self.fill()
 

@@ -25,6 +25,7 @@ from tasks.worker_socket.leased_kinds import LeasedKinds
 from tasks.worker_socket.partials import Flaw, flaw_in, may_be_decided
 from tasks.worker_socket.progress_throttle import announce_progress
 from tasks.worker_socket.session import Session
+from tasks.worker_socket.too_large import TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +42,7 @@ class Results:
     ) -> None:
         self.connection, self.session = connection, session
         self.leased_kinds, self.budget = leased_kinds, budget
+        self.too_large = TooLarge()
 
     async def complete(self, frame: protocol.Result) -> None:
         """Give a result to the queue. Raises NotChecked if its partial cannot be looked at now."""
@@ -122,9 +124,21 @@ class Results:
     # Results that are not taken
 
     async def _refuse_too_large(self, frame: protocol.Result) -> None:
+        """Let the worker send parts of it, but not for ever.
+
+        All of its subtasks stay open, so a worker that sends the same again would never end.
+        """
+        sizes = f"{len(frame.partial):,} bytes; at most {settings.PARTIAL_BYTES_MAX:,}"
+        times = self.too_large.count(frame.lease)
+        if times > settings.RESULTS_TOO_LARGE_MAX:
+            message = f"{times:,} results of this lease were too large, the last one {sizes}"
+            await self._reject(frame, Flaw("bad_partial", message))
+            return
         metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
         await self.connection.send(
-            protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks)
+            protocol.Refused(
+                lease=frame.lease, reason="too_large", open=frame.subtasks, message=sizes
+            )
         )
 
     async def _reject(self, frame: protocol.Result, flaw: Flaw) -> None:
