@@ -50,7 +50,7 @@ def consent_rows() -> dict[str, str]:
 
 
 def bounds(found: inspect.Type) -> Iterator[int]:
-    """Every number that limits a type or its parts; what is within a struct has a table of its own."""
+    """Every number that limits a type or its parts. A struct within has a table of its own."""
     for name in BOUNDS:
         limit = getattr(found, name, None)
         if limit is not None and (name, limit) != ("min_length", 0):

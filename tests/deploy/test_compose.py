@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from itertools import chain
 
@@ -10,15 +11,21 @@ from check_jsonschema.builtin_schemas import get_builtin_schema
 from jsonschema import Draft7Validator
 
 from firmlight import processes
-from tests.deploy import files
+from tests.deploy import files, test_env
 from tests.support.needed import need
 
 SERVERS = ("migrate", "web", "jobs", "jobs-long", "sweep", "beat")
 
 
 @pytest.fixture(scope="module")
-def compose():
-    return files.compose(files.new_environment())
+def made():
+    """A new `.env`."""
+    return files.new_environment()
+
+
+@pytest.fixture(scope="module")
+def compose(made):
+    return files.compose(made)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,53 @@ def test_the_server_runs_with_nothing_it_could_do_without(services):
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert "ports" not in service, "only Caddy is reached from outside"
+
+
+def test_every_setting_of_the_program_reaches_its_parts(services):
+    """A setting that is missing in x-settings would be ignored in containers, without a word."""
+    known = (test_env.settings_read() | test_env.PARTS) - {"SQLITE_BUSY_SECONDS"}
+    assert services["web"]["environment"].keys() == known
+    only_web_and_jobs = {"EMAIL_URL", "MAIL_FROM"}
+    assert services["jobs"]["environment"].keys() == known - {"METRICS_TOKEN"}
+    for name in ("migrate", "jobs-long", "sweep", "beat"):
+        assert services[name]["environment"].keys() == known - only_web_and_jobs - {"METRICS_TOKEN"}
+
+
+def test_no_container_gets_a_secret_that_it_does_not_need(made, compose, services):
+    """Those that a value is made of, and those that a part is told by name alone."""
+    marked = re.compile("SECRET|PASSWORD|TOKEN|KEY")
+    secrets = {name: value for name, value in made.items() if marked.search(name) and value}
+    seen = {name: set[str]() for name in services}
+    for name, service in services.items():
+        assert "env_file" not in service, "it would get all of .env"
+        environment = service.get("environment", {})
+        text = " ".join(map(str, [*environment.values(), *service.get("command", [])]))
+        text += " ".join(made.get(key, "") for key, value in environment.items() if value is None)
+        seen[name] = {key for key, value in secrets.items() if value in text}
+    server = {"SECRET_KEY", "REDIS_PASSWORD", "MONGO_PASSWORD"}
+    assert seen == {
+        **dict.fromkeys(SERVERS, server),
+        "web": server | {"METRICS_TOKEN"},
+        "redis": {"REDIS_PASSWORD"},
+        "mongo": {"MONGO_PASSWORD", "MONGO_ROOT_PASSWORD", "MONGO_KEY"},
+        "postgres": {"POSTGRES_PASSWORD"},
+        "grafana": {"GRAFANA_PASSWORD"},
+        **{name: set() for name in ("caddy", "worker", "prometheus")},
+    }
+    assert compose["secrets"] == {"metrics_token": {"environment": "METRICS_TOKEN"}}
+
+
+def test_every_container_has_a_limit_of_memory_and_gains_no_rights(services):
+    for name, service in services.items():
+        assert re.fullmatch(r"\d+[mg]", service["mem_limit"]), name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+    writable = {name for name, service in services.items() if not service.get("read_only")}
+    assert writable == {"mongo", "postgres", "grafana"}, "their images write to many places"
+
+
+def test_a_limit_of_memory_is_a_setting_in_mib():
+    environment = {**files.new_environment(), "WEB_MEMORY_MIB": "6000"}
+    assert files.compose(environment)["services"]["web"]["mem_limit"] == "6000m"
 
 
 def test_only_the_proxy_is_open_to_the_world(services):

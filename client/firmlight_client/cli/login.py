@@ -42,12 +42,10 @@ def login(
     Example: firmlight login https://example.org
     """
     from firmlight_client.auth import session
-    from firmlight_client.auth.login_file import Login
 
     address = server_url(url)
     if token_stdin:
-        session.keep(Login(url=address, worker_token=_first_line("a worker token")))
-        typer.echo(f"This machine may now work for {address}: firmlight work")
+        _keep_token(address, as_json=as_json)
         return
     if username or password_stdin:
         username = username or typer.prompt("User name or e-mail")
@@ -57,6 +55,21 @@ def login(
         show = partial(_show, as_json=as_json, browser=browser)
         kept = session.log_in_by_code(address, show, only_work=worker)
     _show_log_in(kept, as_json=as_json)
+
+
+def _keep_token(address: str, *, as_json: bool) -> None:
+    from firmlight_client.auth import session, token_check
+    from firmlight_client.auth.login_file import Login
+
+    token = _first_line("a worker token")
+    try:
+        kept = session.keep(Login(url=address, worker_token=token))
+    except token_check.TokenRefused as error:
+        raise token_check.TokenRefused(f"{error} Nothing has changed on this machine.") from None
+    if as_json:
+        _show_log_in(kept, as_json=True)
+    else:
+        typer.echo(f"This machine may now work for {address}: firmlight work")
 
 
 def _show(code: Code, *, as_json: bool, browser: bool) -> None:
