@@ -32,7 +32,8 @@ Written by `make bench-load`: {IDLE:,} workers of one slot connect to one web pr
 Redis with `appendfsync always`); {ACTIVE} of them ask for work, the others beat every 5 s. Real sockets on loopback.
 The swarm speaks the protocol and computes nothing; it runs on the same cores as the server, which are the limit here.
 """
-UNLIMITED = {"WORKER_CONNECTS_PER_MINUTE_MAX": "1000000"}  # all come with one token
+# All come with one token.
+UNLIMITED = {"WORKER_CONNECTS_PER_MINUTE_MAX": "1000000", "WORKERS_PER_USER_MAX": "1000000"}
 
 
 @dataclass

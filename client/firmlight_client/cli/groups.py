@@ -10,7 +10,8 @@ import typer
 from firmlight_client.cli.options import AsJson
 from firmlight_client.cli.output import say
 
-MISTAKES = {"unknown", "yourself"}  # outcomes of a name that are the caller's mistake
+# Outcomes of a name that are the caller's mistake, or for which they have to come back
+MISTAKES = {"unknown", "yourself", "too_often"}
 
 
 def groups(as_json: AsJson = False) -> None:
@@ -30,7 +31,7 @@ def invite(
 ) -> None:
     """Invite people to a group, and say what became of each name.
 
-    Exit code 1 if a name is no user's, or your own.
+    Exit code 1 if a name is no user's, or your own, or was invited too often.
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
