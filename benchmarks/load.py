@@ -37,6 +37,7 @@ nothing; it runs on the same cores as the server, which are the limit here.
 UNLIMITED = {  # all come with one token
     "WORKER_CONNECTS_PER_MINUTE_MAX": "1000000",
     "WORKER_SOCKETS_PER_USER_MAX": "1000000",
+    "WORKERS_PER_USER_MAX": "1000000",
 }
 
 

@@ -50,6 +50,7 @@ def signed_in(view: View) -> View:
     @wraps(view)
     def checked(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
+            throttling.check_write(request)
             return view(request, *args, **kwargs)
         if request.htmx:
             return go(request, redirect_to_login(request.htmx.current_url_abs_path or "/").url)

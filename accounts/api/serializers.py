@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.models import USERNAME_MAX, Notification, Session, User, WorkerToken, check_username
+from core.text import check_printable
 
 PASSWORD_MAX = 1024  # characters; hashing must not become a way to keep the server busy
 
@@ -49,7 +50,7 @@ class PersonSerializer(serializers.ModelSerializer):
 
 class Registration(serializers.Serializer):
     username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username])
-    email = serializers.EmailField(max_length=254)
+    email = serializers.EmailField(max_length=254, validators=[check_printable])
     password = password_field()
 
 
@@ -60,6 +61,7 @@ class ProfileChange(serializers.Serializer):
     email = serializers.EmailField(
         max_length=254,
         required=False,
+        validators=[check_printable],
         help_text="Where mail is configured, it changes when its link is followed",
     )
     password = serializers.CharField(
@@ -144,6 +146,7 @@ class WorkerTokenSerializer(serializers.ModelSerializer):
     class Meta:
         model = WorkerToken
         fields = ("id", "name", "created", "last_used")
+        extra_kwargs = {"name": {"validators": [check_printable]}}
         read_only_fields = ("id", "created", "last_used")
 
 

@@ -16,13 +16,14 @@ from accounts.services.worker_tokens import end_worker_token
 from accounts.signals import access_ended
 from core import batches
 from core.errors import NotFound
+from firmlight_client.text import without_unseen
 
 LAST_USED_SECONDS = 60  # how stale `last_used` may be, so that not every request costs a write
 
 
 def device_name(user_agent: str) -> str:
     """A User-Agent as pages may show it: printable, at most DEVICE_MAX characters."""
-    return "".join(c for c in user_agent if c.isprintable())[:DEVICE_MAX]
+    return without_unseen(user_agent)[:DEVICE_MAX]
 
 
 def open_session(user: User, device: str = "") -> tokens.Pair:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from firmlight_client.text import PRINTABLE
+
 SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
 LEASES_HELD_MAX = 1024
@@ -34,18 +36,18 @@ CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
 GROUP_KEY_MAX = 64  # characters of a Name, where groups are keys
+WORDS_CHARS_MAX = 8192  # of an error, before the server cuts it
 WRITTEN_MAX = 128  # characters of what its owner calls a group
-STORABLE = r"^[^\0]*\Z"  # no database keeps NUL in text
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE)]
-Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=STORABLE)]
-Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=STORABLE)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=PRINTABLE)]
+Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=PRINTABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]  # NaN is refused, too
 Count = Annotated[int, msgspec.Meta(ge=0)]
 Memory = Annotated[int, msgspec.Meta(ge=0, le=MEMORY_MIB_MAX)]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
-Words = Annotated[str, msgspec.Meta(max_length=8192)]
+Words = Annotated[str, msgspec.Meta(max_length=WORDS_CHARS_MAX)]
 
 T = TypeVar("T")
 if TYPE_CHECKING:
@@ -115,7 +117,8 @@ class Consent(NullIsDefault, kw_only=True, omit_defaults=True):
 
 
 Resting = Annotated[
-    dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)
+    dict[Name, Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]],
+    msgspec.Meta(max_length=257),
 ]
 
 
@@ -131,8 +134,8 @@ class Hello(Frame, NullIsDefault, tag="hello"):
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
     kinds: Annotated[dict[Name, Name], msgspec.Meta(max_length=KINDS_MAX)]
-    client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
-    platform: OrNull[Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)]] = ""
+    client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=PRINTABLE)]
+    platform: OrNull[Annotated[str, msgspec.Meta(max_length=128, pattern=PRINTABLE)]] = ""
     groups: OrNull[
         Annotated[list[Name], msgspec.Meta(max_length=256)]
     ] = []  # ids or names; empty: every group of its owner

@@ -42,6 +42,11 @@ WORKER_FRAMES_PER_MINUTE_MAX = whole("WORKER_FRAMES_PER_MINUTE_MAX", 6000, 60)
 WORKER_BYTES_PER_MINUTE_MAX = whole("WORKER_BYTES_PER_MINUTE_MAX", 2 * 2**30, 2**20)
 WORKER_SOCKETS_PER_USER_MAX = whole("WORKER_SOCKETS_PER_USER_MAX", 256, 1)  # of one web process
 CONSENT_BYTES_MAX = whole("CONSENT_BYTES_MAX", 16 * 2**10)  # rules of one worker, as JSON
+# Names that one user's workers have had within WORKER_NAME_DAYS.
+WORKERS_PER_USER_MAX = whole("WORKERS_PER_USER_MAX", 300, 1)
+WORKER_NAME_DAYS = number("WORKER_NAME_DAYS", 1, 0.001)
+# Workers that were not seen for so long and appear in no statistics are deleted.
+WORKER_UNSEEN_DAYS = number("WORKER_UNSEEN_DAYS", 90, 1)
 CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers get a notice to update
 # "": pip install of the wheel that the server hands out.
 CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")
@@ -51,6 +56,10 @@ CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")
 SPLIT_BATCH_FIRST = whole("SPLIT_BATCH_FIRST", 64, 1)  # workers start on this one
 SPLIT_BATCH_SUBTASKS_MAX = whole("SPLIT_BATCH_SUBTASKS_MAX", 2000, 1)
 SPLIT_BATCH_BYTES_MAX = whole("SPLIT_BATCH_BYTES_MAX", 4 * 2**20, 1)
+# Neither ended nor cancelled; a submission beyond that is refused, and may come later.
+TASKS_LIVE_PER_USER_MAX = whole("TASKS_LIVE_PER_USER_MAX", 2000, 1)
+TASKS_LIVE_PER_GROUP_MAX = whole("TASKS_LIVE_PER_GROUP_MAX", 10_000, 1)
+TASKS_PER_DAY_MAX = whole("TASKS_PER_DAY_MAX", 50_000, 1)  # submitted by one user
 TASK_SUBTASKS_MAX = whole("TASK_SUBTASKS_MAX", 1_000_000, 1)
 PAYLOAD_BYTES_MAX = whole("PAYLOAD_BYTES_MAX", 8 * 2**20, 1)
 PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)

@@ -7,7 +7,7 @@ from uuid import UUID
 from accounts.models import INFO, SUCCESS, User
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
-from groups.errors import InvitationClosed, InvitationExpired
+from groups.errors import InvitationClosed, InvitationExpired, TooManyGroups
 from groups.models import Invitation, Membership
 from groups.services.joining import admit
 from groups.services.notices import notify, notify_of_new_member
@@ -17,7 +17,8 @@ def accept(*, user: User, invitation_id: UUID) -> Membership:
     """Join the group.
 
     Raises NotFound if the invitation is not the user's or the group is deleted, InvitationClosed,
-    InvitationExpired. Of two callers one closes the invitation, and only that one joins.
+    InvitationExpired, TooManyGroups. Of two callers one closes the invitation, and only that one
+    joins.
     """
     return accept_invitation(_own(user, invitation_id))
 
@@ -45,11 +46,16 @@ def decline_invitation(invitation: Invitation) -> None:
 
 
 def accept_all(user: User) -> list[Membership]:
-    """Join every group that the user is invited to; skip those that close meanwhile."""
+    """Join every group that the user is invited to, as long as they may be in more.
+
+    Invitations that close meanwhile are skipped.
+    """
     joined = []
     for invitation in selectors.open_invitations_of(user):
         try:
             joined.append(accept_invitation(invitation))
+        except TooManyGroups:
+            break
         except (NotFound, InvitationClosed, InvitationExpired):
             continue
     return joined

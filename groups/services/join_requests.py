@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import SUCCESS, WARNING, User
+from core import quotas, throttling
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import (
@@ -15,10 +17,12 @@ from groups.errors import (
     InvitationExpired,
     RequestClosed,
     RequestExpired,
+    TooManyJoinRequests,
+    TooManyJoinRequestsToday,
 )
 from groups.models import Group, JoinRequest, Membership, pending_key
 from groups.services.invitation_answers import accept_invitation
-from groups.services.joining import admit, settle
+from groups.services.joining import admit, require_room, settle
 from groups.services.notices import notify, notify_leaders, notify_of_new_member
 from groups.services.permissions import require_leader
 
@@ -26,8 +30,9 @@ from groups.services.permissions import require_leader
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     """Ask to join. A user who is invited joins immediately.
 
-    To ask again returns the same open request. Raises AlreadyMember, or NotFound if there is no
-    such group or it does not allow requests.
+    To ask again returns the same open request. Raises AlreadyMember, NotFound if there is no such
+    group or it does not allow requests, TooManyGroups, TooManyJoinRequests, and
+    TooManyJoinRequestsToday.
     """
     if selectors.membership(user, group_id):
         raise AlreadyMember
@@ -58,18 +63,49 @@ def _accept_if_invited(user: User, group_id: UUID) -> Membership | None:
 
 
 def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
-    """The user's open request, and whether it is new. Raises NotFound if the group is deleted."""
+    """The user's open request, and whether it is new.
+
+    Raises NotFound if the group is deleted, TooManyJoinRequests, TooManyJoinRequestsToday.
+    """
     key = pending_key(group.pk, user.pk)
     for overdue in JoinRequest.objects.overdue().filter(pending_key=key):
         overdue.close(states.EXPIRED)
+    if open_one := JoinRequest.objects.filter(pending_key=key).first():
+        return open_one, False
+    require_room(user)  # asking would be of no use
+    mine, most = selectors.open_requests_of(user), settings.JOIN_REQUESTS_PER_USER_MAX
+    if quotas.is_full(mine, most):
+        raise _too_many()
     try:
         with transaction.atomic():
-            return JoinRequest.objects.create(group=group, user=user, pending_key=key), True
+            made = JoinRequest.objects.create(group=group, user=user, pending_key=key)
     except IntegrityError:
         open_one = JoinRequest.objects.filter(pending_key=key).first()
-    if open_one is None:
-        raise NotFound
-    return open_one, False
+        if open_one is None:
+            raise NotFound from None
+        return open_one, False
+    try:
+        if quotas.is_over(mine, most):
+            raise _too_many()
+        _count_request(group, user)
+    except FirmlightError:
+        made.delete()
+        raise
+    return made, True
+
+
+def _count_request(group: Group, user: User) -> None:
+    """Count a request that was made. Raises TooManyJoinRequestsToday.
+
+    It counts although it may be withdrawn: each of them leaves the leaders a message.
+    """
+    throttling.spend("join_request_pair", f"{user.pk}-{group.pk}", TooManyJoinRequestsToday)
+    throttling.spend("join_request_group", group.pk, TooManyJoinRequestsToday)
+
+
+def _too_many() -> TooManyJoinRequests:
+    most = settings.JOIN_REQUESTS_PER_USER_MAX
+    return TooManyJoinRequests(f"You have {most} open requests, the maximum. Withdraw one first.")
 
 
 def withdraw_request(*, user: User, request_id: UUID) -> None:

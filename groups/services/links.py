@@ -9,9 +9,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core import throttling
 from core.errors import Conflict, NotFound
 from groups import codes, selectors
-from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
+from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks, TooManyLinksToday
 from groups.models import Group, InviteLink, Membership
 from groups.services.joining import admit
 from groups.services.notices import notify_of_new_member, record
@@ -19,25 +20,32 @@ from groups.services.permissions import require_leader
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
-    """A new link and its code, which is stored nowhere. Raises NotFound, Forbidden, TooManyLinks.
+    """A new link and its code, which is stored nowhere.
 
-    Links that have expired or are used up are deleted. The limit is checked after the insert: of
-    racing callers at the limit some may be refused in vain, but none gets past it.
+    Raises NotFound, Forbidden, TooManyLinks, TooManyLinksToday. Links that have expired or are used
+    up are deleted. The limit is checked again after the insert: of racing callers at the limit some
+    may be refused in vain, but none gets past it.
     """
     group = require_leader(maker, group_id).group
     InviteLink.objects.filter(group=group).exclude(pk__in=list(_open_ids(group))).delete()
+    most = settings.LINKS_PER_GROUP_MAX
+    if len(_open_ids(group)) >= most:
+        raise _too_many()
+    throttling.spend("link", group.pk, TooManyLinksToday)
     code, expires = codes.new_code(), timezone.now() + timedelta(days=days)
     link = InviteLink.objects.create(
         group=group, creator=maker, digest=codes.digest(code), uses_left=uses, expires=expires
     )
-    most = settings.LINKS_PER_GROUP_MAX
     if len(_open_ids(group)) > most:
         link.delete()
-        raise TooManyLinks(
-            f"This group has {most} links, which is the maximum. Withdraw one first."
-        )
+        raise _too_many()
     record("link_made", group, by=maker, days=days, uses=uses)
     return link, code
+
+
+def _too_many() -> TooManyLinks:
+    most = settings.LINKS_PER_GROUP_MAX
+    return TooManyLinks(f"This group has {most} links, which is the maximum. Withdraw one first.")
 
 
 def _open_ids(group: Group) -> set[UUID]:

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from core import metrics
 from firmlight_client import protocol
+from firmlight_client.text import LINE_BREAKS, visible
 from tasks import events, offences
 from tasks.frame_budget import FrameBudget
 from tasks.queue import leasing
@@ -184,5 +185,5 @@ class Results:
 
 
 def _storable(text: str) -> str:
-    """An error may say anything; PostgreSQL keeps no NUL."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """An error may say anything, and is shown to others; PostgreSQL keeps no NUL."""
+    return visible(text, keep=LINE_BREAKS)[: protocol.WORDS_CHARS_MAX]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from firmlight_client.addresses import server_url
 from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.text import without_unseen
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 
 # `firmlight work` and the doctor only look up a token: what sends HTTP is imported where it is
@@ -41,7 +42,7 @@ def login_file() -> LoginFile:
 
 
 def machine_name() -> str:
-    return socket.gethostname()[:NAME_CHARS_MAX] or "worker"
+    return without_unseen(socket.gethostname())[:NAME_CHARS_MAX] or "worker"
 
 
 # Who may use the server
