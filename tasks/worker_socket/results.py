@@ -63,8 +63,8 @@ class Results:
             throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
         await self._answer(frame.lease, frame.subtasks, settled)
 
-    async def fail(self, frame: protocol.Failure) -> bool:
-        """Count a failure; returns whether the worker failed on too many tasks in a row."""
+    async def fail(self, frame: protocol.Failure) -> Settled:
+        """Count a failure; returns also whether it was one too many in a row."""
         call = leasing.fail(
             frame.lease,
             worker=self.session.me.id,
@@ -78,7 +78,7 @@ class Results:
         if not settled.reason:
             metrics.count("subtasks_failed")
         await self._answer(frame.lease, [frame.subtask], settled)
-        return settled.streak
+        return settled
 
     async def release(self, frame: protocol.Release) -> None:
         """Give subtasks back undone."""
