@@ -13,11 +13,13 @@ LEASE_SUBTASKS_MAX = whole("LEASE_SUBTASKS_MAX", 5000, 1)
 LEASE_BYTES_MAX = whole("LEASE_BYTES_MAX", 4 * 2**20, 1)
 # How long the result of a lost lease is still accepted.
 LEASE_MEMORY_SECONDS = whole("LEASE_MEMORY_SECONDS", 24 * 3600, 60)
+# At how many owners a subtask may fail or be lost; where all have tried it, how often.
 MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
 MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
-# After that, a worker that failed or lost a subtask may get it again.
+# After that, a worker or an owner that failed or lost a subtask may get it again.
 RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)
-# A worker that fails on tasks of so many submitters in a row is suspended.
+# A worker that fails on tasks of so many submitters in a row is suspended; an owner whose workers do
+# so together, with all of them.
 SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)
 # After so many from one member's workers, all of these workers are suspended …
 BAD_PARTIALS_MAX = whole("BAD_PARTIALS_MAX", 3, 1)

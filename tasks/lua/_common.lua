@@ -18,16 +18,16 @@
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
 --                          error copied (subtasks leased a second time) logged bad ('1' if a
---                          worker sent a bad partial of it)
+--                          worker sent a bad partial of it) unfit ('1' if :unfit has any)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between.
 --                          Kept of those that were given back or copied, but not of those in
 --                          :again; any other is in :wait, or in exactly one active lease
---   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>",
---                          "<subtask>:attempts" -> how often, "<subtask>:by:<worker who failed it>"
---                          -> when
+--   t:<task>:blame         hash: subtask -> MessagePack, who failed and lost it, see `read_blame` in
+--                          _leases.lua
+--   t:<task>:unfit         set of workers that may not take its subtasks, which may last too long
 --   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the
 --                          latest
 --   t:<task>:failures      list of the latest, each MessagePack, see `failure` in _leases.lua
@@ -37,7 +37,7 @@
 --   t:<task>:partials      list of accepted partials
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
---   l:<lease>              hash: worker conn task granted since until active copy charge subtasks
+--   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes). A lost one stays for a
 --                          while, so that a late result counts
 --   leases                 zset: active lease -> deadline
@@ -46,6 +46,8 @@
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
 --   streak:<worker>        set of creators on whose tasks it failed since it last completed
 --                          anything
+--   failing:<owner>        hash: the same of all workers of an owner: creator -> the worker that
+--                          failed last
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds
 --   active                 hash: creator -> number of such tasks
@@ -63,6 +65,8 @@
 local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
+local LOOK_TAKERS = 1000  -- connections looked at for workers that take a kind
+local BLAMED_KEPT = 32  -- workers noted with a subtask that they failed or lost, the latest
 local SOME = 4  -- connections woken for work that not every worker may take
 local FAILURES_KEPT = 50  -- of a task, the latest
 local LOG_KEPT = 2000  -- of a task, the latest entries at least

@@ -67,6 +67,7 @@ class Settled(msgspec.Struct, frozen=True):
     wake: Conns = []
     unwanted: Held = []  # leases that may stop
     streak: bool = False  # the worker has failed on tasks of too many submitters in a row
+    owner_streak: bool = False  # so have several workers of its owner together
     requeued: int = 0  # subtasks that wait again
 
 

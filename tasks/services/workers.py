@@ -182,12 +182,24 @@ def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]
     name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
     what = f"Workers of this member sent {most} malformed results within {hours:g} hours."
     reason = f"{what} The last one, of {name}: {last_error}"[:SUSPENDED_REASON_MAX]
+    return _suspend_all(owner_id, reason, "Update the client and its kinds first.")
+
+
+def suspend_failing_owner(owner_id: UUID, last_error: str) -> list[str]:
+    """Suspend all workers of a member, several of which fail on everything; return their ids."""
+    most = settings.SUSPEND_AFTER_SUBMITTERS
+    what = f"Workers of this member failed on tasks of {most} submitters in a row"
+    reason = f"{what}, the last time with {last_error}"[:SUSPENDED_REASON_MAX]
+    return _suspend_all(owner_id, reason, "Look at what they have in common first.")
+
+
+def _suspend_all(owner_id: UUID, reason: str, advice: str) -> list[str]:
     rows = Worker.objects.filter(owner=owner_id, suspended=None)
     ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
     if rows.filter(pk__in=ids).update(suspended=timezone.now(), suspended_reason=reason):
         offences.note_suspension(owner_id, reason)
         what = "Your workers get no more work until you let them back."
-        text = f"{what} Update the client and its kinds first. {reason}"
+        text = f"{what} {advice} {reason}"
         notify([owner_id], code="worker_suspended", level=ERROR, text=text)
     return ids
 

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from typing import assert_never
+from uuid import UUID
 
 import structlog
 from channels.db import database_sync_to_async
@@ -172,6 +173,14 @@ class Presence:
         worker = self.session.me
         await database_sync_to_async(workers.suspend)(worker.id, last_error)
         await events.workers_changed([worker.id])
+        await self.check()
+
+    async def suspend_all(self, last_error: str) -> None:
+        """Suspend all workers of an owner whose workers fail on everything, whatever their names."""
+        worker = self.session.me
+        suspend_all = database_sync_to_async(workers.suspend_failing_owner)
+        suspended = await suspend_all(UUID(worker.owner), last_error)
+        await events.workers_changed(suspended)
         await self.check()
 
     # Steps

@@ -75,8 +75,8 @@ class Results:
             self.budget.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
 
-    async def fail(self, frame: protocol.Failure) -> bool:
-        """Count a failure; returns whether the worker failed on too many tasks in a row."""
+    async def fail(self, frame: protocol.Failure) -> Settled:
+        """Count a failure; returns also whether it was one too many in a row."""
         call = leasing.fail(
             frame.lease,
             worker=self.session.me.id,
@@ -91,7 +91,7 @@ class Results:
             metrics.count("subtasks_failed")
             self.budget.give_back()
         await self._answer(frame.lease, [frame.subtask], settled)
-        return settled.streak
+        return settled
 
     async def release(self, frame: protocol.Release) -> None:
         """Give subtasks back undone."""

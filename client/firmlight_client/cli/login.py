@@ -70,7 +70,7 @@ def _keep_token(address: str, *, as_json: bool) -> None:
     if as_json:
         _show_log_in(kept, as_json=True)
     else:
-        typer.echo(f"This machine may now work for {address}: firmlight work")
+        say(f"This machine may now work for {address}: firmlight work")
 
 
 def _show(code: Code, *, as_json: bool, browser: bool) -> None:
