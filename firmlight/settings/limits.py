@@ -18,8 +18,8 @@ MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
 MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
 # After that, a worker or an owner that failed or lost a subtask may get it again.
 RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)
-# A worker that fails on tasks of so many submitters in a row is suspended; an owner whose workers do
-# so together, with all of them.
+# A worker that fails on tasks of so many submitters in a row is suspended; an owner whose workers
+# do so together, with all of them.
 SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)
 # After so many from one member's workers, all of these workers are suspended …
 BAD_PARTIALS_MAX = whole("BAD_PARTIALS_MAX", 3, 1)

@@ -176,7 +176,7 @@ class Presence:
         await self.check()
 
     async def suspend_all(self, last_error: str) -> None:
-        """Suspend all workers of an owner whose workers fail on everything, whatever their names."""
+        """Suspend all workers of an owner whose workers fail on everything."""
         worker = self.session.me
         suspend_all = database_sync_to_async(workers.suspend_failing_owner)
         suspended = await suspend_all(UUID(worker.owner), last_error)
