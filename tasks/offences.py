@@ -1,7 +1,7 @@
 """What is counted against the owner of workers, because new workers cost nothing.
 
 It spans all groups, so it lies in no group's slot. If Redis loses it, new workers of a suspended
-owner are let in.
+owner may work again until they fail, too.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ UNFOLD = {
     "BORDER_RADIUS": "6px",
     # Our style sheet has the colours; unfold would write them into every page.
     "COLORS": lambda request: {},
-    "STYLES": [lambda request: static("moderation/moderation.css")],
+    "STYLES": [lambda request: static("firmlight/admin.css")],
     "DASHBOARD_CALLBACK": "firmlight.admin_site.overview.facts",
     "SIDEBAR": {"show_search": False, "navigation": NAVIGATION},
 }

@@ -52,9 +52,9 @@ class Limits:
 
     A client must read `window_seconds * bytes_per_second` bytes in every `window_seconds`, or all
     there are. `pipelined` requests may wait for their turn on one connection. A socket may send
-    `stranger_bytes` before it is let in. The process has descriptors for `connections`, and one
-    address may have `per_address` of them that are not let in. `counts_addresses` is off behind a
-    proxy, whose address all connections have.
+    `stranger_bytes` before its owner is known. The process has descriptors for `connections`, and
+    one address may have `per_address` of them whose owners are not known. `counts_addresses` is off
+    behind a proxy, whose address all connections have.
     """
 
     head_seconds: float

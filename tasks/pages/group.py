@@ -33,8 +33,12 @@ def group(request: PageRequest, pk: UUID) -> HttpResponse:
     membership = membership_or_not_found(request.user, pk)
     facts = _tasks(request, visibility.tasks_of(pk))
     # Lazy, because most of the lists that htmx asks for show nothing of it.
-    look = SimpleLazyObject(GroupPage(pk).state)
-    facts |= {"membership": membership, "look": look, "nothing": "tasks/_none_in_group.html"}
+    page_state = SimpleLazyObject(GroupPage(pk).state)
+    facts |= {
+        "membership": membership,
+        "page_state": page_state,
+        "nothing": "tasks/_none_in_group.html",
+    }
     if request.htmx:
         return show(request, "tasks/_list.html", **facts)
     return show(request, "tasks/group.html", **facts, members=visibility.members_named(pk))

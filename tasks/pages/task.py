@@ -38,7 +38,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
     membership = group_selectors.membership(request.user, found.group_id)
     facts = {
         "task": found,
-        "look": TaskPage(pk).state(found),
+        "page_state": TaskPage(pk).state(found),
         "result": result_card(found, results.asked(request.GET)),
         "may_control": control.may_control(request.user, found, membership),
         "may_submit": found.is_final and membership is not None and membership.may_submit,

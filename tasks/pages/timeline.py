@@ -69,15 +69,14 @@ def clock(ms: int) -> str:
 class Shape:
     """One bar.
 
-    `look` is its CSS class. `mark` is "lost" (at its end), "took" (at its start) or "". A bar that
-    `runs` grows.
+    `mark` is "lost" (at its end), "took" (at its start) or "". A bar that `runs` grows.
     """
 
     key: str
     x: float
     width: float
     y: int
-    look: str
+    css_class: str
     title: str
     mark: str = ""
     runs: bool = False
@@ -114,7 +113,7 @@ def _shape(bar: Bar, within: Scale, now: int, y: int) -> Shape:
         x=x,
         width=max(round(within.at(end) - x, 2), WIDTH_MIN),
         y=y,
-        look=_css_class(bar),
+        css_class=_css_class(bar),
         title=title(bar, end),
         mark=_mark(bar),
         runs=bar.end is None,

@@ -1,5 +1,5 @@
 """A server's side of REST and `/ws/live/`, as far as a client's tests need one: tasks that end when
-told to.
+a test says so.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class WebPeer:
     """`asked` lists (method, path, body) of every request. `access` and `refresh` are the tokens it
     takes now.
 
-    `device_answers`: what a program that waits to be let in hears, one after the other. `troubles`:
-    what happens to the next requests but log-ins: "lost" does what is asked and breaks the
-    connection before it answers, a number is the status of the answer, and nothing is done.
+    `device_answers`: the answers to a program that waits for its code to be confirmed, in turn.
+    `troubles`: what happens to the next requests but log-ins: "lost" does what is asked and breaks
+    the connection before it answers, a number is the status of the answer, and nothing is done.
     (status, body) is an answer, too. `keys`: the task that each Idempotency-Key has made.
     `compute`: makes the result of each new task at once; a ValueError fails it. `outcomes`: what
     becomes of the names that are invited. `pushes`: whether it opens `/ws/live/`. `tasks`,

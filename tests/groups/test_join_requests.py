@@ -1,4 +1,4 @@
-"""Asking to be let in: who may ask, who answers, and the races between them."""
+"""Requests to join: who may ask, who answers, and the races between them."""
 
 from uuid import uuid4
 

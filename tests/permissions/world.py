@@ -77,7 +77,7 @@ class World:
         return self.cookies[who]
 
     def refresh(self, who: str) -> str:
-        """His refresh token; nobody's is none."""
+        """Their refresh token; nobody's is none."""
         return self.pairs[who].refresh if who in self.pairs else "none"
 
     def key(self, route: str, part: str) -> Any:

@@ -33,7 +33,7 @@ from firmlight_client.version import __version__
 app = typer.Typer(
     help="Pool a group's computers: lend yours, use theirs.",
     epilog=(
-        "Exit codes: 0 done, 1 failed, 2 wrong use; of work also 3 not let in, 4 too old. "
+        "Exit codes: 0 done, 1 failed, 2 wrong use; of work also 3 log-in refused, 4 too old. "
         "Example: firmlight login https://example.org"
     ),
     no_args_is_help=True,

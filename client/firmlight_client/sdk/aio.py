@@ -37,7 +37,7 @@ class AsyncClient:
 
     @classmethod
     def from_login(cls) -> Self:
-        """A client of the user that `firmlight login` let in on this machine.
+        """A client of the user who is logged in on this machine (`firmlight login`).
 
         FIRMLIGHT_URL and FIRMLIGHT_TOKEN come first. Raises FirmlightClientError if nobody is
         logged in.

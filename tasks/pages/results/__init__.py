@@ -1,6 +1,6 @@
 """What people see of a result: on a page, and as a table for programs that read CSV. Pure.
 
-For some kinds there is a module here: a Struct says what the result must look like, `look` returns
+For some kinds there is a module here: a Struct says what the result must look like, `show` returns
 what a page shows, `table` the rows. Other kinds, and results that do not fit (of an older version,
 or of another package with the same kind), are shown generically: as pairs, tables and lists.
 """
@@ -23,7 +23,7 @@ __all__ = ("Ask", "Incomplete", "Shown", "asked", "crawl_part", "kept_for", "sho
 class View(Protocol):
     """A module that shows the results of one kind."""
 
-    def look(self, raw: bytes, ask: Ask) -> Shown: ...
+    def show(self, raw: bytes, ask: Ask) -> Shown: ...
 
     def table(self, raw: bytes) -> Iterator[list[Any]]: ...
 
@@ -38,8 +38,8 @@ def shown(kind: str, raw: bytes, ask: Ask | None = None) -> Shown:
     ask = ask or Ask()
     if kind in VIEWS:
         with suppress(*FOREIGN):
-            return VIEWS[kind].look(raw, ask)
-    return anything.look(raw, ask)
+            return VIEWS[kind].show(raw, ask)
+    return anything.show(raw, ask)
 
 
 def table(kind: str, raw: bytes) -> Iterator[list[Any]]:

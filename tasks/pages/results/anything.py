@@ -41,9 +41,9 @@ class Anything:
     more: int = 0
 
 
-def look(raw: bytes, ask: Ask) -> Shown:
+def show(raw: bytes, ask: Ask) -> Shown:
     value, incomplete = _whole(_read(raw))
-    return Shown(TEMPLATE, _look(value), incomplete)
+    return Shown(TEMPLATE, _view(value), incomplete)
 
 
 def _read(raw: bytes) -> Any:
@@ -70,7 +70,7 @@ def _whole(value: Any) -> tuple[Any, Incomplete | None]:
     return rest, mark
 
 
-def _look(value: Any) -> Anything:
+def _view(value: Any) -> Anything:
     if isinstance(value, SCALARS):
         return Anything(pairs=[("result", _cell(value))], sections=[])
     if not isinstance(value, dict):

@@ -106,12 +106,12 @@ class Part:
         }
 
 
-def look(raw: bytes, ask: Ask) -> Shown:
+def show(raw: bytes, ask: Ask) -> Shown:
     result = msgspec.json.decode(raw, type=Result)
-    return Shown(TEMPLATE, _look(result, ask), result.incomplete)
+    return Shown(TEMPLATE, _view(result, ask), result.incomplete)
 
 
-def _look(result: Result, ask: Ask) -> Crawl:
+def _view(result: Result, ask: Ask) -> Crawl:
     fitting = [_fitting(site, ask) for site in result.sites]
     rows, left = [], ROWS_MAX
     is_small = len(result.sites) == 1 or sum(map(_size, result.sites)) <= OPEN_UP_TO

@@ -68,7 +68,7 @@ class Factors:
         return max(prime.length for prime, _ in self.powers)
 
 
-def look(raw: bytes, ask: Ask) -> Shown:
+def show(raw: bytes, ask: Ask) -> Shown:
     found = msgspec.json.decode(raw, type=Result)
     powers = [(Number(prime), exponent) for prime, exponent in found.factors]
     return Shown(

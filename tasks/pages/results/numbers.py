@@ -48,7 +48,7 @@ class Numbers:
     chart: charts.Histogram | None
 
 
-def look(raw: bytes, ask: Ask) -> Shown:
+def show(raw: bytes, ask: Ask) -> Shown:
     found = msgspec.json.decode(raw, type=Result)
     numbers = Numbers(_pairs(found), _all_equal(found), _chart(found))
     return Shown(TEMPLATE, numbers, found.incomplete)

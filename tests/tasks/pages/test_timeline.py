@@ -20,13 +20,13 @@ def bar(
 
 def test_a_bar_lies_where_its_time_is() -> None:
     (shape,) = lanes([bar(2000, 7000)], TEN, 9000)["w"]
-    assert (shape.x, shape.width, shape.y, shape.look) == (20.0, 50.0, 6, "tb")
+    assert (shape.x, shape.width, shape.y, shape.css_class) == (20.0, 50.0, 6, "tb")
     assert shape.title == "2 subtasks, 5.0 s, done"
 
 
 def test_what_runs_reaches_to_now() -> None:
     (shape,) = lanes([bar(2000, None, outcome="running")], TEN, 9000)["w"]
-    assert (shape.width, shape.look) == (70.0, "tb tb-now")
+    assert (shape.width, shape.css_class) == (70.0, "tb tb-now")
 
 
 def test_leases_at_one_time_lie_in_two_rows_and_a_third_over_them() -> None:
@@ -37,7 +37,7 @@ def test_leases_at_one_time_lie_in_two_rows_and_a_third_over_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "outcome", "look", "mark", "mark_x"),
+    ("how", "outcome", "css_class", "mark", "mark_x"),
     [
         ("leased", "lost", "tb tb-lost", "lost", 70.0),
         ("leased", "failed", "tb tb-lost", "lost", 70.0),
@@ -46,10 +46,10 @@ def test_leases_at_one_time_lie_in_two_rows_and_a_third_over_them() -> None:
     ],
 )
 def test_what_is_out_of_the_ordinary_is_marked(
-    how: str, outcome: str, look: str, mark: str, mark_x: float
+    how: str, outcome: str, css_class: str, mark: str, mark_x: float
 ) -> None:
     (shape,) = lanes([bar(2000, 7000, how=how, outcome=outcome)], TEN, 9000)["w"]
-    assert (shape.look, shape.mark, shape.mark_x) == (look, mark, mark_x)
+    assert (shape.css_class, shape.mark, shape.mark_x) == (css_class, mark, mark_x)
 
 
 def test_workers_keep_the_order_in_which_they_came() -> None:
