@@ -30,6 +30,20 @@ class TooManyTokens(Conflict):
     code = "too_many_tokens"
 
 
+class TooManyTokensToday(TooMany):
+    """The user has made WORKER_TOKENS_PER_DAY_MAX tokens today, those revoked since included."""
+
+    code = "too_many_tokens_today"
+    message = "You have made as many worker tokens as one user may in a day. Go on tomorrow."
+
+
+class TooManyLogins(TooMany):
+    """The user has logged in LOGINS_PER_DAY_MAX times today."""
+
+    code = "too_many_logins"
+    message = "This account was logged in too often today. Go on tomorrow."
+
+
 class TooManyAttempts(TooMany):
     """Too many wrong passwords for one account from one address.
 

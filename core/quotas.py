@@ -16,10 +16,10 @@ from django.db.models import QuerySet
 
 
 def is_full(rows: QuerySet[Any], most: int) -> bool:
-    """Whether there are `most` of these rows already; reads no more than that."""
-    return len(rows.order_by().values_list("pk", flat=True)[:most]) >= most
+    """Whether there are `most` of these rows already; the database counts no further."""
+    return rows.order_by().values("pk")[:most].count() >= most
 
 
 def is_over(rows: QuerySet[Any], most: int) -> bool:
-    """Whether there are more than `most` of these rows; reads one more at most."""
+    """Whether there are more than `most` of these rows."""
     return is_full(rows, most + 1)

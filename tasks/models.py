@@ -86,6 +86,7 @@ class Task(models.Model):
             models.Index(fields=["group", "kind", "-created"], name="task_group_kind"),
             models.Index(fields=["group", "-finished"], name="task_group_finished"),
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
+            models.Index(fields=["creator", "status"], name="task_creator_status"),
             models.Index(fields=["status", "-created"], name="task_status_created"),
             models.Index(fields=["finished"], name="task_finished"),
             models.Index(fields=["-created"], name="task_created"),

@@ -26,7 +26,11 @@ from accounts.services.sessions import (
     refresh_session,
     sessions_of,
 )
-from accounts.services.worker_tokens import create_worker_token, revoke_worker_token
+from accounts.services.worker_tokens import (
+    create_worker_token,
+    purge_worker_tokens,
+    revoke_worker_token,
+)
 
 __all__ = [
     "approve_device",
@@ -50,6 +54,7 @@ __all__ = [
     "pending_device_request",
     "purge_device_requests",
     "purge_sessions",
+    "purge_worker_tokens",
     "refresh_session",
     "register",
     "remove_user",

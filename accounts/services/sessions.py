@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib.sessions.models import Session as Cookie
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit, selectors, tokens
-from accounts.errors import BadToken, TokenReused
+from accounts.errors import BadToken, TokenReused, TooManyLogins
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.services.worker_tokens import end_worker_token
 from accounts.signals import access_ended
-from core import batches
+from core import batches, quotas, throttling
 from core.errors import NotFound
 from firmlight_client.text import without_unseen
 
@@ -27,13 +28,41 @@ def device_name(user_agent: str) -> str:
 
 
 def open_session(user: User, device: str = "") -> tokens.Pair:
-    """Log this user in on a device, named by its User-Agent; return the tokens."""
+    """Log this user in on a device, named by its User-Agent; return the tokens.
+
+    Raises TooManyLogins.
+    """
+    count_login(user)
     session_id = uuid4()
     pair = tokens.mint(user, session_id)
     Session.objects.create(
         id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
     )
+    end_surplus_sessions(user, keep=session_id)
     return pair
+
+
+def count_login(user: User) -> None:
+    """Count a log-in that has succeeded. Raises TooManyLogins."""
+    throttling.spend("session", user.pk, TooManyLogins)
+
+
+def end_surplus_sessions(user: User, keep: UUID) -> None:
+    """Delete the user's sessions beyond SESSIONS_PER_USER_MAX, except for `keep`, the newest.
+
+    Those that have ended go first, then the ones that were not used for the longest time.
+    """
+    most = settings.SESSIONS_PER_USER_MAX
+    mine = Session.objects.filter(user=user).exclude(pk=keep)
+    if not quotas.is_full(mine, most):
+        return
+    living = mine.filter(revoked=None).order_by("-last_used", "id")
+    kept = list(living.values_list("pk", flat=True)[: most - 1])
+    gone = mine.exclude(pk__in=kept)
+    had_access = gone.filter(revoked=None).exists()
+    gone.delete()
+    if had_access:
+        announce_access_ended(user.pk)
 
 
 def refresh_session(refresh: str) -> tokens.Pair:

@@ -48,7 +48,7 @@ CONSENT_BYTES_MAX = whole("CONSENT_BYTES_MAX", 16 * 2**10)  # rules of one worke
 WORKERS_PER_USER_MAX = whole("WORKERS_PER_USER_MAX", 300, 1)
 WORKER_NAME_DAYS = number("WORKER_NAME_DAYS", 1, 0.001)
 # Workers that were not seen for so long and appear in no statistics are deleted.
-WORKER_UNSEEN_DAYS = number("WORKER_UNSEEN_DAYS", 90, 1)
+WORKER_UNSEEN_DAYS = number("WORKER_UNSEEN_DAYS", 30, 1)
 CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers get a notice to update
 # "": pip install of the wheel that the server hands out.
 CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")

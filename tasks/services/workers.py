@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 from packaging.version import InvalidVersion, Version
 
@@ -16,13 +18,19 @@ from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
-from core import client_wheel
-from core.errors import Forbidden
+from core import client_wheel, quotas
+from core.errors import Conflict, Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from tasks import consent, events, kind_keys, offences
 from tasks.models import SUSPENDED_REASON_MAX, Worker
+
+
+class TooManyWorkers(Conflict):
+    """The owner's workers have had WORKERS_PER_USER_MAX names within WORKER_NAME_DAYS."""
+
+    code = "too_many_workers"
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Enrolled:
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
-    """Find or make the worker of this owner and name.
+    """Find or make the worker of this owner and name. Raises TooManyWorkers.
 
     A known worker that has not changed is only read, because the database may be locked.
     """
@@ -74,7 +82,12 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         defaults = {**facts, "last_seen": timezone.now()}
         if worker is None:
             defaults |= _suspended_with_the_others(user)
-        worker, _ = Worker.objects.update_or_create(owner=user, name=hello.name, defaults=defaults)
+            _require_room(user)
+        worker, is_new = Worker.objects.update_or_create(
+            owner=user, name=hello.name, defaults=defaults
+        )
+        if is_new:
+            _keep_within_limit(worker, user)
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
     unfit = consent.unfit([*agreed, *wanted], owned)
@@ -88,6 +101,30 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         consent=agreed,
         unfit=unfit,
     )
+
+
+def _names_in_use(owner: User) -> QuerySet[Worker]:
+    """The workers that have been seen lately: names of machines change, and old ones do not count."""
+    since = timezone.now() - timedelta(days=settings.WORKER_NAME_DAYS)
+    return Worker.objects.filter(owner=owner, last_seen__gt=since)
+
+
+def _require_room(owner: User) -> None:
+    if quotas.is_full(_names_in_use(owner), settings.WORKERS_PER_USER_MAX):
+        raise _too_many_workers()
+
+
+def _keep_within_limit(worker: Worker, owner: User) -> None:
+    """Delete a new row again if other connections have taken the last places (`core.quotas`)."""
+    if quotas.is_over(_names_in_use(owner), settings.WORKERS_PER_USER_MAX):
+        worker.delete()
+        raise _too_many_workers()
+
+
+def _too_many_workers() -> TooManyWorkers:
+    most, days = settings.WORKERS_PER_USER_MAX, settings.WORKER_NAME_DAYS
+    text = f"Your workers have had {most} names within {days:g} d, the maximum. Use one of these."
+    return TooManyWorkers(text)
 
 
 def _has_changed(worker: Worker, facts: dict[str, Any]) -> bool:

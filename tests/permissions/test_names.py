@@ -116,3 +116,16 @@ def test_what_a_failure_says_is_kept_escaped(world):
     (blame,) = task_log.failures(world.group.pk, world.task.pk)
     assert (blame.error, blame.message) == ("Odd\\u001b", "a\\u202eb\nc")
     assert blame.traceback == "\\u001b]0;x\\u0007"
+
+
+def test_a_worker_of_one_name_too_many_comes_back_later(world, settings):
+    settings.WORKERS_PER_USER_MAX = 1
+    Worker.objects.create(owner=world.people["owner"], name="attic")
+
+    async def speak() -> tuple[str, str]:
+        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+            await door.send(protocol.encode(msgspec.structs.replace(HELLO, name="cellar")))
+            return word(await door.hear()), word(await door.hear())
+
+    assert sockets.run(speak()) == ("too_many_workers", str(protocol.CLOSE_TOO_MANY))
+    assert protocol.CLOSE_TOO_MANY not in protocol.FATAL_CLOSES
