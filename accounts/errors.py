@@ -61,6 +61,14 @@ class BadLink(FirmlightError):
     message = "This link is no longer valid. Ask for a new one."
 
 
+class AddressTaken(Invalid):
+    """Another account has confirmed the address. Only its owner, who follows a link, sees this."""
+
+    def __init__(self) -> None:
+        text = "Another account of yours has confirmed this address already. Log in with that one."
+        super().__init__(fields={"email": [text]})
+
+
 class WrongPassword(Invalid):
     """The request needs the user's password, and `field` holds another one."""
 
@@ -84,9 +92,9 @@ class SlowDown(FirmlightError):
 
 
 class DeviceDenied(FirmlightError):
-    """Somebody has denied the request in a browser."""
+    """The request was denied, or the user who approved it has ended all access since."""
 
-    code, message = "access_denied", "The code was denied in the browser."
+    code, message = "access_denied", "The code was denied in the browser. Start again."
 
 
 class DeviceExpired(FirmlightError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -28,7 +29,11 @@ SCOPES = {
     "login": ("LOGIN_PER_MINUTE_MAX", MINUTE),
     "register": ("REGISTER_PER_HOUR_MAX", HOUR),
     "refresh": ("REFRESH_PER_MINUTE_MAX", MINUTE),
+    "login_failure": ("LOGIN_FAILURES_PER_HOUR_MAX", HOUR),
+    "password_failure": ("PASSWORD_FAILURES_PER_HOUR_MAX", HOUR),
     "mail": ("MAIL_PER_HOUR_MAX", HOUR),
+    "recipient": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
+    "notice": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
     "device": ("DEVICE_PER_HOUR_MAX", HOUR),
     "device_code": ("DEVICE_CODE_PER_MINUTE_MAX", MINUTE),
     "submit": ("SUBMIT_PER_MINUTE_MAX", MINUTE),
@@ -90,8 +95,7 @@ def _caller(request: HttpRequest | Request) -> str:
 def count(scope: str, caller: str) -> float:
     """Count one request; the seconds to wait if it is one too many, otherwise 0."""
     setting, seconds = SCOPES[scope]
-    window, elapsed = divmod(time.time(), seconds)
-    key = f"throttle-{scope}-{caller}-{int(window)}"
+    key = _key(scope, caller)
     try:
         counted = cache.incr(key)
     except ValueError:  # the first of this window
@@ -99,7 +103,23 @@ def count(scope: str, caller: str) -> float:
         counted = cache.incr(key)
     if counted <= getattr(settings, setting):
         return 0.0
-    return seconds - elapsed
+    return seconds - time.time() % seconds
+
+
+def give_back(scope: str, caller: str) -> None:
+    """Count one request less: it turned out to be none of those that are limited."""
+    with suppress(ValueError):  # its window has ended meanwhile
+        cache.decr(_key(scope, caller))
+
+
+def forget(scope: str, caller: str) -> None:
+    """Count this caller from zero again."""
+    cache.delete(_key(scope, caller))
+
+
+def _key(scope: str, caller: str) -> str:
+    window = time.time() // SCOPES[scope][1]
+    return f"throttle-{scope}-{caller}-{int(window)}"
 
 
 class ScopedThrottle(BaseThrottle):

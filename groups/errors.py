@@ -98,6 +98,16 @@ class AlreadyMember(Conflict):
     message = "You are in this group already."
 
 
+class Removed(Forbidden):
+    """A leader has removed the user from the group; only a leader can let them in again."""
+
+    code = "removed_from_group"
+    message = (
+        "You were removed from this group. You can join again when its owner or a moderator "
+        "invites you."
+    )
+
+
 class MayNotSubmit(Forbidden):
     """By the group's setting, or an exception for this member, they may only work."""
 

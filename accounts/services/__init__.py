@@ -11,9 +11,19 @@ from accounts.services.devices import (
     purge_device_requests,
     request_device_access,
 )
-from accounts.services.email_addresses import change_email, confirm_email, send_confirmation
+from accounts.services.email_addresses import (
+    change_email,
+    confirm_email,
+    send_confirmation,
+    tokens_at_confirmation,
+)
 from accounts.services.login import check_credentials
-from accounts.services.passwords import ask_password_reset, change_password, reset_password
+from accounts.services.passwords import (
+    ask_password_reset,
+    change_password,
+    reset_password,
+    tokens_at_reset,
+)
 from accounts.services.profile import update_profile
 from accounts.services.registration import register
 from accounts.services.sessions import (
@@ -63,6 +73,8 @@ __all__ = [
     "revoke_worker_token",
     "send_confirmation",
     "sessions_of",
+    "tokens_at_confirmation",
+    "tokens_at_reset",
     "unblock_user",
     "update_profile",
 ]

@@ -14,7 +14,7 @@ from accounts import audit, selectors, tokens
 from accounts.errors import BadToken, TokenReused, TooManyLogins
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.services.worker_tokens import end_worker_token
-from accounts.signals import access_ended
+from accounts.signals import access_ended, handouts_ended
 from core import batches, quotas, throttling
 from core.errors import NotFound
 from firmlight_client.text import without_unseen
@@ -123,12 +123,21 @@ def end_all_sessions(user: User, keep: UUID | None = None, by: User | None = Non
 
 
 def revoke_sessions(user: User, keep: UUID | None = None) -> None:
-    """The same without an entry in the audit log: the caller writes one of its own."""
+    """The same without an entry in the audit log: the caller writes one of its own.
+
+    With the sessions ends what else acts for the user without their password: codes of devices that
+    they confirmed, links in e-mails, and links into groups that they made. The stamp comes first,
+    so that nothing of that opens a session after the others have ended.
+    """
+    stamp = uuid4()
+    User.objects.filter(pk=user.pk).update(stamp=stamp)
+    user.stamp = stamp
     sessions = Session.objects.filter(user=user)
     if keep is not None:
         sessions = sessions.exclude(pk=keep)
     sessions.revoke()
     announce_access_ended(user.pk)
+    handouts_ended.send_robust(User, user_id=user.pk)
 
 
 def announce_access_ended(user_id: UUID) -> None:

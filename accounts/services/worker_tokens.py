@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import selectors, tokens
+from accounts import audit, selectors, tokens
 from accounts.errors import TooManyTokens, TooManyTokensToday
 from accounts.models import User, WorkerToken
 from accounts.signals import access_ended
@@ -57,3 +58,11 @@ def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
     if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():
         raise NotFound
     access_ended.send_robust(User, user_id=owner.pk)
+
+
+def revoke_all_but(owners: Iterable[User], keep: Collection[UUID]) -> None:
+    """End the worker tokens of these users, except those in `keep`: others may have made them."""
+    for owner in owners:
+        if ended := WorkerToken.objects.filter(owner=owner).exclude(pk__in=list(keep)).revoke():
+            audit.record("worker_tokens_revoked", actor=None, target=owner, tokens=ended)
+            access_ended.send_robust(User, user_id=owner.pk)

@@ -47,8 +47,13 @@ NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # then they are dele
 LOGIN_PER_MINUTE_MAX = whole("LOGIN_PER_MINUTE_MAX", 60, 1)
 REGISTER_PER_HOUR_MAX = whole("REGISTER_PER_HOUR_MAX", 300, 1)
 REFRESH_PER_MINUTE_MAX = whole("REFRESH_PER_MINUTE_MAX", 300, 1)
-# E-mails on demand: links to reset a password or to confirm an address.
+# Wrong passwords for one account: at log-ins from all addresses together, and where a user who is
+# logged in confirms something with the password.
+LOGIN_FAILURES_PER_HOUR_MAX = whole("LOGIN_FAILURES_PER_HOUR_MAX", 300, 1)
+PASSWORD_FAILURES_PER_HOUR_MAX = whole("PASSWORD_FAILURES_PER_HOUR_MAX", 20, 1)
+# E-mails on demand: links to reset a password, to confirm an address or to change it.
 MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)
+MAIL_PER_RECIPIENT_PER_HOUR_MAX = whole("MAIL_PER_RECIPIENT_PER_HOUR_MAX", 10, 1)
 SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
 UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
 INVITE_PER_HOUR_MAX = whole("INVITE_PER_HOUR_MAX", 600, 1)

@@ -25,13 +25,25 @@ def accept(*, user: User, invitation_id: UUID) -> Membership:
 
 def accept_invitation(invitation: Invitation) -> Membership:
     """The same for an invitation whose `group` and `invitee` are loaded."""
-    entry = admit(invitation.group, invitation.invitee, lambda: invitation.close(states.ACCEPTED))
+    group, invitee = invitation.group, invitation.invitee
+    entry = admit(group, invitee, lambda: invitation.close(states.ACCEPTED), by_leader=True)
     if entry is None:
         raise why_closed(invitation)
     if entry.new:
         _notify_inviter(invitation, "accepted", SUCCESS)
         notify_of_new_member(invitation.group, invitation.invitee, but={invitation.inviter_id})
     return entry.membership
+
+
+def accept_if_invited(user: User, group_id: UUID) -> Membership | None:
+    """Join by the open invitation to this group, if there is one."""
+    invitation = selectors.open_invitations_of(user).filter(group=group_id).first()
+    if invitation is None:
+        return None
+    try:
+        return accept_invitation(invitation)
+    except (InvitationClosed, InvitationExpired):  # withdrawn, or the user joined by another way
+        return selectors.membership(user, group_id)
 
 
 def decline(*, user: User, invitation_id: UUID) -> None:

@@ -13,53 +13,45 @@ from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import (
     AlreadyMember,
-    InvitationClosed,
-    InvitationExpired,
+    Removed,
     RequestClosed,
     RequestExpired,
     TooManyJoinRequests,
     TooManyJoinRequestsToday,
 )
 from groups.models import Group, JoinRequest, Membership, pending_key
-from groups.services.invitation_answers import accept_invitation
+from groups.services.invitation_answers import accept_if_invited
 from groups.services.joining import admit, require_room, settle
 from groups.services.notices import notify, notify_leaders, notify_of_new_member
 from groups.services.permissions import require_leader
+from groups.services.removals import is_barred
 
 
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     """Ask to join. A user who is invited joins immediately.
 
-    To ask again returns the same open request. Raises AlreadyMember, NotFound if there is no such
-    group or it does not allow requests, TooManyGroups, TooManyJoinRequests, and
+    To ask again returns the same open request. Raises AlreadyMember, Removed, NotFound if there is
+    no such group or it does not allow requests, TooManyGroups, TooManyJoinRequests, and
     TooManyJoinRequestsToday.
     """
     if selectors.membership(user, group_id):
         raise AlreadyMember
-    if membership := _accept_if_invited(user, group_id):
+    if membership := accept_if_invited(user, group_id):
         return membership
     group = Group.objects.filter(pk=group_id, joining=states.BY_ASKING).first()
     if group is None:
         raise NotFound
+    if is_barred(group, user):
+        raise Removed
     request, new = _open_request(group, user)
     # Somebody may have invited or accepted the user meanwhile, see groups.services.invitations.
-    if membership := _accept_if_invited(user, group_id) or selectors.membership(user, group_id):
+    if membership := accept_if_invited(user, group_id) or selectors.membership(user, group_id):
         settle(group, user)
         return membership
     if new:
         text = f"{user.username} asks to join the group {group.name}."
         notify_leaders(group, "join_requested", text)
     return request
-
-
-def _accept_if_invited(user: User, group_id: UUID) -> Membership | None:
-    invitation = selectors.open_invitations_of(user).filter(group=group_id).first()
-    if invitation is None:
-        return None
-    try:
-        return accept_invitation(invitation)
-    except (InvitationClosed, InvitationExpired):  # withdrawn, or the user joined by another way
-        return selectors.membership(user, group_id)
 
 
 def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
@@ -137,7 +129,8 @@ def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: 
 
 def accept_request(request: JoinRequest, *, by: User) -> bool:
     """Accept a request whose `group` and `user` are loaded; False if it is no longer open."""
-    entry = admit(request.group, request.user, lambda: request.close(states.ACCEPTED))
+    group, user = request.group, request.user
+    entry = admit(group, user, lambda: request.close(states.ACCEPTED), by_leader=True)
     if entry and entry.new:
         text = f"{by.username} has accepted your request to join the group {request.group.name}."
         notify([request.user_id], request.group, "join_accepted", text, SUCCESS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,9 +15,11 @@ from core.errors import Conflict, NotFound
 from groups import codes, selectors
 from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks, TooManyLinksToday
 from groups.models import Group, InviteLink, Membership
-from groups.services.joining import admit
+from groups.services.invitation_answers import accept_if_invited
+from groups.services.joining import RemovedMeanwhile, admit
 from groups.services.notices import notify_of_new_member, record
 from groups.services.permissions import require_leader
+from groups.services.removals import is_barred
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
@@ -59,6 +62,14 @@ def withdraw_link(*, leader: User, group_id: UUID, link_id: UUID) -> None:
         raise NotFound
 
 
+def withdraw_links_of(*, user_id: UUID, **_: Any) -> None:
+    """Delete the links that this user made.
+
+    Receives `handouts_ended`: somebody else may have made them with the user's password.
+    """
+    InviteLink.objects.filter(creator=user_id).delete()
+
+
 def group_of_code(code: str) -> Group:
     """The group of this code, with head count (`.members`), for a user who considers joining.
 
@@ -76,12 +87,19 @@ def group_of_code(code: str) -> Group:
 def join_by_code(*, user: User, code: str) -> Membership:
     """Join the group of this code. For a member nothing changes, and the link loses no use.
 
-    Raises NotFound, LinkExpired, LinkUsedUp. Of two users at the last use one joins.
+    A user who is invited joins by the invitation. Raises NotFound, LinkExpired, LinkUsedUp,
+    Removed. Of two users at the last use one joins.
     """
     link = _link(code)
     if membership := selectors.membership(user, link.group_id):
         return membership
-    entry = admit(link.group, user, link.use)
+    if is_barred(link.group, user) and (membership := accept_if_invited(user, link.group_id)):
+        return membership
+    try:
+        entry = admit(link.group, user, link.use, by_leader=False)
+    except RemovedMeanwhile:
+        link.give_back()
+        raise
     if entry is None:
         # The user may have clicked twice, and taken the last use with the first click.
         if membership := selectors.membership(user, link.group_id):

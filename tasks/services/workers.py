@@ -104,7 +104,7 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
 
 
 def _names_in_use(owner: User) -> QuerySet[Worker]:
-    """The workers that have been seen lately: names of machines change, and old ones do not count."""
+    """The workers that have been seen lately. Names of machines change; old ones do not count."""
     since = timezone.now() - timedelta(days=settings.WORKER_NAME_DAYS)
     return Worker.objects.filter(owner=owner, last_seen__gt=since)
 

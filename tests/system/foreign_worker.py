@@ -112,7 +112,7 @@ KINDS = {
 
 @dataclass
 class Held:
-    """A lease, the partial of each subtask that was computed, and what was sent but not answered."""
+    """A lease, the partial of each subtask computed, and what was sent but not answered."""
 
     lease: Frame
     partials: dict[int, Partial] = field(default_factory=dict)

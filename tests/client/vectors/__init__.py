@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def written(value: Any, levels: int, indent: str = "") -> str:
-    """As JSON: what lies `levels` deep takes one line each, so that a change is seen line by line."""
+    """As JSON. What lies `levels` deep takes one line each, so that diffs show single changes."""
     if levels == 0 or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
     deeper = indent + " "
