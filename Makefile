@@ -84,6 +84,8 @@ lock: setup-dev  ## write the locked requirements again (UPGRADE=--upgrade: with
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
 	  -o requirements/databases.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra s3 -c requirements/databases.txt \
+	  -o requirements/s3.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra sentry --extra opentelemetry \
 	  -c requirements/databases.txt -o requirements/observers.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements/observers.txt -o requirements/dev.txt \

@@ -153,7 +153,8 @@ class System:
         """Configure our own Redis server; return it as a part, and its URL."""
         program = redis_server.find(self.home.redis)
         port = ports.free("127.0.0.1", redis_server.last_port(self.home))
-        file, url = redis_server.configure(self.home, program, port)
+        memory = redis_server.memory_mib(self.given.get("REDIS_MAXMEMORY_MIB", ""))
+        file, url = redis_server.configure(self.home, program, port, memory)
         return Part("redis", [program.path, str(file)], first=True), url
 
     def _parts(self) -> list[Part]:

@@ -85,6 +85,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     )
     os.environ["EMAIL_URL"] = "consolemail://"
     os.environ["STATIC_ROOT"] = str(folder / "static")
+    os.environ["FILES_ROOT"] = str(folder / "files")
     (folder / "static").mkdir()  # whitenoise warns of a missing one
     return (yield)
 

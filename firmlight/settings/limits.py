@@ -68,6 +68,14 @@ PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)
 # A larger partial is checked in a child process.
 PARTIAL_INLINE_BYTES_MAX = whole("PARTIAL_INLINE_BYTES_MAX", 256 * 2**10)
 RESULT_BYTES_MAX = whole("RESULT_BYTES_MAX", 256 * 2**20, 1)
+# Of inputs and results in files, of one member and of one group; more uploads are refused.
+MEMBER_BYTES_MAX = whole("MEMBER_BYTES_MAX", 4 * 2**30)
+GROUP_BYTES_MAX = whole("GROUP_BYTES_MAX", 16 * 2**30)
+# Of Redis' maxmemory: what new work may fill. The rest is for results and everything else.
+ROOM_PERCENT_MAX = number("ROOM_PERCENT_MAX", 70, 1)
+# Of this room: what the unfinished tasks of one member, and of one group, may take.
+MEMBER_ROOM_PERCENT_MAX = number("MEMBER_ROOM_PERCENT_MAX", 50, 1)
+GROUP_ROOM_PERCENT_MAX = number("GROUP_ROOM_PERCENT_MAX", 75, 1)
 # A page does not show a larger result, only offers it for download.
 RESULT_SHOWN_BYTES_MAX = whole("RESULT_SHOWN_BYTES_MAX", 64 * 2**20)
 RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)

@@ -106,3 +106,18 @@ class Reaped(msgspec.Struct, frozen=True):
 class Mended(msgspec.Struct, frozen=True):
     found: int  # subtasks that wait again
     wake: Conns
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
+
+    reason: str
+    held: int  # bytes that the others hold of what is short
+
+
+class Spent(msgspec.Struct, frozen=True):
+    left: int  # bytes that are still reserved
+
+
+class Unreserved(msgspec.Struct, frozen=True):
+    found: int  # tasks that had reserved something

@@ -19,8 +19,9 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
-from tasks import blobs, events, states
+from tasks import blobs, events, file_store, states
 from tasks.models import Task
+from tasks.services import files, room
 from tasks.services.inputs import find_kind, read_params
 
 RETRY_SECONDS = 10.0  # tasks end all the time; clients wait so long and try again
@@ -60,12 +61,12 @@ def submit_task(
     subtask_seconds_max: float | None = None,
     key: str = "",
 ) -> Task:
-    """Accept a task: the input into Redis, then the row, then the job.
+    """Accept a task: the input into Redis or a file, then the row, then the job.
 
     In this order, because a row without input would be a lost task. `key` names this submission
     among the author's: a second submission with the same key returns the task of the first. Raises
     Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit,
-    Forbidden, KeyUsed, TooManyTasks, TooManyTasksToday and Busy.
+    Forbidden, KeyUsed, TooManyTasks, TooManyTasksToday, QuotaUsed, NoRoom and Busy.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
@@ -79,6 +80,9 @@ def submit_task(
         return same_submission(earlier, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
     check_room(author, membership.group_id)  # before the input is read, which costs most
+    size = file.size or 0 if file else 0
+    files.check_quotas(author, membership.group_id, size)
+    room.check(size)
     data = read_params(chosen, params, file, author=author)
     task = Task(
         id=pk,
@@ -118,15 +122,21 @@ def same_submission(task: Task, membership: Membership, kind: kinds.Kind) -> Tas
 def store(task: Task, data: bytes) -> bool:
     """Store input and row; False if the same submission has made the row meanwhile.
 
-    The input stays then, because that row needs it.
+    The input stays then, because that row needs it. Raises NoRoom and QuotaUsed.
     """
-    blobs.put_input(task.group_id, task.pk, data)
+    if task.creator:
+        files.check_quotas(task.creator, task.group_id, len(data))
+    room.reserve(task, len(data))
     try:
+        digest = blobs.put_input(task.group_id, task.pk, data)
         with transaction.atomic():
+            if digest:  # first, because a file without a row is purged some day
+                files.note(task, file_store.INPUTS, digest, len(data))
             task.save(force_insert=True)
     except Exception:
         if Task.objects.filter(pk=task.pk).exists():
             return False
+        room.release([task.pk])
         blobs.drop_input(task.group_id, task.pk)
         raise
     return True

@@ -62,7 +62,7 @@ def test_one_database_is_started(services, profile, others):
         for name, one in services.items()
         if not one.get("profiles") or profile in one["profiles"]
     }
-    assert started == {*SERVERS, "redis", "caddy"} | others
+    assert started == {*SERVERS, "redis", "redis-messages", "caddy"} | others
     needed = services["migrate"]["depends_on"]
     assert all(needed[name]["required"] is False for name in ("mongo", "postgres"))
 
@@ -108,6 +108,7 @@ def test_no_container_gets_a_secret_that_it_does_not_need(made, compose, service
         **dict.fromkeys(SERVERS, server),
         "web": server | {"METRICS_TOKEN"},
         "redis": {"REDIS_PASSWORD"},
+        "redis-messages": {"REDIS_PASSWORD"},
         "mongo": {"MONGO_PASSWORD", "MONGO_ROOT_PASSWORD", "MONGO_KEY"},
         "postgres": {"POSTGRES_PASSWORD"},
         "grafana": {"GRAFANA_PASSWORD"},
@@ -139,17 +140,32 @@ def test_only_the_proxy_is_open_to_the_world(services):
 
 def test_what_keeps_state_is_out_of_reach_from_outside(compose, services):
     assert compose["networks"]["inside"] == {"internal": True}
-    for name in ("redis", "mongo", "postgres"):
+    for name in ("redis", "redis-messages", "mongo", "postgres"):
         assert services[name]["networks"] == ["inside"]
 
 
-def test_redis_loses_nothing(services):
-    words = services["redis"]["command"]
+@pytest.mark.parametrize("name", ["redis", "redis-messages"])
+def test_redis_loses_nothing(services, name):
+    words = services[name]["command"]
     options = dict(zip(words[1::2], words[2::2], strict=True))
     assert options["--appendonly"] == "yes"
     assert options["--appendfsync"] == "always"
     assert options["--maxmemory-policy"] == "noeviction"
     assert len(options["--requirepass"]) == 64
+
+
+def test_what_people_do_needs_no_memory_of_the_redis_that_holds_tasks():
+    made = files.new_environment()
+    assert "@redis:" in made["REDIS_URL"]
+    for name in ("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"):
+        assert "@redis-messages:" in made[name]
+    assert len({made[name] for name in ("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL")}) == 3
+
+
+def test_all_parts_share_the_files(services):
+    for name in SERVERS:
+        (volume,) = services[name]["volumes"]
+        assert volume == f"files:{services[name]['environment']['FILES_ROOT']}"
 
 
 def test_every_part_of_the_server_is_started(services):
