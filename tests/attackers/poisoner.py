@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import time
+from typing import Any
 
 import httpx
 import msgspec
@@ -26,7 +27,7 @@ MALFORMED = [
     b"\xdd" + (200_000).to_bytes(4, "big") + b"\x80" * 200_000,
 ]
 # Well formed, and out of the bounds or of the shape that the kind has.
-OUT_OF_BOUNDS = {
+OUT_OF_BOUNDS: dict[str, list[Any]] = {
     "FACTORIZATION": [[["2", 10**12]], [["9" * 1000, 1]], [], {"2": 1}, [["2"]]],
     "MEAN": [
         [],

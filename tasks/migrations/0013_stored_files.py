@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0003_indexes'),
-        ('tasks', '0011_lost_work'),
+        ('tasks', '0012_live_tasks_of_a_user'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
