@@ -42,11 +42,12 @@ CMD ["firmlight", "work", "--plain", "--slots", "1"]
 FROM base AS server
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /srv /srv
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin firmlight
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin firmlight \
+ && install -d -o firmlight -g firmlight -m 0700 /srv/files
 USER 10001
 WORKDIR /srv/firmlight
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 DJANGO_SETTINGS_MODULE=firmlight.settings \
-    STATIC_ROOT=/srv/static CLIENT_ROOT=/srv/client HOST=0.0.0.0 PORT=8000 LOG_FORMAT=json
+    STATIC_ROOT=/srv/static CLIENT_ROOT=/srv/client FILES_ROOT=/srv/files HOST=0.0.0.0 PORT=8000 LOG_FORMAT=json
 EXPOSE 8000
 # For web. The other processes listen on no port; the compose file switches this off for them.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \

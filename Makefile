@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -74,6 +74,9 @@ bench-pages: setup-dev  ## measure pages and lists with a million tasks, and wri
 bench-attacks: setup-dev  ## attack a system of its own, and print how long others wait meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
 	@$(BIN)/python -m benchmarks.attacks
 
+bench-under-attack: setup-dev  ## measure honest throughput while all attackers are at the system (ATTACK=part of a name)
+	@$(BIN)/python -m benchmarks.under_attack
+
 screenshots: setup-dev  ## take the pictures in docs/images again
 	@$(BIN)/python -m tests.e2e.screenshots
 
@@ -81,6 +84,8 @@ lock: setup-dev  ## write the locked requirements again (UPGRADE=--upgrade: with
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) -o requirements.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb -c requirements.txt \
 	  -o requirements/databases.txt pyproject.toml client/pyproject.toml
+	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra s3 -c requirements/databases.txt \
+	  -o requirements/s3.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --extra postgres --extra mongodb --extra sentry --extra opentelemetry \
 	  -c requirements/databases.txt -o requirements/observers.txt pyproject.toml client/pyproject.toml
 	$(BIN)/pip-compile $(LOCK) $(UPGRADE) --all-extras -c requirements/observers.txt -o requirements/dev.txt \

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.hashers import make_password
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import selectors
+from accounts import password_checks, selectors
 from accounts.errors import TooManyAttempts
 from accounts.models import User
 from core.errors import headers_of
@@ -27,12 +26,16 @@ class LoginBackend(ModelBackend):
         **_: Any,
     ) -> User | None:
         user = selectors.user_by_login(username or "")
-        if user is None:
-            make_password(password)  # takes as long as a check, so time does not tell who exists
-            return None
-        if user.check_password(password) and self.user_can_authenticate(user):
+        account = account_of(user, username or "")
+        is_right = password_checks.is_login_password(user, account, password or "")
+        if user and is_right and self.user_can_authenticate(user):
             return user
         return None
+
+
+def account_of(user: User | None, login: str) -> str:
+    """What failures count under: one key for the name and the address of an account."""
+    return str(user.pk) if user else login.strip().lower()
 
 
 # For django-axes: the settings AXES_… name these functions
@@ -44,8 +47,7 @@ def account_key(request: HttpRequest, credentials: dict[str, Any] | None) -> str
     # axes asks several times during one request: keep the answer.
     known: dict[str, str] = request.__dict__.setdefault("account_keys", {})
     if login not in known:
-        user = selectors.user_by_login(login)
-        known[login] = str(user.pk) if user else login.strip().lower()
+        known[login] = account_of(selectors.user_by_login(login), login)
     return known[login]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import EmailMessage
 from django.template.loader import render_to_string
 
+from accounts import selectors
 from accounts.models import User
 from accounts.services.email_addresses import confirmation_token
+from accounts.services.passwords import reset_tokens
 
 
 def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
@@ -18,6 +19,12 @@ def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
     user = _addressee(facts)
     if user is None:
         return None
+    owner = selectors.confirmed_owner(facts["email"]) if template == "confirm_email" else None
+    if owner and owner.pk != user.pk:
+        # Whoever gave this address was not told that it has an account. Its owner is.
+        if not owner.is_active:
+            return None
+        template, user = "address_in_use", owner
     link = _link(template, user, facts)
     context = {**facts, **link, "user": user, "site": settings.PUBLIC_URL}
     subject, _, body = render_to_string(f"accounts/mail/{template}.txt", context).partition("\n")
@@ -26,10 +33,10 @@ def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
 
 def _addressee(facts: dict[str, str]) -> User | None:
     """The active user whom the facts name, by their id or by their address alone."""
-    active = User.objects.filter(is_active=True)
     if "user" in facts:
-        return active.filter(pk=facts["user"]).first()
-    return active.filter(email=facts["email"]).first()
+        return User.objects.filter(pk=facts["user"], is_active=True).first()
+    user = selectors.user_by_login(facts["email"])
+    return user if user and user.is_active else None
 
 
 def _link(template: str, user: User, facts: dict[str, str]) -> dict[str, Any]:
@@ -41,7 +48,7 @@ def _link(template: str, user: User, facts: dict[str, str]) -> dict[str, Any]:
             "hours": settings.EMAIL_CONFIRM_HOURS,
         }
     if template == "password_reset":
-        token = default_token_generator.make_token(user)
+        token = reset_tokens.make_token(user)
         link = f"{settings.PUBLIC_URL}/password/reset/{user.pk}/{token}/"
         return {"link": link, "minutes": settings.PASSWORD_RESET_MINUTES}
     return {}

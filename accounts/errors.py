@@ -30,6 +30,20 @@ class TooManyTokens(Conflict):
     code = "too_many_tokens"
 
 
+class TooManyTokensToday(TooMany):
+    """The user has made WORKER_TOKENS_PER_DAY_MAX tokens today, those revoked since included."""
+
+    code = "too_many_tokens_today"
+    message = "You have made as many worker tokens as one user may in a day. Go on tomorrow."
+
+
+class TooManyLogins(TooMany):
+    """The user has logged in LOGINS_PER_DAY_MAX times today."""
+
+    code = "too_many_logins"
+    message = "This account was logged in too often today. Go on tomorrow."
+
+
 class TooManyAttempts(TooMany):
     """Too many wrong passwords for one account from one address.
 
@@ -45,6 +59,14 @@ class BadLink(FirmlightError):
 
     code = "link_not_valid"
     message = "This link is no longer valid. Ask for a new one."
+
+
+class AddressTaken(Invalid):
+    """Another account has confirmed the address. Only its owner, who follows a link, sees this."""
+
+    def __init__(self) -> None:
+        text = "Another account of yours has confirmed this address already. Log in with that one."
+        super().__init__(fields={"email": [text]})
 
 
 class WrongPassword(Invalid):
@@ -70,9 +92,9 @@ class SlowDown(FirmlightError):
 
 
 class DeviceDenied(FirmlightError):
-    """Somebody has denied the request in a browser."""
+    """The request was denied, or the user who approved it has ended all access since."""
 
-    code, message = "access_denied", "The code was denied in the browser."
+    code, message = "access_denied", "The code was denied in the browser. Start again."
 
 
 class DeviceExpired(FirmlightError):

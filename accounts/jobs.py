@@ -7,7 +7,7 @@ from celery import shared_task
 from accounts import emails
 from accounts.audit import purge_entries
 from accounts.notifications import purge_notifications
-from accounts.services import purge_device_requests, purge_sessions
+from accounts.services import purge_device_requests, purge_sessions, purge_worker_tokens
 
 
 @shared_task(
@@ -33,5 +33,6 @@ def purge() -> None:
     """Beat runs this every hour: delete what has expired."""
     purge_sessions()
     purge_device_requests()
+    purge_worker_tokens()
     purge_notifications()
     purge_entries()

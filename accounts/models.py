@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
-from django.contrib.auth.hashers import check_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -46,6 +46,14 @@ def email_key(email: str) -> str:
     return email.strip().lower()
 
 
+NOBODYS = "nobodys:"
+
+
+def unconfirmed_key() -> str:
+    """An `address_key` that no other account can have: this one has no confirmed address."""
+    return f"{NOBODYS}{uuid4()}"
+
+
 class UserManager(BaseUserManager["User"]):
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username_key=name_key(username or ""))
@@ -55,7 +63,7 @@ class UserManager(BaseUserManager["User"]):
     ) -> User:
         """A saved user; without `password` they cannot log in with one.
 
-        Raises IntegrityError if the name or the address is taken.
+        Raises IntegrityError if the name is taken.
         """
         user = self.model(username=username, email=email, **extra)
         user.set_password(password)
@@ -78,13 +86,23 @@ class Absent:
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """One person. `username` keeps the case they chose; `email` is stored in lower case."""
+    """One person. `username` keeps the case they chose; `email` is stored in lower case.
+
+    Anybody may give any address, but only one account can have it confirmed: `address_key`, unique
+    and never null, is the address if it is confirmed and an own value otherwise. `stamp` is in
+    every link, and in every code, that acts for the user without their password; a new one ends all
+    of them at once.
+    """
 
     id = uuid_key()
     username = models.CharField(max_length=USERNAME_MAX, unique=True, validators=[check_username])
     username_key = models.CharField(max_length=USERNAME_MAX, unique=True, editable=False)
-    email = models.EmailField(max_length=254, unique=True)
+    email = models.EmailField(max_length=254, db_index=True)
     email_confirmed = models.BooleanField(default=False)  # they followed a link sent there
+    address_key = models.CharField(
+        max_length=254, unique=True, default=unconfirmed_key, editable=False
+    )
+    stamp = models.UUIDField(default=uuid4, editable=False)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
@@ -112,12 +130,30 @@ class User(AbstractBaseUser, PermissionsMixin):
         others = User.objects.exclude(pk=self.pk)
         if others.filter(username_key=name_key(self.username)).exists():
             raise ValidationError({"username": "This user name is taken."})
+        if self.email_confirmed and others.filter(address_key=self.email).exists():
+            raise ValidationError({"email": "Another account has confirmed this address."})
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.username_key, self.email = name_key(self.username), email_key(self.email)
-        if "username" in (kwargs.get("update_fields") or ()):
-            kwargs["update_fields"] = {*kwargs["update_fields"], "username_key"}
+        self.address_key = self._address_key()
+        saved = set(kwargs.get("update_fields") or ())
+        if "username" in saved:
+            saved.add("username_key")
+        if saved & {"email", "email_confirmed"}:
+            saved.add("address_key")
+        if saved:
+            kwargs["update_fields"] = saved
         super().save(*args, **kwargs)
+
+    def _address_key(self) -> str:
+        if self.email_confirmed:
+            return self.email
+        return self.address_key if self.address_key.startswith(NOBODYS) else unconfirmed_key()
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Links and codes that were made under the old password end with it."""
+        super().set_password(raw_password)
+        self.stamp = uuid4()
 
     def check_password(self, raw_password: str | None) -> bool:
         """Whether this is the password. A hash with outdated parameters is renewed on the way."""
@@ -127,8 +163,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         # Only if the hash is still the one that was checked: otherwise a log-in could undo a change
         # of the password in another request.
         old = self.password
-        self.set_password(raw_password)
-        self._password = None
+        self.password = make_password(raw_password)
         User.objects.filter(pk=self.pk, password=old).update(password=self.password)
 
 
@@ -179,6 +214,7 @@ class DeviceRequest(models.Model):
 
     The program knows the device code, of which only the digest is stored. People type the user
     code. The status moves from pending to confirmed or denied, and from confirmed to taken.
+    `stamp` is that of the user when they confirmed it: with another one they no longer mean it.
     """
 
     id = uuid_key()
@@ -192,6 +228,7 @@ class DeviceRequest(models.Model):
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="device_requests"
     )
+    stamp = models.UUIDField(null=True)
     created = models.DateTimeField(default=timezone.now)
     expires = models.DateTimeField(db_index=True)
 

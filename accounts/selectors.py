@@ -66,9 +66,14 @@ def still_valid(bearer: Bearer) -> bool:
 
 
 def user_by_login(login: str) -> User | None:
-    """The user with this name or e-mail address."""
+    """The user with this name or e-mail address.
+
+    Of several accounts with one address it is the one that has confirmed it, else the oldest:
+    nobody gets in the way of an account by making another one.
+    """
     if "@" in login:  # which no user name holds
-        return User.objects.filter(email=email_key(login)).first()
+        same = User.objects.filter(email=email_key(login))
+        return same.order_by("-email_confirmed", "created", "pk").first()
     return User.objects.filter(username_key=name_key(login)).first()
 
 
@@ -87,23 +92,36 @@ def people(search: str = "") -> QuerySet[User]:
     return User.objects.filter(is_active=True, username_key__contains=name_key(search))
 
 
-def taken(
-    *, username: str | None = None, email: str | None = None, but: UUID | None = None
-) -> dict[str, list[str]]:
-    """Which of the two another user has already, as the `fields` of an error."""
-    others = User.objects.all()
+def taken(username: str, but: UUID | None = None) -> dict[str, list[str]]:
+    """The `fields` of an error if another user has this name already; else nothing.
+
+    Names are public. Nothing like it exists for addresses: it would tell who has an account.
+    """
+    others = User.objects.filter(username_key=name_key(username))
     if but is not None:
         others = others.exclude(pk=but)
-    fields = {}
-    if username is not None and others.filter(username_key=name_key(username)).exists():
-        fields["username"] = ["This user name is taken."]
-    if email is not None and others.filter(email=email_key(email)).exists():
-        fields["email"] = ["There is an account with this e-mail address already."]
-    return fields
+    return {"username": ["This user name is taken."]} if others.exists() else {}
+
+
+def confirmed_owner(email: str) -> User | None:
+    """The user who has confirmed this address."""
+    return User.objects.filter(address_key=email_key(email)).first()
+
+
+def unconfirmed_with(email: str, but: UUID) -> list[User]:
+    """The accounts, except one, that have this address without having confirmed it."""
+    same = User.objects.filter(email=email_key(email), email_confirmed=False)
+    return list(same.exclude(pk=but))
 
 
 def worker_tokens_of(user: User) -> QuerySet[WorkerToken]:
     return WorkerToken.objects.live().filter(owner=user)
+
+
+def worker_tokens_of_all(owners: Iterable[User]) -> list[WorkerToken]:
+    """The valid worker tokens of these users, with their owners."""
+    ids = [owner.pk for owner in owners]
+    return list(WorkerToken.objects.live().filter(owner__in=ids).select_related("owner"))
 
 
 def notifications_of(user: User) -> QuerySet[Notification]:

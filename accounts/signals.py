@@ -15,5 +15,11 @@ access_ended = Signal()
 Receivers that hold a connection open for this user check whether it may stay.
 """
 
+handouts_ended = Signal()
+"""Sent with `user_id` when the password is new, or the user was logged out everywhere or blocked.
+
+What the user handed out before, so that others may come in, must no longer open anything.
+"""
+
 notified = Signal()
 """Sent with `users`, a list of ids, whose notifications are new, gone or read."""

@@ -34,7 +34,11 @@ embedded system (SQLite, Redis with `appendfsync always`); {ACTIVE} of them ask 
 others beat every 5 s. Real sockets on loopback. The swarm speaks the protocol and computes
 nothing; it runs on the same cores as the server, which are the limit here.
 """
-UNLIMITED = {"WORKER_CONNECTS_PER_MINUTE_MAX": "1000000"}  # all come with one token
+UNLIMITED = {  # all come with one token
+    "WORKER_CONNECTS_PER_MINUTE_MAX": "1000000",
+    "WORKER_SOCKETS_PER_USER_MAX": "1000000",
+    "WORKERS_PER_USER_MAX": "1000000",
+}
 
 
 @dataclass

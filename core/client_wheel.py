@@ -12,6 +12,8 @@ from pathlib import Path
 
 from django.conf import settings
 
+from core import file_modes
+
 SOURCE = settings.BASE_DIR / "client"
 
 
@@ -49,14 +51,15 @@ def build() -> None:
     stamp, now = settings.CLIENT_ROOT / ".built", _fingerprint()
     if find() and stamp.exists() and stamp.read_text() == now:
         return
-    settings.CLIENT_ROOT.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.CLIENT_ROOT) as folder:
-        made = _build_into(Path(folder))
-        target = settings.CLIENT_ROOT / made.name
-        made.replace(target)
-    for old in set(settings.CLIENT_ROOT.glob("*.whl")) - {target}:
-        old.unlink()
-    stamp.write_text(now)
+    with file_modes.published():
+        settings.CLIENT_ROOT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=settings.CLIENT_ROOT) as folder:
+            made = _build_into(Path(folder))
+            target = settings.CLIENT_ROOT / made.name
+            made.replace(target)
+        for old in set(settings.CLIENT_ROOT.glob("*.whl")) - {target}:
+            old.unlink()
+        stamp.write_text(now)
 
 
 def _build_into(folder: Path) -> Path:

@@ -84,9 +84,11 @@ class TooMany(FirmlightError):
     code, status = "throttled", 429
     message = "Too many requests in too short a time. Try again later."
 
-    def __init__(self, retry_seconds: float, message: str | None = None) -> None:
+    def __init__(
+        self, retry_seconds: float, message: str | None = None, fields: Fields | None = None
+    ) -> None:
         self.retry_seconds = max(1, ceil(retry_seconds))
-        super().__init__(message)
+        super().__init__(message, fields)
 
 
 class Unavailable(FirmlightError):

@@ -6,7 +6,7 @@ app.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
@@ -25,7 +25,15 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from core import throttling
-from core.errors import Busy, FirmlightError, Forbidden, NotFound, TooMany, Unauthenticated
+from core.errors import (
+    Busy,
+    FirmlightError,
+    Forbidden,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    headers_of,
+)
 from core.pagination import CappedPaginator
 
 UNPROCESSABLE = 422  # a form that must be corrected; htmx is configured to show it
@@ -50,12 +58,21 @@ def signed_in(view: View) -> View:
     @wraps(view)
     def checked(request: HtmxRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.is_authenticated:
+            throttling.check_write(request)
             return view(request, *args, **kwargs)
         if request.htmx:
-            return go(request, redirect_to_login(request.htmx.current_url_abs_path or "/").url)
+            return go(request, redirect_to_login(_page_behind(request)).url)
         return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
     return never_cache(checked)
+
+
+def _page_behind(request: HtmxRequest) -> str:
+    """The path of the page that htmx asks from; "/" if it names none of ours."""
+    try:
+        return request.htmx.current_url_abs_path or "/"
+    except ValueError:  # the header holds no address that can be read
+        return "/"
 
 
 class PageRenderer(TemplatesSetting):
@@ -70,6 +87,7 @@ class PageForm(forms.Form):
     default_renderer = PageRenderer
     outcome: Any = None  # what the service returned
     status = UNPROCESSABLE  # of the answer, if the form has errors
+    answer_headers: Mapping[str, str] = {}  # of that answer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": "", **kwargs})
@@ -103,6 +121,7 @@ class PageForm(forms.Form):
         Errors of `usernames.0` belong to the field `usernames`.
         """
         self.status = error.status if isinstance(error, TooMany | Busy) else UNPROCESSABLE
+        self.answer_headers = headers_of(error)
         if not error.fields:
             self.add_error(None, error.message)
         for name, sentences in (error.fields or {}).items():
@@ -147,12 +166,15 @@ def show(
     """The page; 422 if a form on it was sent and has errors. The first form is also `form`."""
     if forms_shown:
         context.setdefault("form", forms_shown[0])
-    status = 200
     with_errors = [form for form in forms_shown if form.is_bound and form.errors]
-    if with_errors:
-        with_errors[0].focus()
-        status = with_errors[0].status
-    return render(request, template, context, status=status)
+    if not with_errors:
+        return render(request, template, context)
+    wrong = with_errors[0]
+    wrong.focus()
+    answer = render(request, template, context, status=wrong.status)
+    for name, value in wrong.answer_headers.items():
+        answer[name] = value
+    return answer
 
 
 def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -165,11 +187,18 @@ def go(request: HttpRequest, to: Any, *args: Any, **kwargs: Any) -> HttpResponse
 
 
 def own(request: HttpRequest, url: str | None) -> str:
-    """This address if it is on our site, otherwise "": our links must not lead elsewhere."""
-    safe = url_has_allowed_host_and_scheme(
+    """This address if it is a whole one on our site, otherwise "": our links lead nowhere else.
+
+    A relative one ("foo", "?a=1") would depend on the page that shows it, and could be taken for
+    the name of a page.
+    """
+    is_safe = url_has_allowed_host_and_scheme(
         url or "", {request.get_host()}, require_https=request.is_secure()
     )
-    return url if url and safe else ""
+    if not url or not is_safe:
+        return ""
+    is_whole = url.startswith(("/", "http://", "https://"))
+    return url if is_whole else ""
 
 
 def next_of(request: HttpRequest, otherwise: Any) -> str:

@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from core import file_modes
 from embedded import environment, ports
 from embedded.problem import Problem
 from embedded.system import System
 
+CLOSED = (
+    "Until now other users of this machine could read {home}; it is for you alone now (0700). "
+    "If you do not trust them, stop, remove {home}secret_key and start again: "
+    "everybody has to log in anew."
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -20,6 +26,7 @@ class Stopped(BaseException):
 
 def main() -> int:
     """Exit code 0 after a normal end, 1 after a Problem, 130 if the demo was interrupted."""
+    file_modes.keep_private()
     parser = argparse.ArgumentParser(
         prog="python -m embedded", description="Firmlight on this machine."
     )
@@ -47,6 +54,8 @@ def run() -> int:
     _say("Firmlight is starting …")
     with system:
         try:
+            if system.was_open:
+                _say(CLOSED.format(home=system.home))
             _say(f"Firmlight is ready at {system.url} (API documentation: {system.url}/api/docs/)")
             _say(f"Ctrl-C stops it. Its data and logs are in {system.home}")
             system.watch()

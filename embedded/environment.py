@@ -16,12 +16,15 @@ DECIDED = (
     "SECRET_KEY",
     "DATABASE_URL",
     "REDIS_URL",
+    "REDIS_MAXMEMORY_MIB",
     "BROKER_URL",
     "CHANNEL_LAYER_URL",
     "CACHE_URL",
     "PUBLIC_URL",
     "ALLOWED_HOSTS",
     "STATIC_ROOT",
+    "FILES_ROOT",
+    "FILES_BUCKET",
     "EMAIL_URL",
     "DEBUG",
 )
@@ -50,6 +53,7 @@ def build(home: Home, host: str, port: int, given: Mapping[str, str]) -> dict[st
         "PUBLIC_URL": url(host, port),
         "ALLOWED_HOSTS": ",".join(_names(host)),
         "STATIC_ROOT": str(home.root / "static"),
+        "FILES_ROOT": str(home.root / "files"),
         "DEBUG": "0",
         "DJANGO_SETTINGS_MODULE": "firmlight.settings",
     }

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from core import file_modes
 from embedded.problem import Problem
 
 # sun_path of a Unix socket holds 108 bytes on Linux and 104 on macOS; supervisor adds a suffix
@@ -41,15 +42,26 @@ class Home:
     def database(self) -> Path:
         return self.root / "firmlight.sqlite3"
 
-    def create(self) -> None:
-        """Create the folders. Raises Problem if that is not possible."""
+    def create(self) -> bool:
+        """Create the folders, for this user alone; return whether others could look into them.
+
+        Raises Problem if that is not possible.
+        """
         try:
-            for folder in (self.root, self.log, self.redis):
-                folder.mkdir(parents=True, exist_ok=True)
+            was_open = self._create_private()
         except OSError as error:
-            raise Problem(f"VAR={self.root} cannot be used: {error.strerror}") from None
+            raise Problem(f"VAR={self.root} cannot be used: {error.strerror or error}") from None
         if not os.access(self.root, os.W_OK | os.X_OK):
             raise Problem(f"VAR={self.root} cannot be used: it is not writable")
+        return was_open
+
+    def _create_private(self) -> bool:
+        """The folder closes what is in it, whatever the modes of the files in there are."""
+        was_open = self.root.is_dir() and file_modes.close_to_others(self.root)
+        for folder in (self.root, self.log, self.redis):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file_modes.close_to_others(folder)
+        return was_open
 
     def lock(self) -> IO[str]:
         """Lock the folder as long as the returned file is open; the lock ends with this process.

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import psutil
+
 from core.redis import OLDEST
 from embedded import redis_folder, redis_programs
 from embedded.home import Home
@@ -13,6 +15,9 @@ ADVICE = (
     "Fedora: dnf install valkey; macOS: brew install redis), or set REDIS_URL."
 )
 
+MEMORY_SHARE = 4  # of the machine's memory, a quarter, within these bounds
+MEMORY_MIB_MIN, MEMORY_MIB_MAX = 256, 4096
+
 # `always` writes every accepted command to the disk before the answer: a power cut loses nothing.
 # `noeviction`: a full Redis refuses new work and never drops accepted work. `set-proc-title no`:
 # the command line keeps the name of this file, so the next start recognises a server left behind.
@@ -23,6 +28,7 @@ requirepass {password}
 dir {folder}
 appendonly yes
 appendfsync always
+maxmemory {memory_mib}mb
 maxmemory-policy noeviction
 save ""
 daemonize no
@@ -69,7 +75,22 @@ def _advice(folder: Path | None) -> str:
     return f"Install {writers[0].minor} or newer, or set VAR to another folder to start empty."
 
 
-def configure(home: Home, program: Program, port: int) -> tuple[Path, str]:
+def memory_mib(given: str = "") -> int:
+    """How much memory the server may use, in MiB: as the user says, or a quarter of the machine's.
+
+    Raises Problem.
+    """
+    if not given:
+        quarter = psutil.virtual_memory().total // 2**20 // MEMORY_SHARE
+        return min(max(quarter, MEMORY_MIB_MIN), MEMORY_MIB_MAX)
+    if not given.isdecimal() or int(given) < 1:
+        raise Problem(f"REDIS_MAXMEMORY_MIB must be a whole number of MiB, not {given!r}")
+    return int(given)
+
+
+def configure(
+    home: Home, program: Program, port: int, memory_mib: int = MEMORY_MIB_MIN
+) -> tuple[Path, str]:
     """Write the server's configuration; return its path and the server's URL."""
     password = home.secret("redis/password")
     redis_folder.record(home.redis, program.release)
@@ -77,7 +98,8 @@ def configure(home: Home, program: Program, port: int) -> tuple[Path, str]:
     file.touch(mode=0o600)
     file.chmod(0o600)
     folder = str(home.redis).replace("\\", "\\\\").replace('"', '\\"')
-    file.write_text(CONFIGURATION.format(port=port, password=password, folder=f'"{folder}"'))
+    values = {"port": port, "password": password, "folder": f'"{folder}"'}
+    file.write_text(CONFIGURATION.format(**values, memory_mib=memory_mib))
     (home.redis / "port").write_text(str(port))
     return file, f"redis://:{password}@127.0.0.1:{port}"
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from core import file_modes
 from embedded.home import Home
 from embedded.problem import Problem
 
@@ -108,6 +109,7 @@ class Supervisor:
                 cwd=self.home.root,
                 env=dict(environment),
                 start_new_session=True,  # Ctrl-C is for us alone; we then stop it in order
+                umask=file_modes.PRIVATE_UMASK,
             )
         self._wait_for_answer()
 

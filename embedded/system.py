@@ -13,7 +13,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from core import redis_log
+from core import file_modes, redis_log
 from embedded import environment, orphans, ports, redis_server
 from embedded.home import Home
 from embedded.problem import Problem
@@ -32,7 +32,8 @@ class System:
 
     `env` goes to every part and takes precedence over what this class sets. With a REDIS_URL in it
     no Redis server is started; with a DATABASE_URL no SQLite file is used. `fresh` empties the
-    folder first. `url` is known once the system has started.
+    folder first. `url` is known once the system has started, and `was_open` says whether other
+    users could look into the folder until then.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class System:
         self.home, self.host, self.port = Home(Path(var).absolute()), host, port
         self.given, self.fresh = dict(env or {}), fresh
         self.environment: dict[str, str] = {}
+        self.was_open = False
         self._lock: IO[str] | None = None
         self._supervisor: Supervisor | None = None
         self._prepare: subprocess.Popen[bytes] | None = None
@@ -73,7 +75,7 @@ class System:
 
     def start(self) -> None:
         """Start everything; return when it answers. After a Problem nothing is left running."""
-        self.home.create()
+        self.was_open = self.home.create()
         self._lock = self.home.lock()
         try:
             orphans.end(self.home.root)
@@ -151,7 +153,8 @@ class System:
         """Configure our own Redis server; return it as a part, and its URL."""
         program = redis_server.find(self.home.redis)
         port = ports.free("127.0.0.1", redis_server.last_port(self.home))
-        file, url = redis_server.configure(self.home, program, port)
+        memory = redis_server.memory_mib(self.given.get("REDIS_MAXMEMORY_MIB", ""))
+        file, url = redis_server.configure(self.home, program, port, memory)
         return Part("redis", [program.path, str(file)], first=True), url
 
     def _parts(self) -> list[Part]:
@@ -177,6 +180,7 @@ class System:
                 cwd=BASE,
                 env=self.environment,
                 start_new_session=True,
+                umask=file_modes.PRIVATE_UMASK,
             )
 
     def _end_prepare(self) -> None:

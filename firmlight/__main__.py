@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from core import file_modes
 from firmlight import prepare, processes
 
 USAGE = (
@@ -18,6 +19,7 @@ USAGE = (
 
 
 def main(arguments: list[str]) -> int:
+    file_modes.keep_private()
     match arguments:
         case ["prepare", *parts]:
             return prepare.main(parts)

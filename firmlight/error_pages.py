@@ -15,7 +15,15 @@ from django.template.loader import render_to_string
 from redis.exceptions import RedisError
 
 from core import databases, views
-from core.errors import FirmlightError, Forbidden, NotFound, Unauthenticated, Unavailable
+from core.errors import (
+    FirmlightError,
+    Forbidden,
+    NotFound,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    headers_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -47,10 +55,13 @@ def refusal(request: HttpRequest, error: FirmlightError) -> HttpResponse:
         return views.login_first(request, error)
     if isinstance(error, NotFound):
         return render(request, "404.html", status=404)
-    if request.method == "POST" and not isinstance(error, Forbidden):
+    if request.method == "POST" and not isinstance(error, Forbidden | TooMany):
         messages.error(request, error.message)
         return views.back(request)
-    return render(request, "403.html", {"message": error.message}, status=error.status)
+    answer = render(request, "403.html", {"message": error.message}, status=error.status)
+    for name, value in headers_of(error).items():
+        answer[name] = value
+    return answer
 
 
 def unavailable() -> HttpResponse:

@@ -22,11 +22,13 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from core import redis
 from core.beat import tick_age_seconds
 
 AGAIN_SECONDS = 0.1
+WRITTEN, WRITTEN_SECONDS = "fl:probe", 60  # in no group's slot
 PROBE = f"probe.{uuid4().hex}"  # this process's channel
 log = structlog.get_logger(__name__)
 
@@ -62,8 +64,15 @@ def _migrations_here() -> frozenset[tuple[str, str]]:
 
 
 def redis_server() -> str:
-    redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX).ping()
-    return "answers"
+    """Try a write: a full Redis still answers, but takes nothing."""
+    client = redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX)
+    try:
+        client.set(WRITTEN, 1, ex=WRITTEN_SECONDS)
+    except OutOfMemoryError:
+        raise NotReady("is full and takes no writes: raise its maxmemory") from None
+    except ReadOnlyError:
+        raise NotReady("takes no writes: REDIS_URL names a replica") from None
+    return "takes writes"
 
 
 def channel_layer() -> str:

@@ -131,6 +131,25 @@ class Membership(models.Model):
         return self.submitting == states.AS_GROUP and self.group.submitting == states.MEMBERS_SUBMIT
 
 
+class Removal(models.Model):
+    """A user who was removed from a group: until a leader lets them in again, no link does.
+
+    There is at most one row per group and person, by its `key`.
+    """
+
+    id = uuid_key()
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="removals")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="removals")
+    key = models.CharField(max_length=80, unique=True, editable=False)
+    created = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ("-created", "id")
+
+    def __str__(self) -> str:
+        return f"{self.user} out of {self.group}"
+
+
 class OpeningQuerySet(models.QuerySet[Any]):
     def open(self) -> Self:
         return self.filter(status=states.PENDING, expires__gt=timezone.now())

@@ -12,7 +12,15 @@ from django.db.models.functions import Coalesce
 from accounts.models import User
 from core.errors import NotFound
 from groups import states
-from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, name_key
+from groups.models import (
+    Group,
+    Invitation,
+    InviteLink,
+    JoinRequest,
+    Membership,
+    Removal,
+    name_key,
+)
 
 
 def membership(user: User, group_id: UUID) -> Membership | None:
@@ -73,7 +81,9 @@ def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
 
 def joinable_groups(user: User, search: str = "") -> QuerySet[Group]:
     """The groups that this user may ask to join, by name, with head count (`.members`)."""
-    found = Group.objects.filter(joining=states.BY_ASKING).exclude(pk__in=group_ids_of(user.pk))
+    removed_from = Removal.objects.filter(user=user).order_by().values_list("group_id", flat=True)
+    not_these = group_ids_of(user.pk) | set(removed_from)
+    found = Group.objects.filter(joining=states.BY_ASKING).exclude(pk__in=not_these)
     return with_head_count(matching(found, search)).order_by("name_key")
 
 

@@ -105,6 +105,11 @@ def stored(consent: Mapping[str, Consent]) -> dict[str, Any]:
     return {name: msgspec.to_builtins(rules) for name, rules in consent.items()}
 
 
+def stored_bytes(consent: Mapping[str, Consent]) -> int:
+    """Return how long the rules are as JSON, in bytes of UTF-8."""
+    return len(msgspec.json.encode(consent))
+
+
 def restored(rows: Mapping[str, Any]) -> dict[str, Consent]:
     """Return the rules that the database keeps; what cannot be read counts as EVERYTHING."""
     try:

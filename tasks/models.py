@@ -1,6 +1,6 @@
 """What must survive a restart: tasks, workers and who did what.
 
-Input, subtasks and results live in Redis.
+Subtasks live in Redis, inputs and results there or in files.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts.models import User, uuid_key
 from groups.models import Group
-from tasks import kind_keys, states
+from tasks import file_store, kind_keys, states
 
 ERROR_MAX, MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 200, 2000, 4000, 300
 
@@ -86,6 +86,7 @@ class Task(models.Model):
             models.Index(fields=["group", "kind", "-created"], name="task_group_kind"),
             models.Index(fields=["group", "-finished"], name="task_group_finished"),
             models.Index(fields=["creator", "-created"], name="task_creator_created"),
+            models.Index(fields=["creator", "status"], name="task_creator_status"),
             models.Index(fields=["status", "-created"], name="task_status_created"),
             models.Index(fields=["finished"], name="task_finished"),
             models.Index(fields=["-created"], name="task_created"),
@@ -227,6 +228,35 @@ class SubtaskFailure(models.Model):
     def member(self) -> User | None:
         """The owner of the worker; None: a former member."""
         return self.worker.owner if self.worker else None
+
+
+class StoredFile(models.Model):
+    """That a task's input or result is in a file, which is then neither forgotten nor uncounted.
+
+    The row of an input is written before its task's, so the database does not check the key.
+    """
+
+    id = uuid_key()
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, related_name="stored_files", db_constraint=False
+    )
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="stored_files")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="stored_files"
+    )
+    area = models.CharField(
+        max_length=7, choices=[(area, area) for area in (file_store.INPUTS, file_store.RESULTS)]
+    )
+    digest = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField()  # bytes
+    created = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("created", "id")
+        indexes = (models.Index(fields=["created"], name="stored_file_created"),)
+
+    def __str__(self) -> str:
+        return f"{self.area}/{self.digest}"
 
 
 class FoldedDay(models.Model):

@@ -1,15 +1,18 @@
-"""The base of all our WebSocket consumers: Channels' own, with three small changes."""
+"""The base of all our WebSocket consumers: Channels' own, with four small changes."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Any
+from uuid import UUID
 
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from core import context, metrics
+from core.address_limits import AddressCounts
 
 
 class Socket(AsyncWebsocketConsumer):
@@ -22,9 +25,16 @@ class Socket(AsyncWebsocketConsumer):
       without `disconnect`, and what it has to give back would wait for its deadline.
     - Open sockets are counted; metrics call this kind of socket `metrics_label`.
     - All that is logged on the way carries the connection's id.
+    - Those of one user are counted in this process, until they end in whatever way.
     """
 
     metrics_label = ""
+    _uncount: Callable[[], None] | None = None
+
+    def count_for(self, user: UUID, most: int) -> bool:
+        """Count this socket for its user; False if they have `most` of this kind already."""
+        self._uncount = _sockets_of_users(self.metrics_label, most).claim(str(user))
+        return self._uncount is not None
 
     async def __call__(
         self, scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]
@@ -40,6 +50,8 @@ class Socket(AsyncWebsocketConsumer):
                 return await super().__call__(scope, receive, send_while_open)
         finally:
             metrics.now_open("sockets", -1, self.metrics_label)
+            if self._uncount:
+                self._uncount()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler of a message, without Channels' look at the database's connections.
@@ -48,3 +60,9 @@ class Socket(AsyncWebsocketConsumer):
         worker costs. `database_sync_to_async` looks at them whenever they are used.
         """
         await getattr(self, get_handler_name(message))(message)
+
+
+@cache
+def _sockets_of_users(metrics_label: str, most: int) -> AddressCounts:
+    """Return the counts of the open sockets of this kind, by user."""
+    return AddressCounts(most)

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from _pytest.nodeid import NodeId
+from django.conf import settings
 from django.db import connections
 from django.test import Client, override_settings
 from rest_framework.test import APIClient
@@ -127,6 +128,7 @@ def _settings_for_tests() -> Iterator[None]:
         STORAGES={
             "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
             "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+            "files": settings.FILES,
         },
     ):
         yield

@@ -34,6 +34,10 @@ UNLIMITED = (
     ),
     *("SUBMIT_PER_MINUTE_MAX", "UPLOAD_PER_MINUTE_MAX", "INVITE_PER_HOUR_MAX", "JOIN_PER_HOUR_MAX"),
     "SEARCH_PER_MINUTE_MAX",
+    *("WRITES_PER_MINUTE_MAX", "WRITES_PER_DAY_MAX", "GROUPS_PER_DAY_MAX", "LOGINS_PER_DAY_MAX"),
+    *("INVITATIONS_PER_PAIR_DAY_MAX", "INVITATIONS_PER_USER_DAY_MAX"),
+    *("INVITATIONS_PER_GROUP_DAY_MAX", "LINKS_PER_GROUP_DAY_MAX", "WORKER_TOKENS_PER_DAY_MAX"),
+    *("JOIN_REQUESTS_PER_PAIR_DAY_MAX", "JOIN_REQUESTS_PER_GROUP_DAY_MAX"),
 )
 folder = Path(tempfile.mkdtemp(prefix="firmlight-tests-"))
 redis: RedisServer | RedisCluster | None = None
@@ -81,6 +85,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     )
     os.environ["EMAIL_URL"] = "consolemail://"
     os.environ["STATIC_ROOT"] = str(folder / "static")
+    os.environ["FILES_ROOT"] = str(folder / "files")
     (folder / "static").mkdir()  # whitenoise warns of a missing one
     return (yield)
 

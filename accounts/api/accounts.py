@@ -97,8 +97,6 @@ class LogoutEverywhereView(APIView):
 
 
 class PasswordResetView(PublicView):
-    throttles = {"POST": ("mail",)}
-
     @extend_schema(
         summary="Ask for a link to reset a password",
         request=serializers.PasswordResetAsk,
@@ -122,10 +120,46 @@ class PasswordResetConfirmView(PublicView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """Set a new password by the link of an e-mail. Every session ends."""
+        """Set a new password by the link of an e-mail. Every session ends, and so does every worker
+        token, except those that are named.
+        """
         data = validated(serializers.PasswordReset, request)
-        services.reset_password(data["uid"], data["token"], data["password"])
+        services.reset_password(
+            data["uid"], data["token"], data["password"], data["keep_worker_tokens"]
+        )
         return Response(status=HTTP_204_NO_CONTENT)
+
+
+class PasswordResetTokensView(PublicView):
+    throttles = {"POST": ("login",)}
+
+    @extend_schema(
+        summary="List the worker tokens that a reset revokes",
+        request=serializers.PasswordResetLink,
+        responses=serializers.EarlierTokenSerializer(many=True),
+        filters=False,
+    )
+    def post(self, request: Request) -> Response:
+        """Whoever had the account before may have made them. The link is in the body, because URLs
+        are logged.
+        """
+        found = services.tokens_at_reset(**validated(serializers.PasswordResetLink, request))
+        return Response(serializers.EarlierTokenSerializer(found, many=True).data)
+
+
+class EmailConfirmTokensView(PublicView):
+    throttles = {"POST": ("login",)}
+
+    @extend_schema(
+        summary="List the worker tokens that a confirmation revokes",
+        request=serializers.EmailLink,
+        responses=serializers.EarlierTokenSerializer(many=True),
+        filters=False,
+    )
+    def post(self, request: Request) -> Response:
+        """None, unless another account has the same address unconfirmed."""
+        found = services.tokens_at_confirmation(**validated(serializers.EmailLink, request))
+        return Response(serializers.EarlierTokenSerializer(found, many=True).data)
 
 
 class EmailConfirmView(PublicView):
@@ -137,7 +171,9 @@ class EmailConfirmView(PublicView):
         responses={204: None},
     )
     def post(self, request: Request) -> Response:
-        """The link of an e-mail was followed: its address becomes the account's confirmed one."""
+        """The link of an e-mail was followed: its address becomes the account's confirmed one. If
+        another account has the same address unconfirmed, worker tokens end, except those named.
+        """
         services.confirm_email(**validated(serializers.EmailConfirmation, request))
         return Response(status=HTTP_204_NO_CONTENT)
 
@@ -209,8 +245,6 @@ class MeDeleteView(APIView):
 
 
 class ConfirmationView(APIView):
-    throttles = {"POST": ("mail",)}
-
     @extend_schema(
         summary="Send the confirmation e-mail again", request=None, responses={204: None}
     )

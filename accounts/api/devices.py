@@ -17,12 +17,7 @@ from accounts.api.accounts import PublicView
 from accounts.api.serializers import UserSerializer, validated
 from accounts.audit import address_of
 from accounts.models import USER, WORKER
-
-
-def printable(name: str) -> None:
-    """A stranger chooses the name and people decide by it, so it must not hide or turn letters."""
-    if not name.isprintable():
-        raise serializers.ValidationError("It holds characters that cannot be seen.")
+from core.text import check_printable
 
 
 class DeviceAsk(serializers.Serializer):
@@ -30,7 +25,9 @@ class DeviceAsk(serializers.Serializer):
     user may.
     """
 
-    name = serializers.CharField(max_length=64, validators=[printable])
+    # A stranger chooses the name and people decide by it, so it must not hide or turn letters.
+
+    name = serializers.CharField(max_length=64, validators=[check_printable])
     scope = serializers.ChoiceField([WORKER, USER], default=WORKER)
 
 

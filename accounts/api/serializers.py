@@ -6,6 +6,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from accounts.models import USERNAME_MAX, Notification, Session, User, WorkerToken, check_username
+from core.text import check_printable
 
 PASSWORD_MAX = 1024  # characters; hashing must not become a way to keep the server busy
 
@@ -49,7 +50,7 @@ class PersonSerializer(serializers.ModelSerializer):
 
 class Registration(serializers.Serializer):
     username = serializers.CharField(max_length=USERNAME_MAX, validators=[check_username])
-    email = serializers.EmailField(max_length=254)
+    email = serializers.EmailField(max_length=254, validators=[check_printable])
     password = password_field()
 
 
@@ -60,6 +61,7 @@ class ProfileChange(serializers.Serializer):
     email = serializers.EmailField(
         max_length=254,
         required=False,
+        validators=[check_printable],
         help_text="Where mail is configured, it changes when its link is followed",
     )
     password = serializers.CharField(
@@ -84,18 +86,37 @@ class PasswordResetAsk(serializers.Serializer):
     email = serializers.EmailField(max_length=254)
 
 
-class PasswordReset(serializers.Serializer):
+def kept_tokens_field() -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.UUIDField(),
+        max_length=1000,
+        default=list,
+        help_text="Worker tokens that stay valid; all others of the list end",
+    )
+
+
+class PasswordResetLink(serializers.Serializer):
     """`uid` and `token` are in the link: /password/reset/{uid}/{token}/."""
 
     uid = serializers.CharField(max_length=64)
     token = serializers.CharField(max_length=200)
+
+
+class PasswordReset(PasswordResetLink):
+    """The same with the new password."""
+
     password = password_field()
+    keep_worker_tokens = kept_tokens_field()
 
 
-class EmailConfirmation(serializers.Serializer):
+class EmailLink(serializers.Serializer):
     """`token` is in the link: /email/confirm/{token}/."""
 
     token = serializers.CharField(max_length=2048)
+
+
+class EmailConfirmation(EmailLink):
+    keep_worker_tokens = kept_tokens_field()
 
 
 class SessionSerializer(serializers.ModelSerializer):
@@ -144,7 +165,17 @@ class WorkerTokenSerializer(serializers.ModelSerializer):
     class Meta:
         model = WorkerToken
         fields = ("id", "name", "created", "last_used")
+        extra_kwargs = {"name": {"validators": [check_printable]}}
         read_only_fields = ("id", "created", "last_used")
+
+
+class EarlierTokenSerializer(WorkerTokenSerializer):
+    """With the name of the account that has it."""
+
+    owner = serializers.CharField(source="owner.username")
+
+    class Meta(WorkerTokenSerializer.Meta):
+        fields = (*WorkerTokenSerializer.Meta.fields, "owner")  # type: ignore[assignment]
 
 
 class NewWorkerTokenSerializer(WorkerTokenSerializer):

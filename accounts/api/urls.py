@@ -18,7 +18,17 @@ urlpatterns = [
         accounts.PasswordResetConfirmView.as_view(),
         name="password-reset-confirm",
     ),
+    path(
+        "auth/password-reset/worker-tokens/",
+        accounts.PasswordResetTokensView.as_view(),
+        name="password-reset-tokens",
+    ),
     path("auth/email/confirm/", accounts.EmailConfirmView.as_view(), name="email-confirm"),
+    path(
+        "auth/email/confirm/worker-tokens/",
+        accounts.EmailConfirmTokensView.as_view(),
+        name="email-confirm-tokens",
+    ),
     path("auth/device/", devices.DeviceView.as_view(), name="device-ask"),
     path("auth/device/token/", devices.DeviceTokenView.as_view(), name="device-token"),
     path("sessions/", accounts.SessionsView.as_view(), name="sessions"),

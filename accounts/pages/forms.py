@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from accounts.models import USERNAME_MAX, USERNAME_MIN, WorkerToken, check_username
+from core.text import check_printable
 from core.views import PageForm, Password, password_field
 
 USERNAME_HINT = (
@@ -27,7 +28,13 @@ def username_field() -> forms.CharField:
 
 def email_field(hint: str = "") -> forms.EmailField:
     widget = forms.EmailInput(attrs={"autocomplete": "email"})
-    return forms.EmailField(label="E-mail", max_length=254, widget=widget, help_text=hint)
+    return forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=widget,
+        help_text=hint,
+        validators=[check_printable],
+    )
 
 
 class RegisterForm(PageForm):
@@ -79,6 +86,7 @@ class TokenForm(PageForm):
     name = forms.CharField(
         label="Name of the machine",
         max_length=WorkerToken._meta.get_field("name").max_length,
+        validators=[check_printable],
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "laptop"}),
     )
 

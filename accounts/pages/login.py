@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from uuid import UUID
+
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import services
+from accounts.errors import BadLink
 from accounts.models import User
 from accounts.pages.forms import ForgottenForm, LoginForm, NewPasswordForm, RegisterForm
 from accounts.pages.requests import PageRequest
@@ -55,8 +59,7 @@ def log_out(request: HttpRequest) -> HttpResponse:
 def forgotten(request: PageRequest) -> HttpResponse:
     """The answer is the same whether or not there is such an account."""
     form = ForgottenForm(request.POST or None)
-    ask = limited("mail", request, services.ask_password_reset)
-    if form.submit(ask, address=address_of(request)):
+    if form.submit(services.ask_password_reset, address=address_of(request)):
         return go(request, "page:password-sent")
     return show(request, "accounts/forgotten.html", form, mail=settings.MAIL_CONFIGURED)
 
@@ -69,20 +72,35 @@ def password_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @sensitive_post_parameters("password")
 def reset_password(request: PageRequest, uid: str, token: str) -> HttpResponse:
-    """The page behind the link of an e-mail.
+    """The page behind the link of an e-mail, with the worker tokens that the reset revokes.
 
-    The page itself does not say whether the link is valid; the answer to the form does.
+    The page itself does not say that a link is not valid; the answer to the form does.
     """
     form = NewPasswordForm(request.POST or None)
+    kept = _kept_tokens(request)
 
     def reset() -> User:
-        return services.reset_password(uid, token, form.cleaned_data["password"])
+        return services.reset_password(uid, token, form.cleaned_data["password"], kept)
 
     if form.is_valid() and form.run(reset):
         services.open_browser_session(request, form.outcome)
         messages.success(request, "Your password is changed, and every other session has ended.")
         return go(request, "page:groups")
-    return show(request, "accounts/reset_password.html", form)
+    try:
+        earlier = services.tokens_at_reset(uid, token)
+    except BadLink:
+        earlier = []
+    return show(request, "accounts/reset_password.html", form, earlier=earlier, kept=kept)
+
+
+def _kept_tokens(request: PageRequest) -> set[UUID]:
+    """The worker tokens that the page showed and that are no longer ticked for revocation."""
+    unticked = set(request.POST.getlist("shown")) - set(request.POST.getlist("revoke"))
+    kept = set()
+    for text in unticked:
+        with suppress(ValueError):
+            kept.add(UUID(text))
+    return kept
 
 
 @open_to_all
@@ -92,12 +110,14 @@ def confirm_email(request: PageRequest, token: str) -> HttpResponse:
 
     Programs that follow links in e-mails to check them must not confirm anything.
     """
-    if request.method != "POST":
-        return show(request, "accounts/confirm_email.html", trouble="")
+    template = "accounts/confirm_email.html"
     try:
-        user = services.confirm_email(token)
+        if request.method != "POST":
+            earlier = services.tokens_at_confirmation(token)
+            return show(request, template, trouble="", earlier=earlier, kept=set())
+        user = services.confirm_email(token, _kept_tokens(request))
     except FirmlightError as error:
-        return show(request, "accounts/confirm_email.html", trouble=_sentences(error))
+        return show(request, template, trouble=_sentences(error))
     messages.success(request, f"{user.email} is confirmed.")
     return go(request, "page:profile" if request.user.is_authenticated else "page:login")
 

@@ -12,7 +12,6 @@ from accounts import services
 from accounts.models import User
 from accounts.pages.forms import DeletionForm, EmailForm, PasswordForm, UsernameForm
 from accounts.pages.requests import PageRequest
-from core import throttling
 from core.views import PageForm, Question, go, next_of, question, show, signed_in
 
 THEME_SECONDS = 365 * 86400
@@ -66,7 +65,6 @@ def change_email(request: PageRequest) -> HttpResponse:
 @signed_in
 @require_POST
 def confirm_again(request: PageRequest) -> HttpResponse:
-    throttling.check("mail", request)
     services.send_confirmation(request.user)
     text = f"If {request.user.email} is not confirmed, an e-mail is on its way there."
     messages.success(request, text)

@@ -11,9 +11,19 @@ from accounts.services.devices import (
     purge_device_requests,
     request_device_access,
 )
-from accounts.services.email_addresses import change_email, confirm_email, send_confirmation
+from accounts.services.email_addresses import (
+    change_email,
+    confirm_email,
+    send_confirmation,
+    tokens_at_confirmation,
+)
 from accounts.services.login import check_credentials
-from accounts.services.passwords import ask_password_reset, change_password, reset_password
+from accounts.services.passwords import (
+    ask_password_reset,
+    change_password,
+    reset_password,
+    tokens_at_reset,
+)
 from accounts.services.profile import update_profile
 from accounts.services.registration import register
 from accounts.services.sessions import (
@@ -26,7 +36,11 @@ from accounts.services.sessions import (
     refresh_session,
     sessions_of,
 )
-from accounts.services.worker_tokens import create_worker_token, revoke_worker_token
+from accounts.services.worker_tokens import (
+    create_worker_token,
+    purge_worker_tokens,
+    revoke_worker_token,
+)
 
 __all__ = [
     "approve_device",
@@ -50,6 +64,7 @@ __all__ = [
     "pending_device_request",
     "purge_device_requests",
     "purge_sessions",
+    "purge_worker_tokens",
     "refresh_session",
     "register",
     "remove_user",
@@ -58,6 +73,8 @@ __all__ = [
     "revoke_worker_token",
     "send_confirmation",
     "sessions_of",
+    "tokens_at_confirmation",
+    "tokens_at_reset",
     "unblock_user",
     "update_profile",
 ]

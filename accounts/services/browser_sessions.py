@@ -17,7 +17,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import Session, User
-from accounts.services.sessions import announce_access_ended, device_name
+from accounts.services.sessions import (
+    announce_access_ended,
+    count_login,
+    device_name,
+    end_surplus_sessions,
+)
 
 SID = "sid"
 BACKEND = "accounts.backends.LoginBackend"
@@ -26,8 +31,9 @@ BACKEND = "accounts.backends.LoginBackend"
 def open_browser_session(request: HttpRequest, user: User) -> None:
     """Log this user in on the browser behind the request, for BROWSER_SESSION_DAYS.
 
-    Another user who was logged in there is logged out.
+    Another user who was logged in there is logged out. Raises TooManyLogins.
     """
+    count_login(user)
     if request.user.is_authenticated and request.user != user:
         auth.logout(request)
     auth.login(request, user, backend=BACKEND)
@@ -56,6 +62,7 @@ def on_login(*, request: HttpRequest, user: User, **_: Any) -> None:
     device = device_name(request.META.get("HTTP_USER_AGENT", ""))
     row = Session.objects.create(user=user, device=device, expires=expires)
     request.session[SID] = str(row.pk)
+    end_surplus_sessions(user, keep=row.pk)
 
 
 def on_logout(*, request: HttpRequest, **_: Any) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from accounts import audit
-from accounts.errors import WrongPassword
 from accounts.models import User
+from accounts.password_checks import require_password
 from accounts.signals import access_ended, user_leaving
 
 
 def delete_account(*, user: User, password: str) -> None:
-    """Delete the user's account at their own wish. Raises Invalid if the password is wrong."""
-    if not user.check_password(password):
-        raise WrongPassword
+    """Delete the user's account at their own wish. Raises WrongPassword, TooManyAttempts."""
+    require_password(user, password)
     remove_user(user, by=user)
 
 

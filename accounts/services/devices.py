@@ -30,8 +30,8 @@ from accounts.models import (
     User,
     WorkerToken,
 )
-from accounts.services.sessions import device_name, open_session
-from accounts.services.worker_tokens import create_worker_token
+from accounts.services.sessions import device_name, log_out, open_session
+from accounts.services.worker_tokens import create_worker_token, end_worker_token
 from core import batches
 
 TRIES = 5
@@ -111,7 +111,7 @@ def _answer(user: User, code: str, status: str) -> DeviceRequest:
     """Move a pending request to `status`; of two racing answers only one counts."""
     found = pending_device_request(code)
     pending = DeviceRequest.objects.filter(pk=found.pk, status=PENDING)
-    if not pending.update(status=status, user=user):
+    if not pending.update(status=status, user=user, stamp=user.stamp):
         raise NoSuchCode
     return found
 
@@ -119,6 +119,7 @@ def _answer(user: User, code: str, status: str) -> DeviceRequest:
 def claim_device_tokens(device_code: str) -> DeviceGrant:
     """The tokens of an approved request, given out once.
 
+    An approval does not outlive a new password, or a log-out everywhere, of the user who gave it.
     Raises AuthorizationPending and SlowDown (ask again later), DeviceDenied and DeviceExpired (do
     not ask again), TooManyTokens.
     """
@@ -136,6 +137,12 @@ def claim_device_tokens(device_code: str) -> DeviceGrant:
         raise DeviceExpired
     worker, text = create_worker_token(owner=user, name=found.name)
     pair = open_session(user, found.agent) if found.scope == USER else None
+    # Of a new password that came since we looked, the list of tokens may not have held this one.
+    if not User.objects.filter(pk=user.pk, stamp=found.stamp).exists():
+        end_worker_token(text)
+        if pair:
+            log_out(pair.refresh)
+        raise DeviceDenied
     return DeviceGrant(user, pair, worker, text)
 
 
@@ -147,7 +154,7 @@ def _approver(found: DeviceRequest) -> User:
         raise DeviceDenied
     if found.status == PENDING or found.user is None:
         raise AuthorizationPending
-    if not found.user.is_active:
+    if not found.user.is_active or found.stamp != found.user.stamp:
         raise DeviceDenied
     return found.user
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+from uuid import UUID, uuid4
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from accounts import audit, events
-from accounts.errors import BadLink, WrongPassword
-from accounts.models import User, email_key
+from accounts import audit, events, selectors
+from accounts.errors import BadLink
+from accounts.models import User, WorkerToken
+from accounts.password_checks import require_password
 from accounts.services.browser_sessions import browser_session
 from accounts.services.sessions import revoke_sessions
+from accounts.services.worker_tokens import revoke_all_but
+from core import throttling
 from core.errors import Conflict, Fields, Invalid
 
 
@@ -34,11 +41,10 @@ def change_password(
 ) -> None:
     """Set a new password and end every session of the user except the one that asks.
 
-    That is the session `keep`, or the one of the browser behind `request`. Raises Invalid, or
-    Conflict if the password was changed by another request meanwhile.
+    That is the session `keep`, or the one of the browser behind `request`. Raises Invalid,
+    TooManyAttempts, or Conflict if the password was changed by another request meanwhile.
     """
-    if not user.check_password(old):
-        raise WrongPassword("old_password")
+    require_password(user, old, "old_password")
     if fields := weakness(new, user, "new_password"):
         raise Invalid(fields=fields)
     if not _set(user, new):
@@ -49,15 +55,18 @@ def change_password(
     keep = keep or browser
     revoke_sessions(user, keep=keep)
     audit.record("password_changed", actor=user, target=user)
-    events.send_email("password_changed", user=user.pk)
+    events.send_notice(
+        "password_changed", user, email=user.email, is_confirmed=user.email_confirmed
+    )
 
 
 def _set(user: User, new: str) -> bool:
     """Replace the hash that `user` was read with; False if the hash has changed since."""
-    password = make_password(new)
-    if not User.objects.filter(pk=user.pk, password=user.password).update(password=password):
+    password, stamp = make_password(new), uuid4()
+    same = User.objects.filter(pk=user.pk, password=user.password)
+    if not same.update(password=password, stamp=stamp):
         return False
-    user.password = password
+    user.password, user.stamp = password, stamp
     return True
 
 
@@ -65,29 +74,61 @@ def ask_password_reset(email: str, address: str = "") -> None:
     """Send a link to set a new password; `address` is the IP address that asked for it.
 
     The job that sends the e-mail looks the account up, not this function. So the answer and the
-    time it takes are the same whether or not there is an account.
+    time it takes are the same whether or not there is an account. Raises TooMany.
     """
-    events.send_email("password_reset", email=email_key(email), address=address)
+    events.ask_for_email("password_reset", email=email, address=address)
 
 
-def reset_password(uid: str, token: str, new: str) -> User:
+class ResetTokens(PasswordResetTokenGenerator):
+    """Django's tokens of links to reset a password; a log-out everywhere ends them, too."""
+
+    def _make_hash_value(self, user: Any, timestamp: int) -> str:
+        return f"{super()._make_hash_value(user, timestamp)}{user.stamp.hex}"
+
+
+reset_tokens = ResetTokens()
+
+
+def reset_password(
+    uid: str, token: str, new: str, keep_worker_tokens: Collection[UUID] = ()
+) -> User:
     """Set a new password by the link in an e-mail, and end every session.
 
-    The link proves that the address is the user's, so the address counts as confirmed and a lock
-    after failed log-ins is lifted. Raises BadLink, or Invalid with `password`.
+    Whoever had the account before may have made worker tokens: all are revoked, except those in
+    `keep_worker_tokens`. The link proves that the address is the user's, so the address counts as
+    confirmed and a lock after failed log-ins is lifted. Raises BadLink, or Invalid with `password`.
     """
-    user = user_of_link(uid)
-    if user is None or not default_token_generator.check_token(user, token):
-        raise BadLink
+    user = _user_of_reset(uid, token)
     if fields := weakness(new, user):
         raise Invalid(fields=fields)
     if not _set(user, new):
         raise BadLink
-    User.objects.filter(pk=user.pk, email=user.email).update(email_confirmed=True)
+    _confirm(user)
     revoke_sessions(user)
+    revoke_all_but([user], keep_worker_tokens)
+    throttling.forget("login_failure", str(user.pk))
     AxesProxyHandler.reset_attempts(username=str(user.pk), ip_address=audit.current_address.get())
     audit.record("password_reset", actor=user, target=user)
     return user
+
+
+def tokens_at_reset(uid: str, token: str) -> list[WorkerToken]:
+    """The worker tokens that a reset by this link revokes, unless they are kept. Raises BadLink."""
+    return selectors.worker_tokens_of_all([_user_of_reset(uid, token)])
+
+
+def _user_of_reset(uid: str, token: str) -> User:
+    user = user_of_link(uid)
+    if user is None or not reset_tokens.check_token(user, token):
+        raise BadLink
+    return user
+
+
+def _confirm(user: User) -> None:
+    """The address is confirmed, unless another account has confirmed the same meanwhile."""
+    same = User.objects.filter(pk=user.pk, email=user.email)
+    with suppress(IntegrityError), transaction.atomic():
+        same.update(email_confirmed=True, address_key=user.email)
 
 
 def user_of_link(uid: str) -> User | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 
 from accounts import selectors
-from accounts.errors import WrongPassword
 from accounts.models import User, email_key, name_key
-from accounts.services.email_addresses import change_email
+from accounts.password_checks import require_password
+from accounts.services.email_addresses import move_to
 from core.errors import Invalid
 
 
@@ -20,17 +20,18 @@ def update_profile(
 ) -> User:
     """Change what is given. A new address needs the password, see `change_email`.
 
-    Raises Invalid with the fields that are taken, or with `password`; then nothing is changed.
+    Raises Invalid with the name if it is taken, or with `password`, TooManyAttempts and TooMany;
+    then nothing is changed.
     """
     new_address = email is not None and email_key(email) != user.email
-    if new_address and not user.check_password(password):
-        raise WrongPassword
-    if fields := selectors.taken(username=username, email=email, but=user.pk):
+    if new_address:
+        require_password(user, password)
+    if username is not None and (fields := selectors.taken(username, but=user.pk)):
         raise Invalid(fields=fields)
+    if new_address:
+        move_to(user, email or "")
     if username is not None:
         _rename(user, username)
-    if new_address:
-        change_email(user, password or "", email or "")
     return User.objects.get(pk=user.pk)
 
 
@@ -41,4 +42,4 @@ def _rename(user: User, username: str) -> None:
                 username=username, username_key=name_key(username)
             )
     except IntegrityError:  # somebody took it since we looked
-        raise Invalid(fields=selectors.taken(username=username, but=user.pk)) from None
+        raise Invalid(fields=selectors.taken(username, but=user.pk)) from None

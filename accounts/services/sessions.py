@@ -5,34 +5,64 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID, uuid4
 
+from django.conf import settings
 from django.contrib.sessions.models import Session as Cookie
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts import audit, selectors, tokens
-from accounts.errors import BadToken, TokenReused
+from accounts.errors import BadToken, TokenReused, TooManyLogins
 from accounts.models import DEVICE_MAX, Session, SessionQuerySet, User, WorkerToken
 from accounts.services.worker_tokens import end_worker_token
-from accounts.signals import access_ended
-from core import batches
+from accounts.signals import access_ended, handouts_ended
+from core import batches, quotas, throttling
 from core.errors import NotFound
+from firmlight_client.text import without_unseen
 
 LAST_USED_SECONDS = 60  # how stale `last_used` may be, so that not every request costs a write
 
 
 def device_name(user_agent: str) -> str:
     """A User-Agent as pages may show it: printable, at most DEVICE_MAX characters."""
-    return "".join(c for c in user_agent if c.isprintable())[:DEVICE_MAX]
+    return without_unseen(user_agent)[:DEVICE_MAX]
 
 
 def open_session(user: User, device: str = "") -> tokens.Pair:
-    """Log this user in on a device, named by its User-Agent; return the tokens."""
+    """Log this user in on a device, named by its User-Agent; return the tokens.
+
+    Raises TooManyLogins.
+    """
+    count_login(user)
     session_id = uuid4()
     pair = tokens.mint(user, session_id)
     Session.objects.create(
         id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
     )
+    end_surplus_sessions(user, keep=session_id)
     return pair
+
+
+def count_login(user: User) -> None:
+    """Count a log-in that has succeeded. Raises TooManyLogins."""
+    throttling.spend("session", user.pk, TooManyLogins)
+
+
+def end_surplus_sessions(user: User, keep: UUID) -> None:
+    """Delete the user's sessions beyond SESSIONS_PER_USER_MAX, except for `keep`, the newest.
+
+    Those that have ended go first, then the ones that were not used for the longest time.
+    """
+    most = settings.SESSIONS_PER_USER_MAX
+    mine = Session.objects.filter(user=user).exclude(pk=keep)
+    if not quotas.is_full(mine, most):
+        return
+    living = mine.filter(revoked=None).order_by("-last_used", "id")
+    kept = list(living.values_list("pk", flat=True)[: most - 1])
+    gone = mine.exclude(pk__in=kept)
+    had_access = gone.filter(revoked=None).exists()
+    gone.delete()
+    if had_access:
+        announce_access_ended(user.pk)
 
 
 def refresh_session(refresh: str) -> tokens.Pair:
@@ -93,12 +123,21 @@ def end_all_sessions(user: User, keep: UUID | None = None, by: User | None = Non
 
 
 def revoke_sessions(user: User, keep: UUID | None = None) -> None:
-    """The same without an entry in the audit log: the caller writes one of its own."""
+    """The same without an entry in the audit log: the caller writes one of its own.
+
+    With the sessions ends what else acts for the user without their password: codes of devices that
+    they confirmed, links in e-mails, and links into groups that they made. The stamp comes first,
+    so that nothing of that opens a session after the others have ended.
+    """
+    stamp = uuid4()
+    User.objects.filter(pk=user.pk).update(stamp=stamp)
+    user.stamp = stamp
     sessions = Session.objects.filter(user=user)
     if keep is not None:
         sessions = sessions.exclude(pk=keep)
     sessions.revoke()
     announce_access_ended(user.pk)
+    handouts_ended.send_robust(User, user_id=user.pk)
 
 
 def announce_access_ended(user_id: UUID) -> None:

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
-from accounts import selectors, tokens
-from accounts.errors import TooManyTokens
+from accounts import audit, selectors, tokens
+from accounts.errors import TooManyTokens, TooManyTokensToday
 from accounts.models import User, WorkerToken
 from accounts.signals import access_ended
+from core import quotas, throttling
+from core.batches import delete_in_batches
 from core.errors import NotFound
 
 
 def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
-    """A new worker token and its text, which is stored nowhere. Raises TooManyTokens.
+    """A new worker token and its text, which is stored nowhere.
 
-    It counts after the insert: of racing callers at the limit some may be refused in vain, but none
-    gets past it.
+    Raises TooManyTokens, TooManyTokensToday.
     """
+    mine, most = selectors.worker_tokens_of(owner), settings.WORKER_TOKENS_PER_USER_MAX
+    if quotas.is_full(mine, most):
+        raise _too_many()
+    throttling.spend("worker_token", owner.pk, TooManyTokensToday)
     text = tokens.new_worker_token()
     row = WorkerToken.objects.create(owner=owner, name=name, digest=tokens.digest(text))
-    most = settings.WORKER_TOKENS_PER_USER_MAX
-    if selectors.worker_tokens_of(owner).count() > most:
+    if quotas.is_over(mine, most):
         row.delete()
-        raise TooManyTokens(
-            f"You have {most} worker tokens, which is the maximum. Delete one first."
-        )
+        raise _too_many()
     return row, text
+
+
+def _too_many() -> TooManyTokens:
+    most = settings.WORKER_TOKENS_PER_USER_MAX
+    return TooManyTokens(f"You have {most} worker tokens, which is the maximum. Delete one first.")
+
+
+def purge_worker_tokens() -> int:
+    """Delete those that were revoked REFRESH_TOKEN_DAYS ago. Return how many."""
+    before = timezone.now() - timedelta(days=settings.REFRESH_TOKEN_DAYS)
+    return delete_in_batches(WorkerToken.objects.filter(revoked__lt=before))
 
 
 def end_worker_token(text: str) -> None:
@@ -42,3 +58,11 @@ def revoke_worker_token(*, owner: User, token_id: UUID) -> None:
     if not WorkerToken.objects.filter(pk=token_id, owner=owner).revoke():
         raise NotFound
     access_ended.send_robust(User, user_id=owner.pk)
+
+
+def revoke_all_but(owners: Iterable[User], keep: Collection[UUID]) -> None:
+    """End the worker tokens of these users, except those in `keep`: others may have made them."""
+    for owner in owners:
+        if ended := WorkerToken.objects.filter(owner=owner).exclude(pk__in=list(keep)).revoke():
+            audit.record("worker_tokens_revoked", actor=None, target=owner, tokens=ended)
+            access_ended.send_robust(User, user_id=owner.pk)

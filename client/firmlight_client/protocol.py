@@ -2,19 +2,27 @@
 
 `docs/reference/protocol.md` says in words what each frame asks and promises. Times are seconds
 unless a name ends in `_ms`. A lease id is opaque to the worker. Unknown fields are ignored, so
-fields may be added.
+fields may be added. In what a worker sends, null in an optional field is the same as leaving it
+out: such a field is of the type `OrNull[…]`, or None is its default.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
+
+from firmlight_client.text import PRINTABLE
 
 SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
 LEASES_HELD_MAX = 1024
+KINDS_MAX = 256  # of a worker
+SECONDS_MAX = 10**9  # 31 years: a duration is a finite number, and fits whatever counts it
+MEMORY_MIB_MAX = 2**40
 LEASE_SUBTASKS_MAX = 100_000  # of one lease; a server's own limit lies far below
+ECHO_MAX = 64  # characters
 
 CLOSE_MALFORMED = 4400  # fatal
 CLOSE_BAD_TOKEN = 4401  # fatal
@@ -22,22 +30,60 @@ CLOSE_BAD_VERSION = 4426  # fatal
 CLOSE_NO_HELLO = (
     1013  # the server heard nothing for too long; not fatal, the network may have stalled
 )
-CLOSE_TOO_MANY = 4429  # connected too often; not fatal, come back later
+CLOSE_TRY_LATER = 1013  # sent too much; not fatal, come back later
+CLOSE_TOO_MANY = 4429  # connected too often, or has too many sockets; not fatal, come back later
 CLOSE_RESTARTING = 1012  # come back soon; the leases stay yours
 FATAL_CLOSES = frozenset({CLOSE_MALFORMED, CLOSE_BAD_TOKEN, CLOSE_BAD_VERSION})
 
 GROUP_KEY_MAX = 64  # characters of a Name, where groups are keys
+WORDS_CHARS_MAX = 8192  # of an error, before the server cuts it
 WRITTEN_MAX = 128  # characters of what its owner calls a group
-STORABLE = r"^[^\0]*\Z"  # no database keeps NUL in text
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=STORABLE)]
-Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=STORABLE)]
-Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=STORABLE)]
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=PRINTABLE)]
+Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=PRINTABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
 Index = Annotated[int, msgspec.Meta(ge=0)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=SECONDS_MAX)]  # NaN is refused, too
 Count = Annotated[int, msgspec.Meta(ge=0)]
+Memory = Annotated[int, msgspec.Meta(ge=0, le=MEMORY_MIB_MAX)]
 Slots = Annotated[int, msgspec.Meta(ge=0, le=1024)]
-Words = Annotated[str, msgspec.Meta(max_length=8192)]
+Words = Annotated[str, msgspec.Meta(max_length=WORDS_CHARS_MAX)]
+
+T = TypeVar("T")
+if TYPE_CHECKING:
+    OrNull = Annotated[T, "null"]  # once decoded, the field holds a T
+else:
+
+    class OrNull:
+        """Beside a T, null may come: `NullIsDefault` puts the default in its place."""
+
+        def __class_getitem__(cls, item: Any) -> Any:
+            return item | None
+
+
+class NullIsDefault(msgspec.Struct):
+    """A struct whose optional fields may be null.
+
+    Many languages write a field that was not set as null. It means the same as no field.
+    """
+
+    def __post_init__(self) -> None:
+        for field in _with_a_default(type(self)):
+            if getattr(self, field.name) is None:
+                setattr(self, field.name, _default_of(field))
+
+
+@cache
+def _with_a_default(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    """The optional fields that are never None."""
+    fields = msgspec.structs.fields(struct)
+    return tuple(field for field in fields if not field.required and field.default is not None)
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return field.default
 
 
 class Frame(msgspec.Struct, tag_field="type", kw_only=True):
@@ -50,35 +96,36 @@ RULE_FITS_NO_GROUP = (
 )
 
 
-class Consent(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Consent(NullIsDefault, kw_only=True, omit_defaults=True):
     """What a worker's owner lets it do for a group.
 
     None, or nothing in a list, is no restriction.
     """
 
-    kinds: Annotated[list[Name], msgspec.Meta(max_length=256)] | None = None
+    kinds: Annotated[list[Name], msgspec.Meta(max_length=KINDS_MAX)] | None = None
     slots: Slots | None = None
-    memory_mib: Count | None = None  # of a slot; 0: no limit
+    memory_mib: Memory | None = None  # of a slot; 0: no limit
     subtask_seconds_max: Seconds | None = None  # only tasks whose subtasks may take no longer
-    hours: Annotated[
-        list[Name], msgspec.Meta(max_length=32)
+    hours: OrNull[
+        Annotated[list[Name], msgspec.Meta(max_length=32)]
     ] = []  # for people: the worker says when it rests
-    network: Literal["none", "public", "private"] = "public"
-    hosts: Annotated[list[Host], msgspec.Meta(max_length=256)] = []
-    on_battery: bool = False  # works then, too
-    idle_only: bool = False  # works only while nobody uses the machine
-    written: Written = ""  # what its owner calls the group
+    network: OrNull[Literal["none", "public", "private"]] = "public"
+    hosts: OrNull[Annotated[list[Host], msgspec.Meta(max_length=256)]] = []
+    on_battery: OrNull[bool] = False  # works then, too
+    idle_only: OrNull[bool] = False  # works only while nobody uses the machine
+    written: OrNull[Written] = ""  # what its owner calls the group
 
 
 Resting = Annotated[
-    dict[Name, Annotated[str, msgspec.Meta(max_length=200)]], msgspec.Meta(max_length=257)
+    dict[Name, Annotated[str, msgspec.Meta(max_length=200, pattern=PRINTABLE)]],
+    msgspec.Meta(max_length=257),
 ]
 
 
 # From the worker
 
 
-class Hello(Frame, tag="hello"):
+class Hello(Frame, NullIsDefault, tag="hello"):
     """First frame of a connection.
 
     `kinds` maps kind to version; `leases` names those that the worker still holds.
@@ -86,15 +133,15 @@ class Hello(Frame, tag="hello"):
 
     name: Name
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
-    kinds: dict[Name, Name]
-    client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=STORABLE)]
-    platform: Annotated[str, msgspec.Meta(max_length=128, pattern=STORABLE)] = ""
-    groups: Annotated[
-        list[Name], msgspec.Meta(max_length=256)
+    kinds: Annotated[dict[Name, Name], msgspec.Meta(max_length=KINDS_MAX)]
+    client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=PRINTABLE)]
+    platform: OrNull[Annotated[str, msgspec.Meta(max_length=128, pattern=PRINTABLE)]] = ""
+    groups: OrNull[
+        Annotated[list[Name], msgspec.Meta(max_length=256)]
     ] = []  # ids or names; empty: every group of its owner
-    leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)] = []
-    consent: Annotated[
-        dict[Name, Consent], msgspec.Meta(max_length=257)
+    leases: OrNull[Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]] = []
+    consent: OrNull[
+        Annotated[dict[Name, Consent], msgspec.Meta(max_length=257)]
     ] = {}  # group's id or name, or ALL_GROUPS
 
 
@@ -115,37 +162,45 @@ class Ready(Frame, tag="ready"):
 class Heartbeat(Frame, tag="heartbeat"):
     """Renews the leases it names, and those that are still on their way to the worker.
 
-    `received`: as in Ready.
+    `received`: as in Ready. With `echo` it is answered with an Echo: a worker that cannot ping, in
+    a browser for instance, learns so that the connection holds.
     """
 
     leases: Annotated[list[LeaseId], msgspec.Meta(max_length=LEASES_HELD_MAX)]
     received: Count | None = None
+    echo: Annotated[str, msgspec.Meta(max_length=ECHO_MAX)] | None = None
 
 
-class Result(Frame, tag="result"):
-    """The combined partial of some subtasks of one lease. `ready` and `received`: as in Ready."""
+class Result(Frame, NullIsDefault, tag="result", omit_defaults=True):
+    """The combined partial of some subtasks of one lease.
+
+    `ready` is as `slots` of Ready, None leaves what was said before; `received` is as in Ready.
+    """
 
     lease: LeaseId
     subtasks: Annotated[list[Index], msgspec.Meta(min_length=1, max_length=LEASE_SUBTASKS_MAX)]
     partial: bytes  # the kind's partial as MessagePack
     seconds: Seconds  # what its slot computed for these subtasks
-    decided: bool = False  # this partial alone settles the task, says the kind
-    ready: Slots = 0
+    decided: OrNull[bool] = False  # this partial alone settles the task, says the kind
+    ready: Slots | None = None
     received: Count | None = None
 
 
-class Failure(Frame, tag="failure"):
-    """One subtask raised, crashed or ran out of time; it is no longer this worker's."""
+class Failure(Frame, NullIsDefault, tag="failure", omit_defaults=True):
+    """One subtask raised, crashed or ran out of time; it is no longer this worker's.
+
+    `ready` and `received`: as in Result.
+    """
 
     lease: LeaseId
     subtask: Index
     error: Annotated[
         str, msgspec.Meta(max_length=200)
     ]  # ValueError, crashed, timed_out, too_large, …
-    message: Words = ""
-    traceback: Words = ""  # the last lines
-    seconds: Seconds = 0.0
-    ready: Slots = 0
+    message: OrNull[Words] = ""
+    traceback: OrNull[Words] = ""  # the last lines
+    seconds: OrNull[Seconds] = 0.0
+    ready: Slots | None = None
     received: Count | None = None
 
 
@@ -222,6 +277,12 @@ class Cancel(Frame, tag="cancel"):
     reason: str  # decided, cancelled, paused, lost, done_by_another, not_a_member, …
 
 
+class Echo(Frame, tag="echo"):
+    """Answer to a Heartbeat with `echo`, which comes back as it was."""
+
+    echo: str
+
+
 class Drain(Frame, tag="drain"):
     """Finish what is held, ask for nothing more, then leave."""
 
@@ -236,7 +297,7 @@ class Error(Frame, tag="error"):
 
 
 FromWorker = Hello | Ready | Heartbeat | Result | Failure | Release | Bye
-FromServer = Welcome | Lease | Accepted | Refused | Cancel | Drain | Error
+FromServer = Welcome | Lease | Accepted | Refused | Cancel | Echo | Drain | Error
 
 _encoder = msgspec.msgpack.Encoder()
 _from_worker = msgspec.msgpack.Decoder(FromWorker)

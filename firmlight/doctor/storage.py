@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import redis as library
 from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
 from django.db import connection
 
 from core import redis, redis_log
@@ -41,6 +44,21 @@ def channel_layer() -> Iterator[Finding]:
     found = readiness.check("channel_layer")
     how = "check CHANNEL_LAYER_URL: without it, workers and pages get no news"
     yield passed_or_mend("channel layer", found.ok, found.what, how)
+
+
+def files() -> Iterator[Finding]:
+    """Write a file, read it and delete it."""
+    storage, data = storages["files"], uuid4().hex.encode()
+    name = storage.save(f"doctor/{data.decode()}", ContentFile(data))
+    with storage.open(name) as file:
+        same = file.read() == data
+    storage.delete(name)
+    how = "check FILES_ROOT or FILES_BUCKET: larger inputs and results are there"
+    what = "a file was written and read" if same else "a file is not what was written"
+    yield passed_or_mend("file storage", same, what, how)
+    if settings.FILES_BUCKET == "":
+        what = f"{settings.FILES_ROOT}: all machines must share this folder"
+        yield Finding("file folder", OK, what)
 
 
 def redis_servers() -> Iterator[Finding]:
@@ -106,6 +124,9 @@ def _keeps(name: str, url: str, facts: dict[str, Any]) -> Iterator[Finding]:
         yield _fsync(name, url)
         yield _file_rewritten(name, facts)
     most, used = int(facts.get("maxmemory", 0)), facts["used_memory"]
+    if not most:
+        what = "no limit: nothing keeps new work from filling the machine's memory"
+        yield Finding(f"{name} memory", NOTE, what, "set maxmemory")
     if most and used > FULL_SHARE * most:
         what = f"{used / most:.0%} of maxmemory is used"
         yield Finding(f"{name} memory", MEND, what, "raise maxmemory")

@@ -7,6 +7,10 @@ from firmlight.settings.read import env, number, whole
 ACCESS_TOKEN_MINUTES = number("ACCESS_TOKEN_MINUTES", 15, 0.01)
 REFRESH_TOKEN_DAYS = number("REFRESH_TOKEN_DAYS", 30, 0.001)
 WORKER_TOKENS_PER_USER_MAX = whole("WORKER_TOKENS_PER_USER_MAX", 50, 1)
+# Made by one user, also those revoked since.
+WORKER_TOKENS_PER_DAY_MAX = whole("WORKER_TOKENS_PER_DAY_MAX", 200, 1)
+SESSIONS_PER_USER_MAX = whole("SESSIONS_PER_USER_MAX", 100, 1)  # beyond, the longest unused ends
+LOGINS_PER_DAY_MAX = whole("LOGINS_PER_DAY_MAX", 1000, 1)  # of one user, that succeed
 BROWSER_SESSION_DAYS = number("BROWSER_SESSION_DAYS", 30, 0.001)
 # Of one account from one address; then log-ins to it from there are locked.
 LOGIN_FAILURES_MAX = whole("LOGIN_FAILURES_MAX", 10, 1)
@@ -20,8 +24,21 @@ JOIN_REQUEST_DAYS = number(
     "JOIN_REQUEST_DAYS", 30, 0.001
 )  # a request unanswered for so long expires
 LINKS_PER_GROUP_MAX = whole("LINKS_PER_GROUP_MAX", 20, 1)
+LINKS_PER_GROUP_DAY_MAX = whole("LINKS_PER_GROUP_DAY_MAX", 100, 1)  # also those withdrawn since
 LINK_DAYS_MAX = whole("LINK_DAYS_MAX", 30, 1)
 LINK_USES_MAX = whole("LINK_USES_MAX", 1000, 1)
+GROUPS_PER_DAY_MAX = whole("GROUPS_PER_DAY_MAX", 20, 1)  # that one user makes
+GROUPS_PER_USER_MAX = whole("GROUPS_PER_USER_MAX", 200, 1)  # that one user is in
+# Of one inviter and one invitee, in whatever groups, withdrawn and declined ones included.
+INVITATIONS_PER_PAIR_DAY_MAX = whole("INVITATIONS_PER_PAIR_DAY_MAX", 5, 1)
+INVITATIONS_PER_USER_DAY_MAX = whole("INVITATIONS_PER_USER_DAY_MAX", 500, 1)  # sent by one user
+INVITATIONS_PER_GROUP_DAY_MAX = whole("INVITATIONS_PER_GROUP_DAY_MAX", 500, 1)
+# Of one user to one group, withdrawn and declined ones included.
+JOIN_REQUESTS_PER_PAIR_DAY_MAX = whole("JOIN_REQUESTS_PER_PAIR_DAY_MAX", 3, 1)
+JOIN_REQUESTS_PER_GROUP_DAY_MAX = whole("JOIN_REQUESTS_PER_GROUP_DAY_MAX", 500, 1)
+JOIN_REQUESTS_PER_USER_MAX = whole("JOIN_REQUESTS_PER_USER_MAX", 50, 1)  # open ones
+# Of one user; with more, the oldest go, those first that are read.
+NOTIFICATIONS_PER_USER_MAX = whole("NOTIFICATIONS_PER_USER_MAX", 500, 1)
 NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # then they are deleted, read or not
 
 # Throttles (core/throttling.py): how often each user may do something, or each address where nobody
@@ -30,8 +47,13 @@ NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # then they are dele
 LOGIN_PER_MINUTE_MAX = whole("LOGIN_PER_MINUTE_MAX", 60, 1)
 REGISTER_PER_HOUR_MAX = whole("REGISTER_PER_HOUR_MAX", 300, 1)
 REFRESH_PER_MINUTE_MAX = whole("REFRESH_PER_MINUTE_MAX", 300, 1)
-# E-mails on demand: links to reset a password or to confirm an address.
+# Wrong passwords for one account: at log-ins from all addresses together, and where a user who is
+# logged in confirms something with the password.
+LOGIN_FAILURES_PER_HOUR_MAX = whole("LOGIN_FAILURES_PER_HOUR_MAX", 300, 1)
+PASSWORD_FAILURES_PER_HOUR_MAX = whole("PASSWORD_FAILURES_PER_HOUR_MAX", 20, 1)
+# E-mails on demand: links to reset a password, to confirm an address or to change it.
 MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)
+MAIL_PER_RECIPIENT_PER_HOUR_MAX = whole("MAIL_PER_RECIPIENT_PER_HOUR_MAX", 10, 1)
 SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
 UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
 INVITE_PER_HOUR_MAX = whole("INVITE_PER_HOUR_MAX", 600, 1)
@@ -41,6 +63,9 @@ DEVICE_POLL_SECONDS = number("DEVICE_POLL_SECONDS", 2, 0.1)
 DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask for access
 DEVICE_CODE_PER_MINUTE_MAX = whole("DEVICE_CODE_PER_MINUTE_MAX", 30, 1)  # codes that one user types
 JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
+# Whatever else a user makes, changes or deletes.
+WRITES_PER_MINUTE_MAX = whole("WRITES_PER_MINUTE_MAX", 600, 1)
+WRITES_PER_DAY_MAX = whole("WRITES_PER_DAY_MAX", 20_000, 1)
 SEARCH_PER_MINUTE_MAX = whole("SEARCH_PER_MINUTE_MAX", 300, 1)
 
 # Mail: printed by the jobs unless EMAIL_URL names a server, "smtp+tls://user:password@host:587"

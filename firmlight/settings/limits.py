@@ -13,15 +13,19 @@ LEASE_SUBTASKS_MAX = whole("LEASE_SUBTASKS_MAX", 5000, 1)
 LEASE_BYTES_MAX = whole("LEASE_BYTES_MAX", 4 * 2**20, 1)
 # How long the result of a lost lease is still accepted.
 LEASE_MEMORY_SECONDS = whole("LEASE_MEMORY_SECONDS", 24 * 3600, 60)
+# At how many owners a subtask may fail or be lost; where all have tried it, how often.
 MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
 MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
-# After that, a worker that failed or lost a subtask may get it again.
+# After that, a worker or an owner that failed or lost a subtask may get it again.
 RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)
-# A worker that fails on tasks of so many submitters in a row is suspended.
+# A worker that fails on tasks of so many submitters in a row is suspended; an owner whose workers
+# do so together, with all of them.
 SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)
 # After so many from one member's workers, all of these workers are suspended …
 BAD_PARTIALS_MAX = whole("BAD_PARTIALS_MAX", 3, 1)
 BAD_PARTIALS_HOURS = number("BAD_PARTIALS_HOURS", 24, 0.001)  # … if they came within
+# Of one lease on one connection, larger than PARTIAL_BYTES_MAX; one more counts as malformed.
+RESULTS_TOO_LARGE_MAX = whole("RESULTS_TOO_LARGE_MAX", 20, 1)
 # Of a task's subtasks: how many may run a second time at its end; 0 for none.
 COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
@@ -34,6 +38,17 @@ AGGREGATING_SECONDS_MAX = number("AGGREGATING_SECONDS_MAX", 60, 0.1)
 SPLIT_QUIET_SECONDS_MAX = number("SPLIT_QUIET_SECONDS_MAX", 30, 0.1)  # then the sweep splits again
 HELLO_SECONDS_MAX = number("HELLO_SECONDS_MAX", 10, 0.1)
 WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1)  # of one token
+# Of one connection; results and failures that are accepted do not count as frames. An honest worker
+# sends some 20 others a minute, and no network that we know carries so many bytes of results.
+WORKER_FRAMES_PER_MINUTE_MAX = whole("WORKER_FRAMES_PER_MINUTE_MAX", 6000, 60)
+WORKER_BYTES_PER_MINUTE_MAX = whole("WORKER_BYTES_PER_MINUTE_MAX", 2 * 2**30, 2**20)
+WORKER_SOCKETS_PER_USER_MAX = whole("WORKER_SOCKETS_PER_USER_MAX", 256, 1)  # of one web process
+CONSENT_BYTES_MAX = whole("CONSENT_BYTES_MAX", 16 * 2**10)  # rules of one worker, as JSON
+# Names that one user's workers have had within WORKER_NAME_DAYS.
+WORKERS_PER_USER_MAX = whole("WORKERS_PER_USER_MAX", 300, 1)
+WORKER_NAME_DAYS = number("WORKER_NAME_DAYS", 1, 0.001)
+# Workers that were not seen for so long and appear in no statistics are deleted.
+WORKER_UNSEEN_DAYS = number("WORKER_UNSEEN_DAYS", 30, 1)
 CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers get a notice to update
 # "": pip install of the wheel that the server hands out.
 CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")
@@ -43,12 +58,24 @@ CLIENT_UPDATE_COMMAND = env.str("CLIENT_UPDATE_COMMAND", "")
 SPLIT_BATCH_FIRST = whole("SPLIT_BATCH_FIRST", 64, 1)  # workers start on this one
 SPLIT_BATCH_SUBTASKS_MAX = whole("SPLIT_BATCH_SUBTASKS_MAX", 2000, 1)
 SPLIT_BATCH_BYTES_MAX = whole("SPLIT_BATCH_BYTES_MAX", 4 * 2**20, 1)
+# Neither ended nor cancelled; a submission beyond that is refused, and may come later.
+TASKS_LIVE_PER_USER_MAX = whole("TASKS_LIVE_PER_USER_MAX", 2000, 1)
+TASKS_LIVE_PER_GROUP_MAX = whole("TASKS_LIVE_PER_GROUP_MAX", 10_000, 1)
+TASKS_PER_DAY_MAX = whole("TASKS_PER_DAY_MAX", 50_000, 1)  # submitted by one user
 TASK_SUBTASKS_MAX = whole("TASK_SUBTASKS_MAX", 1_000_000, 1)
 PAYLOAD_BYTES_MAX = whole("PAYLOAD_BYTES_MAX", 8 * 2**20, 1)
 PARTIAL_BYTES_MAX = whole("PARTIAL_BYTES_MAX", 8 * 2**20, 1)
 # A larger partial is checked in a child process.
 PARTIAL_INLINE_BYTES_MAX = whole("PARTIAL_INLINE_BYTES_MAX", 256 * 2**10)
 RESULT_BYTES_MAX = whole("RESULT_BYTES_MAX", 256 * 2**20, 1)
+# Of inputs and results in files, of one member and of one group; more uploads are refused.
+MEMBER_BYTES_MAX = whole("MEMBER_BYTES_MAX", 4 * 2**30)
+GROUP_BYTES_MAX = whole("GROUP_BYTES_MAX", 16 * 2**30)
+# Of Redis' maxmemory: what new work may fill. The rest is for results and everything else.
+ROOM_PERCENT_MAX = number("ROOM_PERCENT_MAX", 70, 1)
+# Of this room: what the unfinished tasks of one member, and of one group, may take.
+MEMBER_ROOM_PERCENT_MAX = number("MEMBER_ROOM_PERCENT_MAX", 50, 1)
+GROUP_ROOM_PERCENT_MAX = number("GROUP_ROOM_PERCENT_MAX", 75, 1)
 # A page does not show a larger result, only offers it for download.
 RESULT_SHOWN_BYTES_MAX = whole("RESULT_SHOWN_BYTES_MAX", 64 * 2**20)
 RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)
@@ -78,6 +105,12 @@ LIVE_RESULT_BYTES_MAX = whole("LIVE_RESULT_BYTES_MAX", 64 * 2**10)
 # New notifications in one message; the newest are sent.
 LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
+LIVE_SOCKETS_PER_USER_MAX = whole("LIVE_SOCKETS_PER_USER_MAX", 100, 1)  # of one web process
+LIVE_CONNECTS_PER_MINUTE_MAX = whole("LIVE_CONNECTS_PER_MINUTE_MAX", 600, 1)  # of one user
+# Of one connection. Whoever submits as many tasks as SUBMIT_PER_MINUTE_MAX allows sends two for
+# each.
+LIVE_FRAMES_PER_MINUTE_MAX = whole("LIVE_FRAMES_PER_MINUTE_MAX", 6000, 60)
+LIVE_BYTES_PER_MINUTE_MAX = whole("LIVE_BYTES_PER_MINUTE_MAX", 2 * 2**20, 2**16)
 
 # Child processes that run code of kinds (tasks/kind_processes); each server process has its own
 

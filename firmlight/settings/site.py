@@ -9,6 +9,7 @@ from firmlight.admin_site import look
 from firmlight.settings.essentials import BASE_DIR, DATABASE_URL, DEBUG
 from firmlight.settings.limits import JSON_BODY_BYTES_MAX
 from firmlight.settings.read import env, whole
+from firmlight.settings.storage import FILES
 
 # Pages
 
@@ -94,6 +95,7 @@ STATICFILES_DIRS = [BASE_DIR / "static", ("docs/images", BASE_DIR / "docs" / "im
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "firmlight.static.HashedStaticFiles"},
+    "files": FILES,
 }
 WHITENOISE_USE_FINDERS = DEBUG
 # Source maps are megabytes that only debuggers ask for, and compressing them would take half of the

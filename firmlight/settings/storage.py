@@ -1,11 +1,19 @@
-"""Where state is stored and what moves it: database, Redis, channel layer, Celery."""
+"""Where state is stored and what moves it: database, Redis, files, channel layer, Celery."""
 
 from math import ceil
+from pathlib import Path
+from typing import Any
 
 from core import databases, redis
-from firmlight.settings.essentials import BROKER_URL, CACHE_URL, CHANNEL_LAYER_URL, DATABASE_URL
+from firmlight.settings.essentials import (
+    BASE_DIR,
+    BROKER_URL,
+    CACHE_URL,
+    CHANNEL_LAYER_URL,
+    DATABASE_URL,
+)
 from firmlight.settings.limits import RECONCILE_SECONDS, SWEEP_SECONDS
-from firmlight.settings.read import number, whole
+from firmlight.settings.read import env, number, whole
 
 DATABASES = {
     "default": databases.config(
@@ -17,6 +25,31 @@ DATABASES = {
 }
 DATABASE_ROUTERS = databases.family(DATABASE_URL).routers
 DEFAULT_AUTO_FIELD = databases.family(DATABASE_URL).auto_field
+
+# Larger inputs and results are files. All processes of all machines share the folder or the bucket.
+INLINE_BYTES_MAX = whole("INLINE_BYTES_MAX", 64 * 2**10, 1)
+FILES_ROOT = Path(env.str("FILES_ROOT", str(BASE_DIR / "var" / "files")))
+FILES_BUCKET = env.str("FILES_BUCKET", "")  # then FILES_ROOT is not used
+FILES_ENDPOINT = env.str("FILES_ENDPOINT", "")  # "": Amazon's
+FILES_PREFIX = env.str("FILES_PREFIX", "firmlight")
+# How long a file that nothing names is kept.
+FILE_GRACE_HOURS = number("FILE_GRACE_HOURS", 24, 1)
+FILES: dict[str, Any] = {
+    "BACKEND": "core.file_folder.FileFolder",
+    "OPTIONS": {"location": str(FILES_ROOT)},
+}
+if FILES_BUCKET:
+    FILES = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": FILES_BUCKET,
+            "endpoint_url": FILES_ENDPOINT or None,
+            "location": FILES_PREFIX,
+            "default_acl": None,
+            "file_overwrite": True,
+        },
+    }
+
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

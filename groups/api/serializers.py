@@ -7,6 +7,7 @@ from rest_framework import serializers
 
 from accounts.api.serializers import PersonSerializer
 from accounts.models import USERNAME_MAX
+from core.text import check_printable, check_printable_lines
 from groups import states
 from groups.codes import CODE_MAX
 from groups.models import (
@@ -32,15 +33,17 @@ class GroupNameField(serializers.CharField):
             raise serializers.ValidationError(
                 f"A group's name has {NAME_MIN} to {NAME_MAX} characters."
             )
-        if not name.isprintable():
-            raise serializers.ValidationError("This name holds a character that cannot be seen.")
+        check_printable(name)
         return name
 
 
 class GroupForm(serializers.Serializer):
     name = GroupNameField(max_length=4 * NAME_MAX)
     description = serializers.CharField(
-        max_length=DESCRIPTION_MAX, allow_blank=True, required=False
+        max_length=DESCRIPTION_MAX,
+        allow_blank=True,
+        required=False,
+        validators=[check_printable_lines],
     )
     joining = serializers.ChoiceField(
         choices=states.JOINING,

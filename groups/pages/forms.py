@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 
 from accounts.models import USERNAME_MAX
+from core.text import check_printable
 from core.views import PageForm
 from groups import states
 from groups.codes import CODE_MAX
@@ -62,12 +63,13 @@ class GroupForm(PageForm):
         name = tidy_name(self.cleaned_data["name"])
         if not NAME_MIN <= len(name) <= NAME_MAX:
             raise ValidationError(f"A group's name has {NAME_MIN} to {NAME_MAX} characters.")
-        if not name.isprintable():
-            raise ValidationError("This name holds a character that cannot be seen.")
+        check_printable(name)
         return name
 
     def clean_description(self) -> str:
-        return " ".join(self.cleaned_data["description"].split())
+        description = " ".join(self.cleaned_data["description"].split())
+        check_printable(description)
+        return description
 
 
 class InviteForm(PageForm):

@@ -16,7 +16,7 @@ from core import throttling
 from core.views import go, limited, show, signed_in
 from groups import selectors, services
 from groups.pages.forms import InviteForm, LinkForm, last_word
-from groups.services.invitations import INVITED, JOINED, UNKNOWN, YOURSELF, Answer
+from groups.services.invitations import INVITED, JOINED, TOO_OFTEN, UNKNOWN, YOURSELF, Answer
 
 OUTCOME_TEXTS = {
     INVITED: "{} is invited.",
@@ -25,6 +25,7 @@ OUTCOME_TEXTS = {
     YOURSELF: "{}, that is you.",
     "already_member": "{} is a member already.",
     "already_invited": "{} is invited already.",
+    TOO_OFTEN: "{} cannot be invited today: there were too many invitations.",
 }
 SUGGESTED = 8  # names under the field
 
@@ -96,7 +97,8 @@ def withdraw(request: PageRequest, pk: UUID, invitation: UUID) -> HttpResponse:
 def make_link(request: PageRequest, pk: UUID) -> HttpResponse:
     """The answer shows the code, once: it is stored nowhere."""
     form = LinkForm(request.POST)
-    if not form.submit(services.make_link, maker=request.user, group_id=pk):
+    make = limited("invite", request, services.make_link)
+    if not form.submit(make, maker=request.user, group_id=pk):
         return _page(request, pk, link_form=form)
     _link, code = form.outcome
     address = request.build_absolute_uri(reverse("page:join", args=(code,)))

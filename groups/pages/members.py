@@ -61,7 +61,7 @@ def remove(request: PageRequest, pk: UUID, user: UUID) -> HttpResponse:
         return go(request, "page:members", pk)
     says = (
         "Their running tasks in this group are cancelled, and their computers get no more work "
-        "from it. They are notified."
+        "from it. They are notified, and can join again only when a leader invites them."
     )
     title = f"Remove {name} from {group.name}?"
     asks = Question(title=title, says=says, verb=f"Remove {name}", keep="Keep them")

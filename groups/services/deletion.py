@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import WARNING, User
 from core.errors import Conflict
-from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership, Removal
 from groups.services.notices import notify, record
 from groups.services.permissions import require_owner
 from groups.signals import group_closed, group_closing
@@ -70,5 +70,5 @@ def _delete_rows(group: Group) -> bool:
 
 def _delete_leftovers(group: Group) -> None:
     """Delete rows inserted in between on MongoDB, which enforces no foreign keys."""
-    for model in (*WAYS_IN, Membership):
+    for model in (*WAYS_IN, Removal, Membership):
         model.objects.filter(group=group.pk).delete()

@@ -16,9 +16,10 @@ from django.db.models import QuerySet
 from accounts.models import WARNING, User
 from core.errors import Conflict, Forbidden
 from groups import selectors, states
-from groups.models import Membership
+from groups.models import InviteLink, Membership
 from groups.services.deletion import close_group, remove_ways_in
 from groups.services.notices import notify, notify_leaders, record
+from groups.services.removals import bar, lift
 from groups.services.roles import owner_of
 from groups.signals import member_leaving, member_left
 
@@ -57,6 +58,8 @@ def _leave(membership: Membership, user: User) -> None:
 def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     """Remove a member, who is notified. The owner removes anyone, moderators only plain members.
 
+    They stay out until a leader invites them again, and links that they made end.
+
     Raises NotFound, Forbidden, or Conflict if it is the remover, or if the member leaves or gets
     another role meanwhile.
     """
@@ -66,8 +69,12 @@ def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     theirs = selectors.member_or_not_found(group_id, user_id)
     if theirs.role not in states.MAY_REMOVE[mine.role]:
         raise Forbidden(f"As {mine.role} you may not remove the group's {theirs.role}.")
+    is_new = bar(group_id, user_id)
     if not _take_out(theirs, Membership.objects.filter(pk=theirs.pk, role=theirs.role)):
+        if is_new:
+            lift(group_id, user_id)
         raise Conflict
+    InviteLink.objects.filter(group=group_id, creator=user_id).delete()
     record("member_removed", mine.group, by=remover, target=theirs.user)
     text = f"{remover.username} has removed you from the group {mine.group.name}."
     notify([user_id], mine.group, "member_removed", text, WARNING)

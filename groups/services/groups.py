@@ -7,9 +7,12 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from accounts.models import SUCCESS, User
+from core import throttling
 from core.errors import Fields, Invalid, NotFound
 from groups import selectors, states
+from groups.errors import TooManyGroupsToday
 from groups.models import Group, Membership, name_key
+from groups.services.joining import over_room, require_room
 from groups.services.notices import notify
 from groups.services.permissions import require_owner
 
@@ -24,9 +27,14 @@ def create_group(
     joining: str = states.BY_INVITATION,
     submitting: str = states.MEMBERS_SUBMIT,
 ) -> Group:
-    """A new group with `owner` as its first member. Raises Invalid if the name is taken."""
+    """A new group with `owner` as its first member.
+
+    Raises Invalid if the name is taken, TooManyGroups, TooManyGroupsToday.
+    """
     if selectors.is_taken(name_key(name)):
         raise Invalid(fields=NAME_TAKEN)
+    require_room(owner)
+    throttling.spend("group", owner.pk, TooManyGroupsToday)
     facts = {"name": name, "description": description, "joining": joining, "submitting": submitting}
     try:
         with transaction.atomic():
@@ -34,6 +42,9 @@ def create_group(
             Membership.objects.create(group=group, user=owner, role=states.OWNER)
     except IntegrityError:  # another group took the name meanwhile
         raise Invalid(fields=NAME_TAKEN) from None
+    if too_many := over_room(owner):
+        group.delete()
+        raise too_many
     text = f"You have created the group {group.name}."
     notify([owner.pk], group, "group_created", text, SUCCESS)
     return group

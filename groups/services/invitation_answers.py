@@ -7,7 +7,7 @@ from uuid import UUID
 from accounts.models import INFO, SUCCESS, User
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
-from groups.errors import InvitationClosed, InvitationExpired
+from groups.errors import InvitationClosed, InvitationExpired, TooManyGroups
 from groups.models import Invitation, Membership
 from groups.services.joining import admit
 from groups.services.notices import notify, notify_of_new_member
@@ -17,20 +17,33 @@ def accept(*, user: User, invitation_id: UUID) -> Membership:
     """Join the group.
 
     Raises NotFound if the invitation is not the user's or the group is deleted, InvitationClosed,
-    InvitationExpired. Of two callers one closes the invitation, and only that one joins.
+    InvitationExpired, TooManyGroups. Of two callers one closes the invitation, and only that one
+    joins.
     """
     return accept_invitation(_own(user, invitation_id))
 
 
 def accept_invitation(invitation: Invitation) -> Membership:
     """The same for an invitation whose `group` and `invitee` are loaded."""
-    entry = admit(invitation.group, invitation.invitee, lambda: invitation.close(states.ACCEPTED))
+    group, invitee = invitation.group, invitation.invitee
+    entry = admit(group, invitee, lambda: invitation.close(states.ACCEPTED), by_leader=True)
     if entry is None:
         raise why_closed(invitation)
     if entry.new:
         _notify_inviter(invitation, "accepted", SUCCESS)
         notify_of_new_member(invitation.group, invitation.invitee, but={invitation.inviter_id})
     return entry.membership
+
+
+def accept_if_invited(user: User, group_id: UUID) -> Membership | None:
+    """Join by the open invitation to this group, if there is one."""
+    invitation = selectors.open_invitations_of(user).filter(group=group_id).first()
+    if invitation is None:
+        return None
+    try:
+        return accept_invitation(invitation)
+    except (InvitationClosed, InvitationExpired):  # withdrawn, or the user joined by another way
+        return selectors.membership(user, group_id)
 
 
 def decline(*, user: User, invitation_id: UUID) -> None:
@@ -45,11 +58,16 @@ def decline_invitation(invitation: Invitation) -> None:
 
 
 def accept_all(user: User) -> list[Membership]:
-    """Join every group that the user is invited to; skip those that close meanwhile."""
+    """Join every group that the user is invited to, as long as they may be in more.
+
+    Invitations that close meanwhile are skipped.
+    """
     joined = []
     for invitation in selectors.open_invitations_of(user):
         try:
             joined.append(accept_invitation(invitation))
+        except TooManyGroups:
+            break
         except (NotFound, InvitationClosed, InvitationExpired):
             continue
     return joined

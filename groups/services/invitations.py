@@ -8,6 +8,7 @@ do both at the same time, at least one sees the other's row.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.models import name_key as username_key
 from accounts.selectors import users_named
+from core import throttling
 from core.errors import NotFound
 from groups import states
+from groups.errors import TooManyGroups, TooManyInvitations
 from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
 from groups.services.invitation_answers import why_closed
 from groups.services.join_requests import accept_request
@@ -26,29 +29,34 @@ from groups.services.notices import notify
 from groups.services.permissions import require_leader
 
 INVITED, JOINED = "invited", "joined"  # joined: the person had asked to join
-ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF = (
+ALREADY_MEMBER, ALREADY_INVITED, TOO_OFTEN, UNKNOWN, YOURSELF = (
     "already_member",
     "already_invited",
+    "too_often",
     "unknown",
     "yourself",
 )
-OUTCOMES = (INVITED, JOINED, ALREADY_MEMBER, ALREADY_INVITED, UNKNOWN, YOURSELF)
+OUTCOMES = (INVITED, JOINED, ALREADY_MEMBER, ALREADY_INVITED, TOO_OFTEN, UNKNOWN, YOURSELF)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The outcome for one name; `invitation` is the id of the open invitation, if there is one."""
+    """The outcome for one name; `invitation` is the id of the open invitation, if there is one.
+
+    `wait`: seconds until they may be invited, if that happened too often.
+    """
 
     username: str
     outcome: str
     invitation: UUID | None = None
+    wait: float = 0.0
 
 
 def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[Answer]:
     """Invite these people; return one answer for each name, in their order.
 
     A name that is given twice counts once. A person who has asked to join becomes a member. Raises
-    NotFound, Forbidden.
+    NotFound, Forbidden, and TooManyInvitations if all were invited too often today.
     """
     group = require_leader(inviter, group_id).group
     names: dict[str, str] = {}  # key of the name -> the name as it was first given
@@ -63,6 +71,9 @@ def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[A
     for key, name in names.items():
         user = people.get(key)
         in_order.append(answers[user.pk] if user else Answer(name, UNKNOWN))
+    if in_order and all(answer.outcome == TOO_OFTEN for answer in in_order):
+        wait = max(answer.wait for answer in in_order)
+        raise TooManyInvitations(wait, fields={"usernames": [TooManyInvitations.message]})
     return in_order
 
 
@@ -103,10 +114,27 @@ def _invite_one(group: Group, inviter: User, invitee: User) -> Answer:
             row = Invitation.objects.create(
                 group=group, inviter=inviter, invitee=invitee, pending_key=key
             )
-        return Answer(invitee.username, INVITED, row.pk)
     except IntegrityError:  # there is an open invitation, or the group was deleted meanwhile
         found = Invitation.objects.filter(pending_key=key).first()
         return Answer(invitee.username, ALREADY_INVITED, found.pk if found else None)
+    # Counted after the insert, so that of simultaneous requests for one person only one counts.
+    if wait := _invited_too_often(group, inviter, invitee):
+        row.delete()
+        return Answer(invitee.username, TOO_OFTEN, wait=wait)
+    return Answer(invitee.username, INVITED, row.pk)
+
+
+def _invited_too_often(group: Group, inviter: User, invitee: User) -> float:
+    """Count an invitation; the seconds to wait if it is one too many today, otherwise 0.
+
+    It counts although it may be withdrawn or declined: each of them leaves the invitee a message.
+    """
+    pair = f"{inviter.pk}-{invitee.pk}"
+    return (
+        throttling.count("invitation_pair", pair)
+        or throttling.count("invitation_user", str(inviter.pk))
+        or throttling.count("invitation_group", str(group.pk))
+    )
 
 
 def _crossings(group: Group, inviter: User, people: list[User]) -> dict[UUID, Answer]:
@@ -118,8 +146,9 @@ def _crossings(group: Group, inviter: User, people: list[User]) -> dict[UUID, An
     ids = [user.pk for user in people]
     requests = JoinRequest.objects.open().filter(group=group, user__in=ids)
     for request in requests.select_related("group", "user"):
-        if accept_request(request, by=inviter):
-            answers[request.user_id] = Answer(request.user.username, JOINED)
+        with suppress(TooManyGroups):  # their request and the invitation stay open
+            if accept_request(request, by=inviter):
+                answers[request.user_id] = Answer(request.user.username, JOINED)
     members = _members_among(group, people)
     for user in people:
         if user.pk in members and user.pk not in answers:

@@ -4,41 +4,48 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import SUCCESS, WARNING, User
+from core import quotas, throttling
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import (
     AlreadyMember,
-    InvitationClosed,
-    InvitationExpired,
+    Removed,
     RequestClosed,
     RequestExpired,
+    TooManyJoinRequests,
+    TooManyJoinRequestsToday,
 )
 from groups.models import Group, JoinRequest, Membership, pending_key
-from groups.services.invitation_answers import accept_invitation
-from groups.services.joining import admit, settle
+from groups.services.invitation_answers import accept_if_invited
+from groups.services.joining import admit, require_room, settle
 from groups.services.notices import notify, notify_leaders, notify_of_new_member
 from groups.services.permissions import require_leader
+from groups.services.removals import is_barred
 
 
 def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     """Ask to join. A user who is invited joins immediately.
 
-    To ask again returns the same open request. Raises AlreadyMember, or NotFound if there is no
-    such group or it does not allow requests.
+    To ask again returns the same open request. Raises AlreadyMember, Removed, NotFound if there is
+    no such group or it does not allow requests, TooManyGroups, TooManyJoinRequests, and
+    TooManyJoinRequestsToday.
     """
     if selectors.membership(user, group_id):
         raise AlreadyMember
-    if membership := _accept_if_invited(user, group_id):
+    if membership := accept_if_invited(user, group_id):
         return membership
     group = Group.objects.filter(pk=group_id, joining=states.BY_ASKING).first()
     if group is None:
         raise NotFound
+    if is_barred(group, user):
+        raise Removed
     request, new = _open_request(group, user)
     # Somebody may have invited or accepted the user meanwhile, see groups.services.invitations.
-    if membership := _accept_if_invited(user, group_id) or selectors.membership(user, group_id):
+    if membership := accept_if_invited(user, group_id) or selectors.membership(user, group_id):
         settle(group, user)
         return membership
     if new:
@@ -47,29 +54,50 @@ def ask_to_join(*, user: User, group_id: UUID) -> JoinRequest | Membership:
     return request
 
 
-def _accept_if_invited(user: User, group_id: UUID) -> Membership | None:
-    invitation = selectors.open_invitations_of(user).filter(group=group_id).first()
-    if invitation is None:
-        return None
-    try:
-        return accept_invitation(invitation)
-    except (InvitationClosed, InvitationExpired):  # withdrawn, or the user joined by another way
-        return selectors.membership(user, group_id)
-
-
 def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
-    """The user's open request, and whether it is new. Raises NotFound if the group is deleted."""
+    """The user's open request, and whether it is new.
+
+    Raises NotFound if the group is deleted, TooManyJoinRequests, TooManyJoinRequestsToday.
+    """
     key = pending_key(group.pk, user.pk)
     for overdue in JoinRequest.objects.overdue().filter(pending_key=key):
         overdue.close(states.EXPIRED)
+    if open_one := JoinRequest.objects.filter(pending_key=key).first():
+        return open_one, False
+    require_room(user)  # asking would be of no use
+    mine, most = selectors.open_requests_of(user), settings.JOIN_REQUESTS_PER_USER_MAX
+    if quotas.is_full(mine, most):
+        raise _too_many()
     try:
         with transaction.atomic():
-            return JoinRequest.objects.create(group=group, user=user, pending_key=key), True
+            made = JoinRequest.objects.create(group=group, user=user, pending_key=key)
     except IntegrityError:
         open_one = JoinRequest.objects.filter(pending_key=key).first()
-    if open_one is None:
-        raise NotFound
-    return open_one, False
+        if open_one is None:
+            raise NotFound from None
+        return open_one, False
+    try:
+        if quotas.is_over(mine, most):
+            raise _too_many()
+        _count_request(group, user)
+    except FirmlightError:
+        made.delete()
+        raise
+    return made, True
+
+
+def _count_request(group: Group, user: User) -> None:
+    """Count a request that was made. Raises TooManyJoinRequestsToday.
+
+    It counts although it may be withdrawn: each of them leaves the leaders a message.
+    """
+    throttling.spend("join_request_pair", f"{user.pk}-{group.pk}", TooManyJoinRequestsToday)
+    throttling.spend("join_request_group", group.pk, TooManyJoinRequestsToday)
+
+
+def _too_many() -> TooManyJoinRequests:
+    most = settings.JOIN_REQUESTS_PER_USER_MAX
+    return TooManyJoinRequests(f"You have {most} open requests, the maximum. Withdraw one first.")
 
 
 def withdraw_request(*, user: User, request_id: UUID) -> None:
@@ -101,7 +129,8 @@ def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: 
 
 def accept_request(request: JoinRequest, *, by: User) -> bool:
     """Accept a request whose `group` and `user` are loaded; False if it is no longer open."""
-    entry = admit(request.group, request.user, lambda: request.close(states.ACCEPTED))
+    group, user = request.group, request.user
+    entry = admit(group, user, lambda: request.close(states.ACCEPTED), by_leader=True)
     if entry and entry.new:
         text = f"{by.username} has accepted your request to join the group {request.group.name}."
         notify([request.user_id], request.group, "join_accepted", text, SUCCESS)

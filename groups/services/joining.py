@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
+from core import quotas
 from core.errors import NotFound
 from groups import states
+from groups.errors import Removed, TooManyGroups
 from groups.models import Group, Invitation, JoinRequest, Membership
+from groups.services.removals import is_barred, lift
 
 
 class Entry(NamedTuple):
@@ -18,18 +22,32 @@ class Entry(NamedTuple):
     new: bool  # False if the user was in the group already
 
 
-def admit(group: Group, user: User, use_ticket: Callable[[], bool]) -> Entry | None:
+class RemovedMeanwhile(Removed):
+    """The ticket is used, but the user was removed at the same moment."""
+
+
+def admit(
+    group: Group, user: User, use_ticket: Callable[[], bool], *, by_leader: bool
+) -> Entry | None:
     """Use up the user's ticket and make them a member; None if the ticket is no longer valid.
+
+    `by_leader` says that a leader meant this user, by an invitation or a yes to their request. It
+    ends the bar of a user who was removed; without it they are refused.
 
     `use_ticket` closes an invitation or a join request, or takes one use of a link. It is one
     conditional UPDATE, so of two callers with one ticket only one comes in. Without transactions, a
     crash between the two steps leaves a used ticket and no member; the person can be invited again.
-    Raises NotFound if the group is deleted meanwhile.
+    Raises NotFound if the group is deleted meanwhile, Removed, TooManyGroups.
     """
+    if not by_leader and is_barred(group, user):
+        raise Removed
+    require_room(user, but=group)
     try:
         with transaction.atomic():
             if not use_ticket():
                 return None
+            if by_leader:
+                lift(group.pk, user.pk)
             entry = Entry(*Membership.objects.get_or_create(group=group, user=user))
     except IntegrityError:  # the group was deleted meanwhile
         raise NotFound from None
@@ -37,8 +55,35 @@ def admit(group: Group, user: User, use_ticket: Callable[[], bool]) -> Entry | N
     if not Group.objects.filter(pk=group.pk).exists():
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise NotFound
+    if entry.new and not by_leader and is_barred(group, user):  # they were removed meanwhile
+        Membership.objects.filter(pk=entry.membership.pk).delete()
+        raise RemovedMeanwhile
+    too_many = over_room(user) if entry.new else None
+    if too_many:  # they joined another group meanwhile; the ticket is used, which harms nobody
+        Membership.objects.filter(pk=entry.membership.pk).delete()
+        raise too_many
     settle(group, user)
     return entry
+
+
+def require_room(user: User, but: Group | None = None) -> None:
+    """Raise TooManyGroups if the user is in GROUPS_PER_USER_MAX groups, without counting `but`."""
+    rows = Membership.objects.filter(user=user)
+    if but is not None:
+        rows = rows.exclude(group=but)
+    if quotas.is_full(rows, settings.GROUPS_PER_USER_MAX):
+        raise _too_many(user)
+
+
+def over_room(user: User) -> TooManyGroups | None:
+    """The error to raise if the user is in more groups than that, with one that is new."""
+    rows = Membership.objects.filter(user=user)
+    return _too_many(user) if quotas.is_over(rows, settings.GROUPS_PER_USER_MAX) else None
+
+
+def _too_many(user: User) -> TooManyGroups:
+    most = settings.GROUPS_PER_USER_MAX
+    return TooManyGroups(f"{user.username} is in {most} groups, the maximum. Leave one first.")
 
 
 def settle(group: Group, user: User) -> None:

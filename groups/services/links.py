@@ -3,41 +3,52 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from core import throttling
 from core.errors import Conflict, NotFound
 from groups import codes, selectors
-from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks
+from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks, TooManyLinksToday
 from groups.models import Group, InviteLink, Membership
-from groups.services.joining import admit
+from groups.services.invitation_answers import accept_if_invited
+from groups.services.joining import RemovedMeanwhile, admit
 from groups.services.notices import notify_of_new_member, record
 from groups.services.permissions import require_leader
+from groups.services.removals import is_barred
 
 
 def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[InviteLink, str]:
-    """A new link and its code, which is stored nowhere. Raises NotFound, Forbidden, TooManyLinks.
+    """A new link and its code, which is stored nowhere.
 
-    Links that have expired or are used up are deleted. The limit is checked after the insert: of
-    racing callers at the limit some may be refused in vain, but none gets past it.
+    Raises NotFound, Forbidden, TooManyLinks, TooManyLinksToday. Links that have expired or are used
+    up are deleted. The limit is checked again after the insert: of racing callers at the limit some
+    may be refused in vain, but none gets past it.
     """
     group = require_leader(maker, group_id).group
     InviteLink.objects.filter(group=group).exclude(pk__in=list(_open_ids(group))).delete()
+    most = settings.LINKS_PER_GROUP_MAX
+    if len(_open_ids(group)) >= most:
+        raise _too_many()
+    throttling.spend("link", group.pk, TooManyLinksToday)
     code, expires = codes.new_code(), timezone.now() + timedelta(days=days)
     link = InviteLink.objects.create(
         group=group, creator=maker, digest=codes.digest(code), uses_left=uses, expires=expires
     )
-    most = settings.LINKS_PER_GROUP_MAX
     if len(_open_ids(group)) > most:
         link.delete()
-        raise TooManyLinks(
-            f"This group has {most} links, which is the maximum. Withdraw one first."
-        )
+        raise _too_many()
     record("link_made", group, by=maker, days=days, uses=uses)
     return link, code
+
+
+def _too_many() -> TooManyLinks:
+    most = settings.LINKS_PER_GROUP_MAX
+    return TooManyLinks(f"This group has {most} links, which is the maximum. Withdraw one first.")
 
 
 def _open_ids(group: Group) -> set[UUID]:
@@ -49,6 +60,14 @@ def withdraw_link(*, leader: User, group_id: UUID, link_id: UUID) -> None:
     require_leader(leader, group_id)
     if not InviteLink.objects.filter(pk=link_id, group=group_id).delete()[0]:
         raise NotFound
+
+
+def withdraw_links_of(*, user_id: UUID, **_: Any) -> None:
+    """Delete the links that this user made.
+
+    Receives `handouts_ended`: somebody else may have made them with the user's password.
+    """
+    InviteLink.objects.filter(creator=user_id).delete()
 
 
 def group_of_code(code: str) -> Group:
@@ -68,12 +87,19 @@ def group_of_code(code: str) -> Group:
 def join_by_code(*, user: User, code: str) -> Membership:
     """Join the group of this code. For a member nothing changes, and the link loses no use.
 
-    Raises NotFound, LinkExpired, LinkUsedUp. Of two users at the last use one joins.
+    A user who is invited joins by the invitation. Raises NotFound, LinkExpired, LinkUsedUp,
+    Removed. Of two users at the last use one joins.
     """
     link = _link(code)
     if membership := selectors.membership(user, link.group_id):
         return membership
-    entry = admit(link.group, user, link.use)
+    if is_barred(link.group, user) and (membership := accept_if_invited(user, link.group_id)):
+        return membership
+    try:
+        entry = admit(link.group, user, link.use, by_leader=False)
+    except RemovedMeanwhile:
+        link.give_back()
+        raise
     if entry is None:
         # The user may have clicked twice, and taken the last use with the first click.
         if membership := selectors.membership(user, link.group_id):

@@ -25,9 +25,11 @@ function connect() {
     for (const ask of asks) socket.send(JSON.stringify(ask));
   };
   socket.onmessage = ({ data }) => {
-    wait = RETRY_MS[0];
-    heal();
     const message = JSON.parse(data);
+    if (message.type !== "error") { // one may come before the server hangs up
+      wait = RETRY_MS[0];
+      heal();
+    }
     for (const hear of hearers) hear(message);
   };
   socket.onclose = ({ code }) => {

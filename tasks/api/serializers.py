@@ -11,6 +11,7 @@ from rest_framework import serializers
 
 from accounts.api.serializers import PersonSerializer
 from core.parsers import read_json
+from core.text import check_printable, check_printable_lines
 from firmlight_client import kinds
 from tasks import consent, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
@@ -222,9 +223,19 @@ class TaskSubmission(serializers.Serializer):
 
     group = serializers.CharField(max_length=64)
     kind = serializers.CharField(max_length=64)
-    title = serializers.CharField(max_length=120, required=False, allow_blank=True, default="")
+    title = serializers.CharField(
+        max_length=120,
+        required=False,
+        allow_blank=True,
+        default="",
+        validators=[check_printable],
+    )
     description = serializers.CharField(
-        max_length=2000, required=False, allow_blank=True, default=""
+        max_length=2000,
+        required=False,
+        allow_blank=True,
+        default="",
+        validators=[check_printable_lines],
     )
     params = ParamsField(required=False, default=dict)
     file = serializers.FileField(required=False, allow_empty_file=False)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -18,12 +19,20 @@ from channels.db import database_sync_to_async
 from django.conf import settings
 
 from accounts import selectors as account_selectors
+from accounts.models import User
 from accounts.selectors import Bearer
-from core import databases
+from core import databases, throttling
 from core.address_limits import mark_owner_known
 from tasks import events
+from tasks.frame_budget import FrameBudget, Verdict
 from tasks.live_socket import messages
-from tasks.live_socket.authentication import NOT_LOGGED_IN, Refusal, authenticate
+from tasks.live_socket.authentication import (
+    CLOSE_TOO_MANY,
+    CLOSE_TRY_LATER,
+    NOT_LOGGED_IN,
+    Refusal,
+    authenticate,
+)
 from tasks.live_socket.messages import Ask, MalformedMessage, Subscribe, Unsubscribe
 from tasks.live_socket.notices import Notices
 from tasks.live_socket.outbox import Outbox
@@ -55,6 +64,9 @@ class LiveConsumer(Socket):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.outbox = Outbox(self.send, lambda: self.close(CLOSE_TOO_SLOW))
+        self.budget = FrameBudget(
+            settings.LIVE_FRAMES_PER_MINUTE_MAX, settings.LIVE_BYTES_PER_MINUTE_MAX
+        )
         self.visit: Visit | None = None
         self.refused = False
         self.topic = ""  # of the user, in the channel layer
@@ -69,6 +81,10 @@ class LiveConsumer(Socket):
             await self.refuse(found)
             return
         user = found.user
+        too_many = await self.too_many_of(user)
+        if too_many:
+            await self.refuse(too_many)
+            return
         self.visit = Visit(
             bearer=found,
             subscriptions=Subscriptions(user, self.outbox),
@@ -79,6 +95,17 @@ class LiveConsumer(Socket):
         self.topic = events.user_topic(user.pk)
         await self.channel_layer.group_add(self.topic, self.channel_name)
         self.clock = asyncio.create_task(self.keep_checking())
+
+    async def too_many_of(self, user: User) -> Refusal | None:
+        """Return why this user may open no further connection now; None if they may."""
+        if await _count_connect(user) > settings.LIVE_CONNECTS_PER_MINUTE_MAX:
+            text = "You connect too often: come back in a minute."
+            return Refusal(CLOSE_TOO_MANY, "too_many_connections", text)
+        most = settings.LIVE_SOCKETS_PER_USER_MAX
+        if not self.count_for(user.pk, most):
+            text = f"{most} pages or programs of yours are connected already: close some of them."
+            return Refusal(CLOSE_TOO_MANY, "too_many_sockets", text)
+        return None
 
     async def disconnect(self, code: int) -> None:
         self.outbox.stop()
@@ -104,6 +131,8 @@ class LiveConsumer(Socket):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.visit is None or self.refused:
             return
+        if await self.sends_too_much(len(text_data or bytes_data or ""), self.visit):
+            return
         try:
             message = messages.read(text_data or "")
         except MalformedMessage as error:
@@ -117,10 +146,27 @@ class LiveConsumer(Socket):
             case _:
                 assert_never(message)
 
+    async def sends_too_much(self, size: int, visit: Visit) -> bool:
+        """Warn a visitor that sends too much; if it goes on, close and let nobody return soon."""
+        verdict = self.budget.take(size, time.monotonic())
+        if verdict is Verdict.FINE:
+            return False
+        text = (
+            f"At most {settings.LIVE_FRAMES_PER_MINUTE_MAX} messages and"
+            f" {settings.LIVE_BYTES_PER_MINUTE_MAX} bytes a minute."
+        )
+        if verdict is Verdict.WARN:
+            await self.complain("too_fast", text)
+            return False
+        # With a new connection it would begin anew.
+        await _count_connect(visit.bearer.user, settings.LIVE_CONNECTS_PER_MINUTE_MAX)
+        await self.refuse(Refusal(CLOSE_TRY_LATER, "too_fast", text))
+        return True
+
     async def subscribe(self, ask: Subscribe, visit: Visit) -> None:
         if ask.notifications:
             await visit.notices.send()
-        elif visit.subscriptions.is_full:
+        elif not visit.subscriptions.has_room_for(ask):
             text = f"At most {settings.LIVE_SUBSCRIPTIONS_MAX} subscriptions."
             await self.complain("too_many", text)
         elif not await visit.subscriptions.add(ask):
@@ -175,3 +221,8 @@ class LiveConsumer(Socket):
     async def notifications_changed(self, message: dict[str, Any]) -> None:
         if self.visit and not self.refused:
             self.visit.notices.changed()
+
+
+async def _count_connect(user: User, amount: int = 1) -> int:
+    """Count a connection of this user; how many in this minute."""
+    return await throttling.count_connect(f"live-{user.pk}", amount)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Literal
+from uuid import UUID
 
 import msgspec
 
+from firmlight_client.protocol import NullIsDefault, OrNull
 from tasks import events
 
 MESSAGE_BYTES_MAX = 4096
@@ -15,7 +17,7 @@ class MalformedMessage(ValueError):
     """The text is no message of this socket; the error says why."""
 
 
-class Ask(msgspec.Struct, tag_field="type"):
+class Ask(NullIsDefault, tag_field="type"):
     """A message about a task, a group, or one's own notifications: one of these is named.
 
     `view` says how it is shown: "" as JSON, "page" as the parts of the page that change.
@@ -23,8 +25,8 @@ class Ask(msgspec.Struct, tag_field="type"):
 
     task: str | None = None
     group: str | None = None
-    notifications: bool = False
-    view: Literal["", "page"] = ""
+    notifications: OrNull[bool] = False
+    view: OrNull[Literal["", "page"]] = ""
 
     @property
     def topic(self) -> str:
@@ -55,4 +57,14 @@ def read(text: str) -> Subscribe | Unsubscribe:
         raise MalformedMessage(str(error)) from None
     if not (message.task or message.group or message.notifications):
         raise MalformedMessage("name a task or a group, or notifications")
+    message.task = canonical(message.task)
+    message.group = canonical(message.group)
     return message
+
+
+def canonical(written: str | None) -> str | None:
+    """Return the one spelling of this id that counts; what is no id stays as it is."""
+    try:
+        return str(UUID(written)) if written else written
+    except ValueError:
+        return written

@@ -18,9 +18,10 @@ class Subscriptions:
         self.user, self.observer = user, observer
         self._watched: dict[tuple[str, str], Ask] = {}  # by topic and view
 
-    @property
-    def is_full(self) -> bool:
-        return len(self._watched) >= settings.LIVE_SUBSCRIPTIONS_MAX
+    def has_room_for(self, ask: Ask) -> bool:
+        """Whether it is watched already, or one more may be."""
+        is_watched = (ask.topic, ask.view) in self._watched
+        return is_watched or len(self._watched) < settings.LIVE_SUBSCRIPTIONS_MAX
 
     async def add(self, ask: Ask) -> bool:
         """Watch it; False if there is nothing that this user may see.

@@ -139,7 +139,7 @@ def snapshot(task_id: str) -> dict[str, Any] | None:
     message = {"type": "task", "task": TaskSerializer(task).data}
     result = None
     if task.status == states.SUCCEEDED:
-        result = blobs.get_result(task.group_id, task.pk)
-    if result is None or len(result) > settings.LIVE_RESULT_BYTES_MAX:
+        result = blobs.get_result(task.group_id, task.pk, settings.LIVE_RESULT_BYTES_MAX)
+    if result is None:
         return message
     return {**message, "result": msgspec.Raw(result)}

@@ -18,16 +18,16 @@
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
 --                          error copied (subtasks leased a second time) logged bad ('1' if a
---                          worker sent a bad partial of it)
+--                          worker sent a bad partial of it) unfit ('1' if :unfit has any)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
 --   t:<task>:held          hash: subtask -> ids of the active leases that have it, " " between.
 --                          Kept of those that were given back or copied, but not of those in
 --                          :again; any other is in :wait, or in exactly one active lease
---   t:<task>:blame         hash: "<subtask>:losses" -> "<how often> <last loser> <when>",
---                          "<subtask>:attempts" -> how often, "<subtask>:by:<worker who failed it>"
---                          -> when
+--   t:<task>:blame         hash: subtask -> MessagePack, who failed and lost it, see `read_blame` in
+--                          _leases.lua
+--   t:<task>:unfit         set of workers that may not take its subtasks, which may last too long
 --   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the
 --                          latest
 --   t:<task>:failures      list of the latest, each MessagePack, see `failure` in _leases.lua
@@ -37,7 +37,7 @@
 --   t:<task>:partials      list of accepted partials
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
---   l:<lease>              hash: worker conn task granted since until active copy charge subtasks
+--   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes). A lost one stays for a
 --                          while, so that a late result counts
 --   leases                 zset: active lease -> deadline
@@ -46,6 +46,8 @@
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
 --   streak:<worker>        set of creators on whose tasks it failed since it last completed
 --                          anything
+--   failing:<owner>        hash: the same of all workers of an owner: creator -> the worker that
+--                          failed last
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds
 --   active                 hash: creator -> number of such tasks
@@ -55,12 +57,16 @@
 --                          active was served
 --   kinds                  set of kinds ever seen here
 --   idle:<kind>            zset: conn -> since when it waits for work of this kind
---   slots:<kind>           zset: "<conn> <n>" -> last seen, one member a slot
+--   slots:<kind>           zset: conn of a worker that takes this kind -> last seen
+--   slots_of:<kind>        hash: such a conn -> how many leases it computes at the same time
+--   slots                  hash: kind -> the sum of its slots_of
 --   workers:<kind>         zset: "<worker> <conn> <owner>" -> last seen
 
 local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
+local LOOK_TAKERS = 1000  -- connections looked at for workers that take a kind
+local BLAMED_KEPT = 32  -- workers noted with a subtask that they failed or lost, the latest
 local SOME = 4  -- connections woken for work that not every worker may take
 local FAILURES_KEPT = 50  -- of a task, the latest
 local LOG_KEPT = 2000  -- of a task, the latest entries at least
@@ -205,10 +211,36 @@ local function has_work(kind)
   return false
 end
 
+-- The connection has so many slots for this kind; one number, however many they are.
+local function note_slots(kind, conn, slots)
+  local slots_of = key('slots_of', kind)
+  local before = tonumber(redis.call('HGET', slots_of, conn) or '0')
+  if slots == before then return end
+  if slots > 0 then redis.call('HSET', slots_of, conn, slots) else redis.call('HDEL', slots_of, conn) end
+  local sum = redis.call('HINCRBY', key('slots'), kind, slots - before)
+  if sum <= 0 then redis.call('HDEL', key('slots'), kind) end
+end
+
+local function drop_slots(kind, conn)
+  note_slots(kind, conn, 0)
+  redis.call('ZREM', key('slots', kind), conn)
+end
+
+-- How many slots are online for this kind. Connections that were not heard of for online_ms are
+-- dropped first: few at a time, so that nobody waits for it.
+local function slots_online(kind)
+  local oldest = '(' .. (now - a.online_ms)
+  local name = key('slots', kind)
+  for _, conn in ipairs(redis.call('ZRANGEBYSCORE', name, '-inf', oldest, 'LIMIT', 0, CHUNK)) do
+    drop_slots(kind, conn)
+  end
+  return tonumber(redis.call('HGET', key('slots'), kind) or '0')
+end
+
 -- Whether this connection's heartbeat is fresh: of a web process that was killed, idle ones stay
 -- behind.
 local function heard_of(kind, conn)
-  local seen = redis.call('ZSCORE', key('slots', kind), conn .. ' 1')
+  local seen = redis.call('ZSCORE', key('slots', kind), conn)
   return seen and tonumber(seen) >= now - a.online_ms
 end
 

@@ -4,7 +4,7 @@
 local function lease_of(id)
   local rec = hash(key('l', id))
   if not rec.task then return nil end
-  rec.id, rec.list = id, cmsgpack.unpack(rec.subtasks)
+  rec.id, rec.list, rec.owner = id, cmsgpack.unpack(rec.subtasks), rec.owner or ''
   return rec
 end
 
@@ -181,33 +181,118 @@ local function let_go(rec, t, list)
   return alone
 end
 
--- How often each of `list` was lost or failed (`what`), as a list of numbers. (Behind the losses
--- the last loser is noted.)
-local function blamed(task, list, what)
-  local names, counts = {}, {}
-  for i, subtask in ipairs(list) do names[i] = subtask .. ':' .. what end
-  for i, count in ipairs(get_many(key('t', task, 'blame'), names)) do
-    counts[i] = tonumber(string.match(count or '0', '^%d+'))
+-- Who failed or lost a subtask. Both count by owner, because a name is free.
+
+-- Where the marks of `by` have what.
+local WORKER, OWNER, FAILED, LOST, AT = 1, 2, 3, 4, 5
+
+-- What is noted of a subtask: how many failures and losses of it count (`attempts`, `losses`), and
+-- `by`, for each worker that failed or lost it {worker, owner, how often failed, how often lost,
+-- when the last}.
+local function read_blame(packed)
+  return packed and cmsgpack.unpack(packed) or {attempts = 0, losses = 0, by = {}}
+end
+
+-- What the workers of an owner did with a subtask: how often they failed and lost it, how many of
+-- them, when the last; and whether `worker` is one of them.
+local function record_of(blame, owner, worker)
+  local sum = {failed = 0, lost = 0, workers = 0, at = 0, is_marked = false}
+  for _, mark in ipairs(blame.by) do
+    if mark[OWNER] == owner then
+      sum.failed, sum.lost = sum.failed + mark[FAILED], sum.lost + mark[LOST]
+      sum.workers, sum.at = sum.workers + 1, math.max(sum.at, mark[AT])
+      sum.is_marked = sum.is_marked or mark[WORKER] == worker
+    end
   end
-  return counts
+  return sum
+end
+
+local takers_of = {}  -- task -> what `takers` found
+
+-- The owners online whose workers take the task: {n = how many, workers = {owner -> {worker}}}. Not
+-- those that sent a bad partial of it, and not workers that may not run it for so long.
+local function takers(task, t)
+  if takers_of[task] then return takers_of[task] end
+  local found = {n = 0, workers = {}}
+  local bad = t.bad == '1' and hash(key('t', task, 'bad')) or {}
+  local members = redis.call(
+    'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_TAKERS
+  )
+  for _, member in ipairs(members) do
+    local worker, owner = string.match(member, '^(%S+) .* (%S*)$')
+    local unfit = t.unfit == '1' and redis.call('SISMEMBER', key('t', task, 'unfit'), worker) == 1
+    if not (bad[owner] or unfit) then
+      if not found.workers[owner] then found.n, found.workers[owner] = found.n + 1, {} end
+      table.insert(found.workers[owner], worker)
+    end
+  end
+  takers_of[task] = found
+  return found
+end
+
+-- Whether each owner online that takes the task has failed the subtask or, with `lost_too`, lost it.
+local function all_have_tried(task, t, blame, lost_too)
+  local there = takers(task, t)
+  if there.n > #blame.by then return false end
+  for owner in pairs(there.workers) do
+    local theirs = record_of(blame, owner)
+    if theirs.failed == 0 and not (lost_too and theirs.lost > 0) then return false end
+  end
+  return true
+end
+
+-- The mark of the lease's worker, made if there is none. The oldest gives way.
+local function mark_of(blame, rec)
+  for i, mark in ipairs(blame.by) do
+    if mark[WORKER] == rec.worker then
+      table.insert(blame.by, table.remove(blame.by, i))
+      return mark
+    end
+  end
+  if #blame.by >= BLAMED_KEPT then table.remove(blame.by, 1) end
+  local mark = {rec.worker, rec.owner, 0, 0, 0}
+  table.insert(blame.by, mark)
+  return mark
+end
+
+-- The lease's worker failed the subtask. It counts if its owner had not failed it before, or if
+-- nobody is left to try it who has not.
+local function blame_failure(rec, t, blame)
+  local is_first = record_of(blame, rec.owner).failed == 0
+  local mark = mark_of(blame, rec)
+  mark[FAILED], mark[AT] = mark[FAILED] + 1, now
+  if is_first or all_have_tried(rec.task, t, blame, false) then
+    blame.attempts = blame.attempts + 1
+  end
+end
+
+-- The lease's worker lost the subtask; the same.
+local function blame_loss(rec, t, blame)
+  local is_first = record_of(blame, rec.owner).lost == 0
+  local mark = mark_of(blame, rec)
+  mark[LOST], mark[AT] = mark[LOST] + 1, now
+  if is_first or all_have_tried(rec.task, t, blame, true) then blame.losses = blame.losses + 1 end
 end
 
 -- Each of `list` was lost once more. Returns those that may be tried again.
 local function count_losses(rec, t, list)
-  local again, noted, loser = {}, {}, ' ' .. rec.worker .. ' ' .. now
-  -- a subtask that was lost before is leased alone
-  local before = #rec.list == 1 and blamed(rec.task, list, 'losses') or {}
-  for i, subtask in ipairs(list) do
-    local times = (before[i] or 0) + 1
-    noted[#noted + 1], noted[#noted + 2] = subtask .. ':losses', times .. loser
-    if times < a.losses_max then
+  local again, noted, name = {}, {}, key('t', rec.task, 'blame')
+  local first = read_blame()  -- that of all which nobody has failed or lost before
+  blame_loss(rec, t, first)
+  local packed_first = cmsgpack.pack(first)
+  for i, packed in ipairs(get_many(name, list)) do
+    local subtask, blame = list[i], packed and read_blame(packed) or first
+    if packed then blame_loss(rec, t, blame) end
+    noted[#noted + 1] = subtask
+    noted[#noted + 1] = packed and cmsgpack.pack(blame) or packed_first
+    if blame.losses < a.losses_max then
       again[#again + 1] = subtask
     else
-      local message = 'its worker vanished ' .. times .. ' times'
+      local message = 'its worker vanished ' .. blame.losses .. ' times'
       fail_permanently(rec.task, t, subtask, failure(subtask, rec.worker, 'lost', message, ''))
     end
   end
-  set_many(key('t', rec.task, 'blame'), noted)
+  set_many(name, noted)
   return again
 end
 
@@ -226,12 +311,11 @@ end
 -- before, or they would be leased with others, and to whoever failed them.
 local function put_back(rec, list)
   local task, noted = rec.task, {}
-  local clean = redis.call('EXISTS', key('t', task, 'blame')) == 0
-  local losses = clean and {} or blamed(task, list, 'losses')
-  local attempts = clean and {} or blamed(task, list, 'attempts')
+  local blame = key('t', task, 'blame')
+  local blamed = redis.call('EXISTS', blame) == 1 and get_many(blame, list) or {}
   local again, wait = {}, {}
   for i = #list, 1, -1 do
-    local row = (clean or losses[i] + attempts[i] == 0) and wait or again
+    local row = blamed[i] and again or wait
     row[#row + 1] = list[i]
     noted[#noted + 1], noted[#noted + 2] = list[i], ''
   end

@@ -73,7 +73,7 @@ if rec.copy == '1' then
   add_work(task, a.worker, 'saved', saved)
 end
 local unwanted = settle_others(t, others)
-redis.call('DEL', key('streak', a.worker))
+redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
 
 local seconds = believed(rec, a.seconds)
 redis.call('HINCRBYFLOAT', key('t', task), 'seconds', seconds)

@@ -1,7 +1,9 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is
 -- an attempt; after attempts_max of them it fails permanently, and with it the task, unless partial
--- results are allowed. A worker that failed on tasks of streak_max creators in a row, completing
--- nothing in between, is not to be trusted with more.
+-- results are allowed. What an owner's workers fail again is an attempt only when each owner online
+-- that takes the task has failed it. A worker that failed on tasks of streak_max creators in a row,
+-- completing nothing in between, is not to be trusted with more, nor are all of its owner if two of
+-- them did so together.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -21,6 +23,7 @@
 --   wake          list of strings, connections to wake
 --   unwanted      list of {connection, lease}, strings: leases that may stop
 --   streak        boolean: the worker's streak of failures is full
+--   owner_streak  boolean: so is that of its owner, by several workers
 -- or, if refused:
 --   reason        string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
 local rec = lease_of(a.lease)
@@ -42,9 +45,10 @@ local work, blame = key('t', task, 'work'), key('t', task, 'blame')
 redis.call('HINCRBY', work, a.worker .. ':failures', 1)
 redis.call('HSETNX', work, a.worker .. ':first', now)
 redis.call('HSET', work, a.worker .. ':last', now)
-redis.call('HSET', blame, a.subtask .. ':by:' .. a.worker, now)
-local attempts = redis.call('HINCRBY', blame, a.subtask .. ':attempts', 1)
-local final = attempts >= a.attempts_max
+local blamed = read_blame(redis.call('HGET', blame, a.subtask))
+blame_failure(rec, t, blamed)
+redis.call('HSET', blame, a.subtask, cmsgpack.pack(blamed))
+local final = blamed.attempts >= a.attempts_max
 local seconds = believed(rec, a.seconds)
 charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
 -- what it did before this one comes later, in a result of its own, and took time too
@@ -59,6 +63,18 @@ local function streak_is_full()
   redis.call('SADD', streak, t.creator)
   redis.call('PEXPIRE', streak, a.memory_ms)
   return redis.call('SCARD', streak) >= a.streak_max and redis.call('DEL', streak) == 1
+end
+
+-- The same for all workers of the owner, once it is no longer a matter of one machine.
+local function owner_streak_is_full()
+  local streak, workers, n = key('failing', rec.owner), {}, 0
+  redis.call('HSET', streak, t.creator, a.worker)
+  redis.call('PEXPIRE', streak, a.memory_ms)
+  if redis.call('HLEN', streak) < a.streak_max then return false end
+  for _, worker in ipairs(redis.call('HVALS', streak)) do
+    if not workers[worker] then workers[worker], n = true, n + 1 end
+  end
+  return n > 1 and redis.call('DEL', streak) == 1
 end
 
 local what = failure(a.subtask, a.worker, a.error, a.message, a.traceback)
@@ -85,5 +101,5 @@ else
 end
 return cmsgpack.pack({
   task = task, complete = is_complete(task, t), wake = conns, unwanted = unwanted,
-  streak = streak_is_full(),
+  streak = streak_is_full(), owner_streak = owner_streak_is_full(),
 })

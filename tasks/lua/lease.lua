@@ -20,7 +20,7 @@
 --   subtasks_max   integer, subtasks of a lease
 --   bytes_max      integer, bytes of a lease's payloads
 --   lease_ms       integer, ms until its deadline
---   barred_ms      integer, ms for which a subtask is kept from a worker that failed or lost it
+--   barred_ms      integer, ms for which a subtask is kept from those that failed or lost it
 --   copies_share   number, share of a task's subtasks that may be leased a second time
 --   longest_ms     integer, ms a subtask may take at most; 0: any
 --   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
@@ -38,7 +38,6 @@
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 -- subtasks looked at that this worker has failed; the next call goes on behind them
 local LOOK_BARRED = 64
-local LOOK_OWNERS = 1000  -- connections looked at for one of another owner
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
@@ -72,32 +71,29 @@ elseif known then
 end
 
 local reaped, complete = reap(2)
-local others = {}  -- kind -> workers online, as far as asked for
 
-local function online(kind)
-  others[kind] = others[kind] or redis.call(
-    'ZRANGEBYSCORE', key('workers', kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_BARRED
-  )
-  return others[kind]
-end
-
--- When this worker failed the subtask, or lost it as the last one did; nil if it did neither.
-local function blamed_at(blame, subtask, worker)
-  local failed = redis.call('HGET', blame, subtask .. ':by:' .. worker)
-  if failed then return tonumber(failed) end
-  local losses = redis.call('HGET', blame, subtask .. ':losses') or ''
-  local loser, at = string.match(losses, '^%d+ (%S+) (%d+)')
-  return loser == worker and tonumber(at) or nil
-end
-
--- A subtask is not given again to a worker that failed or lost it while another one that takes the
--- kind is online; unless that one has had no time for it for long.
+-- A subtask is not given again to a worker that failed or lost it, nor to its owner when two of
+-- their workers did, while one that takes the task is online and did better: another owner who
+-- failed it less often, or lost it less often; or another worker of this owner. Unless that one has
+-- had no time for it for long.
 local function barred(task, t, subtask)
-  local blame = key('t', task, 'blame')
-  local at = blamed_at(blame, subtask, a.worker)
-  if not at or at < now - a.barred_ms then return false end
-  for _, member in ipairs(online(t.kind)) do
-    if not blamed_at(blame, subtask, string.match(member, '^%S+')) then return true end
+  local packed = redis.call('HGET', key('t', task, 'blame'), subtask)
+  if not packed then return false end
+  local blame = read_blame(packed)
+  local own = record_of(blame, a.owner, a.worker)
+  local is_blamed = own.is_marked or own.workers > 1
+  if not is_blamed or own.at < now - a.barred_ms then return false end
+  local there = takers(task, t)
+  if there.n > #blame.by then return true end  -- one of them has not tried it
+  for owner, workers in pairs(there.workers) do
+    local theirs = record_of(blame, owner)
+    local has_failed_less = theirs.failed < own.failed
+    if has_failed_less or theirs.failed == own.failed and theirs.lost < own.lost then return true end
+    if owner == a.owner and own.workers == 1 then
+      for _, worker in ipairs(workers) do
+        if worker ~= a.worker then return true end
+      end
+    end
   end
   return false
 end
@@ -112,7 +108,7 @@ local function distrusted(task, t)
   end
   if not fresh[a.owner] then return false end
   local members = redis.call(
-    'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_OWNERS
+    'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_TAKERS
   )
   for _, member in ipairs(members) do
     if not fresh[string.match(member, '%S*$')] then return true end
@@ -138,7 +134,7 @@ end
 local function size(task, t)
   local speed = tonumber(redis.call('HGET', key('t', task, 'work'), a.worker .. ':speed') or '0')
   if speed == 0 then return 1 end
-  local slots = math.max(1, redis.call('ZCOUNT', key('slots', t.kind), now - a.online_ms, '+inf'))
+  local slots = math.max(1, slots_online(t.kind))
   local fair = math.max(waiting(task) / (2 * slots), speed * a.least_s)
   return math.max(1, math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max))
 end
@@ -178,13 +174,14 @@ local function grant(task, t, taken, how)
   local seconds, done = tonumber(t.seconds), tonumber(t.done)
   local each = done > 0 and seconds / done or 0.1
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
-  redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'conn', a.conn, 'task', task,
-    'granted', now, 'since', now, 'until', now + most, 'active', '1', 'copy', flag(how == 'copied'),
+  redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'owner', a.owner, 'conn', a.conn,
+    'task', task, 'granted', now, 'since', now, 'until', now + most, 'active', '1', 'copy', flag(how == 'copied'),
     'charge', each, 'subtasks', cmsgpack.pack(taken))
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
+  if t.unfit == '1' then redis.call('SREM', key('t', task, 'unfit'), a.worker) end
   charge(t.creator, each * #taken)
   record(task, how, a.worker, a.lease, #taken, #taken, taken[1])
   return grant_of(task, t.kind, t.max_ms, taken)
@@ -194,7 +191,12 @@ end
 -- task. A worker that may not take what waits is not woken for it.
 local found_not_for_it = false
 local function is_not_for_it(task, t)
-  local not_for_it = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms or distrusted(task, t)
+  local is_too_long = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms
+  if is_too_long then
+    redis.call('SADD', key('t', task, 'unfit'), a.worker)
+    if t.unfit ~= '1' then redis.call('HSET', key('t', task), 'unfit', '1') end
+  end
+  local not_for_it = is_too_long or distrusted(task, t)
   found_not_for_it = found_not_for_it or not_for_it
   return not_for_it
 end

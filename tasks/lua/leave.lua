@@ -7,19 +7,16 @@
 --   worker, owner  strings, ids
 --   conn           string, name of the connection
 --   kinds          list of strings, "NAME@version"
---   slots          integer, as in the heartbeats
 --   how            string: 'lost', 'released' or 'kept'
 --   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
 -- Returns a map:
 --   wake           list of strings, connections to wake
 --   complete       list of strings, tasks to conclude
 --   requeued       integer, subtasks of lost leases that wait again
-local slots = {}
-for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('idle', kind), a.conn)
   redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn .. ' ' .. a.owner)
-  each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
+  drop_slots(kind, a.conn)
 end
 if a.how == 'kept' then return cmsgpack.pack({wake = {}, complete = {}, requeued = 0}) end
 local kinds, complete = {}, {}

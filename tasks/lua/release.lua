@@ -10,16 +10,18 @@
 --   wake      list of strings, connections to wake
 -- or, if refused:
 --   reason    string: 'unknown_lease', 'task_closed' or 'not_in_lease'
+--   open      list of integers, those of the subtasks that can be given back
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
 local t = hash(key('t', rec.task))
 if not t.state then return refused('task_closed') end
-local owed, gone = {}, {}
+local owed, gone, open = {}, {}, {}
 for _, subtask in ipairs(rec.list) do owed[subtask] = true end
 for _, subtask in ipairs(a.subtasks) do
-  if not owed[subtask] then return refused('not_in_lease') end
+  if owed[subtask] then open[#open + 1] = subtask end
   owed[subtask], gone[subtask] = nil, true
 end
+if #open < #a.subtasks then return refused('not_in_lease', open) end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
 owe_less(rec, gone)
 return cmsgpack.pack({wake = wake(t.kind, back)})

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from core.errors import FirmlightError
+from core.text import check_printable, check_printable_lines
 from core.views import PageForm
 from firmlight_client import kinds
 from tasks import states
@@ -39,11 +40,13 @@ class TaskForm(PageForm):
     title = forms.CharField(
         max_length=120,
         required=False,
+        validators=[check_printable],
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     description = forms.CharField(
         max_length=2000,
         required=False,
+        validators=[check_printable_lines],
         widget=forms.Textarea(attrs={"rows": 2, "placeholder": "For the others in the group"}),
     )
     priority = forms.ChoiceField(

@@ -67,6 +67,7 @@ class Settled(msgspec.Struct, frozen=True):
     wake: Conns = []
     unwanted: Held = []  # leases that may stop
     streak: bool = False  # the worker has failed on tasks of too many submitters in a row
+    owner_streak: bool = False  # so have several workers of its owner together
     requeued: int = 0  # subtasks that wait again
 
 
@@ -105,3 +106,18 @@ class Reaped(msgspec.Struct, frozen=True):
 class Mended(msgspec.Struct, frozen=True):
     found: int  # subtasks that wait again
     wake: Conns
+
+
+class Reserved(msgspec.Struct, frozen=True):
+    """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
+
+    reason: str
+    held: int  # bytes that the others hold of what is short
+
+
+class Spent(msgspec.Struct, frozen=True):
+    left: int  # bytes that are still reserved
+
+
+class Unreserved(msgspec.Struct, frozen=True):
+    found: int  # tasks that had reserved something

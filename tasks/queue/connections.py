@@ -23,10 +23,12 @@ def beat(
     kinds: Sequence[str],
     slots: int,
     leases: Sequence[str],
+    resting: str = "",
 ) -> Call[list[str]]:
     """Note that a worker is online and renew the leases it names.
 
-    Returns those of the leases of which nothing is wanted any more.
+    `resting` is why it takes nothing of this group now, for people. Returns those of the leases of
+    which nothing is wanted any more.
     """
     args = {
         "worker": str(worker),
@@ -34,6 +36,7 @@ def beat(
         "conn": conn,
         "kinds": list(kinds),
         "slots": slots,
+        "resting": resting,
         "leases": list(leases),
         "lease_ms": ms(settings.LEASE_SECONDS),
         "online_ms": online_ms(),
@@ -56,14 +59,14 @@ LOST, RELEASED, KEPT = "lost", "released", "kept"
 
 
 def leave(
-    group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], slots: int, how: str
+    group: Id, *, worker: Id, owner: Id = "", conn: str, kinds: Sequence[str], how: str
 ) -> Call[Leased]:
     """A connection is gone.
 
     LOST requeues its leases immediately, RELEASED gives them back, KEPT leaves them alone.
     """
     who = {"worker": str(worker), "owner": str(owner), "conn": conn}
-    args = {**who, "kinds": list(kinds), "slots": slots, "how": how, **limits()}
+    args = {**who, "kinds": list(kinds), "how": how, **limits()}
     return Call("leave", base_key(group), args, Leased)
 
 

@@ -13,7 +13,7 @@ from accounts.models import SUCCESS
 from core import databases, metrics, redis
 from core.errors import Busy
 from firmlight_client import kinds
-from tasks import blobs, events, states
+from tasks import blobs, events, file_store, states
 from tasks.kind_processes import calls
 from tasks.kind_processes.outcomes import (
     KindChanged,
@@ -27,6 +27,8 @@ from tasks.kind_processes.outcomes import (
 from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import Outcome, outcome_of, progress_of
+from tasks.queue.room import note_partial_bytes
+from tasks.services import files
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
 
@@ -58,14 +60,15 @@ def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = F
     nothing. Without `patient` the kind gets only CONCLUDE_QUICK_SECONDS, so that it does not hold
     up the conclusion of other tasks; if that is not enough, the long queue takes the task.
 
-    An attempt that fails because Redis or the database is unreachable is not counted.
+    An attempt that fails because Redis, the database or the file storage is unreachable is not
+    counted.
     """
     task = Task.objects.filter(pk=task_id).first()
     if task is None or not _take(task, attempt):
         return
     try:
         _conclude(task, patient)
-    except databases.lost(*redis.LOST):
+    except databases.lost(*redis.LOST, file_store.FilesUnavailable):
         _give_attempt_back(task)
         raise
 
@@ -178,23 +181,31 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
 
 
 def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
-    """Store the result, then say SUCCEEDED: Redis has written it to disk before the row changes.
+    """Store the result, then say SUCCEEDED: it is on disk before the row changes.
 
     Nothing is kept of a task that was cancelled meanwhile.
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    blobs.put_result(task.group_id, task.pk, result)
+    in_file = blobs.put_result(task.group_id, task.pk, result)
+    note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
+        if in_file:
+            files.note(task, file_store.RESULTS, file_store.digest_of(result), len(result))
         close_task(task, "decided" if outcome.decided else "succeeded")
         tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
         blobs.drop_result(task.group_id, task.pk)
+
+
+def _partial_bytes(outcome: Outcome) -> float:
+    """What the partials took for each subtask."""
+    return sum(map(len, outcome.partials)) / max(outcome.done, 1)
 
 
 def _success_text(task: Task, outcome: Outcome) -> str:

@@ -7,18 +7,20 @@ so they are notified after the rows have gone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import WARNING, User
 from accounts.notifications import notify
 from tasks import blobs, events, states
-from tasks.models import Task, Worker
+from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tasks.queue import lifecycle, sweeping
 from tasks.services.finish import cancel_task
 
@@ -99,19 +101,42 @@ def show_notifications(*, users: Iterable[UUID], **_: Any) -> None:
 
 
 def forget_machines() -> int:
-    """Delete the workers of former members that appear in no statistics; return how many.
+    """Delete workers that are gone and appear in no statistics; return how many.
 
-    Only after a while: a task that they worked for may still be running, and its statistics are
-    written when it is concluded.
+    These are workers of former members, and those not seen for WORKER_UNSEEN_DAYS: names of
+    machines change. Only after a while: a task that they worked for may still be running, and its
+    statistics are written when it is concluded. What a moderator or the server suspended stays.
     """
-    oldest = timezone.now() - timedelta(hours=settings.INPUT_TTL_HOURS)
-    former = Worker.objects.filter(owner=None, last_seen__lt=oldest)
-    ids = [worker.pk for worker in former if not _is_in_statistics(worker)]
-    return Worker.objects.filter(pk__in=ids).delete()[0]
+    now = timezone.now()
+    former = Worker.objects.filter(
+        owner=None, last_seen__lt=now - timedelta(hours=settings.INPUT_TTL_HOURS)
+    )
+    unseen = Worker.objects.filter(
+        owner__isnull=False,
+        suspended=None,
+        blocked=False,
+        last_seen__lt=now - timedelta(days=settings.WORKER_UNSEEN_DAYS),
+    )
+    return _forget(former) + _forget(unseen)
 
 
-def _is_in_statistics(worker: Worker) -> bool:
-    return worker.contributions.exists() or worker.failures.exists()
+def _forget(rows: QuerySet[Worker]) -> int:
+    """Delete those of these workers that appear in no statistics, some at a time."""
+    ends, deleted = time.monotonic() + settings.PURGE_SECONDS_MAX, 0
+    ids = list(rows.order_by().values_list("pk", flat=True))
+    for start in range(0, len(ids), settings.PURGE_ROWS_MAX):
+        if time.monotonic() > ends:
+            break
+        some = ids[start : start + settings.PURGE_ROWS_MAX]
+        shown = {*_workers_in(Contribution, some), *_workers_in(SubtaskFailure, some)}
+        gone = [pk for pk in some if pk not in shown]
+        deleted += rows.filter(pk__in=gone).delete()[0]
+    return deleted
+
+
+def _workers_in(model: type[Contribution | SubtaskFailure], ids: list[UUID]) -> Iterable[UUID]:
+    found = model._default_manager.filter(worker__in=ids).order_by()
+    return found.values_list("worker", flat=True).distinct()
 
 
 def _recheck(users: Iterable[UUID]) -> None:

@@ -14,6 +14,7 @@ from tasks import blobs, events, states
 from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import progress_of
+from tasks.services import room
 from tasks.services.record import record_work
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
@@ -27,6 +28,7 @@ def close_task(task: Task, reason: str) -> None:
     events.announce(task, final=True)
     if reason == states.FAILED:
         blobs.keep_failed_input(task.group_id, task.pk)
+    room.release([task.pk])
     held = lifecycle.close(task.group_id, task.pk).now()
     if held:
         events.publish(events.cancel(held, reason))

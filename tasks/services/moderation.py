@@ -16,6 +16,7 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import blobs, events, states
 from tasks.models import SUSPENDED_REASON_MAX, Task, Worker
+from tasks.services import files
 from tasks.services.finish import cancel_task, tell_creator
 
 CARRIED_OVER = (
@@ -54,6 +55,7 @@ def submit_again(task: Task) -> Task:
             "Its creator can submit it anew."
         )
     try:
+        files.carry_over(task, again)
         again.save(force_insert=True)
     except Exception:
         blobs.drop_input(again.group_id, again.pk)

@@ -25,7 +25,9 @@ from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
 from tasks.queue import splitting
 from tasks.queue.answers import Opened, Pushed
+from tasks.queue.progress import progress_of
 from tasks.services.finish import INPUT_LOST, fail_task
+from tasks.services.room import Reservation
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 
 log = structlog.get_logger(__name__)
@@ -108,19 +110,29 @@ def _open(task: Task, kind: kinds.Kind) -> Opened:
 
 
 def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
-    """Push the batches behind the first `split` subtasks, which another run has pushed already."""
+    """Push the batches behind the first `split` subtasks, which another run has pushed already.
+
+    If there is no room for one, it stops, and the sweep asks for the rest later.
+    """
+    progress = progress_of(task.group_id, task.pk).now() if split else None
+    reservation = Reservation(task, progress)
     for batch in all_batches:
         end = batch.first + len(batch.payloads)
         while split < end:
             payloads = batch.payloads[split - batch.first :]
+            if not reservation.take(payloads):
+                log.warning("split_waits_for_room", task=str(task.pk), split=split)
+                return
             pushed = splitting.push(
                 task.group_id, task.pk, first=split, payloads=payloads, last=batch.last
             ).now()
             ended_elsewhere = not pushed.taken and pushed.split <= split
             if pushed.gone or ended_elsewhere:
                 return
+            reservation.spend()
             _announce(task, batch, pushed)
             split = pushed.split
+    reservation.end()
 
 
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:

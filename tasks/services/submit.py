@@ -13,15 +13,31 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from core import metrics
-from core.errors import Conflict, Forbidden, Invalid
+from core import metrics, quotas, throttling
+from core.errors import Conflict, Forbidden, Invalid, TooMany
 from firmlight_client import kinds
 from groups import selectors as group_selectors
 from groups.errors import MayNotSubmit
 from groups.models import Membership
-from tasks import blobs, events, states
+from tasks import blobs, events, file_store, states
 from tasks.models import Task
+from tasks.services import files, room
 from tasks.services.inputs import find_kind, read_params
+
+RETRY_SECONDS = 10.0  # tasks end all the time; clients wait so long and try again
+
+
+class TooManyTasks(TooMany):
+    """The user, or the group, has as many tasks as may be under way; it ends when some end."""
+
+    code = "too_many_tasks"
+
+
+class TooManyTasksToday(TooMany):
+    """The user has submitted TASKS_PER_DAY_MAX tasks today."""
+
+    code = "too_many_tasks_today"
+    message = "You have submitted as many tasks as one user may in a day. Go on tomorrow."
 
 
 class KeyUsed(Conflict):
@@ -45,12 +61,12 @@ def submit_task(
     subtask_seconds_max: float | None = None,
     key: str = "",
 ) -> Task:
-    """Accept a task: the input into Redis, then the row, then the job.
+    """Accept a task: the input into Redis or a file, then the row, then the job.
 
     In this order, because a row without input would be a lost task. `key` names this submission
     among the author's: a second submission with the same key returns the task of the first. Raises
     Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit,
-    Forbidden, KeyUsed and Busy.
+    Forbidden, KeyUsed, TooManyTasks, TooManyTasksToday, QuotaUsed, NoRoom and Busy.
     """
     membership = group_selectors.find_membership(author, str(group))
     if membership is None:
@@ -63,6 +79,10 @@ def submit_task(
     if key and (earlier := Task.objects.filter(pk=pk).first()):
         return same_submission(earlier, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
+    check_room(author, membership.group_id)  # before the input is read, which costs most
+    size = file.size or 0 if file else 0
+    files.check_quotas(author, membership.group_id, size)
+    room.check(size)
     data = read_params(chosen, params, file, author=author)
     task = Task(
         id=pk,
@@ -79,7 +99,8 @@ def submit_task(
     )
     patient = has_backlog(author)  # before this task counts itself
     if not store(task, data):
-        return same_submission(Task.objects.get(pk=pk), membership, chosen)
+        return same_submission(stored_before(pk), membership, chosen)
+    keep_within_limits(task, author)
     metrics.count("tasks_submitted")
     events.split(task.pk, patient=patient)
     events.announce(task)
@@ -101,15 +122,21 @@ def same_submission(task: Task, membership: Membership, kind: kinds.Kind) -> Tas
 def store(task: Task, data: bytes) -> bool:
     """Store input and row; False if the same submission has made the row meanwhile.
 
-    The input stays then, because that row needs it.
+    The input stays then, because that row needs it. Raises NoRoom and QuotaUsed.
     """
-    blobs.put_input(task.group_id, task.pk, data)
+    if task.creator:
+        files.check_quotas(task.creator, task.group_id, len(data))
+    room.reserve(task, len(data))
     try:
+        digest = blobs.put_input(task.group_id, task.pk, data)
         with transaction.atomic():
+            if digest:  # first, because a file without a row is purged some day
+                files.note(task, file_store.INPUTS, digest, len(data))
             task.save(force_insert=True)
     except Exception:
         if Task.objects.filter(pk=task.pk).exists():
             return False
+        room.release([task.pk])
         blobs.drop_input(task.group_id, task.pk)
         raise
     return True
@@ -130,6 +157,47 @@ def check_times(
     if subtask_seconds_max is not None and subtask_seconds_max > most:
         message = f"{kind.name} allows at most {most:g} s."
         raise Invalid(fields={"subtask_seconds_max": [message]})
+
+
+def stored_before(pk: UUID) -> Task:
+    """The task that the same submission stored. Raises Conflict if it was one too many."""
+    task = Task.objects.filter(pk=pk).first()
+    if task is None:
+        raise Conflict
+    return task
+
+
+def check_room(author: User, group: UUID) -> None:
+    """Raise TooManyTasks if no further task of this user, or of this group, may be under way."""
+    _check_room(author, group, further=1)
+
+
+def keep_within_limits(task: Task, author: User) -> None:
+    """Count a task that was stored, and forget it again if it is one too many.
+
+    Of racing submissions each sees the rows of those before it (`core.quotas`). Workers cannot have
+    seen the task yet, because its split has not been asked for. Raises TooManyTasks,
+    TooManyTasksToday.
+    """
+    try:
+        _check_room(author, task.group_id, further=0)
+        throttling.spend("task", author.pk, TooManyTasksToday)
+    except TooMany:
+        task.delete()
+        blobs.drop_input(task.group_id, task.pk)
+        raise
+
+
+def _check_room(author: User, group: UUID, *, further: int) -> None:
+    live = Task.objects.filter(status__in=list(states.LIVE))
+    limits = (
+        (live.filter(creator=author), settings.TASKS_LIVE_PER_USER_MAX, "You have"),
+        (live.filter(group=group), settings.TASKS_LIVE_PER_GROUP_MAX, "This group has"),
+    )
+    for rows, most, who in limits:
+        if quotas.is_full(rows, most + 1 - further):
+            text = f"{who} {most} tasks under way, the maximum. Wait until one ends, or cancel one."
+            raise TooManyTasks(RETRY_SECONDS, text)
 
 
 def has_backlog(author: User) -> bool:

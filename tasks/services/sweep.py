@@ -17,6 +17,7 @@ from tasks import blobs, events, states
 from tasks.models import Task
 from tasks.queue import lifecycle, sweeping
 from tasks.queue.progress import Progress, progress_of
+from tasks.services import files, room
 from tasks.services.control import follow_pause
 from tasks.services.finish import INPUT_LOST, close_task, fail_task
 from tasks.services.under_way import KindGone, is_quiet, kind_of
@@ -166,8 +167,15 @@ def _drop_finished(group: str) -> None:
 def purge() -> None:
     """Forget groups that hold nothing any more, and drop those that no longer exist.
 
-    Everything else expires by itself.
+    Then delete the files that no task needs. Everything else expires by itself.
     """
+    _purge_groups()
+    live = Task.objects.filter(status__in=list(states.LIVE)).order_by()
+    room.release_forgotten({str(pk) for pk in live.values_list("pk", flat=True).iterator()})
+    files.purge()
+
+
+def _purge_groups() -> None:
     held = sweeping.groups()
     existing = {str(pk) for pk in Group.objects.filter(pk__in=held).values_list("pk", flat=True)}
     for group in held:

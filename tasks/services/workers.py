@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
+from packaging.version import InvalidVersion, Version
 
 from accounts import audit
 from accounts import selectors as account_selectors
 from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
-from core import client_wheel
-from core.errors import Forbidden
+from core import client_wheel, quotas
+from core.errors import Conflict, Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from tasks import consent, events, kind_keys, offences
 from tasks.models import SUSPENDED_REASON_MAX, Worker
+
+
+class TooManyWorkers(Conflict):
+    """The owner's workers have had WORKERS_PER_USER_MAX names within WORKER_NAME_DAYS."""
+
+    code = "too_many_workers"
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class Enrolled:
 
 
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
-    """Find or make the worker of this owner and name.
+    """Find or make the worker of this owner and name. Raises TooManyWorkers.
 
     A known worker that has not changed is only read, because the database may be locked.
     """
@@ -73,7 +82,12 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         defaults = {**facts, "last_seen": timezone.now()}
         if worker is None:
             defaults |= _suspended_with_the_others(user)
-        worker, _ = Worker.objects.update_or_create(owner=user, name=hello.name, defaults=defaults)
+            _require_room(user)
+        worker, is_new = Worker.objects.update_or_create(
+            owner=user, name=hello.name, defaults=defaults
+        )
+        if is_new:
+            _keep_within_limit(worker, user)
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
     duty = Duty(served_groups(owned, wanted), worker.suspended_reason, owned)
     unfit = consent.unfit([*agreed, *wanted], owned)
@@ -87,6 +101,30 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         consent=agreed,
         unfit=unfit,
     )
+
+
+def _names_in_use(owner: User) -> QuerySet[Worker]:
+    """The workers that have been seen lately. Names of machines change; old ones do not count."""
+    since = timezone.now() - timedelta(days=settings.WORKER_NAME_DAYS)
+    return Worker.objects.filter(owner=owner, last_seen__gt=since)
+
+
+def _require_room(owner: User) -> None:
+    if quotas.is_full(_names_in_use(owner), settings.WORKERS_PER_USER_MAX):
+        raise _too_many_workers()
+
+
+def _keep_within_limit(worker: Worker, owner: User) -> None:
+    """Delete a new row again if other connections have taken the last places (`core.quotas`)."""
+    if quotas.is_over(_names_in_use(owner), settings.WORKERS_PER_USER_MAX):
+        worker.delete()
+        raise _too_many_workers()
+
+
+def _too_many_workers() -> TooManyWorkers:
+    most, days = settings.WORKERS_PER_USER_MAX, settings.WORKER_NAME_DAYS
+    text = f"Your workers have had {most} names within {days:g} d, the maximum. Use one of these."
+    return TooManyWorkers(text)
 
 
 def _has_changed(worker: Worker, facts: dict[str, Any]) -> bool:
@@ -112,7 +150,7 @@ def _suspended_with_the_others(owner: User) -> dict[str, Any]:
 def update_of(version: str) -> str:
     """Why a client is too old for this server, and the command that updates it; "" if it is not."""
     least = settings.CLIENT_VERSION_MIN
-    if _numbers(version) >= _numbers(least):
+    if _read(version) >= _read(least):
         return ""
     why = f"This client is {version}; the server needs {least} or newer."
     return f"{why} Update: {_update_command()}"
@@ -126,10 +164,17 @@ def _update_command() -> str:
     return "pip install --upgrade firmlight-client"
 
 
-def _numbers(version: str) -> list[int]:
-    """[0, 1, 2] of "0.1.2.dev3": the numbers before the first part that is not one."""
-    found = re.match(r"\d+(\.\d+)*", version)
-    return [int(number) for number in found[0].split(".")] if found else []
+def _read(version: str) -> Version:
+    """The version, to be compared by Python's packaging rules: "0.1" is "0.1.0".
+
+    Workers in other languages may write theirs otherwise: then only the numbers at the start count,
+    and without any it is older than all.
+    """
+    try:
+        return Version(version)
+    except InvalidVersion:
+        numbers = re.match(r"[0-9]+(\.[0-9]+)*", version)
+        return Version(numbers[0] if numbers else "0.dev0")
 
 
 def owned_groups(user: User) -> dict[str, str]:
@@ -174,12 +219,24 @@ def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]
     name = Worker.objects.filter(pk=worker_id).values_list("name", flat=True).first()
     what = f"Workers of this member sent {most} malformed results within {hours:g} hours."
     reason = f"{what} The last one, of {name}: {last_error}"[:SUSPENDED_REASON_MAX]
+    return _suspend_all(owner_id, reason, "Update the client and its kinds first.")
+
+
+def suspend_failing_owner(owner_id: UUID, last_error: str) -> list[str]:
+    """Suspend all workers of a member, several of which fail on everything; return their ids."""
+    most = settings.SUSPEND_AFTER_SUBMITTERS
+    what = f"Workers of this member failed on tasks of {most} submitters in a row"
+    reason = f"{what}, the last time with {last_error}"[:SUSPENDED_REASON_MAX]
+    return _suspend_all(owner_id, reason, "Look at what they have in common first.")
+
+
+def _suspend_all(owner_id: UUID, reason: str, advice: str) -> list[str]:
     rows = Worker.objects.filter(owner=owner_id, suspended=None)
     ids = [str(pk) for pk in rows.values_list("pk", flat=True)]
     if rows.filter(pk__in=ids).update(suspended=timezone.now(), suspended_reason=reason):
         offences.note_suspension(owner_id, reason)
         what = "Your workers get no more work until you let them back."
-        text = f"{what} Update the client and its kinds first. {reason}"
+        text = f"{what} {advice} {reason}"
         notify([owner_id], code="worker_suspended", level=ERROR, text=text)
     return ids
 

@@ -23,6 +23,8 @@ from accounts.socket_authentication import bearer_of, token_of
 from core import databases, throttling
 from core.address_limits import mark_owner_known
 from firmlight_client import protocol
+from tasks import consent
+from tasks.frame_budget import FrameBudget, Verdict
 from tasks.services import workers
 from tasks.socket_base import Socket
 from tasks.worker_socket import heartbeats
@@ -52,8 +54,11 @@ class WorkerConsumer(Socket):
         self.connection = Connection(self)
         self.session = Session()
         self.credit = Credit()
+        self.budget = FrameBudget(
+            settings.WORKER_FRAMES_PER_MINUTE_MAX, settings.WORKER_BYTES_PER_MINUTE_MAX
+        )
         self.leasing = Leasing(self.connection, self.session, self.credit, leased_kinds)
-        self.results = Results(self.connection, self.session, leased_kinds)
+        self.results = Results(self.connection, self.session, leased_kinds, self.budget)
         self.presence = Presence(self.connection, self.session, self.leasing)
         self.clock: asyncio.Task[None] | None = None
 
@@ -91,18 +96,28 @@ class WorkerConsumer(Socket):
                 "This token is not known here, or no longer valid.",
             )
             return
+        if not self.count_for(bearer.user.pk, settings.WORKER_SOCKETS_PER_USER_MAX):
+            await self.connection.stop(
+                protocol.CLOSE_TOO_MANY,
+                "too_many_sockets",
+                f"{settings.WORKER_SOCKETS_PER_USER_MAX} workers of yours are connected already:"
+                " stop one, then come back.",
+            )
+            return
         self.session.bearer = bearer
         self.connection.in_background(_note_use(bearer))
         self.clock = asyncio.create_task(self.presence.keep_checking())
 
-    async def connects_too_often(self) -> bool:
+    async def connects_too_often(self, amount: int = 1) -> bool:
         """Counted before the database is asked: a loop of connections must cost little."""
         digest = hashlib.sha256(token_of(self.scope).encode("utf-8", "replace")).hexdigest()
-        return await throttling.count_connect(digest) > settings.WORKER_CONNECTS_PER_MINUTE_MAX
+        count = await throttling.count_connect(digest, amount)
+        return count > settings.WORKER_CONNECTS_PER_MINUTE_MAX
 
     async def disconnect(self, code: int) -> None:
         self.connection.stopped = True
         self.leasing.forget_late()
+        self.presence.stop()
         async with self.leasing.turn:  # the clock may be leasing: what it gets must be given back
             if self.clock:
                 self.clock.cancel()
@@ -119,6 +134,8 @@ class WorkerConsumer(Socket):
             return
         now = time.monotonic()
         self.session.heard_at = now
+        if await self.sends_too_much(len(bytes_data or text_data or b""), now):
+            return
         try:
             frame = protocol.decode_from_worker(bytes_data or b"")
             self.session.admit(frame)
@@ -134,6 +151,24 @@ class WorkerConsumer(Socket):
         await self.answer_to(frame)
         if was_forgotten and self.credit.free:
             await self.leasing.fill()
+
+    async def sends_too_much(self, size: int, now: float) -> bool:
+        """Warn a worker that sends too much; if it goes on, close and let nobody return soon."""
+        verdict = self.budget.take(size, now)
+        if verdict is Verdict.FINE:
+            return False
+        text = (
+            f"At most {settings.WORKER_FRAMES_PER_MINUTE_MAX} frames that settle nothing and"
+            f" {settings.WORKER_BYTES_PER_MINUTE_MAX} bytes a minute."
+        )
+        if verdict is Verdict.WARN:
+            await self.connection.send(protocol.Error(code="too_fast", message=text))
+            return False
+        log.warning("worker_too_fast", worker=self.session.worker_id)
+        # With a new connection it would begin anew.
+        await self.connects_too_often(settings.WORKER_CONNECTS_PER_MINUTE_MAX)
+        await self.connection.stop(protocol.CLOSE_TRY_LATER, "too_fast", text)
+        return True
 
     def answer_to(self, frame: protocol.FromWorker) -> Coroutine[Any, Any, None]:
         """Return the call that handles this frame, to be awaited."""
@@ -160,8 +195,21 @@ class WorkerConsumer(Socket):
         if update:
             await self.connection.stop(protocol.CLOSE_BAD_VERSION, "client_too_old", update)
             return
+        rules_bytes = consent.stored_bytes(frame.consent)
+        if rules_bytes > settings.CONSENT_BYTES_MAX:
+            await self.connection.stop(
+                protocol.CLOSE_MALFORMED,
+                "consent_too_large",
+                f"The rules of this worker (consent) take {rules_bytes} bytes, and at most"
+                f" {settings.CONSENT_BYTES_MAX} are kept: shorten their lists.",
+            )
+            return
         same, refused = workers.match_kinds(frame.kinds)
-        kept = await self.presence.arrive(frame, same)
+        try:
+            kept = await self.presence.arrive(frame, same)
+        except workers.TooManyWorkers as error:
+            await self.connection.stop(protocol.CLOSE_TOO_MANY, error.code, error.message)
+            return
         mark_owner_known(self.scope)
         worker, groups = self.session.me, self.session.groups
         welcome = protocol.Welcome(
@@ -190,7 +238,8 @@ class WorkerConsumer(Socket):
         self.credit.note_received(frame.received)
         held = [*frame.leases, *self.credit.under_way]
         heartbeats.shared().add(self.presence, held)
-        await self.presence.show_resting()
+        if frame.echo is not None:
+            await self.connection.send(protocol.Echo(echo=frame.echo))
         foreign = self.session.foreign(held)
         if foreign:
             await self.presence.unwanted(foreign)
@@ -204,9 +253,12 @@ class WorkerConsumer(Socket):
         await self.leasing.refill(frame.ready, frame.received)
 
     async def on_failure(self, frame: protocol.Failure) -> None:
-        fails_on_everything = await self.results.fail(frame)
-        if fails_on_everything:
-            await self.presence.suspend(f"{frame.error}: {frame.message}".rstrip(": "))
+        settled = await self.results.fail(frame)
+        last_error = f"{frame.error}: {frame.message}".rstrip(": ")
+        if settled.owner_streak:
+            await self.presence.suspend_all(last_error)
+        elif settled.streak:
+            await self.presence.suspend(last_error)
         await self.leasing.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:
@@ -232,6 +284,9 @@ class WorkerConsumer(Socket):
 
     async def worker_changed(self, message: dict[str, Any]) -> None:
         await self.presence.check()
+
+    async def worker_rests(self, message: dict[str, Any]) -> None:
+        await self.presence.tell_rest()
 
     async def worker_drain(self, message: dict[str, Any]) -> None:
         self.credit.withdraw()

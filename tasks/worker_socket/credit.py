@@ -19,10 +19,16 @@ class Credit:
         self.sent = 0
         self.under_way: list[str] = []
 
-    def offer(self, slots: int, received: int | None) -> None:
-        """The worker has this many free slots; it replaces what it offered before."""
-        self.note_received(received)
-        self.free = max(slots - len(self.under_way), 0)
+    def offer(self, slots: int | None, received: int | None) -> None:
+        """The worker has this many free slots; it replaces what it offered before.
+
+        None leaves what it offered, less what was spent of it since. Then no `received` says
+        nothing either.
+        """
+        if slots is not None or received is not None:
+            self.note_received(received)
+        if slots is not None:
+            self.free = max(slots - len(self.under_way), 0)
 
     def note_received(self, received: int | None) -> None:
         """So many leases have come to the worker; None: it does not count, so all have."""

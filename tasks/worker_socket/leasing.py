@@ -18,6 +18,7 @@ from tasks.worker_socket.credit import Credit
 from tasks.worker_socket.leased_kinds import LeasedKinds
 from tasks.worker_socket.session import Session
 
+EMPTY_SECONDS = 0.1  # for which a group that had nothing is not asked again, unless it wakes us
 log = structlog.get_logger(__name__)
 
 
@@ -33,25 +34,38 @@ class Leasing:
         self.connection, self.session = connection, session
         self.credit, self.leased_kinds = credit, leased_kinds
         self.turn = asyncio.Lock()
+        self._empty_at: dict[str, float] = {}  # group -> when it had nothing, on the loop's clock
         self._late: asyncio.TimerHandle | None = None  # looks for work that comes late elsewhere
 
-    async def refill(self, slots: int, received: int | None) -> None:
-        """The worker has so many free slots, and had received so many leases: lease to them."""
+    async def refill(self, slots: int | None, received: int | None) -> None:
+        """The worker has so many free slots, and had received so many leases: lease to them.
+
+        None: as many as it said before, less those that were leased to since.
+        """
         self.credit.offer(slots, received)
         await self.fill()
 
     async def fill(self, first: str = "") -> None:
         """Lease to every free slot, until no group has work for it any more.
 
-        The groups are asked in a random order, but for the one that is to be asked `first`.
+        The groups are asked in a random order, but for the one that is to be asked `first`. Others
+        that had nothing just now are asked a little later: a flood of frames must not become one of
+        questions. Work that comes meanwhile wakes the worker.
         """
         async with self.turn:
             groups = list(self.session.groups)
             random.shuffle(groups)
             groups.sort(key=lambda group: group != first)
             for group in groups:
+                if group != first and self._had_nothing(group):
+                    self._look_again(EMPTY_SECONDS)
+                    continue
                 while self._may_lease() and await self._lease_one(group):
                     pass
+
+    def _had_nothing(self, group: str) -> bool:
+        empty_at = self._empty_at.get(group)
+        return empty_at is not None and asyncio.get_running_loop().time() < empty_at + EMPTY_SECONDS
 
     def _may_lease(self) -> bool:
         if self.connection.stopped or self.session.suspended:
@@ -77,6 +91,7 @@ class Leasing:
         metrics.count("subtasks_requeued", leased.requeued)
         await events.follow_up(group, leased.wake, leased.complete)
         if leased.granted is None:
+            self._empty_at[group] = asyncio.get_running_loop().time()
             self._look_again(leased.ask_again_seconds)
             return False
         self.credit.spend(leased.granted.lease)

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from typing import assert_never
+from uuid import UUID
 
 import structlog
 from channels.db import database_sync_to_async
@@ -18,12 +19,13 @@ from core import databases, metrics
 from firmlight_client import protocol
 from tasks import events
 from tasks.queue import connections, presence
-from tasks.queue.scripts import Call
+from tasks.queue.scripts import Call, run_all_later
 from tasks.services import workers
 from tasks.worker_socket import heartbeats, session
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.leasing import Leasing
 
+REST_SECONDS = 1.0  # between two times that others are told where a worker rests
 log = structlog.get_logger(__name__)
 
 
@@ -32,6 +34,8 @@ class Presence:
 
     def __init__(self, connection: Connection, rules: session.Session, leasing: Leasing) -> None:
         self.connection, self.session, self.leasing = connection, rules, leasing
+        self._rest_told_at = -REST_SECONDS
+        self._rest_due: asyncio.TimerHandle | None = None
 
     # Coming
 
@@ -65,18 +69,37 @@ class Presence:
 
     async def note(self) -> None:
         """Note the worker as here in every group, now and not with the next heartbeat."""
-        for call in self.beats([]):
-            await call
-        await self.show_resting()
-
-    async def show_resting(self) -> None:
-        """People see why it rests for as long as it says so."""
-        for step in self.session.resting():
-            await presence.note_resting(step.group, self.session.worker_id, step.why)
+        await run_all_later(self.beats([]))
 
     async def rest(self, resting: Mapping[str, str]) -> None:
-        """The worker rests in these groups now {id, name or ALL_GROUPS: why}."""
-        await self._take(self.session.rest(resting))
+        """The worker rests in these groups now {id, name or ALL_GROUPS: why}.
+
+        What follows is told to others at most every REST_SECONDS: it takes some calls to Redis in
+        each group.
+        """
+        self.session.rest(resting)
+        if self._rest_due is not None:
+            return  # it will tell this, too
+        loop = asyncio.get_running_loop()
+        wait_seconds = self._rest_told_at + REST_SECONDS - loop.time()
+        if wait_seconds <= 0:
+            await self.tell_rest()
+        else:
+            self._rest_due = loop.call_later(wait_seconds, self._remind_of_rest)
+
+    def _remind_of_rest(self) -> None:
+        self.connection.in_background(self.connection.remind({"type": "worker.rests"}))
+
+    async def tell_rest(self) -> None:
+        """Show where the worker rests now, and let no task wait for it there."""
+        self._rest_due = None
+        self._rest_told_at = asyncio.get_running_loop().time()
+        await self._take(self.session.after_rest())
+
+    def stop(self) -> None:
+        """The connection is closed: nothing more is told."""
+        if self._rest_due:
+            self._rest_due.cancel()
 
     async def say_suspended(self) -> None:
         """If the worker is suspended, say why."""
@@ -101,13 +124,16 @@ class Presence:
                 kinds=beat.kinds,
                 slots=beat.slots,
                 leases=beat.leases,
+                resting=beat.resting,
             )
             for beat in self.session.beats(leases)
         ]
 
     async def unwanted(self, leases: list[str]) -> None:
         """Nothing of these leases is wanted any more."""
-        await self.connection.send(protocol.Cancel(leases=leases, reason="not_wanted"))
+        cancel = protocol.Cancel(leases=leases, reason="not_wanted")
+        # A worker that reads nothing must not hold up the heartbeats of all others.
+        self.connection.in_background(self.connection.send(cancel))
 
     async def broken(self, at: str) -> None:
         """Redis or the database did not answer; called while the error is handled.
@@ -147,6 +173,14 @@ class Presence:
         worker = self.session.me
         await database_sync_to_async(workers.suspend)(worker.id, last_error)
         await events.workers_changed([worker.id])
+        await self.check()
+
+    async def suspend_all(self, last_error: str) -> None:
+        """Suspend all workers of an owner whose workers fail on everything."""
+        worker = self.session.me
+        suspend_all = database_sync_to_async(workers.suspend_failing_owner)
+        suspended = await suspend_all(UUID(worker.owner), last_error)
+        await events.workers_changed(suspended)
         await self.check()
 
     # Steps
@@ -196,7 +230,6 @@ class Presence:
             owner=worker.owner,
             conn=self.connection.name,
             kinds=self.session.agreement.kinds,
-            slots=worker.slots,
             how=how,
         )
         metrics.count("subtasks_requeued", left.requeued)

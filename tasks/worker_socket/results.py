@@ -13,7 +13,9 @@ from django.conf import settings
 
 from core import metrics
 from firmlight_client import protocol
+from firmlight_client.text import LINE_BREAKS, visible
 from tasks import events, offences
+from tasks.frame_budget import FrameBudget
 from tasks.queue import leasing
 from tasks.queue.answers import Settled
 from tasks.queue.keys import group_of
@@ -24,6 +26,7 @@ from tasks.worker_socket.leased_kinds import LeasedKinds
 from tasks.worker_socket.partials import Flaw, flaw_in, may_be_decided
 from tasks.worker_socket.progress_throttle import announce_progress
 from tasks.worker_socket.session import Session
+from tasks.worker_socket.too_large import TooLarge
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +34,16 @@ log = structlog.get_logger(__name__)
 class Results:
     """Those of one connection. Redis only; the database is asked where a worker is suspended."""
 
-    def __init__(self, connection: Connection, session: Session, leased_kinds: LeasedKinds) -> None:
-        self.connection, self.session, self.leased_kinds = connection, session, leased_kinds
+    def __init__(
+        self,
+        connection: Connection,
+        session: Session,
+        leased_kinds: LeasedKinds,
+        budget: FrameBudget,
+    ) -> None:
+        self.connection, self.session = connection, session
+        self.leased_kinds, self.budget = leased_kinds, budget
+        self.too_large = TooLarge()
 
     async def complete(self, frame: protocol.Result) -> None:
         """Give a result to the queue. Raises NotChecked if its partial cannot be looked at now."""
@@ -61,10 +72,11 @@ class Results:
         if not settled.reason:
             metrics.count("subtasks_completed", len(frame.subtasks))
             throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
+            self.budget.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
 
-    async def fail(self, frame: protocol.Failure) -> bool:
-        """Count a failure; returns whether the worker failed on too many tasks in a row."""
+    async def fail(self, frame: protocol.Failure) -> Settled:
+        """Count a failure; returns also whether it was one too many in a row."""
         call = leasing.fail(
             frame.lease,
             worker=self.session.me.id,
@@ -77,8 +89,9 @@ class Results:
         settled = await call
         if not settled.reason:
             metrics.count("subtasks_failed")
+            self.budget.give_back()
         await self._answer(frame.lease, [frame.subtask], settled)
-        return settled.streak
+        return settled
 
     async def release(self, frame: protocol.Release) -> None:
         """Give subtasks back undone."""
@@ -112,9 +125,21 @@ class Results:
     # Results that are not taken
 
     async def _refuse_too_large(self, frame: protocol.Result) -> None:
+        """Let the worker send parts of it, but not for ever.
+
+        All of its subtasks stay open, so a worker that sends the same again would never end.
+        """
+        sizes = f"{len(frame.partial):,} bytes; at most {settings.PARTIAL_BYTES_MAX:,}"
+        times = self.too_large.count(frame.lease)
+        if times > settings.RESULTS_TOO_LARGE_MAX:
+            message = f"{times:,} results of this lease were too large, the last one {sizes}"
+            await self._reject(frame, Flaw("bad_partial", message))
+            return
         metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
         await self.connection.send(
-            protocol.Refused(lease=frame.lease, reason="too_large", open=frame.subtasks)
+            protocol.Refused(
+                lease=frame.lease, reason="too_large", open=frame.subtasks, message=sizes
+            )
         )
 
     async def _reject(self, frame: protocol.Result, flaw: Flaw) -> None:
@@ -160,5 +185,5 @@ class Results:
 
 
 def _storable(text: str) -> str:
-    """An error may say anything; PostgreSQL keeps no NUL."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """An error may say anything, and is shown to others; PostgreSQL keeps no NUL."""
+    return visible(text, keep=LINE_BREAKS)[: protocol.WORDS_CHARS_MAX]

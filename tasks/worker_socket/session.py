@@ -96,6 +96,7 @@ class Beat:
     kinds: list[str]  # ["NAME@version"] that may be leased now
     slots: int
     leases: list[str]  # to renew
+    resting: str = ""  # why it takes nothing there now, for people
 
 
 class Session:
@@ -115,6 +116,7 @@ class Session:
         self.said_bye = False
         self.heard_at: float | None = None  # when a frame came last
         self.noted_at = 0.0  # when it was last noted as here
+        self._shown_resting: dict[str, str] = {}  # group -> why it rests, as people see it
 
     # Who is there
 
@@ -139,6 +141,7 @@ class Session:
             kinds=kinds,
             has_unfit_rule=any(key in worker.unfit for key in worker.consent),
         )
+        self._shown_resting = self._why_resting()  # its first heartbeat says so
 
     # Frames and time
 
@@ -206,35 +209,40 @@ class Session:
                 kinds = self.kinds_of(group)
             if kinds:
                 slots = self.agreement.slots_for(group, self.me.slots)
-            found.append(Beat(group, kinds, slots, leases_of.get(group, [])))
+            resting = self.agreement.why_resting(group)
+            found.append(Beat(group, kinds, slots, leases_of.get(group, []), resting))
         return found
 
     # Resting
 
-    def resting(self) -> list[ShowResting]:
-        """Return where it rests, and why."""
-        reasons = [(group, self.agreement.why_resting(group)) for group in self.groups]
-        return [ShowResting(group, why) for group, why in reasons if why]
-
-    def rest(self, resting: Mapping[str, str]) -> Iterator[Step]:
+    def rest(self, resting: Mapping[str, str]) -> None:
         """The worker rests in these groups now {id, name or ALL_GROUPS: why}, and in no others.
 
-        Where it rests no task waits for it, and people see why.
+        It is leased nothing there from now on. `after_rest` says what else follows.
         """
-        before = {group: self.agreement.why_resting(group) for group in self.groups}
         owned = self.me.duty.owned
         self.agreement.resting = {
             group_key(written, owned): why for written, why in resting.items()
         }
-        for group, was in before.items():
-            now = self.agreement.why_resting(group)
+
+    def after_rest(self) -> Iterator[Step]:
+        """Have no task wait for a resting worker and show why; nothing if that is so already."""
+        before, self._shown_resting = self._shown_resting, self._why_resting()
+        changed = False
+        for group, now in self._shown_resting.items():
+            was = before.get(group, "")
             if now == was:
                 continue
+            changed = True
             yield ShowResting(group, now)
             if not was:
                 yield LeaveGroup(group)
             yield AnnounceGroup(group)
-        yield NotePresence()
+        if changed:
+            yield NotePresence()
+
+    def _why_resting(self) -> dict[str, str]:
+        return {group: self.agreement.why_resting(group) for group in self.groups}
 
     # Checks
 

@@ -7,6 +7,7 @@ from django.core import signing
 
 from accounts import jobs, services
 from accounts.models import AuditEntry, User
+from accounts.services.email_addresses import confirmation_token
 from core import broker
 from tests.conftest import PASSWORD
 
@@ -236,14 +237,17 @@ def test_an_older_link_does_not_undo_a_newer_change(alice, api, emails, mail_con
     assert User.objects.get().email == "second@example.org"
 
 
-def test_an_address_that_somebody_else_took_meanwhile_is_refused(
+def test_an_address_that_somebody_else_confirmed_meanwhile_is_refused(
     alice, make_user, api, emails, mail_configured
 ):
     services.change_email(alice, PASSWORD, "new@example.org")
     token = confirm_token(emails()[0])
-    make_user("new")
+    new = make_user("new")
+    assert api().post(CONFIRM, {"token": confirmation_token(new, new.email)}).status_code == 204
     answer = api().post(CONFIRM, {"token": token})
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"email"})
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.org"
 
 
 def test_links_are_signed_for_one_purpose(alice, api):

@@ -1,6 +1,7 @@
 """Notifications: as their owner, a stranger and a visitor see them."""
 
 from datetime import timedelta
+from itertools import count
 from uuid import uuid4
 
 import pytest
@@ -16,9 +17,14 @@ LIST = "/api/notifications/"
 
 @pytest.fixture
 def leave():
-    """leave(alice, bob, text="Hello."): each of them gets a notification."""
+    """leave(alice, bob, text="Hello."): each of them gets a notification.
 
-    def to(*users, text="The task has failed.", **about):
+    Without `text` each call says something else, because what is said again is not left twice.
+    """
+    numbers = count()
+
+    def to(*users, text="", **about):
+        text = text or f"Task {next(numbers)} has failed."
         notify([user.pk for user in users], code="task_failed", level="error", text=text, **about)
 
     return to
@@ -160,3 +166,68 @@ def test_simultaneous_reading_and_deleting_is_harmless(transactional_db, alice, 
     answers = race(lambda: client.post(address(row, "read/")), lambda: client.delete(address(row)))
     assert [answers[0].status_code in (204, 404), answers[1].status_code] == [True, 204]
     assert not Notification.objects.exists()
+
+
+def texts(user):
+    return list(Notification.objects.filter(user=user).values_list("text", flat=True))
+
+
+def test_what_is_said_again_is_not_left_twice(alice, bob, leave):
+    leave(alice, text="Bob invites you.")
+    leave(alice, text="Something else.")
+    leave(alice, bob, text="Bob invites you.")
+    assert texts(alice) == ["Bob invites you.", "Something else."]
+    assert texts(bob) == ["Bob invites you."]
+
+
+def test_about_something_else_it_is_another_one(alice, leave):
+    for about in ({"task": uuid4()}, {"task": uuid4()}, {"group": uuid4()}, {}):
+        leave(alice, text="It has ended.", **about)
+    assert len(texts(alice)) == 4
+
+
+def test_after_it_was_read_it_is_left_again(alice, api, leave):
+    leave(alice, text="Bob invites you.")
+    api(alice).post(f"{LIST}read/")
+    leave(alice, text="Bob invites you.")
+    assert len(texts(alice)) == 2
+
+
+def test_an_inbox_is_bounded_and_what_was_read_goes_first(settings, alice, bob, api, leave):
+    settings.NOTIFICATIONS_PER_USER_MAX = 3
+    for text in ("1", "2", "3"):
+        leave(alice, bob, text=text)
+    second = Notification.objects.get(user=alice, text="2")
+    api(alice).post(address(second, "read/"))
+    leave(alice, text="4")
+    assert texts(alice) == ["4", "3", "1"]
+    leave(alice, text="5")
+    assert texts(alice) == ["5", "4", "3"]
+    assert texts(bob) == ["3", "2", "1"]
+
+
+def test_a_flood_from_one_group_pushes_out_itself(settings, alice, leave):
+    settings.NOTIFICATIONS_PER_USER_MAX = 5
+    mine, evil = uuid4(), uuid4()
+    leave(alice, text="Your task has failed.", group=mine)
+    for number in range(20):
+        leave(alice, text=f"Mallory has left the group, {number}.", group=evil)
+    assert len(texts(alice)) == 5
+    assert texts(alice)[-1] == "Your task has failed."
+    assert texts(alice)[0].endswith("19.")
+
+
+def test_simultaneous_notifications_stay_within_the_bound(settings, transactional_db, alice, leave):
+    settings.NOTIFICATIONS_PER_USER_MAX = 3
+    race(*[lambda n=n: leave(alice, text=str(n)) for n in range(8)])
+    leave(alice, text="last")
+    assert len(texts(alice)) == 3
+
+
+def test_whoever_invites_and_withdraws_fills_no_inbox(group, alice, carol, api, settings):
+    settings.INVITATIONS_PER_PAIR_DAY_MAX = 1000
+    client, invitations = api(alice), f"/api/groups/{group.pk}/invitations/"
+    for _ in range(10):
+        (answer,) = client.post(invitations, {"usernames": ["carol"]}).json()
+        client.delete(f"{invitations}{answer['invitation']}/")
+    assert len(texts(carol)) == 2

@@ -6,6 +6,7 @@ from django.core.cache import cache
 from django.test import RequestFactory
 from django.urls import get_resolver
 
+from accounts.api.accounts import PublicView
 from core import throttling
 from core.errors import TooMany
 from tests.conftest import PASSWORD
@@ -69,6 +70,62 @@ def test_addresses_do_not_either(still, settings, db, api):
         for i in (1, 1, 2)
     ]
     assert answers == [401, 429, 401]
+
+
+def test_all_addresses_of_an_ipv6_network_are_one(still, settings, db, api):
+    settings.LOGIN_PER_MINUTE_MAX = 1
+    body = {"login": "nobody", "password": PASSWORD}
+    addresses = ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1")
+    answers = [
+        api().post("/api/auth/login/", body, REMOTE_ADDR=address).status_code
+        for address in addresses
+    ]
+    assert answers == [401, 429, 401]
+
+
+WRITES = ("WRITES_PER_MINUTE_MAX", "WRITES_PER_DAY_MAX")
+
+
+@pytest.mark.parametrize("setting", WRITES)
+def test_whatever_a_user_changes_is_limited(still, setting, settings, alice, bob, group, api):
+    setattr(settings, setting, 2)
+    client = api(alice)
+    changes = [
+        ("post", f"/api/groups/{group.pk}/star/", {"starred": True}),
+        ("patch", f"/api/groups/{group.pk}/", {"description": "x"}),
+        ("delete", "/api/notifications/", {}),
+    ]
+    answers = [getattr(client, verb)(address, body) for verb, address, body in changes]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert client.get("/api/groups/").status_code == 200
+    assert api(bob).delete("/api/notifications/").status_code == 204
+
+
+@pytest.mark.parametrize("setting", WRITES)
+def test_pages_count_what_is_changed_too(still, setting, settings, alice, browser):
+    setattr(settings, setting, 1)
+    page = browser(alice)
+    names = [f"alice-{number}" for number in range(3)]
+    for name in names:
+        page.post("/profile/name/", {"name-username": name})
+    alice.refresh_from_db()
+    assert alice.username == names[0]
+    assert page.get("/profile/").status_code == 200
+
+
+def test_no_request_that_changes_something_goes_uncounted():
+    """A view that is open to all names its scopes itself; every other one is counted as a write."""
+    uncounted = set()
+    for route in get_resolver().url_patterns:
+        for pattern in getattr(route, "url_patterns", []):
+            view = getattr(pattern.callback, "view_class", getattr(pattern.callback, "cls", None))
+            if not issubclass(view or object, PublicView):
+                continue
+            if not getattr(view, "throttles", {}).get("POST"):
+                uncounted.add(view.__name__)
+    # These two make nothing: they end a session, and ask whether somebody has confirmed a code.
+    assert uncounted == {"LogoutView", "DeviceTokenView"}
 
 
 def test_reading_is_not_limited_with_writing(still, settings, alice, api):

@@ -1,12 +1,14 @@
-"""The honest workers, each behind a proxy of its own; and two attackers beside them."""
+"""The honest workers, each behind a proxy of its own, and the attackers beside them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from uuid import uuid4
 
 from embedded.system import System
-from tests.chaos.attackers import HalfBodies, Poisoner
+from tests import attackers
+from tests.attackers.target import Member, Target, enter
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy
 from tests.support.scaled import ScaledOut
@@ -20,6 +22,12 @@ SIZE = 4
 def ports_of(system: System) -> tuple[int, ...]:
     """Of all its web servers."""
     return system.ports if isinstance(system, ScaledOut) else (system.port,)
+
+
+def newcomer(lab: PatientLab) -> Member:
+    """One more member of the group, invited by its owner."""
+    name = f"mallory-{uuid4().hex[:10]}"
+    return enter(lab.register(name), lab.api[0], lab.group, name)
 
 
 class Berth:
@@ -63,23 +71,23 @@ class Berth:
 
 class Fleet:
     def __init__(self, system: System, lab: PatientLab, folder: Path, seed: int) -> None:
-        self.poisoner, self.half_bodies = Poisoner(lab, seed), HalfBodies(ports_of(system))
+        target = Target(lab.url, ports_of(system), lab.group, lambda: newcomer(lab), seed)
+        self.attackers = [attacker(target) for attacker in attackers.ALL]
         self.berths = [Berth(number, system, lab, folder) for number in range(SIZE)]
         for berth in self.berths:
             berth.worker.hear("connected")
 
     def attack(self) -> None:
-        """From now on, until the attackers leave."""
-        self.poisoner.start()
-        self.half_bodies.start()
+        """From now on, until the attackers are told to leave."""
+        for attacker in self.attackers:
+            attacker.start()
 
     def end_attack(self) -> None:
-        for attacker in (self.poisoner, self.half_bodies):
-            if attacker.is_alive():
-                attacker.leave()
+        for attacker in self.attackers:
+            attacker.leave()
 
     def heal(self) -> None:
-        """Every line is whole, every worker awake. A worker that is dead now ended by itself."""
+        """Every line is whole, every worker awake. A worker that ended by itself stays so."""
         for berth in self.berths:
             berth.proxy.heal()
             berth.worker.thaw()

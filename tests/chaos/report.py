@@ -90,10 +90,8 @@ class Report:
         )
         for what, samples in sorted(self.latency.samples.items()):
             table.add_row(what, *_quantiles(samples))
-        kinds = ", ".join(sorted(fleet.poisoner.kinds))
-        poisoned, halves = fleet.poisoner.counts, fleet.half_bodies.counts
-        table.caption = (
-            f"poisoned partials: {_words(poisoned)} ({kinds})\nhalf bodies: {_words(halves)}"
+        table.caption = "\n".join(
+            f"{attacker.title}: {_words(attacker.counts)}" for attacker in fleet.attackers
         )
         return table
 

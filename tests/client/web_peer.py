@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import uvicorn
 
+from firmlight_client import protocol
+
 Scope, Receive, Send = (
     dict[str, Any],
     Callable[[], Awaitable[Any]],
@@ -33,7 +35,8 @@ class WebPeer:
     (status, body) is an answer, too. `keys`: the task that each Idempotency-Key has made.
     `compute`: makes the result of each new task at once; a ValueError fails it. `outcomes`: what
     becomes of the names that are invited. `pushes`: whether it opens `/ws/live/`. `tasks`,
-    `results` and `workers` are what it shows; `change` tells watchers.
+    `results` and `workers` are what it shows; `change` tells watchers. `worker_tokens`: those that
+    its `/ws/worker/` takes; more does not happen there.
     """
 
     def __init__(self) -> None:
@@ -49,6 +52,7 @@ class WebPeer:
         self.outcomes: dict[str, str] = {}
         self.invitations: list[dict[str, Any]] = []
         self.groups: list[dict[str, Any]] = [{"id": "g1", "name": "Lab Seven", "description": ""}]
+        self.worker_tokens = {"flw_secret", "flw_other", "flw_1", "flw_2"}
         self.pushes, self.watchers = True, list[tuple[str, Send]]()
         self.lines: list[asyncio.Event] = []
         config = uvicorn.Config(
@@ -113,6 +117,10 @@ class WebPeer:
         self.loop = asyncio.get_running_loop()
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         knows = headers.get("authorization") == f"Bearer {self.access}"
+        if scope["type"] == "websocket" and scope["path"] == "/ws/worker/":
+            token = headers.get("authorization", "").removeprefix("Bearer ")
+            await self._worker_socket(token, receive, send)
+            return
         if scope["type"] == "websocket":
             await self._live(knows, receive, send)
             return
@@ -280,6 +288,18 @@ class WebPeer:
         self.renewals += 1
         self.access, self.refresh = f"access-{self.renewals}", f"refresh-{self.renewals}"
         return 200, {"access": self.access, "refresh": self.refresh}
+
+    async def _worker_socket(self, token: str, receive: Receive, send: Send) -> None:
+        """As the server: a token that is not known is refused, a first frame must be a hello."""
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": protocol.SUBPROTOCOL})
+        code, close = "bad_token", protocol.CLOSE_BAD_TOKEN
+        if token in self.worker_tokens:
+            await receive()
+            code, close = "unexpected_frame", protocol.CLOSE_MALFORMED
+        frame = protocol.Error(code=code, message="This token is not known here.")
+        await send({"type": "websocket.send", "bytes": protocol.encode(frame)})
+        await send({"type": "websocket.close", "code": close})
 
     async def _live(self, knows: bool, receive: Receive, send: Send) -> None:
         await receive()

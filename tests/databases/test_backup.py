@@ -125,6 +125,7 @@ def test_a_system_goes_on_where_its_copies_were_made(
         lab.until(lambda: lab.task(half), lambda found: found["counts"]["done"] > 3)
         typed("Redis", old.home, **server(old.redis_url))
         typed(DATABASE, old.home, DATABASE_URL=as_told(old.environment["DATABASE_URL"]))
+        typed("Files", old.home)
         assert lab.task(half)["status"] == "running"
         worker.kill()
         people, token, after = (
@@ -138,6 +139,7 @@ def test_a_system_goes_on_where_its_copies_were_made(
     def restore(home: Home, url: str) -> None:
         typed(f"Restore {DATABASE}", home, DATABASE_URL=url)
         typed("Restore Redis", home)
+        typed("Restore the files", home)
 
     with restored(tmp_path / "second", old, restore) as new:
         lab.api = [

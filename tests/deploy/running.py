@@ -69,10 +69,13 @@ class Running:
             "PORT": str(self.port),
             "STATIC_ROOT": str(folder / "static"),
             "CLIENT_ROOT": str(folder / "client"),
+            "FILES_ROOT": str(folder / "tmp" / "files"),
             "REDIS_URL": f"redis://:{environment['REDIS_PASSWORD']}@127.0.0.1:{self.redis_port}",
             "LOG_REQUESTS": "1",
             "METRICS_WRITE_SECONDS": "0.5",
         }
+        for name in ("BROKER_URL", "CHANNEL_LAYER_URL", "CACHE_URL"):
+            self.environment.pop(name, None)  # one server does for all of them here
         self.environment.setdefault("DATABASE_URL", f"sqlite:///{folder / 'tmp'}/firmlight.sqlite3")
 
     @property

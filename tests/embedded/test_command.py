@@ -114,6 +114,21 @@ def test_it_keeps_everything_in_its_folder_and_ends_cleanly_on_sigterm(run, tmp_
     assert in_this_folder() == before
 
 
+def test_a_folder_that_others_could_read_is_closed_and_people_hear_of_it(run, tmp_path):
+    var = tmp_path / "var"
+    var.mkdir()
+    var.chmod(0o755)
+    process = run()
+    assert "starting" in process.stdout.readline()
+    assert "other users of this machine could read" in process.stdout.readline()
+    assert "is ready" in process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert var.stat().st_mode & 0o777 == 0o700
+    written = [path for path in var.rglob("*") if not path.is_symlink()]
+    assert not [path for path in written if path.stat().st_mode & 0o077]
+
+
 def test_ctrl_c_while_it_starts_ends_it_cleanly_too(run, tmp_path):
     process = run()
     process.stdout.readline()

@@ -14,6 +14,32 @@ def home(tmp_path):
     return home
 
 
+def modes(home):
+    return {stat.S_IMODE(folder.stat().st_mode) for folder in (home.root, home.log, home.redis)}
+
+
+def test_other_users_cannot_look_into_a_new_folder(home):
+    assert modes(home) == {0o700}
+
+
+def test_a_folder_that_others_could_look_into_is_closed_and_that_is_said_once(home):
+    for folder in (home.redis, home.log, home.root):
+        folder.chmod(0o755)
+    assert home.create() is True
+    assert modes(home) == {0o700}
+    assert home.create() is False
+
+
+def test_a_folder_that_all_users_share_is_refused_and_left_as_it_is(tmp_path):
+    shared = tmp_path / "var"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with pytest.raises(Problem, match="is shared by all users"):
+        Home(shared).create()
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o1777
+    assert not list(shared.iterdir())
+
+
 def test_only_one_can_hold_the_folder(home):
     with home.lock():
         with pytest.raises(Problem, match=f"already runs on .*process {os.getpid()}"):

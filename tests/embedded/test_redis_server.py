@@ -255,3 +255,24 @@ def test_a_folder_that_a_newer_redis_wrote_is_still_read_by_that_one(home, monke
     path = server_on_path(monkeypatch, tmp_path, "Redis server v=8.2.3 sha=00000000:0")
     monkeypatch.setattr(importlib.util, "find_spec", own)
     assert redis_server.find(home.redis).path == path
+
+
+def test_its_memory_is_a_quarter_of_the_machines_within_bounds(monkeypatch):
+    def of(gib):
+        total = SimpleNamespace(total=int(gib * 2**30))
+        monkeypatch.setattr(redis_server.psutil, "virtual_memory", lambda: total)
+        return redis_server.memory_mib()
+
+    assert [of(gib) for gib in (0.5, 1, 2, 8, 16, 64)] == [256, 256, 512, 2048, 4096, 4096]
+    assert redis_server.memory_mib("100") == 100
+    for bad in ("0", "-1", "1gb", "a lot"):
+        with pytest.raises(Problem, match="REDIS_MAXMEMORY_MIB must be a whole number of MiB"):
+            redis_server.memory_mib(bad)
+
+
+def test_it_refuses_what_is_beyond_its_memory(home, start):
+    client, _ = start()
+    assert client.config_get("maxmemory")["maxmemory"] == str(256 * 2**20)
+    client.config_set("maxmemory", 1)
+    with pytest.raises(redis.exceptions.OutOfMemoryError):
+        client.set("one", "too much")

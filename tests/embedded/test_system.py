@@ -2,21 +2,33 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 import redis
 
+from core import file_modes
 from embedded import Problem, System, orphans
 from tests.support import faults
 from tests.support.patient import PatientLab
 from tests.support.worker import Worker
 
 PARTS = {"redis", "web", "jobs", "jobs-long", "sweep", "beat", "supervisord"}
+# Written before the parts start; none of them holds a secret.
+OWN_FILES = {
+    "lock",
+    "supervisord.conf",
+    "log/prepare.log",
+    "log/supervisord.out",
+    "redis/port",
+    "redis/written-by",
+}
 STARTER = """
 import sys, time
 from embedded import System
@@ -84,6 +96,24 @@ def test_it_ignores_the_settings_of_whoever_starts_it(system):
     assert system.redis_url != os.environ["REDIS_URL"]
     assert system.environment["SECRET_KEY"] != os.environ["SECRET_KEY"]
     assert str(system.home.root) in system.environment["DATABASE_URL"]
+
+
+def test_nothing_that_it_writes_can_be_read_by_other_users(system):
+    assert (system.home.redis / "appendonlydir").is_dir()
+    open_to_others = {
+        str(path.relative_to(system.home.root))
+        for path in system.home.root.rglob("*")
+        if path.lstat().st_mode & file_modes.OTHERS and not path.is_symlink()
+    }
+    # Our own process, which is a library here, has the umask of the tests.
+    assert open_to_others <= OWN_FILES
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system shows a process's umask")
+def test_every_part_creates_files_for_its_own_user_alone(system):
+    for name, pid in system.pids().items():
+        status = Path(f"/proc/{pid}/status").read_text()
+        assert re.search(r"^Umask:\t0077$", status, flags=re.M), name
 
 
 def test_a_second_system_on_the_same_folder_is_refused(system):

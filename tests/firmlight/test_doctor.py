@@ -137,7 +137,8 @@ def test_a_redis_that_would_lose_work_is_mended(configure):
     assert found["REDIS_URL appendonly"] == OK
     assert found["REDIS_URL appendfsync"] == NOTE
     assert found["REDIS_URL maxmemory-policy"] == MEND
-    configure(appendfsync="always", maxmemory_policy="noeviction")
+    assert found["REDIS_URL memory"] == NOTE
+    configure(appendfsync="always", maxmemory_policy="noeviction", maxmemory="10gb")
     assert set(look(storage.redis_servers).values()) == {OK}
 
 
@@ -153,6 +154,15 @@ def test_a_redis_that_may_keep_half_a_transaction_is_reported():
     assert (
         storage._file_rewritten("REDIS_URL", facts | {"aof_last_rewrite_time_sec": 0}).level == OK
     )
+
+
+def test_a_file_is_written_read_and_deleted(settings, tmp_path):
+    assert look(storage.files) == {"file storage": OK, "file folder": OK}
+    options = {**settings.FILES, "OPTIONS": {"location": str(tmp_path / "files")}}
+    settings.STORAGES = {**settings.STORAGES, "files": options}
+    (tmp_path / "files").write_text("not a folder")
+    with pytest.raises(OSError, match="files"):
+        look(storage.files)
 
 
 def test_a_redis_that_is_nearly_full_is_mended(configure):

@@ -79,6 +79,35 @@ def test_a_redis_that_refuses_is_named(ready, settings):
     assert checks["redis"]["what"] == "does not answer (ConnectionError)"
 
 
+@pytest.mark.parametrize(
+    ("option", "full", "free", "words"),
+    [
+        ("maxmemory", "1", "0", "is full and takes no writes"),
+        ("replicaof", "127.0.0.1 1", "no one", "names a replica"),
+    ],
+)
+def test_a_redis_that_answers_but_takes_no_writes_is_named(ready, option, full, free, words):
+    """A ping alone would say that all is well."""
+    beat.note_tick()
+    client = redis.connect()
+
+    def configure(value):
+        if option == "maxmemory":
+            client.config_set(option, value)
+        else:
+            client.execute_command("REPLICAOF", *value.split())
+
+    configure(full)
+    try:
+        assert client.ping()
+        status, checks = ready()
+    finally:
+        configure(free)
+    assert status == 503
+    assert "redis" in wrong(checks)
+    assert words in checks["redis"]["what"]
+
+
 def test_a_redis_that_hangs_holds_up_no_probe(ready, settings, deaf):
     settings.REDIS_URL, settings.PROBE_SECONDS_MAX = deaf, 0.3
     began = time.monotonic()

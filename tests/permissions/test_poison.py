@@ -339,6 +339,35 @@ def test_what_no_child_can_look_at_is_refused_or_asked_for_again(
     assert len(tries) == (1 if answer == "bad_partial" else partials.TRIES)
 
 
+def test_the_same_result_that_is_too_large_is_not_refused_for_ever(
+    world: World, settings: Settings
+) -> None:
+    """Each refusal leaves all of it open, so a worker that just sends it again would never end."""
+    settings.PARTIAL_BYTES_MAX = 100
+    settings.RESULTS_TOO_LARGE_MAX = 3
+
+    async def insist() -> list[dict[str, Any]]:
+        async with worker(world) as end:
+            lease = await end.lease()
+            answers = [await end.answer(lease, b"x" * 101) for _ in range(5)]
+            assert await end.gets_nothing(), "as after any bad partial: another owner is here"
+            return answers
+
+    async def insist_beside_another() -> list[dict[str, Any]]:
+        async with worker(world, "owner", "attic"):
+            return await insist()
+
+    *refused, last, after = sockets.run(insist_beside_another())
+    assert [answer["reason"] for answer in refused] == ["too_large"] * 3
+    assert [answer["open"] for answer in refused] == [[0]] * 3
+    assert refused[0]["message"] == "101 bytes; at most 100"
+    assert (last["reason"], last["open"]) == ("bad_partial", [])
+    assert (after["reason"], after["open"]) == ("unknown_lease", [])
+    progress = progress_of(world.group.pk, world.task.pk).now()
+    assert progress
+    assert (progress.open, progress.leased, progress.failed) == (5000, 0, 0)
+
+
 def test_a_check_without_end_ends_by_its_own_time_and_not_by_the_clock(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

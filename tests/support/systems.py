@@ -14,5 +14,6 @@ SHORT = {
     "SPLIT_QUIET_SECONDS_MAX": "2",
     "AGGREGATING_SECONDS_MAX": "3",
     "METRICS_WRITE_SECONDS": "0.5",
+    "INLINE_BYTES_MAX": "32",  # so that files are used, too
     "LOG_LEVEL": "WARNING",
 }

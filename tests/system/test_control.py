@@ -76,6 +76,29 @@ def test_a_worker_that_fails_everything_gets_nothing_until_its_owner_lets_it_bac
     assert again.expect(protocol.Lease)
 
 
+def test_a_member_who_fails_everything_under_two_names_is_suspended_with_both(
+    lab: Lab, peer: Connect
+) -> None:
+    for person in range(3):
+        lab.submit(count=1, person=person)
+    names = [peer(name, person=1) for name in ("one", "two")]
+    told: protocol.Frame | None = None
+    for number in range(9):
+        worker = names[number % 2]
+        worker.ready()
+        lease = worker.expect(protocol.Lease)
+        worker.send(protocol.Failure(lease=lease.lease, subtask=0, error="OSError", message="no"))
+        worker.expect(protocol.Accepted)
+        shown = lab.api[1].get(f"workers/{worker.welcome.worker}/").json()
+        if shown["suspended"]:
+            told = worker.expect(protocol.Error)
+            break
+    assert isinstance(told, protocol.Error)
+    assert "Workers of this member failed on tasks of 3 submitters in a row" in told.message
+    third = peer("three", person=1)
+    assert third.expect(protocol.Error).code == "suspended", "a new name does not help"
+
+
 def test_who_connects_without_end_is_held_off(lab: Lab, peer: Connect) -> None:
     others = peer("ben", person=2)
     for _ in range(61):

@@ -376,3 +376,58 @@ def test_who_says_goodbye_and_hangs_up_at_once_is_not_shown_as_here(
         lambda here: not here,
     )
     assert time.monotonic() - began < 1.4, "it was not waited for"
+
+
+def say(worker: Peer, tag: str, **fields: object) -> None:
+    """As a worker in another language may write it: null where nothing is meant, no defaults."""
+    worker.socket.send(msgspec.msgpack.encode({"type": tag, **fields}))
+
+
+def test_a_result_that_does_not_say_what_is_free_leaves_the_credit_as_it_is(
+    lab: Lab, peer: Connect
+) -> None:
+    lab.submit(count=1)
+    worker = peer(slots=2)
+    worker.ready(2)
+    lease = worker.expect(protocol.Lease)  # one slot is free still
+    partial = msgspec.msgpack.encode([1, lease.subtasks[0], []])
+    result = {"lease": lease.lease, "subtasks": lease.subtasks, "partial": partial, "seconds": 0}
+    say(worker, "result", **result)
+    assert worker.expect(protocol.Accepted)
+    lab.submit(count=2)
+    lease = worker.expect(protocol.Lease)
+    say(worker, "failure", lease=lease.lease, subtask=lease.subtasks[0], error="E", ready=None)
+    assert worker.expect(protocol.Accepted)
+    assert worker.hears_nothing(), "that was the last slot that was offered"
+    worker.ready()
+    assert worker.expect(protocol.Lease)
+
+
+def test_a_hello_of_nulls_is_a_hello_of_defaults(lab: Lab, peer: Connect) -> None:
+    worker = peer(hello=False)
+    about = {"name": "foreign", "slots": 1, "kinds": {"ECHO": "1"}, "client_version": "0.1"}
+    rules = dict.fromkeys(protocol.Consent.__struct_fields__)
+    nothing = dict.fromkeys(("platform", "groups", "leases"))
+    say(worker, "hello", **about, **nothing, consent={"*": rules})
+    welcome = worker.expect(protocol.Welcome)
+    assert (welcome.name, len(welcome.groups), welcome.refused_kinds) == ("foreign", 1, {})
+    lab.submit(count=1)
+    assert worker.lease()
+
+
+def test_a_heartbeat_is_echoed_if_it_asks_for_it_and_in_its_turn(lab: Lab, peer: Connect) -> None:
+    worker = peer()
+    worker.send(protocol.Heartbeat(leases=[]))
+    worker.send(protocol.Heartbeat(leases=[], echo="first"))
+    worker.send(protocol.Heartbeat(leases=[], echo=""))
+    assert worker.expect(protocol.Echo).echo == "first"
+    assert worker.expect(protocol.Echo).echo == ""
+    assert worker.hears_nothing()
+
+
+def test_an_echo_that_is_too_long_is_malformed(lab: Lab, peer: Connect) -> None:
+    worker = peer()
+    worker.send(protocol.Heartbeat(leases=[], echo="x" * (protocol.ECHO_MAX + 1)))
+    code, frames = worker.closed_with()
+    assert (code, frames[-1].code) == (4400, "malformed_frame")
+    assert "$.echo" in frames[-1].message

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +9,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock
 
+from firmlight_client import private_files
 from firmlight_client.tokens import Pair, Renew
 
 LOCK_SECONDS_MAX = 30.0
@@ -38,8 +37,9 @@ class LoginFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_SECONDS_MAX):
+        private_files.make_folder(self.path.parent)
+        lock = self.path.with_suffix(".lock")
+        with FileLock(lock, timeout=LOCK_SECONDS_MAX, mode=0o600):
             yield
 
     def load(self) -> Login:
@@ -50,12 +50,8 @@ class LoginFile:
             return Login()
 
     def save(self, login: Login) -> None:
-        """Replace the file in one step, so that no reader ever sees half of it."""
-        fresh = self.path.with_suffix(f".{os.getpid()}.new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(msgspec.to_builtins(login), file, indent=1)
-        fresh.replace(self.path)
+        """Replace the file in one step. Raises OSError; the old file is still there then."""
+        private_files.replace(self.path, msgspec.json.format(msgspec.json.encode(login), indent=1))
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

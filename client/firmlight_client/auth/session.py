@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from firmlight_client.addresses import server_url
 from firmlight_client.auth.login_file import FileTokens, Login, LoginFile
 from firmlight_client.errors import FirmlightClientError
+from firmlight_client.text import without_unseen
 from firmlight_client.tokens import MemoryTokens, Pair, Tokens
 
 # `firmlight work` and the doctor only look up a token: what sends HTTP is imported where it is
@@ -41,7 +42,7 @@ def login_file() -> LoginFile:
 
 
 def machine_name() -> str:
-    return socket.gethostname()[:NAME_CHARS_MAX] or "worker"
+    return without_unseen(socket.gethostname())[:NAME_CHARS_MAX] or "worker"
 
 
 # Who may use the server
@@ -96,7 +97,7 @@ def _required(text: str) -> str:
 def log_in(url: str, username: str, password: str) -> Login:
     """Log in, make a token for this machine's worker, keep both.
 
-    Raises ApiError, ConnectionFailed.
+    Raises FirmlightClientError, OSError.
     """
     from firmlight_client.transport import Transport
 
@@ -121,7 +122,7 @@ def log_in(url: str, username: str, password: str) -> Login:
 def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -> Login:
     """Log in with a code that the user confirms in a browser.
 
-    Raises ApiError, FirmlightClientError.
+    Raises FirmlightClientError, OSError.
     """
     from firmlight_client.auth import device
 
@@ -139,23 +140,48 @@ def log_in_by_code(url: str, show: Callable[[Code], None], *, only_work: bool) -
 
 
 def keep(login: Login) -> Login:
-    """Write it down. An earlier log-in of this machine ends, if its server can be reached."""
+    """Try it at its server, write it down, and only then end this machine's earlier log-in.
+
+    If the server does not take it, or it cannot be written, the earlier one stays as it is: the
+    worker that runs here goes on with it. Raises FirmlightClientError, OSError.
+    """
     file = login_file()
-    end(file.load())
-    with file.locked():
-        file.save(login)
+    try:
+        _try(login)
+        with file.locked():
+            earlier = file.load()
+            file.save(login)
+    except (FirmlightClientError, OSError):
+        end(login)
+        raise
+    end(earlier, kept=login)
     return login
 
 
-def end(login: Login) -> None:
-    """Revoke what a log-in holds at its server, if that can be reached."""
+def _try(login: Login) -> None:
+    """Use it once. Raises FirmlightClientError if the server cannot be reached or refuses it."""
+    if login.access:
+        from firmlight_client.transport import Transport
+
+        transport = Transport(login.url, MemoryTokens(Pair(login.access)))
+        with contextlib.closing(transport):
+            transport.get("users/me/")
+    else:
+        from firmlight_client.auth import token_check
+
+        token_check.check(login.url, login.worker_token)
+
+
+def end(login: Login, kept: Login | None = None) -> None:
+    """Revoke what a log-in holds at its server, if that can be reached; not what is `kept`."""
     from firmlight_client.transport import Transport
 
     revoked = {}
     if login.refresh:
         revoked["refresh"] = login.refresh
+    is_kept = kept is not None and kept.worker_token == login.worker_token
     # A token that came by --token-stdin has no id: it was made elsewhere, and stays valid.
-    if login.worker_token and login.worker_token_id:
+    if login.worker_token and login.worker_token_id and not is_kept:
         revoked["worker_token"] = login.worker_token
     if not revoked:
         return

@@ -26,6 +26,7 @@ from firmlight_client.cli import (
     workers,
 )
 from firmlight_client.cli.arguments import as_arguments
+from firmlight_client.cli.output import say
 from firmlight_client.errors import ApiError, FirmlightClientError
 from firmlight_client.version import __version__
 
@@ -71,7 +72,7 @@ def about(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        typer.echo(__version__)
+        say(__version__)
         raise typer.Exit
 
 
@@ -81,7 +82,7 @@ def main() -> None:
         app()
     except (FirmlightClientError, BadAddress, OSError) as error:
         message = " ".join(str(error).split()) or type(error).__name__
-        typer.echo(f"firmlight: {message}", err=True)
+        say(f"firmlight: {message}", err=True)
         if isinstance(error, ApiError) and error.choices:
-            typer.echo(f"Add one of: {as_arguments(error.choices)}", err=True)
+            say(f"Add one of: {as_arguments(error.choices)}", err=True)
         sys.exit(1)

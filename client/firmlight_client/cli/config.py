@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 from firmlight_client.protocol import ALL_GROUPS
 
 if TYPE_CHECKING:
@@ -41,17 +42,17 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     book = _rulebook(loaded)
     if as_json:
         for group, own in loaded.rows():
-            typer.echo(json.dumps({"group": group, **_which(book, group), **_fields(own)}))
+            say(json.dumps({"group": group, **_which(book, group), **_fields(own)}))
         return
-    typer.echo(f"{session.home() / rules.FILE}")
+    say(f"{session.home() / rules.FILE}")
     for group, own in loaded.rows():
         title = "every group" if group == ALL_GROUPS else f"{group}{_about(book, group)}"
-        typer.echo(f"\n{title}")
+        say(f"\n{title}")
         for key, value in _fields(own).items():
-            typer.echo(f"  {key:<20} {_words(value)}")
+            say(f"  {key:<20} {_words(value)}")
     problems = [] if book.groups is None else book.problems()
     if problems:
-        typer.echo("\n" + "\n".join(problems))
+        say("\n" + "\n".join(problems))
 
 
 def _rulebook(loaded: Consent) -> Rulebook:
@@ -127,10 +128,10 @@ def put(
     from firmlight_client.worker.consent import consent_file, rules
 
     memory = _memory()
-    typer.echo(consent_file.put(session.home(), key, value, group, memory))
+    say(consent_file.put(session.home(), key, value, group, memory))
     if group and memory.groups is not None:
         for problem in _rulebook(rules.load(session.home())).problems():
-            typer.echo(problem)
+            say(problem)
 
 
 @config.command("unset")
@@ -139,7 +140,7 @@ def unset(key: Key = "", group: Group = "") -> None:
     from firmlight_client.auth import session
     from firmlight_client.worker.consent import consent_file
 
-    typer.echo(consent_file.unset(session.home(), key, group, _memory()))
+    say(consent_file.unset(session.home(), key, group, _memory()))
 
 
 @config.command("forget")
@@ -154,6 +155,6 @@ def forget(
     from firmlight_client.worker.consent import group_file
 
     if group_file.forget(session.home(), name):
-        typer.echo(f"{name} is looked up anew when the worker starts.")
+        say(f"{name} is looked up anew when the worker starts.")
     else:
-        typer.echo(f"{name} has not been looked up yet.")
+        say(f"{name} has not been looked up yet.")

@@ -7,6 +7,7 @@ import json
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
 
 def doctor(as_json: AsJson = False) -> None:
@@ -23,8 +24,8 @@ def doctor(as_json: AsJson = False) -> None:
         if finding.state == checks.BAD:
             is_fine = False
         if as_json:
-            typer.echo(json.dumps(finding._asdict()))
+            say(json.dumps(finding._asdict()))
         else:
-            typer.echo(f"{finding.state:<5} {finding.check:<10} {finding.words}")
+            say(f"{finding.state:<5} {finding.check:<10} {finding.words}")
     if not is_fine:
         raise typer.Exit(1)

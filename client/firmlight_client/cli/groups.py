@@ -8,17 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
-MISTAKES = {"unknown", "yourself"}  # outcomes of a name that are the caller's mistake
+# Outcomes of a name that are the caller's mistake, or for which they have to come back
+MISTAKES = {"unknown", "yourself", "too_often"}
 
 
 def groups(as_json: AsJson = False) -> None:
     """List your groups. Example: firmlight groups --json"""
     from firmlight_client.sdk.client import Client
+    from firmlight_client.text import one_line
 
     with Client.from_login() as user:
         for group in user.groups():
-            typer.echo(json.dumps(group) if as_json else f"{group['id']}  {group['name']}")
+            say(json.dumps(group) if as_json else f"{group['id']}  {one_line(group['name'])}")
 
 
 def invite(
@@ -28,7 +31,7 @@ def invite(
 ) -> None:
     """Invite people to a group, and say what became of each name.
 
-    Exit code 1 if a name is no user's, or your own.
+    Exit code 1 if a name is no user's, or your own, or was invited too often.
 
     Example: firmlight invite "Lab Seven" ben cleo
     """
@@ -39,7 +42,7 @@ def invite(
         answers = user.invite(str(user.group(group)["id"]), *usernames)
     for answer in answers:
         words = f"{one_line(answer['username'])}: {answer['outcome'].replace('_', ' ')}"
-        typer.echo(json.dumps(answer) if as_json else words)
+        say(json.dumps(answer) if as_json else words)
     if any(answer["outcome"] in MISTAKES for answer in answers):
         raise typer.Exit(1)
 
@@ -73,7 +76,7 @@ def accept(
             for row in rows:
                 user.accept(str(row["id"]))
         for row in rows:
-            typer.echo(json.dumps(row) if as_json else _words(row, accepted=accepts))
+            say(json.dumps(row) if as_json else _words(row, accepted=accepts))
 
 
 def _is_called(row: dict[str, Any], called: str) -> bool:

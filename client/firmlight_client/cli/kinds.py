@@ -12,6 +12,7 @@ import typer
 
 from firmlight_client.cli.arguments import as_arguments, parse_params
 from firmlight_client.cli.options import AsJson, kind_names
+from firmlight_client.cli.output import say
 
 if TYPE_CHECKING:
     from firmlight_client.kinds import Kind
@@ -36,6 +37,7 @@ Name = Annotated[
 def list_kinds(as_json: AsJson = False) -> None:
     """List the kinds that are installed here. Example: firmlight kinds list --json"""
     from firmlight_client.kinds import listed
+    from firmlight_client.text import one_line
 
     for kind in listed().values():
         facts = {
@@ -44,8 +46,10 @@ def list_kinds(as_json: AsJson = False) -> None:
             "title": kind.title,
             "network": kind.network,
         }
-        typer.echo(
-            json.dumps(facts) if as_json else f"{kind.name:<16} {kind.version:<8} {kind.title}"
+        say(
+            json.dumps(facts)
+            if as_json
+            else f"{kind.name:<16} {kind.version:<8} {one_line(kind.title)}"
         )
 
 
@@ -80,7 +84,7 @@ def run(
         if error.choices:
             message += f". Add one of: {as_arguments(error.choices)}"
         raise FirmlightClientError(message) from None
-    typer.echo(json.dumps(result, indent=None if as_json else 2))
+    say(json.dumps(result, indent=None if as_json else 2))
 
 
 def _load(kind: Kind, given: dict[str, Any], file: Path | None) -> Any:
@@ -101,11 +105,12 @@ def _run(kind: Kind, params: Any) -> Any:
         nonlocal done
         done = number
         if is_shown:
-            typer.echo(f"\r{count(number, 'subtask')} ", err=True, nl=False)
+            sys.stderr.write(f"\r{count(number, 'subtask')} ")
+            sys.stderr.flush()
 
     result = run_here(kind, params, note)
     if is_shown:
-        typer.echo(f"\r{count(done, 'subtask')}, {time.monotonic() - began:.2f} s", err=True)
+        sys.stderr.write(f"\r{count(done, 'subtask')}, {time.monotonic() - began:.2f} s\n")
     return result
 
 
@@ -123,4 +128,4 @@ def new(
     from firmlight_client import new_kind
 
     made = new_kind.write(name, folder)
-    typer.echo(f"{made} is ready. Next: cd {made} && pip install -e . && python -m pytest")
+    say(f"{made} is ready. Next: cd {made} && pip install -e . && python -m pytest")

@@ -11,6 +11,7 @@ import typer
 
 from firmlight_client.addresses import server_url
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
 if TYPE_CHECKING:
     from firmlight_client.auth.device import Code
@@ -42,12 +43,10 @@ def login(
     Example: firmlight login https://example.org
     """
     from firmlight_client.auth import session
-    from firmlight_client.auth.login_file import Login
 
     address = server_url(url)
     if token_stdin:
-        session.keep(Login(url=address, worker_token=_first_line("a worker token")))
-        typer.echo(f"This machine may now work for {address}: firmlight work")
+        _keep_token(address, as_json=as_json)
         return
     if username or password_stdin:
         username = username or typer.prompt("User name or e-mail")
@@ -57,6 +56,21 @@ def login(
         show = partial(_show, as_json=as_json, browser=browser)
         kept = session.log_in_by_code(address, show, only_work=worker)
     _show_log_in(kept, as_json=as_json)
+
+
+def _keep_token(address: str, *, as_json: bool) -> None:
+    from firmlight_client.auth import session, token_check
+    from firmlight_client.auth.login_file import Login
+
+    token = _first_line("a worker token")
+    try:
+        kept = session.keep(Login(url=address, worker_token=token))
+    except token_check.TokenRefused as error:
+        raise token_check.TokenRefused(f"{error} Nothing has changed on this machine.") from None
+    if as_json:
+        _show_log_in(kept, as_json=True)
+    else:
+        say(f"This machine may now work for {address}: firmlight work")
 
 
 def _show(code: Code, *, as_json: bool, browser: bool) -> None:
@@ -72,10 +86,8 @@ def _show(code: Code, *, as_json: bool, browser: bool) -> None:
 
 
 def _show_code(code: Code) -> None:
-    typer.echo(
-        f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n"
-    )
-    typer.echo(f"It is good for {code.expires_in / 60:.0f} minutes. Waiting …")
+    say(f"Open {code.verification_uri_complete}\nand confirm this code:\n\n    {code.user_code}\n")
+    say(f"It is good for {code.expires_in / 60:.0f} minutes. Waiting …")
 
 
 def _show_code_as_json(code: Code) -> None:
@@ -86,16 +98,16 @@ def _show_code_as_json(code: Code) -> None:
         "verification_uri_complete": code.verification_uri_complete,
         "expires_in": code.expires_in,
     }
-    typer.echo(json.dumps(event))
+    say(json.dumps(event))
 
 
 def _show_log_in(kept: Login, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"event": "logged_in", "url": kept.url, "username": kept.username}))
+        say(json.dumps({"event": "logged_in", "url": kept.url, "username": kept.username}))
     elif kept.access:
-        typer.echo(f"Logged in to {kept.url} as {kept.username}.")
+        say(f"Logged in to {kept.url} as {kept.username}.")
     else:
-        typer.echo(f"This machine may now work for {kept.username} at {kept.url}: firmlight work")
+        say(f"This machine may now work for {kept.username} at {kept.url}: firmlight work")
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -116,13 +128,14 @@ def logout() -> None:
     from firmlight_client.auth import session
 
     name = session.log_out()
-    typer.echo(f"Logged out {name}." if name else "Logged out.")
+    say(f"Logged out {name}." if name else "Logged out.")
 
 
 def whoami(as_json: AsJson = False) -> None:
     """Show who is logged in, and where. Example: firmlight whoami --json"""
     from firmlight_client.sdk.client import Client
+    from firmlight_client.text import one_line
 
     with Client.from_login() as user:
         me = user.me()
-        typer.echo(json.dumps(me) if as_json else f"{me['username']} at {user.transport.url}")
+        say(json.dumps(me) if as_json else f"{one_line(me['username'])} at {user.transport.url}")

@@ -15,7 +15,8 @@ Row = dict[str, Any]
 def task_line(task: Row) -> str:
     """One task of a list."""
     title = one_line(task.get("title") or "")
-    return f"{task['id']}  {task['status']:<11} {task['kind']:<14} {title}".rstrip()
+    known, status, kind = (one_line(str(task[name])) for name in ("id", "status", "kind"))
+    return f"{known}  {status:<11} {kind:<14} {title}".rstrip()
 
 
 def task_report(task: Row) -> str:

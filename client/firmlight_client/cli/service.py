@@ -8,6 +8,7 @@ import os
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
 service = typer.Typer(
     help="Have this machine work whenever you are logged in. Example: firmlight service install",
@@ -27,11 +28,11 @@ def install() -> None:
 
     session.kept_worker_access()
     if os.environ.get("FIRMLIGHT_TOKEN"):
-        typer.echo(
+        say(
             "FIRMLIGHT_TOKEN is not written down: the service uses the log-in that is kept.",
             err=True,
         )
-    typer.echo(system.install())
+    say(system.install())
 
 
 @service.command()
@@ -39,7 +40,7 @@ def uninstall() -> None:
     """Let it finish what it runs, and take it away. Example: firmlight service uninstall"""
     from firmlight_client.worker import service as system
 
-    typer.echo(system.uninstall())
+    say(system.uninstall())
 
 
 @service.command()
@@ -52,8 +53,8 @@ def status(as_json: AsJson = False) -> None:
 
     found = system.status()
     if as_json:
-        typer.echo(json.dumps({"installed": found.installed, "running": found.running}))
+        say(json.dumps({"installed": found.installed, "running": found.running}))
     else:
-        typer.echo(found.words)
+        say(found.words)
     if not found.running:
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +53,7 @@ def _one(user: Client, task_id: str, *, watch: bool, as_json: bool) -> None:
     for info in snapshots:
         text = json.dumps(info) if as_json else task_report(info)
         if text != shown:
-            typer.echo(text)
+            say(text)
         shown = text
     if watch and task.status != "succeeded":
         raise typer.Exit(1)
@@ -70,7 +71,7 @@ def _latest(user: Client, *, watch: bool, as_json: bool) -> None:
         for row in rows:
             line = json.dumps(row) if as_json else task_line(row)
             if shown.get(row["id"]) != line:
-                typer.echo(line)
+                say(line)
             shown[row["id"]] = line
 
 
@@ -108,6 +109,7 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         share = float(row.get("progress") or 0.0)
         title = Text(one_line(row.get("title") or "", 60))
+        words = [Text(one_line(str(row[name]))) for name in ("id", "status", "kind")]
         bar = ProgressBar(total=1.0, completed=share, width=16)
-        made.add_row(row["id"], row["status"], row["kind"], f"{share:.0%}", bar, title)
+        made.add_row(*words, f"{share:.0%}", bar, title)
     return made

@@ -12,6 +12,7 @@ import typer
 
 from firmlight_client.cli.arguments import parse_deadline, parse_params
 from firmlight_client.cli.options import AsJson, TaskId, kind_names
+from firmlight_client.cli.output import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,14 +79,14 @@ def submit(
             params=given,
         )
         if as_json or not wait:
-            typer.echo(json.dumps(task.info) if as_json else task.id)
+            say(json.dumps(task.info) if as_json else task.id)
         if wait:
             result = task.result(progress=sys.stderr.isatty())
             if as_json:
                 shown = {"id": task.id, "status": task.status, "result": result}
-                typer.echo(json.dumps(shown))
+                say(json.dumps(shown))
             else:
-                typer.echo(json.dumps(result, indent=2))
+                say(json.dumps(result, indent=2))
 
 
 def _from_stdin(words: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -134,7 +135,7 @@ def _change(task: str, change: Callable[[Task], Task], *, as_json: bool) -> None
 
     with Client.from_login() as user:
         changed = change(user.task(task))
-        typer.echo(json.dumps(changed.info) if as_json else task_line(changed.info))
+        say(json.dumps(changed.info) if as_json else task_line(changed.info))
 
 
 def result(
@@ -149,4 +150,4 @@ def result(
 
     with Client.from_login() as user:
         found = user.transport.get(f"tasks/{task}/result/")
-        typer.echo(json.dumps(found, indent=None if as_json else 2))
+        say(json.dumps(found, indent=None if as_json else 2))

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from firmlight_client.cli.options import AsJson
+from firmlight_client.cli.output import say
 
 
 def workers(
@@ -29,7 +30,7 @@ def workers(
     with Client.from_login() as user:
         rows = [user.let_back(let_back)] if let_back else user.workers()
         for line in map(json.dumps, rows) if as_json else worker_lines(rows):
-            typer.echo(line)
+            say(line)
 
 
 def drain(
@@ -40,4 +41,4 @@ def drain(
 
     with Client.from_login() as user:
         user.drain(worker)
-        typer.echo(f"{worker} finishes what it holds, and leaves.")
+        say(f"{worker} finishes what it holds, and leaves.")

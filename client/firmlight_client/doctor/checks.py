@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -14,17 +15,13 @@ from pathlib import Path
 from urllib.request import getproxies
 
 import httpx
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
-from websockets.typing import Subprotocol
 
-from firmlight_client import protocol
-from firmlight_client.addresses import is_loopback, proxy_for, websocket_url
-from firmlight_client.auth import session
+from firmlight_client.addresses import is_loopback
+from firmlight_client.auth import session, token_check
 from firmlight_client.doctor import slots
 from firmlight_client.doctor.slots import BAD, FINE, NOTE, Finding
 from firmlight_client.errors import FirmlightClientError
-from firmlight_client.text import count, one_line
+from firmlight_client.text import count
 from firmlight_client.version import __version__
 from firmlight_client.worker import machine, service
 from firmlight_client.worker.consent import group_file, rules
@@ -32,7 +29,6 @@ from firmlight_client.worker.consent.rulebook import Rulebook
 
 SECONDS_MAX = 10.0
 CLOCK_SECONDS = 60.0
-TOKEN_SECONDS = 1.5  # a server that refuses a token does so within this time
 FREE_BYTES_MIN = 500 * 2**20
 
 
@@ -54,6 +50,7 @@ def findings() -> Iterator[Finding]:
     yield from _rules()
     yield _machine()
     yield _disk(session.home())
+    yield from _privacy(session.home())
     yield _service()
     yield from asyncio.run(slots.look())
 
@@ -109,31 +106,14 @@ def _clock(date: str) -> Finding:
 
 
 def _socket(url: str, token: str) -> Finding:
-    """Connect as the worker does, without a hello.
-
-    A server that refuses the token says so immediately; one that takes it waits for the hello.
-    """
+    """Connect as the worker does, without a hello."""
     try:
-        with connect(
-            websocket_url(url, "/ws/worker/"),
-            subprotocols=[Subprotocol(protocol.SUBPROTOCOL)],
-            additional_headers={"Authorization": f"Bearer {token}"},
-            compression=None,
-            open_timeout=SECONDS_MAX,
-            proxy=proxy_for(url),
-        ) as connection:
-            data = connection.recv(TOKEN_SECONDS, decode=False)
-            frame = protocol.decode_from_server(data)
-    except TimeoutError:
-        return Finding("websocket", FINE, "open, and the token is taken")
-    except (OSError, WebSocketException, protocol.MalformedFrame) as error:
-        why = one_line(str(error))
-        words = f"{why}. A proxy in between must let WebSockets through."
-        return Finding("websocket", BAD, words)
-    if isinstance(frame, protocol.Error) and frame.code == "no_hello":  # it was let in
-        return Finding("websocket", FINE, "open, and the token is taken")
-    words = frame.message if isinstance(frame, protocol.Error) else type(frame).__name__
-    return Finding("websocket", BAD, f"{one_line(words)} Log in again: firmlight login {url}")
+        token_check.check(url, token)
+    except token_check.TokenRefused as error:
+        return Finding("websocket", BAD, f"{error} Log in again: firmlight login {url}")
+    except FirmlightClientError as error:
+        return Finding("websocket", BAD, str(error))
+    return Finding("websocket", FINE, "open, and the token is taken")
 
 
 def _rules() -> Iterator[Finding]:
@@ -190,6 +170,15 @@ def _disk(home: Path) -> Finding:
     if kept:
         words += f", {count(len(kept), 'result')} to be delivered at the next start"
     return Finding("disk", FINE if free > FREE_BYTES_MIN else NOTE, words)
+
+
+def _privacy(home: Path) -> Iterator[Finding]:
+    """The client makes the folder for its user alone; one that was there may be open to others."""
+    if sys.platform != "win32" and home.is_dir() and home.stat().st_mode & 0o077:
+        words = (
+            f"other users of this machine can look into {home}: chmod 700 {shlex.quote(str(home))}"
+        )
+        yield Finding("privacy", NOTE, words)
 
 
 def _service() -> Finding:

@@ -54,6 +54,8 @@ def _rich(name: str) -> Iterator[Show]:
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+    from firmlight_client.text import one_line
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -66,6 +68,7 @@ def _rich(name: str) -> Iterator[Show]:
 
         def show(snapshot: dict[str, Any]) -> None:
             share = float(snapshot.get("progress") or 0.0)
-            drawn.update(line, completed=share, status=str(snapshot.get("status", "")))
+            status = escape(one_line(str(snapshot.get("status", ""))))
+            drawn.update(line, completed=share, status=status)
 
         yield show

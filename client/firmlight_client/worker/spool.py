@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from filelock import FileLock, Timeout
 
-from firmlight_client import protocol
+from firmlight_client import private_files, protocol
 from firmlight_client.worker.brain.actions import Forget, Keep
 from firmlight_client.worker.brain.kept_result import KeptResult
 
@@ -30,7 +30,7 @@ class Spool:
     def __init__(self, home: Path, url: str, name: str) -> None:
         """Raises OSError."""
         self.root = home / "spool" / hashlib.sha256(f"{url}\n{name}".encode()).hexdigest()[:16]
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_files.make_folder(self.root)
         self.folder, self.lock = next(self._free())
 
     def _free(self) -> Iterator[tuple[Path, FileLock]]:
@@ -38,7 +38,7 @@ class Spool:
         for number in range(FOLDERS_MAX):
             folder = self.root / str(number)
             folder.mkdir(exist_ok=True, mode=0o700)
-            lock = FileLock(self.root / f"{number}.lock")
+            lock = FileLock(self.root / f"{number}.lock", mode=0o600)
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
                 yield folder, lock
@@ -72,7 +72,8 @@ class Spool:
         path = self._path(result)
         fresh = path.with_suffix(UNFINISHED)
         try:
-            fresh.write_bytes(msgspec.msgpack.encode(kept))
+            with open(fresh, "wb", opener=private_files.opener) as file:
+                file.write(msgspec.msgpack.encode(kept))
             fresh.replace(path)
         except OSError:
             fresh.unlink(missing_ok=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth.tokens import default_token_generator
 from django.test import override_settings
 
 from accounts.models import Session, User
 from accounts.services.email_addresses import confirmation_token
+from accounts.services.passwords import reset_tokens
 from tests.conftest import PASSWORD
 from tests.support.pages import attributes, beside, words
 
@@ -101,7 +101,7 @@ def test_a_forgotten_password_gets_the_same_answer_with_and_without_an_account(a
 
 
 def test_the_link_of_an_email_sets_a_new_password_once(alice, browser):
-    address = f"/password/reset/{alice.pk}/{default_token_generator.make_token(alice)}/"
+    address = f"/password/reset/{alice.pk}/{reset_tokens.make_token(alice)}/"
     weak = browser().post(address, {"password": "12345678"})
     assert "too common" in beside(weak, "password")
     assert (

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import typer
 
-from firmlight_client.auth import device
+from firmlight_client.auth import device, session
 from firmlight_client.auth.login_file import LoginFile
 from firmlight_client.cli.arguments import parse_deadline, parse_params
 from tests.client.web_peer import WebPeer
@@ -338,6 +338,67 @@ def test_a_worker_token_may_be_kept_alone(web: WebPeer) -> None:
     assert firmlight("login", web.url, "--token-stdin", stdin="flw_other\n").returncode == 0
     assert home().load().worker_token == "flw_other"
     assert "can work and nothing else" in firmlight("whoami").stderr
+
+
+def revoked(web: WebPeer) -> list[Any]:
+    return [body for _, path, body in web.asked if path == "auth/logout/"]
+
+
+@pytest.mark.parametrize("place", ["", "http://127.0.0.1:9"])
+def test_a_token_that_the_server_does_not_take_changes_nothing(
+    logged_in: WebPeer, place: str
+) -> None:
+    """Whether it is wrong, or nobody can say: the log-in that is there stays good."""
+    before = home().path.read_bytes()
+    done = firmlight("login", place or logged_in.url, "--token-stdin", stdin="flw_mistyped\n")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert ("cannot be reached" if place else "not known here. Nothing has changed") in done.stderr
+    assert home().path.read_bytes() == before
+    assert revoked(logged_in) == []
+
+
+def test_a_new_log_in_that_does_not_work_ends_itself_and_not_the_old_one(
+    logged_in: WebPeer,
+) -> None:
+    before = home().path.read_bytes()
+    unusable = {**GRANTED, "worker_token": "flw_unknown", "access": None, "refresh": None}
+    logged_in.device_answers = [(200, unusable)]
+    assert firmlight("login", logged_in.url, "--worker").returncode == 1
+    assert home().path.read_bytes() == before
+    assert revoked(logged_in) == [{"worker_token": "flw_unknown"}]
+
+
+def test_a_full_disk_keeps_the_old_log_in(
+    logged_in: WebPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = home().path.read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    logged_in.device_answers = [(200, {**GRANTED, "access": None, "refresh": None})]
+    done = firmlight("login", logged_in.url, "--worker")
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert home().path.read_bytes() == before
+    assert not list(home().path.parent.glob("*.new"))
+    assert revoked(logged_in) == [{"worker_token": "flw_1"}]
+
+
+def test_the_new_log_in_is_on_disk_before_the_old_one_ends(
+    logged_in: WebPeer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_disk: list[str] = []
+    monkeypatch.setattr(session, "end", lambda *_, **__: on_disk.append(home().load().worker_token))
+    assert firmlight("login", logged_in.url, "--token-stdin", stdin="flw_2\n").returncode == 0
+    assert on_disk == ["flw_2"]
+
+
+def test_a_token_that_is_kept_again_is_not_revoked(logged_in: WebPeer) -> None:
+    done = firmlight("login", logged_in.url, "--token-stdin", stdin="flw_secret\n")
+    assert done.returncode == 0
+    assert revoked(logged_in) == [{"refresh": "refresh-0"}]
 
 
 def test_help_comes_at_once() -> None:

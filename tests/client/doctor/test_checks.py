@@ -34,6 +34,14 @@ def test_a_server_that_is_not_there_is_found() -> None:
     assert "Traceback" not in done.stdout + done.stderr
 
 
+def test_a_folder_that_others_can_look_into_is_found(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (found,) = checks._privacy(tmp_path)
+    assert f"chmod 700 {tmp_path}" in found.words
+    tmp_path.chmod(0o700)
+    assert list(checks._privacy(tmp_path)) == []
+
+
 @pytest.mark.parametrize(
     ("hours", "state", "words"), [(0, FINE, "as"), (-24, NOTE, "fast"), (24, NOTE, "slow")]
 )

@@ -24,6 +24,7 @@ from firmlight_client.auth.login_file import Login, LoginFile
 from firmlight_client.auth.token_refresh import another_token
 from tests.client.web_peer import WebPeer
 from tests.client.worker_peer import Line, Peer, WorkerProcess
+from tests.support.cli import firmlight
 
 Start = Callable[..., WorkerProcess]
 NAME = ("--name", "attic")
@@ -323,3 +324,21 @@ def test_a_killed_worker_leaves_no_process(peer: Peer, start_worker: Start) -> N
     assert not alive
     with pytest.raises(queue.Empty):
         peer.lines.get(timeout=0.1)
+
+
+def test_a_wrong_token_for_this_machine_does_not_end_the_worker_that_runs(
+    start_worker: Start, peer: Peer
+) -> None:
+    file = LoginFile(home())
+    with file.locked():
+        file.save(Login(url=peer.url, username="alice", worker_token=peer.token))
+    worker = start_worker(token="")
+    line = peer.line()
+    line.welcome()
+    done = firmlight("login", peer.url, "--token-stdin", stdin="flw_mistyped\n")
+    assert done.returncode == 1
+    assert file.load().worker_token == peer.token
+    line.cut()
+    peer.line().welcome()
+    worker.signal(signal.SIGTERM)
+    assert worker.exit_code() == 0

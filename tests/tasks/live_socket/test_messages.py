@@ -49,3 +49,8 @@ def test_whatever_comes_is_a_message_or_malformed(text: str) -> None:
         assert str(error)
     else:
         assert found.task or found.group or found.notifications
+
+
+def test_null_is_as_if_it_were_left_out() -> None:
+    text = '{"type": "subscribe", "task": "t", "group": null, "notifications": null, "view": null}'
+    assert messages.read(text) == Subscribe(task="t")

@@ -37,9 +37,10 @@ class Connection:
             self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases
         ).now()
 
-    def ask(self) -> Leased:
+    def ask(self, longest_seconds: float | None = None) -> Leased:
+        who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
         return leasing.lease(
-            self.group, worker=self.worker, owner=self.owner, conn=self.name, kinds=self.kinds
+            self.group, **who, kinds=self.kinds, longest_seconds=longest_seconds
         ).now()
 
     def lease(self) -> Granted:
@@ -90,9 +91,7 @@ class Connection:
 
     def leave(self, how: str = connections.LOST) -> Leased:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
-        return connections.leave(
-            self.group, **who, kinds=self.kinds, slots=self.slots, how=how
-        ).now()
+        return connections.leave(self.group, **who, kinds=self.kinds, how=how).now()
 
     def work_off(self) -> list[int]:
         """Lease and complete until nothing is left.

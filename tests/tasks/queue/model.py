@@ -28,10 +28,11 @@ class Task:
     done: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
     partials: list[list[int]] = field(default_factory=list)
-    attempts: Counter[int] = field(default_factory=Counter)
+    attempts: Counter[int] = field(default_factory=Counter)  # that count
     losses: Counter[int] = field(default_factory=Counter)
-    blamed: defaultdict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
-    loser: dict[int, str] = field(default_factory=dict)  # the last one
+    # subtask -> how often each worker failed and lost it
+    failed_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    lost_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lost: Counter[str] = field(default_factory=Counter)  # worker -> subtasks of its lost leases
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
     distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
@@ -67,7 +68,7 @@ class Task:
         return max(1, int(self.split * COPIES_SHARE)) - self.copied
 
     def goes_alone(self, subtask: int) -> bool:
-        return self.losses[subtask] + self.attempts[subtask] > 0
+        return bool(self.failed_by[subtask] or self.lost_by[subtask])
 
     def close_subtask(self, subtask: int) -> None:
         self.open.discard(subtask)
@@ -100,13 +101,50 @@ class Model:
     owners: dict[str, str] = field(default_factory=dict)  # of each worker
     # worker -> creators
     streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    # owner -> creator -> the worker that failed last
+    failing: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
 
-    # What may be leased
+    # Who failed or lost a subtask
+
+    def takers(self, task: Task) -> set[str]:
+        """Workers online that take the task's kind, but for those of owners it distrusts."""
+        online = {other for other in self.online.values() if task.kind in self.kinds[other]}
+        return {other for other in online if self.owners[other] not in task.distrusted}
+
+    def record_of(self, task: Task, subtask: int, owner: str) -> tuple[int, int]:
+        """How often workers of this owner failed the subtask, and how often they lost it."""
+        mine = [worker for worker in self.owners if self.owners[worker] == owner]
+        failed, lost = task.failed_by[subtask], task.lost_by[subtask]
+        return sum(failed[worker] for worker in mine), sum(lost[worker] for worker in mine)
 
     def barred(self, task: Task, subtask: int, worker: str) -> bool:
-        takers = {other for other in self.online.values() if task.kind in self.kinds[other]}
-        blamed = task.blamed[subtask] | {task.loser.get(subtask, "")}
-        return worker in blamed and bool(takers - blamed)
+        owner = self.owners[worker]
+        marked = task.failed_by[subtask].keys() | task.lost_by[subtask].keys()
+        own = {other for other in marked if self.owners[other] == owner}
+        if worker not in own and len(own) < 2:
+            return False
+        takers = self.takers(task)
+        if len(own) == 1 and any(self.owners[w] == owner for w in takers - {worker}):
+            return True
+        record = self.record_of(task, subtask, owner)
+        others = {self.owners[other] for other in takers}
+        return any(self.record_of(task, subtask, other) < record for other in others)
+
+    def count_failure(self, task: Task, subtask: int, worker: str) -> None:
+        is_first = not self.record_of(task, subtask, self.owners[worker])[0]
+        task.failed_by[subtask][worker] += 1
+        owners = {self.owners[other] for other in self.takers(task)}
+        all_failed = all(self.record_of(task, subtask, owner)[0] for owner in owners)
+        task.attempts[subtask] += is_first or all_failed
+
+    def count_loss(self, task: Task, subtask: int, worker: str) -> None:
+        is_first = not self.record_of(task, subtask, self.owners[worker])[1]
+        task.lost_by[subtask][worker] += 1
+        owners = {self.owners[other] for other in self.takers(task)}
+        all_tried = all(any(self.record_of(task, subtask, owner)) for owner in owners)
+        task.losses[subtask] += is_first or all_tried
+
+    # What may be leased
 
     def distrusts(self, task: Task, worker: str) -> bool:
         takers = {
@@ -172,6 +210,7 @@ class Model:
         lease.task.partials.append(subtasks)
         lease.task.known_workers.add(worker)
         self.streaks.pop(worker, None)
+        self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided
         self._close_subtasks(lease, subtasks)
         return "", []
@@ -180,6 +219,14 @@ class Model:
         """Whether the worker has now failed on tasks of too many creators; then it starts anew."""
         self.streaks[worker].add(creator)
         return len(self.streaks[worker]) >= STREAK_MAX and bool(self.streaks.pop(worker))
+
+    def count_owner_streak(self, worker: str, creator: str) -> bool:
+        """The same of the worker's owner, if several of their workers failed."""
+        owner = self.owners[worker]
+        failing = self.failing[owner]
+        failing[creator] = worker
+        is_full = len(failing) >= STREAK_MAX and len(set(failing.values())) > 1
+        return is_full and bool(self.failing.pop(owner))
 
     def fail(self, name: str, worker: str, subtask: int) -> str:
         lease = self.find(name, worker)
@@ -191,8 +238,7 @@ class Model:
         if subtask not in task.open:
             self._owe_less(lease, [subtask])
             return "done_by_another"
-        task.attempts[subtask] += 1
-        task.blamed[subtask].add(worker)
+        self.count_failure(task, subtask, worker)
         self._owe_less(lease, [subtask])
         if task.attempts[subtask] >= MAX_ATTEMPTS:
             task.failed.append(subtask)
@@ -237,8 +283,7 @@ class Model:
         lease.active, lease.overdue = False, 0
         lease.task.lost[lease.worker] += len(lease.owes)
         for subtask in self._let_wait(lease.task, lease.owes):
-            lease.task.losses[subtask] += 1
-            lease.task.loser[subtask] = lease.worker
+            self.count_loss(lease.task, subtask, lease.worker)
             if lease.task.losses[subtask] >= MAX_LOSSES:
                 lease.task.failed.append(subtask)
                 lease.task.close_subtask(subtask)

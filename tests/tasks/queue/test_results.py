@@ -213,3 +213,18 @@ def test_large_indices_and_large_times_survive_lua(pool: Pool) -> None:
     assert sorted(worker.work_off()) == [far, far + 1]
     blame = pool.outcome(task).blame
     assert blame and blame.subtask == far
+
+
+def test_a_release_that_names_too_much_is_told_what_it_may_give_back(pool: Pool) -> None:
+    """Else the rest would wait for its deadline, and then count as lost."""
+    task = pool.task(4)
+    worker = pool.connect("laptop")
+    pool.speed(task, "laptop", 1000)
+    granted = worker.lease()
+    worker.complete(granted, [0])
+    settled = leasing.release(granted.lease, worker="laptop", subtasks=[0, 1, 3]).now()
+    assert (settled.reason, settled.open) == ("not_in_lease", [1, 3])
+    assert pool.progress(task).leased == 3, "nothing of it was taken back"
+    settled = leasing.release(granted.lease, worker="laptop", subtasks=settled.open).now()
+    assert settled.reason == ""
+    assert pool.progress(task).leased == 1

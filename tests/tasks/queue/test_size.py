@@ -37,11 +37,29 @@ def test_leases_shrink_near_the_end_so_that_all_slots_end_together(
 def test_slots_of_connections_not_heard_of_lately_do_not_count(pool: Pool) -> None:
     task = pool.task(100)
     worker, gone = pool.connect("laptop"), pool.connect("gone", slots=24)
-    pool.redis.zadd(
-        pool.key("slots", worker.kinds[0]), {f"{gone.name} {n}": 1 for n in range(1, 25)}
-    )
+    pool.redis.zadd(pool.key("slots", worker.kinds[0]), {gone.name: 1})
     pool.speed(task, "laptop", 500)
     assert len(worker.lease().subtasks) == 50  # (with all of them online it would be 2)
+
+
+def test_a_connection_is_one_member_however_many_slots_it_has(pool: Pool) -> None:
+    worker = pool.connect("laptop", slots=1024)
+    kind = worker.kinds[0]
+    assert pool.redis.zcard(pool.key("slots", kind)) == 1
+    assert pool.redis.hgetall(pool.key("slots_of", kind)) == {worker.name.encode(): b"1024"}
+
+
+def test_the_sum_of_slots_follows_who_comes_changes_and_goes(pool: Pool) -> None:
+    worker, gone = pool.connect("laptop", slots=3), pool.connect("tower", slots=4)
+    kind = worker.kinds[0]
+    worker.slots = 5
+    worker.beat()
+    assert pool.redis.hget(pool.key("slots"), kind) == b"9"
+    gone.leave()
+    assert pool.redis.hgetall(pool.key("slots")) == {kind.encode(): b"5"}
+    pool.redis.zadd(pool.key("slots", kind), {worker.name: 1})
+    pool.connect("desk", slots=2)
+    assert pool.redis.hget(pool.key("slots"), kind) == b"2"
 
 
 def test_a_lease_is_worth_its_round_trip_but_one_subtask_is_always_enough(pool: Pool) -> None:

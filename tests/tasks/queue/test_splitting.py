@@ -91,6 +91,7 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
             ("served",),
             ("floor",),
             ("streak", "laptop"),
+            ("failing", "owner-of-laptop"),
         ]
     )
 

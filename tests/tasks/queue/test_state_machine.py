@@ -12,16 +12,20 @@ After every step, whatever was called in whatever order:
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open;
 - a refused result names what of it can still be sent, and nothing of it was counted;
-- nothing is leased of a task that is complete, closed or paused, nor a subtask to a worker that
-  failed or lost it while another one that takes the kind is online; what a paused task had leased
+- nothing is leased of a task that is complete, closed or paused; what a paused task had leased
   waits again, and may still be completed;
+- nor is a subtask leased to a worker that failed or lost it, nor to its owner when two of their
+  workers did, while another owner who takes the kind and did so less often is online, or another
+  worker of the owner who had only one so far;
+- a failure counts when it is the first of its owner, or when each owner online that takes the kind
+  has failed the subtask; so do losses;
 - nor is it leased to a worker whose owner sent a bad partial of the task while another owner's
   worker that takes the kind, and sent none, is online; what a rejected lease owed waits again, and
   the lease is forgotten;
 - what a worker lost of a task is what the leases still owed that expired or whose connection
   vanished;
 - a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed
-  nothing in between;
+  nothing in between, and its owner when several of their workers have so together;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then
   from the creator served least, then in order of arrival;
 - a creator's `served` is what results were credited with, plus the estimates of active leases, plus
@@ -156,6 +160,8 @@ class Queue(Driver):
             if settled.reason == "":
                 assert known and settled.complete == known.task.complete
                 assert settled.streak == self.model.count_streak(worker, creator)
+                owner_streak = self.model.count_owner_streak(worker, creator)
+                assert settled.owner_streak == owner_streak
 
     @rule(at=which, part=st.booleans())
     def release(self, at: int, part: bool) -> None:
@@ -196,7 +202,7 @@ class Queue(Driver):
         conn = pick(self.model.online, at)
         worker = self.model.online[conn]
         who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
-        call = connections.leave(self.group, **who, kinds=WORKERS[worker], slots=1, how=how)
+        call = connections.leave(self.group, **who, kinds=WORKERS[worker], how=how)
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)

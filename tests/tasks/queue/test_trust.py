@@ -86,7 +86,7 @@ def test_the_leases_of_who_loses_them_shrink(pool: Pool) -> None:
 def test_a_wake_is_not_spent_on_the_idle_entry_of_a_dead_connection(pool: Pool) -> None:
     ghost = pool.connect("ghost")
     ghost.ask()
-    pool.redis.zadd(pool.key("slots", ghost.kinds[0]), {f"{ghost.name} 1": 1})
+    pool.redis.zadd(pool.key("slots", ghost.kinds[0]), {ghost.name: 1})
     alive = pool.connect("alive")
     alive.ask()
     task = pool.task(1, last=False)

@@ -319,7 +319,7 @@ def test_a_former_members_worker_is_forgotten_when_no_statistics_speak_of_it(
     assert departures.forget_machines() == 0, "its task may still be running"
     Worker.objects.update(last_seen=timezone.now() - timedelta(days=30))
     kept = Worker.objects.create(
-        owner=alice, name="kept", last_seen=timezone.now() - timedelta(days=30)
+        owner=alice, name="kept", last_seen=timezone.now() - timedelta(days=29)
     )
     assert departures.forget_machines() == 1
     assert set(Worker.objects.values_list("pk", flat=True)) == {tower.pk, kept.pk}

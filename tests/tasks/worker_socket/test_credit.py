@@ -127,3 +127,20 @@ def test_a_slot_that_is_withdrawn_while_the_queue_is_asked_is_not_owed() -> None
     credit.withdraw()
     credit.spend("granted meanwhile")
     assert (credit.free, credit.under_way) == (0, ["granted meanwhile"])
+
+
+def test_who_does_not_say_how_many_are_free_changes_nothing() -> None:
+    credit = Credit()
+    credit.offer(3, 0)
+    credit.spend("a")
+    credit.offer(None, None)
+    assert (credit.free, credit.under_way) == (2, ["a"])
+    credit.offer(None, 1)
+    assert (credit.free, credit.under_way) == (2, [])
+
+
+def test_none_free_is_not_the_same_as_not_saying() -> None:
+    credit = Credit()
+    credit.offer(3, 0)
+    credit.offer(0, 0)
+    assert credit.free == 0

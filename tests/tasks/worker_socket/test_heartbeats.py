@@ -7,18 +7,19 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
+from pytest_django import Settings
 from redis.exceptions import RedisError
 
 from core.redis import connect, connect_async
 from tasks.queue import connections, presence
 from tasks.queue.scripts import Call
 from tasks.worker_socket import heartbeats
-from tasks.worker_socket.heartbeats import Heartbeats
+from tasks.worker_socket.heartbeats import Heartbeats, Merged
 
 KIND = "ECHO@1"
 
 
-@dataclass
+@dataclass(eq=False)
 class Beater:
     """A worker of a group of its own; `asked` and `heard` note how it was called."""
 
@@ -52,6 +53,49 @@ async def beat(*beaters: Beater, leases: list[str]) -> Heartbeats:
     assert made.next
     await made.next
     return made
+
+
+def test_of_many_heartbeats_of_a_connection_the_newest_goes_and_then_none_for_a_while() -> None:
+    merged, hasty, calm = Merged(pause_seconds=1.0), Beater(), Beater()
+    for number in range(400):
+        merged.add(hasty, [f"lease {number}"])
+    merged.add(calm, ["calm"])
+    assert merged.take_due(10.0) == [(hasty, ["lease 399"]), (calm, ["calm"])]
+    merged.add(hasty, ["later"])
+    merged.add(hasty, ["last"])
+    assert (merged.take_due(10.5), len(merged)) == ([], 1)
+    assert merged.take_due(11.0) == [(hasty, ["last"])]
+    assert len(merged) == 0
+
+
+def test_nothing_is_kept_of_connections_that_are_gone() -> None:
+    merged = Merged(pause_seconds=1.0)
+    for second in range(10):
+        merged.add(Beater(), [])
+        merged.take_due(float(second))
+    assert len(merged._sent_at) == 1
+
+
+def test_leases_are_renewed_several_times_as_long_as_they_last(settings: Settings) -> None:
+    made = Heartbeats()
+    assert made.merged.pause_seconds <= settings.HEARTBEAT_SECONDS / 4
+    assert made.merged.pause_seconds <= settings.LEASE_SECONDS / 4
+
+
+def test_a_flood_of_heartbeats_reaches_redis_about_once() -> None:
+    beater = Beater()
+
+    async def flood() -> None:
+        heartbeats_of_loop = Heartbeats()
+        for number in range(400):
+            heartbeats_of_loop.add(beater, [f"{beater.group}:{number}"])
+            await asyncio.sleep(0.0005)
+        assert heartbeats_of_loop.next
+        await heartbeats_of_loop.next
+
+    asyncio.run(flood())
+    assert len(beater.asked) <= 3
+    assert beater.asked[-1] == [f"{beater.group}:399"]
 
 
 def test_many_beat_together_and_each_hears_of_its_own_leases() -> None:

@@ -81,6 +81,45 @@ def test_a_worker_that_is_suspended_meanwhile_gets_nothing_more(
     assert len(leases(socket)) == 1
 
 
+def test_a_group_without_work_is_not_asked_again_with_every_frame(
+    leasing: Leasing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def nothing(group: str, **_: Any) -> Leased:
+        asked.append(group)
+        return Leased()
+
+    async def flood() -> None:
+        leasing._look_again = again.append  # type: ignore[method-assign]
+        for _ in range(200):
+            await leasing.refill(1, 0)
+
+    again: list[float] = []
+    monkeypatch.setattr(module.leasing, "lease", nothing)
+    monkeypatch.setattr(module, "EMPTY_SECONDS", 60)
+    asyncio.run(flood())
+    assert asked == [LAB]
+    assert again[-1] == 60  # it is not forgotten
+
+
+def test_a_group_that_wakes_the_worker_is_asked_although_it_had_nothing(
+    leasing: Leasing, socket: Recorder, while_asked: Then, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nothing(group: str, **_: Any) -> Leased:
+        return Leased()
+
+    async def wake() -> None:
+        await leasing.refill(1, 0)
+        while_asked(lambda: None)
+        await leasing.fill(first=LAB)
+
+    monkeypatch.setattr(module, "EMPTY_SECONDS", 60)
+    monkeypatch.setattr(module.leasing, "lease", nothing)
+    asyncio.run(wake())
+    assert len(leases(socket)) == 1
+
+
 def test_two_that_lease_together_fill_each_slot_once(
     leasing: Leasing, socket: Recorder, while_asked: Then
 ) -> None:
@@ -98,6 +137,6 @@ def test_a_worker_that_rests_is_not_leased_to(
     leasing: Leasing, socket: Recorder, while_asked: Then
 ) -> None:
     while_asked(lambda: pytest.fail("the queue was asked"))
-    list(leasing.session.rest({protocol.ALL_GROUPS: "in use"}))
+    leasing.session.rest({protocol.ALL_GROUPS: "in use"})
     asyncio.run(leasing.refill(3, 0))
     assert leases(socket) == []

@@ -146,7 +146,8 @@ def test_what_the_owner_agreed_to_limits_kinds_and_slots() -> None:
 def test_while_a_rule_fits_no_group_those_without_a_rule_get_nothing() -> None:
     session = begun(consent={LAB: Consent(), "Lob": Consent()}, unfit=frozenset({"Lob"}))
     assert (session.kinds_of(LAB), session.kinds_of(CLUB)) == ([MEAN, ECHO], [])
-    assert session.resting() == [steps.ShowResting(CLUB, protocol.RULE_FITS_NO_GROUP)]
+    resting = {beat.group: beat.resting for beat in session.beats([])}
+    assert resting == {LAB: "", CLUB: protocol.RULE_FITS_NO_GROUP}
 
 
 def test_a_group_that_was_asked_for_and_fits_none_stops_no_other() -> None:
@@ -157,9 +158,14 @@ def test_a_group_that_was_asked_for_and_fits_none_stops_no_other() -> None:
 # Resting
 
 
+def rest(session: Session, resting: dict[str, str]) -> list[steps.Step]:
+    session.rest(resting)
+    return list(session.after_rest())
+
+
 def test_a_worker_that_rests_leaves_the_group_and_says_why() -> None:
     session = begun(consent={LAB: Consent()})
-    assert list(session.rest({"Lab": "on battery"})) == [
+    assert rest(session, {"Lab": "on battery"}) == [
         steps.ShowResting(LAB, "on battery"),
         steps.LeaveGroup(LAB),
         steps.AnnounceGroup(LAB),
@@ -170,10 +176,10 @@ def test_a_worker_that_rests_leaves_the_group_and_says_why() -> None:
 
 def test_another_reason_is_shown_and_the_same_one_is_not_repeated() -> None:
     session = begun()
-    list(session.rest({ALL_GROUPS: "on battery"}))
-    again = list(session.rest({ALL_GROUPS: "on battery"}))
-    assert again == [steps.NotePresence()]
-    other = list(session.rest({ALL_GROUPS: "in use"}))
+    rest(session, {ALL_GROUPS: "on battery"})
+    again = rest(session, {ALL_GROUPS: "on battery"})
+    assert again == []
+    other = rest(session, {ALL_GROUPS: "in use"})
     assert other == [
         steps.ShowResting(LAB, "in use"),
         steps.AnnounceGroup(LAB),
@@ -185,11 +191,19 @@ def test_another_reason_is_shown_and_the_same_one_is_not_repeated() -> None:
 
 def test_a_worker_that_rests_no_longer_takes_work_again() -> None:
     session = begun()
-    list(session.rest({ALL_GROUPS: "on battery"}))
-    woken = list(session.rest({}))
+    rest(session, {ALL_GROUPS: "on battery"})
+    woken = rest(session, {})
     assert steps.ShowResting(LAB, "") in woken
     assert not any(isinstance(step, steps.LeaveGroup) for step in woken)
     assert session.kinds_of(LAB) == [MEAN, ECHO]
+
+
+def test_what_changes_before_it_is_told_is_told_once() -> None:
+    session = begun()
+    session.rest({ALL_GROUPS: "on battery"})
+    assert session.kinds_of(LAB) == []  # at once
+    session.rest({})
+    assert list(session.after_rest()) == []
 
 
 # Checks

@@ -202,8 +202,9 @@ class Brain:
             case protocol.Refused():
                 self._on_refused(frame)
             case protocol.Cancel():
-                for lease in frame.leases:
-                    self._drop(lease, frame.reason)
+                self._on_cancel(frame)
+            case protocol.Echo():
+                pass  # only to a heartbeat that asks for it, and ours do not: the shell pings
             case protocol.Drain():
                 self._drain(frame.reason or "the server asked for it")
             case protocol.Error():
@@ -253,6 +254,10 @@ class Brain:
         self.answers.counts.leases += 1
         self.plan.report("leased", **held.names, subtasks=len(frame.subtasks))
         self.book.queue(held, list(range(len(frame.subtasks))), [])
+
+    def _on_cancel(self, frame: protocol.Cancel) -> None:
+        for lease in frame.leases:
+            self._drop(lease, frame.reason)
 
     def _on_refused(self, frame: protocol.Refused) -> None:
         held = self.book.held.get(frame.lease)

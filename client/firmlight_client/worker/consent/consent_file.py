@@ -5,7 +5,6 @@ Everything else in the file stays as its owner wrote it, comments included.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import tomlkit
 from tomlkit.container import Container
 from tomlkit.items import Table
 
+from firmlight_client import private_files
 from firmlight_client.group_names import as_id, find, name_key
 from firmlight_client.worker.consent import group_file
 from firmlight_client.worker.consent.group_file import Memory
@@ -134,7 +134,5 @@ def _text(home: Path) -> str:
 def _save(home: Path, document: tomlkit.TOMLDocument) -> None:
     """Write the file in one step, if all of it has a meaning. Raises BadConsent."""
     check(document.unwrap())
-    home.mkdir(parents=True, exist_ok=True)
-    fresh = home / f"{FILE}.{os.getpid()}.new"
-    fresh.write_text(tomlkit.dumps(document), "utf-8")
-    fresh.replace(home / FILE)
+    private_files.make_folder(home)
+    private_files.replace(home / FILE, tomlkit.dumps(document).encode())

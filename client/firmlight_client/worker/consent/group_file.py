@@ -8,13 +8,13 @@ anew.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
 from filelock import FileLock
 
+from firmlight_client import private_files
 from firmlight_client.worker.consent.rules import BadConsent
 
 FILE = "groups.json"
@@ -71,13 +71,11 @@ def forget(home: Path, name: str) -> bool:
 @contextlib.contextmanager
 def _changed(home: Path) -> Iterator[dict[str, Memory]]:
     """The file's content, written back in one step: several workers may share the folder."""
-    home.mkdir(parents=True, exist_ok=True)
-    with FileLock(home / f"{FILE}.lock", timeout=LOCK_SECONDS_MAX):
+    private_files.make_folder(home)
+    with FileLock(home / f"{FILE}.lock", timeout=LOCK_SECONDS_MAX, mode=0o600):
         servers = _read(home)
         yield servers
-        fresh = home / f"{FILE}.{os.getpid()}.new"
-        fresh.write_bytes(msgspec.json.format(msgspec.json.encode(servers)))
-        fresh.replace(home / FILE)
+        private_files.replace(home / FILE, msgspec.json.format(msgspec.json.encode(servers)))
 
 
 def _read(home: Path) -> dict[str, Memory]:

@@ -17,7 +17,7 @@ from firmlight_client.errors import FirmlightClientError
 from firmlight_client.group_names import tidy
 from firmlight_client.kinds import agreed_as
 from firmlight_client.memory import MEMORY_MIB, MEMORY_MIB_MIN
-from firmlight_client.protocol import ALL_GROUPS
+from firmlight_client.protocol import ALL_GROUPS, MEMORY_MIB_MAX, SECONDS_MAX
 from firmlight_client.worker.consent.hours import parse_span
 from firmlight_client.worker.slot.slot_options import NICE, SlotOptions
 
@@ -36,8 +36,8 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kinds: Annotated[list[str], msgspec.Meta(max_length=256)] | None = None
     slots: Annotated[int, msgspec.Meta(ge=0, le=1024)] | None = None
-    memory_mib: Annotated[int, msgspec.Meta(ge=0)] = MEMORY_MIB
-    subtask_seconds_max: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    memory_mib: Annotated[int, msgspec.Meta(ge=0, le=MEMORY_MIB_MAX)] = MEMORY_MIB
+    subtask_seconds_max: Annotated[float, msgspec.Meta(gt=0, le=SECONDS_MAX)] | None = None
     hours: list[str] = []
     network: Network = "public"
     hosts: Annotated[list[str], msgspec.Meta(max_length=256)] = []

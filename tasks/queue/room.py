@@ -1,0 +1,90 @@
+"""What tasks have reserved of the memory of Redis; `lua/reserve.lua` has the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from core import redis
+from tasks.queue.answers import Reserved, Spent, Unreserved
+from tasks.queue.keys import Id
+from tasks.queue.scripts import Call
+
+BASE = "fl:{room}"
+TASKS, SUMS, PARTIALS = f"{BASE}:tasks", f"{BASE}:sums", f"{BASE}:partials"
+PARTIALS_KEPT_SECONDS = 30 * 24 * 3600
+SCANNED = 1000  # tasks at a time
+
+
+def reserve(
+    task: Id,
+    *,
+    owner: Id,
+    group: Id,
+    need: int,
+    left: int,
+    left_max: int | None,
+    owner_max: int | None,
+    group_max: int | None,
+) -> Call[Reserved]:
+    """Reserve `need` bytes until the task ends, of which `left` are still to come.
+
+    The limits are those of everything to come, and of what all tasks of the owner and of the group
+    need; None: no limit.
+    """
+    args = {"task": str(task), "owner": str(owner), "group": str(group), "need": need, "left": left}
+    limits = {"left_max": left_max, "owner_max": owner_max, "group_max": group_max}
+    args |= {name: most for name, most in limits.items() if most is not None}
+    return Call("reserve", BASE, args, Reserved)
+
+
+def spend(task: Id, size: int) -> Call[Spent]:
+    """Note that `size` bytes of what a task has reserved are in Redis now."""
+    return Call("spend", BASE, {"task": str(task), "bytes": size}, Spent)
+
+
+def unreserve(tasks: Sequence[Id]) -> Call[Unreserved]:
+    """Give back what these tasks have reserved."""
+    return Call("unreserve", BASE, {"tasks": [str(task) for task in tasks]}, Unreserved)
+
+
+def to_come() -> int:
+    """Bytes that are reserved and not in Redis yet."""
+    return int(redis.connect().hget(SUMS, "left") or 0)
+
+
+def reserved_by(task: Id) -> tuple[int, int]:
+    """(need, left) of a task; (0, 0) if it has reserved nothing."""
+    packed = redis.connect().hget(TASKS, str(task))
+    if packed is None:
+        return 0, 0
+    need, left, *_ = msgspec.msgpack.decode(packed)  # type: ignore[arg-type]
+    return int(need), int(left)
+
+
+def reservations() -> Iterator[tuple[str, float]]:
+    """(task, when it reserved, in seconds since the epoch) of all that have reserved something."""
+    for task, packed in redis.connect().hscan_iter(TASKS, count=SCANNED):
+        yield task.decode(), msgspec.msgpack.decode(packed)[4] / 1000
+
+
+def partial_bytes(group: Id, kind: str) -> float:
+    """The bytes of partials for one subtask of this kind, in the group's latest tasks; 0: unknown.
+
+    `kind` is its name and version.
+    """
+    return float(redis.connect().hget(PARTIALS, f"{group} {kind}") or 0)
+
+
+def note_partial_bytes(group: Id, kind: str, size: float) -> None:
+    """Note the bytes of partials for one subtask in a task; the mean moves halfway there.
+
+    Two at a time may lose one of them, which is no harm.
+    """
+    before = partial_bytes(group, kind)
+    mean = (before + size) / 2 if before else size
+    pipe = redis.connect().pipeline(transaction=False)
+    pipe.hset(PARTIALS, f"{group} {kind}", mean)
+    pipe.expire(PARTIALS, PARTIALS_KEPT_SECONDS)
+    pipe.execute()

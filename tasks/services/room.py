@@ -1,0 +1,164 @@
+"""Room in Redis: what is accepted must fit, so that it can end.
+
+Redis refuses every write once it is full: log-ins, heartbeats, results. So a task reserves what it
+will put there, and is refused if that would take Redis beyond ROOM_PERCENT_MAX of its memory. The
+rest is for what nobody can reserve exactly: partials, log-ins, messages. A task that turns out to
+need more reserves it while it is split; if there is none, its split waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from django.conf import settings
+
+from core import redis_memory
+from core.errors import FirmlightError
+from tasks.models import Task
+from tasks.queue import room
+from tasks.queue.progress import Progress
+from tasks.services.files import QuotaUsed
+
+SUBTASK_BYTES = 120  # what Redis needs for a subtask beside its payload
+TASK_BYTES = 16 * 1024  # the least that a task reserves
+PAYLOADS_SHARE = 1.25  # of the bytes of an input; what a kind makes of it is somewhat larger
+PARTIALS_BYTES_MAX = 64 * 2**20  # reserved for the partials of one task at most
+ROWLESS_SECONDS = 3600.0  # how long a reservation may wait for its task's row
+
+
+class NoRoom(FirmlightError):
+    """Redis is so full that new work would keep accepted work from ending."""
+
+    code, status = "no_room", 507
+
+    def __init__(self, free: int, needed: int) -> None:
+        self.free_bytes, self.needed_bytes = max(free, 0), needed
+        super().__init__(
+            f"The server has room for {self.free_bytes:,} bytes of new work, and this takes "
+            f"{needed:,}. Try again when other tasks have ended."
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        sizes = {"free_bytes": self.free_bytes, "needed_bytes": self.needed_bytes}
+        return {**super().as_dict(), **sizes}
+
+
+def check(size: int) -> None:
+    """Refuse an upload of `size` bytes before it is read. Raises NoRoom."""
+    free = _free()
+    if free is None:
+        return
+    free -= room.to_come()
+    if free < _estimate(size):
+        raise NoRoom(free, _estimate(size))
+
+
+def reserve(task: Task, size: int) -> None:
+    """Reserve what a task with an input of `size` bytes will take. Raises NoRoom and QuotaUsed."""
+    need = _estimate(size)
+    _reserve(task, need, need)
+
+
+def release(tasks: Sequence[UUID]) -> None:
+    room.unreserve(tasks).now()
+
+
+def release_forgotten(live: set[str]) -> int:
+    """Release what tasks have reserved that are not in `live`; returns how many.
+
+    Only those that have had time to get a row.
+    """
+    before = time.time() - ROWLESS_SECONDS
+    forgotten = [
+        task for task, when in list(room.reservations()) if when < before and task not in live
+    ]
+    return room.unreserve(forgotten).now().found if forgotten else 0
+
+
+class Reservation:
+    """What a task that is being split has reserved.
+
+    Its subtasks that are done need no room any more. So a split that waited for room goes on when
+    workers have done some of them.
+    """
+
+    def __init__(self, task: Task, progress: Progress | None = None) -> None:
+        self._task = task
+        need, self._left = room.reserved_by(task.pk)
+        each = room.partial_bytes(task.group_id, task.kind_key)
+        self._partial = min(each, settings.PARTIAL_BYTES_MAX)
+        split, done = (progress.split, progress.done) if progress else (0, 0)
+        self._partials = min(self._partial * split, PARTIALS_BYTES_MAX)  # estimated so far
+        spent = need - self._left
+        if split:
+            spent = int(spent * (split - done) / split)
+        self._need = self._left + spent
+
+    def take(self, payloads: Sequence[bytes]) -> bool:
+        """Whether there is room for these subtasks and their partials; it is reserved then."""
+        self._size = sum(map(len, payloads)) + SUBTASK_BYTES * len(payloads)
+        partials = min(self._partials + self._partial * len(payloads), PARTIALS_BYTES_MAX)
+        short = self._size + int(partials) - self._left
+        if short <= 0:
+            self._partials = partials
+            return True
+        try:
+            _reserve(self._task, self._need + short, self._left + short)
+        except (NoRoom, QuotaUsed):
+            return False
+        self._need, self._left = self._need + short, self._left + short
+        self._partials = partials
+        return True
+
+    def spend(self) -> None:
+        """The subtasks of the last `take` are in Redis."""
+        self._left = room.spend(self._task.pk, self._size).now().left
+
+    def end(self) -> None:
+        """All subtasks are in Redis: only the partials are still to come."""
+        rest = self._left - int(self._partials)
+        if rest > 0:
+            self._left = room.spend(self._task.pk, rest).now().left
+
+
+def _estimate(size: int) -> int:
+    """The bytes that the subtasks of an input of `size` bytes are likely to take in Redis."""
+    return max(int(size * PAYLOADS_SHARE), TASK_BYTES)
+
+
+def _free() -> int | None:
+    """Bytes left below ROOM_PERCENT_MAX of Redis' memory; None: it has no limit."""
+    return redis_memory.look().free_below(settings.ROOM_PERCENT_MAX)
+
+
+def _reserve(task: Task, need: int, left: int) -> None:
+    memory = redis_memory.look()
+    free = memory.free_below(settings.ROOM_PERCENT_MAX)
+    whole = memory.most * settings.ROOM_PERCENT_MAX / 100
+    owner_max = int(whole * settings.MEMBER_ROOM_PERCENT_MAX / 100)
+    group_max = int(whole * settings.GROUP_ROOM_PERCENT_MAX / 100)
+    answer = room.reserve(
+        task.pk,
+        owner=task.creator_id or "",
+        group=task.group_id,
+        need=need,
+        left=left,
+        left_max=free,
+        owner_max=owner_max if memory.most else None,
+        group_max=group_max if memory.most else None,
+    ).now()
+    if answer.reason == "room":
+        raise NoRoom((free or 0) - answer.held, left)
+    if answer.reason == "owner":
+        raise _quota("Your unfinished tasks", answer.held, need, owner_max)
+    if answer.reason == "group":
+        raise _quota("The unfinished tasks of this group", answer.held, need, group_max)
+
+
+def _quota(whose: str, held: int, need: int, most: int) -> QuotaUsed:
+    return QuotaUsed(
+        f"{whose} hold {held:,} of {most:,} bytes of the server's memory, and this one takes "
+        f"{need:,}. Try again when some of them have ended."
+    )

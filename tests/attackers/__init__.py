@@ -1,0 +1,25 @@
+"""Those who mean harm, each a thread: in the chaos fleet beside honest work, and in
+`make bench-under-attack`.
+"""
+
+from tests.attackers.attacker import Attacker
+from tests.attackers.failer import Failer
+from tests.attackers.filler import Filler
+from tests.attackers.flooder import Flooder
+from tests.attackers.guesser import Guesser
+from tests.attackers.half_bodies import HalfBodies
+from tests.attackers.hoarder import Hoarder
+from tests.attackers.poisoner import Poisoner
+from tests.attackers.target import Member, Target
+
+ALL: tuple[type[Attacker], ...] = (
+    Poisoner,
+    HalfBodies,
+    Flooder,
+    Hoarder,
+    Failer,
+    Filler,
+    Guesser,
+)
+
+__all__ = ["ALL", "Attacker", "Member", "Target"]
