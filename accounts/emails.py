@@ -21,7 +21,7 @@ def write(template: str, facts: dict[str, str]) -> EmailMessage | None:
         return None
     owner = selectors.confirmed_owner(facts["email"]) if template == "confirm_email" else None
     if owner and owner.pk != user.pk:
-        # Whoever gave this address was not told that it has an account. Its owner is.
+        # Whoever gave this address does not learn that it has an account; its owner does.
         if not owner.is_active:
             return None
         template, user = "address_in_use", owner

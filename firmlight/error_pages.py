@@ -28,7 +28,7 @@ from core.errors import (
 log = structlog.get_logger(__name__)
 
 
-class ProblemPages:
+class ErrorPages:
     """Middleware: shows an error that a view did not catch as a page, or on the page before."""
 
     def __init__(self, answer: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,6 +1,6 @@
 """How much one connection may send. Pure: `now` is the caller's clock, in seconds.
 
-A connection that sends more is told so once; if it goes on, it is closed.
+A connection that sends more gets one warning; if it goes on, it is closed.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
+import hypothesis
 import pytest
 from _pytest.nodeid import NodeId
 from django.conf import settings
@@ -34,6 +35,9 @@ from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
 
+# On a busy machine any example may take a second; Hypothesis allows a fifth of one.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # What runs in one test process, one after the other, because it shares a whole system there; all
 # else goes by file.

@@ -38,7 +38,7 @@ class Screen:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for name in ("  task", "member", "worker"):
             table.add_column(name, no_wrap=True)
-        for name in ("subtasks", "share", "computed", "failures"):
+        for name in ("subtasks", "share", "computed", "failures", "lost"):
             table.add_column(name, justify="right", no_wrap=True)
         previous = ""
         for title, one in rows:
@@ -119,4 +119,5 @@ def _cells(one: dict[str, Any]) -> list[str]:
         f"{one['share']:.0f} %",
         f"{one['compute_seconds']:.2f} s",
         str(one["failures"]),
+        str(one["lost"]),
     ]

@@ -64,7 +64,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "firmlight.policy.PolicyMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "firmlight.error_pages.ProblemPages",
+    "firmlight.error_pages.ErrorPages",
 ]
 ROOT_URLCONF = "firmlight.urls"
 ASGI_APPLICATION = "firmlight.asgi.application"

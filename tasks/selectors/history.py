@@ -16,7 +16,7 @@ from tasks.selectors.visibility import workers_by_id
 
 
 @dataclass(frozen=True)
-class Story:
+class History:
     """A task's events, its leases as bars, and the workers that still exist, by id."""
 
     entries: list[Entry]
@@ -24,11 +24,11 @@ class Story:
     workers: Mapping[str, Worker]
 
 
-def story(task: Task) -> Story:
+def of_task(task: Task) -> History:
     """From Redis while the task lives, from its history afterwards. Two queries at most."""
     entries, bars = recorded(task) if task.is_final else _live(task)
     ids = {entry.worker for entry in entries} | {bar.worker for bar in bars}
-    return Story(entries, bars, workers_by_id(ids - {""}))
+    return History(entries, bars, workers_by_id(ids - {""}))
 
 
 def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
@@ -49,7 +49,7 @@ def events(task: Task) -> list[dict[str, Any]]:
 
     Each is {at, what, text, worker, member, subtasks}.
     """
-    known = story(task)
+    known = of_task(task)
     lines = [
         *event_texts.beginning(task),
         *(event_texts.line(entry, known.workers.get(entry.worker)) for entry in known.entries),

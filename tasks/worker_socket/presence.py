@@ -25,7 +25,7 @@ from tasks.worker_socket import heartbeats, session
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.leasing import Leasing
 
-REST_SECONDS = 1.0  # between two times that others are told where a worker rests
+REST_SECONDS = 1.0  # between two news of where a worker rests
 log = structlog.get_logger(__name__)
 
 
@@ -74,7 +74,7 @@ class Presence:
     async def rest(self, resting: Mapping[str, str]) -> None:
         """The worker rests in these groups now {id, name or ALL_GROUPS: why}.
 
-        What follows is told to others at most every REST_SECONDS: it takes some calls to Redis in
+        Others get news of what follows at most every REST_SECONDS: it takes some calls to Redis in
         each group.
         """
         self.session.rest(resting)
@@ -97,7 +97,7 @@ class Presence:
         await self._take(self.session.after_rest())
 
     def stop(self) -> None:
-        """The connection is closed: nothing more is told."""
+        """The connection is closed: no more news of it."""
         if self._rest_due:
             self._rest_due.cancel()
 

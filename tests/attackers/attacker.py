@@ -28,7 +28,7 @@ DEFENCES = (
 
 
 class Attacker(threading.Thread, ABC):
-    """Attacks again and again until it is told to leave.
+    """Attacks again and again until it must leave.
 
     `counts` says how often each thing happened; `complaints` what the server should not have done.
     """

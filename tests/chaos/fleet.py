@@ -78,7 +78,7 @@ class Fleet:
             berth.worker.hear("connected")
 
     def attack(self) -> None:
-        """From now on, until the attackers are told to leave."""
+        """From now on, until the attackers leave."""
         for attacker in self.attackers:
             attacker.start()
 

@@ -10,8 +10,8 @@ import pytest
 
 from firmlight_client import private_files
 from firmlight_client.auth.login_file import Login, LoginFile
-from firmlight_client.worker.brain.spool import Spool
 from firmlight_client.worker.consent import consent_file, group_file
+from firmlight_client.worker.spool import Spool
 
 
 @pytest.fixture(autouse=True)

@@ -397,7 +397,7 @@ def test_people_see_which_worker_sent_it_while_the_task_lives_and_afterwards(wor
     (line,) = (row for row in history.events(world.task) if row["what"] == "bad_partial")
     assert line["text"] == "member / tower sent a malformed result: others compute 1 subtask."
     assert line["worker"]["name"] == "tower"
-    assert [bar.outcome for bar in history.story(world.task).bars] == ["bad_partial"]
+    assert [bar.outcome for bar in history.of_task(world.task).bars] == ["bad_partial"]
     cancel_task(world.task)
     (kept,) = SubtaskFailure.objects.filter(task=world.task)
     assert (kept.error, kept.worker and kept.worker.name, kept.final) == (

@@ -82,7 +82,7 @@ def test_a_member_who_fails_everything_under_two_names_is_suspended_with_both(
     for person in range(3):
         lab.submit(count=1, person=person)
     names = [peer(name, person=1) for name in ("one", "two")]
-    told: protocol.Frame | None = None
+    error: protocol.Frame | None = None
     for number in range(9):
         worker = names[number % 2]
         worker.ready()
@@ -91,10 +91,10 @@ def test_a_member_who_fails_everything_under_two_names_is_suspended_with_both(
         worker.expect(protocol.Accepted)
         shown = lab.api[1].get(f"workers/{worker.welcome.worker}/").json()
         if shown["suspended"]:
-            told = worker.expect(protocol.Error)
+            error = worker.expect(protocol.Error)
             break
-    assert isinstance(told, protocol.Error)
-    assert "Workers of this member failed on tasks of 3 submitters in a row" in told.message
+    assert isinstance(error, protocol.Error)
+    assert "Workers of this member failed on tasks of 3 submitters in a row" in error.message
     third = peer("three", person=1)
     assert third.expect(protocol.Error).code == "suspended", "a new name does not help"
 

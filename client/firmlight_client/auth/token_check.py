@@ -15,11 +15,11 @@ from firmlight_client.text import one_line
 
 SECONDS_MAX = 10.0
 # What the server answers to a token that it takes, if no hello follows.
-LET_IN = {"unexpected_frame", "no_hello"}
+LOGGED_IN = {"unexpected_frame", "no_hello"}
 
 
 class TokenRefused(FirmlightClientError):
-    """The server does not let a worker in with this token."""
+    """The server refuses this token."""
 
 
 def check(url: str, token: str) -> None:
@@ -37,7 +37,7 @@ def check(url: str, token: str) -> None:
             f"{url} cannot be reached by WebSocket: {why}. A proxy in between must let "
             "WebSockets through."
         ) from error
-    if isinstance(frame, protocol.Error) and frame.code in LET_IN:
+    if isinstance(frame, protocol.Error) and frame.code in LOGGED_IN:
         return
     words = frame.message if isinstance(frame, protocol.Error) else type(frame).__name__
     raise TokenRefused(one_line(words))

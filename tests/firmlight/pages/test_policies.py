@@ -79,7 +79,7 @@ def test_an_unknown_address_has_a_page_for_everybody(alice, browser):
 def test_a_database_that_does_not_answer_is_told_without_asking_it(db, django_assert_num_queries):
     request = RequestFactory().get("/groups/")
     with django_assert_num_queries(0):
-        answer = error_pages.ProblemPages(lambda _: None).process_exception(
+        answer = error_pages.ErrorPages(lambda _: None).process_exception(
             request, OperationalError("locked")
         )
     assert answer.status_code == 503

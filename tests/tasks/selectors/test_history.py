@@ -14,7 +14,7 @@ from tasks.event_log import Entry
 from tasks.models import Task, TaskHistory, Worker
 from tasks.queue import connections, leasing, task_log
 from tasks.queue.answers import Granted
-from tasks.selectors.history import events, story
+from tasks.selectors.history import events, of_task
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel, pause, resume
 
@@ -93,7 +93,7 @@ def test_a_finished_task_keeps_its_latest_events_and_thinned_bars(
     task = finish(task)
     row = TaskHistory.objects.get(task=task)
     assert len(row.entries) == 3
-    assert sum(bar.done for bar in story(task).bars) == 40
+    assert sum(bar.done for bar in of_task(task).bars) == 40
     assert len(row.bars) == 1
 
 
