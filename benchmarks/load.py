@@ -35,6 +35,7 @@ The swarm speaks the protocol and computes nothing; it runs on the same cores as
 UNLIMITED = {  # all come with one token
     "WORKER_CONNECTS_PER_MINUTE_MAX": "1000000",
     "WORKER_SOCKETS_PER_USER_MAX": "1000000",
+    "WORKERS_PER_USER_MAX": "1000000",
 }
 
 

@@ -39,6 +39,7 @@ WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1) 
 WORKER_FRAMES_PER_MINUTE_MAX = whole("WORKER_FRAMES_PER_MINUTE_MAX", 6000, 60)
 WORKER_BYTES_PER_MINUTE_MAX = whole("WORKER_BYTES_PER_MINUTE_MAX", 2 * 2**30, 2**20)
 WORKER_SOCKETS_PER_USER_MAX = whole("WORKER_SOCKETS_PER_USER_MAX", 256, 1)  # of one web process
+WORKERS_PER_USER_MAX = whole("WORKERS_PER_USER_MAX", 1000, 1)  # names, connected or not
 CONSENT_BYTES_MAX = whole("CONSENT_BYTES_MAX", 16 * 2**10)  # rules of one worker, as JSON
 CLIENT_VERSION_MIN = env.str("CLIENT_VERSION_MIN", "0.1.0")  # older workers get a notice to update
 # "": pip install of the wheel that the server hands out.

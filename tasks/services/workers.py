@@ -16,12 +16,18 @@ from accounts.models import ERROR, User
 from accounts.notifications import notify
 from accounts.selectors import Bearer
 from core import client_wheel
-from core.errors import Forbidden
+from core.errors import FirmlightError, Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
 from tasks import consent, events, kind_keys, offences
 from tasks.models import SUSPENDED_REASON_MAX, Worker
+
+
+class TooManyWorkers(FirmlightError):
+    """Their owner has as many workers (names) as one user may have."""
+
+    code, status = "too_many_workers", 409
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Enrolled:
 def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     """Find or make the worker of this owner and name.
 
-    A known worker that has not changed is only read, because the database may be locked.
+    A known worker that has not changed is only read, because the database may be locked. Raises
+    TooManyWorkers.
     """
     owned = owned_groups(user)
     agreed = consent.by_id(hello.consent, owned)
@@ -72,6 +79,7 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
     if worker is None or _has_changed(worker, facts):
         defaults = {**facts, "last_seen": timezone.now()}
         if worker is None:
+            _check_room_for_one_more(user)
             defaults |= _suspended_with_the_others(user)
         worker, _ = Worker.objects.update_or_create(owner=user, name=hello.name, defaults=defaults)
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
@@ -87,6 +95,12 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         consent=agreed,
         unfit=unfit,
     )
+
+
+def _check_room_for_one_more(owner: User) -> None:
+    most = settings.WORKERS_PER_USER_MAX
+    if Worker.objects.filter(owner=owner).count() >= most:
+        raise TooManyWorkers(f"You have {most} workers: remove some that you no longer use.")
 
 
 def _has_changed(worker: Worker, facts: dict[str, Any]) -> bool:

@@ -205,7 +205,11 @@ class WorkerConsumer(Socket):
             )
             return
         same, refused = workers.match_kinds(frame.kinds)
-        kept = await self.presence.arrive(frame, same)
+        try:
+            kept = await self.presence.arrive(frame, same)
+        except workers.TooManyWorkers as error:
+            await self.connection.stop(protocol.CLOSE_TOO_MANY, error.code, str(error))
+            return
         let_in(self.scope)
         worker, groups = self.session.me, self.session.groups
         welcome = protocol.Welcome(
