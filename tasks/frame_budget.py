@@ -54,9 +54,12 @@ class FrameBudget:
         self.frames, self.bytes = Bucket(frames_per_minute), Bucket(bytes_per_minute)
         self._has_warned = False
 
-    def take(self, size: int, now: float) -> Verdict:
-        """A frame of so many bytes came. After a warning a pause of a minute makes all good."""
-        self.frames.take(1, now)
+    def take(self, size: int, now: float, frames: int = 1) -> Verdict:
+        """A frame of so many bytes came. After a warning a pause of a minute makes all good.
+
+        One that costs as much as several others counts as so many `frames`.
+        """
+        self.frames.take(frames, now)
         self.bytes.take(size, now)
         both = (self.frames, self.bytes)
         if not any(bucket.is_overdrawn for bucket in both):

@@ -131,12 +131,14 @@ class LiveConsumer(Socket):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.visit is None or self.refused:
             return
-        if await self.sends_too_much(len(text_data or bytes_data or ""), self.visit):
-            return
+        text = text_data or ""
         try:
-            message = messages.read(text_data or "")
+            message = messages.read(text)
         except MalformedMessage as error:
             await self.refuse(Refusal(CLOSE_MALFORMED, "malformed_message", str(error)))
+            return
+        verdict = self.budget.take(len(text), time.monotonic(), message.frames)
+        if await self.sends_too_much(verdict, self.visit):
             return
         match message:
             case Subscribe():
@@ -146,9 +148,8 @@ class LiveConsumer(Socket):
             case _:
                 assert_never(message)
 
-    async def sends_too_much(self, size: int, visit: Visit) -> bool:
+    async def sends_too_much(self, verdict: Verdict, visit: Visit) -> bool:
         """Warn a visitor that sends too much; if it goes on, close and let nobody return soon."""
-        verdict = self.budget.take(size, time.monotonic())
         if verdict is Verdict.FINE:
             return False
         text = (

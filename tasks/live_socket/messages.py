@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,6 +11,8 @@ from firmlight_client.protocol import NullIsDefault, OrNull
 from tasks import events
 
 MESSAGE_BYTES_MAX = 4096
+PAGE_FRAMES = 20  # that a subscription to a page counts as: all of the page is drawn for it
+NOTICES_FRAMES = 5
 
 
 class MalformedMessage(ValueError):
@@ -39,9 +41,18 @@ class Ask(NullIsDefault, tag_field="type"):
 class Subscribe(Ask, tag="subscribe"):
     """Send snapshots of this task, of each task of this group that changes, or notifications."""
 
+    @property
+    def frames(self) -> int:
+        """How many frames it counts as, by what the answer costs."""
+        if self.notifications:
+            return NOTICES_FRAMES
+        return PAGE_FRAMES if self.view == "page" else 1
+
 
 class Unsubscribe(Ask, tag="unsubscribe"):
     """Send no more of it."""
+
+    frames: ClassVar[int] = 1
 
 
 _decoder = msgspec.json.Decoder(Subscribe | Unsubscribe)

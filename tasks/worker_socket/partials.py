@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -13,11 +15,14 @@ from firmlight_client import kinds
 from firmlight_client.kinds.partials import is_scanned
 from tasks import kind_keys
 from tasks.kind_processes import calls
-from tasks.kind_processes.outcomes import KindChanged, KindStopped
+from tasks.kind_processes.outcomes import Crashed, KindChanged, KindStopped
 
 # Counting the values of a kind without `Partial` takes about so many times as long, at worst.
 SCANNED_SHARE = 8
 TRIES = 2  # a process that checks may die, or the machine may be busy
+# Their worker came back with these partials; one that kills the process each time is a bad one.
+VISITS_MAX = 3
+CRASHES_MAX = 1000  # partials that are remembered
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
     if len(partial) > inline_bytes_max:
         turn = _turns.setdefault(owner, asyncio.Lock())
         async with turn:
-            return await _flaw_in_large(partial, kind)
+            return await _flaw_in_large(partial, kind, owner)
     try:
         kinds.decode_partial(kind, partial)
     except kinds.BadPartial as error:
@@ -70,7 +75,11 @@ async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
 _turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # by owner
 
 
-async def _flaw_in_large(partial: bytes, kind: kinds.Kind) -> Flaw | None:
+_crashes: Counter[str] = Counter()  # by owner and digest: visits on which each try crashed
+
+
+async def _flaw_in_large(partial: bytes, kind: kinds.Kind, owner: str) -> Flaw | None:
+    crashes = 0
     for _ in range(TRIES):
         try:
             wrong = await calls.check_partial(kind, partial)
@@ -79,8 +88,23 @@ async def _flaw_in_large(partial: bytes, kind: kinds.Kind) -> Flaw | None:
         except KindStopped as stopped:
             if stopped.lasting:  # it takes more memory or time than any partial should
                 return Flaw("bad_partial", str(stopped))
+            crashes += isinstance(stopped, Crashed)
         except Busy:
             continue
         else:
             return Flaw("bad_partial", wrong) if wrong else None
+    if crashes == TRIES and _crashed_on_each_visit(partial, owner):
+        return Flaw("bad_partial", "the process that checks it died each time")
     raise NotChecked
+
+
+def _crashed_on_each_visit(partial: bytes, owner: str) -> bool:
+    """Count one more visit of a partial that killed the process, and say whether that is enough.
+
+    Otherwise its worker would come back with it for ever.
+    """
+    if len(_crashes) >= CRASHES_MAX:
+        _crashes.clear()
+    key = f"{owner} {hashlib.sha256(partial).hexdigest()}"
+    _crashes[key] += 1
+    return _crashes[key] >= VISITS_MAX

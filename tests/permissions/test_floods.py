@@ -131,13 +131,13 @@ def test_large_frames_are_limited_too(world, settings):
 
 
 def test_results_that_are_accepted_are_no_flood(world, settings):
-    settings.WORKER_FRAMES_PER_MINUTE_MAX = 60
+    settings.WORKER_FRAMES_PER_MINUTE_MAX = 10
 
     async def work() -> list[str]:
         async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
             await at_work(door, msgspec.structs.replace(HELLO, name=world.worker.name))
             answers: list[str] = []
-            while len(answers) < 70:
+            while len(answers) < 25:
                 lease = await held_lease(world)
                 for subtask in lease.subtasks:
                     result = frame_about("result", lease)
@@ -163,6 +163,21 @@ def test_a_visitor_that_floods_is_warned_then_closed_and_kept_out_for_a_minute(w
 
     kept_out = ["too_many_connections", "4429"]
     assert sockets.run(flood()) == ["too_fast", "too_fast", "1013", *kept_out]
+
+
+def test_pages_cost_more_than_other_subscriptions(world, settings):
+    settings.LIVE_FRAMES_PER_MINUTE_MAX = 60
+    ask = {"type": "subscribe", "task": str(world.task.pk), "view": "page"}
+
+    async def reload() -> list[str]:
+        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+            for _ in range(5):
+                await door.send(msgspec.json.encode(ask).decode())
+            return await said_by(door)
+
+    words = sockets.run(reload())
+    assert words[-2:] == ["too_fast", "1013"]
+    assert words.count("page") <= 4
 
 
 # Sockets of one user

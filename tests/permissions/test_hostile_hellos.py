@@ -88,6 +88,20 @@ def test_rules_that_are_too_long_are_refused_and_not_stored(world, settings):
     assert not Worker.objects.filter(name="greedy").exists()
 
 
+def test_a_user_has_so_many_names_of_workers_and_keeps_those_they_have(world, settings):
+    settings.WORKERS_PER_USER_MAX = Worker.objects.filter(owner=world.people["owner"]).count()
+
+    async def say() -> list[str]:
+        words = []
+        for name in ("a new one", world.worker.name):
+            async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+                await door.send(as_sent(HELLO, name=name))
+                words += [word(await door.hear()), word(await door.hear(sockets.SILENCE_SECONDS))]
+        return words
+
+    assert sockets.run(say()) == ["too_many_workers", "4429", "welcome", "silence"]
+
+
 def test_rules_of_many_groups_fit(world, settings):
     """Those of a careful owner in a hundred groups."""
     rules = {
