@@ -1,4 +1,4 @@
-"""Partials that are too large for the event loop: a child process checks them, and may die of it."""
+"""Partials too large for the event loop: a child process checks them, and may die of it."""
 
 from __future__ import annotations
 
