@@ -138,8 +138,7 @@ def claim_device_tokens(device_code: str) -> DeviceGrant:
     worker, text = create_worker_token(owner=user, name=found.name)
     pair = open_session(user, found.agent) if found.scope == USER else None
     # Of a new password that came since we looked, the list of tokens may not have held this one.
-    stamp = found.stamp
-    if stamp is None or not User.objects.filter(pk=user.pk, stamp=stamp).exists():
+    if not User.objects.filter(pk=user.pk, stamp=user.stamp).exists():
         end_worker_token(text)
         if pair:
             log_out(pair.refresh)

@@ -76,6 +76,8 @@ ROOM_PERCENT_MAX = number("ROOM_PERCENT_MAX", 70, 1)
 # Of this room: what the unfinished tasks of one member, and of one group, may take.
 MEMBER_ROOM_PERCENT_MAX = number("MEMBER_ROOM_PERCENT_MAX", 50, 1)
 GROUP_ROOM_PERCENT_MAX = number("GROUP_ROOM_PERCENT_MAX", 75, 1)
+# Of Redis' maxmemory: the partials of all tasks of one member in one group; beyond that they fail.
+PARTIALS_PERCENT_MAX = number("PARTIALS_PERCENT_MAX", 15, 1)
 # A page does not show a larger result, only offers it for download.
 RESULT_SHOWN_BYTES_MAX = whole("RESULT_SHOWN_BYTES_MAX", 64 * 2**20)
 RESULT_TTL_HOURS = number("RESULT_TTL_HOURS", 24, 0.001)

@@ -19,6 +19,7 @@
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
 --                          error copied (subtasks leased a second time) logged bad ('1' if a
 --                          worker sent a bad partial of it) unfit ('1' if :unfit has any)
+--                          partial_bytes (of its accepted partials)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
@@ -51,6 +52,7 @@
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds
 --   active                 hash: creator -> number of such tasks
+--   partial_bytes          hash: creator -> bytes of the accepted partials of all their tasks
 --   served                 zset: creator -> core-seconds, also of those who have nothing to lease
 --                          now
 --   floor                  where a creator starts when nobody else has work: what the last one

@@ -7,6 +7,9 @@
 -- Returns a map:
 --   held      list of {connection, lease}, strings: the leases that were active
 local name = key('t', a.task)
+-- First, because a full Redis lets a script that has begun to write go on, and refuses one that
+-- begins with what needs memory.
+redis.call('DEL', key('t', a.task, 'asked'))
 local t, active, refund = hash(name), {}, 0
 for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
   local rec = lease_of(id)
@@ -20,6 +23,10 @@ for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
 end
 if t.state then
   charge(t.creator, -refund)
+  local partials = tonumber(t.partial_bytes or '0')
+  if redis.call('HINCRBY', key('partial_bytes'), t.creator, -partials) <= 0 then
+    redis.call('HDEL', key('partial_bytes'), t.creator)
+  end
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
 end

@@ -9,6 +9,8 @@
 --   subtasks  list of integers, indices within the task
 --   seconds   number, s that the worker says it computed
 --   decided   boolean: the partial settles the whole task
+--   partials_percent  number, of maxmemory: what the partials of all tasks of its creator here may
+--             take; with more the task fails
 -- ARGV[2]: bytes, the partial
 -- Returns a map, if accepted:
 --   task      string, its id
@@ -17,6 +19,32 @@
 -- or, if refused:
 --   reason    string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
 --   open      list of integers, those of the subtasks that are still open
+local LOOK_BYTES = 2 ^ 20  -- finding out how much memory there is takes a moment: once in so many
+
+-- Fail the task because the partials of its creator take too much memory, and free its own.
+local function break_for_room(task, t, mine)
+  local what = "The partial results of its submitter's tasks in this group take " .. mine
+    .. ' bytes, and the server has no room for more. Submit less at a time.'
+  redis.call('HINCRBY', key('partial_bytes'), t.creator,
+    -redis.call('HGET', key('t', task), 'partial_bytes'))
+  redis.call('HSET', key('t', task), 'broken', '1', 'partial_bytes', 0, 'error',
+    cmsgpack.pack(failure(a.subtasks[1], a.worker, 'NoRoom', what, '')))
+  redis.call('DEL', key('t', task, 'partials'))
+  t.broken = '1'
+  relist(task, t)
+end
+
+local function keep_partial(task, t, partial)
+  redis.call('RPUSH', key('t', task, 'partials'), partial)
+  redis.call('HINCRBY', key('t', task), 'partial_bytes', #partial)
+  local mine = redis.call('HINCRBY', key('partial_bytes'), t.creator, #partial)
+  if math.floor(mine / LOOK_BYTES) == math.floor((mine - #partial) / LOOK_BYTES) then return end
+  local memory = tonumber(string.match(redis.call('INFO', 'memory'), '%smaxmemory:(%d+)'))
+  if memory > 0 and mine > memory * a.partials_percent / 100 then
+    break_for_room(task, t, mine)
+  end
+end
+
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
 local task = rec.task
@@ -60,7 +88,8 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
-redis.call('RPUSH', key('t', task, 'partials'), ARGV[2])
+-- Of a task that has failed nothing is combined, so nothing is kept.
+if t.broken ~= '1' then keep_partial(task, t, ARGV[2]) end
 unlease(task, unleased)
 redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 

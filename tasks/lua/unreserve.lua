@@ -17,10 +17,11 @@ for _, task in ipairs(a.tasks) do
   if packed then
     local record = cmsgpack.unpack(packed)
     found = found + 1
+    -- First, because a full Redis refuses a script that begins with what may need memory.
+    redis.call('HDEL', key('tasks'), task)
     less('left', record[2])
     less('o:' .. record[3], record[1])
     less('g:' .. record[4], record[1])
-    redis.call('HDEL', key('tasks'), task)
   end
 end
 return cmsgpack.pack({found = found})

@@ -69,6 +69,7 @@ def complete(
         "subtasks": list(subtasks),
         "seconds": seconds,
         "decided": decided,
+        "partials_percent": settings.PARTIALS_PERCENT_MAX,
         **limits(),
     }
     return Call("complete", _base_of(lease_id), args, Settled, blobs=[partial])

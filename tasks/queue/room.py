@@ -13,6 +13,7 @@ from tasks.queue.scripts import Call
 
 BASE = "fl:{room}"
 TASKS, SUMS, PARTIALS = f"{BASE}:tasks", f"{BASE}:sums", f"{BASE}:partials"
+CLOSE_ENOUGH = 0.1  # a mean that is off by less stays
 PARTIALS_KEPT_SECONDS = 30 * 24 * 3600
 SCANNED = 1000  # tasks at a time
 
@@ -83,6 +84,8 @@ def note_partial_bytes(group: Id, kind: str, size: float) -> None:
     Two at a time may lose one of them, which is no harm.
     """
     before = partial_bytes(group, kind)
+    if abs(size - before) <= before * CLOSE_ENOUGH:
+        return
     mean = (before + size) / 2 if before else size
     pipe = redis.connect().pipeline(transaction=False)
     pipe.hset(PARTIALS, f"{group} {kind}", mean)

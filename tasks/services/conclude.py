@@ -32,6 +32,7 @@ from tasks.services import files
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
 
+NO_ROOM = "NoRoom"  # what complete.lua blames if partials take too much memory
 GIVE_BACK_PAUSES_SECONDS = (0, 1, 2, 4, 8)  # before each try to reach the database again
 log = structlog.get_logger(__name__)
 
@@ -133,7 +134,7 @@ def _conclude(task: Task, patient: bool) -> None:
     if outcome is None:
         fail_task(task, *INPUT_LOST)
     elif outcome.broken:
-        fail_task(task, "subtask_failed", _blame(outcome))
+        _fail_broken(task, outcome)
     elif not outcome.complete:
         _go_on(task)
     else:
@@ -150,6 +151,13 @@ def _go_on(task: Task) -> None:
     progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.complete:
         conclude_task(str(task.pk))
+
+
+def _fail_broken(task: Task, outcome: Outcome) -> None:
+    if outcome.blame and outcome.blame.error == NO_ROOM:
+        fail_task(task, "no_room", outcome.blame.message)
+    else:
+        fail_task(task, "subtask_failed", _blame(outcome))
 
 
 def _blame(outcome: Outcome) -> str:

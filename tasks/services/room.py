@@ -112,15 +112,10 @@ class Reservation:
         self._partials = partials
         return True
 
-    def spend(self) -> None:
-        """The subtasks of the last `take` are in Redis."""
-        self._left = room.spend(self._task.pk, self._size).now().left
-
-    def end(self) -> None:
-        """All subtasks are in Redis: only the partials are still to come."""
-        rest = self._left - int(self._partials)
-        if rest > 0:
-            self._left = room.spend(self._task.pk, rest).now().left
+    def spend(self, *, last: bool) -> None:
+        """The subtasks of the last `take` are in Redis. Behind the `last`, only partials come."""
+        size = self._left - int(self._partials) if last else self._size
+        self._left = room.spend(self._task.pk, max(size, 0)).now().left
 
 
 def _estimate(size: int) -> int:

@@ -129,10 +129,9 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
             ended_elsewhere = not pushed.taken and pushed.split <= split
             if pushed.gone or ended_elsewhere:
                 return
-            reservation.spend()
+            reservation.spend(last=batch.last)
             _announce(task, batch, pushed)
             split = pushed.split
-    reservation.end()
 
 
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:

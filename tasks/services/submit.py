@@ -80,9 +80,9 @@ def submit_task(
         return same_submission(earlier, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
     check_room(author, membership.group_id)  # before the input is read, which costs most
-    size = file.size or 0 if file else 0
-    files.check_quotas(author, membership.group_id, size)
-    room.check(size)
+    if file is not None:
+        files.check_quotas(author, membership.group_id, file.size or 0)
+        room.check(file.size or 0)
     data = read_params(chosen, params, file, author=author)
     task = Task(
         id=pk,

@@ -1,7 +1,12 @@
 """The migrations make what the models say, on the database that the tests run on."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.core.management import call_command
+
+from accounts.models import User, unconfirmed_key
 
 pytestmark = pytest.mark.django_db
 
@@ -12,3 +17,17 @@ def test_no_migration_is_missing():
 
 def test_all_have_run():
     call_command("migrate", check_unapplied=True, verbosity=0)
+
+
+def test_accounts_from_before_get_a_key_of_their_own(make_user):
+    """`address_key` came with 0006: only confirmed addresses are unique since then."""
+    for name in ("ann", "ben"):
+        make_user(name)
+    User.objects.update(email="one@example.org")
+    User.objects.filter(username="ben").update(email_confirmed=True, address_key=unconfirmed_key())
+    import_module("accounts.migrations.0006_stamp_and_confirmed_addresses").fill_address_keys(
+        apps, None
+    )
+    ann, ben = User.objects.order_by("username_key")
+    assert ben.address_key == "one@example.org"
+    assert ann.address_key.startswith("nobodys:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.conf import settings as live_settings
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import DEVICE_MAX
+from core import throttling
 from core.parsers import TooDeep, read_json
 from groups.models import DESCRIPTION_MAX, NAME_MAX
 
@@ -149,3 +151,11 @@ def test_a_long_name_of_a_device_is_cut(api, alice):
 def test_limits_are_those_of_the_settings():
     assert (NAME_MAX, DESCRIPTION_MAX) == (30, 120)
     assert live_settings.DATA_UPLOAD_MAX_MEMORY_SIZE == live_settings.JSON_BODY_BYTES_MAX
+
+
+def test_the_page_on_security_names_every_limit():
+    page = (live_settings.BASE_DIR / "docs" / "reference" / "security.md").read_text()
+    table = page.partition("## What a user may make")[2]
+    limits = {setting for setting, _ in throttling.SCOPES.values()}
+    limits |= {name for name in dir(live_settings) if re.search("_PER_(USER|GROUP)_MAX$", name)}
+    assert [name for name in sorted(limits) if name not in table] == []

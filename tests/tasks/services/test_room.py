@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
+from redis.exceptions import OutOfMemoryError
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -16,11 +17,15 @@ from core import redis, redis_memory
 from groups.models import Group
 from tasks import states
 from tasks.models import Task, Worker
+from tasks.queue import leasing
 from tasks.queue import room as reservations
+from tasks.queue.answers import Granted
+from tasks.queue.progress import progress_of
 from tasks.services import room
 from tasks.services.conclude import conclude_task
 from tasks.services.control import cancel
 from tasks.services.files import QuotaUsed
+from tasks.services.finish import close_task as finish_task
 from tasks.services.room import NoRoom
 from tasks.services.split import split_task
 from tasks.services.submit import submit_task
@@ -175,6 +180,57 @@ def test_a_task_larger_than_expected_waits_for_room_and_ends(
         assert rounds < 100
     assert rounds > 1, "it did not fit at once"
     assert reservations.reserved_by(task.pk) == (0, 0)
+
+
+def test_partials_cannot_fill_redis(
+    split: Callable[..., Task],
+    laptop: Worker,
+    lease: Callable[[Worker], Granted | None],
+    limit: Limit,
+    alice: User,
+) -> None:
+    """An evil member's worker sends as much as it may for each subtask of its owner's tasks."""
+    limit(32 * MIB)
+    evil, honest = split(count=200), split(author=alice, count=3)
+    before = redis_memory.look()
+    sent, most = 0, 0
+    while granted := lease(laptop):
+        size = MIB if granted.task == str(evil.pk) else 10
+        for subtask in granted.subtasks:
+            call = leasing.complete(
+                granted.lease, worker=laptop.pk, subtasks=[subtask], partial=os.urandom(size)
+            )
+            sent += size if call.now().reason == "" else 0
+        most = max(most, redis_memory.look().used - before.used)
+    assert sent > 16 * MIB, "it went on sending"
+    assert most < 0.25 * before.most
+    assert redis_memory.look().used - before.used < 4 * MIB, "the partials are gone already"
+    conclude_task(str(evil.pk))
+    evil.refresh_from_db()
+    assert (evil.status, evil.error_code) == (states.FAILED, "no_room")
+    assert "Submit less at a time." in evil.error_message
+    progress = progress_of(honest.group_id, honest.pk).now()
+    assert progress is not None
+    assert progress.done == 3
+    base = f"fl:{{{evil.group_id}}}:partial_bytes"
+    assert redis.connect().hgetall(base) == {str(alice.pk).encode(): b"30"}
+
+
+def test_a_task_is_closed_even_when_redis_is_full(
+    split: Callable[..., Task], laptop: Worker, lease: Callable[[Worker], Granted | None]
+) -> None:
+    task = split(count=100)
+    assert lease(laptop)
+    client = redis.connect()
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(OutOfMemoryError):
+            client.set("more", 1)
+        finish_task(task, states.CANCELLED)
+    finally:
+        client.config_set("maxmemory", 0)
+    assert progress_of(task.group_id, task.pk).now() is None
+    assert reservations.to_come() == 0
 
 
 def test_without_a_limit_of_memory_all_is_taken(
