@@ -96,7 +96,8 @@ class Poisoner(Attacker):
         self.counts["sent"] += 1
 
     def _poison_for(self, kind: str) -> bytes:
-        choices = [*MALFORMED, *map(msgspec.msgpack.encode, OUT_OF_BOUNDS.get(kind, []))]
+        out_of_bounds = [msgspec.msgpack.encode(each) for each in OUT_OF_BOUNDS.get(kind, [])]
+        choices = [*MALFORMED, *out_of_bounds]
         return self.chance.choice(choices)
 
     @property
