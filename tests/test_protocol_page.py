@@ -12,8 +12,10 @@ import pytest
 from django.conf import settings
 from msgspec import inspect
 
-from firmlight_client import protocol
+from firmlight.processes import WS_PING_SECONDS, WS_PONG_SECONDS_MAX
+from firmlight_client import backoff, protocol
 from tasks.live_socket.messages import MESSAGE_BYTES_MAX
+from tasks.queue.keys import online_seconds
 
 PAGE = (Path(settings.BASE_DIR) / "docs/reference/protocol.md").read_text()
 BOUNDS = ("ge", "le", "gt", "lt", "min_length", "max_length")
@@ -133,6 +135,13 @@ def test_limits_of_the_settings_are_said_as_they_are() -> None:
 def test_other_numbers_on_the_page_are_those_of_the_program() -> None:
     assert f"At most 16 MiB ({protocol.FRAME_MAX_BYTES:,} bytes)" in PAGE
     assert f"A message has at most {MESSAGE_BYTES_MAX:,} characters" in PAGE
+    assert f"pings every {WS_PING_SECONDS} s" in PAGE
+    assert f"no pong came for {WS_PONG_SECONDS_MAX} s" in PAGE
+    assert online_seconds() == 20
+    assert "from which nothing came for 20 s" in PAGE
+    least, most = backoff.FIRST_SECONDS
+    assert f"wait {least} to {most} s" in PAGE
+    assert f"min({backoff.CAP_SECONDS:g}, {backoff.BASE_SECONDS} x 2^n)" in PAGE
 
 
 def test_every_reason_and_every_close_is_explained() -> None:

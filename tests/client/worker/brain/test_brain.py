@@ -135,6 +135,24 @@ def test_a_kind_that_is_not_here_is_given_back(brain: Brain) -> None:
     ]
 
 
+def test_a_release_that_named_too_much_is_repeated_for_what_may_be_given_back(
+    brain: Brain,
+) -> None:
+    foreign = msgspec.structs.replace(lease(), kind="ELSE")
+    brain.received(foreign, 0.0)
+    refused = protocol.Refused(lease="L1", reason="not_in_lease", open=[10, 12])
+    assert sent(brain.received(refused, 0.0)) == [
+        protocol.Release(lease="L1", subtasks=[10, 12]),
+    ]
+    again = protocol.Refused(lease="L1", reason="not_in_lease", open=[10, 12])
+    assert sent(brain.received(again, 0.0)) == [], "not for ever"
+    assert brain.book.held == {}
+
+
+def test_an_echo_that_nobody_asked_for_changes_nothing(brain: Brain) -> None:
+    assert brain.received(protocol.Echo(echo="x"), 0.0) == []
+
+
 def test_a_cancelled_job_is_quit_and_its_late_reports_are_ignored(brain: Brain) -> None:
     run = run_of(brain.received(lease(), 0.0))
     actions = brain.received(protocol.Cancel(leases=["L1"], reason="decided"), 0.0)
