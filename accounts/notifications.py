@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -55,26 +56,32 @@ def _keep_within_limit(users: list[UUID]) -> None:
     """Delete what these users have beyond NOTIFICATIONS_PER_USER_MAX."""
     rows = Notification.objects.filter(user__in=users).order_by()
     for user, number in rows.values_list("user").annotate(number=Count("pk")):
-        surplus = number - settings.NOTIFICATIONS_PER_USER_MAX
-        if surplus > 0:
-            _delete_surplus(user, surplus)
+        if number > settings.NOTIFICATIONS_PER_USER_MAX:
+            _delete_surplus(user)
 
 
-def _delete_surplus(user: UUID, surplus: int) -> None:
-    """Delete so many of this user's notifications: first those that are read, the oldest first.
+def _delete_surplus(user: UUID) -> None:
+    """Delete what is too much: first what was read, the oldest first.
 
     Then the oldest of the group that most of them are about. So a flood from one group pushes out
-    itself, and what others have to say to the user stays.
+    itself, and what others have to say to the user stays. It is chosen from one look at all of
+    them: simultaneous calls choose the same rows, and together delete no more than one would.
     """
-    mine = Notification.objects.filter(user=user)
-    is_read = mine.filter(read__isnull=False)
-    by_group = mine.order_by().values_list("group_id").annotate(number=Count("pk"))
-    loudest, _ = max(by_group, key=lambda row: row[1])
-    gone = list[UUID]()
-    for rows in (is_read, mine.filter(group_id=loudest), mine):
-        rest = rows.exclude(pk__in=gone).order_by("created", "id")
-        gone += rest.values_list("pk", flat=True)[: surplus - len(gone)]
-    mine.filter(pk__in=gone).delete()
+    mine = Notification.objects.filter(user=user).order_by("created", "id")
+    rows = list(mine.values_list("pk", "read", "group_id"))
+    surplus = max(0, len(rows) - settings.NOTIFICATIONS_PER_USER_MAX)
+    if not surplus:
+        return
+    loudest, _ = Counter(group for _, _, group in rows).most_common(1)[0]
+
+    def worth(row: tuple[UUID, datetime | None, UUID | None]) -> int:
+        _, read, group = row
+        if read:
+            return 0
+        return 1 if group == loudest else 2
+
+    gone = [pk for pk, _, _ in sorted(rows, key=worth)[:surplus]]
+    Notification.objects.filter(pk__in=gone).delete()
 
 
 def _announce(users: list[UUID]) -> None:

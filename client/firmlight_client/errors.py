@@ -1,8 +1,14 @@
-"""The errors of the client. Every one is a FirmlightClientError."""
+"""The errors of the client. Every one is a FirmlightClientError.
+
+What the server says may be shown by a traceback in a terminal, so the text of an error is printable;
+`message` and `fields` are as they came.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+
+from firmlight_client.text import visible
 
 Fields = dict[str, list[str]]
 
@@ -35,7 +41,7 @@ class ApiError(FirmlightClientError):
         self.code, self.message, self.fields, self.status = code, message, fields or {}, status
         self.choices, self.columns = choices or {}, columns or []
         reasons = [f"{name}: {' '.join(words)}" for name, words in self.fields.items()]
-        super().__init__(" ".join([message, *reasons]))
+        super().__init__(visible(" ".join([message, *reasons]), keep="\n"))
 
 
 class NotLoggedIn(ApiError):
@@ -59,7 +65,7 @@ class TaskEnded(FirmlightClientError):
 
     def __init__(self, task: str, code: str, message: str) -> None:
         self.task, self.code, self.message = task, code, message
-        super().__init__(f"task {task}: {message or code}")
+        super().__init__(visible(f"task {task}: {message or code}", keep="\n"))
 
 
 class TaskFailed(TaskEnded):

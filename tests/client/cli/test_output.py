@@ -15,6 +15,7 @@ import firmlight_client
 from firmlight_client.cli.output import say
 from firmlight_client.cli.reports import task_line, task_report, worker_lines
 from firmlight_client.cli.status import table
+from firmlight_client.errors import TaskFailed, api_error
 from firmlight_client.text import first_unseen
 from firmlight_client.worker import report
 
@@ -107,6 +108,13 @@ def test_every_event_of_a_worker_is_one_harmless_line() -> None:
     }
     for event in report.SENTENCES:
         assert not first_unseen(report.sentence(event, facts)), event
+
+
+def test_the_text_of_an_error_is_printable() -> None:
+    refused = api_error(400, {"code": "invalid", "message": EVIL, "fields": {"title": [EVIL]}})
+    for error in (refused, TaskFailed("T1", "failed", EVIL)):
+        assert not first_unseen(str(error))
+    assert refused.message == EVIL
 
 
 def test_nothing_else_of_the_client_prints() -> None:
