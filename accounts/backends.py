@@ -12,11 +12,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from accounts import password_checks, selectors
 from accounts.errors import TooManyAttempts
 from accounts.models import User
+from core import throttling
 from core.errors import headers_of
 
 
 class LoginBackend(ModelBackend):
-    """Logs in by user name or e-mail address, in any case."""
+    """Logs in by user name or e-mail address, in any case.
+
+    It counts itself, because the admin's own page comes here without passing a view of ours.
+    """
 
     def authenticate(
         self,
@@ -25,6 +29,8 @@ class LoginBackend(ModelBackend):
         password: str | None = None,
         **_: Any,
     ) -> User | None:
+        if request is not None:
+            throttling.check("login", request)
         user = selectors.user_by_login(username or "")
         account = account_of(user, username or "")
         is_right = password_checks.is_login_password(user, account, password or "")

@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from core import errors
@@ -20,6 +21,8 @@ urlpatterns = [
     path("api/", include("tasks.api.urls")),
     path("api/schema/", SchemaView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    # The admin's own page would count no wrong passwords and leave sessions open.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="page:profile")),
     path("admin/", admin.site.urls),
     path("", include("firmlight.pages.urls")),
     path("healthz", health.alive, name="healthz"),

@@ -49,8 +49,6 @@ class RegisterView(PublicView):
 
 
 class LoginView(PublicView):
-    throttles = {"POST": ("login",)}
-
     @extend_schema(
         summary="Log in with a password",
         request=serializers.Login,

@@ -43,7 +43,7 @@ def log_in(request: PageRequest) -> HttpResponse:
     form = LoginForm(request.POST or None)
     if request.user.is_authenticated:
         return go(request, next_of(request, "page:groups"))
-    if form.submit(limited("login", request, services.check_credentials), request=request):
+    if form.submit(services.check_credentials, request=request):
         services.open_browser_session(request, form.outcome)
         return go(request, next_of(request, "page:groups"))
     return show(request, "accounts/login.html", form, next=next_of(request, "page:groups"))

@@ -134,6 +134,24 @@ def test_the_page_and_the_admin_are_limited_with_the_api(alice, settings):
         assert 0 < int(answer["Retry-After"]) <= throttling.HOUR
 
 
+def test_one_address_cannot_try_many_accounts_by_the_admins_page_either(db, settings):
+    settings.LOGIN_PER_MINUTE_MAX = 3
+    client = Client()
+    answers = []
+    for i, address in enumerate(("/login/", "/admin/login/", "/admin/login/", "/admin/login/")):
+        sent = {"login": f"user{i}", "username": f"user{i}", "password": WRONG}
+        answers.append(client.post(address, sent).status_code)
+    assert answers == [422, 200, 200, 429]
+
+
+def test_staff_change_their_password_where_guesses_count(browser):
+    root = User.objects.create_superuser("root", "root@example.org", PASSWORD)
+    sent = {"old_password": PASSWORD, "new_password1": NEW, "new_password2": NEW}
+    answer = browser(root).post("/admin/password_change/", sent)
+    assert answer.headers["Location"] == "/profile/"
+    assert User.objects.get().check_password(PASSWORD)
+
+
 def test_a_reset_ends_the_count(alice, api, settings):
     settings.LOGIN_FAILURES_PER_HOUR_MAX = 1
     log_in(api, "alice")
