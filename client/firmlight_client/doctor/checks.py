@@ -174,7 +174,7 @@ def _disk(home: Path) -> Finding:
 
 def _privacy(home: Path) -> Iterator[Finding]:
     """The client makes the folder for its user alone; one that was there may be open to others."""
-    if sys.platform != "win32" and home.is_dir() and home.stat().st_mode & 0o077:
+    if os.name == "posix" and home.is_dir() and home.stat().st_mode & 0o077:
         words = (
             f"other users of this machine can look into {home}: chmod 700 {shlex.quote(str(home))}"
         )
