@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -88,7 +89,7 @@ def _editable() -> Iterator[str]:
     Not all of them are in `sys.path`.
     """
     for package in metadata.distributions():
-        text = package.read_text("direct_url.json")
-        facts = json.loads(text) if text else {}
-        if facts.get("dir_info", {}).get("editable"):
-            yield unquote(urlsplit(facts["url"]).path)
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # not as agreed
+            facts = json.loads(package.read_text("direct_url.json") or "{}")
+            if facts.get("dir_info", {}).get("editable"):
+                yield unquote(urlsplit(facts["url"]).path)
