@@ -111,14 +111,19 @@ def _sandbox(started: wire.Started, seconds: float) -> list[Finding]:
     if sys.platform == "linux":
         limits = "limits are kept"
     slots = Finding("slots", FINE, f"start in {seconds:.2f} s; {limits}")
-    if started.no_sandbox:
-        advice = "Tasks run with your rights; run the worker as a user of its own."
-        return [slots, Finding("sandbox", NOTE, f"none: {started.no_sandbox}. {advice}")]
-    home = session.home()
-    tokens = "your tokens are out of sight"
-    if home.is_dir() and not may_hide(home):
-        tokens = f"tasks could read {home}"
-    return [slots, Finding("sandbox", FINE, f"kinds that need no network have none; {tokens}")]
+    fence = started.fence
+    files = "tasks see programs and Python, none of your files, and write to their own folder only"
+    found = Finding("sandbox", FINE, files)
+    if fence.files:
+        advice = "What is open to you is open to tasks; run the worker as a user of its own."
+        found = Finding(
+            "sandbox", NOTE, f"tasks are not kept from your files: {fence.files}. {advice}"
+        )
+    network = Finding("network", FINE, "tasks that need no network have none")
+    if fence.network:
+        words = f"tasks that need no network are not kept from it: {fence.network}"
+        network = Finding("network", NOTE, words)
+    return [slots, found, network]
 
 
 async def _speed(sample: SampleSlot, kind: kinds.Kind, *, public: bool) -> Finding:

@@ -79,8 +79,19 @@ def _draining(facts: Facts) -> str:
     return f"finishing {count(facts['leases'], 'lease')}{work}: {facts['why']}"
 
 
+def _sandbox(facts: Facts) -> str:
+    """What tasks can get at on this machine."""
+    parts = []
+    if facts["files"]:
+        parts.append(f"tasks are not kept from your files: {facts['files']}")
+    if facts["network"]:
+        parts.append(f"tasks that need no network are not kept from it: {facts['network']}")
+    return "; ".join(parts)
+
+
 SENTENCES: dict[str, Callable[[Facts], str]] = {
     "starting": lambda facts: f"starting {count(facts['slots'], 'slot')} for {facts['url']}",
+    "sandbox": _sandbox,
     "connected": _connected,
     "kind_refused": _kind_refused,
     "done": _done,

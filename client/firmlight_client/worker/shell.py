@@ -51,7 +51,9 @@ from firmlight_client.worker.consent.rules import BadConsent, Consent
 from firmlight_client.worker.load_policy import LoadPolicy
 from firmlight_client.worker.machine import MachineMonitor
 from firmlight_client.worker.server_connection import ServerConnection
+from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.events import SlotEvent
+from firmlight_client.worker.slot.fence import Fence
 from firmlight_client.worker.slot.processes import SlotProcess
 from firmlight_client.worker.slot.sandbox import keep_secrets, may_hide
 from firmlight_client.worker.spool import Keeper
@@ -188,8 +190,15 @@ class Worker:
             self.stopping.set_result(stop)
 
     def _heard(self, slot: int, event: SlotEvent) -> None:
+        if isinstance(event, wire.Started) and not self.kinds_known.is_set():
+            self._report_fence(event.fence)
         self.carry_out(self.brain.heard(slot, event))
         self.kinds_known.set()
+
+    def _report_fence(self, fence: Fence) -> None:
+        """Say what tasks can get at here, if it is more than their own folder."""
+        if not fence.is_whole:
+            self.observe("sandbox", {"files": fence.files, "network": fence.network})
 
     # The machine
 

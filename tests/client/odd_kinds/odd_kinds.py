@@ -1,6 +1,7 @@
 """Kinds that misbehave. To Python, a folder on PYTHONPATH with a dist-info is installed."""
 
 import ctypes
+import errno
 import os
 import resource
 import signal
@@ -16,6 +17,27 @@ import msgspec
 from firmlight_client.kinds import Kind
 
 HOARD: list[bytearray] = []
+
+
+def _signal(pid: str) -> None:
+    os.kill(int(pid), 0)
+
+
+def _talk(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(path)
+
+
+ATTEMPTS: dict[str, Any] = {
+    "read": lambda path: Path(path).read_bytes(),
+    "list": os.listdir,
+    "write": lambda path: Path(path).write_bytes(b"x"),
+    "remove": os.unlink,
+    "make": os.mkdir,
+    "mode": lambda path: os.chmod(path, 0o777),
+    "signal": _signal,
+    "talk": _talk,
+}
 
 
 class Params(msgspec.Struct):
@@ -184,12 +206,19 @@ class Odd(Kind):
             return self.overflow(depth + 1)
         return self.overflow(depth - 1)
 
-    def descend(self, notes: str) -> Any:
-        """Start a process of the kind's own, note its id in the file `notes`, and wait."""
-        child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-        with open(notes, "w") as file:
-            file.write(str(child.pid))
-        time.sleep(60)
+    def descend(self, seconds: int) -> Any:
+        """Start a process of the kind's own, and wait."""
+        subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({seconds})"])
+        time.sleep(seconds)
+
+    def attempt(self, words: list[str]) -> str:
+        """What becomes of an operation on a path: "done", or the name of the error."""
+        operation, path = words
+        try:
+            ATTEMPTS[operation](path)
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]
+        return "done"
 
 
 class Stubborn(Odd):

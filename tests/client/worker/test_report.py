@@ -25,7 +25,7 @@ from firmlight_client.worker.dashboard import (
     Picture,
     span_of,
 )
-from firmlight_client.worker.report import Lines
+from firmlight_client.worker.report import Lines, sentence
 from firmlight_client.worker.slot import wire
 from tests.client.worker.brain.test_brain import lease, welcome
 
@@ -205,3 +205,15 @@ def test_why_it_rests_stays_in_sight_until_it_works_again() -> None:
 )
 def test_spans(seconds: float, words: str) -> None:
     assert span_of(seconds) == words
+
+
+def test_what_the_sandbox_does_not_keep_out_is_said_in_words() -> None:
+    facts = {"files": "darwin offers no way to do it", "network": ""}
+    assert sentence("sandbox", facts) == (
+        "tasks are not kept from your files: darwin offers no way to do it"
+    )
+    both = sentence("sandbox", {"files": "no Landlock", "network": "no namespaces"})
+    assert both == (
+        "tasks are not kept from your files: no Landlock; "
+        "tasks that need no network are not kept from it: no namespaces"
+    )

@@ -1,11 +1,12 @@
 """One slot: a process that computes one lease at a time.
 
-`python -m firmlight_client.worker.slot.child FOLDER OPTIONS HIDDEN` starts it.
+`python -m firmlight_client.worker.slot.child FOLDER OPTIONS HIDDEN FAILED` starts it.
 
 It talks through its stdin and stdout (`wire`) and takes them away from the kinds, so what a kind
 prints is lost. It notes in FOLDER/current which subtask runs. It ends when stdin ends: its parent
 is gone then, however it died, and the work is of no use any more. Kinds work in FOLDER/scratch;
-they never see the folder HIDDEN.
+of the owner's other folders they see nothing, and HIDDEN is empty to them. FAILED says why the
+sandbox of the process before this one could not be made; "" if it could.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from firmlight_client import kinds, limits, network
 from firmlight_client.child_process import leave, mute, take_pipes
 from firmlight_client.memory import Memory
 from firmlight_client.worker.slot import sandbox, wire
+from firmlight_client.worker.slot.fence import Fence
 from firmlight_client.worker.slot.slot_options import SlotOptions
 from firmlight_client.worker.slot.slot_options import decode as decode_options
 
@@ -236,17 +238,17 @@ def listen(pipe: BinaryIO, slot: Slot, folder: Path) -> None:
         leave(folder)
 
 
-def confine(options: SlotOptions, hidden: Path | None) -> str:
+def confine(options: SlotOptions, folder: Path, hidden: Path | None, failed: str) -> Fence:
     """Set limits and priority and enter the sandbox, while there is one thread.
 
-    Returns why there is no sandbox; "" if there is one.
+    Returns what the sandbox does not keep out.
     """
     limits.be_modest(options.nice)
     limits.limit_files()
     network.allow_only(options.hosts)
     if options.private:
         network.allow_private()
-    return sandbox.enter(network=options.network, hidden=hidden)
+    return sandbox.enter(network=options.network, folder=folder, hidden=hidden, failed=failed)
 
 
 def main() -> None:
@@ -258,14 +260,18 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with (folder / wire.CURRENT_FILE).open("r+b") as file:
         current = memoryview(mmap.mmap(file.fileno(), wire.CURRENT_BYTES)).cast("q")
-    no_sandbox = confine(options, hidden)
+    try:
+        fence = confine(options, folder, hidden, sys.argv[4])
+    except OSError as error:  # no kind's code has run yet, so none can bring this about
+        os.write(2, f"its sandbox cannot be made: {error}\n".encode())
+        os._exit(wire.NO_SANDBOX)
     slot = Slot(out, current, Memory(options.memory_mib), folder / wire.SCRATCH)
     threading.Thread(target=listen, args=(pipe, slot, folder), daemon=True).start()
     limits.die_with_parent()
     found = kinds.installed()
     public = [name for name, kind in found.items() if kind.network == "public"]
     versions = {name: kind.version for name, kind in found.items()}
-    slot.send(wire.Started(versions, public, no_sandbox))
+    slot.send(wire.Started(versions, public, fence))
     mute()
     slot.serve()
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -24,12 +25,15 @@ import msgspec
 from firmlight_client.child_process import child_environment, signal_name
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
+from firmlight_client.worker.slot.fence import Fence
 from firmlight_client.worker.slot.slot_options import SlotOptions
 from firmlight_client.worker.slot.slot_options import encode as encode_options
 
 QUIT_SECONDS = 0.1  # a cancelled job may end between two subtasks; else its process is killed
 CLOSE_SECONDS = 0.5
 START_FAILURES_MAX = 3
+FOLDER_PREFIX = "firmlight-slot-"
+EMPTY_SECONDS = 60.0  # longer than a new folder is empty
 BUFFER_BYTES = 4 * 2**20
 TRACEBACK_LINES = 20
 USUAL = SlotOptions()
@@ -70,7 +74,8 @@ class SlotProcess:
         self.closing = False
         self.moving = False  # to other options: the process is replaced on purpose
         self.given: tuple[wire.Run, float] | None = None  # a job for the process that starts
-        self.no_sandbox = ""  # why, if this system has none
+        self.fence = Fence()  # what its sandbox keeps out, once it has said so
+        self.failed = ""  # why its sandbox could not be made; the next process does with less
         self.overran = 0  # start of the subtask that took too long
         self.timer: asyncio.TimerHandle | None = None
 
@@ -80,8 +85,9 @@ class SlotProcess:
         It is Broken, and reported so, when it dies START_FAILURES_MAX times before it starts.
         """
         failures = 0
+        await asyncio.to_thread(remove_empty_folders)
         while not self.closing and failures < START_FAILURES_MAX:
-            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="firmlight-slot-"))
+            folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=FOLDER_PREFIX))
             try:
                 has_started = await self._live(folder)
                 failures = 0 if has_started else failures + 1
@@ -110,13 +116,15 @@ class SlotProcess:
             finally:
                 self._unwatch()
                 await self._bury(self.process)
+            if self.process.returncode == wire.NO_SANDBOX and not started:
+                self.failed = _last_lines(folder)
             if started and not self.closing and not self.moving:
                 self.report(self.number, self._death(self.process.returncode or 0, folder))
         return started
 
     def _heard(self, word: wire.FromSlot) -> None:
         if isinstance(word, wire.Started):
-            self.no_sandbox = word.no_sandbox
+            self.fence = word.fence
             self.moving = False
             if self.given:  # no need to report that it is another process
                 run, seconds_max = self.given
@@ -140,6 +148,7 @@ class SlotProcess:
                 str(folder),
                 encode_options(self.options),
                 str(self.hidden or ""),
+                self.failed,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -199,8 +208,8 @@ class SlotProcess:
             self._kill()
 
     def _possible(self, options: SlotOptions) -> SlotOptions:
-        """Without a sandbox, a process has the network whatever the options say."""
-        if self.no_sandbox:
+        """Where nothing closes it, a process has the network whatever the options say."""
+        if not self.fence.closes_network:
             return msgspec.structs.replace(options, network=True)
         return options
 
@@ -268,6 +277,18 @@ class SlotProcess:
                 os.killpg(process.pid, signal.SIGKILL)  # its session: what a kind started goes too
             elif process.returncode is None:
                 process.kill()
+
+
+def remove_empty_folders() -> None:
+    """Remove what slots leave behind when their worker was killed.
+
+    A slot empties its folder then, but cannot remove it: it does not see the folder that it lies
+    in. Folders of living slots are not empty.
+    """
+    for folder in Path(tempfile.gettempdir()).glob(f"{FOLDER_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > EMPTY_SECONDS:
+                folder.rmdir()
 
 
 def how_it_ended(code: int) -> str:

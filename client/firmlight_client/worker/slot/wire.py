@@ -10,12 +10,15 @@ from pathlib import Path
 
 import msgspec
 
+from firmlight_client.worker.slot.fence import Fence
+
 LENGTH_BYTES = 4
 CURRENT_FILE, ERRORS_FILE = "current", "errors.txt"
 SCRATCH = "scratch"  # the folder that kinds work in; emptied after every job
 CURRENT_BYTES = 16  # two int64: position, and its start by time.perf_counter_ns (system-wide)
 IDLE, COMBINING = -1, -2  # positions that are no subtask's
 
+NO_SANDBOX = 97  # exit code: its sandbox could not be made; the errors file says why
 TOO_LARGE = "too_large"
 
 
@@ -43,12 +46,12 @@ class Quit(Word):
 class Started(Word):
     """The slot can compute these kinds (name to version); those of `public` need the network.
 
-    `no_sandbox` says why this system has no sandbox for it; "" if it is in one.
+    `fence` says what its sandbox does not keep out.
     """
 
     kinds: dict[str, str]
     public: list[str] = []
-    no_sandbox: str = ""
+    fence: Fence = Fence()
 
 
 class Batch(Word):

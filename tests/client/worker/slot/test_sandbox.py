@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -17,9 +18,10 @@ import pytest
 
 from firmlight_client import protocol
 from firmlight_client.limits import CPU_SLACK_SECONDS, FILE_MIB, OPEN_FILES
-from firmlight_client.worker.slot import wire
+from firmlight_client.worker.slot import readable, wire
 from firmlight_client.worker.slot.events import Death
-from firmlight_client.worker.slot.sandbox import may_hide
+from firmlight_client.worker.slot.landlock import SCOPE_VERSION, Landlock
+from firmlight_client.worker.slot.sandbox import may_hide, owners_home
 from firmlight_client.worker.slot.slot_options import SlotOptions
 from tests.client.worker.slot.test_child import Driver, driving
 from tests.client.worker_peer import WorkerProcess
@@ -29,12 +31,16 @@ USUAL, CONNECTED = SlotOptions(), SlotOptions(network=True)
 
 
 def in_a_slot(
-    *actions: list[Any], options: SlotOptions = USUAL, hidden: Path | None = None, kind: str = "ODD"
+    *actions: list[Any],
+    options: SlotOptions = USUAL,
+    hidden: Path | None = None,
+    kind: str = "ODD",
+    failed: str = "",
 ) -> list[Any]:
     """What these actions bring, one after another in one slot; a failure as its words."""
 
     async def scenario() -> list[Any]:
-        async with driving(options=options, hidden=hidden) as driver:
+        async with driving(failed, options=options, hidden=hidden) as driver:
             return [await one(driver, action, options, kind) for action in actions]
 
     return asyncio.run(scenario())
@@ -49,7 +55,7 @@ async def one(driver: Driver, action: list[Any], options: SlotOptions, kind: str
 def has_sandbox() -> bool:
     async def scenario() -> bool:
         async with driving() as driver:
-            return not driver.slot.no_sandbox
+            return not driver.slot.fence.files
 
     return asyncio.run(scenario())
 
@@ -146,13 +152,156 @@ def test_a_job_that_is_cancelled_while_its_slot_changes_never_starts(tmp_path: P
     asyncio.run(scenario())
 
 
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Path]:
+    """A folder of the owner's: a key, and the socket of a program that does what it is told."""
+    (tmp_path / "key").write_text("secret")
+    (tmp_path / "folder").mkdir()
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        yield tmp_path
+
+
+def attacks(folder: Path) -> dict[str, list[str]]:
+    """What a task may try on a folder of the owner's."""
+    return {
+        "read": ["read", str(folder / "key")],
+        "list": ["list", str(folder)],
+        "overwrite": ["write", str(folder / "key")],
+        "add": ["write", str(folder / "new")],
+        "make": ["make", str(folder / "new")],
+        "remove": ["remove", str(folder / "key")],
+        "mode": ["mode", str(folder / "key")],
+        "talk": ["talk", str(folder / "agent")],
+    }
+
+
+def outcomes(folder: Path, **how: Any) -> dict[str, str]:
+    tried = attacks(folder)
+    found = in_a_slot(*(["attempt", words] for words in tried.values()), **how)
+    return dict(zip(tried, found, strict=True))
+
+
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.parametrize("options", [SlotOptions(), CONNECTED])
-def test_the_folder_with_the_tokens_is_empty_to_it(tmp_path: Path, options: SlotOptions) -> None:
-    (tmp_path / "credentials.json").write_text("secret")
-    assert in_a_slot(["listing", str(tmp_path)], options=options, hidden=tmp_path) == [[]]
-    assert in_a_slot(["listing", str(tmp_path)], options=options) == [["credentials.json"]]
-    assert (tmp_path / "credentials.json").read_text() == "secret"
+def test_the_owners_files_are_not_there(private: Path, options: SlotOptions) -> None:
+    found = outcomes(private, options=options)
+    assert found.pop("make") in ("ENOENT", "EROFS")
+    assert set(found.values()) == {"ENOENT"}
+    assert sorted(path.name for path in private.iterdir()) == ["agent", "folder", "key"]
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("options", [SlotOptions(), CONNECTED])
+def test_the_folder_with_the_tokens_is_empty_to_it(private: Path, options: SlotOptions) -> None:
+    assert in_a_slot(["listing", str(private)], options=options, hidden=private) == [[]]
+    assert (private / "key").read_text() == "secret"
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_the_home_holds_nothing_but_what_python_needs() -> None:
+    (home,) = owners_home()
+    needed = {path for each in readable.of_python() for path in (each, each.resolve())}
+    to_python = {path.relative_to(home).parts[0] for path in needed if path.is_relative_to(home)}
+    (found,) = in_a_slot(["listing", str(home)])
+    assert set(found) <= to_python
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_nothing_but_its_own_folder_can_be_written() -> None:
+    places = ["/", "/usr", "/etc", "/tmp", "/var/tmp", sys.prefix, *map(str, owners_home())]
+    found = in_a_slot(*(["attempt", ["write", f"{place}/firmlight-test"]] for place in places))
+    assert dict(zip(places, found, strict=True)) == dict.fromkeys(places, "EROFS")
+    assert in_a_slot(["attempt", ["write", "result"]]) == ["done"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_temporary_folder_behind_a_link_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "link"))
+
+    async def scenario() -> None:
+        async with driving() as driver:
+            assert driver.slot.fence.is_whole
+            assert await one(driver, ["attempt", ["write", "x"]], USUAL, "ODD") == "done"
+
+    asyncio.run(scenario())
+
+
+@pytest.fixture
+def landlock() -> Landlock:
+    found = Landlock(ctypes.CDLL(None, use_errno=True))
+    if not found.version:
+        pytest.skip("this kernel has no Landlock")
+    return found
+
+
+def test_without_namespaces_landlock_closes_the_owners_files(
+    private: Path, server: int, landlock: Landlock
+) -> None:
+    """Two things stay open, as docs/reference/worker.md says: modes, and sockets that are files."""
+    found = outcomes(private, failed="no namespaces here", hidden=private)
+    assert {found.pop("mode"), found.pop("talk")} == {"done"}
+    assert set(found.values()) == {"EACCES"}
+    kept = ["attempt", ["write", "result"]]
+    connect = ["connect", server]
+    words, reached = in_a_slot(kept, connect, failed="no namespaces here")
+    assert words == "done"
+    assert reached == ("PermissionError: Permission denied" if landlock.closes_tcp else "reached")
+    assert in_a_slot(connect, failed="none", options=CONNECTED, kind="ROAMING") == ["reached"]
+
+
+@pytest.mark.parametrize("failed", ["", "no namespaces here"])
+def test_no_signal_reaches_the_owners_programs(failed: str, landlock: Landlock) -> None:
+    if landlock.version < SCOPE_VERSION:
+        pytest.skip("this kernel's Landlock does not know signals")
+    assert in_a_slot(["attempt", ["signal", str(os.getpid())]], failed=failed) == ["EPERM"]
+
+
+NO_ROOM = """
+from firmlight_client.worker.slot.new_root import NewRoot
+def enter(*_, **__):
+    raise OSError(28, "no room for another mount")
+NewRoot.enter = enter
+"""
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_sandbox_that_cannot_be_made_is_said_and_the_next_best_is_used(
+    start_worker: Any, peer: Any, tmp_path: Path, landlock: Landlock
+) -> None:
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    (tmp_path / "key").write_text("secret")
+    (folder / "sitecustomize.py").write_text(NO_ROOM)
+    path = f"{folder}:{os.environ['PYTHONPATH']}"
+    worker: WorkerProcess = start_worker(env={"PYTHONPATH": path})
+    line = peer.line()
+    line.welcome()
+    line.expect(protocol.Ready)
+    line.lease(["attempt", ["read", str(tmp_path / "key")]])
+    result = line.expect(protocol.Result)
+    assert msgspec.msgpack.decode(result.partial) == ["EACCES"]
+    line.accept(result)
+    worker.signal(signal.SIGTERM)
+    assert worker.exit_code() == 0
+    said = worker.words()
+    assert "tasks that need no network are not kept from it: its sandbox cannot be made" in said
+    assert "no room for another mount" in said
+
+
+def test_a_python_in_the_owners_own_folder_does_not_open_all_of_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("bin", "lib", "share/keyrings"):
+        (tmp_path / ".local" / name).mkdir(parents=True)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".local"))
+    found = [path for path in readable.of_python() if path.is_relative_to(tmp_path)]
+    assert found == [tmp_path / ".local" / "bin", tmp_path / ".local" / "lib"]
 
 
 @pytest.mark.usefixtures("sandbox")
