@@ -50,7 +50,7 @@ blame_failure(rec, t, blamed)
 redis.call('HSET', blame, a.subtask, cmsgpack.pack(blamed))
 local final = blamed.attempts >= a.attempts_max
 local seconds = believed(rec, a.seconds)
-charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
+charge(t.creator, math.min(seconds, usual_seconds(t)) - (rec.active == '1' and tonumber(rec.charge) or 0))
 -- what it did before this one comes later, in a result of its own, and took time too
 owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
 if #ids > 0 and (final or #others == 0) then unlease(task, 1) end

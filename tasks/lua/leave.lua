@@ -18,6 +18,8 @@ local slots = {}
 for n = 1, a.slots do slots[n] = a.conn .. ' ' .. n end
 for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('idle', kind), a.conn)
+  -- another connection of the owner notes them again when it next looks for work
+  redis.call('ZREM', key('wants', kind), a.owner)
   redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn .. ' ' .. a.owner)
   each_chunk(slots, function(...) redis.call('ZREM', key('slots', kind), ...) end)
 end

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import ceil, inf
+from statistics import median_low
 
 MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
 COPIES_SHARE, STREAK_MAX = 0.5, 2
+PACES_KEPT = 15
 
 
 @dataclass
@@ -35,6 +38,9 @@ class Task:
     lost_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lost: Counter[str] = field(default_factory=Counter)  # worker -> subtasks of its lost leases
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
+    done_by: Counter[str] = field(default_factory=Counter)  # owner -> subtasks
+    paces: list[float] = field(default_factory=list)  # s per subtask, of the latest results
+    charged: float = 0.0  # to its creator, for results
     distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
 
     @property
@@ -67,6 +73,11 @@ class Task:
     def copies_left(self) -> int:
         return max(1, int(self.split * COPIES_SHARE)) - self.copied
 
+    def charge(self, seconds: float, subtasks: int) -> None:
+        """Charge the median of the latest results for each subtask."""
+        self.paces = [*self.paces, seconds / subtasks][-PACES_KEPT:]
+        self.charged += median_low(self.paces) * subtasks
+
     def goes_alone(self, subtask: int) -> bool:
         return bool(self.failed_by[subtask] or self.lost_by[subtask])
 
@@ -85,6 +96,14 @@ class Lease:
     active: bool = True
     copy: bool = False
     overdue: int = 0  # 0: not; otherwise the lower, the longer
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How many wait for a task, those done meanwhile too, and how many owners want such work."""
+
+    queued: int
+    owners: int
 
 
 @dataclass
@@ -162,9 +181,25 @@ class Model:
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
-    def choices(self, worker: str) -> list[Task]:
+    def held_by(self, task: Task, owner: str) -> int:
+        held = (lease for lease in self.leases.values() if lease.active and lease.task is task)
+        return sum(len(lease.owes) for lease in held if self.owners[lease.worker] == owner)
+
+    def allowance(self, task: Task, worker: str, demand: Demand) -> float:
+        """How many subtasks of the task the worker's owner may be leased now."""
+        if demand.owners == 1:
+            return inf
+        owner = self.owners[worker]
+        share = max(ceil(demand.queued / demand.owners), task.done_by[owner], 1)
+        return share - self.held_by(task, owner)
+
+    def choices(self, worker: str, demands: Mapping[str, Demand]) -> list[Task]:
         """Tasks of the first band that has anything for this worker."""
-        tasks = [task for task in self.tasks.values() if self.leasable(task, worker)]
+        tasks = [
+            task
+            for task in self.tasks.values()
+            if self.leasable(task, worker) and self.allowance(task, worker, demands[task.name]) >= 1
+        ]
         first = min((task.band for task in tasks), default=0)
         return [task for task in tasks if task.band == first]
 
@@ -194,7 +229,7 @@ class Model:
         return lease if lease and lease.worker == worker else None
 
     def complete(
-        self, name: str, worker: str, subtasks: list[int], decided: bool
+        self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool
     ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
         lease = self.find(name, worker)
@@ -209,6 +244,8 @@ class Model:
         lease.task.done += subtasks
         lease.task.partials.append(subtasks)
         lease.task.known_workers.add(worker)
+        lease.task.done_by[self.owners[worker]] += len(subtasks)
+        lease.task.charge(seconds, len(subtasks))
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided

@@ -14,12 +14,26 @@ def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(
     settings.LEASE_TARGET_SECONDS = 200
     pool.task(1000)
     worker = pool.connect("laptop")
-    granted = worker.lease()
-    assert len(granted.subtasks) == 1
-    pool.began(granted, seconds_ago=10)
-    worker.complete(granted)
+    sizes = []
+    for _ in range(7):
+        granted = worker.lease()
+        sizes.append(len(granted.subtasks))
+        pool.began(granted, seconds_ago=10 * len(granted.subtasks))
+        worker.complete(granted)
+    assert sizes[:5] == [1, 2, 4, 8, 16]
     # one in 10 s, and what this test took, for 200 s
-    assert 15 <= len(worker.lease().subtasks) <= 20
+    assert all(16 <= size <= 20 for size in sizes[5:])
+
+
+def test_leases_only_double_however_fast_a_worker_seems(pool: Pool) -> None:
+    pool.task(1000)
+    liar = pool.connect("liar")
+    sizes = []
+    for _ in range(5):
+        granted = liar.lease()
+        sizes.append(len(granted.subtasks))
+        liar.complete(granted, seconds=0.0)  # within a millisecond
+    assert sizes == [1, 2, 4, 8, 16]
 
 
 def test_leases_shrink_near_the_end_so_that_all_slots_end_together(

@@ -28,8 +28,11 @@ After every step, whatever was called in whatever order:
   nothing in between, and its owner when several of their workers have so together;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then
   from the creator served least, then in order of arrival;
-- a creator's `served` is what results were credited with, plus the estimates of active leases, plus
-  where they started: it moves only when they start to have something to lease;
+- where several owners want work of a kind, none gets more of a task than an equal share of what
+  waits, or as much as they have done of it; at least one subtask;
+- a creator's `served` is what results were charged with, for each subtask the median of the latest
+  results, plus the estimates of active leases, plus where they started: it moves only when they
+  start to have something to lease;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
