@@ -11,6 +11,7 @@ from accounts.models import User
 from core.errors import NotFound
 from groups import states
 from groups.models import Group, Invitation, JoinRequest, Membership
+from groups.signals import member_joined
 
 
 class Entry(NamedTuple):
@@ -38,6 +39,8 @@ def admit(group: Group, user: User, use_ticket: Callable[[], bool]) -> Entry | N
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise NotFound
     settle(group, user)
+    if entry.new:
+        member_joined.send_robust(Membership, group_id=group.pk, user_id=user.pk)
     return entry
 
 

@@ -42,8 +42,11 @@
 --                          "<owner>:done" -> how many their workers have done
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
---                          (MessagePack list: what the holder still owes). A lost one stays for a
---                          while, so that a late result counts
+--                          (MessagePack list: what the holder still owes) revoked ('1': its owner
+--                          has left the group). A lost one stays for a while, so that a late result
+--                          counts
+--   left:<owner>           there for a while after this owner has left the group: nothing is leased
+--                          to their workers
 --   leases                 zset: active lease -> deadline
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease

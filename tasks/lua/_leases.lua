@@ -25,6 +25,7 @@ end
 -- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may
 -- have been done.
 local function wanted(rec)
+  if rec.revoked then return false end
   if rec.active == '1' then return true end
   for _, subtask in ipairs(rec.list) do
     if redis.call('HEXISTS', key('t', rec.task, 'payloads'), subtask) == 1 then return true end

@@ -15,10 +15,12 @@
 --   complete  boolean: nothing more can change the task's outcome
 --   unwanted  list of {connection, lease}, strings: leases that may stop
 -- or, if refused:
---   reason    string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
+--   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
+--            'done_by_another'
 --   open      list of integers, those of the subtasks that are still open
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then

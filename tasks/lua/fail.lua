@@ -25,9 +25,11 @@
 --   streak        boolean: the worker's streak of failures is full
 --   owner_streak  boolean: so is that of its owner, by several workers
 -- or, if refused:
---   reason        string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
+--   reason        string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
+--                'done_by_another'
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then return refused('task_closed') end

@@ -10,6 +10,7 @@
 -- as much as they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time.
+-- Nothing is leased to an owner who has left the group.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
 -- subtasks, or none.
 --
@@ -75,6 +76,8 @@ if known and known.active == '1' then
 elseif known then
   return reply(nil, {}, {}, 0)
 end
+
+if redis.call('EXISTS', key('left', a.owner)) == 1 then return reply(nil, {}, {}, 0) end
 
 local reaped, complete = reap(2)
 

@@ -95,6 +95,13 @@ class TakenBack(msgspec.Struct, frozen=True):
     held: Held  # the leases that were active
 
 
+class Revoked(msgspec.Struct, frozen=True):
+    """What was taken back from the workers of a former member."""
+
+    held: Held  # the leases that were active
+    wake: Conns
+
+
 class Reaped(msgspec.Struct, frozen=True):
     leases: int
     wake: Conns

@@ -95,6 +95,7 @@ class Lease:
     owes: list[int]
     active: bool = True
     copy: bool = False
+    revoked: bool = False  # its owner is no member any more
     overdue: int = 0  # 0: not; otherwise the lower, the longer
 
 
@@ -235,6 +236,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease", []
+        if lease.revoked:
+            return "not_a_member", []
         named = [subtask for subtask in dict.fromkeys(subtasks) if subtask in lease.owes]
         still = [subtask for subtask in named if subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
@@ -269,6 +272,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if subtask not in lease.owes:
             return "not_in_lease"
         task = lease.task
@@ -288,6 +293,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if len(set(subtasks) & set(lease.owes)) < len(subtasks):
             return "not_in_lease"
         self._owe_less(lease, subtasks)
@@ -302,6 +309,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if why == "bad_partial":
             lease.task.distrusted.add(self.owners[worker])
         owes = list(lease.owes)
@@ -311,7 +320,7 @@ class Model:
 
     def still_wanted(self, name: str, worker: str) -> bool:
         lease = self.find(name, worker)
-        return lease is not None and bool(set(lease.owes) & lease.task.open)
+        return lease is not None and not lease.revoked and bool(set(lease.owes) & lease.task.open)
 
     # What goes wrong
 
@@ -337,6 +346,17 @@ class Model:
         del self.online[conn]
         held = [lease for lease in self.leases.values() if lease.active and lease.conn == conn]
         return self._end(held if how != "kept" else [], lost=how == "lost")
+
+    def revoke(self, owner: str) -> set[tuple[str, str]]:
+        """The owner leaves the group: nothing of theirs counts any more."""
+        theirs = [lease for lease in self.leases.values() if self.owners[lease.worker] == owner]
+        held = [lease for lease in theirs if lease.active]
+        for lease in theirs:
+            lease.revoked = True
+        for lease in held:
+            lease.active, lease.overdue = False, 0
+            self._let_wait(lease.task, lease.owes)
+        return {(lease.conn, lease.name) for lease in held}
 
     def pause(self, task: Task) -> set[tuple[str, str]]:
         """All that is leased waits again.
