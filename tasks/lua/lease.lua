@@ -3,11 +3,11 @@
 --
 -- Which task: priority band, then the worker's owner's own tasks, then the creator served least,
 -- then first come.
--- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1, and at
--- most twice of what the worker has completed in one piece. The first lease of a worker on a task, a
--- subtask that was lost and one that failed go alone.
--- Where several owners want work, what an owner holds of a task is at most waiting / such owners, or
--- as much as they have done of it; at least 1.
+-- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1. The
+-- first lease of a worker on a task, a subtask that was lost and one that failed go alone.
+-- Where several owners want work, a lease is at most twice as large as what its worker has completed
+-- in one piece; and what an owner holds of a task is at most waiting / such owners, or as much as
+-- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time.
 -- Nothing is leased to an owner who has left the group.
@@ -176,7 +176,8 @@ local function size(task, t)
   local slots = math.max(1, redis.call('ZCOUNT', key('slots', t.kind), now - a.online_ms, '+inf'))
   local fair = math.max(waiting(task) / (2 * slots), speed * a.least_s)
   local most = math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max)
-  return math.max(1, math.min(most, 2 * largest))
+  if owners_wanting(t.kind) > 1 then most = math.min(most, 2 * largest) end
+  return math.max(1, most)
 end
 
 -- Up to n subtasks from the front of :wait, as many as fit into bytes_max; those done meanwhile

@@ -14,18 +14,16 @@ def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(
     settings.LEASE_TARGET_SECONDS = 200
     pool.task(1000)
     worker = pool.connect("laptop")
-    sizes = []
-    for _ in range(7):
-        granted = worker.lease()
-        sizes.append(len(granted.subtasks))
-        pool.began(granted, seconds_ago=10 * len(granted.subtasks))
-        worker.complete(granted)
-    assert sizes[:5] == [1, 2, 4, 8, 16]
+    granted = worker.lease()
+    assert len(granted.subtasks) == 1
+    pool.began(granted, seconds_ago=10)
+    worker.complete(granted)
     # one in 10 s, and what this test took, for 200 s
-    assert all(16 <= size <= 20 for size in sizes[5:])
+    assert 15 <= len(worker.lease().subtasks) <= 20
 
 
-def test_leases_only_double_however_fast_a_worker_seems(pool: Pool) -> None:
+def test_leases_only_double_where_others_want_work_however_fast_a_worker_seems(pool: Pool) -> None:
+    pool.connect("honest").ask()
     pool.task(1000)
     liar = pool.connect("liar")
     sizes = []
