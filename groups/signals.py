@@ -7,6 +7,9 @@ raises then, the error is logged.
 
 from django.dispatch import Signal
 
+member_joined = Signal()
+"""With `group_id` and `user_id`, once the user is a member."""
+
 member_leaving, member_left = Signal(), Signal()
 """With `group_id` and `user_id`, whether members leave, are removed or delete their account."""
 

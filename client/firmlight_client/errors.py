@@ -1,7 +1,7 @@
 """The errors of the client. Every one is a FirmlightClientError.
 
-What the server says may be shown by a traceback in a terminal, so the text of an error is printable;
-`message` and `fields` are as they came.
+What the server says may be shown by a traceback in a terminal, so the text of an error is
+printable; `message` and `fields` are as they came.
 """
 
 from __future__ import annotations

@@ -28,6 +28,8 @@ BAD_PARTIALS_HOURS = number("BAD_PARTIALS_HOURS", 24, 0.001)  # … if they came
 RESULTS_TOO_LARGE_MAX = whole("RESULTS_TOO_LARGE_MAX", 20, 1)
 # Of a task's subtasks: how many may run a second time at its end; 0 for none.
 COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)
+# How long a holder of whose speed nothing is known has, until its subtasks may run a second time.
+COPY_UNKNOWN_SECONDS = number("COPY_UNKNOWN_SECONDS", 10)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

@@ -15,6 +15,7 @@ from groups import states
 from groups.errors import Removed, TooManyGroups
 from groups.models import Group, Invitation, JoinRequest, Membership
 from groups.services.removals import is_barred, lift
+from groups.signals import member_joined
 
 
 class Entry(NamedTuple):
@@ -63,6 +64,8 @@ def admit(
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise too_many
     settle(group, user)
+    if entry.new:
+        member_joined.send_robust(Membership, group_id=group.pk, user_id=user.pk)
     return entry
 
 

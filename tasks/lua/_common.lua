@@ -19,7 +19,8 @@
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
 --                          error copied (subtasks leased a second time) logged bad ('1' if a
 --                          worker sent a bad partial of it) unfit ('1' if :unfit has any)
---                          partial_bytes (of its accepted partials)
+--                          partial_bytes (of its accepted partials) paces (MessagePack list: the
+--                          latest results' seconds per subtask) median (of them)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
@@ -37,10 +38,15 @@
 --                          worker lease n left detail]
 --   t:<task>:partials      list of accepted partials
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
+--   t:<task>:holds         hash: owner -> how many subtasks the active leases of their workers owe,
+--                          "<owner>:done" -> how many their workers have done
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
---                          (MessagePack list: what the holder still owes). A lost one stays for a
---                          while, so that a late result counts
+--                          (MessagePack list: what the holder still owes) revoked ('1': its owner
+--                          has left the group). A lost one stays for a while, so that a late result
+--                          counts
+--   left:<owner>           there for a while after this owner has left the group: nothing is leased
+--                          to their workers
 --   leases                 zset: active lease -> deadline
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
@@ -62,6 +68,7 @@
 --   slots:<kind>           zset: conn of a worker that takes this kind -> last seen
 --   slots_of:<kind>        hash: such a conn -> how many leases it computes at the same time
 --   slots                  hash: kind -> the sum of its slots_of
+--   wants:<kind>           zset: owner -> when they last were given or looked for work of this kind
 --   workers:<kind>         zset: "<worker> <conn> <owner>" -> last seen
 
 local base = KEYS[1]
@@ -69,6 +76,8 @@ local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
 local LOOK_TAKERS = 1000  -- connections looked at for workers that take a kind
 local BLAMED_KEPT = 32  -- workers noted with a subtask that they failed or lost, the latest
+local PACES_KEPT = 15  -- results of a task, the latest: their median is charged
+local FIRST_ESTIMATE = 0.1  -- s that a subtask is taken to need before anything is known
 local SOME = 4  -- connections woken for work that not every worker may take
 local FAILURES_KEPT = 50  -- of a task, the latest
 local LOG_KEPT = 2000  -- of a task, the latest entries at least

@@ -8,7 +8,14 @@ local function lease_of(id)
   return rec
 end
 
+-- The holder's owner holds n subtasks of an active lease less.
+local function hold_less(rec, n)
+  if rec.active ~= '1' or n == 0 then return end
+  redis.call('HINCRBY', key('t', rec.task, 'holds'), rec.owner, -n)
+end
+
 local function forget_lease(rec)
+  hold_less(rec, #rec.list)
   redis.call('DEL', key('l', rec.id))
   redis.call('ZREM', key('leases'), rec.id)
   redis.call('SREM', key('c', rec.conn), rec.id)
@@ -18,6 +25,7 @@ end
 -- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may
 -- have been done.
 local function wanted(rec)
+  if rec.revoked then return false end
   if rec.active == '1' then return true end
   for _, subtask in ipairs(rec.list) do
     if redis.call('HEXISTS', key('t', rec.task, 'payloads'), subtask) == 1 then return true end
@@ -48,6 +56,7 @@ local function owe_less(rec, gone, since)
   for _, subtask in ipairs(rec.list) do
     if not gone[subtask] then rest[#rest + 1] = subtask end
   end
+  hold_less(rec, #rec.list - #rest)
   rec.list = rest
   if #rest == 0 then return forget_lease(rec) end
   redis.call('HSET', key('l', rec.id), 'subtasks', cmsgpack.pack(rest), 'since', since or rec.since)
@@ -125,22 +134,39 @@ local function work_of(task)
   return next(work) and work or nil
 end
 
+-- Seconds that a subtask of the task takes, as far as is known: what its creator is charged for one.
+local function usual_seconds(t) return tonumber(t.median or FIRST_ESTIMATE) end
+
+-- A result's seconds per subtask are noted. The median of the latest PACES_KEPT results is what
+-- counts, so what one worker claims moves it only as far as those beside it.
+local function note_pace(t, seconds)
+  local paces = t.paces and cmsgpack.unpack(t.paces) or {}
+  paces[#paces + 1] = seconds
+  if #paces > PACES_KEPT then table.remove(paces, 1) end
+  t.paces = cmsgpack.pack(paces)
+  table.sort(paces)
+  t.median = paces[math.ceil(#paces / 2)]
+end
+
 -- Seconds that one subtask of the task takes a slot of this worker, as far as is known: its own
--- speed, else the mean of all; nil before anything is done.
+-- speed, else the median of all; nil before anything is done.
 local function seconds_each(task, t, worker)
   local speed = tonumber(redis.call('HGET', key('t', task, 'work'), worker .. ':speed') or '0')
   if speed > 0 then return 1 / speed end
-  local done = tonumber(t.done)
-  return done > 0 and math.max(tonumber(t.seconds) / done, 0.001) or nil
+  return t.median and math.max(usual_seconds(t), 0.001) or nil
 end
 
 -- Seconds until the holder will have done all that it owes, and seconds until it counts as late;
--- nil if nothing is known. Who is late (it took twice as long as it should) is taken to need as
--- long again; in between nothing is expected.
-local function seconds_left(task, t, rec)
-  local each = seconds_each(task, t, rec.worker)
-  if not each then return nil end
-  local expected, spent = each * #rec.list, elapsed(rec)
+-- nil if nothing is known. Who is late (it took twice as long as it should; where nothing is known,
+-- `patience` seconds) is taken to need as long again; in between nothing is expected.
+local function seconds_left(task, t, rec, patience)
+  local each, spent = seconds_each(task, t, rec.worker), elapsed(rec)
+  if not each then
+    if not patience then return nil end
+    if spent < patience then return nil, patience - spent end
+    return spent, 0
+  end
+  local expected = each * #rec.list
   if spent >= 2 * expected then return spent, 0 end
   return math.max(expected - spent, 0), 2 * expected - spent
 end
@@ -341,6 +367,8 @@ end
 -- count.
 local function retire(rec)
   local name = key('l', rec.id)
+  hold_less(rec, #rec.list)
+  rec.active = '0'
   redis.call('HSET', name, 'active', '0')
   redis.call('PEXPIRE', name, a.memory_ms)
   redis.call('ZREM', key('leases'), rec.id)
@@ -354,6 +382,7 @@ local function lose_lease(rec, t)
   local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
+  redis.call('ZREM', key('wants', t.kind), rec.owner)  -- until it looks for work again
   redis.call('HINCRBY', work, rec.worker .. ':lost', owed)
   redis.call('HSET', work, rec.worker .. ':lost_at', now)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')

@@ -32,7 +32,7 @@ if t.state then
 end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'unfit', 'failures', 'missing', 'partials', 'work',
-  'leases', 'log', 'input', 'asked',
+  'holds', 'leases', 'log', 'input', 'asked',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))

@@ -17,7 +17,8 @@
 --   complete  boolean: nothing more can change the task's outcome
 --   unwanted  list of {connection, lease}, strings: leases that may stop
 -- or, if refused:
---   reason    string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
+--   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
+--            'done_by_another'
 --   open      list of integers, those of the subtasks that are still open
 local LOOK_BYTES = 2 ^ 20  -- finding out how much memory there is takes a moment: once in so many
 
@@ -47,6 +48,7 @@ end
 
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then
@@ -91,7 +93,6 @@ if held then del_many(key('t', task, 'held'), a.subtasks) end
 -- Of a task that has failed nothing is combined, so nothing is kept.
 if t.broken ~= '1' then keep_partial(task, t, ARGV[2]) end
 unlease(task, unleased)
-redis.call('HINCRBY', key('t', task), 'done', #a.subtasks)
 
 -- What a second copy spared: the time that the slowest of those who had the same would still have
 -- needed.
@@ -105,16 +106,23 @@ local unwanted = settle_others(t, others)
 redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
 
 local seconds = believed(rec, a.seconds)
-redis.call('HINCRBYFLOAT', key('t', task), 'seconds', seconds)
-charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) * #a.subtasks or 0))
+note_pace(t, seconds / #a.subtasks)
+redis.call('HSET', key('t', task), 'done', tonumber(t.done) + #a.subtasks,
+  'seconds', tonumber(t.seconds) + seconds, 'paces', t.paces, 'median', t.median)
+local estimated = rec.active == '1' and tonumber(rec.charge) or 0
+charge(t.creator, (usual_seconds(t) - estimated) * #a.subtasks)
 
 local work = key('t', task, 'work')
-local before = tonumber(redis.call('HGET', work, a.worker .. ':speed') or '0')
+local known = redis.call('HMGET', work, a.worker .. ':speed', a.worker .. ':largest')
+local before = tonumber(known[1] or '0')
 local speed = #a.subtasks / elapsed(rec)
+local largest = math.max(tonumber(known[2] or '0'), #a.subtasks)
+redis.call('HINCRBY', key('t', task, 'holds'), rec.owner .. ':done', #a.subtasks)
 redis.call('HINCRBY', work, a.worker .. ':subtasks', #a.subtasks)
 redis.call('HINCRBYFLOAT', work, a.worker .. ':seconds', seconds)
 local mean = before == 0 and speed or (before + speed) / 2
-redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', mean)
+redis.call('HSET', work, a.worker .. ':last', now, a.worker .. ':speed', mean,
+  a.worker .. ':largest', largest)
 redis.call('HDEL', work, a.worker .. ':lost_at')  -- it is back
 
 owe_less(rec, gone, now)

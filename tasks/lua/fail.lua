@@ -25,9 +25,11 @@
 --   streak        boolean: the worker's streak of failures is full
 --   owner_streak  boolean: so is that of its owner, by several workers
 -- or, if refused:
---   reason        string: 'unknown_lease', 'task_closed', 'not_in_lease' or 'done_by_another'
+--   reason        string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
+--                'done_by_another'
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then return refused('task_closed') end
@@ -50,7 +52,7 @@ blame_failure(rec, t, blamed)
 redis.call('HSET', blame, a.subtask, cmsgpack.pack(blamed))
 local final = blamed.attempts >= a.attempts_max
 local seconds = believed(rec, a.seconds)
-charge(t.creator, seconds - (rec.active == '1' and tonumber(rec.charge) or 0))
+charge(t.creator, math.min(seconds, usual_seconds(t)) - (rec.active == '1' and tonumber(rec.charge) or 0))
 -- what it did before this one comes later, in a result of its own, and took time too
 owe_less(rec, {[a.subtask] = true}, tonumber(rec.since) + math.floor(seconds * 1000))
 if #ids > 0 and (final or #others == 0) then unlease(task, 1) end

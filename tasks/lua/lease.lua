@@ -5,8 +5,12 @@
 -- then first come.
 -- How many: min(speed x target, max(waiting / (2 x slots online), speed x least)), at least 1. The
 -- first lease of a worker on a task, a subtask that was lost and one that failed go alone.
+-- Where several owners want work, a lease is at most twice as large as what its worker has completed
+-- in one piece; and what an owner holds of a task is at most waiting / such owners, or as much as
+-- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time.
+-- Nothing is leased to an owner who has left the group.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
 -- subtasks, or none.
 --
@@ -22,6 +26,7 @@
 --   lease_ms       integer, ms until its deadline
 --   barred_ms      integer, ms for which a subtask is kept from those that failed or lost it
 --   copies_share   number, share of a task's subtasks that may be leased a second time
+--   patience_s     number, s after which a holder of whom nothing is known counts as late
 --   longest_ms     integer, ms a subtask may take at most; 0: any
 --   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
 -- Returns a list. First a map:
@@ -32,7 +37,8 @@
 --     subtasks     list of integers, indices within the task
 --   wake           list of strings, connections to wake
 --   complete       list of strings, tasks to conclude
---   ask_again_ms   integer, ms until it is worth asking again for a second copy; 0: no matter when
+--   ask_again_ms   integer, ms until it is worth asking again, for a second copy or for what is kept
+--                  for other owners; 0: no matter when
 --   requeued       integer, subtasks of lost leases that wait again
 -- behind it, as they are: the payloads (bytes) of the subtasks granted
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
@@ -41,6 +47,7 @@ local LOOK_BARRED = 64
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
+local SHARE_AGAIN_MS = 1000  -- what is kept for other owners is looked for again after this
 
 local function grant_of(task, kind, max_ms, subtasks)
   return {lease = a.lease, task = task, kind = kind, max_ms = tonumber(max_ms), subtasks = subtasks}
@@ -69,6 +76,8 @@ if known and known.active == '1' then
 elseif known then
   return reply(nil, {}, {}, 0)
 end
+
+if redis.call('EXISTS', key('left', a.owner)) == 1 then return reply(nil, {}, {}, 0) end
 
 local reaped, complete = reap(2)
 
@@ -131,12 +140,44 @@ local function take_again(task, t)
   return {found and tonumber(found)}
 end
 
+local again_ms = math.huge  -- until it is worth asking again
+
+-- How many owners want work of the kind, this one among them.
+local wanting = {}
+local function owners_wanting(kind)
+  if not wanting[kind] then
+    redis.call('ZADD', key('wants', kind), now, a.owner)
+    wanting[kind] = redis.call('ZCOUNT', key('wants', kind), now - a.idle_ms, '+inf')
+  end
+  return wanting[kind]
+end
+
+-- How many subtasks of the task this owner may be leased now. One that has its share wants nothing:
+-- what is left is not kept from others for its sake.
+local function allowance(task, t)
+  local owners = owners_wanting(t.kind)
+  if owners == 1 then return math.huge end
+  local known = redis.call('HMGET', key('t', task, 'holds'), a.owner, a.owner .. ':done')
+  local share = math.max(math.ceil(waiting(task) / owners), tonumber(known[2] or '0'), 1)
+  local left = share - tonumber(known[1] or '0')
+  if left < 1 then
+    redis.call('ZREM', key('wants', t.kind), a.owner)
+    again_ms = math.min(again_ms, SHARE_AGAIN_MS)
+  end
+  return left
+end
+
 local function size(task, t)
-  local speed = tonumber(redis.call('HGET', key('t', task, 'work'), a.worker .. ':speed') or '0')
+  local known = redis.call(
+    'HMGET', key('t', task, 'work'), a.worker .. ':speed', a.worker .. ':largest'
+  )
+  local speed, largest = tonumber(known[1] or '0'), tonumber(known[2] or '0')
   if speed == 0 then return 1 end
   local slots = math.max(1, slots_online(t.kind))
   local fair = math.max(waiting(task) / (2 * slots), speed * a.least_s)
-  return math.max(1, math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max))
+  local most = math.min(math.floor(speed * a.target_s), math.ceil(fair), a.subtasks_max)
+  if owners_wanting(t.kind) > 1 then most = math.min(most, 2 * largest) end
+  return math.max(1, most)
 end
 
 -- Up to n subtasks from the front of :wait, as many as fit into bytes_max; those done meanwhile
@@ -171,8 +212,7 @@ end
 -- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns
 -- what was granted.
 local function grant(task, t, taken, how)
-  local seconds, done = tonumber(t.seconds), tonumber(t.done)
-  local each = done > 0 and seconds / done or 0.1
+  local each = usual_seconds(t)
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
   redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'owner', a.owner, 'conn', a.conn,
     'task', task, 'granted', now, 'since', now, 'until', now + most, 'active', '1', 'copy', flag(how == 'copied'),
@@ -180,6 +220,7 @@ local function grant(task, t, taken, how)
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
+  redis.call('HINCRBY', key('t', task, 'holds'), a.owner, #taken)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
   if t.unfit == '1' then redis.call('SREM', key('t', task, 'unfit'), a.worker) end
   charge(t.creator, each * #taken)
@@ -188,7 +229,7 @@ local function grant(task, t, taken, how)
 end
 
 -- Whether its owner does not agree to subtasks that may take as long, or is not trusted with the
--- task. A worker that may not take what waits is not woken for it.
+-- task. A worker that may not take what waits, or has its share, is not woken for it.
 local found_not_for_it = false
 local function is_not_for_it(task, t)
   local is_too_long = a.longest_ms > 0 and tonumber(t.max_ms) > a.longest_ms
@@ -204,9 +245,14 @@ end
 local function try_task(task)
   local t = hash(key('t', task))
   if not t.state or is_not_for_it(task, t) then return nil end
+  local most = allowance(task, t)
+  if most < 1 then
+    found_not_for_it = true
+    return nil
+  end
   local taken = take_again(task, t)
   local was_given_back = #taken > 0
-  if not was_given_back then taken = take_run(task, size(task, t)) end
+  if not was_given_back then taken = take_run(task, math.min(size(task, t), most)) end
   relist(task, t)  -- before it is charged: an estimate must not become the floor
   if #taken == 0 then return nil end
   redis.call('HINCRBY', key('t', task), 'leased', #taken)
@@ -254,8 +300,6 @@ end
 
 -- Second copies
 
-local again_ms = math.huge
-
 -- The subtasks of `rec` that may be copied to this worker, the last first: a holder begins with the
 -- first.
 local function copyable(task, t, rec)
@@ -276,14 +320,21 @@ local function share_of(each, rec, left)
   return n > 0 and n or (each * MARGIN < left and 1 or 0)
 end
 
+-- Whether this worker may copy what the lease has: where other owners want work, it is theirs to
+-- copy, so that a member's second name does not take the place of an honest copy.
+local function may_copy(t, rec)
+  if rec.worker == a.worker then return false end
+  return rec.owner ~= a.owner or owners_wanting(t.kind) == 1
+end
+
 -- The lease of the task that will last longest, if its end can be brought forward: its record and
 -- how many subtasks.
 local function latest(task, t, each)
   local found, most, count = nil, 0, 0
   for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
     local rec = lease_of(id)
-    if rec and rec.active == '1' and rec.worker ~= a.worker then
-      local left, late_in = seconds_left(task, t, rec)
+    if rec and rec.active == '1' and may_copy(t, rec) then
+      local left, late_in = seconds_left(task, t, rec, a.patience_s)
       if left and left > most and share_of(each, rec, left) > 0 and #copyable(task, t, rec) > 0 then
         found, most, count = rec, left, share_of(each, rec, left)
       elseif late_in and late_in > 0 then
@@ -307,10 +358,11 @@ local function try_copy(task)
   if t.state and is_not_for_it(task, t) then return nil end
   local most = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share))
   local budget = most - tonumber(t.copied or 0)
-  local each = t.state and seconds_each(task, t, a.worker)
-  if a.copies_share == 0 or budget < 1 or not each then return nil end
-  local rec, count = latest(task, t, each)
+  if not t.state or a.copies_share == 0 or budget < 1 then return nil end
+  local each = seconds_each(task, t, a.worker)
+  local rec, count = latest(task, t, each or 0)
   if not rec then return nil end
+  if not each then count = 1 end  -- nothing is known of anybody yet
   local taken = {}
   for _, subtask in ipairs(copyable(task, t, rec)) do
     if #taken < math.min(count, budget) then taken[#taken + 1] = subtask end
@@ -333,6 +385,8 @@ local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then
     redis.call('ZADD', key('idle', kind), now, a.conn)
+    redis.call('ZADD', key('wants', kind), now, a.owner)
+    redis.call('ZREMRANGEBYSCORE', key('wants', kind), '-inf', now - a.idle_ms)
   else
     redis.call('ZREM', key('idle', kind), a.conn)
   end

@@ -15,6 +15,8 @@
 --   requeued       integer, subtasks of lost leases that wait again
 for _, kind in ipairs(a.kinds) do
   redis.call('ZREM', key('idle', kind), a.conn)
+  -- another connection of the owner notes them again when it next looks for work
+  redis.call('ZREM', key('wants', kind), a.owner)
   redis.call('ZREM', key('workers', kind), a.worker .. ' ' .. a.conn .. ' ' .. a.owner)
   drop_slots(kind, a.conn)
 end

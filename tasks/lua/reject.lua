@@ -16,9 +16,10 @@
 --   wake           list of strings, connections to wake
 --   requeued       integer, subtasks that wait again
 -- or, if refused:
---   reason         string: 'unknown_lease' or 'task_closed'
+--   reason         string: 'unknown_lease', 'not_a_member' or 'task_closed'
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local task = rec.task
 local t = hash(key('t', task))
 if not t.state then

@@ -9,10 +9,11 @@
 -- Returns a map, if they were taken back:
 --   wake      list of strings, connections to wake
 -- or, if refused:
---   reason    string: 'unknown_lease', 'task_closed' or 'not_in_lease'
+--   reason    string: 'unknown_lease', 'not_a_member', 'task_closed' or 'not_in_lease'
 --   open      list of integers, those of the subtasks that can be given back
 local rec = lease_of(a.lease)
 if not rec or rec.worker ~= a.worker then return refused('unknown_lease') end
+if rec.revoked then return refused('not_a_member') end
 local t = hash(key('t', rec.task))
 if not t.state then return refused('task_closed') end
 local owed, gone, open = {}, {}, {}

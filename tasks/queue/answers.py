@@ -45,7 +45,7 @@ class Leased(msgspec.Struct):
     granted: Granted | None = None
     wake: Conns = []  # for work of leases reaped on the way
     complete: list[str] = []
-    ask_again_ms: int = 0  # when a second copy of another's work may be wanted; 0: not in sight
+    ask_again_ms: int = 0  # when there may be something for it; 0: not in sight
     requeued: int = 0  # subtasks of lost leases that wait again
 
     @property
@@ -93,6 +93,13 @@ class TakenBack(msgspec.Struct, frozen=True):
     """Answer to the end or the pause of a task."""
 
     held: Held  # the leases that were active
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """What was taken back from the workers of a former member."""
+
+    held: Held  # the leases that were active
+    wake: Conns
 
 
 class Reaped(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ def lease(
         "lease_ms": ms(settings.LEASE_SECONDS),
         "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
         "copies_share": settings.COPIES_SHARE_MAX,
+        "patience_s": settings.COPY_UNKNOWN_SECONDS,
         "longest_ms": max(1, ms(longest_seconds)) if longest_seconds is not None else 0,
         **limits(),
     }

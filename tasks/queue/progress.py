@@ -21,6 +21,7 @@ class Work(msgspec.Struct, frozen=True):
     first: int = 0
     last: int = 0
     speed: float = 0.0  # subtasks a second and slot
+    largest: int = 0  # subtasks of its largest result
     copies: int = 0  # of `subtasks`: leased a second time, and done before the first holder
     saved: float = 0.0  # seconds the first holder would still have taken, as far as is known
     wasted: float = 0.0  # seconds computed on what another one finished first

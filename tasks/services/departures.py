@@ -21,7 +21,7 @@ from accounts.models import WARNING, User
 from accounts.notifications import notify
 from tasks import blobs, events, states
 from tasks.models import Contribution, SubtaskFailure, Task, Worker
-from tasks.queue import lifecycle, sweeping
+from tasks.queue import lifecycle, membership, sweeping
 from tasks.services.finish import cancel_task
 
 CANCELLABLE = list(states.UNDER_WAY)
@@ -36,10 +36,19 @@ def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
     """On `member_left`. Their workers stop serving the group.
 
-    What they submitted while they were leaving is cancelled too.
+    What they hold goes to others, and no result of theirs counts from now on, even if their
+    connections are not told. What they submitted while they were leaving is cancelled too.
     """
+    revoked = membership.dismiss(group_id, user_id)
+    events.tell(events.cancel(revoked.held, "not_a_member"))
+    events.tell(events.wake(revoked.wake, group_id))
     _recheck([user_id])
     cancel_tasks_of_member(group_id=group_id, user_id=user_id)
+
+
+def readmit_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
+    """On `member_joined`. Their workers serve the group, even just after they had left it."""
+    membership.readmit(group_id, user_id)
 
 
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:

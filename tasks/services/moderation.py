@@ -5,7 +5,7 @@ The admin site checks permissions and records each action in the audit log.
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.utils import timezone
 
@@ -16,7 +16,7 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import blobs, events, states
 from tasks.models import SUSPENDED_REASON_MAX, Task, Worker
-from tasks.services import files
+from tasks.services import files, workers
 from tasks.services.finish import cancel_task, tell_creator
 
 CARRIED_OVER = (
@@ -83,17 +83,30 @@ def _refuse_unfit(task: Task) -> None:
 def block_worker(worker: Worker, reason: str = "") -> None:
     """Lease it nothing until a moderator unblocks it; its owner cannot.
 
-    Raises Conflict if it is blocked already.
+    Workers of this owner whose names are the same to people are blocked with it. Raises Conflict
+    if it is blocked already.
     """
     why = _with_reason("A moderator has blocked it.", reason)[:SUSPENDED_REASON_MAX]
     row = Worker.objects.filter(pk=worker.pk, blocked=False)
     if not row.update(blocked=True, suspended=timezone.now(), suspended_reason=why):
         raise Conflict("It is blocked already.")
-    events.publish(events.workers_changed([worker.pk]))
+    blocked = [worker.pk, *_block_alike(worker, why)]
+    events.publish(events.workers_changed(blocked))
     text = _with_reason(
         f"A moderator has blocked your worker {worker.name}: it gets no more work.", reason
     )
     notify(filter(None, [worker.owner_id]), code="worker_blocked", level=ERROR, text=text)
+
+
+def _block_alike(worker: Worker, why: str) -> list[UUID]:
+    """Block the owner's workers of the same name to people; returns their ids."""
+    if worker.owner_id is None:
+        return []
+    others = Worker.objects.filter(owner=worker.owner_id, blocked=False).exclude(pk=worker.pk)
+    ids = [other.pk for other in workers.alike(others, worker.name)]
+    now = timezone.now()
+    Worker.objects.filter(pk__in=ids).update(blocked=True, suspended=now, suspended_reason=why)
+    return ids
 
 
 def unblock_worker(worker: Worker) -> None:

@@ -23,8 +23,10 @@ from core.errors import Conflict, Forbidden
 from firmlight_client import kinds, protocol
 from firmlight_client.protocol import Consent
 from groups import selectors as group_selectors
-from tasks import consent, events, kind_keys, offences
+from tasks import consent, events, kind_keys, offences, worker_names
 from tasks.models import SUSPENDED_REASON_MAX, Worker
+
+BLOCKED_NAMES_MAX = 2  # one is a machine's matter, two are their owner's
 
 
 class TooManyWorkers(Conflict):
@@ -77,15 +79,14 @@ def enrol(user: User, hello: protocol.Hello) -> Enrolled:
         "client_version": hello.client_version,
         "consent": consent.stored(agreed),
     }
-    worker = Worker.objects.filter(owner=user, name=hello.name).first()
+    worker = _find(user, hello.name)
     if worker is None or _has_changed(worker, facts):
         defaults = {**facts, "last_seen": timezone.now()}
         if worker is None:
             defaults |= _suspended_with_the_others(user)
             _require_room(user)
-        worker, is_new = Worker.objects.update_or_create(
-            owner=user, name=hello.name, defaults=defaults
-        )
+        name = worker.name if worker else worker_names.canonical(hello.name) or hello.name
+        worker, is_new = Worker.objects.update_or_create(owner=user, name=name, defaults=defaults)
         if is_new:
             _keep_within_limit(worker, user)
     wanted = tuple(consent.group_key(written, owned) for written in hello.groups)
@@ -127,6 +128,19 @@ def _too_many_workers() -> TooManyWorkers:
     return TooManyWorkers(text)
 
 
+def _find(owner: User, name: str) -> Worker | None:
+    """The owner's worker of this name, or of one that is the same to people."""
+    mine = Worker.objects.filter(owner=owner)
+    exact = mine.filter(name=worker_names.canonical(name)).first()
+    return exact or next(iter(alike(mine, name)), None)
+
+
+def alike(workers: QuerySet[Worker], name: str) -> list[Worker]:
+    """Those of these workers whose names are the same as this one to people."""
+    key = worker_names.comparison_key(name)
+    return [worker for worker in workers if worker_names.comparison_key(worker.name) == key]
+
+
 def _has_changed(worker: Worker, facts: dict[str, Any]) -> bool:
     return any(getattr(worker, name) != value for name, value in facts.items())
 
@@ -139,8 +153,12 @@ def fits_as_before(worker: Enrolled, owned: dict[str, str]) -> bool:
 def _suspended_with_the_others(owner: User) -> dict[str, Any]:
     """The suspension that a new worker inherits if all workers of its owner are suspended.
 
-    Otherwise a suspended member could simply connect under another name.
+    Or if moderators have blocked several of them. Otherwise such a member could simply connect
+    under another name.
     """
+    if Worker.objects.filter(owner=owner, blocked=True).count() >= BLOCKED_NAMES_MAX:
+        why = f"Moderators have blocked {BLOCKED_NAMES_MAX} or more workers of this member."
+        return {"blocked": True, "suspended": timezone.now(), "suspended_reason": why}
     reason = offences.suspension_of(owner.pk)
     if not reason:
         return {}

@@ -10,7 +10,7 @@ import msgspec
 import redis
 
 from tasks.queue.progress import Progress, progress_of
-from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Lease, Model, Task
+from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Demand, Lease, Model, Task
 
 
 @dataclass
@@ -20,6 +20,7 @@ class Seen:
     # in :wait or :again, also what is done meanwhile
     queued: dict[str, list[int]] = field(default_factory=dict)
     partials: dict[str, list[list[int]]] = field(default_factory=dict)
+    holds: dict[str, dict[str, int]] = field(default_factory=dict)
     leases: dict[str, Mapping[bytes, bytes]] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
     idle: list[str] = field(default_factory=list)
@@ -36,6 +37,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         pipe.hkeys(f"{base}:t:{task}:held")
         for part in ("wait", "again", "partials"):
             pipe.lrange(f"{base}:t:{task}:{part}", 0, -1)
+        pipe.hgetall(f"{base}:t:{task}:holds")
     for lease in model.leases:
         pipe.hgetall(f"{base}:l:{lease}")
     for name in (
@@ -47,7 +49,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     pipe.zrange(f"{base}:served", 0, -1, withscores=True)
     replies = iter(pipe.execute())
     for task in model.tasks:
-        _read_task(seen, task, [next(replies) for _ in range(5)])
+        _read_task(seen, task, [next(replies) for _ in range(6)])
         progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
@@ -60,10 +62,11 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
 
 
 def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
-    payloads, held, wait, again, partials = replies
+    payloads, held, wait, again, partials, holds = replies
     assert set(held) <= set(payloads)  # nothing is kept of what has ended
     seen.open[task] = {int(subtask) for subtask in payloads}
     seen.queued[task] = [int(subtask) for subtask in again + wait]
+    seen.holds[task] = {owner.decode(): int(number) for owner, number in holds.items()}
     seen.partials[task] = [msgspec.msgpack.decode(partial) for partial in partials]
 
 
@@ -88,7 +91,11 @@ def check_choice(
     assert task.order == min(other.order for other in alike)
 
 
-def check_run(model: Model, task: Task, worker: str, subtasks: list[int]) -> None:
+def check_run(
+    model: Model, task: Task, worker: str, subtasks: list[int], demand: Demand | None
+) -> None:
+    """Check what was leased of the task. `demand`: before the call, if known."""
+    assert demand is None or len(subtasks) <= model.allowance(task, worker, demand)
     assert set(subtasks) <= model.leasable(task, worker), (
         subtasks,
         worker,
@@ -116,6 +123,10 @@ def check_tasks(model: Model, seen: Seen) -> None:
         assert (progress.done, progress.failed) == (len(task.done), len(task.failed))
         assert progress.leased == len(task.held)
         assert progress.complete == task.complete
+        for owner in set(model.owners.values()):
+            holds = seen.holds[task.name]
+            assert holds.get(owner, 0) == model.held_by(task, owner)
+            assert holds.get(f"{owner}:done", 0) == task.done_by[owner]
         lost = {worker: work.lost for worker, work in progress.work.items() if work.lost}
         assert lost == task.lost
         _check_lists(task, seen)
@@ -153,8 +164,8 @@ def check_served(
 ) -> dict[str, float]:
     """Returns {creator: core-seconds that nothing accounts for}, `before` at the next call.
 
-    `credited`: to creators, by tasks that are closed. `steady`: those that were served all the time
-    since.
+    `credited`: charged to creators, by tasks that are closed. `steady`: those that were served all
+    the time since.
     """
     drift: dict[str, float] = {}
     for creator, served in seen.served.items():
@@ -166,14 +177,12 @@ def check_served(
 
 
 def _charged(model: Model, seen: Seen, creator: str) -> float:
-    """Credited to results of the creator's tasks, and estimated for what leases still owe."""
+    """Charged for results of the creator's tasks, and estimated for what leases still owe."""
 
     def estimate(lease: Lease) -> float:
         return float(seen.leases[lease.name][b"charge"]) * len(lease.owes) if lease.active else 0.0
 
-    credits = sum(
-        seen.progress[task.name].seconds for task in model.tasks.values() if task.creator == creator
-    )
-    return credits + sum(
+    charged = sum(task.charged for task in model.tasks.values() if task.creator == creator)
+    return charged + sum(
         estimate(lease) for lease in model.leases.values() if lease.task.creator == creator
     )

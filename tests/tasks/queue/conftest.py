@@ -200,7 +200,8 @@ class Pool:
 
     def speed(self, task: str, worker: str, subtasks_a_second: float) -> None:
         """What the queue believes of this worker's speed on this task."""
-        self.redis.hset(self.key("t", task, "work"), f"{worker}:speed", subtasks_a_second)
+        known = {f"{worker}:speed": subtasks_a_second, f"{worker}:largest": 10_000}
+        self.redis.hset(self.key("t", task, "work"), mapping=known)
 
     def keys(self) -> list[str]:
         """Every key there is but the list of groups, sorted."""

@@ -36,6 +36,7 @@ from tests.tasks.queue.model import (
     MAX_ATTEMPTS,
     MAX_LOSSES,
     STREAK_MAX,
+    Demand,
     Lease,
     Model,
     Task,
@@ -102,7 +103,7 @@ class Driver(RuleBasedStateMachine):
         finally:
             self.limits.disable()
         left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        kept = "kinds served floor idle slots slots_of workers streak failing"
+        kept = "kinds served floor idle slots slots_of workers streak failing wants"
         assert left <= set(kept.split())
 
     # Looking into Redis
@@ -171,9 +172,7 @@ class Driver(RuleBasedStateMachine):
             self.push_batch(task, task.split, 4, last=at % 3 == 0)
 
     def close(self, task: Task) -> None:
-        progress = progress_of(self.group, task.name).now()
-        assert progress
-        self.credited[task.creator] += progress.seconds
+        self.credited[task.creator] += task.charged
         assert set(self.do(lifecycle.close(self.group, task.name))) == self.model.close(task)
         assert progress_of(self.group, task.name).now() is None
         assert self.do(
@@ -192,29 +191,44 @@ class Driver(RuleBasedStateMachine):
     def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
+        demands = {name: self.demand(task, worker) for name, task in self.model.tasks.items()}
         call = leasing.lease(
             self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker]
         )
         leased = self.do(call)
         assert set(leased.complete) == self.model.reap(2)
-        choices = self.model.choices(worker)
-        assert leased.granted or not choices
+        if overdue:  # what waits, and who wants it, changed within the call
+            demands = dict.fromkeys(demands, Demand(0, 1))
+        choices = self.model.choices(worker, demands)
+        assert leased.granted or not choices or overdue
         if leased.granted is None:
             return
         task = self.model.tasks[leased.granted.task]
-        if choices:
-            check_choice(task, choices, OWNERS[worker], None if overdue else served)
-            check_run(self.model, task, worker, leased.granted.subtasks)
+        waited = bool(self.model.leasable(task, worker))
+        if waited:
+            if not overdue:
+                check_choice(task, choices, OWNERS[worker], served)
+            demand = None if overdue else demands[task.name]
+            check_run(self.model, task, worker, leased.granted.subtasks, demand)
         else:  # nothing waits, so it is a second copy; whether there is one hangs on the clock
             check_copy(self.model, task, worker, leased.granted.subtasks)
         self.model.grant(
             Lease(
-                leased.granted.lease, worker, conn, task, leased.granted.subtasks, copy=not choices
+                leased.granted.lease, worker, conn, task, leased.granted.subtasks, copy=not waited
             )
         )
         self.granted.append((leased.granted.lease, worker, leased.granted.subtasks))
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
             assert self.do(call).granted == leased.granted
+
+    def demand(self, task: Task, worker: str) -> Demand:
+        """What waits for the task, and how many owners want work of its kind with this one."""
+        lists = [self.key("t", task.name, part) for part in ("wait", "again")]
+        wants = {owner.decode() for owner in self.redis.zrange(self.key("wants", task.kind), 0, -1)}
+        return Demand(
+            queued=sum(self.redis.llen(name) for name in lists),  # type: ignore[misc]
+            owners=len(wants | {OWNERS[worker]}),
+        )
 
     def work(self, at: int, times: int) -> None:
         """Workers do what they should: complete all that a lease owes, also if it was lost."""
@@ -237,7 +251,7 @@ class Driver(RuleBasedStateMachine):
         )
         settled = self.do(call)
         assert (settled.reason, settled.open) == self.model.complete(
-            name, worker, subtasks, decided
+            name, worker, subtasks, seconds, decided
         )
         if settled.reason == "":
             assert known and settled.complete == known.task.complete

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import ceil, inf
+from statistics import median_low
 
 MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
 COPIES_SHARE, STREAK_MAX = 0.5, 2
+PACES_KEPT = 15
 
 
 @dataclass
@@ -35,6 +38,9 @@ class Task:
     lost_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lost: Counter[str] = field(default_factory=Counter)  # worker -> subtasks of its lost leases
     known_workers: set[str] = field(default_factory=set)  # whose speed is known
+    done_by: Counter[str] = field(default_factory=Counter)  # owner -> subtasks
+    paces: list[float] = field(default_factory=list)  # s per subtask, of the latest results
+    charged: float = 0.0  # to its creator, for results
     distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
 
     @property
@@ -67,6 +73,11 @@ class Task:
     def copies_left(self) -> int:
         return max(1, int(self.split * COPIES_SHARE)) - self.copied
 
+    def charge(self, seconds: float, subtasks: int) -> None:
+        """Charge the median of the latest results for each subtask."""
+        self.paces = [*self.paces, seconds / subtasks][-PACES_KEPT:]
+        self.charged += median_low(self.paces) * subtasks
+
     def goes_alone(self, subtask: int) -> bool:
         return bool(self.failed_by[subtask] or self.lost_by[subtask])
 
@@ -84,7 +95,16 @@ class Lease:
     owes: list[int]
     active: bool = True
     copy: bool = False
+    revoked: bool = False  # its owner is no member any more
     overdue: int = 0  # 0: not; otherwise the lower, the longer
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How many wait for a task, those done meanwhile too, and how many owners want such work."""
+
+    queued: int
+    owners: int
 
 
 @dataclass
@@ -162,9 +182,25 @@ class Model:
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
-    def choices(self, worker: str) -> list[Task]:
+    def held_by(self, task: Task, owner: str) -> int:
+        held = (lease for lease in self.leases.values() if lease.active and lease.task is task)
+        return sum(len(lease.owes) for lease in held if self.owners[lease.worker] == owner)
+
+    def allowance(self, task: Task, worker: str, demand: Demand) -> float:
+        """How many subtasks of the task the worker's owner may be leased now."""
+        if demand.owners == 1:
+            return inf
+        owner = self.owners[worker]
+        share = max(ceil(demand.queued / demand.owners), task.done_by[owner], 1)
+        return share - self.held_by(task, owner)
+
+    def choices(self, worker: str, demands: Mapping[str, Demand]) -> list[Task]:
         """Tasks of the first band that has anything for this worker."""
-        tasks = [task for task in self.tasks.values() if self.leasable(task, worker)]
+        tasks = [
+            task
+            for task in self.tasks.values()
+            if self.leasable(task, worker) and self.allowance(task, worker, demands[task.name]) >= 1
+        ]
         first = min((task.band for task in tasks), default=0)
         return [task for task in tasks if task.band == first]
 
@@ -194,12 +230,14 @@ class Model:
         return lease if lease and lease.worker == worker else None
 
     def complete(
-        self, name: str, worker: str, subtasks: list[int], decided: bool
+        self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool
     ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease", []
+        if lease.revoked:
+            return "not_a_member", []
         named = [subtask for subtask in dict.fromkeys(subtasks) if subtask in lease.owes]
         still = [subtask for subtask in named if subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
@@ -209,6 +247,8 @@ class Model:
         lease.task.done += subtasks
         lease.task.partials.append(subtasks)
         lease.task.known_workers.add(worker)
+        lease.task.done_by[self.owners[worker]] += len(subtasks)
+        lease.task.charge(seconds, len(subtasks))
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided
@@ -232,6 +272,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if subtask not in lease.owes:
             return "not_in_lease"
         task = lease.task
@@ -251,6 +293,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if len(set(subtasks) & set(lease.owes)) < len(subtasks):
             return "not_in_lease"
         self._owe_less(lease, subtasks)
@@ -265,6 +309,8 @@ class Model:
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease"
+        if lease.revoked:
+            return "not_a_member"
         if why == "bad_partial":
             lease.task.distrusted.add(self.owners[worker])
         owes = list(lease.owes)
@@ -274,7 +320,7 @@ class Model:
 
     def still_wanted(self, name: str, worker: str) -> bool:
         lease = self.find(name, worker)
-        return lease is not None and bool(set(lease.owes) & lease.task.open)
+        return lease is not None and not lease.revoked and bool(set(lease.owes) & lease.task.open)
 
     # What goes wrong
 
@@ -300,6 +346,17 @@ class Model:
         del self.online[conn]
         held = [lease for lease in self.leases.values() if lease.active and lease.conn == conn]
         return self._end(held if how != "kept" else [], lost=how == "lost")
+
+    def revoke(self, owner: str) -> set[tuple[str, str]]:
+        """The owner leaves the group: nothing of theirs counts any more."""
+        theirs = [lease for lease in self.leases.values() if self.owners[lease.worker] == owner]
+        held = [lease for lease in theirs if lease.active]
+        for lease in theirs:
+            lease.revoked = True
+        for lease in held:
+            lease.active, lease.overdue = False, 0
+            self._let_wait(lease.task, lease.owes)
+        return {(lease.conn, lease.name) for lease in held}
 
     def pause(self, task: Task) -> set[tuple[str, str]]:
         """All that is leased waits again.

@@ -22,6 +22,18 @@ def test_the_first_lease_on_a_task_is_small_and_later_ones_follow_the_speed(
     assert 15 <= len(worker.lease().subtasks) <= 20
 
 
+def test_leases_only_double_where_others_want_work_however_fast_a_worker_seems(pool: Pool) -> None:
+    pool.connect("honest").ask()
+    pool.task(1000)
+    liar = pool.connect("liar")
+    sizes = []
+    for _ in range(5):
+        granted = liar.lease()
+        sizes.append(len(granted.subtasks))
+        liar.complete(granted, seconds=0.0)  # within a millisecond
+    assert sizes == [1, 2, 4, 8, 16]
+
+
 def test_leases_shrink_near_the_end_so_that_all_slots_end_together(
     pool: Pool, settings: Settings
 ) -> None:

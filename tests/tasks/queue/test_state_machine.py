@@ -28,8 +28,13 @@ After every step, whatever was called in whatever order:
   nothing in between, and its owner when several of their workers have so together;
 - what is leased comes from the first band that has anything, from the owner's own tasks first, then
   from the creator served least, then in order of arrival;
-- a creator's `served` is what results were credited with, plus the estimates of active leases, plus
-  where they started: it moves only when they start to have something to lease;
+- where several owners want work of a kind, none gets more of a task than an equal share of what
+  waits, or as much as they have done of it; at least one subtask;
+- a creator's `served` is what results were charged with, for each subtask the median of the latest
+  results, plus the estimates of active leases, plus where they started: it moves only when they
+  start to have something to lease;
+- nothing is leased to an owner who has left the group; what their workers had leased waits again,
+  and nothing that they send of it counts;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -40,7 +45,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tasks.queue import connections, leasing, lifecycle, sweeping
+from tasks.queue import connections, leasing, lifecycle, membership, sweeping
 from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
@@ -206,6 +211,16 @@ class Queue(Driver):
         assert set(self.do(call).complete) == self.model.leave(conn, how)
         if back or len(self.model.online) < 2:
             self.connect_one(worker)
+
+    @rule(owner=st.sampled_from(sorted(set(OWNERS.values()))), at=which)
+    def owner_leaves_the_group(self, owner: str, at: int) -> None:
+        held = membership.dismiss(self.group, owner).held
+        assert set(held) == self.model.revoke(owner)
+        for conn, worker in self.model.online.items():
+            if OWNERS[worker] == owner:
+                who = {"worker": worker, "owner": owner, "conn": conn, "kinds": WORKERS[worker]}
+                assert self.do(leasing.lease(self.group, **who)).granted is None
+        membership.readmit(self.group, owner)
 
     @rule(at=which, what=st.lists(which, max_size=4))
     def adopt(self, at: int, what: list[int]) -> None:

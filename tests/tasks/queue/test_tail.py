@@ -114,7 +114,7 @@ def test_copies_are_a_tenth_of_a_tasks_subtasks_at_most(
     pool: Pool, fast: Connection, slow: Connection, settings: Settings
 ) -> None:
     task = pool.task(50)
-    fast.complete(fast.lease())
+    slow.complete(slow.lease())
     pool.speed(task, "slow", 1000.0)
     held = [slow.lease() for _ in range(60) if pool.progress(task).waiting]
     assert sum(len(lease.subtasks) for lease in held) == 49

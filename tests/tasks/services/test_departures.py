@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.models import Notification, User
 from groups import services as groups
-from groups.models import Group, Membership
+from groups.models import Group, Invitation, Membership
 from groups.signals import member_leaving
 from tasks import blobs, events, states
 from tasks.models import Contribution, Task, Worker
@@ -23,6 +23,7 @@ from tasks.queue.answers import Granted
 from tasks.services import departures, finish
 from tasks.services.conclude import conclude_task
 from tasks.services.sweep import purge
+from tests.tasks.conftest import compute
 
 Make = Callable[..., Task]
 Lease = Callable[[Worker], Granted | None]
@@ -131,6 +132,47 @@ def test_workers_are_notified_after_the_membership_has_gone(
     groups.leave_group(user=bob, group_id=group.pk)
     assert (heard(), other()) == (["worker.changed"], [])
     assert set(member_at_news) == {False}
+
+
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "left"])
+def test_no_result_of_a_former_member_counts_even_if_their_connection_is_not_told(
+    split: Make,
+    lease: Lease,
+    work: Callable[[Worker], int],
+    laptop: Worker,
+    tower: Worker,
+    alice: User,
+    bob: User,
+    group: Group,
+    monkeypatch: pytest.MonkeyPatch,
+    is_removed: bool,
+) -> None:
+    split(author=alice)
+    held = lease(tower)
+    assert held
+
+    def lose(news: Any) -> None:
+        news.close()
+
+    monkeypatch.setattr(events, "tell", lose)
+    if is_removed:
+        groups.remove_member(remover=alice, group_id=group.pk, user_id=bob.pk)
+    else:
+        groups.leave_group(user=bob, group_id=group.pk)
+    assert compute(held, tower).reason == "not_a_member"
+    assert lease(tower) is None
+    assert work(laptop) > 0
+
+
+def test_a_member_who_comes_back_immediately_gets_work(
+    split: Make, lease: Lease, tower: Worker, alice: User, bob: User, group: Group
+) -> None:
+    split(author=alice)
+    groups.leave_group(user=bob, group_id=group.pk)
+    assert lease(tower) is None
+    groups.invite(inviter=alice, group_id=group.pk, usernames=[bob.username])
+    groups.accept(user=bob, invitation_id=Invitation.objects.get(invitee=bob).pk)
+    assert lease(tower)
 
 
 def test_what_he_submits_while_he_leaves_is_cancelled_too(

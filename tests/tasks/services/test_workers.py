@@ -1,11 +1,64 @@
-"""Which clients are too old for this server."""
+"""Enrolling workers: which names are the same, what a block reaches, which clients are too old."""
 
 from __future__ import annotations
 
 import pytest
 from pytest_django import Settings
 
-from tasks.services import workers
+from accounts.models import User
+from firmlight_client import protocol
+from tasks.models import Worker
+from tasks.services import moderation, workers
+
+
+def enrol(user: User, name: str) -> workers.Enrolled:
+    return workers.enrol(user, protocol.Hello(name=name, slots=1, kinds={}, client_version="1"))
+
+
+@pytest.mark.parametrize("name", ["tower ", " tower", "Tower", "ｔower", "to\u200bwer"])
+def test_a_blocked_worker_does_not_come_back_under_a_name_that_looks_the_same(
+    alice: User, name: str
+) -> None:
+    first = enrol(alice, "tower")
+    moderation.block_worker(Worker.objects.get(pk=first.id), "It floods the group.")
+    again = enrol(alice, name)
+    assert again.id == first.id
+    assert again.duty.suspended.startswith("A moderator has blocked it.")
+    assert Worker.objects.get(owner=alice).name == "tower"
+
+
+def test_a_block_reaches_workers_of_such_names_that_were_there_before(alice: User) -> None:
+    Worker.objects.create(owner=alice, name="Tower")
+    tower = Worker.objects.create(owner=alice, name="tower")
+    other = Worker.objects.create(owner=alice, name="laptop")
+    moderation.block_worker(tower)
+    assert enrol(alice, "Tower").duty.suspended
+    assert not enrol(alice, "laptop").duty.suspended
+    assert not Worker.objects.get(pk=other.pk).blocked
+
+
+def test_the_same_name_of_another_member_is_another_worker(alice: User, bob: User) -> None:
+    tower = enrol(alice, "tower")
+    moderation.block_worker(Worker.objects.get(pk=tower.id))
+    assert not enrol(bob, "tower").duty.suspended
+
+
+def test_a_new_name_helps_once_but_not_when_two_are_blocked(alice: User) -> None:
+    for name in ("one", "two"):
+        enrolled = enrol(alice, name)
+        assert not enrolled.duty.suspended
+        moderation.block_worker(Worker.objects.get(pk=enrolled.id))
+    assert enrol(alice, "three").duty.suspended
+    third = Worker.objects.get(owner=alice, name="three")
+    assert third.blocked, "its owner cannot let it back"
+    moderation.unblock_worker(third)
+    assert not enrol(alice, "three").duty.suspended
+
+
+def test_a_name_is_kept_without_blanks_that_nobody_sees(alice: User) -> None:
+    assert enrol(alice, "  my   tower ").name == "my tower"
+    assert enrol(alice, "my tower").name == "my tower"
+    assert Worker.objects.filter(owner=alice).count() == 1
 
 
 @pytest.mark.parametrize(

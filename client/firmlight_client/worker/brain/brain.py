@@ -41,7 +41,7 @@ __all__ = ["Brain", "Config"]
 STUMBLES_MAX = 3  # deaths of slots at one lease that no subtask is to blame for
 KINDS_REPORTED_MAX = 5
 # A refusal for one of these reasons, with nothing open, ends the whole lease.
-ENDS_OF_A_LEASE = {"unknown_lease", "task_closed", "bad_partial", "kind_changed"}
+ENDS_OF_A_LEASE = {"unknown_lease", "not_a_member", "task_closed", "bad_partial", "kind_changed"}
 # Exit codes of closes that starting again does not help against.
 EXIT_CODES = {protocol.CLOSE_BAD_TOKEN: 3, protocol.CLOSE_BAD_VERSION: 4}
 

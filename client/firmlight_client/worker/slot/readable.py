@@ -1,4 +1,4 @@
-"""What a kind has to read: the system's programs and libraries, and Python with all its packages."""
+"""What a kind has to read: the system's programs and libraries, and Python with its packages."""
 
 from __future__ import annotations
 
