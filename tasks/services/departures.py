@@ -40,8 +40,8 @@ def dismiss_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
     connections are not told. What they submitted while they were leaving is cancelled too.
     """
     revoked = membership.dismiss(group_id, user_id)
-    events.tell(events.cancel(revoked.held, "not_a_member"))
-    events.tell(events.wake(revoked.wake, group_id))
+    events.publish(events.cancel(revoked.held, "not_a_member"))
+    events.publish(events.wake(revoked.wake, group_id))
     _recheck([user_id])
     cancel_tasks_of_member(group_id=group_id, user_id=user_id)
 
