@@ -55,7 +55,7 @@ def test_a_flood_of_heartbeats_reaches_redis_a_few_times(world, settings, beats)
     settings.HEARTBEAT_SECONDS = 60  # so that the second one must wait, however slow the machine is
 
     async def flood() -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await at_work(door, WIDE)
             beats.clear()
             lease = (await held_lease(world)).lease
@@ -73,7 +73,7 @@ def test_a_flood_of_heartbeats_reaches_redis_a_few_times(world, settings, beats)
 
 def test_a_worker_that_changes_its_mind_about_resting_tells_others_once(world, beats):
     async def flood() -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await at_work(door)
             beats.clear()
             for number in range(200):
@@ -102,12 +102,12 @@ def test_a_worker_that_floods_is_warned_then_closed_and_kept_out_for_a_minute(wo
     settings.WORKER_FRAMES_PER_MINUTE_MAX = 60
 
     async def flood() -> list[str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await at_work(door)
             for _ in range(200):
                 await door.send(protocol.encode(protocol.Ready(slots=0)))
             words = await said_by(door)
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             return words + await said_by(door)
 
     kept_out = ["too_many_connections", "4429"]
@@ -118,7 +118,7 @@ def test_large_frames_are_limited_too(world, settings):
     settings.WORKER_BYTES_PER_MINUTE_MAX = 2**20
 
     async def flood() -> list[str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await at_work(door)
             junk = protocol.Result(
                 lease=f"{world.group.pk}:x", subtasks=[0], partial=bytes(2**19), seconds=0
@@ -134,7 +134,7 @@ def test_results_that_are_accepted_are_no_flood(world, settings):
     settings.WORKER_FRAMES_PER_MINUTE_MAX = 10
 
     async def work() -> list[str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await at_work(door, msgspec.structs.replace(HELLO, name=world.worker.name))
             answers: list[str] = []
             while len(answers) < 25:
@@ -154,11 +154,11 @@ def test_a_visitor_that_floods_is_warned_then_closed_and_kept_out_for_a_minute(w
     text = msgspec.json.encode({"type": "unsubscribe", "task": str(world.task.pk)}).decode()
 
     async def flood() -> list[str]:
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as door:
             for _ in range(200):
                 await door.send(text)
             words = await said_by(door)
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as door:
             return words + await said_by(door)
 
     kept_out = ["too_many_connections", "4429"]
@@ -170,7 +170,7 @@ def test_pages_cost_more_than_other_subscriptions(world, settings):
     ask = {"type": "subscribe", "task": str(world.task.pk), "view": "page"}
 
     async def reload() -> list[str]:
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as door:
             for _ in range(5):
                 await door.send(msgspec.json.encode(ask).decode())
             return await said_by(door)
@@ -184,7 +184,7 @@ def test_pages_cost_more_than_other_subscriptions(world, settings):
 
 
 @pytest.mark.parametrize(
-    ("address", "headers"), [(WORKER, sockets.worker_door), (LIVE, sockets.live_door)]
+    ("address", "headers"), [(WORKER, sockets.worker_headers), (LIVE, sockets.live_headers)]
 )
 def test_one_user_has_so_many_sockets_and_others_have_theirs(world, settings, address, headers):
     settings.WORKER_SOCKETS_PER_USER_MAX = settings.LIVE_SOCKETS_PER_USER_MAX = 3
@@ -226,7 +226,7 @@ def test_every_spelling_of_an_id_is_one_subscription(world):
     key = world.task.pk
 
     async def subscribe() -> tuple[set[str], int]:
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as door:
             words = set()
             for task in spellings(key, 20):
                 await door.send(msgspec.json.encode({"type": "subscribe", "task": task}).decode())
@@ -241,7 +241,7 @@ def test_a_full_list_still_takes_what_is_on_it(world, settings):
 
     async def subscribe() -> list[str]:
         words = []
-        async with line(LIVE, *sockets.live_door(world, "owner")) as door:
+        async with line(LIVE, *sockets.live_headers(world, "owner")) as door:
             for about in ({"task": str(world.task.pk)}, {"group": str(world.group.pk)}) * 2:
                 await door.send(msgspec.json.encode({"type": "subscribe", **about}).decode())
                 words.append(word(await door.hear()))

@@ -27,7 +27,7 @@ def answers_to_hello(world: Any, **changes: Any) -> list[str]:
     """The answer, its code and how the connection ended."""
 
     async def say() -> list[Any]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(as_sent(HELLO, **changes))
             return [await door.hear(), word(await door.hear())]
 
@@ -47,7 +47,7 @@ def test_consent_with_a_number_that_is_none_is_refused_for_good(world, seconds):
 @pytest.mark.parametrize("tag", ["result", "failure"])
 def test_seconds_that_are_no_number_are_refused_for_good(world, tag, seconds):
     async def say() -> list[str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(protocol.encode(HELLO))
             await door.hear()
             frame = frame_about(tag, await held_lease(world))
@@ -94,7 +94,7 @@ def test_a_user_has_so_many_names_of_workers_and_keeps_those_they_have(world, se
     async def say() -> list[str]:
         words = []
         for name in ("a new one", world.worker.name):
-            async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+            async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
                 await door.send(as_sent(HELLO, name=name))
                 words += [word(await door.hear()), word(await door.hear(sockets.SILENCE_SECONDS))]
         return words
@@ -111,7 +111,7 @@ def test_rules_of_many_groups_fit(world, settings):
     assert len(msgspec.json.encode(rules)) < settings.CONSENT_BYTES_MAX
 
     async def say() -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(as_sent(HELLO, consent=rules))
             return word(await door.hear())
 

@@ -94,7 +94,7 @@ def test_a_file_loses_what_cannot_be_seen_in_its_name(api, alice, group):
 )
 def test_a_hello_with_it_is_malformed(world, said):
     async def speak() -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(protocol.encode(msgspec.structs.replace(HELLO, **said)))
             return word(await door.hear())
 
@@ -104,7 +104,7 @@ def test_a_hello_with_it_is_malformed(world, said):
 
 def test_what_a_failure_says_is_kept_escaped(world):
     async def speak() -> str:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(protocol.encode(HELLO))
             await door.hear()
             failure = frame_about("failure", await held_lease(world))
@@ -123,7 +123,7 @@ def test_a_worker_of_one_name_too_many_comes_back_later(world, settings):
     Worker.objects.create(owner=world.people["owner"], name="attic")
 
     async def speak() -> tuple[str, str]:
-        async with line(WORKER, *sockets.worker_door(world, "owner")) as door:
+        async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
             await door.send(protocol.encode(msgspec.structs.replace(HELLO, name="cellar")))
             return word(await door.hear()), word(await door.hear())
 

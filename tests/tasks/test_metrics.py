@@ -70,7 +70,7 @@ def test_lost_work_is_counted_as_requeued_by_whoever_finds_it(
     assert requeue_expired() == 1
     assert scrape()("firmlight_subtasks_requeued_total") == 1
     assert lease(laptop)
-    place = {"worker": laptop.pk, "conn": "conn-laptop", "kinds": ["ECHO@1"], "slots": 1}
+    place = {"worker": laptop.pk, "conn": "conn-laptop", "kinds": ["ECHO@1"]}
     assert connections.leave(task.group_id, **place, how=connections.LOST).now().requeued == 1
 
 

@@ -166,9 +166,7 @@ def test_a_worker_shows_its_slots_and_what_it_runs_and_goes_when_it_leaves(
     assert "1 of 3 slots at work" in seen[f"worker-{desk.pk}"]
     assert task.title in seen[f"worker-{desk.pk}"]
     assert "1 of 3 slots lit" in seen["online"]
-    connections.leave(
-        group.pk, worker=desk.pk, conn="c", kinds=kinds, slots=3, how=connections.LOST
-    ).now()
+    connections.leave(group.pk, worker=desk.pk, conn="c", kinds=kinds, how=connections.LOST).now()
     news = watched.news()
     assert news and f"worker-{desk.pk}" in news["gone"]
 

@@ -113,7 +113,6 @@ def test_a_worker_that_vanished_is_shown_as_lost_with_what_it_held(
         worker=laptop.pk,
         conn="conn-laptop",
         kinds=[task.kind_key],
-        slots=1,
         how=connections.LOST,
     ).now()
     answer = browser(bob).get(page_of(task))

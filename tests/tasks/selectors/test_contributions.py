@@ -36,7 +36,6 @@ def vanish(worker: Worker, task: Task) -> None:
         owner=worker.owner_id,
         conn=f"conn-{worker.name}",
         kinds=[task.kind_key],
-        slots=1,
         how=connections.LOST,
     ).now()
 

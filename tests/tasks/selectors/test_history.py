@@ -58,7 +58,6 @@ def test_losses_and_failures_name_the_worker_and_the_subtask(
         worker=laptop.pk,
         conn="conn-laptop",
         kinds=[task.kind_key],
-        slots=1,
         how=connections.LOST,
     ).now()
     lines = history(task)
