@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# An idle worker asks by itself every IDLE_ASK_SECONDS; sooner than this, it was woken.
+WOKEN_SECONDS_MAX = 4.0
 SHORT = {
     "DJANGO_SETTINGS_MODULE": "tests.support.settings",
     "HEARTBEAT_SECONDS": "0.3",
