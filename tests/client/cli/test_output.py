@@ -105,6 +105,8 @@ def test_every_event_of_a_worker_is_one_harmless_line() -> None:
         "problems": [EVIL],
         "results": 1,
         "url": EVIL,
+        "files": EVIL,
+        "network": EVIL,
     }
     for event in report.SENTENCES:
         assert not first_unseen(report.sentence(event, facts)), event

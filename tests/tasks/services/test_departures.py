@@ -154,7 +154,7 @@ def test_no_result_of_a_former_member_counts_even_if_their_connection_is_not_tol
     def lose(news: Any) -> None:
         news.close()
 
-    monkeypatch.setattr(events, "tell", lose)
+    monkeypatch.setattr(events, "publish", lose)
     if is_removed:
         groups.remove_member(remover=alice, group_id=group.pk, user_id=bob.pk)
     else:
