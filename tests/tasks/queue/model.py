@@ -245,7 +245,8 @@ class Model:
         if still != named:
             return "done_by_another", still
         lease.task.done += subtasks
-        lease.task.partials.append(subtasks)
+        if not lease.task.broken:  # of a task that has failed nothing is combined
+            lease.task.partials.append(subtasks)
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))

@@ -2,7 +2,8 @@
 
 After every step, whatever was called in whatever order:
 
-- every subtask is counted done at most once, and the partials name exactly the done ones;
+- every subtask is counted done at most once, and the partials name exactly the done ones, of a
+  task that has failed some of them;
 - done + failed + open == split;
 - every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the
   held ones;
