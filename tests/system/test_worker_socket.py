@@ -121,6 +121,8 @@ def test_a_failed_subtask_goes_to_another_worker_and_then_ends_the_task(
     task = lab.submit(count=1)
     workers = [peer("anna"), peer("ben", person=2), peer("tower", person=2)]
     for worker in workers:
+        for one in workers:  # only a worker that is online is waited for
+            one.send(protocol.Heartbeat(leases=[]))
         lease = worker.lease()
         worker.send(
             protocol.Failure(
