@@ -16,7 +16,8 @@ def is_taken_over(other: object, since: float) -> float:
 def test_what_a_killed_worker_had_is_done_by_another(lab: PatientLab, start: Start) -> None:
     victim = start(1)
     task = lab.submit("ECHO", count=100, seconds=0.03, collect=True)
-    victim.hear("done")
+    first = victim.hear("done")
+    victim.hear("leased", after=first.at)  # so that it holds something that can be lost
     began = time.monotonic()
     victim.kill()
     other = start(2)
