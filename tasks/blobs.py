@@ -75,11 +75,11 @@ def take_failed_input(group: Id, failed: Id, task: Id) -> bool:
     return bool(redis.connect().pexpire(mine, _input_ms()))
 
 
-def put_result(group: Id, task: Id, data: bytes) -> bool:
-    """Store a task's result; whether it is in a file."""
+def put_result(group: Id, task: Id, data: bytes) -> str:
+    """Store a task's result; returns the digest of its file, "" if it has none."""
     value = _packed(file_store.RESULTS, data)
     redis.connect().set(result_key(group, task), value, px=ms(settings.RESULT_TTL_HOURS * 3600))
-    return value.startswith(IN_FILE)
+    return _digest(value)
 
 
 def get_result(group: Id, task: Id, most: int | None = None) -> bytes | None:

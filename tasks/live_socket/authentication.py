@@ -24,7 +24,6 @@ class Refusal:
     message: str
 
 
-CLOSE_TRY_LATER, CLOSE_TOO_MANY = 1013, 4429
 NOT_LOGGED_IN = Refusal(4401, "not_logged_in", "Log in again.")
 FOREIGN_ORIGIN = Refusal(4403, "foreign_origin", "Open this page from its own address.")
 

@@ -23,16 +23,11 @@ from accounts.models import User
 from accounts.selectors import Bearer
 from core import databases, throttling
 from core.address_limits import mark_owner_known
+from firmlight_client.protocol import CLOSE_TOO_MANY, CLOSE_TRY_LATER
 from tasks import events
 from tasks.frame_budget import FrameBudget, Verdict
 from tasks.live_socket import messages
-from tasks.live_socket.authentication import (
-    CLOSE_TOO_MANY,
-    CLOSE_TRY_LATER,
-    NOT_LOGGED_IN,
-    Refusal,
-    authenticate,
-)
+from tasks.live_socket.authentication import NOT_LOGGED_IN, Refusal, authenticate
 from tasks.live_socket.messages import Ask, MalformedMessage, Subscribe, Unsubscribe
 from tasks.live_socket.notices import Notices
 from tasks.live_socket.outbox import Outbox

@@ -195,14 +195,14 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    in_file = blobs.put_result(task.group_id, task.pk, result)
+    digest = blobs.put_result(task.group_id, task.pk, result)
     note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        if in_file:
-            files.note(task, file_store.RESULTS, file_store.digest_of(result), len(result))
+        if digest:
+            files.note(task, file_store.RESULTS, digest, len(result))
         close_task(task, "decided" if outcome.decided else "succeeded")
         tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -87,7 +87,7 @@ def purge() -> None:
     file_store.purge(RESULTS, settings.RESULT_TTL_HOURS + grace)
 
 
-def _forget(before: object) -> None:
+def _forget(before: datetime) -> None:
     """Delete the rows written before then that no task needs."""
     needed = StoredFile.objects.filter(_needed()).order_by().values_list("pk", flat=True)
     old = StoredFile.objects.filter(created__lt=before).order_by().values_list("pk", flat=True)

@@ -12,12 +12,11 @@ from websockets.exceptions import ConnectionClosed
 from firmlight_client import protocol
 from tests.attackers.attacker import Attacker
 from tests.attackers.target import Target
-from tests.system.peer import Peer
+from tests.system.peer import ABNORMAL_CLOSE, Peer
 
 BURST_FRAMES = 400
 OWN_GROUPS = 10
 SLOTS = 1024
-ABNORMAL_CLOSE = 1006  # nobody said goodbye (RFC 6455, section 7.4.1)
 BURST_SECONDS = 1.0
 
 

@@ -15,9 +15,8 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from firmlight_client import protocol
 from tests.support.patient import PatientLab
 from tests.support.poison import POISONED
-from tests.system.peer import Peer
+from tests.system.peer import ABNORMAL_CLOSE, Peer
 
-ABNORMAL_CLOSE = 1006  # nobody said goodbye (RFC 6455, section 7.4.1)
 Guest = Callable[[PatientLab, random.Random], None]
 
 

@@ -15,6 +15,7 @@ from firmlight_client import kinds, protocol
 
 F = TypeVar("F", bound=protocol.Frame)
 PATIENCE_SECONDS = 10.0
+ABNORMAL_CLOSE = 1006  # nobody said goodbye (RFC 6455, section 7.4.1)
 ECHO = {"ECHO": "1"}
 
 
@@ -122,7 +123,7 @@ class Peer:
             try:
                 frames.append(self.receive())
             except ConnectionClosed as closed:
-                return (closed.rcvd.code if closed.rcvd else 1006), frames
+                return (closed.rcvd.code if closed.rcvd else ABNORMAL_CLOSE), frames
 
     def cut(self) -> None:
         """Vanish without a word: the kernel closes, as it does for a killed process."""

@@ -16,6 +16,7 @@ from groups.models import Group
 from tasks.models import Task, Worker
 from tasks.queue import leasing
 from tasks.queue.answers import Granted, Settled
+from tasks.services.conclude import conclude_task
 from tasks.services.split import split_task
 from tasks.services.submit import submit_task
 
@@ -81,6 +82,13 @@ def work(lease: Callable[[Worker], Granted | None]) -> Callable[[Worker], int]:
         return total
 
     return run
+
+
+def conclude(task: Task, **options: Any) -> Task:
+    """Run the job that concludes it; returns it as it is then."""
+    conclude_task(str(task.pk), **options)
+    task.refresh_from_db()
+    return task
 
 
 def compute(granted: Granted, worker: Worker) -> Settled:

@@ -72,8 +72,8 @@ def test_only_large_ones_are_in_files(folder: Path) -> None:
     group, small, large = uuid4(), uuid4(), uuid4()
     assert blobs.put_input(group, small, SMALL) == ""
     digest = blobs.put_input(group, large, LARGE)
-    assert blobs.put_result(group, small, SMALL) is False
-    assert blobs.put_result(group, large, LARGE) is True
+    assert blobs.put_result(group, small, SMALL) == ""
+    assert blobs.put_result(group, large, LARGE) == digest
     assert stored(folder) == [digest, digest]
     for task, data in ((small, SMALL), (large, LARGE)):
         assert blobs.get_input(group, task) == blobs.get_result(group, task) == data

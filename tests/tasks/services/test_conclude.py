@@ -24,17 +24,11 @@ from tasks.queue.answers import Granted, Settled
 from tasks.queue.progress import progress_of
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import ResultExpired, result_of
-from tests.tasks.conftest import compute
+from tests.tasks.conftest import compute, conclude
 
 Split = Callable[..., Task]
 Work = Callable[[Worker], int]
 Lease = Callable[[Worker], Granted | None]
-
-
-def conclude(task: Task, **options: Any) -> Task:
-    conclude_task(str(task.pk), **options)
-    task.refresh_from_db()
-    return task
 
 
 def fail(

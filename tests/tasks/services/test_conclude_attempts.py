@@ -28,16 +28,11 @@ from tasks.services.conclude import conclude_task
 from tasks.services.finish import cancel_task
 from tasks.services.under_way import StillWanted
 from tests.support.patient import until
+from tests.tasks.conftest import conclude
 
 Split = Callable[..., Task]
 Work = Callable[[Worker], int]
 Lease = Callable[[Worker], Granted | None]
-
-
-def conclude(task: Task, **options: Any) -> Task:
-    conclude_task(str(task.pk), **options)
-    task.refresh_from_db()
-    return task
 
 
 def ready(split: Split, work: Work, laptop: Worker, **acts: str) -> Task:
