@@ -74,7 +74,7 @@ bench-pages: setup-dev  ## measure pages and lists with a million tasks, and wri
 bench-attacks: setup-dev  ## attack a system of its own, and print how long others wait meanwhile (ATTACK_SECONDS=15 ATTACK=part of a name)
 	@$(BIN)/python -m benchmarks.attacks
 
-bench-under-attack: setup-dev  ## measure honest throughput while all attackers are at the system (ATTACK=part of a name)
+bench-under-attack: setup-dev  ## measure honest throughput while all attackers are at the system (ATTACK=failer,hoarder: only these)
 	@$(BIN)/python -m benchmarks.under_attack
 
 screenshots: setup-dev  ## take the pictures in docs/images again

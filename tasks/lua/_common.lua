@@ -12,14 +12,16 @@
 --   memory_ms   integer, ms for which a lost lease is remembered
 --   idle_ms     integer, ms after which a connection that waits for work must have asked again
 --   online_ms   integer, ms after its last heartbeat in which a worker counts as online
+--   aside_ms    integer, ms for which an owner is set aside first, see _aside.lua
+--   barred_ms   integer, ms for which an owner is set aside at most, and for which a subtask is
+--               kept from those that failed or lost it
 --
 -- The keys of a group, behind its base:
 --   tasks                  set of tasks that have state here
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
---                          error copied (subtasks leased a second time) logged bad ('1' if a
---                          worker sent a bad partial of it) unfit ('1' if :unfit has any)
---                          partial_bytes (of its accepted partials) paces (MessagePack list: the
+--                          error copied (subtasks leased a second time) logged unfit
+--                          ('1' if :unfit has any) partial_bytes (of its accepted partials) paces (MessagePack list: the
 --                          latest results' seconds per subtask) median (of them)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
@@ -30,8 +32,6 @@
 --   t:<task>:blame         hash: subtask -> MessagePack, who failed and lost it, see `read_blame` in
 --                          _leases.lua
 --   t:<task>:unfit         set of workers that may not take its subtasks, which may last too long
---   t:<task>:bad           hash: owner of a worker that sent a bad partial of it -> when, the
---                          latest
 --   t:<task>:failures      list of the latest, each MessagePack, see `failure` in _leases.lua
 --   t:<task>:missing       list of subtasks that failed permanently
 --   t:<task>:log           list of what happened, the latest: each MessagePack [number at what
@@ -55,6 +55,9 @@
 --                          anything
 --   failing:<owner>        hash: the same of all workers of an owner: creator -> the worker that
 --                          failed last
+--   strikes:<owner>        hash: creator -> what the owner's workers have done to this creator's
+--                          tasks, see _aside.lua; "<creator>:until" -> when it may go on
+--   doubtful               zset: owner that has more strikes than are free -> until when that is known
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds
 --   active                 hash: creator -> number of such tasks
@@ -74,6 +77,7 @@
 local base = KEYS[1]
 local a = cmsgpack.unpack(ARGV[1])
 local CHUNK = 1000  -- arguments of one call; Lua's stack ends at about 8,000
+local FEW = 50  -- connections looked at in one go, where the first mostly tells
 local LOOK_TAKERS = 1000  -- connections looked at for workers that take a kind
 local BLAMED_KEPT = 32  -- workers noted with a subtask that they failed or lost, the latest
 local PACES_KEPT = 15  -- results of a task, the latest: their median is charged

@@ -1,4 +1,4 @@
--- Shared by every script of the queue, behind _common.lua: leases, and what becomes of their
+-- Shared by every script of the queue, behind _aside.lua: leases, and what becomes of their
 -- subtasks.
 
 local function lease_of(id)
@@ -171,6 +171,12 @@ local function seconds_left(task, t, rec, patience)
   return math.max(expected - spent, 0), 2 * expected - spent
 end
 
+-- Whether the holder has taken twice as long as it should have for n subtasks.
+local function is_late(task, t, rec, n)
+  local each = seconds_each(task, t, rec.worker)
+  return each ~= nil and elapsed(rec) >= 2 * each * n
+end
+
 -- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe,
 -- nor are charged for.
 -- Returns {{conn, lease}} of those that owe nothing now.
@@ -184,6 +190,7 @@ local function settle_others(t, others)
     record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
     if #rec.list == 0 then
       unwanted[#unwanted + 1] = {rec.conn, id}
+      if is_late(rec.task, t, rec, before) then strike(rec.owner, t, LOSS) end
       add_work(rec.task, rec.worker, 'wasted', elapsed(rec))
     end
   end
@@ -233,21 +240,18 @@ local function record_of(blame, owner, worker)
   return sum
 end
 
-local takers_of = {}  -- task -> what `takers` found
-
 -- The owners online whose workers take the task: {n = how many, workers = {owner -> {worker}}}. Not
--- those that sent a bad partial of it, and not workers that may not run it for so long.
+-- those that are set aside from its creator's, and not workers that may not run it for so long.
 local function takers(task, t)
   if takers_of[task] then return takers_of[task] end
   local found = {n = 0, workers = {}}
-  local bad = t.bad == '1' and hash(key('t', task, 'bad')) or {}
   local members = redis.call(
     'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_TAKERS
   )
   for _, member in ipairs(members) do
     local worker, owner = string.match(member, '^(%S+) .* (%S*)$')
     local unfit = t.unfit == '1' and redis.call('SISMEMBER', key('t', task, 'unfit'), worker) == 1
-    if not (bad[owner] or unfit) then
+    if not (unfit or is_aside(owner, t.creator)) then
       if not found.workers[owner] then found.n, found.workers[owner] = found.n + 1, {} end
       table.insert(found.workers[owner], worker)
     end
@@ -383,6 +387,7 @@ local function lose_lease(rec, t)
   local back = give_back(rec, t, rec.list, 'lost')
   retire(rec)
   redis.call('ZREM', key('wants', t.kind), rec.owner)  -- until it looks for work again
+  strike(rec.owner, t, LOSS)
   redis.call('HINCRBY', work, rec.worker .. ':lost', owed)
   redis.call('HSET', work, rec.worker .. ':lost_at', now)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')

@@ -31,7 +31,7 @@ if t.state then
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
 local PARTS = {
-  'payloads', 'wait', 'again', 'held', 'blame', 'bad', 'unfit', 'failures', 'missing', 'partials', 'work',
+  'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'work',
   'holds', 'leases', 'log', 'input', 'asked',
 }
 for _, part in ipairs(PARTS) do

@@ -104,6 +104,7 @@ if rec.copy == '1' then
 end
 local unwanted = settle_others(t, others)
 redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
+make_up(rec.owner, t, #a.subtasks)
 
 local seconds = believed(rec, a.seconds)
 note_pace(t, seconds / #a.subtasks)

@@ -49,6 +49,7 @@ redis.call('HSETNX', work, a.worker .. ':first', now)
 redis.call('HSET', work, a.worker .. ':last', now)
 local blamed = read_blame(redis.call('HGET', blame, a.subtask))
 blame_failure(rec, t, blamed)
+strike(rec.owner, t, FAILURE)
 redis.call('HSET', blame, a.subtask, cmsgpack.pack(blamed))
 local final = blamed.attempts >= a.attempts_max
 local seconds = believed(rec, a.seconds)

@@ -10,7 +10,8 @@
 -- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time.
--- Nothing is leased to an owner who has left the group.
+-- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
+-- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
 -- subtasks, or none.
 --
@@ -24,11 +25,10 @@
 --   subtasks_max   integer, subtasks of a lease
 --   bytes_max      integer, bytes of a lease's payloads
 --   lease_ms       integer, ms until its deadline
---   barred_ms      integer, ms for which a subtask is kept from those that failed or lost it
 --   copies_share   number, share of a task's subtasks that may be leased a second time
 --   patience_s     number, s after which a holder of whom nothing is known counts as late
 --   longest_ms     integer, ms a subtask may take at most; 0: any
---   losses_max, memory_ms, idle_ms, online_ms  see _common.lua
+--   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a list. First a map:
 --   granted        absent if nothing was leased, else a map:
 --     lease, task  strings, ids
@@ -107,24 +107,6 @@ local function barred(task, t, subtask)
   return false
 end
 
--- Whether this owner's worker sent a bad partial of the task lately, and one of another owner, of
--- whom that is not so, takes the kind and is online.
-local function distrusted(task, t)
-  if t.bad ~= '1' then return false end
-  local fresh = {}
-  for owner, at in pairs(hash(key('t', task, 'bad'))) do
-    fresh[owner] = tonumber(at) >= now - a.barred_ms
-  end
-  if not fresh[a.owner] then return false end
-  local members = redis.call(
-    'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_TAKERS
-  )
-  for _, member in ipairs(members) do
-    if not fresh[string.match(member, '%S*$')] then return true end
-  end
-  return false
-end
-
 -- One subtask that was lost or failed. Those done meanwhile fall away; those barred go to the end.
 local function take_again(task, t)
   local again, payloads = key('t', task, 'again'), key('t', task, 'payloads')
@@ -142,12 +124,32 @@ end
 
 local again_ms = math.huge  -- until it is worth asking again
 
+-- This owner gets nothing of the task now, because it is kept for others.
+local function leave_to_others(t)
+  redis.call('ZREM', key('wants', t.kind), a.owner)
+  again_ms = math.min(again_ms, SHARE_AGAIN_MS)
+end
+
+local function is_set_aside(t)
+  if not is_aside(a.owner, t.creator) then return false end
+  if not somebody_better(a.owner, t.kind, t.creator) then return false end
+  leave_to_others(t)
+  return true
+end
+
+-- Nothing is kept for an owner who is not trusted.
+local function note_want(kind)
+  if not is_doubtful(a.owner) then redis.call('ZADD', key('wants', kind), now, a.owner) end
+end
+
 -- How many owners want work of the kind, this one among them.
 local wanting = {}
 local function owners_wanting(kind)
   if not wanting[kind] then
-    redis.call('ZADD', key('wants', kind), now, a.owner)
-    wanting[kind] = redis.call('ZCOUNT', key('wants', kind), now - a.idle_ms, '+inf')
+    note_want(kind)
+    local found = redis.call('ZCOUNT', key('wants', kind), now - a.idle_ms, '+inf')
+    local is_among_them = redis.call('ZSCORE', key('wants', kind), a.owner)
+    wanting[kind] = is_among_them and found or found + 1
   end
   return wanting[kind]
 end
@@ -159,11 +161,9 @@ local function allowance(task, t)
   if owners == 1 then return math.huge end
   local known = redis.call('HMGET', key('t', task, 'holds'), a.owner, a.owner .. ':done')
   local share = math.max(math.ceil(waiting(task) / owners), tonumber(known[2] or '0'), 1)
+  if is_on_probation(a.owner, t.creator) then share = 1 end
   local left = share - tonumber(known[1] or '0')
-  if left < 1 then
-    redis.call('ZREM', key('wants', t.kind), a.owner)
-    again_ms = math.min(again_ms, SHARE_AGAIN_MS)
-  end
+  if left < 1 then leave_to_others(t) end
   return left
 end
 
@@ -237,7 +237,7 @@ local function is_not_for_it(task, t)
     redis.call('SADD', key('t', task, 'unfit'), a.worker)
     if t.unfit ~= '1' then redis.call('HSET', key('t', task), 'unfit', '1') end
   end
-  local not_for_it = is_too_long or distrusted(task, t)
+  local not_for_it = is_too_long or is_set_aside(t)
   found_not_for_it = found_not_for_it or not_for_it
   return not_for_it
 end
@@ -385,7 +385,7 @@ local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then
     redis.call('ZADD', key('idle', kind), now, a.conn)
-    redis.call('ZADD', key('wants', kind), now, a.owner)
+    note_want(kind)
     redis.call('ZREMRANGEBYSCORE', key('wants', kind), '-inf', now - a.idle_ms)
   else
     redis.call('ZREM', key('idle', kind), a.conn)

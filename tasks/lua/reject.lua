@@ -1,8 +1,8 @@
 -- A worker sent what is no partial of its lease's kind: malformed or out of bounds ('bad_partial'),
 -- or of another version of the kind ('kind_changed'). Nothing of that lease is wanted of it any
 -- more: what it still owes waits again, as it was. That is no attempt and no loss of a subtask.
--- After 'bad_partial' the task's failures name the worker, and nothing of the task goes to its
--- owner while another owner's worker that takes the kind is online.
+-- After 'bad_partial' the task's failures name the worker, and its owner is set aside from the
+-- creator's tasks, see _aside.lua.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -32,8 +32,7 @@ if a.why == 'bad_partial' then
   redis.call('HINCRBY', work, a.worker .. ':failures', 1)
   redis.call('HSETNX', work, a.worker .. ':first', now)
   redis.call('HSET', work, a.worker .. ':last', now)
-  redis.call('HSET', key('t', task, 'bad'), a.owner, now)
-  redis.call('HSET', key('t', task), 'bad', '1')
+  strike(a.owner, t, BAD_PARTIAL)
   note_failure(task, failure(rec.list[1], a.worker, a.why, a.message, ''), false)
 end
 

@@ -25,4 +25,5 @@ end
 if #open < #a.subtasks then return refused('not_in_lease', open) end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
 owe_less(rec, gone)
+strike(rec.owner, t, RELEASE)
 return cmsgpack.pack({wake = wake(t.kind, back)})

@@ -66,6 +66,8 @@ def limits() -> dict[str, Any]:
         "memory_ms": ms(settings.LEASE_MEMORY_SECONDS),
         "losses_max": settings.MAX_LOSSES,
         "online_ms": online_ms(),
+        "aside_ms": ms(settings.SET_ASIDE_SECONDS),
+        "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
     }
 
 

@@ -40,7 +40,6 @@ def lease(
         "subtasks_max": settings.LEASE_SUBTASKS_MAX,
         "bytes_max": settings.LEASE_BYTES_MAX,
         "lease_ms": ms(settings.LEASE_SECONDS),
-        "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
         "copies_share": settings.COPIES_SHARE_MAX,
         "patience_s": settings.COPY_UNKNOWN_SECONDS,
         "longest_ms": max(1, ms(longest_seconds)) if longest_seconds is not None else 0,

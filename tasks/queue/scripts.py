@@ -15,6 +15,7 @@ from redis.exceptions import NoScriptError
 from core import redis
 
 LUA = Path(__file__).parent.parent / "lua"
+SHARED = ("_common", "_aside", "_leases")  # in front of every script, in this order
 T = TypeVar("T")
 
 
@@ -32,7 +33,7 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """The script `lua/<name>.lua` behind what all scripts share."""
-    text = "\n".join((LUA / f"{part}.lua").read_text() for part in ("_common", "_leases", name))
+    text = "\n".join((LUA / f"{part}.lua").read_text() for part in (*SHARED, name))
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -33,6 +33,7 @@ from tests.tasks.queue.checks import (
 from tests.tasks.queue.model import (
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
+    LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
     STREAK_MAX,
@@ -58,6 +59,7 @@ LIMITS = {
     "MAX_LOSSES": MAX_LOSSES,
     "COPIES_SHARE_MAX": COPIES_SHARE,
     "SUSPEND_AFTER_SUBMITTERS": STREAK_MAX,
+    "SET_ASIDE_SECONDS": 300,  # until a rule ends it
 }
 T = TypeVar("T")
 _groups = count(1)
@@ -103,8 +105,9 @@ class Driver(RuleBasedStateMachine):
         finally:
             self.limits.disable()
         left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        kept = "kinds served floor idle slots slots_of workers streak failing wants"
-        assert left <= set(kept.split())
+        kept = "kinds served floor idle slots slots_of workers wants"
+        of_owners = "streak failing strikes doubtful"
+        assert left <= {*kept.split(), *of_owners.split()}
 
     # Looking into Redis
 
@@ -257,6 +260,25 @@ class Driver(RuleBasedStateMachine):
             assert known and settled.complete == known.task.complete
             ended = before.keys() - self.model.leases.keys() - {name}
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
+            self.note_late(len(ended))
+
+    def note_late(self, ended: int) -> None:
+        """So many leases were done by others: whether they were late hangs on the clock."""
+        for owner in set(OWNERS.values()):
+            found: Any = self.redis.hgetall(self.key("strikes", owner))
+            for creator in CREATORS:
+                seen = int(found.get(creator.encode(), 0))
+                known = self.model.strikes[owner, creator]
+                assert known <= seen <= known + LOSS * ended
+                self.model.strikes[owner, creator] = seen
+                if ended and f"{creator}:until".encode() in found:
+                    self.model.aside.add((owner, creator))
+
+    def end_rest(self, owner: str) -> None:
+        """Enough time has passed: this owner is set aside no more."""
+        for creator in CREATORS:
+            self.redis.hdel(self.key("strikes", owner), f"{creator}:until")
+        self.model.aside = {known for known in self.model.aside if known[0] != owner}
 
     def pick_lease(self, at: int) -> tuple[str, str, list[int]]:
         """Mostly one of those that are not settled yet; if there are few, more are leased first."""

@@ -10,6 +10,8 @@ from statistics import median_low
 
 MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
 COPIES_SHARE, STREAK_MAX = 0.5, 2
+FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
+FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
 PACES_KEPT = 15
 
 
@@ -41,7 +43,6 @@ class Task:
     done_by: Counter[str] = field(default_factory=Counter)  # owner -> subtasks
     paces: list[float] = field(default_factory=list)  # s per subtask, of the latest results
     charged: float = 0.0  # to its creator, for results
-    distrusted: set[str] = field(default_factory=set)  # owners that sent a bad partial of it
 
     @property
     def broken(self) -> bool:
@@ -123,13 +124,16 @@ class Model:
     streaks: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     # owner -> creator -> the worker that failed last
     failing: defaultdict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    # (owner, creator) -> what the owner has done to tasks of this creator
+    strikes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    aside: set[tuple[str, str]] = field(default_factory=set)
 
     # Who failed or lost a subtask
 
     def takers(self, task: Task) -> set[str]:
-        """Workers online that take the task's kind, but for those of owners it distrusts."""
+        """Workers online that take the task's kind, but for those of owners set aside."""
         online = {other for other in self.online.values() if task.kind in self.kinds[other]}
-        return {other for other in online if self.owners[other] not in task.distrusted}
+        return {w for w in online if (self.owners[w], task.creator) not in self.aside}
 
     def record_of(self, task: Task, subtask: int, owner: str) -> tuple[int, int]:
         """How often workers of this owner failed the subtask, and how often they lost it."""
@@ -166,18 +170,26 @@ class Model:
 
     # What may be leased
 
-    def distrusts(self, task: Task, worker: str) -> bool:
-        takers = {
-            self.owners[other] for other in self.online.values() if task.kind in self.kinds[other]
-        }
-        return self.owners[worker] in task.distrusted and bool(takers - task.distrusted)
+    def strike(self, task: Task, worker: str, strikes: int) -> None:
+        """The worker did harm; less than nothing: it did something useful."""
+        owner = self.owners[worker]
+        if owner == task.creator:
+            return
+        known = self.strikes[owner, task.creator] + strikes
+        self.strikes[owner, task.creator] = min(max(known, STRIKES_MIN), STRIKES_MAX)
+        if strikes > 0 and known > FREE_STRIKES:
+            self.aside.add((owner, task.creator))
+
+    def is_set_aside(self, task: Task, worker: str) -> bool:
+        """Nobody is, unless somebody better is there."""
+        return (self.owners[worker], task.creator) in self.aside and bool(self.takers(task))
 
     def leasable(self, task: Task, worker: str) -> set[int]:
         if (
             task.complete
             or task.paused
             or task.kind not in self.kinds[worker]
-            or self.distrusts(task, worker)
+            or self.is_set_aside(task, worker)
         ):
             return set()
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
@@ -192,6 +204,8 @@ class Model:
             return inf
         owner = self.owners[worker]
         share = max(ceil(demand.queued / demand.owners), task.done_by[owner], 1)
+        if self.strikes[owner, task.creator] > FREE_STRIKES:
+            share = 1
         return share - self.held_by(task, owner)
 
     def choices(self, worker: str, demands: Mapping[str, Demand]) -> list[Task]:
@@ -206,7 +220,11 @@ class Model:
 
     def copyable(self, task: Task, worker: str) -> set[int]:
         """Held once, by an active lease of another worker, and not barred."""
-        if not task.at_tail or task.kind not in self.kinds[worker] or self.distrusts(task, worker):
+        if (
+            not task.at_tail
+            or task.kind not in self.kinds[worker]
+            or self.is_set_aside(task, worker)
+        ):
             return set()
         return {
             s
@@ -250,6 +268,7 @@ class Model:
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
+        self.strike(lease.task, worker, -len(subtasks))
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided
@@ -282,6 +301,7 @@ class Model:
             self._owe_less(lease, [subtask])
             return "done_by_another"
         self.count_failure(task, subtask, worker)
+        self.strike(task, worker, FAILURE)
         self._owe_less(lease, [subtask])
         if task.attempts[subtask] >= MAX_ATTEMPTS:
             task.failed.append(subtask)
@@ -300,6 +320,7 @@ class Model:
             return "not_in_lease"
         self._owe_less(lease, subtasks)
         self._let_wait(lease.task, subtasks)
+        self.strike(lease.task, worker, RELEASE)
         return ""
 
     def reject(self, name: str, worker: str, why: str) -> str:
@@ -313,7 +334,7 @@ class Model:
         if lease.revoked:
             return "not_a_member"
         if why == "bad_partial":
-            lease.task.distrusted.add(self.owners[worker])
+            self.strike(lease.task, worker, BAD_PARTIAL)
         owes = list(lease.owes)
         self._owe_less(lease, owes)
         self._let_wait(lease.task, owes)
@@ -334,6 +355,7 @@ class Model:
             if lease.task.losses[subtask] >= MAX_LOSSES:
                 lease.task.failed.append(subtask)
                 lease.task.close_subtask(subtask)
+        self.strike(lease.task, lease.worker, LOSS)
 
     def reap(self, most: int) -> set[str]:
         """Lose up to `most` of the overdue; returns the tasks complete because of it."""

@@ -69,7 +69,8 @@ def test_who_waits_for_a_subtask_it_failed_is_woken_when_the_last_other_worker_l
     assert alice.lease().subtasks == [0]
 
 
-def test_barred_subtasks_do_not_hide_one_that_may_be_leased(pool: Pool) -> None:
+def test_barred_subtasks_do_not_hide_one_that_may_be_leased(pool: Pool, settings: Settings) -> None:
+    settings.SET_ASIDE_SECONDS = 0
     task = pool.task(20)
     alice, bob = pool.connect("alice"), pool.connect("bob")
     pool.speed(task, "alice", 1000)

@@ -25,7 +25,10 @@ def fail_all_offered(workers: list[Connection]) -> int:
     return failures
 
 
-def test_a_member_with_three_names_fails_no_task(pool: Pool, names: list[Connection]) -> None:
+def test_a_member_with_three_names_fails_no_task(
+    pool: Pool, names: list[Connection], settings: Settings
+) -> None:
+    settings.SET_ASIDE_SECONDS = 0
     task, honest = pool.task(2), pool.connect("honest")
     assert fail_all_offered(names) == 4, "each of the two failed by two names, then by nobody"
     assert not pool.outcome(task).broken

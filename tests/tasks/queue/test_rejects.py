@@ -31,7 +31,7 @@ def test_what_it_had_waits_again_and_is_leased_together(pool: Pool) -> None:
     assert again.subtasks[0] == granted.subtasks[0], "they are at the front"
 
 
-def test_its_owner_gets_nothing_of_the_task_while_another_owner_is_there(pool: Pool) -> None:
+def test_its_owner_gets_nothing_of_the_submitters_tasks_while_another_is_there(pool: Pool) -> None:
     task = pool.task(100)
     poisoner, other_name, honest = (
         mallory(pool),
@@ -42,8 +42,8 @@ def test_its_owner_gets_nothing_of_the_task_while_another_owner_is_there(pool: P
     assert poisoner.ask().granted is None
     assert other_name.ask().granted is None, "a name is free, a member is not"
     assert honest.lease().task == task
-    other = pool.task(1)
-    assert poisoner.lease().task == other, "other tasks are not concerned"
+    other = pool.task(1, creator="bob")
+    assert poisoner.lease().task == other, "other submitters' tasks are not concerned"
 
 
 def test_its_owner_may_not_take_a_second_copy_of_it_either(pool: Pool, settings: Settings) -> None:

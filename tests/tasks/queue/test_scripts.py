@@ -8,10 +8,9 @@ import pytest
 
 from tasks.queue import leasing, task_log
 from tasks.queue.progress import outcome_of, progress_of
-from tasks.queue.scripts import LUA
+from tasks.queue.scripts import LUA, SHARED
 from tests.tasks.queue.conftest import Pool
 
-SHARED = ("_common", "_leases")  # put in front of every script
 SCRIPTS = sorted(path.stem for path in LUA.glob("*.lua") if path.stem not in SHARED)
 NO_TEXT = bytes(range(128, 256)) + b"\x00\xc1"  # neither UTF-8 nor MessagePack
 

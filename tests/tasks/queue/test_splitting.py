@@ -92,6 +92,8 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
             ("floor",),
             ("streak", "laptop"),
             ("failing", "owner-of-laptop"),
+            ("strikes", "owner-of-laptop"),
+            ("doubtful",),
         ]
     )
 

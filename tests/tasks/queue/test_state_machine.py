@@ -20,9 +20,10 @@ After every step, whatever was called in whatever order:
   worker of the owner who had only one so far;
 - a failure counts when it is the first of its owner, or when each owner online that takes the kind
   has failed the subtask; so do losses;
-- nor is it leased to a worker whose owner sent a bad partial of the task while another owner's
-  worker that takes the kind, and sent none, is online; what a rejected lease owed waits again, and
-  the lease is forgotten;
+- nothing is leased to an owner who is set aside from the creator's tasks while another owner's
+  worker that takes the kind, and is not set aside, is online; afterwards one subtask of a task at a
+  time, until what failed is made up for; nobody is set aside from their own tasks;
+- what a rejected lease owed waits again, and the lease is forgotten;
 - what a worker lost of a task is what the leases still owed that expired or whose connection
   vanished;
 - a worker is reported exactly when it has failed on tasks of STREAK_MAX creators and completed
@@ -168,6 +169,7 @@ class Queue(Driver):
                 assert settled.streak == self.model.count_streak(worker, creator)
                 owner_streak = self.model.count_owner_streak(worker, creator)
                 assert settled.owner_streak == owner_streak
+                self.note_late(len(settled.unwanted))
 
     @rule(at=which, part=st.booleans())
     def release(self, at: int, part: bool) -> None:
@@ -192,6 +194,10 @@ class Queue(Driver):
         assert rejected.reason == self.model.reject(name, sender, why)
 
     # Connections and time
+
+    @rule(owner=st.sampled_from(sorted(set(OWNERS.values()))))
+    def rest_is_over(self, owner: str) -> None:
+        self.end_rest(owner)
 
     @rule(worker=st.sampled_from(sorted(WORKERS)))
     def connect(self, worker: str) -> None:
