@@ -18,8 +18,8 @@ MAX_ATTEMPTS = whole("MAX_ATTEMPTS", 3, 1)
 MAX_LOSSES = whole("MAX_LOSSES", 10, 1)
 # After that, a worker or an owner that failed or lost a subtask may get it again.
 RETRY_ELSEWHERE_SECONDS_MAX = number("RETRY_ELSEWHERE_SECONDS_MAX", 300)
-# How long an owner gets nothing of a submitter's tasks, while others are online, after their workers
-# failed more of them than they did; doubled each time, up to RETRY_ELSEWHERE_SECONDS_MAX.
+# How long an owner gets nothing of a submitter's tasks, while others are online, after their
+# workers failed more of them than they did; doubled each time, up to RETRY_ELSEWHERE_SECONDS_MAX.
 SET_ASIDE_SECONDS = number("SET_ASIDE_SECONDS", 1)
 # A worker that fails on tasks of so many submitters in a row is suspended; an owner whose workers
 # do so together, with all of them.
