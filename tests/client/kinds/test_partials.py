@@ -450,7 +450,7 @@ def test_whatever_is_changed_is_refused_or_harmless(name: str) -> None:
                 if wrong is None:
                     continue
                 with contextlib.suppress(ArithmeticError, LookupError, TypeError, ValueError):
-                    kind.is_decided(wrong)
+                    kind.is_decided(wrong, params)
                     kind.finish(kind.combine(kinds.carried_partial(kind, partial), wrong), params)
 
     check()
