@@ -161,7 +161,7 @@ class Kind(ABC):
         return packed_in_order(carried_partial(self, partial))
 
     def same(self, a: Any, b: Any) -> bool:
-        """Whether two partials of the same subtasks agree."""
+        """Whether two partials of the same subtasks agree, both of which passed `check`."""
         return self.canonical(a) == self.canonical(b)
 
     def whole(self, params: Any) -> Any:

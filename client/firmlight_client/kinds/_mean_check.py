@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROUNDING = 2.0**-52  # twice what one addition or multiplication of binary64 may be off
-EXPONENT_MIN = -1000  # so that 2^-exponent is a binary64
+EXPONENT_MAX = 1000  # so that 2^-exponent is a normal binary64
 UNDERFLOW = 2.0**-1020  # what is lost of one number next to the largest one, at most
 
 
@@ -101,7 +101,8 @@ def check_numbers(partial: Sequence[Any], pieces: Sequence[NDArray[np.float64]])
     """Raise BadPartial if it is not the partial of these numbers, as far as this can tell."""
     check_ends(partial, pieces)
     _, *sums, least, most, _ = partial
-    exponent = max(math.frexp(max(abs(least), abs(most)))[1], EXPONENT_MIN)
+    _, exponent = math.frexp(max(abs(least), abs(most)))
+    exponent = max(-EXPONENT_MAX, min(exponent, EXPONENT_MAX))
     scale = UNIT_BITS + exponent
     total, squares = map(from_bytes, sums)
     near_total, near_squares = _rounded_sums(pieces, exponent)
@@ -131,7 +132,7 @@ class Near(NamedTuple):
 
 
 def _rounded_sums(pieces: Sequence[NDArray[np.float64]], exponent: int) -> tuple[Near, Near]:
-    """Near Σx and Σx² of the numbers divided by 2^exponent, which makes all of them 1 at most.
+    """Near Σx and Σx² of the numbers divided by 2^exponent, so that no square is too large.
 
     A sum of n terms in any order is off by (n - 1)·2^-53 of the sum of their absolute values, and a
     little more (N. J. Higham, "Accuracy and Stability of Numerical Algorithms", 4.2).
