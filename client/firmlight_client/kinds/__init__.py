@@ -84,8 +84,8 @@ class Kind(ABC):
 
     `Partial` is what a partial may be at most, of one subtask or of all of a task: a msgspec type
     whose texts, lists and maps all have a `max_length`, see `partials`. What workers send is
-    decoded as it, so that is what `combine`, `finish` and `is_decided` are given: a tuple where it
-    says tuple. Without it generic limits hold.
+    decoded as it, so that is what `combine`, `finish` and all that judges a partial are given: a
+    tuple where it says tuple. Without it generic limits hold.
     """
 
     name: ClassVar[str]  # upper case, stable: "MEAN"

@@ -53,7 +53,7 @@ def _shown(places: set[int]) -> str:
 
 
 def check_signature(kind: Kind) -> None:
-    """Raise TypeError if `is_decided` does not take the params, as it did not until version 0.1."""
+    """Raise TypeError unless `is_decided` takes a partial and the params; these came later."""
     try:
         inspect.signature(kind.is_decided).bind(None, None)
     except TypeError:
