@@ -8,23 +8,31 @@ def test_the_law():
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import random
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from firmlight_client.kinds import BadPartial, Kind, combine_all, decode_partial, params_schema
+from firmlight_client.kinds.checking import check_signature
 from firmlight_client.kinds.local import run_here
 from firmlight_client.kinds.partials import loose_ends
+from firmlight_client.mutations import mutated
 
-__all__ = ("KindFault", "check_kind", "run_here")
+__all__ = ("KindFault", "Tried", "check_kind", "run_here", "try_check")
 
 PAYLOAD_BYTES_MAX = 16 * 2**20  # a frame of the protocol
 ORDERS = 10
+CHANGES_EACH = 50  # wrong partials made of each right one
+SINGLES_MAX = 5  # subtasks whose own partials are changed, beside those of groups
+SHOWN_CHARS_MAX = 200
+log = logging.getLogger(__name__)
 Same = Callable[[Any, Any], bool]
 
 
@@ -47,13 +55,48 @@ def check_kind(
     decided must give the result of the whole. Each partial, of one subtask as of all, must fit the
     kind's `Partial`, which must bound everything; a kind without one is warned of.
 
+    All orders must agree by the kind's own `same`, and give equal `canonical` bytes if it is
+    `deterministic`. `check` must pass all of these partials; then it is tried with wrong ones, see
+    `try_check`: a `check` that notices none of them is a fault, and so is a kind that `proves` if
+    one that it did not notice makes another result. A kind without `check` is warned of.
+
     Raises KindFault.
     """
     if not examples:
         raise ValueError("give at least one example of params")
     _check_words(kind)
     _check_partial_type(kind)
-    return [_check_example(kind, dict(example), same, orders) for example in examples]
+    done = [_work(kind, example) for example in examples]
+    results = [_check_work(work, same, orders) for work in done]
+    _check_check(kind, done, same, orders)
+    return results
+
+
+class Tried(NamedTuple):
+    """How many wrong partials were made, how many of them `check` noticed, and some it did not."""
+
+    changed: int
+    noticed: int
+    missed: list[str]
+
+    @property
+    def share(self) -> float:
+        """The part that was noticed, 0 to 1."""
+        return self.noticed / self.changed if self.changed else 0.0
+
+
+def try_check(kind: Kind, *examples: Mapping[str, Any], orders: int = ORDERS) -> Tried:
+    """Change honest partials in one place each, and count what the kind's `check` notices.
+
+    Numbers become one more or less, double or negative; lists shorter, longer or reordered; texts
+    and bytes get another character or bit; entries come from other subtasks. Changes that the type
+    `Partial` refuses, and those that leave `canonical` as it is, do not count. Raises KindFault if
+    `check` or `canonical` raises anything but BadPartial.
+    """
+    done = [_work(kind, example) for example in examples]
+    trials = [trial for work in done for trial in _trials(work, orders)]
+    missed = [trial.shown for trial in trials if not trial.is_noticed]
+    return Tried(len(trials), len(trials) - len(missed), missed[:ORDERS])
 
 
 def _fault(holds: bool, message: str) -> None:
@@ -62,6 +105,10 @@ def _fault(holds: bool, message: str) -> None:
 
 
 def _check_words(kind: Kind) -> None:
+    try:
+        check_signature(kind)
+    except TypeError as error:
+        raise KindFault(str(error)) from None
     _fault(
         kind.name == kind.name.upper() and bool(kind.name), f"name is upper case, not {kind.name!r}"
     )
@@ -86,8 +133,28 @@ def _check_partial_type(kind: Kind) -> None:
     _fault(not loose, f"Partial bounds everything and runs no code, but {'; '.join(loose)}")
 
 
-def _check_example(kind: Kind, example: dict[str, Any], same: Same, orders: int) -> Any:
-    params = kind.load(json.loads(json.dumps(example)))
+class Work(NamedTuple):
+    """All subtasks of an example, done: their payloads and partials, packed."""
+
+    kind: Kind
+    params: Any
+    payloads: list[bytes]
+    partials: list[bytes]
+
+    def combined(self, subtasks: Sequence[int]) -> Any:
+        """What a lease on these gives. From fresh copies: `combine` may change what it is given."""
+        return _combined(self.kind, [self.partials[i] for i in subtasks])
+
+    def check(self, partial: Any, subtasks: Sequence[int]) -> None:
+        """Ask the kind. Raises BadPartial."""
+        given = None
+        if self.kind.checks_payloads:
+            given = [msgspec.msgpack.decode(self.payloads[i]) for i in subtasks]
+        self.kind.check(partial, subtasks, given, self.params)
+
+
+def _work(kind: Kind, example: Mapping[str, Any]) -> Work:
+    params = kind.load(json.loads(json.dumps(dict(example))))
     kept = msgspec.msgpack.decode(msgspec.msgpack.encode(params), type=kind.Params)
     _fault(
         kept == params,
@@ -95,10 +162,17 @@ def _check_example(kind: Kind, example: dict[str, Any], same: Same, orders: int)
     )
     payloads = _check_split(kind, params)
     partials = [_check_run(kind, payload, number) for number, payload in enumerate(payloads)]
-    result = _finished(kind, kind.load(example), partials)
+    return Work(kind, params, payloads, partials)
+
+
+def _check_work(work: Work, same: Same, orders: int) -> Any:
+    """The result."""
+    kind, params, partials = work.kind, work.params, work.partials
+    result = _finished(kind, params, partials)
     for number in range(orders):
-        _check_order(kind, params, partials, result, same, random.Random(number))  # noqa: S311
+        _check_order(work, result, same, random.Random(number))  # noqa: S311
     _check_decided(kind, params, partials, result, same)
+    _check_again(kind, work.payloads[0], partials[0])
     return result
 
 
@@ -145,26 +219,150 @@ def _fitting(kind: Kind, partial: Any, what: str) -> bytes:
     return packed
 
 
-def _check_order(
-    kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same, chance: random.Random
-) -> None:
-    """Combine in any order and in groups of any size, each encoded again, as leases return."""
-    order, groups = chance.sample(partials, len(partials)), list[bytes]()
+def _check_again(kind: Kind, payload: bytes, partial: bytes) -> None:
+    """The same payload must give the same partial, if the kind says so."""
+    if kind.deterministic:
+        again = kind.run(msgspec.msgpack.decode(payload))
+        _fault(
+            kind.canonical(again) == kind.canonical(decode_partial(kind, partial)),
+            "run gives another partial each time; say deterministic = False, and what is `same`",
+        )
+
+
+def _groups(count: int, chance: random.Random) -> Iterator[list[int]]:
+    """Subtasks in any order and in groups of any size."""
+    order = chance.sample(range(count), count)
     while order:
         size = chance.randint(1, len(order))
-        groups.append(_fitting(kind, _combined(kind, order[:size]), "a combined partial"))
+        yield order[:size]
         order = order[size:]
-    found = _finished(kind, params, groups)
+
+
+def _check_order(work: Work, result: Any, same: Same, chance: random.Random) -> None:
+    """Combine in groups, each encoded again, as leases return."""
+    kind = work.kind
+    groups = list(_groups(len(work.partials), chance))
+    parts = [_fitting(kind, work.combined(group), "a combined partial") for group in groups]
+    found = _finished(kind, work.params, parts)
     _fault(
         same(found, result),
         f"the result depends on the order or the grouping of partials: {found!r}, {result!r}",
+    )
+    _check_alike(kind, _combined(kind, parts), work.combined(range(len(work.partials))))
+    for group, part in zip(groups, parts, strict=True):
+        _check_honest(work, part, sorted(group))
+
+
+def _check_alike(kind: Kind, one: Any, other: Any) -> None:
+    """The same partials, combined in two ways."""
+    if kind.deterministic:
+        _fault(
+            kind.canonical(one) == kind.canonical(other),
+            "canonical depends on the order or the grouping of partials: sort what has no order, "
+            "sum exactly, or say deterministic = False and what is `same`",
+        )
+    _fault(kind.same(one, other), "partials are not the `same` when combined in another order")
+
+
+def _check_honest(work: Work, packed: bytes, subtasks: list[int]) -> None:
+    try:
+        work.check(decode_partial(work.kind, packed), subtasks)
+    except BadPartial as error:
+        raise KindFault(f"check refuses an honest partial of {subtasks}: {error}") from None
+
+
+class Trial(NamedTuple):
+    """One wrong partial, packed, that a worker might send for these subtasks."""
+
+    work: Work
+    subtasks: list[int]
+    packed: bytes
+    is_noticed: bool
+
+    @property
+    def shown(self) -> str:
+        return f"{self.subtasks}: {msgspec.msgpack.decode(self.packed)!r}"[:SHOWN_CHARS_MAX]
+
+
+def _trials(work: Work, orders: int) -> Iterator[Trial]:
+    count, chance = len(work.partials), random.Random(0)  # noqa: S311
+    groups = [[i] for i in range(min(count, SINGLES_MAX))]
+    for _ in range(orders):
+        groups += _groups(count, chance)
+    others = [msgspec.msgpack.decode(partial) for partial in work.partials]
+    for group in groups:
+        honest = _packed(work.combined(group), "a combined partial")
+        yield from _changed(work, sorted(group), honest, others, chance)
+
+
+def _changed(
+    work: Work, subtasks: list[int], honest: bytes, others: list[Any], chance: random.Random
+) -> Iterator[Trial]:
+    """The changes of one honest partial that make another one of it."""
+    kind, value = work.kind, msgspec.msgpack.decode(honest)
+    canonical = kind.canonical(decode_partial(kind, honest))
+    for packed in _different(value, others, chance):
+        try:
+            wrong = decode_partial(kind, packed)
+        except BadPartial:
+            continue  # the type `Partial` refuses it already
+        try:
+            if kind.canonical(wrong) == canonical:
+                continue
+            work.check(decode_partial(kind, packed), subtasks)
+        except BadPartial:
+            yield Trial(work, subtasks, packed, is_noticed=True)
+        except Exception as error:
+            shown = repr(wrong)[:SHOWN_CHARS_MAX]
+            what = f"check and canonical raise BadPartial or nothing, not {error!r}, for {shown}"
+            raise KindFault(what) from error
+        else:
+            yield Trial(work, subtasks, packed, is_noticed=False)
+
+
+def _different(value: Any, others: list[Any], chance: random.Random) -> Iterable[bytes]:
+    """Up to CHANGES_EACH changes of one partial, packed."""
+    found = dict[bytes, None]()
+    for _ in range(CHANGES_EACH):
+        with contextlib.suppress(OverflowError):  # beyond 64 bits nothing travels
+            found[msgspec.msgpack.encode(mutated(value, others, chance))] = None
+    return found
+
+
+def _check_check(kind: Kind, done: Sequence[Work], same: Same, orders: int) -> None:
+    if type(kind).check is Kind.check:
+        _fault(not kind.proves, "it says that check proves, but has none")
+        what = "has no check: its partials are believed unless they are computed twice"
+        warnings.warn(f"{kind.name} {what}", stacklevel=3)
+        return
+    trials = [trial for work in done for trial in _trials(work, orders)]
+    noticed = sum(trial.is_noticed for trial in trials)
+    log.info("%s: check noticed %d of %d wrong partials", kind.name, noticed, len(trials))
+    _fault(bool(noticed or not trials), f"check notices none of {len(trials)} wrong partials")
+    for trial in trials if kind.proves else ():
+        if not trial.is_noticed:
+            _check_harmless(trial, same)
+
+
+def _check_harmless(trial: Trial, same: Same) -> None:
+    """A wrong partial that a proof lets pass must not change the result."""
+    work = trial.work
+    rest = [part for i, part in enumerate(work.partials) if i not in trial.subtasks]
+    try:
+        found = _finished(work.kind, work.params, [*rest, trial.packed])
+    except Exception:  # noqa: BLE001  it makes no result
+        return
+    right = _finished(work.kind, work.params, work.partials)
+    _fault(
+        same(found, right),
+        f"it says that check proves, but check did not notice {trial.shown}, which gives {found!r}",
     )
 
 
 def _check_decided(kind: Kind, params: Any, partials: list[bytes], result: Any, same: Same) -> None:
     for count in range(1, len(partials)):
         partial = _combined(kind, partials[:count])
-        if kind.is_decided(partial):
+        if kind.is_decided(partial, params):
             found = _finished(kind, params, partials[:count])
             _fault(
                 same(found, result),

@@ -147,21 +147,23 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     The answer has no piece if the result was to be decided and is not.
     """
     given = msgspec.convert(arguments, ConcludeArguments)
-    partials, params = pieces
+    partials, packed_params = pieces
     Stage.name = "combine"
     rows = msgspec.msgpack.decode(partials, type=list[bytes])
     whole = kinds.combine_all(kind, [decode_partial(kind, row) for row in rows])
     if len(rows) > 1:
         # A partial that has travelled, as `is_decided` and `finish` get it on a worker.
         whole = kinds.carried_partial(kind, whole)
+    params = _unpacked(kind, packed_params)
     if given.check_decided:
         Stage.name = "is_decided"
-        if not kind.is_decided(whole):
+        if not kind.is_decided(whole, params):
             return None, []
     Stage.name = "finish"
-    result = kind.finish(whole, _unpacked(kind, params))
-    if given.incomplete is not None:
-        result = _marked(result, given.incomplete)
+    if given.incomplete is None:
+        result = kind.finish(whole, params)
+    else:
+        result = _marked(kind.finish_incomplete(whole, params), given.incomplete)
     packed = msgspec.json.encode(result)
     if len(packed) > given.result_bytes_max:
         raise RuleBroken(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,8 @@ import msgspec
 import pytest
 
 from firmlight_client import kinds
-from firmlight_client.kinds import Kind
-from firmlight_client.testing import KindFault, check_kind, run_here
+from firmlight_client.kinds import BadPartial, Kind
+from firmlight_client.testing import KindFault, Tried, check_kind, run_here, try_check
 from tests.support.cli import firmlight
 
 
@@ -45,8 +46,14 @@ class Count(Kind):
         dict[Word, Annotated[int, msgspec.Meta(ge=1)]], msgspec.Meta(max_length=1000)
     ]
 
+    checks_payloads = proves = True
+
     def split(self, params: Any) -> Any:
         yield from params.words or [""]
+
+    def check(self, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+        if partial != Counter(payloads):
+            raise BadPartial("these are other words")
 
     def run(self, payload: Any) -> Any:
         return {payload: 1}
@@ -103,7 +110,7 @@ FAULTS: list[tuple[type[Kind], str]] = [
     (type("Runs", (Count,), {"Partial": Hooked}), r"Hooked runs code of its own \(__post_init__\)"),
     (type("Slow", (Count,), {"subtask_seconds_max": 1e-9}), "subtask_seconds_max"),
     (type("Last", (Count,), {"combine": lambda self, a, b: b}), "order or the grouping"),
-    (type("Hasty", (Count,), {"is_decided": lambda self, partial: True}), "another result"),
+    (type("Hasty", (Count,), {"is_decided": lambda self, partial, params: True}), "another result"),
     (
         type("Nan", (Count,), {"finish": lambda self, partial, params: float("nan")}),
         "JSON can carry",
@@ -125,21 +132,156 @@ def test_a_kind_without_a_partial_is_warned_of_and_otherwise_checked() -> None:
         assert check_kind(bare(), EXAMPLE) == [{"be": 2, "not": 1, "or": 1, "to": 2}]
 
 
+class FloatSum(Count):
+    """Sums that depend on the order in their last digits."""
+
+    Partial = float
+    proves = False
+
+    def run(self, payload: Any) -> Any:
+        return float(payload)
+
+    def combine(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def check(self, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+        if abs(partial) > sum(abs(float(payload)) for payload in payloads):
+            raise BadPartial("the sum is too large")
+
+    def finish(self, partial: Any, params: Any) -> Any:
+        return partial
+
+
+class Rounded(FloatSum):
+    deterministic = False
+
+    def same(self, a: Any, b: Any) -> bool:
+        return abs(a - b) < 5
+
+
 def test_rounding_may_be_allowed_for() -> None:
-    float_sum = type(
-        "FloatSum",
-        (Count,),
-        {
-            "Partial": float,
-            "run": lambda self, payload: float(payload),
-            "combine": lambda self, a, b: a + b,
-            "finish": lambda self, partial, params: partial,
-        },
-    )
     numbers = {"words": ["1e16", "1", "-1e16", "1"]}
-    with pytest.raises(KindFault, match="order"):
-        check_kind(float_sum(), numbers)
-    assert check_kind(float_sum(), numbers, same=lambda a, b: abs(a - b) < 5)
+    with pytest.raises(KindFault, match="result depends on the order"):
+        check_kind(FloatSum(), numbers)
+
+    def about(a: float, b: float) -> bool:
+        return abs(a - b) < 5
+
+    with pytest.raises(KindFault, match="canonical depends on the order"):
+        check_kind(FloatSum(), numbers, same=about)
+    assert check_kind(Rounded(), numbers, same=about)
+
+
+# How a kind is checked
+
+
+def faulty(**changes: Any) -> Kind:
+    kind: Kind = type("Faulty", (Count,), changes)()
+    return kind
+
+
+def check_by_number(self: Kind, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+    if sum(partial.values()) != len(subtasks):
+        raise BadPartial("it counts more or fewer words")
+
+
+def refuse(self: Kind, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+    raise BadPartial("no")
+
+
+def believe(self: Kind, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+    """Check nothing."""
+
+
+def stumble(self: Kind, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+    for payload in payloads:
+        partial[payload] -= 1
+
+
+class Listed(Count):
+    """Its partials are lists in no order."""
+
+    Partial = Annotated[list[Word], msgspec.Meta(max_length=1000)]
+
+    def run(self, payload: Any) -> Any:
+        return [payload]
+
+    def combine(self, a: Any, b: Any) -> Any:
+        return a + b
+
+    def check(self, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+        if sorted(partial) != sorted(payloads):
+            raise BadPartial("these are other words")
+
+    def finish(self, partial: Any, params: Any) -> Any:
+        return sorted(partial)
+
+
+class Sorted(Listed):
+    def canonical(self, partial: Any) -> bytes:
+        return super().canonical(sorted(partial))
+
+
+class Chance(Sorted):
+    """It computes something else each time."""
+
+    calls = 0
+    proves = False
+
+    def run(self, payload: Any) -> Any:
+        Chance.calls += 1
+        return [f"{payload} {Chance.calls}"]
+
+    def check(self, partial: Any, subtasks: Any, payloads: Any, params: Any) -> None:
+        if sorted(word.split()[0] for word in partial) != sorted(payloads):
+            raise BadPartial("these are other words")
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (faulty(check=refuse), r"check refuses an honest partial of \[.*\]: no"),
+        (faulty(check=believe, proves=False), r"check notices none of \d+ wrong partials"),
+        (faulty(check=check_by_number), "says that check proves, but check did not notice"),
+        (faulty(check=Kind.check), "says that check proves, but has none"),
+        (faulty(check=stumble), r"raise BadPartial or nothing, not KeyError\("),
+        (
+            faulty(is_decided=lambda self, partial: False),
+            "is_decided takes a partial and the params",
+        ),
+        (faulty(same=lambda self, a, b: False), "are not the `same`"),
+        (Listed(), "canonical depends on the order"),
+        (Chance(), "run gives another partial each time; say deterministic = False"),
+    ],
+)
+def test_a_check_that_cannot_be_relied_on_is_named(kind: Kind, said: str) -> None:
+    with pytest.raises(KindFault, match=said):
+        check_kind(kind, EXAMPLE)
+
+
+def test_a_check_that_proves_nothing_must_only_notice_something() -> None:
+    kind = faulty(check=check_by_number, proves=False)
+    assert check_kind(kind, EXAMPLE)
+    tried = try_check(kind, EXAMPLE)
+    assert 0 < tried.noticed < tried.changed
+    assert tried.missed
+    assert try_check(kind, EXAMPLE) == tried, "the same partials are tried each time"
+
+
+def test_a_kind_without_a_check_is_warned_of() -> None:
+    with pytest.warns(UserWarning, match="COUNT has no check: its partials are believed unless"):
+        check_kind(faulty(check=Kind.check, proves=False), EXAMPLE)
+
+
+def test_lists_in_no_order_are_sorted_for_comparing() -> None:
+    assert check_kind(Sorted(), EXAMPLE) == [sorted(EXAMPLE["words"])]
+
+
+def test_a_check_that_notices_everything_says_so() -> None:
+    tried = try_check(Count(), EXAMPLE)
+    assert tried.changed > 100
+    assert tried == Tried(tried.changed, tried.changed, [])
+    assert tried.share == 1
 
 
 @pytest.mark.parametrize(

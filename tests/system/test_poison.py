@@ -49,7 +49,7 @@ def honest_work(worker: Peer, lab: Lab, task: str) -> None:
             if isinstance(frame, protocol.Lease):
                 kind = kinds.get(frame.kind)
                 done = [kind.run(msgspec.msgpack.decode(payload)) for payload in frame.payloads]
-                decided = kind.is_decided(kinds.combine_all(kind, done))
+                decided = kind.is_decided(kinds.combine_all(kind, done), None)
                 worker.complete(frame, ready=1, decided=decided)
 
 

@@ -103,7 +103,7 @@ def compute(granted: Granted, worker: Worker) -> Settled:
         subtasks=granted.subtasks,
         partial=msgspec.msgpack.encode(partial),
         seconds=0.1,
-        decided=kind.is_decided(partial),
+        decided=kind.is_decided(partial, None),
     )
     return call.now()
 

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, ClassVar, Literal
 
 import msgspec
 
+from firmlight_client.kinds.checking import check_signature, packed_in_order
 from firmlight_client.kinds.partials import BadPartial, decode_partial, decoder_of
 
 __all__ = (
@@ -75,7 +76,7 @@ class UnknownKind(LookupError):
 
 
 class Kind(ABC):
-    """One kind of work. Everything here must be deterministic but `run`.
+    """One kind of work. All that it does must be deterministic; only `run` may say otherwise.
 
     Payloads and partials are anything MessagePack can carry: None, bool, int of 64 bits, float,
     str, bytes, lists and dicts with string keys. Larger integers travel as decimal strings or
@@ -83,8 +84,8 @@ class Kind(ABC):
 
     `Partial` is what a partial may be at most, of one subtask or of all of a task: a msgspec type
     whose texts, lists and maps all have a `max_length`, see `partials`. What workers send is
-    decoded as it, so that is what `combine`, `finish` and `is_decided` are given: a tuple where it
-    says tuple. Without it generic limits hold.
+    decoded as it, so that is what `combine`, `finish` and all that judges a partial are given: a
+    tuple where it says tuple. Without it generic limits hold.
     """
 
     name: ClassVar[str]  # upper case, stable: "MEAN"
@@ -101,6 +102,14 @@ class Kind(ABC):
     FileParams: ClassVar[type[msgspec.Struct] | None] = None
     # A worker does a whole call in a moment, so thousands may travel as one task, see `calls`.
     small: ClassVar[bool] = False
+    # Equal payloads give equal `canonical` bytes on every machine and however they are grouped, so
+    # two workers can be compared. Say False of what depends on the time, the network or the way a
+    # worker takes; then `check` and `same` are all there is.
+    deterministic: ClassVar[bool] = True
+    # What passes `check` cannot make a wrong result, so nothing needs to be computed twice.
+    proves: ClassVar[bool] = False
+    # `check` wants the payloads, which are kept or made again for it.
+    checks_payloads: ClassVar[bool] = False
 
     @abstractmethod
     def split(self, params: Any) -> Iterable[Any]:
@@ -121,9 +130,39 @@ class Kind(ABC):
     def finish(self, partial: Any, params: Any) -> Any:
         """Turn the partial of all subtasks into the result: anything JSON can carry."""
 
-    def is_decided(self, partial: Any) -> bool:
-        """Whether this partial already settles the task, so that the rest may be cancelled."""
+    def finish_incomplete(self, partial: Any, params: Any) -> Any:
+        """The result of a task that goes on without some subtasks, which failed permanently."""
+        return self.finish(partial, params)
+
+    def is_decided(self, partial: Any, params: Any | None) -> bool:
+        """Whether this partial already settles the task, so that the rest may be cancelled.
+
+        Workers have no params, so they ask with None: whether the partial alone looks like it.
+        Whoever has the params asks again with them, and only that answer counts.
+        """
         return False
+
+    def check(  # noqa: B027  # empty, yet not abstract: a kind may do without
+        self, partial: Any, subtasks: Sequence[int], payloads: Sequence[Any] | None, params: Any
+    ) -> None:
+        """Raise BadPartial if a worker's partial cannot be right for these subtasks.
+
+        `subtasks` are their indices within the task, 0-based and ascending; `payloads` are theirs
+        in the same order, as `run` gets them, or None unless the kind says `checks_payloads`. It
+        must be far cheaper than `run`. Whatever the partial says about single subtasks must be said
+        about these and no others (`checking.check_places`). A kind without it needs recomputation.
+        """
+
+    def canonical(self, partial: Any) -> bytes:
+        """The same bytes for equal partials, in whatever order and groups they were combined.
+
+        Sort what has no order. Raises nothing for what fits `Partial`.
+        """
+        return packed_in_order(carried_partial(self, partial))
+
+    def same(self, a: Any, b: Any) -> bool:
+        """Whether two partials of the same subtasks agree, both of which passed `check`."""
+        return self.canonical(a) == self.canonical(b)
 
     def whole(self, params: Any) -> Any:
         """The partial of a whole call. A `small` kind may compute it faster than piece by piece."""
@@ -201,6 +240,7 @@ def installed() -> dict[str, Kind]:
     for entry in entry_points(group=GROUP):
         try:
             kind = entry.load()()
+            check_signature(kind)
             offered = [kind, calls_of(kind)] if kind.small else [kind]
         except Exception:  # somebody else's code must not take the other kinds along
             log.exception("kind %s cannot be loaded from %s", entry.name, entry.value)
@@ -252,7 +292,7 @@ def whole_partial(
     for done, payload in enumerate(kind.split(params), 1):
         partials.append(carried_partial(kind, kind.run(carried(payload))))
         on_progress(done)
-        if kind.is_decided(partials[-1]):
+        if kind.is_decided(partials[-1], params):
             break
         if len(partials) == FAN:
             partials = [carried_partial(kind, combine_all(kind, partials))]

@@ -29,7 +29,7 @@ def histogram(values: NDArray[np.float64], least: float, most: float) -> list[An
     """Of 1..n finite numbers, the smallest and largest of which are known."""
     import numpy as np
 
-    power, place, bins = _layout(least, most)
+    power, place, bins = layout(least, most)
     places = np.floor(values / math.ldexp(1.0, power))  # dividing by a power of two loses nothing …
     if least < 0:
         # … unless a tiny negative number becomes -0.0.
@@ -39,7 +39,7 @@ def histogram(values: NDArray[np.float64], least: float, most: float) -> list[An
 
 def merged(a: list[Any], b: list[Any], least: float, most: float) -> list[Any]:
     """Of both together, the smallest and largest number of which are known."""
-    power, place, bins = _layout(least, most)
+    power, place, bins = layout(least, most)
     counts = [0] * bins
     for part_power, first, part in (a, b):
         for i, count in enumerate(part, first):
@@ -59,9 +59,9 @@ def as_result(power: int, place: int, counts: list[int]) -> dict[str, Any]:
     return {"first": first, "width": math.ldexp(1.0, power), "counts": counts}
 
 
-def _layout(least: float, most: float) -> tuple[int, int, int]:
+def layout(least: float, most: float) -> tuple[int, int, int]:
     """(power, place of the first bin, how many bins)."""
-    low, high = _units(least), _units(most)
+    low, high = units(least), units(most)
     shift = max(
         (high - low).bit_length() - BINS_MAX.bit_length() + 1,
         max(-low, high).bit_length() - PLACE_BITS,
@@ -73,7 +73,7 @@ def _layout(least: float, most: float) -> tuple[int, int, int]:
     return shift - UNIT_BITS, place, (high >> shift) - place + 1
 
 
-def _units(value: float) -> int:
+def units(value: float) -> int:
     """The number as an integer, in units of 2^-1074."""
     numerator, denominator = value.as_integer_ratio()
     return numerator << (UNIT_BITS + 1 - denominator.bit_length())

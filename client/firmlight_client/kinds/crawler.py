@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from firmlight_client import network
-from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds import BadPartial, Kind, ParamsError
 from firmlight_client.kinds._crawl_partial import PAGES_MAX, URLS_MAX, CrawlPartial
+from firmlight_client.kinds.checking import check_places, packed_in_order, require
 
 CRAWL_SECONDS_MAX = 1500.0  # then the crawl of one start URL ends with what it has
 SITE_BYTES_MAX = 6 * 2**20  # of one site: a partial has a limit (8 MiB by default) …
@@ -75,11 +76,15 @@ class Crawler(Kind):
 
     Payload `[i, url, limit, same_host, bytes_max]` for start URL number i; partial `[[i, site],
     …]`.
+
+    Pages change and sites go down, so two crawls of one site need not have a page in common. What
+    `check` and `same` compare is what was asked for: pages that are invented consistently pass.
     """
 
     name, title, version = "CRAWLER", "Pages and links of web sites", "1"
     Params = CrawlerParams
     Partial = CrawlPartial
+    deterministic = False
     network = "public"
     subtask_seconds_max = CRAWL_SECONDS_MAX + 60
 
@@ -104,9 +109,69 @@ class Crawler(Kind):
     def combine(self, a: list[Any], b: list[Any]) -> list[Any]:
         return sorted(a + b, key=lambda entry: entry[0])
 
-    def finish(self, partial: list[Any], params: CrawlerParams) -> dict[str, Any]:
-        found = dict(partial)
+    def check(
+        self,
+        partial: Sequence[Any],
+        subtasks: Sequence[int],
+        payloads: Sequence[Any] | None,
+        params: CrawlerParams,
+    ) -> None:
+        """Each site must be one that was asked for, within what was asked of it.
+
+        That is: just the sites of these subtasks, from their start addresses, at most `limit`
+        pages, none twice, each read with success, and on the host of the start if so asked.
+        """
+        check_places([i for i, _ in partial], subtasks)
+        for i, site in partial:
+            _check_start(i, site, params)
+            _check_pages(site, params)
+
+    def canonical(self, partial: Sequence[Any]) -> bytes:
+        return packed_in_order(
+            sorted(partial, key=lambda entry: (entry[0], packed_in_order(entry)))
+        )
+
+    def same(self, a: Sequence[Any], b: Sequence[Any]) -> bool:
+        """Whether both crawled the same sites from the same addresses.
+
+        It believes all else, a site without a page too: it may have been down for one of them.
+        """
+        return _starts(a) == _starts(b)
+
+    def finish(self, partial: Sequence[Any], params: CrawlerParams) -> dict[str, Any]:
+        """The sites in the order of their addresses. Raises BadPartial unless all are there."""
+        check_places([i for i, _ in partial], range(len(params.urls)))
+        return self.finish_incomplete(partial, params)
+
+    def finish_incomplete(self, partial: Sequence[Any], params: CrawlerParams) -> dict[str, Any]:
+        found = dict[int, dict[str, Any]]()
+        for i, site in partial:
+            _check_start(i, site, params)
+            found[i] = site
         return {"sites": [found.get(i) or _uncrawled(url) for i, url in enumerate(params.urls)]}
+
+
+def _starts(partial: Sequence[Any]) -> list[tuple[int, str]]:
+    return sorted((i, site["url"]) for i, site in partial)
+
+
+def _check_start(i: int, site: dict[str, Any], params: CrawlerParams) -> None:
+    if i >= len(params.urls) or site["url"] != params.urls[i]:
+        raise BadPartial(f"site {i} was crawled from another address than was asked for")
+
+
+def _check_pages(site: dict[str, Any], params: CrawlerParams) -> None:
+    from firmlight_client.kinds._web_url import page_url
+
+    start, pages = page_url(site["url"]), site["pages"]
+    require(len(pages) <= params.limit, "a site has more pages than were asked for")
+    urls = [page_url(page["url"]) for page in pages]
+    for page, url in zip(pages, urls, strict=True):
+        require(url is not None and str(url) == page["url"], "the address of a page is none")
+        require(200 <= page["status"] < 300, "a page was not read with success")
+        if params.same_host and start is not None and url is not None:
+            require(url.host == start.host, "a page is on another host")
+    require(len(set(urls)) == len(urls), "a site has the same page twice")
 
 
 def _uncrawled(url: str) -> dict[str, Any]:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
 from math import gcd, prod
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
 
 from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds.checking import require
 
 if TYPE_CHECKING:
     from flint import fmpz
@@ -93,9 +95,16 @@ class Factorization(Kind):
     """Payload `[number, method, …]`; partial: a Base of the number.
 
     It consists of primes only once a worker has found a divisor.
+
+    It `proves`: whatever passes `check` leads to the right result, for `finish` factors what is
+    still composite and proves each prime. That a curve has found nothing is not proved, and need
+    not be: a worker that withholds a divisor costs others time, until the complete method ends. For
+    the same reason it is not `deterministic`: workers may search as they like.
     """
 
     name, title, version = "FACTORIZATION", "Prime factors of a number", "1"
+    deterministic = False
+    proves = True
     Params = FactorizationParams
     Partial = Annotated[
         list[tuple[Divisor, Exponent]], msgspec.Meta(min_length=1, max_length=DIVISORS_MAX)
@@ -125,8 +134,36 @@ class Factorization(Kind):
     def combine(self, a: Base, b: Base) -> Base:
         return a if a == b else _refined(_number(a), [int(divisor) for divisor, _ in a + b])
 
-    def is_decided(self, partial: Base) -> bool:
+    def is_decided(self, partial: Base, params: FactorizationParams | None) -> bool:
+        """Whether all its divisors are primes; with params, whether they are those of the number.
+
+        Each is proved prime, so with params the answer is a proof, too.
+        """
+        if params is not None and not _is_base_of(partial, int(params.number)):
+            return False
         return all(_is_prime(int(divisor)) for divisor, _ in partial)
+
+    def check(
+        self,
+        partial: Base,
+        subtasks: Sequence[int],
+        payloads: Sequence[Any] | None,
+        params: FactorizationParams,
+    ) -> None:
+        """It must be a Base of the number, of primes only if the complete method made it."""
+        divisors = [int(divisor) for divisor, _ in partial]
+        require(divisors == sorted(set(divisors)), "its divisors are not in ascending order")
+        require(divisors[0] > 1, "1 is no divisor that tells anything")
+        require(_is_base_of(partial, int(params.number)), f"its product is not {params.number}")
+        are_coprime = all(gcd(a, b) == 1 for a, b in combinations(divisors, 2))
+        require(are_coprime, "some of its divisors have a common one")
+        complete = sum(1 for _ in self.split(params)) - 1  # it is the last subtask
+        if complete in subtasks:
+            require(self.is_decided(partial, params), "the complete method leaves only primes")
+
+    def same(self, a: Base, b: Base) -> bool:
+        """Whether both are of one number: one worker may have found what another has not."""
+        return _is_base_of(a, _number(b))
 
     def finish(self, partial: Base, params: FactorizationParams) -> dict[str, Any]:
         """The result, factoring what is still composite, in at most some 50 ms.
@@ -234,6 +271,14 @@ def _number(base: Base) -> int:
         if number > NUMBER_MAX:
             raise ValueError("these divisors are of no number that was asked for")
     return number
+
+
+def _is_base_of(base: Base, number: int) -> bool:
+    """Whether the product is the number."""
+    try:
+        return _number(base) == number
+    except ValueError:
+        return False
 
 
 def _refined(number: int, divisors: Iterable[int]) -> Base:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
-from firmlight_client.kinds import Kind, ParamsError
+from firmlight_client.kinds import BadPartial, Kind, ParamsError
 from firmlight_client.kinds._exact_sum import exact_sums, from_bytes, mean_of, to_bytes, variance_of
 from firmlight_client.kinds._histogram import as_result, histogram, merged
+from firmlight_client.kinds._mean_check import check_ends, check_numbers, check_sense
 from firmlight_client.kinds._mean_partial import MeanPartial
 from firmlight_client.kinds._number_options import NumberFileParams
 from firmlight_client.kinds._packed import NUMBER_BYTES, first_not_finite, packed, unpacked
@@ -111,8 +112,7 @@ class Mean(Kind):
     def split(self, params: MeanParams) -> Iterator[bytes]:
         data = params.numbers
         assert isinstance(data, bytes)  # since __post_init__
-        count = len(data) // NUMBER_BYTES
-        each = min(max(-(-count // SUBTASKS_WANTED), SUBTASK_NUMBERS_MIN), SUBTASK_NUMBERS_MAX)
+        each = _numbers_each(len(data) // NUMBER_BYTES)
         for start in range(0, len(data), each * NUMBER_BYTES):
             yield data[start : start + each * NUMBER_BYTES]
 
@@ -135,14 +135,44 @@ class Mean(Kind):
         least, most = min(a[3], b[3]), max(a[4], b[4])
         return [a[0] + b[0], total, squares, least, most, merged(a[5], b[5], least, most)]
 
-    def finish(self, partial: list[Any], params: MeanParams) -> dict[str, Any]:
-        count, *sums, least, most, bins = partial
-        total, squares = map(from_bytes, sums)
-        return {
-            "count": count,
-            "mean": mean_of(count, total),
-            "variance": variance_of(count, total, squares),
-            "min": least,
-            "max": most,
-            "histogram": as_result(*bins),
-        }
+    def check(
+        self,
+        partial: Sequence[Any],
+        subtasks: Sequence[int],
+        payloads: Sequence[bytes] | None,
+        params: MeanParams,
+    ) -> None:
+        """Compare it with the numbers, which the params hold; `_mean_check` says how far."""
+        values = unpacked(params.numbers)  # type: ignore[arg-type]  # bytes since __post_init__
+        each = _numbers_each(values.size)
+        check_sense(partial)
+        check_numbers(partial, [values[i * each : (i + 1) * each] for i in subtasks])
+
+    def finish(self, partial: Sequence[Any], params: MeanParams) -> dict[str, Any]:
+        """The result. Raises BadPartial if it cannot be that of all the numbers."""
+        check_ends(partial, [unpacked(params.numbers)])  # type: ignore[arg-type]  # as above
+        return _as_result(partial)
+
+    def finish_incomplete(self, partial: Sequence[Any], params: MeanParams) -> dict[str, Any]:
+        """The same of some of the numbers: of which is not known here, but not of too many."""
+        if partial[0] > (count := len(params.numbers) // NUMBER_BYTES):
+            raise BadPartial(f"it counts {partial[0]:,} numbers of {count:,}")
+        return _as_result(partial)
+
+
+def _numbers_each(count: int) -> int:
+    """How many of so many numbers one subtask gets; the last one gets what is left."""
+    return min(max(-(-count // SUBTASKS_WANTED), SUBTASK_NUMBERS_MIN), SUBTASK_NUMBERS_MAX)
+
+
+def _as_result(partial: Sequence[Any]) -> dict[str, Any]:
+    count, *sums, least, most, bins = partial
+    total, squares = map(from_bytes, sums)
+    return {
+        "count": count,
+        "mean": mean_of(count, total),
+        "variance": variance_of(count, total, squares),
+        "min": least,
+        "max": most,
+        "histogram": as_result(*bins),
+    }

@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from firmlight_client.kinds import Kind
+from firmlight_client.kinds.checking import check_places, packed_in_order
 
 
 class PoisonParams(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,6 +32,7 @@ class Poison(Kind):
         list[Annotated[int, msgspec.Meta(ge=0)]], msgspec.Meta(max_length=1_000_000)
     ]
     subtask_seconds_max = 1.0
+    proves = True
 
     def split(self, params: PoisonParams) -> Iterator[Any]:
         for number in range(params.count):
@@ -50,6 +52,18 @@ class Poison(Kind):
 
     def combine(self, a: list[int], b: list[int]) -> list[int]:
         return a + b
+
+    def check(
+        self,
+        partial: list[int],
+        subtasks: Sequence[int],
+        payloads: Sequence[Any] | None,
+        params: PoisonParams,
+    ) -> None:
+        check_places(partial, subtasks)
+
+    def canonical(self, partial: list[int]) -> bytes:
+        return packed_in_order(sorted(partial))
 
     def finish(self, partial: list[int], params: PoisonParams) -> dict[str, Any]:
         return {"values": sorted(partial)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firmlight_client.kinds import combine_all
+from firmlight_client.kinds import carried_partial, combine_all
 from firmlight_client.kinds.crawler import Crawler
 from tests.client.kinds.site import Reply
 
@@ -12,8 +12,11 @@ kind = Crawler()
 
 
 def crawl(*urls: str, **params: Any) -> list[dict[str, Any]]:
+    """The sites; what a real crawl finds always passes the kind's own check."""
     loaded = kind.load({"urls": list(urls), **params})
     partials = [kind.run(payload) for payload in kind.split(loaded)]
+    for i, partial in enumerate(partials):
+        kind.check(carried_partial(kind, partial), [i], None, loaded)
     return kind.finish(combine_all(kind, partials), loaded)["sites"]
 
 

@@ -36,7 +36,7 @@ def test_calls_without_a_partial_are_left_out_of_an_incomplete_result() -> None:
     many = kinds.get("FACTORIZATION[]")
     params = many.load({"calls": [{"number": 6}, {"number": 7}, {"number": 8}]})
     partials = [many.run(payload) for payload in many.split(params)]
-    found = many.finish(kinds.combine_all(many, [partials[2], partials[0]]), params)
+    found = many.finish_incomplete(kinds.combine_all(many, [partials[2], partials[0]]), params)
     assert [(place, row["number"]) for place, row in found["results"]] == [(0, "6"), (2, "8")]
 
 

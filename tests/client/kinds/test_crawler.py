@@ -77,9 +77,8 @@ def test_sites_come_in_the_order_asked_whoever_finished_first(serve, private):
 
 def test_a_site_that_no_worker_could_crawl_is_reported():
     params = kind.load({"urls": ["http://a.example", "http://b.example"]})
-    sites = kind.finish([[1, {"url": "http://b.example", "pages": [], "errors": []}]], params)[
-        "sites"
-    ]
+    crawled = [[1, {"url": "http://b.example", "pages": [], "errors": []}]]
+    sites = kind.finish_incomplete(crawled, params)["sites"]
     assert [site["url"] for site in sites] == params.urls
     assert sites[0]["errors"][0]["reason"] == "no worker could crawl it"
 

@@ -33,7 +33,7 @@ def factor(number: Any) -> dict[str, Any]:
     partials = []
     for payload in kind.split(params):
         partials.append(kind.run(payload))
-        if kind.is_decided(partials[-1]):
+        if kind.is_decided(partials[-1], params):
             break
     return kind.finish(combine_all(kind, partials), params)
 
@@ -83,7 +83,7 @@ def test_two_eighteen_digit_primes_come_apart_in_dozens_of_subtasks():
     ],
 )
 def test_the_complete_method_ends_where_an_older_one_did_not(number):
-    assert kind.is_decided(kind.run([str(number), "complete"]))
+    assert kind.is_decided(kind.run([str(number), "complete"]), None)
 
 
 def test_a_power_of_a_large_prime_is_found_immediately():
@@ -104,7 +104,7 @@ def test_a_partial_with_one_divisor_decides_the_task_alone(primes):
         p for p in kind.split(kind.load({"number": min(number, 10**40)})) if p[1] == "trial"
     ):
         partial = kind.run(payload)
-        assert kind.is_decided(partial) or partial == [(payload[0], 1)]
+        assert kind.is_decided(partial, None) or partial == [(payload[0], 1)]
 
 
 def test_trial_ranges_are_disjoint_and_seeds_distinct():
@@ -141,8 +141,8 @@ def test_what_different_workers_found_is_put_together():
     number = 15 * 77
     whole = kind.combine([["15", 1], ["77", 1]], [["33", 1], ["35", 1]])
     assert whole == [("3", 1), ("5", 1), ("7", 1), ("11", 1)]
-    assert kind.is_decided(whole)
-    assert not kind.is_decided([[str(number), 1]])
+    assert kind.is_decided(whole, None)
+    assert not kind.is_decided([[str(number), 1]], None)
 
 
 def test_what_nobody_found_is_factored_at_the_end():

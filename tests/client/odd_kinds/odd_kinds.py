@@ -63,7 +63,7 @@ class Odd(Kind):
     def finish(self, partial: Any, params: Any) -> Any:
         return partial
 
-    def is_decided(self, partial: Any) -> bool:
+    def is_decided(self, partial: Any, params: Any) -> bool:
         return "decided" in partial
 
     def give(self, value: Any) -> Any:

@@ -143,7 +143,7 @@ def _whole(kind: Kind, data: dict[str, Any]) -> dict[str, Any]:
         "payloads": [_shown(payload) for payload in payloads],
         "partials": [_shown(partial) for partial in partials],
         "combined": _shown(together),
-        "decided": [kind.is_decided(partial) for partial in partials],
+        "decided": [kind.is_decided(partial, params) for partial in partials],
         "result": plain(kind.finish(together, params)),
     }
 
@@ -153,7 +153,7 @@ def _run(kind: Kind, payload: Any) -> dict[str, Any]:
     return {
         "payload": _shown(payload),
         "partial": _shown(partial),
-        "decided": kind.is_decided(partial),
+        "decided": kind.is_decided(partial, None),
     }
 
 

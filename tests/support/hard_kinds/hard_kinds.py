@@ -79,7 +79,7 @@ class Hard(Kind):
         act(a[1])
         return [a[0] + b[0], ""]
 
-    def is_decided(self, partial: Any) -> bool:
+    def is_decided(self, partial: Any, params: Any) -> bool:
         act(partial[2] if len(partial) > 2 else "")
         return False
 

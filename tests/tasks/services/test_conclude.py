@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -150,6 +151,42 @@ def test_a_worker_that_only_claims_a_decision_ends_nothing(
     assert call.now().complete
     assert conclude(task).status == states.RUNNING
     assert lease(laptop), "the rest is still to be done"
+
+
+def test_the_primes_of_another_number_end_nothing(
+    split: Split, lease: Lease, laptop: Worker
+) -> None:
+    task = split(kind="FACTORIZATION", number=str((10**15 + 37) * (10**15 + 91)))
+    granted = lease(laptop)
+    assert granted
+    call = leasing.complete(
+        granted.lease,
+        worker=laptop.pk,
+        subtasks=granted.subtasks,
+        partial=msgspec.msgpack.encode([["7", 1], ["13", 1]]),
+        decided=True,
+    )
+    assert call.now().complete
+    assert conclude(task).status == states.RUNNING
+
+
+def test_a_partial_that_is_not_that_of_all_subtasks_fails_the_task_clearly(
+    split: Split, lease: Lease, laptop: Worker
+) -> None:
+    """A lie that the params give away."""
+    task = split(kind="MEAN", numbers=[1.0] * 1000)
+    granted = lease(laptop)
+    assert granted
+    lie = kinds.get("MEAN").run(struct.pack("<32d", *[1.5e6] * 32))
+    leasing.complete(
+        granted.lease,
+        worker=laptop.pk,
+        subtasks=granted.subtasks,
+        partial=msgspec.msgpack.encode(lie),
+    ).now()
+    conclude(task)
+    assert (task.status, task.error_code) == (states.FAILED, "finish_failed")
+    assert "it counts 32 numbers of 1,000" in task.error_message
 
 
 def test_partials_that_do_not_fit_fail_the_task_clearly(

@@ -125,7 +125,7 @@ class Slot:
             batch.partials.append(partial)
             batch.seconds.append((perf_counter_ns() - started) / 1e9)
             done.append(partial)
-            if self.unwanted == job or (decides and kind.is_decided(arrived)):
+            if self.unwanted == job or (decides and kind.is_decided(arrived, None)):
                 break
         return done, [batch] if batch.partials else []
 
@@ -169,20 +169,20 @@ def combined(kind: kinds.Kind, run: wire.Run, partials: list[bytes]) -> wire.Fin
 
 
 def _combined(kind: kinds.Kind, partials: list[bytes]) -> tuple[bytes, bool]:
-    """All in one, packed, and whether that decides the task.
+    """All in one, packed, and whether that decides the task, by itself: there are no params here.
 
     Raises TooLarge if so many do not fit the kind's `Partial`.
     """
     decode_as_server = kinds.decoder_of(type(kind))
     parts = [decode_as_server(partial) for partial in partials]
     if len(parts) == 1:
-        return partials[0], bool(kind.is_decided(parts[0]))
+        return partials[0], bool(kind.is_decided(parts[0], None))
     data = encode(kinds.combine_all(kind, parts))
     try:
         whole = decode_as_server(data)
     except kinds.BadPartial as error:
         raise TooLarge from error
-    return data, bool(kind.is_decided(whole))
+    return data, bool(kind.is_decided(whole, None))
 
 
 def failure_words(error: BaseException, memory: Memory) -> tuple[str, str, str]:
