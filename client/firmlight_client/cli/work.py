@@ -74,11 +74,10 @@ def work(
 
     url, token = session.worker_access()
     home = session.home()
-    cores = os.cpu_count() or 1
     said: dict[str, Any] = {"slots": slots, "memory_mib": memory}
     if quiet:
         said["nice"] = QUIET_NICE
-        said["slots"] = slots or max(1, cores // 4)
+        said["slots"] = slots or max(1, (os.cpu_count() or 1) // 4)
     if always:
         said["yield_to_others"] = False
         said["on_battery"] = True
@@ -88,7 +87,7 @@ def work(
     settings = shell.Settings(
         url=url,
         token=token,
-        slots=consent.plain.slots or max(1, cores - 1),
+        slots=consent.plain.slots_wanted,
         groups=[rules.check_name(each) for each in group or []],
         name=name or rules.name(home),
         consent=consent,

@@ -36,12 +36,12 @@ class Finding(NamedTuple):
 
 
 class SampleSlot:
-    """One slot, and the events that it reports."""
+    """One slot as the worker has them, and the events that it reports."""
 
-    def __init__(self, options: SlotOptions) -> None:
+    def __init__(self, options: SlotOptions, number: int = 0) -> None:
         self.events: asyncio.Queue[SlotEvent] = asyncio.Queue()
         hidden = may_hide(session.home())
-        self.process = SlotProcess(0, self._heard, options=options, hidden=hidden)
+        self.process = SlotProcess(number, self._heard, options=options, hidden=hidden)
 
     def _heard(self, slot: int, event: SlotEvent) -> None:
         self.events.put_nowait(event)

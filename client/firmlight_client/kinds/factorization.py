@@ -10,9 +10,12 @@ partial alone decides the task.
 from __future__ import annotations
 
 import re
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import combinations
+from functools import cache
+from itertools import combinations, count
 from math import gcd, prod
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -28,6 +31,9 @@ NUMBER_MAX = 10**40
 _DIGITS = re.compile(r"\s*\+?([0-9]{1,100})\s*", re.ASCII)
 NUMBER_DIGITS_MAX = len(str(NUMBER_MAX))
 EXPONENT_MAX = NUMBER_MAX.bit_length() - 1  # of the smallest prime
+WORD_MAX = 2**64 - 1  # FLINT needs no sieve for numbers of one word
+SMOOTH_BITS = 67  # of the second largest prime of any number up to NUMBER_MAX
+CURVE_BOUND = 10_000
 DIVISORS_MAX = 26  # the product of the first 27 primes is larger than NUMBER_MAX
 # [(divisor in decimal, exponent), …]: pairwise coprime, ascending, their product the number.
 Base = list[tuple[str, int]]
@@ -248,7 +254,47 @@ def _is_prime(number: int) -> bool:
 
 def _prime_factors(number: int) -> Counter[int]:
     """Prime -> exponent, by FLINT's complete method."""
+    if number > WORD_MAX and not _sieve_works():
+        return _without_sieve(number)
     return Counter({int(prime): int(exponent) for prime, exponent in _fmpz(number).factor()})
+
+
+@cache
+def _sieve_works() -> bool:
+    """Whether FLINT can make the file that its quadratic sieve needs; without it, it aborts.
+
+    The file is in /tmp whatever TMPDIR says, and Landlock closes that to a slot. On Windows the
+    folder is TEMP.
+    """
+    if sys.platform == "win32":
+        return True
+    try:
+        with tempfile.TemporaryFile(dir="/tmp"):
+            return True
+    except OSError:
+        return False
+
+
+def _without_sieve(number: int) -> Counter[int]:
+    """Prime -> exponent, by elliptic curves: seconds where the sieve takes 0.1 s.
+
+    FLINT's curves come first; what they leave, which is rare, is left to ours until one finds it.
+    """
+    from firmlight_client.kinds._ecm import find_factor
+
+    if _is_prime(number):
+        return Counter({number: 1})
+    powers = Counter[int]()
+    for found, exponent in _fmpz(number).factor_smooth(SMOOTH_BITS):
+        divisor = int(found)
+        if divisor < number:
+            parts = _prime_factors(divisor)
+        else:
+            curves = (find_factor(number, sigma, CURVE_BOUND) for sigma in count(6))
+            factor = next(filter(None, curves))
+            parts = _prime_factors(factor) + _prime_factors(number // factor)
+        powers += _times(parts, int(exponent))
+    return powers
 
 
 def _times(factors: Counter[int], exponent: int) -> Counter[int]:

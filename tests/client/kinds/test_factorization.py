@@ -86,6 +86,25 @@ def test_the_complete_method_ends_where_an_older_one_did_not(number):
     assert kind.is_decided(kind.run([str(number), "complete"]), None)
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        3 * (10**18 + 9) ** 2,
+        100838095593318077623227274510379021,
+        2**7 * (10**9 + 7) * (10**12 + 39) * (10**15 + 37),
+        (10**9 + 7) ** 4,
+    ],
+)
+def test_without_a_sieve_the_same_factors_are_found(number):
+    assert module._without_sieve(number) == module._prime_factors(number)
+
+
+def test_what_other_curves_leave_ours_find(monkeypatch):
+    monkeypatch.setattr(module, "SMOOTH_BITS", 10)  # FLINT's curves find nothing then
+    number = (10**15 + 37) * (10**12 + 39)
+    assert module._without_sieve(number) == {10**15 + 37: 1, 10**12 + 39: 1}
+
+
 def test_a_power_of_a_large_prime_is_found_immediately():
     p = prime_after(3 * 10**12)
     assert len(list(kind.split(kind.load({"number": p**3})))) == 1

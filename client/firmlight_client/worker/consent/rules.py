@@ -7,6 +7,7 @@ own keys, but not those of a group.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -61,6 +62,11 @@ class Rules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if public and self.network == "none":
             return False
         return self.subtask_seconds_max is None or seconds_max <= self.subtask_seconds_max
+
+    @property
+    def slots_wanted(self) -> int:
+        """How many subtasks at a time: all cores but one where nothing is said."""
+        return self.slots or max(1, (os.cpu_count() or 1) - 1)
 
     def slot_options(self, *, public: bool) -> SlotOptions:
         """What a slot is started with for work of a kind; `public`: it needs the network."""

@@ -2,7 +2,8 @@
 
 Linux, in a user and a mount namespace of its own (see `sandbox`). The root becomes a small tmpfs
 (pivot_root(2), as bubblewrap does it), in which the folders that a kind has to read are mounted
-again. Everything else is not there: the owner's home is an empty folder, and so is /tmp.
+again. Everything else is not there: the owner's home is an empty folder. So is /tmp, but it can be
+written, for libraries that make temporary files there whatever TMPDIR says, as FLINT does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ MNT_DETACH = 2
 MOUNT_SETATTR = 442  # the number on every architecture that Python runs on
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 ATTR_RDONLY, ATTR_NOSUID = 1, 2
-ROOT_OPTIONS, SHM_OPTIONS = b"size=1m,mode=755", b"size=64m,nr_inodes=4096,mode=700"
+ROOT_OPTIONS, MEMORY_OPTIONS = b"size=1m,mode=755", b"size=64m,nr_inodes=4096,mode=700"
+TMP = Path("/tmp")  # noqa: S108  of this process alone
 OLD = "/.old"
 DEVICE_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 
@@ -72,11 +74,14 @@ class NewRoot:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.symlink_to(target)
         self._show_devices(devices)
+        has_own_tmp = TMP not in places
+        if has_own_tmp:
+            self._mount_memory(TMP)
         for path, place in sorted(places.items()):  # a folder comes before those in it
             self._show(place, path)
         for path in {own, writable}:
             self._bind(f"{OLD}{own}", path)
-        for path in (Path("/tmp"), Path("/var/tmp"), *empty):  # noqa: S108
+        for path in (Path("/var/tmp"), *([] if has_own_tmp else [TMP]), *empty):  # noqa: S108
             self._empty(path)
         self._checked(self.libc.umount2(OLD.encode(), MNT_DETACH), "umount2")
         Path(OLD).rmdir()
@@ -95,9 +100,13 @@ class NewRoot:
             self._bind(f"{OLD}{path}", path)
         for name, target in DEVICE_LINKS.items():
             Path("/dev", name).symlink_to(target)
-        shm = Path("/dev/shm")  # noqa: S108  of this process alone
-        shm.mkdir()
-        self._mount(b"none", bytes(shm), b"tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, SHM_OPTIONS)
+        self._mount_memory(Path("/dev/shm"))  # noqa: S108  of this process alone
+
+    def _mount_memory(self, path: Path) -> None:
+        """A new folder that can be written. It is gone with the process."""
+        path.mkdir()
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        self._mount(b"none", bytes(path), b"tmpfs", flags, MEMORY_OPTIONS)
 
     def _empty(self, path: Path) -> None:
         """It has nothing in it but what is shown there. In a folder that is shown, cover it."""

@@ -209,11 +209,34 @@ def test_the_home_holds_nothing_but_what_python_needs() -> None:
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_nothing_but_its_own_folder_can_be_written() -> None:
-    places = ["/", "/usr", "/etc", "/tmp", "/var/tmp", sys.prefix, *map(str, owners_home())]
+def test_nothing_but_its_own_folders_can_be_written() -> None:
+    named = ["/", "/usr", "/etc", "/var/tmp", sys.prefix, *map(str, owners_home())]
+    places = [place for place in named if not Path(place).is_relative_to("/tmp")]
     found = in_a_slot(*(["attempt", ["write", f"{place}/firmlight-test"]] for place in places))
     assert dict(zip(places, found, strict=True)) == dict.fromkeys(places, "EROFS")
     assert in_a_slot(["attempt", ["write", "result"]]) == ["done"]
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_what_it_writes_to_tmp_is_gone_with_it(tmp_path: Path) -> None:
+    mark = f"/tmp/{tmp_path.name}-{os.getpid()}"
+    write, read = ["attempt", ["write", mark]], ["attempt", ["read", mark]]
+    assert in_a_slot(write, read) == ["done", "done"]
+    assert not Path(mark).exists()
+    assert in_a_slot(read) == ["ENOENT"]
+
+
+@pytest.mark.parametrize("failed", ["", "no namespaces here"])
+def test_a_number_for_which_flint_wants_a_file_is_factored(failed: str) -> None:
+    """It makes the file in /tmp, and aborts the process where it cannot."""
+
+    async def scenario() -> Any:
+        async with driving(failed) as driver:
+            payload = ["100838095593318077623227274510379021", "complete"]
+            return await driver.run(payload, kind="FACTORIZATION")
+
+    events, whole = asyncio.run(scenario())
+    assert whole == [["79510715575582439", 1], ["1268232776718780139", 1]], events
 
 
 @pytest.mark.usefixtures("sandbox")
