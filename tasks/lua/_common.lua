@@ -20,7 +20,8 @@
 --   tasks                  set of tasks that have state here
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
---                          error copied (subtasks leased a second time) logged unfit
+--                          error copied (subtasks leased a second time) spare (those
+--                          of them whose holder was not late) logged unfit
 --                          ('1' if :unfit has any) partial_bytes (of its accepted partials) paces (MessagePack list: the
 --                          latest results' seconds per subtask) median (of them)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
@@ -39,7 +40,8 @@
 --   t:<task>:partials      list of accepted partials
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:holds         hash: owner -> how many subtasks the active leases of their workers owe,
---                          "<owner>:done" -> how many their workers have done
+--                          "<owner>:done" -> how many their workers have done, "<owner>:bytes" -> what
+--                          their partials take
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes) revoked ('1': its owner
@@ -51,8 +53,8 @@
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
---   streak:<worker>        set of creators on whose tasks it failed since it last completed
---                          anything
+--   streak:<worker>        set of creators on whose tasks it failed what others have done, since it
+--                          last completed anything
 --   failing:<owner>        hash: the same of all workers of an owner: creator -> the worker that
 --                          failed last
 --   strikes:<owner>        hash: creator -> what the owner's workers have done to this creator's
@@ -61,7 +63,8 @@
 --   ready:<kind>:<prio>    zset: creator -> core-seconds served, creators that have such tasks
 --   serving                zset: creator -> served, over all kinds
 --   active                 hash: creator -> number of such tasks
---   partial_bytes          hash: creator -> bytes of the accepted partials of all their tasks
+--   partial_bytes          hash: creator -> bytes of the accepted partials of all their tasks;
+--                          "<creator> <owner>" -> of those that this owner's workers sent
 --   served                 zset: creator -> core-seconds, also of those who have nothing to lease
 --                          now
 --   floor                  where a creator starts when nobody else has work: what the last one

@@ -395,6 +395,23 @@ local function lose_lease(rec, t)
   return back
 end
 
+-- The partials of the task take no room of its creator any more.
+local function forget_partials(task, creator)
+  local sums = key('partial_bytes')
+  local function less(field, bytes)
+    if redis.call('HINCRBY', sums, field, -bytes) <= 0 then redis.call('HDEL', sums, field) end
+  end
+  less(creator, tonumber(redis.call('HGET', key('t', task), 'partial_bytes') or '0'))
+  local holds = key('t', task, 'holds')
+  for name, bytes in pairs(hash(holds)) do
+    local owner = string.match(name, '^(.*):bytes$')
+    if owner then
+      less(creator .. ' ' .. owner, tonumber(bytes))
+      redis.call('HDEL', holds, name)
+    end
+  end
+end
+
 -- Whether nothing more can change the task's outcome: it wants to be concluded.
 local function is_complete(task, t)
   if t.state == nil then return false end

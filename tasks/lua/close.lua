@@ -23,10 +23,7 @@ for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
 end
 if t.state then
   charge(t.creator, -refund)
-  local partials = tonumber(t.partial_bytes or '0')
-  if redis.call('HINCRBY', key('partial_bytes'), t.creator, -partials) <= 0 then
-    redis.call('HDEL', key('partial_bytes'), t.creator)
-  end
+  forget_partials(a.task, t.creator)
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
 end

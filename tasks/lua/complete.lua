@@ -10,40 +10,112 @@
 --   seconds   number, s that the worker says it computed
 --   decided   boolean: the partial settles the whole task
 --   partials_percent  number, of maxmemory: what the partials of all tasks of its creator here may
---             take; with more the task fails
+--             take; with more the largest of them fails. Half of it for those of one owner's workers,
+--             while others are there
+--   streak_max  integer, creators
+--   memory_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- ARGV[2]: bytes, the partial
 -- Returns a map, if accepted:
 --   task      string, its id
 --   complete  boolean: nothing more can change the task's outcome
 --   unwanted  list of {connection, lease}, strings: leases that may stop
+--   failing   list of {worker, owner, all}: two strings and a boolean: workers that are not to be
+--             trusted with more, with all others of their owner
 -- or, if refused:
---   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
---            'done_by_another'
+--   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease',
+--            'done_by_another' or 'too_large'
 --   open      list of integers, those of the subtasks that are still open
 local LOOK_BYTES = 2 ^ 20  -- finding out how much memory there is takes a moment: once in so many
 
--- Fail the task because the partials of its creator take too much memory, and free its own.
-local function break_for_room(task, t, mine)
+-- Whether `before` and `n` more bytes are more than this share of what partials may take.
+local function is_too_much(before, n, share)
+  if math.floor(before / LOOK_BYTES) == math.floor((before + n) / LOOK_BYTES) then return false end
+  local memory = tonumber(string.match(redis.call('INFO', 'memory'), '%smaxmemory:(%d+)'))
+  return memory > 0 and before + n > share * memory * a.partials_percent / 100
+end
+
+-- Whether this owner's partials would take so much of the creator's room that nothing is left for
+-- those of others.
+local function takes_all_room(t, owner, n)
+  if owner == t.creator then return false end
+  local before = tonumber(redis.call('HGET', key('partial_bytes'), t.creator .. ' ' .. owner) or '0')
+  return is_too_much(before, n, 0.5) and somebody_better(owner, t.kind, t.creator)
+end
+
+-- The task of this creator whose partials take the most.
+local function largest_of(creator)
+  local found, most = nil, -1
+  for _, task in ipairs(redis.call('SMEMBERS', key('tasks'))) do
+    local known = redis.call('HMGET', key('t', task), 'creator', 'partial_bytes')
+    local bytes = tonumber(known[2] or '0')
+    if known[1] == creator and bytes > most then found, most = task, bytes end
+  end
+  return found
+end
+
+-- Fail a task because the partials of its creator take too much memory, and free its own. If it is
+-- not the task of this lease, the sweep finds it and concludes it.
+local function break_for_room(t, mine)
+  local task = largest_of(t.creator)
   local what = "The partial results of its submitter's tasks in this group take " .. mine
     .. ' bytes, and the server has no room for more. Submit less at a time.'
-  redis.call('HINCRBY', key('partial_bytes'), t.creator,
-    -redis.call('HGET', key('t', task), 'partial_bytes'))
+  forget_partials(task, t.creator)
   redis.call('HSET', key('t', task), 'broken', '1', 'partial_bytes', 0, 'error',
     cmsgpack.pack(failure(a.subtasks[1], a.worker, 'NoRoom', what, '')))
   redis.call('DEL', key('t', task, 'partials'))
-  t.broken = '1'
-  relist(task, t)
+  relist(task, hash(key('t', task)))
 end
 
-local function keep_partial(task, t, partial)
+local function keep_partial(task, t, owner, partial)
   redis.call('RPUSH', key('t', task, 'partials'), partial)
   redis.call('HINCRBY', key('t', task), 'partial_bytes', #partial)
+  redis.call('HINCRBY', key('t', task, 'holds'), owner .. ':bytes', #partial)
+  redis.call('HINCRBY', key('partial_bytes'), t.creator .. ' ' .. owner, #partial)
   local mine = redis.call('HINCRBY', key('partial_bytes'), t.creator, #partial)
-  if math.floor(mine / LOOK_BYTES) == math.floor((mine - #partial) / LOOK_BYTES) then return end
-  local memory = tonumber(string.match(redis.call('INFO', 'memory'), '%smaxmemory:(%d+)'))
-  if memory > 0 and mine > memory * a.partials_percent / 100 then
-    break_for_room(task, t, mine)
+  if is_too_much(mine - #partial, #partial, 1) then
+    break_for_room(t, mine)
+    t.broken = redis.call('HGET', key('t', task), 'broken')
   end
+end
+
+-- A worker failed on a task of this creator what another one has done: the subtask is not to blame.
+-- Returns {worker, owner, all} if that happened on tasks of streak_max creators, and the worker
+-- completed nothing in between; `all` workers of the owner if two of them did so together. It is
+-- counted once: a worker that is let back starts anew.
+local function note_failing(worker, owner, creator)
+  local streak, failing, workers, n = key('streak', worker), key('failing', owner), {}, 0
+  redis.call('SADD', streak, creator)
+  redis.call('PEXPIRE', streak, a.memory_ms)
+  redis.call('HSET', failing, creator, worker)
+  redis.call('PEXPIRE', failing, a.memory_ms)
+  for _, other in ipairs(redis.call('HVALS', failing)) do
+    if not workers[other] then workers[other], n = true, n + 1 end
+  end
+  if n > 1 and redis.call('HLEN', failing) >= a.streak_max then
+    redis.call('DEL', failing)
+    return {worker, owner, true}
+  elseif redis.call('SCARD', streak) >= a.streak_max then
+    redis.call('DEL', streak)
+    return {worker, owner, false}
+  end
+end
+
+-- Those that failed what this lease's worker has done now. A creator's own worker is no evidence:
+-- whoever submits a task that fails could accuse others with it.
+local function failing(task, t, rec)
+  local found, seen = {}, {}
+  local blame = key('t', task, 'blame')
+  if rec.owner == t.creator or redis.call('EXISTS', blame) == 0 then return found end
+  for _, packed in ipairs(get_many(blame, a.subtasks)) do
+    for _, mark in ipairs(read_blame(packed).by) do
+      local worker = mark[WORKER]
+      if mark[FAILED] > 0 and worker ~= a.worker and not seen[worker] then
+        seen[worker] = true
+        found[#found + 1] = note_failing(worker, mark[OWNER], t.creator)
+      end
+    end
+  end
+  return found
 end
 
 local rec = lease_of(a.lease)
@@ -72,6 +144,7 @@ if #open < #named then
   add_work(task, a.worker, 'wasted', believed(rec, a.seconds) * (#named - #open) / #named)
 end
 if reason or #open == 0 then return refused(reason or 'not_in_lease', open) end
+if takes_all_room(t, rec.owner, #ARGV[2]) then return refused('too_large', open) end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
 local gone, unleased, others = {}, 0, {}
@@ -91,7 +164,7 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
 -- Of a task that has failed nothing is combined, so nothing is kept.
-if t.broken ~= '1' then keep_partial(task, t, ARGV[2]) end
+if t.broken ~= '1' then keep_partial(task, t, rec.owner, ARGV[2]) end
 unlease(task, unleased)
 
 -- What a second copy spared: the time that the slowest of those who had the same would still have
@@ -103,6 +176,7 @@ if rec.copy == '1' then
   add_work(task, a.worker, 'saved', saved)
 end
 local unwanted = settle_others(t, others)
+local accused = failing(task, t, rec)
 redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
 make_up(rec.owner, t, #a.subtasks)
 
@@ -134,4 +208,6 @@ if a.decided then
   t.decided = '1'
   relist(task, t)
 end
-return cmsgpack.pack({task = task, complete = is_complete(task, t), unwanted = unwanted})
+return cmsgpack.pack({
+  task = task, complete = is_complete(task, t), unwanted = unwanted, failing = accused,
+})

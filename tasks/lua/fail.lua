@@ -1,9 +1,7 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is
 -- an attempt; after attempts_max of them it fails permanently, and with it the task, unless partial
 -- results are allowed. What an owner's workers fail again is an attempt only when each owner online
--- that takes the task has failed it. A worker that failed on tasks of streak_max creators in a row,
--- completing nothing in between, is not to be trusted with more, nor are all of its owner if two of
--- them did so together.
+-- that takes the task has failed it.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -15,15 +13,12 @@
 --   message, traceback  strings
 --   seconds       number, s that the worker says it computed
 --   attempts_max  integer
---   streak_max    integer, creators
 --   memory_ms, idle_ms, online_ms  see _common.lua
 -- Returns a map, if counted:
 --   task          string, its id
 --   complete      boolean: nothing more can change the task's outcome
 --   wake          list of strings, connections to wake
 --   unwanted      list of {connection, lease}, strings: leases that may stop
---   streak        boolean: the worker's streak of failures is full
---   owner_streak  boolean: so is that of its owner, by several workers
 -- or, if refused:
 --   reason        string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease' or
 --                'done_by_another'
@@ -60,26 +55,6 @@ if #ids > 0 and (final or #others == 0) then unlease(task, 1) end
 local happened = final and 'failed_for_good' or 'failed'
 record(task, happened, a.worker, a.lease, 1, #rec.list, a.subtask .. ' ' .. a.error_start)
 
--- The streak is counted once: a worker that is let back starts anew.
-local function streak_is_full()
-  local streak = key('streak', a.worker)
-  redis.call('SADD', streak, t.creator)
-  redis.call('PEXPIRE', streak, a.memory_ms)
-  return redis.call('SCARD', streak) >= a.streak_max and redis.call('DEL', streak) == 1
-end
-
--- The same for all workers of the owner, once it is no longer a matter of one machine.
-local function owner_streak_is_full()
-  local streak, workers, n = key('failing', rec.owner), {}, 0
-  redis.call('HSET', streak, t.creator, a.worker)
-  redis.call('PEXPIRE', streak, a.memory_ms)
-  if redis.call('HLEN', streak) < a.streak_max then return false end
-  for _, worker in ipairs(redis.call('HVALS', streak)) do
-    if not workers[worker] then workers[worker], n = true, n + 1 end
-  end
-  return n > 1 and redis.call('DEL', streak) == 1
-end
-
 local what = failure(a.subtask, a.worker, a.error, a.message, a.traceback)
 local conns, unwanted = {}, {}
 if final then
@@ -104,5 +79,4 @@ else
 end
 return cmsgpack.pack({
   task = task, complete = is_complete(task, t), wake = conns, unwanted = unwanted,
-  streak = streak_is_full(), owner_streak = owner_streak_is_full(),
 })

@@ -9,7 +9,7 @@
 -- in one piece; and what an owner holds of a task is at most waiting / such owners, or as much as
 -- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
--- second time.
+-- second time; those of a holder that is late without limit.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
@@ -25,7 +25,8 @@
 --   subtasks_max   integer, subtasks of a lease
 --   bytes_max      integer, bytes of a lease's payloads
 --   lease_ms       integer, ms until its deadline
---   copies_share   number, share of a task's subtasks that may be leased a second time
+--   copies_share   number, share of a task's subtasks that may be leased a second time before their
+--                  holder is late; 0: none is ever
 --   patience_s     number, s after which a holder of whom nothing is known counts as late
 --   longest_ms     integer, ms a subtask may take at most; 0: any
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
@@ -327,13 +328,21 @@ local function may_copy(t, rec)
   return rec.owner ~= a.owner or owners_wanting(t.kind) == 1
 end
 
+-- Whether the holder has taken so long that its subtasks may be copied whatever was copied before:
+-- one that takes leases and does nothing must not keep the rest of a task.
+local function is_overdue(task, t, rec)
+  local _, late_in = seconds_left(task, t, rec, a.patience_s)
+  return late_in ~= nil and late_in <= 0
+end
+
 -- The lease of the task that will last longest, if its end can be brought forward: its record and
--- how many subtasks.
-local function latest(task, t, each)
+-- how many subtasks. `only_late`: of those that are overdue.
+local function latest(task, t, each, only_late)
   local found, most, count = nil, 0, 0
   for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
     local rec = lease_of(id)
-    if rec and rec.active == '1' and may_copy(t, rec) then
+    local may = rec and rec.active == '1' and may_copy(t, rec)
+    if may and not (only_late and not is_overdue(task, t, rec)) then
       local left, late_in = seconds_left(task, t, rec, a.patience_s)
       if left and left > most and share_of(each, rec, left) > 0 and #copyable(task, t, rec) > 0 then
         found, most, count = rec, left, share_of(each, rec, left)
@@ -346,28 +355,31 @@ local function latest(task, t, each)
 end
 
 -- Note that this lease too has these subtasks, whose only holder so far is `rec`.
-local function note_copy(task, rec, taken)
+local function note_copy(task, rec, taken, is_spare)
   for _, subtask in ipairs(taken) do
     redis.call('HSET', key('t', task, 'held'), subtask, rec.id .. ' ' .. a.lease)
   end
   redis.call('HINCRBY', key('t', task), 'copied', #taken)
+  if is_spare then redis.call('HINCRBY', key('t', task), 'spare', #taken) end
 end
 
 local function try_copy(task)
   local t = hash(key('t', task))
   if t.state and is_not_for_it(task, t) then return nil end
+  if not t.state or a.copies_share == 0 then return nil end
   local most = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share))
-  local budget = most - tonumber(t.copied or 0)
-  if not t.state or a.copies_share == 0 or budget < 1 then return nil end
+  local budget = most - tonumber(t.spare or 0)
   local each = seconds_each(task, t, a.worker)
-  local rec, count = latest(task, t, each or 0)
+  local rec, count = latest(task, t, each or 0, budget < 1)
   if not rec then return nil end
   if not each then count = 1 end  -- nothing is known of anybody yet
+  local is_spare = not is_overdue(task, t, rec)
+  if is_spare then count = math.min(count, budget) end
   local taken = {}
   for _, subtask in ipairs(copyable(task, t, rec)) do
-    if #taken < math.min(count, budget) then taken[#taken + 1] = subtask end
+    if #taken < count then taken[#taken + 1] = subtask end
   end
-  note_copy(task, rec, taken)
+  note_copy(task, rec, taken, is_spare)
   return grant(task, t, taken, 'copied')
 end
 

@@ -57,6 +57,14 @@ class Leased(msgspec.Struct):
             self.granted.payloads = raw
 
 
+class Failing(msgspec.Struct, frozen=True, array_like=True):
+    """A worker that failed what others have done, again and again."""
+
+    worker: str
+    owner: str
+    all: bool  # so did others of its owner
+
+
 class Settled(msgspec.Struct, frozen=True):
     """Answer to a result, a failure or a release. `reason` is empty if it was accepted."""
 
@@ -66,8 +74,7 @@ class Settled(msgspec.Struct, frozen=True):
     complete: bool = False  # nothing more can change the outcome: conclude
     wake: Conns = []
     unwanted: Held = []  # leases that may stop
-    streak: bool = False  # the worker has failed on tasks of too many submitters in a row
-    owner_streak: bool = False  # so have several workers of its owner together
+    failing: list[Failing] = []  # workers that failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
 
 

@@ -70,6 +70,7 @@ def complete(
         "seconds": seconds,
         "decided": decided,
         "partials_percent": settings.PARTIALS_PERCENT_MAX,
+        "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         **limits(),
     }
     return Call("complete", _base_of(lease_id), args, Settled, blobs=[partial])
@@ -96,7 +97,6 @@ def fail(
         "traceback": traceback,
         "seconds": seconds,
         "attempts_max": settings.MAX_ATTEMPTS,
-        "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         **limits(),
     }
     return Call("fail", _base_of(lease_id), args, Settled)

@@ -215,11 +215,10 @@ def check(bearer: Bearer, worker: Enrolled) -> Duty | None:
     return Duty(served_groups(owned, worker.wanted), reason or "", owned)
 
 
-def suspend(worker_id: str, last_error: str) -> str:
+def suspend(worker_id: str) -> str:
     """Suspend a worker until it is let back, and notify its owner; return the reason."""
     most = settings.SUSPEND_AFTER_SUBMITTERS
-    why = f"It failed on tasks of {most} submitters in a row, the last time with {last_error}"
-    reason = why[:SUSPENDED_REASON_MAX]
+    reason = f"It failed on tasks of {most} submitters in a row what others have done since."
     row = Worker.objects.filter(pk=worker_id)
     if row.filter(suspended=None).update(suspended=timezone.now(), suspended_reason=reason):
         worker = row.get()
@@ -240,11 +239,11 @@ def suspend_all_of(owner_id: UUID, worker_id: str, last_error: str) -> list[str]
     return _suspend_all(owner_id, reason, "Update the client and its kinds first.")
 
 
-def suspend_failing_owner(owner_id: UUID, last_error: str) -> list[str]:
+def suspend_failing_owner(owner_id: UUID) -> list[str]:
     """Suspend all workers of a member, several of which fail on everything; return their ids."""
     most = settings.SUSPEND_AFTER_SUBMITTERS
-    what = f"Workers of this member failed on tasks of {most} submitters in a row"
-    reason = f"{what}, the last time with {last_error}"[:SUSPENDED_REASON_MAX]
+    failed = f"Workers of this member failed on tasks of {most} submitters in a row"
+    reason = f"{failed} what others have done since."
     return _suspend_all(owner_id, reason, "Look at what they have in common first.")
 
 

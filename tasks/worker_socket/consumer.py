@@ -253,12 +253,7 @@ class WorkerConsumer(Socket):
         await self.leasing.refill(frame.ready, frame.received)
 
     async def on_failure(self, frame: protocol.Failure) -> None:
-        settled = await self.results.fail(frame)
-        last_error = f"{frame.error}: {frame.message}".rstrip(": ")
-        if settled.owner_streak:
-            await self.presence.suspend_all(last_error)
-        elif settled.streak:
-            await self.presence.suspend(last_error)
+        await self.results.fail(frame)
         await self.leasing.refill(frame.ready, frame.received)
 
     async def on_release(self, frame: protocol.Release) -> None:

@@ -7,7 +7,6 @@ import random
 import time
 from collections.abc import Iterable, Mapping
 from typing import assert_never
-from uuid import UUID
 
 import structlog
 from channels.db import database_sync_to_async
@@ -167,21 +166,6 @@ class Presence:
             return  # its hello is still being answered: the database may be slow
         duty = await database_sync_to_async(workers.check)(bearer, worker)
         await self._take(self.session.after_check(duty))
-
-    async def suspend(self, last_error: str) -> None:
-        """Suspend a worker that fails on everything, and let its owner know why."""
-        worker = self.session.me
-        await database_sync_to_async(workers.suspend)(worker.id, last_error)
-        await events.workers_changed([worker.id])
-        await self.check()
-
-    async def suspend_all(self, last_error: str) -> None:
-        """Suspend all workers of an owner whose workers fail on everything."""
-        worker = self.session.me
-        suspend_all = database_sync_to_async(workers.suspend_failing_owner)
-        suspended = await suspend_all(UUID(worker.owner), last_error)
-        await events.workers_changed(suspended)
-        await self.check()
 
     # Steps
 

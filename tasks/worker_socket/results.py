@@ -17,7 +17,7 @@ from firmlight_client.text import LINE_BREAKS, visible
 from tasks import events, offences
 from tasks.frame_budget import FrameBudget
 from tasks.queue import leasing
-from tasks.queue.answers import Settled
+from tasks.queue.answers import Failing, Settled
 from tasks.queue.keys import group_of
 from tasks.services import workers
 from tasks.worker_socket import throughput_notes
@@ -28,6 +28,8 @@ from tasks.worker_socket.progress_throttle import announce_progress
 from tasks.worker_socket.session import Session
 from tasks.worker_socket.too_large import TooLarge
 
+# Of one owner's workers, while those of others are there too.
+NO_ROOM_LEFT = "too much beside what your other results of this submitter's tasks take already"
 log = structlog.get_logger(__name__)
 
 
@@ -49,7 +51,8 @@ class Results:
         """Give a result to the queue. Raises NotChecked if its partial cannot be looked at now."""
         worker = self.session.me
         if len(frame.partial) > settings.PARTIAL_BYTES_MAX:
-            await self._refuse_too_large(frame)
+            sizes = f"{len(frame.partial):,} bytes; at most {settings.PARTIAL_BYTES_MAX:,}"
+            await self._refuse_too_large(frame, sizes)
             return
         kind_key = self.leased_kinds.find(frame.lease)
         if not kind_key:
@@ -69,14 +72,19 @@ class Results:
             decided=frame.decided and may_be_decided(kind_key),
         )
         settled = await call
+        if settled.reason == "too_large":
+            await self._refuse_too_large(frame, NO_ROOM_LEFT)
+            return
         if not settled.reason:
             metrics.count("subtasks_completed", len(frame.subtasks))
             throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
             self.budget.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
+        for failing in settled.failing:
+            await _suspend(failing)
 
-    async def fail(self, frame: protocol.Failure) -> Settled:
-        """Count a failure; returns also whether it was one too many in a row."""
+    async def fail(self, frame: protocol.Failure) -> None:
+        """Count a failure."""
         call = leasing.fail(
             frame.lease,
             worker=self.session.me.id,
@@ -91,7 +99,6 @@ class Results:
             metrics.count("subtasks_failed")
             self.budget.give_back()
         await self._answer(frame.lease, [frame.subtask], settled)
-        return settled
 
     async def release(self, frame: protocol.Release) -> None:
         """Give subtasks back undone."""
@@ -124,21 +131,20 @@ class Results:
 
     # Results that are not taken
 
-    async def _refuse_too_large(self, frame: protocol.Result) -> None:
+    async def _refuse_too_large(self, frame: protocol.Result, why: str) -> None:
         """Let the worker send parts of it, but not for ever.
 
         All of its subtasks stay open, so a worker that sends the same again would never end.
         """
-        sizes = f"{len(frame.partial):,} bytes; at most {settings.PARTIAL_BYTES_MAX:,}"
         times = self.too_large.count(frame.lease)
         if times > settings.RESULTS_TOO_LARGE_MAX:
-            message = f"{times:,} results of this lease were too large, the last one {sizes}"
+            message = f"{times:,} results of this lease were too large, the last one {why}"
             await self._reject(frame, Flaw("bad_partial", message))
             return
         metrics.count("subtasks_refused", len(frame.subtasks), "too_large")
         await self.connection.send(
             protocol.Refused(
-                lease=frame.lease, reason="too_large", open=frame.subtasks, message=sizes
+                lease=frame.lease, reason="too_large", open=frame.subtasks, message=why
             )
         )
 
@@ -182,6 +188,17 @@ class Results:
         suspend_all = database_sync_to_async(workers.suspend_all_of)
         suspended = await suspend_all(UUID(worker.owner), worker.id, last_error)
         await events.workers_changed(suspended)
+
+
+async def _suspend(failing: Failing) -> None:
+    """Suspend a worker that fails what others can do, or all of its owner's, who learn why."""
+    if failing.all:
+        suspend_all = database_sync_to_async(workers.suspend_failing_owner)
+        suspended = await suspend_all(UUID(failing.owner))
+    else:
+        await database_sync_to_async(workers.suspend)(failing.worker)
+        suspended = [failing.worker]
+    await events.workers_changed(suspended)
 
 
 def _storable(text: str) -> str:

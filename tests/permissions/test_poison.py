@@ -212,7 +212,7 @@ def test_one_that_failed_otherwise_is_let_back_alone(world: World) -> None:
     owner = world.people["owner"]
     other = Worker.objects.create(owner=owner, name="other")
     for one in (world.worker, other):
-        workers.suspend(str(one.pk), "ValueError: no")
+        workers.suspend(str(one.pk))
     workers.let_back(Worker.objects.get(pk=other.pk), by=owner)
     world.worker.refresh_from_db()
     assert world.worker.suspended

@@ -55,13 +55,14 @@ class Connection:
         *,
         seconds: float = 0.0,
         decided: bool = False,
+        partial: bytes = b"\x01",
     ) -> Settled:
         named = granted.subtasks if subtasks is None else subtasks
         return leasing.complete(
             granted.lease,
             worker=self.worker,
             subtasks=named,
-            partial=b"\x01",
+            partial=partial,
             seconds=seconds,
             decided=decided,
         ).now()

@@ -260,6 +260,8 @@ class Driver(RuleBasedStateMachine):
             assert known and settled.complete == known.task.complete
             ended = before.keys() - self.model.leases.keys() - {name}
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
+            accused = [(one.worker, one.owner, one.all) for one in settled.failing]
+            assert sorted(accused) == sorted(self.model.newly_accused)
             self.note_late(len(ended))
 
     def note_late(self, ended: int) -> None:

@@ -70,10 +70,6 @@ class Task:
         """All that is left is leased: some of it may be leased a second time."""
         return self.ended and not (self.paused or self.complete or self.waiting)
 
-    @property
-    def copies_left(self) -> int:
-        return max(1, int(self.split * COPIES_SHARE)) - self.copied
-
     def charge(self, seconds: float, subtasks: int) -> None:
         """Charge the median of the latest results for each subtask."""
         self.paces = [*self.paces, seconds / subtasks][-PACES_KEPT:]
@@ -127,6 +123,8 @@ class Model:
     # (owner, creator) -> what the owner has done to tasks of this creator
     strikes: Counter[tuple[str, str]] = field(default_factory=Counter)
     aside: set[tuple[str, str]] = field(default_factory=set)
+    # by the last result that was accepted
+    newly_accused: list[tuple[str, str, bool]] = field(default_factory=list)
 
     # Who failed or lost a subtask
 
@@ -269,24 +267,36 @@ class Model:
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
         self.strike(lease.task, worker, -len(subtasks))
+        self.newly_accused = self.accused(lease.task, worker, subtasks)
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided
         self._close_subtasks(lease, subtasks)
         return "", []
 
-    def count_streak(self, worker: str, creator: str) -> bool:
-        """Whether the worker has now failed on tasks of too many creators; then it starts anew."""
-        self.streaks[worker].add(creator)
-        return len(self.streaks[worker]) >= STREAK_MAX and bool(self.streaks.pop(worker))
+    def accused(self, task: Task, worker: str, subtasks: list[int]) -> list[tuple[str, str, bool]]:
+        """Workers, with their owners, that failed once too often what this worker has now done.
 
-    def count_owner_streak(self, worker: str, creator: str) -> bool:
-        """The same of the worker's owner, if several of their workers failed."""
+        True: all workers of the owner.
+        """
+        if self.owners[worker] == task.creator:
+            return []
+        blamed = dict.fromkeys(w for subtask in subtasks for w in task.failed_by[subtask])
+        found = (self._count_streak(w, task.creator) for w in blamed if w != worker)
+        return [one for one in found if one]
+
+    def _count_streak(self, worker: str, creator: str) -> tuple[str, str, bool] | None:
         owner = self.owners[worker]
-        failing = self.failing[owner]
+        streak, failing = self.streaks[worker], self.failing[owner]
+        streak.add(creator)
         failing[creator] = worker
-        is_full = len(failing) >= STREAK_MAX and len(set(failing.values())) > 1
-        return is_full and bool(self.failing.pop(owner))
+        if len(failing) >= STREAK_MAX and len(set(failing.values())) > 1:
+            self.failing.pop(owner)
+            return worker, owner, True
+        if len(streak) >= STREAK_MAX:
+            self.streaks.pop(worker)
+            return worker, owner, False
+        return None
 
     def fail(self, name: str, worker: str, subtask: int) -> str:
         lease = self.find(name, worker)

@@ -131,28 +131,45 @@ def test_an_owner_who_does_not_agree_to_such_long_subtasks_is_not_waited_for(
     assert worker.fail(worker.lease()).complete
 
 
-def test_failures_on_tasks_of_many_people_under_several_names_are_the_owners_streak(
+def test_failures_for_many_people_under_several_names_are_the_owners(
     pool: Pool, names: list[Connection], settings: Settings
 ) -> None:
     settings.SUSPEND_AFTER_SUBMITTERS = 3
-    pool.connect("honest")
+    honest = pool.connect("honest")
     for creator in ("alice", "bob", "carol"):
         pool.task(creator=creator)
     one, two, three = names
-    # each task is failed by two of them, then barred to all
-    settled = [worker.fail(worker.lease()) for worker in (one, two, three, one, two)]
-    assert not any(each.streak for each in settled)
-    assert [each.owner_streak for each in settled] == [False, False, False, False, True]
+    for worker in (one, two, three, one, two):  # two of them fail each task, then all are barred
+        worker.fail(worker.lease())
+    accused = [honest.complete(honest.lease()).failing for _ in range(3)]
+    assert accused[:2] == [[], []]
+    assert [(one.owner, one.all) for one in accused[2]] == [("mallory", True)]
 
 
 def test_one_broken_machine_is_not_the_streak_of_its_owner(pool: Pool, settings: Settings) -> None:
     settings.SUSPEND_AFTER_SUBMITTERS = 2
-    broken, _ = pool.connect("broken", owner="lab"), pool.connect("honest")
+    broken, honest = pool.connect("broken", owner="lab"), pool.connect("honest")
     for creator in ("alice", "bob"):
         pool.task(creator=creator)
-    settled = [broken.fail(broken.lease()) for _ in range(2)]
-    assert [each.streak for each in settled] == [False, True]
-    assert not any(each.owner_streak for each in settled)
+        broken.fail(broken.lease())
+    accused = [honest.complete(honest.lease()).failing for _ in range(2)]
+    assert [[(one.worker, one.all) for one in some] for some in accused] == [
+        [],
+        [("broken", False)],
+    ]
+
+
+def test_another_machine_of_the_owner_shows_which_one_is_broken(
+    pool: Pool, settings: Settings
+) -> None:
+    settings.SUSPEND_AFTER_SUBMITTERS = 2
+    broken, whole = pool.connect("broken", owner="lab"), pool.connect("whole", owner="lab")
+    accused = []
+    for creator in ("alice", "bob"):
+        pool.task(creator=creator)
+        broken.fail(broken.lease())
+        accused += whole.complete(whole.lease()).failing
+    assert [(one.worker, one.all) for one in accused] == [("broken", False)]
 
 
 def test_what_any_machine_completes_ends_the_streak_of_its_owner(
@@ -160,8 +177,12 @@ def test_what_any_machine_completes_ends_the_streak_of_its_owner(
 ) -> None:
     settings.SUSPEND_AFTER_SUBMITTERS = 2
     one, two, three = names
-    for creator in ("alice", "bob", "carol"):
-        pool.task(creator=creator)
+    honest = pool.connect("honest")
+    pool.task(creator="alice")
     one.fail(one.lease())
+    honest.complete(honest.lease())
+    pool.task(creator="bob")
     three.complete(three.lease())
-    assert not two.fail(two.lease()).owner_streak
+    pool.task(creator="carol")
+    two.fail(two.lease())
+    assert honest.complete(honest.lease()).failing == []

@@ -90,8 +90,6 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
             ("kinds",),
             ("served",),
             ("floor",),
-            ("streak", "laptop"),
-            ("failing", "owner-of-laptop"),
             ("strikes", "owner-of-laptop"),
             ("doubtful",),
         ]

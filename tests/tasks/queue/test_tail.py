@@ -31,6 +31,14 @@ def run_to_the_tail(
     return task, held
 
 
+def copied(worker: Connection) -> list[int]:
+    """The subtasks that this worker is leased, until it gets nothing any more."""
+    found: list[int] = []
+    while granted := worker.ask().granted:
+        found += granted.subtasks
+    return found
+
+
 @pytest.fixture
 def fast(pool: Pool) -> Connection:
     return pool.connect("fast")
@@ -110,22 +118,32 @@ def test_a_third_copy_is_never_made_nor_one_by_the_holder(
     assert pool.connect("other").ask().granted is None
 
 
-def test_copies_are_a_tenth_of_a_tasks_subtasks_at_most(
+def test_copies_of_what_is_not_late_are_a_tenth_of_a_tasks_subtasks_at_most(
     pool: Pool, fast: Connection, slow: Connection, settings: Settings
 ) -> None:
     task = pool.task(50)
     slow.complete(slow.lease())
-    pool.speed(task, "slow", 1000.0)
+    pool.speed(task, "slow", 1.0)
     held = [slow.lease() for _ in range(60) if pool.progress(task).waiting]
     assert sum(len(lease.subtasks) for lease in held) == 49
-    for lease in held:
-        pool.began(lease, 1000)
-    copies = []
-    while granted := fast.ask().granted:
-        copies += granted.subtasks
-    assert 1 <= len(copies) <= 5
+    pool.speed(task, "fast", 1000.0)
+    assert 1 <= len(copied(fast)) <= 5
     settings.COPIES_SHARE_MAX = 1.0
     assert fast.ask().granted
+
+
+def test_what_is_late_is_copied_however_much_it_is(pool: Pool, fast: Connection) -> None:
+    task = pool.task(40)
+    hoarder = pool.connect("hoarder")
+    held = [hoarder.lease() for _ in range(20)]
+    fast.complete(fast.lease())
+    pool.speed(task, "fast", 100.0)
+    while pool.progress(task).waiting:
+        fast.complete(fast.lease())
+    for lease in held:
+        pool.began(lease, 1000)
+    assert len(fast.work_off()) == 20
+    assert pool.progress(task).complete
 
 
 def test_no_copies_where_they_are_switched_off(

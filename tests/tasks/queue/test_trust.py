@@ -5,37 +5,66 @@ from __future__ import annotations
 from pytest_django import Settings
 
 from tasks.queue import leasing, lifecycle, splitting, task_log
-from tests.tasks.queue.conftest import Pool
+from tests.tasks.queue.conftest import Connection, Pool
 
 
-def test_three_failures_in_a_row_on_tasks_of_three_people_are_a_streak(pool: Pool) -> None:
-    worker, _ = pool.connect("laptop"), pool.connect("which gets what that one failed")
+def accused(worker: Connection, other: Connection) -> list[tuple[str, bool]]:
+    """One worker fails a subtask and another one does it; who is not to be trusted any more."""
+    worker.fail(worker.lease())
+    return [(one.worker, one.all) for one in other.complete(other.lease()).failing]
+
+
+def test_a_worker_that_fails_for_three_people_what_others_can_do_is_not_to_be_trusted(
+    pool: Pool,
+) -> None:
+    worker, other = pool.connect("laptop"), pool.connect("other")
     for creator in ("alice", "bob", "carol"):
         pool.task(creator=creator)
-    assert [worker.fail(worker.lease()).streak for _ in range(3)] == [False, False, True]
+    assert [accused(worker, other) for _ in range(3)] == [[], [], [("laptop", False)]]
 
 
-def test_many_failures_on_tasks_of_one_person_are_no_streak(pool: Pool) -> None:
+def test_whoever_fails_what_nobody_can_do_is_not_to_blame(pool: Pool) -> None:
+    worker, other = pool.connect("laptop"), pool.connect("other")
+    for creator in ("mallory", "trudy", "eve"):
+        task = pool.task(creator=creator)
+        for failing in (worker, other, worker):
+            assert failing.fail(failing.lease()).failing == []
+        assert pool.outcome(task).broken
+
+
+def test_nobody_accuses_others_with_tasks_of_their_own(pool: Pool) -> None:
     worker = pool.connect("laptop")
-    pool.task(9, creator="alice", allow_partial=True)
-    assert not any(worker.fail(worker.lease()).streak for _ in range(9))
+    for creator in ("mallory", "trudy", "eve"):
+        pool.task(creator=creator)
+        accomplice = pool.connect(f"{creator}'s", owner=creator)
+        assert accused(worker, accomplice) == []
+        accomplice.leave()
+
+
+def test_failures_on_tasks_of_one_person_are_no_streak(pool: Pool, settings: Settings) -> None:
+    settings.SET_ASIDE_SECONDS = 0
+    worker, other = pool.connect("laptop"), pool.connect("other")
+    pool.task(9, creator="alice")
+    assert [accused(worker, other) for _ in range(5)] == [[]] * 5
 
 
 def test_one_completed_subtask_ends_a_streak(pool: Pool) -> None:
-    worker, _ = pool.connect("laptop"), pool.connect("which gets what that one failed")
-    for creator in ("alice", "bob", "carol", "dora"):
+    worker, other = pool.connect("laptop"), pool.connect("other")
+    for creator in ("alice", "bob"):
         pool.task(creator=creator)
-    worker.fail(worker.lease()), worker.fail(worker.lease())
+        accused(worker, other)
+    pool.task(creator="carol")
     worker.complete(worker.lease())
-    assert not worker.fail(worker.lease()).streak
+    pool.task(creator="dora")
+    assert accused(worker, other) == []
 
 
 def test_who_is_let_back_starts_anew(pool: Pool, settings: Settings) -> None:
     settings.SUSPEND_AFTER_SUBMITTERS = 2
-    worker, _ = pool.connect("laptop"), pool.connect("which gets what that one failed")
+    worker, other = pool.connect("laptop"), pool.connect("other")
     for creator in ("alice", "bob", "carol"):
         pool.task(creator=creator)
-    assert [worker.fail(worker.lease()).streak for _ in range(3)] == [False, True, False]
+    assert [accused(worker, other) for _ in range(3)] == [[], [("laptop", False)], []]
 
 
 def test_who_takes_leases_and_never_works_does_not_get_the_same_again(pool: Pool) -> None:

@@ -259,8 +259,8 @@ def test_a_creator_is_notified_of_how_their_task_ended(
 def test_a_suspended_worker_is_let_back_by_its_owner_or_a_moderator_only(
     api: Api, alice: User, bob: User, laptop: Worker
 ) -> None:
-    workers.suspend(str(laptop.pk), "ValueError: no such thing")
-    workers.suspend(str(laptop.pk), "twice")
+    workers.suspend(str(laptop.pk))
+    workers.suspend(str(laptop.pk))
     assert Notification.objects.filter(user=alice, code="worker_suspended").count() == 1
     shown = api(alice).get(f"/api/workers/{laptop.pk}/").json()
     assert shown["suspended"].startswith("It failed on tasks of 3 submitters in a row")
@@ -270,7 +270,7 @@ def test_a_suspended_worker_is_let_back_by_its_owner_or_a_moderator_only(
         api(alice).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).json()["suspended"]
         == ""
     )
-    workers.suspend(str(laptop.pk), "again")
+    workers.suspend(str(laptop.pk))
     User.objects.filter(pk=bob.pk).update(is_staff=True)
     assert api(bob).patch(f"/api/workers/{laptop.pk}/", {"suspended": False}).status_code == 404, (
         "staff is not enough"

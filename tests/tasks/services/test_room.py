@@ -213,7 +213,9 @@ def test_partials_cannot_fill_redis(
     assert progress is not None
     assert progress.done == 3
     base = f"fl:{{{evil.group_id}}}:partial_bytes"
-    assert redis.connect().hgetall(base) == {str(alice.pk).encode(): b"30"}
+    owner = str(laptop.owner_id)
+    sums = {str(alice.pk): 30, f"{alice.pk} {owner}": 30}
+    assert redis.connect().hgetall(base) == {k.encode(): b"%d" % v for k, v in sums.items()}
 
 
 def test_a_task_is_closed_even_when_redis_is_full(
