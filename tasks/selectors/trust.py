@@ -38,20 +38,21 @@ def of_members(group: UUID, users: Iterable[UUID]) -> dict[UUID, list[Standing]]
 
 
 def of_owners(owners: Collection[UUID]) -> dict[UUID, list[Standing]]:
-    """{owner: their standings} in all groups, with the groups; one query, none for no owner."""
+    """{owner: their standings}, with the groups, in those that they are in now; two queries."""
     if not owners:
         return {}
+    memberships = group_selectors.memberships_of(owners)
     found: dict[UUID, list[Standing]] = {}
     for row in Standing.objects.filter(owner__in=list(owners)).select_related("group"):
-        found.setdefault(row.owner_id, []).append(row)
+        if (row.group_id, row.owner_id) in memberships:
+            found.setdefault(row.owner_id, []).append(row)
     return found
 
 
 def of_user(user: User) -> list[Standing]:
     """The user's standings in their groups, by group, for the kinds that are installed now."""
-    mine = Standing.objects.filter(owner=user, group__in=group_selectors.group_ids_of(user.pk))
-    by_group = mine.select_related("group").order_by("group__name_key", "kind")
-    return _current(by_group)
+    mine = of_owners([user.pk]).get(user.pk, [])
+    return sorted(_current(mine), key=lambda row: (row.group.name_key, row.kind))
 
 
 def _current(rows: Iterable[Standing]) -> list[Standing]:
