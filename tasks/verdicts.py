@@ -66,6 +66,11 @@ class Verdict:
         return self.outcome in (AGREED, MAJORITY)
 
     @property
+    def is_unverified(self) -> bool:
+        """Whether nothing stands and nobody is left: a task that must be verified fails."""
+        return self.stands is None and self.outcome in (UNDECIDABLE, UNCHECKED)
+
+    @property
     def warning(self) -> str:
         """What the result has to say of it; "" if nothing."""
         return WARNINGS.get(self.outcome, "")

@@ -27,7 +27,7 @@ from tasks.queue.keys import Id
 from tasks.standing import after_disagreement
 
 # Of what was expected and what came, in characters: they may be of the liar's making.
-NOTICE_VALUE_MAX, AUDIT_VALUE_MAX = 40, 500
+NOTICE_VALUE_MAX, AUDIT_VALUE_MAX = 60, 500
 ADVICE = "run `firmlight doctor --compute` on it"
 
 
@@ -60,8 +60,9 @@ def note_disagreement(
 ) -> None:
     """A result of this owner was wrong: their standing is 0 from now on.
 
-    `expected` and `came` say in words what differed; `worker` is the machine that computed it. The
-    audit log and the notifications say it once in STANDING_NOTICE_SECONDS; the row counts each.
+    `expected` and `came` say in words what differed (`tasks.differences` finds them); `worker` is
+    the machine that computed it. The audit log and the notifications say it once in
+    STANDING_NOTICE_SECONDS; the row counts each.
     """
     rows = _rows(group, owner, kind, version)
     if not rows.exists() and not _make(group, owner, kind, version):

@@ -112,7 +112,11 @@ def test_a_single_answer_stands_unchecked_if_nobody_can_be_asked() -> None:
 
 @pytest.mark.parametrize("answers", ["ann:1", "ann:1 ben:2", "ann:1 ben:2 cy:3"])
 def test_where_all_must_agree_nothing_stands_that_nobody_confirmed(answers: str) -> None:
-    assert judge(answers, must_agree=True).stands is None
+    verdict = judge(answers, must_agree=True)
+    assert verdict.stands is None
+    assert verdict.is_unverified
+    assert not judge(answers, must_agree=True, others_left=True).is_unverified
+    assert not judge(answers).is_unverified
     assert judge("ann:1 ben:2 cy:2", must_agree=True).stands == 1
     assert judge("ann:1 ann:1", must_agree=True).stands == 0  # as the result says
 
