@@ -39,10 +39,14 @@ def _differences(path: str, one: Any, other: Any, levels: int) -> Iterator[tuple
             )
     elif levels and isinstance(one, list) and isinstance(other, list):
         for place in range(max(len(one), len(other))):
-            entries = (at[place] if place < len(at) else _MISSING for at in (one, other))
-            yield from _differences(f"{path}[{place}]", *entries, levels - 1)
+            below = f"{path}[{place}]"
+            yield from _differences(below, _entry(one, place), _entry(other, place), levels - 1)
     elif not _is_equal(one, other):
         yield path, one, other
+
+
+def _entry(entries: list[Any], place: int) -> Any:
+    return entries[place] if place < len(entries) else _MISSING
 
 
 def _is_equal(one: Any, other: Any) -> bool:
