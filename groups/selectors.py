@@ -70,6 +70,12 @@ def group_ids_of(user_id: UUID) -> set[UUID]:
     return set(mine.values_list("group_id", flat=True))
 
 
+def memberships_of(users: Iterable[UUID]) -> set[tuple[UUID, UUID]]:
+    """(group, user) of every group that these users are in. One query on one table."""
+    found = Membership.objects.filter(user__in=list(users)).order_by()
+    return set(found.values_list("group_id", "user_id"))
+
+
 def group_cards(user: User, search: str = "") -> QuerySet[Membership]:
     """The user's memberships with group and head count (`.members`), starred ones first.
 

@@ -13,9 +13,10 @@ from unfold.decorators import display
 from accounts.admin_actions import ReadOnlyAdmin, ReadOnlyInline, admin_action, moderator_of
 from firmlight_client import kinds
 from tasks import states
-from tasks.models import Contribution, SubtaskFailure, Tally, Task, Worker
+from tasks.models import Contribution, Standing, SubtaskFailure, Tally, Task, Worker
 from tasks.selectors import standing, statistics
 from tasks.services import moderation, workers
+from tasks.services.standing import restore as restore_standing
 
 COLOURS = {
     "succeeded": "success",
@@ -284,6 +285,52 @@ class SubtaskFailureAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("task", "worker")
+
+
+@admin.register(Standing)
+class StandingAdmin(ReadOnlyAdmin):
+    """How far members' results are believed, by kind."""
+
+    admin_actions = ("restore",)
+    list_display = (
+        "owner",
+        "group",
+        "kind",
+        "version",
+        "trusted",
+        "agreements",
+        "agreements_total",
+        "disagreements_total",
+        "last_disagreement",
+        "changed",
+    )
+    list_select_related = ("owner", "group")
+    list_filter = (
+        KindFilter,
+        ("group", AutocompleteSelectFilter),
+        ("last_disagreement", admin.EmptyFieldListFilter),
+    )
+    list_filter_submit = True
+    search_fields = ("owner__username_key",)
+    ordering = ("-changed", "id")
+    exclude = ("noticed",)
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("owner", "group")
+
+    @admin.display(boolean=True)
+    def trusted(self, row: Standing) -> bool:
+        return row.is_trusted
+
+    @admin_action(
+        "Restore standing",
+        icon="verified_user",
+        asks_reason=True,
+        explanation="Only some of what this member computes of the kind is checked from now on.",
+        offered_when=lambda request, row: not row.is_trusted,
+    )
+    def restore(self, request: HttpRequest, row: Standing, reason: str) -> None:
+        restore_standing(row, by=moderator_of(request), reason=reason)
 
 
 @admin.register(Tally)

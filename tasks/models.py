@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import User, uuid_key
 from groups.models import Group
 from tasks import file_store, kind_keys, states
+from tasks.standing import NEWCOMER, check_probability
 
 ERROR_MAX, MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 200, 2000, 4000, 300
 
@@ -228,6 +229,48 @@ class SubtaskFailure(models.Model):
     def member(self) -> User | None:
         """The owner of the worker; None: a former member."""
         return self.worker.owner if self.worker else None
+
+
+class Standing(models.Model):
+    """How far an owner's results of one kind are believed in a group (`tasks.standing`).
+
+    `agreements` counts those in a row that other owners confirmed. A member who leaves and comes
+    back keeps theirs: what goes with the membership would be a way to get rid of a bad one.
+    """
+
+    id = uuid_key()
+    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="standings")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="standings")
+    kind = models.CharField(max_length=64)
+    version = models.CharField(max_length=64)
+    agreements = models.PositiveBigIntegerField(default=NEWCOMER)
+    agreements_total = models.PositiveBigIntegerField(default=0)
+    disagreements_total = models.PositiveBigIntegerField(default=0)
+    last_disagreement = models.DateTimeField(null=True)
+    noticed = models.DateTimeField(null=True)  # when people were last notified of one
+    changed = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ("kind", "version", "id")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["group", "owner", "kind", "version"], name="standing_group_owner_kind"
+            ),
+        )
+        indexes = (models.Index(fields=["-changed"], name="standing_changed"),)
+
+    def __str__(self) -> str:
+        return f"{self.owner} in {self.group}: {self.kind} {self.version}"
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether only some of what they compute is checked."""
+        return self.agreements >= settings.STANDING_TRUSTED
+
+    @property
+    def checked_share(self) -> float:
+        """The share of what they compute that is checked, above 0 to 1."""
+        return check_probability(self.agreements, settings.STANDING_TRUSTED)
 
 
 class StoredFile(models.Model):

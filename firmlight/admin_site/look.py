@@ -54,6 +54,7 @@ NAVIGATION = [
             _page("Tasks", "task", "tasks", "task"),
             _page("Workers", "computer", "tasks", "worker"),
             _page("Contributions", "volunteer_activism", "tasks", "contribution"),
+            _page("Standing", "verified_user", "tasks", "standing"),
             _page("Failures", "error", "tasks", "subtaskfailure"),
             _page("Tallies", "bar_chart", "tasks", "tally"),
         ],

@@ -7,6 +7,7 @@ permissions it lacks and loses none, so what an operator has added stays.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import Group as Role
@@ -17,14 +18,14 @@ MODERATORS = "Moderators"
 SEEN = {  # app label -> models that moderators may see
     "accounts": ("user", "session", "workertoken", "notification", "auditentry"),
     "groups": ("group", "membership", "invitation", "joinrequest", "invitelink"),
-    "tasks": ("task", "worker", "contribution", "subtaskfailure", "tally"),
+    "tasks": ("task", "worker", "contribution", "subtaskfailure", "standing", "tally"),
     "django_celery_beat": ("periodictask", "intervalschedule", "crontabschedule"),
 }
 # Of these they may run the admin actions: Django's "change", although no form edits the rows.
 MODERATED = {
     "accounts": ("user", "session", "workertoken"),
     "groups": ("group", "invitation", "invitelink"),
-    "tasks": ("task", "worker"),
+    "tasks": ("task", "worker", "standing"),
 }
 
 
@@ -34,7 +35,7 @@ def keep_moderators(**_: Any) -> None:
     role.permissions.add(*_permissions("view", SEEN), *_permissions("change", MODERATED))
 
 
-def _permissions(verb: str, models: dict[str, tuple[str, ...]]) -> list[Permission]:
+def _permissions(verb: str, models: Mapping[str, tuple[str, ...]]) -> list[Permission]:
     named = Q()
     for app, names in models.items():
         named |= Q(content_type__app_label=app, codename__in=[f"{verb}_{name}" for name in names])

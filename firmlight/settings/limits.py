@@ -27,6 +27,10 @@ SUSPEND_AFTER_SUBMITTERS = whole("SUSPEND_AFTER_SUBMITTERS", 3, 1)
 # After so many from one member's workers, all of these workers are suspended …
 BAD_PARTIALS_MAX = whole("BAD_PARTIALS_MAX", 3, 1)
 BAD_PARTIALS_HOURS = number("BAD_PARTIALS_HOURS", 24, 0.001)  # … if they came within
+# Results in a row that others confirmed; from then on only some of an owner's are checked.
+STANDING_TRUSTED = whole("STANDING_TRUSTED", 10)
+# How long the owner and the group's leaders are not notified again of wrong results of a kind.
+STANDING_NOTICE_SECONDS = number("STANDING_NOTICE_SECONDS", 3600)
 # Of one lease on one connection, larger than PARTIAL_BYTES_MAX; one more counts as malformed.
 RESULTS_TOO_LARGE_MAX = whole("RESULTS_TOO_LARGE_MAX", 20, 1)
 # Of a task's subtasks: how many may run a second time at its end; 0 for none.

@@ -14,8 +14,8 @@ from core.parsers import read_json
 from core.text import check_printable, check_printable_lines
 from firmlight_client import kinds
 from tasks import consent, states
-from tasks.models import Contribution, SubtaskFailure, Task, Worker
-from tasks.selectors import contributions, standing
+from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
+from tasks.selectors import contributions, standing, trust
 from tasks.selectors.takers import Taker
 
 
@@ -376,9 +376,53 @@ class KindSerializer(serializers.Serializer):
         return {**row, "file_suffixes": list(kind.file_suffixes), **schemas}
 
 
+class StandingSerializer(serializers.ModelSerializer):
+    """How far a member's results of a kind are believed in a group."""
+
+    checked_share = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Of their results, how many are computed by others, too"
+    )
+
+    class Meta:
+        model = Standing
+        fields: tuple[str, ...] = (
+            "kind",
+            "version",
+            "agreements",
+            "checked_share",
+            "agreements_total",
+            "disagreements_total",
+            "last_disagreement",
+        )
+        read_only_fields = fields
+        extra_kwargs = {
+            "agreements": {"help_text": "Results in a row that others confirmed: the standing"},
+            "agreements_total": {"help_text": "Results that others confirmed"},
+            "disagreements_total": {"help_text": "Results that were wrong"},
+        }
+
+
+class OwnStandingSerializer(StandingSerializer):
+    group = NamedSerializer()
+
+    class Meta(StandingSerializer.Meta):
+        fields = ("group", *StandingSerializer.Meta.fields)
+        read_only_fields = fields
+
+
+class WorkerRows(serializers.ListSerializer):
+    """Reads the standing of all their owners at once."""
+
+    def to_representation(self, data: Any) -> Any:
+        workers = list(data)
+        self.standings = trust.of_owners({one.owner_id for one in workers if one.owner_id})
+        return super().to_representation(workers)
+
+
 class WorkerSerializer(serializers.ModelSerializer):
     class Meta:
         model = Worker
+        list_serializer_class = WorkerRows
         plain = (
             "id",
             "name",
@@ -389,7 +433,7 @@ class WorkerSerializer(serializers.ModelSerializer):
             "last_seen",
             "suspended",
         )
-        fields = (*plain, "consent", "resting")
+        fields = (*plain, "consent", "resting", "standing")
         read_only_fields = fields
 
     suspended = serializers.CharField(
@@ -401,6 +445,18 @@ class WorkerSerializer(serializers.ModelSerializer):
     resting = serializers.SerializerMethodField(
         help_text="{name of a group: why it takes nothing of it now}"
     )
+
+    standing = serializers.SerializerMethodField(
+        help_text="Its owner's, in each of their groups: how far their results are believed"
+    )
+
+    @extend_schema_field(OwnStandingSerializer(many=True))
+    def get_standing(self, worker: Worker) -> Any:
+        rows, owner = self.parent, worker.owner_id
+        if owner is None:
+            return []
+        known = rows.standings if isinstance(rows, WorkerRows) else trust.of_owners([owner])
+        return OwnStandingSerializer(known.get(owner, []), many=True).data
 
     @extend_schema_field(serializers.DictField(child=serializers.CharField()))
     def get_resting(self, worker: Worker) -> dict[str, str]:

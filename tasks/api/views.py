@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, OpenApiTypes, extend_schema, extend_schema_view
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
+from rest_framework.generics import ListAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,6 +26,7 @@ from tasks.api.serializers import (
     EventSerializer,
     KindSerializer,
     PreviewSerializer,
+    StandingSerializer,
     TaskBriefSerializer,
     TaskDraft,
     TaskSerializer,
@@ -33,8 +35,8 @@ from tasks.api.serializers import (
     WorkerSerializer,
 )
 from tasks.filters import TaskFilter
-from tasks.models import Task, Worker
-from tasks.selectors import history, presence, visibility
+from tasks.models import Standing, Task, Worker
+from tasks.selectors import history, presence, trust, visibility
 from tasks.services import control, deliver, workers
 from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
@@ -192,3 +194,17 @@ class WorkerViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
         """Ask it to finish its leases and then leave."""
         workers.drain(self.get_object(), by=user_of(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+@extend_schema_view(get=extend_schema(summary="Show the standing of a member"))
+class MemberStandingView(ListAPIView):
+    """How far this member's results are believed in the group, by kind. For its members."""
+
+    serializer_class = StandingSerializer
+    queryset = Standing.objects.none()  # for the schema
+
+    def get_queryset(self) -> QuerySet[Standing]:
+        group, member = self.kwargs["pk"], self.kwargs["user"]
+        group_selectors.membership_or_not_found(user_of(self.request), group)
+        group_selectors.member_or_not_found(group, member)
+        return trust.of_member(group, member)

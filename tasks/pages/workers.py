@@ -15,7 +15,7 @@ from core.errors import NotFound
 from core.views import Question, go, question, show, signed_in
 from groups import selectors as group_selectors
 from tasks.models import Worker
-from tasks.selectors import presence, visibility
+from tasks.selectors import presence, trust, visibility
 from tasks.services import workers as services
 
 
@@ -23,8 +23,10 @@ from tasks.services import workers as services
 @require_safe
 def mine(request: PageRequest) -> HttpResponse:
     """The workers of this user; htmx gets only the rows."""
-    template = "tasks/workers/_rows.html" if request.htmx else "tasks/workers/page.html"
-    return show(request, template, workers=presence.workers_of(request.user))
+    facts: dict[str, Any] = {"workers": presence.workers_of(request.user)}
+    if request.htmx:
+        return show(request, "tasks/workers/_rows.html", **facts)
+    return show(request, "tasks/workers/page.html", **facts, standings=trust.of_user(request.user))
 
 
 @signed_in

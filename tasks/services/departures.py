@@ -20,7 +20,7 @@ from django.utils import timezone
 from accounts.models import WARNING, User
 from accounts.notifications import notify
 from tasks import blobs, events, states
-from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tasks.queue import lifecycle, membership, sweeping
 from tasks.services.finish import cancel_task
 
@@ -80,6 +80,7 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
     The group stays on the sweep's list until the hourly purge finds it empty: a split that was
     still running may put something back.
     """
+    Standing.objects.filter(group=group_id).delete()  # made meanwhile, on MongoDB
     for task in sweeping.tasks_with_state(group_id):
         held = lifecycle.close(group_id, task).now()
         events.publish(events.cancel(held, "cancelled"))

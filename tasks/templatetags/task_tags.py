@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -11,11 +13,14 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from firmlight_client.protocol import Consent
+from groups.models import Membership
 from tasks import consent, estimates, names
 from tasks.estimates import Range
-from tasks.pages import charts, event_labels, timeline
+from tasks.models import Standing
+from tasks.pages import charts, event_labels, standing, timeline
 from tasks.pages.results.factors import Number
 from tasks.pages.results.tree import Pieces
+from tasks.selectors import trust
 
 register = template.Library()
 
@@ -104,6 +109,29 @@ def marked(pieces: Pieces) -> SafeString:
 
 def _piece(text: str, is_found: bool) -> str:
     return format_html("<mark>{}</mark>", text) if is_found else text
+
+
+@register.simple_tag
+def standings_in(group: UUID, members: Iterable[Membership]) -> dict[UUID, list[Standing]]:
+    """{user: standings} of these members of the group."""
+    return trust.of_members(group, [one.user_id for one in members])
+
+
+@register.simple_tag
+def how_standing_is_made() -> str:
+    return standing.how_it_is_made()
+
+
+@register.filter
+def checked_share(row: Standing) -> str:
+    """How many of their results are checked: all, 8 %, under 1 %."""
+    return standing.checked_share(row)
+
+
+@register.filter
+def times_wrong(row: Standing) -> str:
+    """never, once, 12 times"""
+    return standing.times_wrong(row)
 
 
 SMALL_BARS_PX = 24

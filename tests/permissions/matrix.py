@@ -51,6 +51,7 @@ REST = {
     "DELETE api/groups/<uuid:pk>/members/<uuid:user>/": "401 404 404 403 204 204 401 404",
     "GET api/groups/<uuid:pk>/members/<uuid:user>/": "401 404 404 200 200 200 401 404",
     "PATCH api/groups/<uuid:pk>/members/<uuid:user>/": "401 404 404 403 403 200 401 404",
+    "GET api/groups/<uuid:pk>/members/<uuid:user>/standing/": "401 404 404 200 200 200 401 404",
     "POST api/groups/<uuid:pk>/star/": "401 404 404 200 200 200 401 404",
     "POST api/groups/join/": "401 200 200 200 200 200 401 200",
     "GET api/groups/joinable/": "401 200 200 200 200 200 401 200",

@@ -18,6 +18,7 @@ from firmlight.admin_site.roles import MODERATORS
 from groups import services as groups
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from tasks.models import Task, Worker
+from tasks.services.standing import note_agreement
 from tasks.services.submit import submit_task
 from tests.conftest import PASSWORD
 
@@ -51,6 +52,8 @@ class World:
             author=owner, group=self.group.pk, kind="ECHO", params={"count": 3}, title="Errand"
         )
         self.worker = Worker.objects.create(owner=owner, name="tower")
+        for who in ("owner", "other"):
+            note_agreement(self.group.pk, self.people[who].pk, "ECHO", "1", n=12)
         notifications.notify([owner.pk], code="x", level="info", text="Something happened.")
         self.worker_tokens = {
             name: accounts.create_worker_token(owner=user, name="x")[1]

@@ -13,7 +13,7 @@ from accounts import audit
 from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
 from firmlight.admin_site.roles import MODERATORS
 from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
-from tasks.models import Contribution, SubtaskFailure, Task, Worker
+from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tests.tasks.conftest import laptop, lease, split, submit, work  # noqa: F401  fixtures
 
 ROWS = 200
@@ -80,6 +80,9 @@ def crowd(alice: User, bob: User, group: Group, moderator: User) -> dict[str, ob
     )
     WorkerToken.objects.bulk_create(
         WorkerToken(owner=alice, name="x", digest=str(i)) for i in range(ROWS)
+    )
+    Standing.objects.bulk_create(
+        Standing(group=group, owner=user, kind="MEAN", version="1") for user in people
     )
     Notification.objects.bulk_create(
         Notification(user=alice, code="x", text=str(i)) for i in range(ROWS)

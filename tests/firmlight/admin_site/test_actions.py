@@ -13,10 +13,11 @@ from accounts.models import AuditEntry, Notification, Session, User, WorkerToken
 from firmlight.admin_site.roles import MODERATORS, keep_moderators
 from groups import services as groups
 from groups.models import Group, Invitation
-from tasks.models import Task, Worker
+from tasks.models import Standing, Task, Worker
 from tasks.queue import lifecycle, sweeping
 from tasks.services.finish import fail_task
 from tasks.services.split import split_task
+from tasks.services.standing import note_disagreement
 from tests.firmlight.admin_site.test_pages import MODELS, page
 
 ACTIONS = sorted(
@@ -222,6 +223,18 @@ def test_a_blocked_worker_gets_no_work_and_its_owner_cannot_unblock_it(
         ["worker_blocked", "worker_unblocked"],
     )
     assert [action for _, action, _ in records()] == ["worker_blocked", "worker_unblocked"]
+
+
+def test_standing_that_was_lost_is_restored_once(do, group, bob, records):
+    note_disagreement(group.pk, bob.pk, "MEAN", "1", expected="1", came="2")
+    row = Standing.objects.get()
+    assert "restore standing, done" in do(row, "restore", reason="The memory is replaced.")
+    assert "trusted already" in do(row, "restore")
+    row.refresh_from_db()
+    assert row.is_trusted
+    label = "bob in Lab Seven: MEAN 1"
+    assert records() == [("", "standing_lost", label), ("mona", "standing_restored", label)]
+    assert notified(bob) == ["wrong_result", "standing_restored"]
 
 
 def test_a_suspended_worker_is_let_back_and_any_worker_is_drained(do, laptop, records):
