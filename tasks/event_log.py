@@ -14,7 +14,8 @@ import msgspec
 from msgspec.structs import replace
 
 GRANTED = ("leased", "again", "copied")
-WHOLE = ("split", "decided", "paused", "resumed")  # about the task, not about a lease
+# About the task, or a lease that has ended.
+WHOLE = ("split", "decided", "taken_out", "paused", "resumed")
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):

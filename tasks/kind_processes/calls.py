@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -36,6 +36,13 @@ from tasks.kind_processes.watch import Limits
 HEAVY_BYTES = 2**20  # a larger input counts as slow from the start
 PACKED_MARGIN = 1.01  # packed params may be a little larger than what was uploaded
 Wanted = Callable[[], bool]
+
+
+class Conclusion(NamedTuple):
+    """What partials come to: a result as JSON, or why some of them cannot be right, by place."""
+
+    result: bytes | None
+    wrong: dict[int, str]
 
 
 def load(
@@ -112,24 +119,26 @@ def conclude(
     partials: list[bytes],
     params: bytes,
     *,
+    subtasks: list[list[int]],
     check_decided: bool,
     incomplete: dict[str, Any] | None = None,
     quick: bool = False,
     wanted: Wanted | None = None,
-) -> bytes | None:
-    """The result as JSON; None if `check_decided` and the kind does not call it decided.
+) -> Conclusion:
+    """Check these partials, combine them and make the result.
 
-    With `quick` it may take only CONCLUDE_QUICK_SECONDS. The stage of a KindRaised is "combine",
-    "is_decided" or "finish".
+    `subtasks` are those of each partial, as runs. With `check_decided` there is no result unless
+    the kind calls it decided. With `quick` it may take only CONCLUDE_QUICK_SECONDS. The stage of a
+    KindRaised is "combine", "is_decided" or "finish".
     """
-    arguments = ConcludeArguments(check_decided, settings.RESULT_BYTES_MAX, incomplete)
+    arguments = ConcludeArguments(check_decided, settings.RESULT_BYTES_MAX, subtasks, incomplete)
     seconds = settings.CONCLUDE_SECONDS_MAX
     if quick:
         seconds = min(seconds, settings.CONCLUDE_QUICK_SECONDS)
     limits = Limits(seconds, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
     given = [msgspec.msgpack.encode(partials), params]
-    _, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
-    return pieces[0] if pieces else None
+    wrong, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
+    return Conclusion(pieces[0] if pieces else None, dict(wrong))
 
 
 async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
@@ -253,6 +262,7 @@ def _waiting_threads() -> ThreadPoolExecutor:
 
 __all__ = (
     "Batch",
+    "Conclusion",
     "Counted",
     "ask_async",
     "check_partial",

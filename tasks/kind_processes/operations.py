@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from firmlight_client import kinds
+from tasks.kind_processes.part_checks import wrong_parts
 from tasks.kind_processes.splitting import Batch, RuleBroken, SplitLimits, batches
 
 Pieces = Sequence[bytes]
@@ -68,11 +69,13 @@ class ConcludeArguments(msgspec.Struct):
     """How to conclude a task.
 
     With `check_decided` only a partial that the kind calls decided makes a result. `incomplete`
-    goes into the result of a task that went on without some subtasks.
+    goes into the result of a task that went on without some subtasks. `subtasks` are those of each
+    partial, as runs: first, how many, first, how many, …
     """
 
     check_decided: bool
     result_bytes_max: int
+    subtasks: list[list[int]]
     incomplete: dict[str, Any] | None = None
 
 
@@ -144,21 +147,25 @@ def split(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answe
 def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
     """Combine packed partials into the result as JSON.
 
-    The answer has no piece if the result was to be decided and is not.
+    The answer is [[place of a partial that cannot be right, why], …]; if there is any, or if the
+    result was to be decided and is not, it has no piece.
     """
     given = msgspec.convert(arguments, ConcludeArguments)
     partials, packed_params = pieces
     Stage.name = "combine"
     rows = msgspec.msgpack.decode(partials, type=list[bytes])
+    params = _unpacked(kind, packed_params)
+    wrong = wrong_parts(kind, rows, given.subtasks, params)
+    if wrong:
+        return wrong, []
     whole = kinds.combine_all(kind, [decode_partial(kind, row) for row in rows])
     if len(rows) > 1:
         # A partial that has travelled, as `is_decided` and `finish` get it on a worker.
         whole = kinds.carried_partial(kind, whole)
-    params = _unpacked(kind, packed_params)
     if given.check_decided:
         Stage.name = "is_decided"
         if not kind.is_decided(whole, params):
-            return None, []
+            return [], []
     Stage.name = "finish"
     if given.incomplete is None:
         result = kind.finish(whole, params)
@@ -169,7 +176,7 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
         raise RuleBroken(
             f"The result has {len(packed):,} bytes; at most {given.result_bytes_max:,}."
         )
-    return None, [packed]
+    return [], [packed]
 
 
 def _marked(result: Any, incomplete: dict[str, Any]) -> dict[str, Any]:

@@ -37,7 +37,10 @@
 --   t:<task>:missing       list of subtasks that failed permanently
 --   t:<task>:log           list of what happened, the latest: each MessagePack [number at what
 --                          worker lease n left detail]
---   t:<task>:partials      list of accepted partials
+--   t:<task>:partials      list of accepted partials; "" for one that was taken out again
+--   t:<task>:parts         list, one for each of them: whose it is, see `pack_part` in _leases.lua
+--   t:<task>:out           set of numbers of parts that were taken out again
+--   t:<task>:redo          set of their subtasks whose payloads are to be made anew
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:holds         hash: owner -> how many subtasks the active leases of their workers owe,
 --                          "<owner>:done" -> how many their workers have done, "<owner>:bytes" -> what

@@ -395,28 +395,68 @@ local function lose_lease(rec, t)
   return back
 end
 
--- The partials of the task take no room of its creator any more.
-local function forget_partials(task, creator)
-  local sums = key('partial_bytes')
-  local function less(field, bytes)
-    if redis.call('HINCRBY', sums, field, -bytes) <= 0 then redis.call('HDEL', sums, field) end
+-- So many bytes of the owner's partials of the task take no room of its creator any more.
+local function forget_bytes(task, creator, owner, bytes)
+  redis.call('HINCRBY', key('t', task), 'partial_bytes', -bytes)
+  redis.call('HINCRBY', key('t', task, 'holds'), owner .. ':bytes', -bytes)
+  for _, field in ipairs({creator, creator .. ' ' .. owner}) do
+    local left = redis.call('HINCRBY', key('partial_bytes'), field, -bytes)
+    if left <= 0 then redis.call('HDEL', key('partial_bytes'), field) end
   end
-  less(creator, tonumber(redis.call('HGET', key('t', task), 'partial_bytes') or '0'))
-  local holds = key('t', task, 'holds')
-  for name, bytes in pairs(hash(holds)) do
+end
+
+-- The same of all partials of the task.
+local function forget_partials(task, creator)
+  for name, bytes in pairs(hash(key('t', task, 'holds'))) do
     local owner = string.match(name, '^(.*):bytes$')
-    if owner then
-      less(creator .. ' ' .. owner, tonumber(bytes))
-      redis.call('HDEL', holds, name)
+    if owner then forget_bytes(task, creator, owner, tonumber(bytes)) end
+  end
+end
+
+-- Parts: what each accepted result was
+
+-- Where a part has what; `subtasks` as runs: first, how many, first, how many, …
+local PART_OWNER, PART_WORKER, PART_LEASE, PART_AT, PART_DIGEST, PART_RUNS = 1, 2, 3, 4, 5, 6
+
+local function runs_of(list)
+  local runs = {}
+  for _, subtask in ipairs(list) do
+    local first, n = runs[#runs - 1], runs[#runs]
+    if first and subtask == first + n then
+      runs[#runs] = n + 1
+    else
+      runs[#runs + 1], runs[#runs + 2] = subtask, 1
     end
   end
+  return runs
+end
+
+local function pack_part(rec, subtasks, digest)
+  return cmsgpack.pack({rec.owner, rec.worker, rec.id, now, digest, runs_of(subtasks)})
+end
+
+local function read_part(packed)
+  local row, subtasks = cmsgpack.unpack(packed), {}
+  for i = 1, #row[PART_RUNS], 2 do
+    local first = row[PART_RUNS][i]
+    for subtask = first, first + row[PART_RUNS][i + 1] - 1 do subtasks[#subtasks + 1] = subtask end
+  end
+  return {
+    owner = row[PART_OWNER], worker = row[PART_WORKER], lease = row[PART_LEASE],
+    subtasks = subtasks,
+  }
+end
+
+-- Subtasks that are open: in the queue, or taken out and waiting for their payloads.
+local function open_count(task)
+  return redis.call('HLEN', key('t', task, 'payloads')) + redis.call('SCARD', key('t', task, 'redo'))
 end
 
 -- Whether nothing more can change the task's outcome: it wants to be concluded.
 local function is_complete(task, t)
   if t.state == nil then return false end
   if t.decided == '1' or t.broken == '1' then return true end
-  return t.ended == '1' and redis.call('HLEN', key('t', task, 'payloads')) == 0
+  return t.ended == '1' and open_count(task) == 0
 end
 
 -- Requeue leases whose deadline has passed: up to n, fewer if they are long, so that nobody waits

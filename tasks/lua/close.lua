@@ -28,8 +28,8 @@ if t.state then
   redis.call('ZREM', key('tail', t.kind), a.task)
 end
 local PARTS = {
-  'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'work',
-  'holds', 'leases', 'log', 'input', 'asked',
+  'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
+  'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))

@@ -8,7 +8,10 @@
 --   worker    string, the sender's id
 --   subtasks  list of integers, indices within the task
 --   seconds   number, s that the worker says it computed
---   decided   boolean: the partial settles the whole task
+--   decided   boolean: the partial settles the whole task, the worker says
+--   proves    boolean: the kind can tell whether that is so; otherwise it counts only when the split
+--             has ended
+--   digest    bytes, SHA-256 of the partial in hexadecimal
 --   partials_percent  number, of maxmemory: what the partials of all tasks of its creator here may
 --             take; with more the largest of them fails. Half of it for those of one owner's workers,
 --             while others are there
@@ -60,14 +63,16 @@ local function break_for_room(t, mine)
   local what = "The partial results of its submitter's tasks in this group take " .. mine
     .. ' bytes, and the server has no room for more. Submit less at a time.'
   forget_partials(task, t.creator)
-  redis.call('HSET', key('t', task), 'broken', '1', 'partial_bytes', 0, 'error',
+  redis.call('HSET', key('t', task), 'broken', '1', 'error',
     cmsgpack.pack(failure(a.subtasks[1], a.worker, 'NoRoom', what, '')))
-  redis.call('DEL', key('t', task, 'partials'))
+  redis.call('DEL', key('t', task, 'partials'), key('t', task, 'parts'))
   relist(task, hash(key('t', task)))
 end
 
-local function keep_partial(task, t, owner, partial)
+local function keep_partial(task, t, rec, partial)
+  local owner = rec.owner
   redis.call('RPUSH', key('t', task, 'partials'), partial)
+  redis.call('RPUSH', key('t', task, 'parts'), pack_part(rec, a.subtasks, a.digest))
   redis.call('HINCRBY', key('t', task), 'partial_bytes', #partial)
   redis.call('HINCRBY', key('t', task, 'holds'), owner .. ':bytes', #partial)
   redis.call('HINCRBY', key('partial_bytes'), t.creator .. ' ' .. owner, #partial)
@@ -164,7 +169,7 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
 -- Of a task that has failed nothing is combined, so nothing is kept.
-if t.broken ~= '1' then keep_partial(task, t, rec.owner, ARGV[2]) end
+if t.broken ~= '1' then keep_partial(task, t, rec, ARGV[2]) end
 unlease(task, unleased)
 
 -- What a second copy spared: the time that the slowest of those who had the same would still have
@@ -202,7 +207,7 @@ redis.call('HDEL', work, a.worker .. ':lost_at')  -- it is back
 
 owe_less(rec, gone, now)
 record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
-if a.decided then
+if a.decided and (a.proves or t.ended == '1') then
   record(task, 'decided', a.worker, a.lease, 0, #rec.list)
   redis.call('HSET', key('t', task), 'decided', '1')
   t.decided = '1'

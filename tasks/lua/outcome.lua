@@ -12,7 +12,8 @@
 --   blame     the last error of a subtask, see `failure` in _leases.lua; absent if there was none
 --   work      map, see `work_of` in _leases.lua; absent if nobody did anything
 --   missing   list of integers, the first thousand subtasks that failed permanently
--- behind it, as they are: the accepted partials (bytes), if complete
+-- behind it, as they are, if complete: the accepted partials (bytes), "" for those taken out, and
+-- as many parts, see `pack_part` in _leases.lua
 local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return {cmsgpack.pack(nil)} end
@@ -27,8 +28,10 @@ local reply = {cmsgpack.pack({
   blame = t.error and cmsgpack.unpack(t.error), work = work_of(a.task), missing = missing,
 })}
 if complete then
-  for _, partial in ipairs(redis.call('LRANGE', key('t', a.task, 'partials'), 0, -1)) do
-    reply[#reply + 1] = partial
+  for _, list in ipairs({'partials', 'parts'}) do
+    for _, bytes in ipairs(redis.call('LRANGE', key('t', a.task, list), 0, -1)) do
+      reply[#reply + 1] = bytes
+    end
   end
 end
 return reply

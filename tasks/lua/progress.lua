@@ -6,6 +6,7 @@
 -- Returns nil if the task has no state, else a map:
 --   state     string: 'open' or 'paused'
 --   split, open, leased, done, failed  integers, subtasks
+--   redo      integer, of the open ones: those whose payloads are to be made anew
 --   ended     boolean: the split has ended
 --   quiet_ms  integer, ms since the last batch of the split
 --   seconds   number, s computed so far
@@ -18,7 +19,7 @@ if not t.state then return cmsgpack.pack(nil) end
 return cmsgpack.pack({
   state = t.state,
   split = tonumber(t.split), ended = t.ended == '1', quiet_ms = now - tonumber(t.split_at),
-  open = redis.call('HLEN', key('t', a.task, 'payloads')), leased = tonumber(t.leased),
+  open = open_count(a.task), redo = redis.call('SCARD', key('t', a.task, 'redo')), leased = tonumber(t.leased),
   done = tonumber(t.done), failed = tonumber(t.failed), seconds = tonumber(t.seconds),
   complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
 })

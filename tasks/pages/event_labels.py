@@ -22,6 +22,7 @@ LABELS = {
     "started": "Started",
     "submitted": "Submitted",
     "succeeded": "Finished",
+    "taken_out": "Taken out",
 }
 TONES = {
     "again": "join",
@@ -32,6 +33,7 @@ TONES = {
     "failed_for_good": "bad",
     "lost": "bad",
     "succeeded": "good",
+    "taken_out": "bad",
 }
 
 

@@ -122,6 +122,11 @@ class Mended(msgspec.Struct, frozen=True):
     wake: Conns
 
 
+class Retracted(msgspec.Struct, frozen=True):
+    taken: int  # parts that were taken out now
+    subtasks: int  # that are to be done anew
+
+
 class Reserved(msgspec.Struct, frozen=True):
     """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -61,14 +62,20 @@ def complete(
     partial: bytes,
     seconds: float = 0.0,
     decided: bool = False,
+    proves: bool = False,
 ) -> Call[Settled]:
-    """Accept the combined partial of these subtasks once, or refuse it whole with the reason."""
+    """Accept the combined partial of these subtasks once, or refuse it whole with the reason.
+
+    `decided`: the worker says that it settles the task; `proves`: its kind can tell.
+    """
     args = {
         "lease": lease_id,
         "worker": str(worker),
         "subtasks": list(subtasks),
         "seconds": seconds,
         "decided": decided,
+        "proves": proves,
+        "digest": hashlib.sha256(partial).hexdigest(),
         "partials_percent": settings.PARTIALS_PERCENT_MAX,
         "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         **limits(),

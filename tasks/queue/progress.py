@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import msgspec
 
 from tasks.queue.keys import Id, base_key
@@ -39,10 +41,32 @@ class Blame(msgspec.Struct, frozen=True):
     final: bool = False  # it was not tried again
 
 
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """Whose an accepted partial is."""
+
+    owner: str
+    worker: str
+    lease: str
+    at: int  # ms since the epoch
+    digest: str  # SHA-256 of its bytes as they came, in hexadecimal
+    runs: list[int]  # of its subtasks: first, how many, first, how many, …
+
+    @property
+    def subtasks(self) -> list[int]:
+        """Their indices within the task."""
+        starts, counts = self.runs[::2], self.runs[1::2]
+        runs = [range(start, start + n) for start, n in zip(starts, counts, strict=True)]
+        return list(chain.from_iterable(runs))
+
+
+_read_part = msgspec.msgpack.Decoder(Part).decode
+
+
 class Outcome(msgspec.Struct):
     """What a task has come to.
 
-    `partials` come behind the map, and only if the task is complete.
+    `partials` and, for each of them, `parts` come behind the map, and only if the task is complete.
+    A partial that was taken out again is b"".
     """
 
     complete: bool
@@ -53,11 +77,14 @@ class Outcome(msgspec.Struct):
     failed: int
     blame: Blame | None = None
     partials: list[bytes] = []
+    parts: list[Part] = []
     work: dict[str, Work] = {}
     missing: list[int] = []  # the first thousand that failed permanently, in the order of failing
 
     def attach(self, raw: list[bytes]) -> None:
-        self.partials = raw
+        half = len(raw) // 2
+        self.partials = raw[:half]
+        self.parts = [_read_part(packed) for packed in raw[half:]]
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -73,6 +100,7 @@ class Progress(msgspec.Struct, frozen=True):
     complete: bool
     work: dict[str, Work] = {}
     logged: int = 0  # number of the last entry of its log
+    redo: int = 0  # of the open ones: taken out, and without their payloads yet
 
     @property
     def waiting(self) -> int:

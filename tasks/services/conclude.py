@@ -28,7 +28,7 @@ from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import Outcome, outcome_of, progress_of
 from tasks.queue.room import note_partial_bytes
-from tasks.services import files
+from tasks.services import files, retraction
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
 
@@ -170,7 +170,7 @@ def _blame(outcome: Outcome) -> str:
 
 def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     try:
-        result = _result(task, outcome, patient)
+        concluded = _conclusion(task, outcome, patient)
     except NotWanted:
         log.info("conclusion_not_wanted", task=str(task.pk))
     except TryAgain as error:
@@ -178,14 +178,17 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     except (NotConcluded, KindGone) as error:
         fail_task(task, error.code, str(error))
     else:
-        if result is None:
+        if concluded.wrong:
+            retraction.take_out(task, outcome, concluded.wrong)
+            _go_on(task)
+        elif concluded.result is None:
             # A worker claimed a decision that its partial does not bear out.
             events.publish(
                 events.wake(lifecycle.undecide(task.group_id, task.pk).now(), task.group_id)
             )
             _go_on(task)
         else:
-            _succeed(task, outcome, result)
+            _succeed(task, outcome, concluded.result)
 
 
 def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
@@ -225,12 +228,14 @@ def _success_text(task: Task, outcome: Outcome) -> str:
 # The result
 
 
-def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
-    """The result as JSON; None if a worker claimed a decision that its partial does not bear out.
+def _conclusion(task: Task, outcome: Outcome, patient: bool) -> calls.Conclusion:
+    """The result as JSON, or which parts are wrong, by their numbers.
 
-    An incomplete result says so. Raises NotConcluded, KindGone, TryAgain and NotWanted.
+    There is neither if a worker claimed a decision that its partial does not bear out. An
+    incomplete result says so. Raises NotConcluded, KindGone, TryAgain and NotWanted.
     """
-    if not outcome.partials:
+    numbers = [number for number, partial in enumerate(outcome.partials) if partial]
+    if not numbers:
         raise NotConcluded("subtask_failed", _blame(outcome))
     kind = kind_of(task)
     data = blobs.get_input(task.group_id, task.pk)
@@ -239,15 +244,18 @@ def _result(task: Task, outcome: Outcome, patient: bool) -> bytes | None:
     is_last = task.conclude_attempts >= settings.CONCLUDE_ATTEMPTS_MAX
     quick = not patient and not is_last  # the last attempt gets all the time there is
     try:
-        return calls.conclude(
+        concluded = calls.conclude(
             kind,
-            outcome.partials,
+            [outcome.partials[number] for number in numbers],
             data,
+            subtasks=[outcome.parts[number].runs for number in numbers],
             check_decided=outcome.decided and outcome.done + outcome.failed < outcome.split,
             incomplete=_incomplete(outcome),
             quick=quick,
             wanted=StillWanted(task, states.AGGREGATING, conclude_attempts=task.conclude_attempts),
         )
+        wrong = {numbers[place]: why for place, why in concluded.wrong.items()}
+        return calls.Conclusion(concluded.result, wrong)
     except Busy as error:
         raise TryAgain(str(error), counts=False) from None
     except KindStopped as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -23,7 +24,7 @@ from tasks.kind_processes.outcomes import (
 )
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
-from tasks.queue import splitting
+from tasks.queue import parts, splitting
 from tasks.queue.answers import Opened, Pushed
 from tasks.queue.progress import progress_of
 from tasks.services.finish import INPUT_LOST, fail_task
@@ -44,6 +45,8 @@ class SplitFailed(Exception):
 def split_task(task_id: str) -> None:
     """Queue all subtasks that are not queued yet. Two runs, even concurrent ones, queue each once.
 
+    Those of a split that has ended are the ones whose results were taken out.
+
     The task fails if its input is gone, or if its kind cannot split it.
     """
     task = Task.objects.filter(pk=task_id, status__in=[states.QUEUED, states.RUNNING]).first()
@@ -60,14 +63,12 @@ def split_task(task_id: str) -> None:
 
 
 def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
-    if not _begin(task):
-        return
-    opened = _open(task, kind)
-    if opened.ended:
+    take = _taker(task, kind)
+    if take is None:
         return
     try:
         with closing(calls.split(kind, data, wanted=StillWanted(task, states.RUNNING))) as batches:
-            _push_all(task, batches, opened.split)
+            take(batches)
     except NotWanted:
         log.info("split_not_wanted", task=str(task.pk))
     except CannotStart as error:
@@ -85,6 +86,17 @@ def _split(task: Task, kind: kinds.Kind, data: bytes) -> None:
     except (KindRaised, kinds.ParamsError) as error:
         name = error.name if isinstance(error, KindRaised) else type(error).__name__
         raise SplitFailed(f"{kind.name} could not split this input: {name}: {error}") from None
+
+
+def _taker(task: Task, kind: kinds.Kind) -> Callable[[Iterable[Batch]], None] | None:
+    """What takes the batches of this split; None if nothing is to be split."""
+    if not _begin(task):
+        return None
+    opened = _open(task, kind)
+    if not opened.ended:
+        return partial(_push_all, task, split=opened.split)
+    redo = parts.to_redo(task.group_id, task.pk)
+    return partial(_restore, task, redo=redo) if redo else None
 
 
 def _begin(task: Task) -> bool:
@@ -132,6 +144,24 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
             reservation.spend(last=batch.last)
             _announce(task, batch, pushed)
             split = pushed.split
+
+
+def _restore(task: Task, all_batches: Iterable[Batch], redo: set[int]) -> None:
+    """Let those subtasks wait again whose results were taken out: a split gives the same again."""
+    left = set(redo)
+    for batch in all_batches:
+        payloads = {
+            subtask: payload
+            for subtask, payload in enumerate(batch.payloads, batch.first)
+            if subtask in left
+        }
+        if payloads:
+            conns = parts.restore(task.group_id, task.pk, payloads).now()
+            events.publish(events.wake(conns, task.group_id))
+            left -= payloads.keys()
+        if not left:
+            break
+    events.announce(task)
 
 
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:

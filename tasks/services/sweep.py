@@ -122,8 +122,9 @@ def _reconcile_running(task: Task) -> None:
         events.publish(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
     if progress and progress.complete:
         events.conclude(task.pk)
-    elif _split_is_quiet(task, progress) and _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
-        events.split(task.pk)
+    elif _wants_split(task, progress):
+        if _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
+            events.split(task.pk)
     elif progress:
         _mend(task)
 
@@ -138,6 +139,11 @@ def _mend(task: Task) -> None:
         log.error("subtasks_found", task=str(task.pk), subtasks=mended.found)
     if mended.wake:
         events.publish(events.wake(mended.wake, task.group_id))
+
+
+def _wants_split(task: Task, progress: Progress | None) -> bool:
+    """Whether payloads are to be made: the first time, or of what was taken out again."""
+    return bool(progress and progress.redo) or _split_is_quiet(task, progress)
 
 
 def _split_is_quiet(task: Task, progress: Progress | None) -> bool:

@@ -47,6 +47,15 @@ def may_be_decided(kind_key: str) -> bool:
     return kind is not None and type(kind).is_decided is not kinds.Kind.is_decided
 
 
+def can_prove(kind_key: str) -> bool:
+    """Whether the server can tell that a partial of the kind "NAME@version" is right.
+
+    Otherwise a task is decided only when all of it is known.
+    """
+    kind = kinds.installed().get(kind_keys.name_in(kind_key))
+    return kind is not None and kind.proves
+
+
 async def flaw_in(partial: bytes, kind_key: str, owner: str) -> Flaw | None:
     """Return what is wrong with a partial of the kind "NAME@version". Raises NotChecked.
 

@@ -23,7 +23,7 @@ from tasks.services import workers
 from tasks.worker_socket import throughput_notes
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.leased_kinds import LeasedKinds
-from tasks.worker_socket.partials import Flaw, flaw_in, may_be_decided
+from tasks.worker_socket.partials import Flaw, can_prove, flaw_in, may_be_decided
 from tasks.worker_socket.progress_throttle import announce_progress
 from tasks.worker_socket.session import Session
 from tasks.worker_socket.too_large import TooLarge
@@ -70,6 +70,7 @@ class Results:
             partial=frame.partial,
             seconds=frame.seconds,
             decided=frame.decided and may_be_decided(kind_key),
+            proves=can_prove(kind_key),
         )
         settled = await call
         if settled.reason == "too_large":

@@ -104,6 +104,7 @@ def compute(granted: Granted, worker: Worker) -> Settled:
         partial=msgspec.msgpack.encode(partial),
         seconds=0.1,
         decided=kind.is_decided(partial, None),
+        proves=kind.proves,
     )
     return call.now()
 

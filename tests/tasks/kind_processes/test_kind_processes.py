@@ -93,6 +93,7 @@ def test_another_exception_comes_back_with_its_class_and_its_stage(hard: Hard) -
             hard,
             [packed_partial(), packed_partial()],
             packed(**acts(finish="raise nothing there")),
+            subtasks=[[0, 1], [1, 1]],
             check_decided=False,
         )
     assert (caught.value.name, caught.value.stage) == ("ZeroDivisionError", "finish")
@@ -106,24 +107,27 @@ def packed_partial(number: int = 1, *acts: str) -> bytes:
 
 
 def test_partials_become_the_result(hard: Hard) -> None:
-    result = calls.conclude(
+    result, wrong = calls.conclude(
         hard,
         [packed_partial(2), packed_partial(3)],
         packed(),
+        subtasks=[[0, 1], [1, 1]],
         check_decided=False,
         incomplete={"of": 9},
     )
     assert result
+    assert not wrong
     assert msgspec.json.decode(result).items() >= {"count": 5, "incomplete": {"of": 9}}.items()
-    assert calls.conclude(hard, [packed_partial()], packed(), check_decided=True) is None, (
-        "it says it is not decided"
+    undecided = calls.conclude(
+        hard, [packed_partial()], packed(), subtasks=[[0, 1]], check_decided=True
     )
+    assert undecided == (None, {}), "it says it is not decided"
 
 
 def test_a_result_beyond_the_limit_is_not_even_sent(hard: Hard, settings: Settings) -> None:
     settings.RESULT_BYTES_MAX = 5
     with pytest.raises(RuleViolated, match="at most 5"):
-        calls.conclude(hard, [packed_partial()], packed(), check_decided=False)
+        calls.conclude(hard, [packed_partial()], packed(), subtasks=[[0, 1]], check_decided=False)
 
 
 def test_more_words_than_anybody_reads_are_not_even_read(
@@ -262,6 +266,7 @@ def test_a_call_that_is_no_longer_wanted_ends(hard: Hard) -> None:
             hard,
             [packed_partial()],
             packed(**acts(finish="sleep 60")),
+            subtasks=[[0, 1]],
             check_decided=False,
             wanted=wanted,
         )

@@ -67,7 +67,7 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
     seen.open[task] = {int(subtask) for subtask in payloads}
     seen.queued[task] = [int(subtask) for subtask in again + wait]
     seen.holds[task] = {owner.decode(): int(number) for owner, number in holds.items()}
-    seen.partials[task] = [msgspec.msgpack.decode(partial) for partial in partials]
+    seen.partials[task] = [msgspec.msgpack.decode(partial or b"\x90") for partial in partials]
 
 
 def _texts(names: list[bytes]) -> set[str]:

@@ -55,6 +55,7 @@ class Connection:
         *,
         seconds: float = 0.0,
         decided: bool = False,
+        proves: bool = False,
         partial: bytes = b"\x01",
     ) -> Settled:
         named = granted.subtasks if subtasks is None else subtasks
@@ -65,6 +66,7 @@ class Connection:
             partial=partial,
             seconds=seconds,
             decided=decided,
+            proves=proves,
         ).now()
 
     def fail(

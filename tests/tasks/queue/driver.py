@@ -239,7 +239,14 @@ class Driver(RuleBasedStateMachine):
             self.send(lease.name, lease.worker, list(lease.owes), pick(SECONDS, at), decided=False)
 
     def send(
-        self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool
+        self,
+        name: str,
+        worker: str,
+        subtasks: list[int],
+        seconds: float,
+        *,
+        decided: bool,
+        proves: bool = True,
     ) -> None:
         known = self.model.leases.get(name)
         before = {lease.name: lease for lease in self.model.leases.values() if lease.active}
@@ -251,10 +258,11 @@ class Driver(RuleBasedStateMachine):
             partial=partial,
             seconds=seconds,
             decided=decided,
+            proves=proves,
         )
         settled = self.do(call)
         assert (settled.reason, settled.open) == self.model.complete(
-            name, worker, subtasks, seconds, decided
+            name, worker, subtasks, seconds, decided, proves
         )
         if settled.reason == "":
             assert known and settled.complete == known.task.complete

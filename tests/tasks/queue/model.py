@@ -32,7 +32,9 @@ class Task:
     open: set[int] = field(default_factory=set)
     done: list[int] = field(default_factory=list)
     failed: list[int] = field(default_factory=list)
-    partials: list[list[int]] = field(default_factory=list)
+    partials: list[list[int]] = field(default_factory=list)  # [] for one that was taken out
+    senders: list[str] = field(default_factory=list)  # workers, of each partial
+    redo: set[int] = field(default_factory=set)  # taken out, and without payloads
     attempts: Counter[int] = field(default_factory=Counter)  # that count
     losses: Counter[int] = field(default_factory=Counter)
     # subtask -> how often each worker failed and lost it
@@ -50,7 +52,7 @@ class Task:
 
     @property
     def complete(self) -> bool:
-        return self.decided or self.broken or (self.ended and not self.open)
+        return self.decided or self.broken or (self.ended and not (self.open or self.redo))
 
     @property
     def held(self) -> set[int]:
@@ -246,7 +248,13 @@ class Model:
         return lease if lease and lease.worker == worker else None
 
     def complete(
-        self, name: str, worker: str, subtasks: list[int], seconds: float, decided: bool
+        self,
+        name: str,
+        worker: str,
+        subtasks: list[int],
+        seconds: float,
+        decided: bool,
+        proves: bool,
     ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
         lease = self.find(name, worker)
@@ -263,6 +271,7 @@ class Model:
         lease.task.done += subtasks
         if not lease.task.broken:  # of a task that has failed nothing is combined
             lease.task.partials.append(subtasks)
+            lease.task.senders.append(worker)
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
@@ -270,7 +279,7 @@ class Model:
         self.newly_accused = self.accused(lease.task, worker, subtasks)
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
-        lease.task.decided |= decided
+        lease.task.decided |= decided and (proves or lease.task.ended)
         self._close_subtasks(lease, subtasks)
         return "", []
 
@@ -297,6 +306,26 @@ class Model:
             self.streaks.pop(worker)
             return worker, owner, False
         return None
+
+    def retract(self, task: Task, number: int) -> int:
+        """Take a part out again; returns how many subtasks are to be done anew."""
+        subtasks = task.partials[number]
+        if not subtasks:
+            return 0
+        worker = task.senders[number]
+        task.partials[number] = []
+        task.done = [subtask for subtask in task.done if subtask not in subtasks]
+        task.done_by[self.owners[worker]] -= len(subtasks)
+        task.redo |= set(subtasks)
+        task.decided = False
+        self.strike(task, worker, BAD_PARTIAL)
+        return len(subtasks)
+
+    def restore(self, task: Task) -> None:
+        """The payloads of what was taken out are there again."""
+        task.open |= task.redo
+        task.waiting |= task.redo
+        task.redo = set()
 
     def fail(self, name: str, worker: str, subtask: int) -> str:
         lease = self.find(name, worker)

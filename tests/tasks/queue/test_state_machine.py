@@ -10,7 +10,10 @@ After every step, whatever was called in whatever order:
 - it is held by two leases at most, of two workers; the second one was granted when nothing of the
   task waited; the one that is first counts, the other is refused;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
-- a task is complete exactly when it is decided, broken, or split to its end with nothing open;
+- a task is complete exactly when it is decided, broken, or split to its end with nothing open; only
+  a kind that can prove it decides it early;
+- a part that was taken out counts no more, and its subtasks are open once more, leased when their
+  payloads are there;
 - a refused result names what of it can still be sent, and nothing of it was counted;
 - nothing is leased of a task that is complete, closed or paused; what a paused task had leased
   waits again, and may still be completed;
@@ -47,7 +50,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from tasks.queue import connections, leasing, lifecycle, membership, sweeping
+from tasks.queue import connections, leasing, lifecycle, membership, parts, sweeping
 from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
@@ -79,17 +82,34 @@ class Queue(Driver):
         for task in some(self.model.tasks.values(), at):
             self.push_batch(task, task.split + off, size, last)
 
-    @rule(at=which)
-    def decide(self, at: int) -> None:
+    @rule(at=which, proves=st.booleans())
+    def decide(self, at: int, proves: bool) -> None:
         name, worker, first = self.pick_lease(at)
         owes = self.model.leases[name].owes if name in self.model.leases else first
-        self.send(name, worker, list(owes), 0.0, decided=True)
+        self.send(name, worker, list(owes), 0.0, decided=True, proves=proves)
 
     @rule(at=which)
     def undecide(self, at: int) -> None:
         for task in some((task for task in self.model.tasks.values() if task.decided), at):
             self.do(lifecycle.undecide(self.group, task.name))
             task.decided = False
+
+    @rule(at=which, number=which, again=st.booleans())
+    def take_out(self, at: int, number: int, again: bool) -> None:
+        for task in some((task for task in self.model.tasks.values() if task.partials), at):
+            for _ in range(2):  # two conclusions at once
+                which_one = number % len(task.partials)
+                call = parts.retract(self.group, task.name, parts=[which_one], message="no")
+                assert self.do(call).subtasks == self.model.retract(task, which_one)
+        if again:
+            self.put_back(at)
+
+    @rule(at=which)
+    def put_back(self, at: int) -> None:
+        for task in some((task for task in self.model.tasks.values() if task.redo), at):
+            assert parts.to_redo(self.group, task.name) == task.redo
+            self.do(parts.restore(self.group, task.name, dict.fromkeys(task.redo, b"\x01")))
+            self.model.restore(task)
 
     @rule(at=which)
     def conclude(self, at: int) -> None:

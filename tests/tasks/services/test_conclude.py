@@ -20,11 +20,12 @@ from firmlight_client import kinds
 from firmlight_echo import Echo
 from tasks import blobs, states
 from tasks.models import Contribution, Task, Worker
-from tasks.queue import leasing, lifecycle, sweeping
+from tasks.queue import leasing, lifecycle, sweeping, task_log
 from tasks.queue.answers import Granted, Settled
 from tasks.queue.progress import progress_of
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import ResultExpired, result_of
+from tasks.services.split import split_task
 from tests.tasks.conftest import compute, conclude
 
 Split = Callable[..., Task]
@@ -170,8 +171,8 @@ def test_the_primes_of_another_number_end_nothing(
     assert conclude(task).status == states.RUNNING
 
 
-def test_a_partial_that_is_not_that_of_all_subtasks_fails_the_task_clearly(
-    split: Split, lease: Lease, laptop: Worker
+def test_a_partial_that_cannot_be_right_is_taken_out_and_done_anew(
+    split: Split, lease: Lease, work: Work, laptop: Worker
 ) -> None:
     """A lie that the params give away."""
     task = split(kind="MEAN", numbers=[1.0] * 1000)
@@ -184,20 +185,27 @@ def test_a_partial_that_is_not_that_of_all_subtasks_fails_the_task_clearly(
         subtasks=granted.subtasks,
         partial=msgspec.msgpack.encode(lie),
     ).now()
-    conclude(task)
-    assert (task.status, task.error_code) == (states.FAILED, "finish_failed")
-    assert "it counts 32 numbers of 1,000" in task.error_message
+    assert conclude(task).status == states.RUNNING
+    (failure,) = task_log.failures(task.group_id, str(task.pk))
+    assert (failure.worker, failure.error) == (str(laptop.pk), "bad_partial")
+    assert "it counts 32 numbers of 1,000" in failure.message
+    split_task(str(task.pk))
+    work(laptop)
+    assert conclude(task).status == states.SUCCEEDED
 
 
-def test_partials_that_do_not_fit_fail_the_task_clearly(
-    split: Split, lease: Lease, laptop: Worker
+def test_so_is_one_that_is_none_of_its_kind(
+    split: Split, lease: Lease, work: Work, laptop: Worker
 ) -> None:
+    """Another version of the server took it."""
     task = split(count=1)
     granted = lease(laptop)
     assert granted
     leasing.complete(granted.lease, worker=laptop.pk, subtasks=[0], partial=b"\xc1").now()
-    conclude(task)
-    assert (task.status, task.error_code) == (states.FAILED, "combine_failed")
+    assert conclude(task).status == states.RUNNING
+    split_task(str(task.pk))
+    work(laptop)
+    assert conclude(task).status == states.SUCCEEDED
 
 
 def test_a_kind_that_cannot_finish_fails_the_task_clearly(

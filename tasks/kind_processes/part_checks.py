@@ -1,0 +1,52 @@
+"""What a kind says of partials that workers sent, before anything is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any
+
+from firmlight_client import kinds
+
+WORDS_MAX = 300  # characters
+
+
+def wrong_parts(
+    kind: kinds.Kind, partials: Sequence[bytes], runs: Sequence[Sequence[int]], params: Any
+) -> list[tuple[int, str]]:
+    """The places of partials that cannot be right for their subtasks, and why.
+
+    `runs` are the subtasks of each partial: first, how many, first, how many, …
+    """
+    if type(kind).check is kinds.Kind.check:
+        return []
+    payloads = list(kind.split(params)) if kind.checks_payloads else None
+    wrong = []
+    for place, (partial, its_runs) in enumerate(zip(partials, runs, strict=True)):
+        if why := _flaw(kind, partial, sorted(_subtasks(its_runs)), payloads, params):
+            wrong.append((place, why[:WORDS_MAX]))
+    return wrong
+
+
+def _flaw(
+    kind: kinds.Kind,
+    partial: bytes,
+    subtasks: list[int],
+    payloads: list[Any] | None,
+    params: Any,
+) -> str:
+    """Why the partial cannot be right; "" if nothing speaks against it."""
+    own = [payloads[subtask] for subtask in subtasks] if payloads is not None else None
+    try:
+        kind.check(kinds.decode_partial(kind, partial), subtasks, own, params)
+    except kinds.BadPartial as error:
+        return str(error) or type(error).__name__
+    # Whoever sends what `check` stumbles over must not fail the task with it.
+    except Exception as error:  # noqa: BLE001
+        return f"it cannot be checked: {type(error).__name__}: {error}"
+    return ""
+
+
+def _subtasks(runs: Sequence[int]) -> list[int]:
+    pairs = zip(runs[::2], runs[1::2], strict=True)
+    return list(chain.from_iterable(range(first, first + n) for first, n in pairs))
