@@ -33,6 +33,7 @@ end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'work',
   'holds', 'leases', 'log', 'input', 'asked',
+  'submissions',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))

@@ -5,7 +5,9 @@
 --   tasks     hash: task -> MessagePack list of need, left, owner, group and when (ms); `need` is
 --             all that it takes until it ends, `left` what of it is not in Redis yet
 --   sums      hash: 'left', 'o:<owner>' and 'g:<group>' -> bytes: of all tasks what is still to
---             come, of an owner's and a group's tasks all that they need
+--             come, of an owner's and a group's tasks all that they need, and after their end what
+--             Redis keeps of them
+--   kept      sorted set: task that has ended, by when (ms) what Redis keeps of it expires
 --   partials  hash: "<group> <kind>" -> bytes of partials for a subtask
 --
 -- KEYS[1]: string, the base key

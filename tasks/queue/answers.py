@@ -115,6 +115,10 @@ class Mended(msgspec.Struct, frozen=True):
     wake: Conns
 
 
+class Abandoned(msgspec.Struct, frozen=True):
+    dropped: bool
+
+
 class Reserved(msgspec.Struct, frozen=True):
     """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
 

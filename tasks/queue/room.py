@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from core import redis
 from tasks.queue.answers import Reserved, Spent, Unreserved
-from tasks.queue.keys import Id
+from tasks.queue.keys import Id, ms, texts
 from tasks.queue.scripts import Call
 
 BASE = "fl:{room}"
 TASKS, SUMS, PARTIALS = f"{BASE}:tasks", f"{BASE}:sums", f"{BASE}:partials"
+KEPT = f"{BASE}:kept"
+EXPIRED_AT_ONCE = 5000
 CLOSE_ENOUGH = 0.1  # a mean that is off by less stays
 PARTIALS_KEPT_SECONDS = 30 * 24 * 3600
 SCANNED = 1000  # tasks at a time
@@ -48,6 +51,28 @@ def spend(task: Id, size: int) -> Call[Spent]:
 def unreserve(tasks: Sequence[Id]) -> Call[Unreserved]:
     """Give back what these tasks have reserved."""
     return Call("unreserve", BASE, {"tasks": [str(task) for task in tasks]}, Unreserved)
+
+
+def keep(task: Id, *, owner: Id, group: Id, need: int, seconds: float) -> Call[Unreserved]:
+    """Let a task that has ended have `need` bytes reserved for so many seconds, and no more."""
+    args = {"task": str(task), "owner": str(owner), "group": str(group)}
+    return Call("keep", BASE, {**args, "need": need, "keep_ms": ms(seconds)}, Unreserved)
+
+
+def expired() -> list[str]:
+    """Tasks whose time to keep something is over; at most EXPIRED_AT_ONCE."""
+    found = redis.connect().zrange(
+        KEPT, 0, ms(time.time()), byscore=True, offset=0, num=EXPIRED_AT_ONCE
+    )
+    return texts(found)  # type: ignore[arg-type]
+
+
+def among_kept(tasks: Sequence[str]) -> set[str]:
+    """Those of these tasks that have ended, and keep something."""
+    if not tasks:
+        return set()
+    scores = redis.connect().zmscore(KEPT, list(tasks))
+    return {task for task, score in zip(tasks, scores, strict=True) if score is not None}
 
 
 def to_come() -> int:

@@ -195,20 +195,27 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    digest = blobs.put_result(task.group_id, task.pk, result)
+    file = blobs.result_file(result)
+    if file:
+        files.note(task, file, len(result))
+    try:
+        blobs.put_result(task.group_id, task.pk, result, file)
+    except file_store.FilesUnavailable:
+        files.forget(file)
+        raise
     note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        if digest:
-            files.note(task, file_store.RESULTS, digest, len(result))
         close_task(task, "decided" if outcome.decided else "succeeded")
         tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
         blobs.drop_result(task.group_id, task.pk)
+        if file:
+            files.drop_file(file)
 
 
 def _partial_bytes(outcome: Outcome) -> float:

@@ -3,7 +3,8 @@
 Redis refuses every write once it is full: log-ins, heartbeats, results. So a task reserves what it
 will put there, and is refused if that would take Redis beyond ROOM_PERCENT_MAX of its memory. The
 rest is for what nobody can reserve exactly: partials, log-ins, messages. A task that turns out to
-need more reserves it while it is split; if there is none, its split waits.
+need more reserves it while it is split; if there is none, its split waits. What Redis keeps of a
+task after its end stays reserved until it expires.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.conf import settings
 
 from core import redis_memory
 from core.errors import FirmlightError
+from tasks import blobs
 from tasks.models import Task
 from tasks.queue import room
 from tasks.queue.progress import Progress
@@ -24,6 +26,7 @@ from tasks.services.files import QuotaUsed
 SUBTASK_BYTES = 120  # what Redis needs for a subtask beside its payload
 TASK_BYTES = 16 * 1024  # the least that a task reserves
 PAYLOADS_SHARE = 1.25  # of the bytes of an input; what a kind makes of it is somewhat larger
+KEPT_BYTES = 512  # what Redis needs for a key beside its value
 PARTIALS_BYTES_MAX = 64 * 2**20  # reserved for the partials of one task at most
 ROWLESS_SECONDS = 3600.0  # how long a reservation may wait for its task's row
 
@@ -61,19 +64,45 @@ def reserve(task: Task, size: int) -> None:
     _reserve(task, need, need)
 
 
+def keep(task: Task) -> None:
+    """Release what a task that has ended had reserved, except for what Redis keeps of it.
+
+    Its result, or the input of one that failed, counts until it expires.
+    """
+    size, seconds = blobs.kept(task.group_id, task.pk)
+    if not size:
+        release([task.pk])
+        return
+    room.keep(
+        task.pk,
+        owner=task.creator_id or "",
+        group=task.group_id,
+        need=int(size * PAYLOADS_SHARE) + KEPT_BYTES,
+        seconds=seconds,
+    ).now()
+
+
 def release(tasks: Sequence[UUID]) -> None:
     room.unreserve(tasks).now()
+
+
+def release_expired() -> int:
+    """Release what ended tasks kept in Redis until it expired; returns how many."""
+    expired = room.expired()
+    return room.unreserve(expired).now().found if expired else 0
 
 
 def release_forgotten(live: set[str]) -> int:
     """Release what tasks have reserved that are not in `live`; returns how many.
 
-    Only those that have had time to get a row.
+    Only those that have had time to get a row, and that keep nothing.
     """
     before = time.time() - ROWLESS_SECONDS
-    forgotten = [
+    candidates = [
         task for task, when in list(room.reservations()) if when < before and task not in live
     ]
+    kept = room.among_kept(candidates)
+    forgotten = [task for task in candidates if task not in kept]
     return room.unreserve(forgotten).now().found if forgotten else 0
 
 
@@ -147,13 +176,13 @@ def _reserve(task: Task, need: int, left: int) -> None:
     if answer.reason == "room":
         raise NoRoom((free or 0) - answer.held, left)
     if answer.reason == "owner":
-        raise _quota("Your unfinished tasks", answer.held, need, owner_max)
+        raise _quota("Your tasks", answer.held, need, owner_max)
     if answer.reason == "group":
-        raise _quota("The unfinished tasks of this group", answer.held, need, group_max)
+        raise _quota("The tasks of this group", answer.held, need, group_max)
 
 
 def _quota(whose: str, held: int, need: int, most: int) -> QuotaUsed:
     return QuotaUsed(
         f"{whose} hold {held:,} of {most:,} bytes of the server's memory, and this one takes "
-        f"{need:,}. Try again when some of them have ended."
+        f"{need:,}. Try again when some of them have ended, and what is kept of them has expired."
     )

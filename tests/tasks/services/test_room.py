@@ -86,7 +86,7 @@ def test_one_member_who_fills_redis_leaves_room_for_the_others(
 ) -> None:
     limit(16 * MIB)
     accepted: list[Task] = []
-    with pytest.raises(QuotaUsed, match="Your unfinished tasks hold"):
+    with pytest.raises(QuotaUsed, match="Your tasks hold"):
         for number in range(200):
             accepted.append(submit_numbers(bob, group, number))
     assert len(accepted) >= 3
@@ -152,7 +152,7 @@ def test_a_group_has_its_share(
 ) -> None:
     settings.GROUP_ROOM_PERCENT_MAX = 30
     limit(16 * MIB)
-    with pytest.raises(QuotaUsed, match="The unfinished tasks of this group"):
+    with pytest.raises(QuotaUsed, match="The tasks of this group"):
         for number in range(100):
             submit_numbers(bob if number % 2 else alice, group, number)
 
@@ -167,6 +167,8 @@ def test_a_task_larger_than_expected_waits_for_room_and_ends(
 ) -> None:
     """Its input says nothing of the many subtasks it becomes."""
     settings.SPLIT_BATCH_SUBTASKS_MAX = 500
+    first = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
+    finish([first], work, laptop)  # Redis holds all scripts now, which take memory too
     limit(2 * MIB)
     task = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 20_000})
     rounds = 0
@@ -179,7 +181,7 @@ def test_a_task_larger_than_expected_waits_for_room_and_ends(
         rounds += 1
         assert rounds < 100
     assert rounds > 1, "it did not fit at once"
-    assert reservations.reserved_by(task.pk) == (0, 0)
+    assert reservations.reserved_by(task.pk)[0] < 1024, "only its result is left"
 
 
 def test_partials_cannot_fill_redis(
