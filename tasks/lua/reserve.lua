@@ -8,7 +8,8 @@
 --             come, of an owner's and a group's tasks all that they need, and after their end what
 --             Redis keeps of them
 --   kept      sorted set: task that has ended, by when (ms) what Redis keeps of it expires
---   partials  hash: "<group> <kind>" -> bytes of partials for a subtask
+--   partials  hash: "<group> <kind> <owner>" -> MessagePack list, bytes of partials for a subtask in
+--             the owner's latest tasks
 --
 -- KEYS[1]: string, the base key
 -- ARGV[1]: map of

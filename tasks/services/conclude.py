@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import median_low
 from typing import Any
 
 import structlog
@@ -203,7 +204,9 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     except file_store.FilesUnavailable:
         files.forget(file)
         raise
-    note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
+    if task.creator_id:
+        size = _partial_bytes(outcome)
+        note_partial_bytes(task.group_id, task.kind_key, task.creator_id, size)
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
@@ -219,8 +222,12 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
 
 
 def _partial_bytes(outcome: Outcome) -> float:
-    """What the partials took for each subtask."""
-    return sum(map(len, outcome.partials)) / max(outcome.done, 1)
+    """What the partials took for each subtask, if all were like the middle one.
+
+    So one worker that sends much more than the others has no part in it.
+    """
+    middle = median_low(map(len, outcome.partials))
+    return middle * len(outcome.partials) / max(outcome.done, 1)
 
 
 def _success_text(task: Task, outcome: Outcome) -> str:

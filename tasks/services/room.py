@@ -116,10 +116,11 @@ class Reservation:
     def __init__(self, task: Task, progress: Progress | None = None) -> None:
         self._task = task
         need, self._left = room.reserved_by(task.pk)
-        each = room.partial_bytes(task.group_id, task.kind_key)
+        each = room.partial_bytes(task.group_id, task.kind_key, task.creator_id or "")
         self._partial = min(each, settings.PARTIAL_BYTES_MAX)
+        self._partials_max = _partials_max() if each else 0.0
         split, done = (progress.split, progress.done) if progress else (0, 0)
-        self._partials = min(self._partial * split, PARTIALS_BYTES_MAX)  # estimated so far
+        self._partials = min(self._partial * split, self._partials_max)  # estimated so far
         spent = need - self._left
         if split:
             spent = int(spent * (split - done) / split)
@@ -128,7 +129,7 @@ class Reservation:
     def take(self, payloads: Sequence[bytes]) -> bool:
         """Whether there is room for these subtasks and their partials; it is reserved then."""
         self._size = sum(map(len, payloads)) + SUBTASK_BYTES * len(payloads)
-        partials = min(self._partials + self._partial * len(payloads), PARTIALS_BYTES_MAX)
+        partials = min(self._partials + self._partial * len(payloads), self._partials_max)
         short = self._size + int(partials) - self._left
         if short <= 0:
             self._partials = partials
@@ -150,6 +151,15 @@ class Reservation:
 def _estimate(size: int) -> int:
     """The bytes that the subtasks of an input of `size` bytes are likely to take in Redis."""
     return max(int(size * PAYLOADS_SHARE), TASK_BYTES)
+
+
+def _partials_max() -> float:
+    """The most that one task reserves for its partials: they are only an estimate."""
+    most = redis_memory.look().most
+    if not most:
+        return PARTIALS_BYTES_MAX
+    owner_max = most * settings.ROOM_PERCENT_MAX / 100 * settings.MEMBER_ROOM_PERCENT_MAX / 100
+    return min(owner_max * settings.PARTIALS_RESERVED_PERCENT_MAX / 100, PARTIALS_BYTES_MAX)
 
 
 def _free() -> int | None:
