@@ -198,7 +198,11 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
         return
     file = blobs.result_file(result)
     if file:
-        files.note(task, file, len(result))
+        try:
+            files.note_result(task, file, len(result))
+        except files.QuotaUsed as error:
+            fail_task(task, error.code, str(error))
+            return
     try:
         blobs.put_result(task.group_id, task.pk, result, file)
     except file_store.FilesUnavailable:

@@ -59,6 +59,23 @@ def reserve(task: Task, file: str, size: int) -> None:
         raise
 
 
+def note_result(task: Task, file: str, size: int) -> None:
+    """Count the file of a result. Raises QuotaUsed if its member is beyond the quota already.
+
+    A result may go beyond it, since its work is done. But without an end, tasks that were submitted
+    before the first of them ended could fill the disk. What others of the group hold is no reason.
+    """
+    row = note(task, file, size)
+    held = _held(owner=task.creator) - size if task.creator else 0
+    if held > settings.MEMBER_BYTES_MAX:
+        row.delete()
+        raise QuotaUsed(
+            f"The inputs and results of its submitter take {held:,} bytes, more than "
+            f"{settings.MEMBER_BYTES_MAX:,}, and this result would add {size:,}. "
+            "Submit it again when some have expired."
+        )
+
+
 def check_quotas(author: User, group: UUID, size: int) -> None:
     """Refuse `size` more bytes beyond the quota of the member or of the group. Raises QuotaUsed."""
     _check(author, group, size)
@@ -130,7 +147,9 @@ def drop_input(task: UUID) -> None:
 
 def drop_of_group(group: UUID) -> None:
     """Delete the files of a group that is closed, but for those of tasks being concluded."""
-    drop(StoredFile.objects.filter(group=group).exclude(task__status__in=list(states.LIVE)))
+    live = Task.objects.filter(group=group, status__in=list(states.LIVE)).order_by()
+    ids = list(live.values_list("pk", flat=True))
+    drop(StoredFile.objects.filter(group=group).exclude(task__in=ids))
 
 
 def purge() -> None:

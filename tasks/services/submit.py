@@ -182,7 +182,8 @@ def _forget(task: Task, attempt: str) -> None:
     """Drop what an attempt has stored for a task that has no row.
 
     Another attempt with the same key may have found its input and be about to make the row: then
-    that one has it, and room and files with it. What one stores that begins now is its own.
+    that one has it, and room and files with it. What one stores that begins now is its own, except
+    for the room, which its split reserves again.
     """
     stored = files.of_task(task.pk)
     if lifecycle.abandon(task.group_id, task.pk, attempt).now():

@@ -494,3 +494,36 @@ def test_results_count_until_they_are_deleted(
     later(live_settings.RESULT_TTL_HOURS + 2)
     files.purge()
     assert submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
+
+
+def test_results_go_beyond_the_quota_by_one_and_those_of_others_are_kept(
+    folder: Path,
+    group: Group,
+    alice: User,
+    bob: User,
+    laptop: Worker,
+    work: Callable[[Worker], int],
+    settings: Settings,
+) -> None:
+    """All were submitted before the first ended, so nothing was there that counted."""
+
+    def submit_echo(author: User) -> Task:
+        params = {"count": 2000, "collect": True}
+        return submit_task(author=author, group=group.pk, kind="ECHO", params=params)
+
+    tasks = [submit_echo(author) for author in (bob, bob, bob, alice)]
+    settings.MEMBER_BYTES_MAX = 1000
+    ends = []
+    for task in tasks:
+        split_task(str(task.pk))
+        work(laptop)
+        conclude_task(str(task.pk))
+        task.refresh_from_db()
+        ends.append((task.status, task.error_code))
+    assert ends == [
+        (states.SUCCEEDED, ""),
+        (states.FAILED, "quota_used"),
+        (states.FAILED, "quota_used"),
+        (states.SUCCEEDED, ""),
+    ]
+    assert len(stored(folder)) == StoredFile.objects.count() == 2
