@@ -85,6 +85,8 @@ ROOM_PERCENT_MAX = number("ROOM_PERCENT_MAX", 70, 1)
 # Of this room: what the unfinished tasks of one member, and of one group, may take.
 MEMBER_ROOM_PERCENT_MAX = number("MEMBER_ROOM_PERCENT_MAX", 50, 1)
 GROUP_ROOM_PERCENT_MAX = number("GROUP_ROOM_PERCENT_MAX", 75, 1)
+# Of a member's share of this room: what one task reserves for partials that are yet to come.
+PARTIALS_RESERVED_PERCENT_MAX = number("PARTIALS_RESERVED_PERCENT_MAX", 10, 0)
 # Of Redis' maxmemory: the partials of all tasks of one member in one group; beyond that they fail.
 PARTIALS_PERCENT_MAX = number("PARTIALS_PERCENT_MAX", 15, 1)
 # A page does not show a larger result, only offers it for download.

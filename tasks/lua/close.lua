@@ -30,6 +30,7 @@ end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
   'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked',
+  'submissions',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))

@@ -127,6 +127,10 @@ class Retracted(msgspec.Struct, frozen=True):
     subtasks: int  # that are to be done anew
 
 
+class Abandoned(msgspec.Struct, frozen=True):
+    dropped: bool
+
+
 class Reserved(msgspec.Struct, frozen=True):
     """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
 

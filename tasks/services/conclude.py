@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import median_low
 from typing import Any
 
 import structlog
@@ -198,25 +199,42 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    digest = blobs.put_result(task.group_id, task.pk, result)
-    note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
+    file = blobs.result_file(result)
+    if file:
+        try:
+            files.note_result(task, file, len(result))
+        except files.QuotaUsed as error:
+            fail_task(task, error.code, str(error))
+            return
+    try:
+        blobs.put_result(task.group_id, task.pk, result, file)
+    except file_store.FilesUnavailable:
+        files.forget(file)
+        raise
+    if task.creator_id:
+        size = _partial_bytes(outcome)
+        note_partial_bytes(task.group_id, task.kind_key, task.creator_id, size)
     record_work(task, outcome.work, outcome.done)
     counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        if digest:
-            files.note(task, file_store.RESULTS, digest, len(result))
         close_task(task, "decided" if outcome.decided else "succeeded")
         tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
         blobs.drop_result(task.group_id, task.pk)
+        if file:
+            files.drop_file(file)
 
 
 def _partial_bytes(outcome: Outcome) -> float:
-    """What the partials took for each subtask."""
-    return sum(map(len, outcome.partials)) / max(outcome.done, 1)
+    """What the partials took for each subtask, if all were like the middle one.
+
+    So one worker that sends much more than the others has no part in it.
+    """
+    middle = median_low(map(len, outcome.partials))
+    return middle * len(outcome.partials) / max(outcome.done, 1)
 
 
 def _success_text(task: Task, outcome: Outcome) -> str:
