@@ -32,6 +32,7 @@ SCOPES = {
     "login_failure": ("LOGIN_FAILURES_PER_HOUR_MAX", HOUR),
     "password_failure": ("PASSWORD_FAILURES_PER_HOUR_MAX", HOUR),
     "mail": ("MAIL_PER_HOUR_MAX", HOUR),
+    "mail_pair": ("MAIL_PER_PAIR_PER_HOUR_MAX", HOUR),
     "recipient": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
     "notice": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
     "device": ("DEVICE_PER_HOUR_MAX", HOUR),

@@ -16,6 +16,7 @@ from django.contrib import auth
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import known_devices
 from accounts.models import Session, User
 from accounts.services.sessions import (
     announce_access_ended,
@@ -62,6 +63,7 @@ def on_login(*, request: HttpRequest, user: User, **_: Any) -> None:
     device = device_name(request.META.get("HTTP_USER_AGENT", ""))
     row = Session.objects.create(user=user, device=device, expires=expires)
     request.session[SID] = str(row.pk)
+    known_devices.note_login(request, user)
     end_surplus_sessions(user, keep=row.pk)
 
 
