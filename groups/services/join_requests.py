@@ -130,7 +130,7 @@ def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: 
 def accept_request(request: JoinRequest, *, by: User) -> bool:
     """Accept a request whose `group` and `user` are loaded; False if it is no longer open."""
     group, user = request.group, request.user
-    entry = admit(group, user, lambda: request.close(states.ACCEPTED), by_leader=True)
+    entry = admit(group, user, lambda: request.close(states.ACCEPTED))
     if entry and entry.new:
         text = f"{by.username} has accepted your request to join the group {request.group.name}."
         notify([request.user_id], request.group, "join_accepted", text, SUCCESS)
