@@ -77,6 +77,16 @@ def user_by_login(login: str) -> User | None:
     return User.objects.filter(username_key=name_key(login)).first()
 
 
+def is_current(user: User) -> bool:
+    """Whether nobody has ended all access of this user since the row was read. One query.
+
+    A request that was let in before asks this after it has stored something that gives access:
+    whoever ends all access changes `stamp` first, and then ends what is stored. So at least one of
+    the two sees the other.
+    """
+    return User.objects.filter(pk=user.pk, stamp=user.stamp, is_active=True).exists()
+
+
 def users_named(usernames: Iterable[str]) -> dict[str, User]:
     """The active users with these names, by `name_key`. One query."""
     keys = {name_key(name) for name in usernames}
