@@ -50,6 +50,7 @@ SCOPES = {
     "invitation_user": ("INVITATIONS_PER_USER_DAY_MAX", DAY),
     "invitation_pair": ("INVITATIONS_PER_PAIR_DAY_MAX", DAY),
     "join_request_group": ("JOIN_REQUESTS_PER_GROUP_DAY_MAX", DAY),
+    "join_request_address": ("JOIN_REQUESTS_PER_ADDRESS_DAY_MAX", DAY),
     "join_request_pair": ("JOIN_REQUESTS_PER_PAIR_DAY_MAX", DAY),
     "link": ("LINKS_PER_GROUP_DAY_MAX", DAY),
     "session": ("LOGINS_PER_DAY_MAX", DAY),

@@ -35,8 +35,10 @@ GROUPS_PER_USER_MAX = whole("GROUPS_PER_USER_MAX", 200, 1)  # that one user is i
 INVITATIONS_PER_PAIR_DAY_MAX = whole("INVITATIONS_PER_PAIR_DAY_MAX", 5, 1)
 INVITATIONS_PER_USER_DAY_MAX = whole("INVITATIONS_PER_USER_DAY_MAX", 500, 1)  # sent by one user
 INVITATIONS_PER_GROUP_DAY_MAX = whole("INVITATIONS_PER_GROUP_DAY_MAX", 500, 1)
-# Of one user to one group, withdrawn and declined ones included.
+# To one group, withdrawn and declined ones included: of one user, of all users at one address, and
+# of all.
 JOIN_REQUESTS_PER_PAIR_DAY_MAX = whole("JOIN_REQUESTS_PER_PAIR_DAY_MAX", 3, 1)
+JOIN_REQUESTS_PER_ADDRESS_DAY_MAX = whole("JOIN_REQUESTS_PER_ADDRESS_DAY_MAX", 100, 1)
 JOIN_REQUESTS_PER_GROUP_DAY_MAX = whole("JOIN_REQUESTS_PER_GROUP_DAY_MAX", 500, 1)
 JOIN_REQUESTS_PER_USER_MAX = whole("JOIN_REQUESTS_PER_USER_MAX", 50, 1)  # open ones
 # Of one user; with more, the oldest go, those first that are read.
