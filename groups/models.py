@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User, uuid_key
+from firmlight_client.text import as_seen
 from groups import states
 
 NAME_MIN, NAME_MAX, DESCRIPTION_MAX = 3, 30, 120
@@ -24,8 +25,11 @@ def tidy_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """The form in which group names are compared, up to three times as long as the name."""
-    return tidy_name(name).casefold()
+    """The form in which group names are compared, up to three times as long as the name.
+
+    Two names that look the same have the same; `firmlight_client.group_names` agrees.
+    """
+    return tidy_name(as_seen(tidy_name(name))).casefold()
 
 
 def pending_key(group_id: UUID, user_id: UUID) -> str:
