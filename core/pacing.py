@@ -82,6 +82,12 @@ class Lines:
         line.mean += (spent - line.mean) * MEAN_SHARE
         line.bucket.take(spent - charged, asyncio.get_running_loop().time())
 
+    def owes(self, key: str) -> bool:
+        """Whether it would have to wait now."""
+        line = self._lines.get(key)
+        now = asyncio.get_running_loop().time()
+        return line is not None and line.bucket.seconds_until_even(now) > 0
+
     def give_back(self, key: str, charged: float) -> None:
         """A turn was not one of those that count."""
         self._line(key).bucket.give_back(charged)

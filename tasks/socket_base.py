@@ -12,7 +12,8 @@ from uuid import UUID
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from core import context, metrics
+from core import activity, context, metrics
+from core.activity import user_key
 from core.address_limits import AddressCounts
 from tasks.frame_budget import FrameBudget, FrameBudgets
 
@@ -33,9 +34,11 @@ class Socket(AsyncWebsocketConsumer):
 
     metrics_label = ""
     _uncount: Callable[[], None] | None = None
+    _user = ""
 
     def count_for(self, user: UUID, most: int) -> bool:
         """Count this socket for its user; False if they have `most` of this kind already."""
+        self._user = user_key(user)
         self._uncount = _sockets_of_users(self.metrics_label, most).claim(str(user))
         return self._uncount is not None
 
@@ -67,6 +70,8 @@ class Socket(AsyncWebsocketConsumer):
         Channels looks at them in another thread, at each message: that was half of what an idle
         worker costs. `database_sync_to_async` looks at them whenever they are used.
         """
+        if self._user and message["type"] == "websocket.receive":
+            activity.of_process.note(self._user, time.monotonic())
         await getattr(self, get_handler_name(message))(message)
 
 

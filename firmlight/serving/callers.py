@@ -16,6 +16,7 @@ import structlog
 from django.http.cookie import parse_cookie
 
 from core import databases
+from core.activity import user_key
 from core.asgi_types import App, Receive, Scope, Send
 from core.client_address import address_of_scope, key_of
 from core.pacing import Lines, Pace
@@ -23,7 +24,7 @@ from core.pacing import Lines, Pace
 CALLER = "firmlight.caller"  # of a scope: the key of a user or an address
 REMEMBERED_SECONDS = 600.0
 REMEMBERED_MAX = 10_000
-ADDRESS, USER = "address", "user"
+ADDRESS = "address"
 log = structlog.get_logger(__name__)
 
 
@@ -67,7 +68,7 @@ class Callers:
         known = self.known.get(digest)
         if known is None or known.until < asyncio.get_running_loop().time():
             known = await self._look_up(digest, scope, address)
-        return f"{USER} {known.user}" if known and known.user else address
+        return user_key(known.user) if known and known.user else address
 
     def _digest(self, scope: Scope) -> bytes | None:
         """Return the digest of what the request shows of its user; None if it shows nothing."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
+from core import activity
+from core.activity import Activity
 from core.address_limits import AddressCounts
 from core.asgi_types import App, Receive, Scope, Send, busy
 from core.errors import TooMany
 from core.pacing import Lines, Refusals
-from firmlight.serving.callers import caller_of
+from firmlight.serving.callers import ADDRESS, caller_of
 from firmlight.serving.outgoing import ABORT
 
 SPENT = "firmlight.spent"  # of a scope: a Spent
@@ -26,14 +29,26 @@ class Spent:
 class FairShare:
     """Lets a request through once its caller has paid for those before it.
 
-    `lines` count seconds of processor time. Whoever would wait too long gets `throttled`.
+    `lines` count seconds of processor time. Whoever would wait too long gets `throttled`. A user
+    who is alone takes what there is, and owes nothing for it.
     """
 
-    def __init__(self, app: App, lines: Lines, refusals: Refusals) -> None:
-        self.app, self.lines, self.refusals = app, lines, refusals
+    def __init__(
+        self,
+        app: App,
+        lines: Lines,
+        refusals: Refusals,
+        activity: Activity = activity.of_process,
+    ) -> None:
+        self.app, self.lines, self.refusals, self.activity = app, lines, refusals, activity
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = caller_of(scope)
+        caller, now = caller_of(scope), time.monotonic()
+        if not self.lines.owes(caller):
+            self.activity.note(caller, now)
+        elif not caller.startswith(ADDRESS) and self.activity.is_alone(caller, now):
+            await self.app(scope, receive, send)
+            return
         charged, wait_seconds = await self.lines.begin(caller)
         if wait_seconds:
             error = TooMany(wait_seconds)

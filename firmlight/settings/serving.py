@@ -18,9 +18,9 @@ REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
 # and so many seconds at once. A second is enough for some fifty people who open the first page.
 ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 5, 0.1)
 ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 1, 0.01)
-# The same of a user who is logged in, whatever the address.
-USER_PROCESSOR_PERCENT_MAX = number("USER_PROCESSOR_PERCENT_MAX", 25, 0.1)
-USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 15, 0.01)
+# The same of a user who is logged in, whatever the address, while others are there.
+USER_PROCESSOR_PERCENT_MAX = number("USER_PROCESSOR_PERCENT_MAX", 10, 0.1)
+USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 5, 0.01)
 # So long a request or a handshake waits for its share; if that is not enough, it is refused.
 SHARE_WAIT_SECONDS_MAX = number("SHARE_WAIT_SECONDS_MAX", 5)
 # Of one address or user; more of them wait to be refused.

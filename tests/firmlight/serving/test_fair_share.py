@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from core.activity import Activity
 from core.pacing import Lines, Pace, Refusals
 from firmlight.serving.callers import Callers, caller_of
 from firmlight.serving.fair_share import FairShare
@@ -38,7 +39,10 @@ async def owner_of(scope: Any) -> str | None:
 def shared(at_once: float, lookups: int = 1000) -> Callers:
     """All callers have `at_once` seconds, and nothing more for a long time."""
     lines = Lines(lambda key: Pace(0.0001, at_once), 0.005, 0.5)
-    app = FairShare(Threads(busy, 4, Outgoing(2**20)), lines, Refusals(50, 60))
+    others = Activity()
+    for number in range(2):
+        others.note(f"somebody {number}", float("inf"))  # they stay for the whole test
+    app = FairShare(Threads(busy, 4, Outgoing(2**20)), lines, Refusals(50, 60), others)
     return Callers(app, owner_of, session_cookie="sessionid", lookups_per_minute=lookups)
 
 
@@ -106,6 +110,13 @@ def test_made_up_tokens_count_for_the_address(serve: Serve, behind_proxy: None) 
         return statuses(spent)
 
     assert asyncio.run(flood()) == {429: 3}
+
+
+def test_a_user_who_is_alone_does_not_wait(serve: Serve, behind_proxy: None) -> None:
+    callers = shared(at_once=0.05)
+    callers.app.activity = Activity()
+    url = serve(callers).url
+    assert statuses(asyncio.run(ask(url, 20, "192.0.2.7", "of-ada"))) == {200: 20}
 
 
 def scope(token: str, address: str = "192.0.2.7", cookie: str = "") -> Any:
