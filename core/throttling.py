@@ -36,6 +36,7 @@ SCOPES = {
     "recipient": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
     "notice": ("MAIL_PER_RECIPIENT_PER_HOUR_MAX", HOUR),
     "device": ("DEVICE_PER_HOUR_MAX", HOUR),
+    "device_poll": ("DEVICE_POLLS_PER_MINUTE_MAX", MINUTE),
     "device_code": ("DEVICE_CODE_PER_MINUTE_MAX", MINUTE),
     "submit": ("SUBMIT_PER_MINUTE_MAX", MINUTE),
     "upload": ("UPLOAD_PER_MINUTE_MAX", MINUTE),

@@ -67,6 +67,8 @@ DEVICE_MINUTES = number("DEVICE_MINUTES", 10, 0.1)  # how long a code is valid
 # How often a program that waits for approval may ask.
 DEVICE_POLL_SECONDS = number("DEVICE_POLL_SECONDS", 2, 0.1)
 DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask for access
+# Their questions whether it was granted: 40 programs of one address ask every two seconds.
+DEVICE_POLLS_PER_MINUTE_MAX = whole("DEVICE_POLLS_PER_MINUTE_MAX", 1200, 1)
 DEVICE_CODE_PER_MINUTE_MAX = whole("DEVICE_CODE_PER_MINUTE_MAX", 30, 1)  # codes that one user types
 JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
 # Whatever else a user makes, changes or deletes.
