@@ -34,7 +34,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.hashers.OneThreadArgon2"]
 
 # With https (production) everything is strict; plain http on one's own machine stays usable.
 

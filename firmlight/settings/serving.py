@@ -24,7 +24,7 @@ USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 5, 0.01)
 # So long a request or a handshake waits for its share; if that is not enough, it is refused.
 SHARE_WAIT_SECONDS_MAX = number("SHARE_WAIT_SECONDS_MAX", 5)
 # Of one address or user; more of them wait to be refused.
-REFUSALS_PER_SECOND_MAX = number("REFUSALS_PER_SECOND_MAX", 20, 0.1)
+REFUSALS_PER_SECOND_MAX = number("REFUSALS_PER_SECOND_MAX", 5, 0.1)
 # Handshakes of sockets of one address whose owner does not become known.
 STRANGERS_PER_MINUTE_MAX = whole("STRANGERS_PER_MINUTE_MAX", 600, 1)
 # Tokens and cookies of one address that are looked up, to know whose requests they are.
