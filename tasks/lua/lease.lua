@@ -9,7 +9,8 @@
 -- in one piece; and what an owner holds of a task is at most waiting / such owners, or as much as
 -- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
--- second time; those of a holder that is late without limit.
+-- second time; those of a holder that is late without limit, and before anything of their band that
+-- waits: or a task would not end as long as others come.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
@@ -48,6 +49,8 @@ local LOOK_BARRED = 64
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
+local LATE_AGAIN_MS = 100  -- those of late holders are looked for in the group, while others wait
+local HOLDERS_MAX = 4  -- of one subtask
 local SHARE_AGAIN_MS = 1000  -- what is kept for other owners is looked for again after this
 
 local function grant_of(task, kind, max_ms, subtasks)
@@ -290,16 +293,26 @@ local function candidates(prio)
   return row
 end
 
-local function choose()
-  for prio = 0, 2 do
-    for _, row in ipairs(candidates(prio)) do
-      local granted = try_creator(row[1], prio, row[2])
-      if granted then return granted end
-    end
-  end
+-- Second copies
+
+-- Whether this worker may copy what the lease has: where other owners want work, it is theirs to
+-- copy, so that a member's second name does not take the place of an honest copy.
+local function may_copy(t, rec)
+  if rec.worker == a.worker then return false end
+  return rec.owner ~= a.owner or owners_wanting(t.kind) == 1
 end
 
--- Second copies
+-- Whether all that have the subtask beside `rec` are late, so that one more may have it.
+local function are_others_late(task, t, subtask, rec)
+  local ids = holders(task, subtask, rec)
+  if #ids >= HOLDERS_MAX then return false end
+  for _, id in ipairs(without(ids, rec.id)) do
+    local other = lease_of(id)
+    local is_hopeless = other and may_copy(t, other) and is_late(task, t, other, a.patience_s)
+    if not is_hopeless then return false end
+  end
+  return true
+end
 
 -- The subtasks of `rec` that may be copied to this worker, the last first: a holder begins with the
 -- first.
@@ -307,7 +320,7 @@ local function copyable(task, t, rec)
   local found = {}
   for i = #rec.list, 1, -1 do
     local subtask = rec.list[i]
-    if #holders(task, subtask, rec) == 1 and not barred(task, t, subtask) then
+    if are_others_late(task, t, subtask, rec) and not barred(task, t, subtask) then
       found[#found + 1] = subtask
     end
   end
@@ -319,13 +332,6 @@ end
 local function share_of(each, rec, left)
   local n = math.floor(left / (left / #rec.list + each))
   return n > 0 and n or (each * MARGIN < left and 1 or 0)
-end
-
--- Whether this worker may copy what the lease has: where other owners want work, it is theirs to
--- copy, so that a member's second name does not take the place of an honest copy.
-local function may_copy(t, rec)
-  if rec.worker == a.worker then return false end
-  return rec.owner ~= a.owner or owners_wanting(t.kind) == 1
 end
 
 -- The lease of the task that will last longest, if its end can be brought forward: its record and
@@ -347,21 +353,22 @@ local function latest(task, t, each, only_late)
   return found, count
 end
 
--- Note that this lease too has these subtasks, whose only holder so far is `rec`.
+-- Note that this lease too has these subtasks, one of whose holders is `rec`.
 local function note_copy(task, rec, taken, is_spare)
   for _, subtask in ipairs(taken) do
-    redis.call('HSET', key('t', task, 'held'), subtask, rec.id .. ' ' .. a.lease)
+    local ids = holders(task, subtask, rec)
+    ids[#ids + 1] = a.lease
+    redis.call('HSET', key('t', task, 'held'), subtask, table.concat(ids, ' '))
   end
   redis.call('HINCRBY', key('t', task), 'copied', #taken)
   if is_spare then redis.call('HINCRBY', key('t', task), 'spare', #taken) end
 end
 
-local function try_copy(task)
-  local t = hash(key('t', task))
-  if t.state and is_not_for_it(task, t) then return nil end
-  if not t.state or a.copies_share == 0 then return nil end
+-- `only_late`: nothing of a holder that is in time.
+local function try_copy(task, t, only_late)
+  if is_not_for_it(task, t) or a.copies_share == 0 then return nil end
   local most = math.max(1, math.floor(tonumber(t.split or 0) * a.copies_share))
-  local budget = most - tonumber(t.spare or 0)
+  local budget = only_late and 0 or most - tonumber(t.spare or 0)
   local each = seconds_each(task, t, a.worker)
   local rec, count = latest(task, t, each or 0, budget < 1)
   if not rec then return nil end
@@ -377,10 +384,42 @@ local function try_copy(task)
   return grant(task, t, taken, 'copied')
 end
 
-local function copy()
+-- The tasks of which all is leased, of the worker's kinds, as {id, state}; those of one band only if
+-- `prio` is given.
+local function tail_tasks(prio)
+  local found = {}
   for _, kind in ipairs(a.kinds) do
     for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK - 1)) do
-      local granted = try_copy(task)
+      local t = hash(key('t', task))
+      local is_of_band = not prio or tonumber(t.prio) == prio
+      if t.state and is_of_band then found[#found + 1] = {task, t} end
+    end
+  end
+  return found
+end
+
+local function copy(prio)
+  for _, row in ipairs(tail_tasks(prio)) do
+    local granted = try_copy(row[1], row[2], prio ~= nil)
+    if granted then return granted end
+  end
+end
+
+-- Whether it is time to look for late holders although other work waits.
+local is_time
+local function is_time_for_late()
+  if is_time == nil then
+    is_time = redis.call('SET', key('late_looked'), 1, 'NX', 'PX', LATE_AGAIN_MS) and true or false
+  end
+  return is_time
+end
+
+local function choose()
+  for prio = 0, 2 do
+    local granted = is_time_for_late() and copy(prio)
+    if granted then return granted end
+    for _, row in ipairs(candidates(prio)) do
+      local granted = try_creator(row[1], prio, row[2])
       if granted then return granted end
     end
   end

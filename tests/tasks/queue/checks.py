@@ -110,7 +110,7 @@ def check_run(
 
 
 def check_copy(model: Model, task: Task, worker: str, subtasks: list[int]) -> None:
-    """Nothing waited for this worker, so these were leased a second time."""
+    """Nothing of the task waited for this worker, so these were leased a second time."""
     assert set(subtasks) <= model.copyable(task, worker)
     assert 1 <= len(subtasks) == len(set(subtasks))
 

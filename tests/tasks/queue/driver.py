@@ -105,7 +105,7 @@ class Driver(RuleBasedStateMachine):
         finally:
             self.limits.disable()
         left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        kept = "kinds served floor idle slots slots_of workers wants"
+        kept = "late_looked kinds served floor idle slots slots_of workers wants"
         of_owners = "streak failing strikes doubtful"
         assert left <= {*kept.split(), *of_owners.split()}
 
@@ -213,7 +213,8 @@ class Driver(RuleBasedStateMachine):
                 check_choice(task, choices, OWNERS[worker], served)
             demand = None if overdue else demands[task.name]
             check_run(self.model, task, worker, leased.granted.subtasks, demand)
-        else:  # nothing waits, so it is a second copy; whether there is one hangs on the clock
+        else:  # none of it waits, so it is a second copy; whether there is one hangs on the clock
+            assert overdue or all(task.band <= other.band for other in choices)
             check_copy(self.model, task, worker, leased.granted.subtasks)
         self.model.grant(
             Lease(

@@ -9,6 +9,7 @@ from math import ceil, inf
 from statistics import median_low
 
 MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
+HOLDERS_MAX = 4  # of one subtask
 COPIES_SHARE, STREAK_MAX = 0.5, 2
 FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
 FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
@@ -219,7 +220,7 @@ class Model:
         return [task for task in tasks if task.band == first]
 
     def copyable(self, task: Task, worker: str) -> set[int]:
-        """Held once, by an active lease of another worker, and not barred."""
+        """Held by few, none of them this worker, and not barred."""
         if (
             not task.at_tail
             or task.kind not in self.kinds[worker]
@@ -234,7 +235,8 @@ class Model:
 
     def _held_elsewhere(self, task: Task, subtask: int, worker: str) -> bool:
         holders = self._holders(task, subtask)
-        return len(holders) == 1 and holders[0].worker != worker
+        is_own = any(holder.worker == worker for holder in holders)
+        return 1 <= len(holders) < HOLDERS_MAX and not is_own
 
     def grant(self, lease: Lease) -> None:
         lease.task.waiting -= set(lease.owes)

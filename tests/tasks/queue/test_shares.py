@@ -146,6 +146,49 @@ def test_a_members_second_name_does_not_take_the_place_of_an_honest_copy(
     assert honest.lease().subtasks == held.subtasks
 
 
+def test_what_a_late_holder_keeps_is_run_again_although_other_work_waits(pool: Pool) -> None:
+    pool.task(2)
+    hung, honest = pool.connect("hung"), pool.connect("honest")
+    held = hung.lease()
+    first = honest.lease()
+    pool.began(first, seconds_ago=1)
+    honest.complete(first, seconds=1.0)
+    pool.began(held, seconds_ago=11)
+    pool.task(1000)
+    pool.redis.delete(pool.key("late_looked"))
+    copy = honest.lease()
+    assert (copy.task, copy.subtasks) == (held.task, held.subtasks)
+    assert honest.lease().task != held.task
+
+
+def test_what_is_urgent_comes_before_what_a_late_holder_keeps(pool: Pool) -> None:
+    pool.task(1, priority="normal")
+    hung, honest = pool.connect("hung"), pool.connect("honest")
+    held = hung.lease()
+    pool.began(held, seconds_ago=11)
+    pool.task(1, priority="high")
+    pool.redis.delete(pool.key("late_looked"))
+    assert honest.lease().task != held.task
+
+
+def test_two_owners_who_do_nothing_do_not_keep_a_subtask_between_them(pool: Pool) -> None:
+    pool.task(2)
+    names = ("one", "two", "honest")
+    one, two, honest = (pool.connect(name, owner=name) for name in names)
+    held, first = one.lease(), honest.lease()
+    pool.began(first, seconds_ago=1)
+    honest.complete(first, seconds=1.0)
+    pool.began(held, seconds_ago=11)
+    copy = two.lease()
+    assert copy.subtasks == held.subtasks
+    pool.redis.delete(pool.key("late_looked"))
+    assert honest.ask().granted is None, "the second one is in time"
+    pool.began(copy, seconds_ago=11)
+    again = honest.lease()
+    assert again.subtasks == held.subtasks
+    assert honest.complete(again).complete
+
+
 def test_machines_of_one_owner_alone_copy_each_others_work(pool: Pool) -> None:
     pool.task(1)
     slow, fast = (pool.connect(name, owner="lab") for name in ("slow", "fast"))

@@ -92,6 +92,7 @@ def test_nothing_of_a_closed_task_stays_but_its_result(pool: Pool) -> None:
             ("floor",),
             ("strikes", "owner-of-laptop"),
             ("doubtful",),
+            ("late_looked",),
         ]
     )
 
