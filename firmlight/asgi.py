@@ -27,6 +27,7 @@ from core import metrics  # noqa: E402
 from core.address_limits import StrangersPerAddress  # noqa: E402
 from core.asgi_types import App  # noqa: E402
 from core.pacing import Lines, Pace, Refusals  # noqa: E402
+from core.spare_time import SpareTime  # noqa: E402
 from firmlight.serving import body_bounds  # noqa: E402
 from firmlight.serving.bodies import Bodies  # noqa: E402
 from firmlight.serving.callers import ADDRESS, Callers  # noqa: E402
@@ -56,6 +57,7 @@ def http_application() -> App:
     """Layers from the inside out: each of them wraps the one before."""
     outgoing, retry = Outgoing(settings.RESPONSES_BYTES_MAX), settings.BUSY_RETRY_SECONDS
     refusals = Refusals(settings.REFUSALS_PER_SECOND_MAX, REFUSAL_SECONDS_MAX)
+    spare_time = SpareTime(settings.SPARE_PROCESSOR_PERCENT_MIN)
     app: App = Threads(wsgi, settings.WEB_THREADS, outgoing)
     app = ConcurrencyLimit(app, settings.WEB_REQUESTS_MAX, retry)
     cookie = settings.SESSION_COOKIE_NAME
@@ -63,11 +65,12 @@ def http_application() -> App:
     app = Bodies(
         app, limits, body_bounds.most, owner_of, session_cookie=cookie, retry_seconds=retry
     )
-    app = FairShare(app, lines(), refusals)
+    app = FairShare(app, lines(), refusals, spare_time)
     app = RequestsPerCaller(app, settings.REQUESTS_PER_ADDRESS_MAX, retry, refusals)
     checks: App = Threads(wsgi, PROBE_THREADS, outgoing, "probe")
-    checks = FairShare(ConcurrencyLimit(checks, PROBES_MAX, retry), lines(), refusals)
-    app = Probes(app, FairShare(alive, lines(), refusals), checks)
+    checks = ConcurrencyLimit(checks, PROBES_MAX, retry)
+    checks = FairShare(checks, lines(), refusals, spare_time)
+    app = Probes(app, FairShare(alive, lines(), refusals, spare_time), checks)
     lookups = settings.LOOKUPS_PER_MINUTE_MAX
     return Callers(app, owner_of, session_cookie=cookie, lookups_per_minute=lookups)
 

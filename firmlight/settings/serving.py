@@ -14,10 +14,13 @@ BUSY_RETRY_SECONDS = whole("BUSY_RETRY_SECONDS", 2, 1)  # sent as Retry-After wi
 CONNECTIONS_PER_ADDRESS_MAX = whole("CONNECTIONS_PER_ADDRESS_MAX", 2000, 1)
 REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
 
+# Nobody waits for their share while so much of the machine's processor time is idle, and of one
+# core for this process; 100: everybody always does.
+SPARE_PROCESSOR_PERCENT_MIN = number("SPARE_PROCESSOR_PERCENT_MIN", 50, 1)
 # Processor time of requests without a valid token or cookie, of one address: a share of one core,
-# and so many seconds at once. A second is enough for some fifty people who open the first page.
-ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 5, 0.1)
-ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 1, 0.01)
+# and so many seconds at once. Half a second is enough for some fifty people who log in.
+ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 2, 0.1)
+ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 0.5, 0.01)
 # The same of a user who is logged in, whatever the address, while others are there.
 USER_PROCESSOR_PERCENT_MAX = number("USER_PROCESSOR_PERCENT_MAX", 10, 0.1)
 USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 5, 0.01)

@@ -12,6 +12,7 @@ import pytest
 
 from core.activity import Activity
 from core.pacing import Lines, Pace, Refusals
+from core.spare_time import SpareTime
 from firmlight.serving.callers import Callers, caller_of
 from firmlight.serving.fair_share import FairShare
 from firmlight.serving.outgoing import Outgoing
@@ -42,7 +43,8 @@ def shared(at_once: float, lookups: int = 1000) -> Callers:
     others = Activity()
     for number in range(2):
         others.note(f"somebody {number}", float("inf"))  # they stay for the whole test
-    app = FairShare(Threads(busy, 4, Outgoing(2**20)), lines, Refusals(50, 60), others)
+    none = SpareTime(percent_min=101)
+    app = FairShare(Threads(busy, 4, Outgoing(2**20)), lines, Refusals(50, 60), none, others)
     return Callers(app, owner_of, session_cookie="sessionid", lookups_per_minute=lookups)
 
 
@@ -117,6 +119,16 @@ def test_a_user_who_is_alone_does_not_wait(serve: Serve, behind_proxy: None) -> 
     callers.app.activity = Activity()
     url = serve(callers).url
     assert statuses(asyncio.run(ask(url, 20, "192.0.2.7", "of-ada"))) == {200: 20}
+
+
+def test_nobody_waits_while_the_processor_has_time_to_spare(
+    serve: Serve, behind_proxy: None
+) -> None:
+    callers = shared(at_once=0.05)
+    callers.app.spare_time = SpareTime(percent_min=-1e9)  # there is always as much
+    callers.app.spare_time.found = True
+    url = serve(callers).url
+    assert statuses(asyncio.run(ask(url, 20, "192.0.2.7"))) == {200: 20}
 
 
 def scope(token: str, address: str = "192.0.2.7", cookie: str = "") -> Any:
