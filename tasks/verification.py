@@ -116,8 +116,13 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def from_plain(stored: dict[str, Any] | None) -> Verification | None:
-    """What `Verification.plain` made; None stays None."""
-    return None if stored is None else msgspec.convert(stored, Verification)
+    """What `Verification.plain` made; None for None, and for what only a newer version can read."""
+    if stored is None:
+        return None
+    try:
+        return msgspec.convert(stored, Verification)
+    except msgspec.ValidationError:
+        return None
 
 
 def raised(asked: str, least: str) -> str:

@@ -9,7 +9,16 @@ from django.conf import settings
 from firmlight_client import kinds
 from tasks import states, verification
 from tasks.models import Task
-from tasks.verification import ALL, AUTO, NONE, SAMPLE, UNDECIDED, VERIFY, Verification
+from tasks.verification import (
+    ALL,
+    AUTO,
+    NONE,
+    PENDING,
+    SAMPLE,
+    UNDECIDED,
+    VERIFY,
+    Verification,
+)
 
 LABELS = {NONE: "Nothing", AUTO: "Automatic", SAMPLE: "A sample", ALL: "Everything"}
 LEAST = {
@@ -44,8 +53,8 @@ def of_result(task: Task) -> Checks:
     """How the result was checked; without a text if nothing is known of that."""
     if task.checked is None:
         return Checks()
-    tone = _tone(task.checked)
-    return Checks(task.checked.sentence, tone, icon="check" if tone == "good" else "alert")
+    tone, icon = _look(task.checked)
+    return Checks(task.checked.sentence, tone, icon)
 
 
 def _intention(task: Task) -> str:
@@ -56,10 +65,13 @@ def _intention(task: Task) -> str:
     return f"{text} {RAISED}" if was_raised else text
 
 
-def _tone(checked: Verification) -> str:
+def _look(checked: Verification) -> tuple[str, str]:
+    """Tone and icon."""
+    if checked.reason == PENDING:
+        return "", "clock"
     if checked.reason == UNDECIDED:
-        return "warn"
-    return "good" if checked.how != NONE else ""
+        return "warn", "alert"
+    return ("", "alert") if checked.how == NONE else ("good", "check")
 
 
 def proves(kind: kinds.Kind | None) -> bool:

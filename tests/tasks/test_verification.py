@@ -143,7 +143,10 @@ def test_what_is_stored_comes_back(found: Verification) -> None:
 
 
 def test_what_another_version_has_added_is_ignored_and_nothing_stays_nothing() -> None:
+    """Servers of two versions may use one database for a while."""
     assert from_plain({"how": "proof", "weather": "fine"}) == Verification(how="proof")
+    assert from_plain({"how": "oracle"}) is None
+    assert from_plain({"how": "none", "reason": "eclipse"}) is None
     assert from_plain(None) is None
 
 

@@ -136,6 +136,11 @@ def test_what_is_missing_is_said(browser: Browser, finished: Finished, bob: User
             "nobody was left to decide: the result may be wrong.",
             "warn",
         ),
+        (
+            Verification(how="sample", checked_share=0.1, owners=2, reason="pending"),
+            "all agreed; the checks are still under way.",
+            None,
+        ),
     ],
 )
 def test_how_it_was_checked_stands_beside_it(
