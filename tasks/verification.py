@@ -155,9 +155,9 @@ def intention(verify: str, sample_share: float) -> str:
 
 def percent(share: float) -> str:
     """4 %; a part is never rounded to nothing or to the whole."""
-    if 0 < share < 0.005:
+    if 0 < share < 0.01:
         return "Less than 1 %"
-    if 0.995 <= share < 1:
+    if 0.99 < share < 1:
         return "More than 99 %"
     return f"{100 * share:.0f} %"
 

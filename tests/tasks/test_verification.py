@@ -170,6 +170,21 @@ def test_a_group_raises_what_is_asked_for_and_never_lowers_it(
 
 
 @pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"),
+        (0.005, "Less than 1 %"),
+        (0.01, "1 %"),
+        (0.99, "99 %"),
+        (0.9901, "More than 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_part_is_never_rounded_to_nothing_or_to_the_whole(share: float, text: str) -> None:
+    assert verification.percent(share) == text
+
+
+@pytest.mark.parametrize(
     ("share", "about"), [(0.05, "5 %"), (0.2, "20 %"), (0.001, "less than 1 %")]
 )
 def test_the_costs_are_those_of_the_setting(share: float, about: str) -> None:
