@@ -23,6 +23,7 @@ from tasks import blobs, events, file_store, states
 from tasks.models import Task
 from tasks.services import files, room
 from tasks.services.inputs import find_kind, read_params
+from tasks.verification import raised
 
 RETRY_SECONDS = 10.0  # tasks end all the time; clients wait so long and try again
 
@@ -59,12 +60,14 @@ def submit_task(
     allow_partial: bool = False,
     deadline: datetime | None = None,
     subtask_seconds_max: float | None = None,
+    verify: str = "",
     key: str = "",
 ) -> Task:
     """Accept a task: the input into Redis or a file, then the row, then the job.
 
     In this order, because a row without input would be a lost task. `key` names this submission
-    among the author's: a second submission with the same key returns the task of the first. Raises
+    among the author's: a second submission with the same key returns the task of the first.
+    `verify` is one of verification.VERIFY, or "" for the group's; the group may raise it. Raises
     Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit,
     Forbidden, KeyUsed, TooManyTasks, TooManyTasksToday, QuotaUsed, NoRoom and Busy.
     """
@@ -96,6 +99,8 @@ def submit_task(
         allow_partial=allow_partial,
         deadline=deadline,
         subtask_seconds_max=subtask_seconds_max,
+        verify=raised(verify, membership.group.verify_default),
+        verify_asked=verify,
     )
     patient = has_backlog(author)  # before this task counts itself
     if not store(task, data):
