@@ -53,7 +53,7 @@ def test_what_is_to_be_checked_is_said_until_there_is_a_result(
     split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker
 ) -> None:
     """The page that is open is told, too: both are among its fragments."""
-    task = split(count=3, verify="sample")
+    task = split(kind="MEAN", numbers=[1.0, 2.0], verify="sample")
     page = TaskPage(task.pk)
     running = page.fragments() or {}
     assert "About 5 % is recomputed by other members." in running["checks"].html

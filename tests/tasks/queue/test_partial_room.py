@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
+from redis.cluster import RedisCluster
 
 from core import redis, redis_memory
 from tasks.queue import lifecycle
@@ -20,10 +21,12 @@ ROOM_MIB = 8  # that the partials of one creator may take
 def room(settings: Settings) -> Iterator[None]:
     client = redis.connect()
     most = redis_memory.look().used + 256 * MIB
-    client.config_set("maxmemory", most)
+    # of a cluster otherwise one node, which need not be the one that has the group
+    where = {"target_nodes": "all"} if isinstance(client, RedisCluster) else {}
+    client.config_set("maxmemory", most, **where)
     settings.PARTIALS_PERCENT_MAX = 100 * ROOM_MIB * MIB / most
     yield
-    client.config_set("maxmemory", 0)
+    client.config_set("maxmemory", 0, **where)
 
 
 @pytest.fixture

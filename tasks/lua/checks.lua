@@ -1,0 +1,45 @@
+-- Where the checks of a task stand.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task       string, its id
+--   online_ms  see _common.lua
+-- Returns nil if the task has no state, else a map:
+--   complete_ms  integer, ms since it was first seen here that the task is complete; -1 if it is not
+--   open       integer, checks that are not settled
+--   held       integer, of those: an active lease has them
+--   ready      integer, of those: their answers are to be compared
+--   others     boolean: an owner who is online could take one of those that wait
+--   checked    integer, subtasks that other owners confirmed
+--   taken_out  integer, subtasks whose results were taken out again
+--   undecided  integer, checks whose answers differ, with nobody left to ask
+--   checkers, wrong  integers, owners who answered checks that are settled, and who were found wrong
+local name = key('t', a.task)
+local t = hash(name)
+if not t.state then return cmsgpack.pack(nil) end
+
+local function somebody_could_check()
+  for _, number in ipairs(redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)) do
+    local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
+    local check = read_check(a.task, number)
+    if somebody_to_ask(a.task, t, part.owner, check.answered) then return true end
+  end
+  return false
+end
+
+local complete_ms = -1
+if is_complete(a.task, t) then
+  redis.call('HSETNX', name, 'complete_at', now)
+  complete_ms = now - tonumber(redis.call('HGET', name, 'complete_at'))
+end
+return cmsgpack.pack({
+  complete_ms = complete_ms,
+  open = redis.call('HLEN', key('t', a.task, 'check_state')),
+  held = redis.call('SCARD', key('t', a.task, 'check_leases')),
+  ready = redis.call('SCARD', key('t', a.task, 'ready')),
+  others = t.broken ~= '1' and somebody_could_check(),
+  checked = tonumber(t.checked or '0'), taken_out = tonumber(t.taken_out or '0'),
+  undecided = tonumber(t.undecided or '0'),
+  checkers = redis.call('SCARD', key('t', a.task, 'checkers')),
+  wrong = redis.call('SCARD', key('t', a.task, 'wrong')),
+})
