@@ -16,20 +16,39 @@
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a map:
 --   settled   boolean: this call did it
+--   caught    list of strings, ids: those in `wrong` who had not been found wrong in this task before
 --   subtasks  integer, how many are to be done anew
 --   wake      list of strings, connections to wake
 local t = hash(key('t', a.task))
 local check = read_check(a.task, a.number)
-local function answer(settled, subtasks, woken)
-  return cmsgpack.pack({settled = settled, subtasks = subtasks, wake = woken})
+local caught, redone = {}, 0
+local function answer(settled, woken)
+  return cmsgpack.pack({
+    settled = settled, subtasks = redone, wake = woken, caught = caught,
+  })
 end
-if not t.state or not check or #check.answered ~= a.answered then return answer(false, 0, {}) end
+if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
+
+-- All that the owners who were wrong did for the task is to be done anew.
+local function punish()
+  for _, owner in ipairs(a.wrong) do
+    if redis.call('SADD', key('t', a.task, 'wrong'), owner) == 1 then caught[#caught + 1] = owner end
+    strike(owner, t, BAD_PARTIAL)
+  end
+  if #a.wrong == 0 then return end
+  for place, packed in ipairs(redis.call('LRANGE', key('t', a.task, 'parts'), 0, -1)) do
+    if contains(a.wrong, read_part(packed).owner) then
+      redone = redone + redo_part(a.task, t, place - 1, a.message)
+    end
+  end
+end
 
 if a.how == 'again' then
-  if redis.call('SREM', key('t', a.task, 'ready'), a.number) == 0 then return answer(false, 0, {}) end
-  if #check.failed >= CHECK_TRIES then return answer(true, 0, {}) end
-  let_check_wait(a.task, t, a.number)
-  return answer(true, 0, wake(t.kind, SOME))
+  if redis.call('SREM', key('t', a.task, 'ready'), a.number) == 0 then return answer(false, {}) end
+  if #check.failed < CHECK_TRIES then let_check_wait(a.task, t, a.number) end
+  punish()
+  if redone > 0 then doubt_decision(a.task) end
+  return answer(true, wake(t.kind, SOME))
 end
 
 local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), a.number))
@@ -68,17 +87,6 @@ else
 end
 end_check(a.task, t, a.number, part.subtasks, a.lease)
 
-local redone = 0
-for _, owner in ipairs(a.wrong) do
-  redis.call('SADD', key('t', a.task, 'wrong'), owner)
-  strike(owner, t, BAD_PARTIAL)
-end
-if #a.wrong > 0 then
-  for place, packed in ipairs(redis.call('LRANGE', key('t', a.task, 'parts'), 0, -1)) do
-    if contains(a.wrong, read_part(packed).owner) then
-      redone = redone + redo_part(a.task, t, place - 1, a.message)
-    end
-  end
-end
+punish()
 if redone > 0 or a.lease ~= '' then doubt_decision(a.task) end
-return answer(true, redone, {})
+return answer(true, {})

@@ -153,6 +153,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
     settled: bool
     subtasks: int  # that are to be done anew
+    caught: list[str]  # owners who were found wrong, for the first time in this task
     wake: Conns
 
 

@@ -108,7 +108,7 @@ def end_comparing(group: Id, task: Id) -> None:
 
 def note_standing(group: Id, kind_key: str, owner: Id, agreements: int) -> None:
     """Note how many results in a row of this owner others have confirmed."""
-    redis.connect().hset(_standing_key(group, kind_key), str(owner), agreements)  # type: ignore[arg-type]
+    redis.connect().hset(_standing_key(group, kind_key), str(owner), agreements)
 
 
 def forget_standing(group: Id, kind_key: str, owner: Id) -> None:
