@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-NONE, AUTO, SAMPLE, ALL = "none", "auto", "sample", "all"
+NONE: Final = "none"
+AUTO: Final = "auto"
+SAMPLE: Final = "sample"
+ALL: Final = "all"
 VERIFY = (NONE, AUTO, SAMPLE, ALL)  # from the least to the most
 
 # How a result was checked.
-PROOF, CHECK = "proof", "check"
+PROOF: Final = "proof"
+CHECK: Final = "check"
+How = Literal["proof", "check", "sample", "all", "none"]
 HOW = (PROOF, CHECK, SAMPLE, ALL, NONE)
-ONE_OWNER, SAME_OWNER = "one_owner", "same_owner"
-TIMED_OUT, UNDECIDED, PENDING = "timed_out", "undecided", "pending"
+ONE_OWNER: Final = "one_owner"
+SAME_OWNER: Final = "same_owner"
+TIMED_OUT: Final = "timed_out"
+UNDECIDED: Final = "undecided"
+PENDING: Final = "pending"
+Reason = Literal["", "one_owner", "same_owner", "timed_out", "undecided", "pending"]
 REASONS = (ONE_OWNER, SAME_OWNER, TIMED_OUT, UNDECIDED, PENDING)
 
 WHY = {
@@ -36,11 +45,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     `reason` says why less was checked than was asked for, or what is left open.
     """
 
-    how: Literal["proof", "check", "sample", "all", "none"]
+    how: How
     checked_share: float = 0.0
     owners: int = 0
     disagreements: int = 0
-    reason: Literal["", "one_owner", "same_owner", "timed_out", "undecided", "pending"] = ""
+    reason: Reason = ""
     taken_out: int = 0
 
     def plain(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from core.errors import Busy
 from firmlight_client import kinds
 from tasks import blobs, events, states, verdicts
 from tasks.kind_processes import calls
-from tasks.kind_processes.outcomes import KindFault, KindStopped, NotWanted
+from tasks.kind_processes.outcomes import KindFault, KindRaised, KindStopped, NotWanted
 from tasks.models import Task, Worker
 from tasks.queue import checks
 from tasks.queue.checks import Check
@@ -149,7 +149,7 @@ def _compared(
         given = [case.pieces for case in cases]
         wanted = StillWanted(task, states.RUNNING)
         yield from zip(cases, calls.compare(kind, given, data, wanted=wanted), strict=True)
-    except KindStopped as error:
+    except (KindStopped, KindRaised) as error:
         if len(cases) == 1:
             if not error.lasting:
                 raise

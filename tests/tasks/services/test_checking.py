@@ -131,6 +131,10 @@ def test_a_liar_among_three_is_found_and_the_right_result_delivered(
     assert found.wrong == 1
     assert found.taken_out == sum(len(granted.subtasks) for granted in lies if granted)
     assert conclude(task).status == states.SUCCEEDED
+    checked = task.checked
+    assert checked
+    assert (checked.how, checked.checked_share, checked.disagreements) == ("all", 1.0, 1)
+    assert checked.taken_out == found.taken_out
     result = json.loads(result_of(task))
     assert (result["count"], result["mean"]) == (len(NUMBERS), MEAN)
 
