@@ -26,7 +26,8 @@
 --                          latest results' seconds per subtask) median (of them)
 --                          verify ('none' | 'sample' | 'auto' | 'all': what others recompute)
 --                          checked, taken_out (subtasks that others confirmed, that were done
---                          anew) undecided (checks) complete_at (when that was noticed first)
+--                          anew) undecided, unchecked (checks) complete_at (when that was noticed
+--                          first)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first

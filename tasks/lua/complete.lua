@@ -29,7 +29,8 @@
 --             trusted with more, with all others of their owner
 --   wake      list of strings, connections to wake
 --   is_check  boolean: it was for a check, so nothing was done that counts; absent if not
---   compare   boolean: it makes an answer whole, which is to be compared; absent if not
+--   compare   boolean: it makes an answer whole, and no other waits to be compared, so nobody has
+--             been asked to do so; absent if not
 -- or, if refused:
 --   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease',
 --            'done_by_another' or 'too_large'
@@ -119,17 +120,18 @@ local function keep_answer(task, t, rec, partial)
   make_up(rec.owner, t, #a.subtasks)
   owe_less(rec, gone, now)
   record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
-  local is_whole = #rec.list == 0
-  if is_whole then
+  local is_first = false
+  if #rec.list == 0 then
     check.lease = ''
     check.answered[#check.answered + 1] = rec.owner
     redis.call('SADD', key('t', task, 'ready'), number)
+    is_first = redis.call('SCARD', key('t', task, 'ready')) == 1
   end
   note_check(task, number, check)
   count_bytes(task, t, rec.owner, #partial)
   return cmsgpack.pack({
     task = task, complete = false, unwanted = {}, failing = {}, wake = {}, is_check = true,
-    compare = is_whole,
+    compare = is_first,
   })
 end
 

@@ -75,7 +75,7 @@ local function put_in_place()
   end
 end
 
-if a.how == 'undecided' then redis.call('HINCRBY', key('t', a.task), 'undecided', 1) end
+if a.how ~= 'confirmed' and #a.wrong == 0 then redis.call('HINCRBY', key('t', a.task), a.how, 1) end
 for _, owner in ipairs(a.checkers) do redis.call('SADD', key('t', a.task, 'checkers'), owner) end
 if a.lease ~= '' then
   put_in_place()

@@ -77,7 +77,7 @@ class Settled(msgspec.Struct, frozen=True):
     failing: list[Failing] = []  # workers that failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
     is_check: bool = False  # it was for a check: nothing was done that counts
-    compare: bool = False  # the answer to a check is whole: compare it
+    compare: bool = False  # an answer to a check is whole, and nobody was asked to compare it
 
 
 class LeaseKind(msgspec.Struct, frozen=True):
@@ -133,13 +133,16 @@ class Checks(msgspec.Struct, frozen=True):
     """Where the checks of a task stand, see `lua/checks.lua`."""
 
     complete_ms: int  # since it was first seen here that the task is complete; -1 if it is not
+    verify: str  # what others recompute, one of verification.VERIFY
     open: int  # checks that are not settled
+    waiting: int  # of those: nobody has them
     held: int  # of those: an active lease has them
     ready: int  # of those: their answers are to be compared
     others: bool  # an owner who is online could take one of those that wait
     checked: int  # subtasks that other owners confirmed
     taken_out: int  # subtasks whose results were taken out again
     undecided: int  # checks whose answers differ, with nobody left to ask
+    unchecked: int  # checks that were given up
     checkers: int  # owners who answered checks that are settled
     wrong: int  # owners who were found wrong
 

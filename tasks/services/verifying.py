@@ -12,7 +12,7 @@ from tasks.models import Task
 from tasks.queue import checks
 from tasks.queue.answers import Checks
 from tasks.services import checking
-from tasks.services.under_way import KindGone, kind_of, recomputation
+from tasks.services.under_way import KindGone, kind_of
 from tasks.verification import (
     ALL,
     CHECK,
@@ -72,15 +72,14 @@ def verification_of(task: Task, done: int) -> Verification:
     stands = checks.standing_of(task.group_id, task.pk).now()
     has_rules = type(kind).check is not kinds.Kind.check
     at_least: How = CHECK if has_rules else NONE
-    asked = recomputation(task, kind)
-    if asked == NONE or stands is None:
+    if stands is None or stands.verify == NONE:
         return Verification(how=at_least)
     reason = _reason(stands)
     if not stands.checkers:
         # without a reason nothing was drawn, because those who computed it are trusted
         return Verification(how=at_least if reason else SAMPLE, reason=reason)
     return Verification(
-        how=ALL if asked == ALL else SAMPLE,
+        how=ALL if stands.verify == ALL else SAMPLE,
         checked_share=min(stands.checked / max(done, 1), 1.0),
         owners=stands.checkers,
         # of an undecided check one side is wrong, and nobody knows which
@@ -95,12 +94,14 @@ def _reason(stands: Checks) -> Reason:
     if stands.undecided:
         return UNDECIDED
     if not stands.open:
-        return ""
-    return TIMED_OUT if stands.others or stands.held or stands.ready else ONE_OWNER
+        return TIMED_OUT if stands.unchecked else ""
+    could_come = stands.others or stands.held or stands.ready
+    return ONE_OWNER if stands.waiting and not could_come else TIMED_OUT
 
 
 def lacks_checks(task: Task, verification: Verification) -> bool:
     """Whether a task that demands checks of everything did not get them."""
-    if task.verify != ALL or recomputation(task, kind_of(task)) == NONE:
+    if task.verify != ALL or verification.how == PROOF:
         return False
-    return verification.checked_share < 1
+    was_drawn = verification.how == ALL or verification.reason
+    return bool(was_drawn) and verification.checked_share < 1

@@ -145,14 +145,14 @@ def test_an_answer_may_come_in_pieces_and_counts_for_nothing(
     pool: Pool, done: str, ben: Connection
 ) -> None:
     before = pool.progress(done)
-    ben.complete(ben.lease())
-    granted = ben.lease()
+    first, granted = ben.lease(), ben.lease()
     piece = ben.complete(granted, [2], partial=b"\x0a")
     assert (piece.reason, piece.is_check, piece.compare) == ("", True, False)
     assert ben.complete(granted, [2]).reason == "not_in_lease"
     whole = ben.complete(granted, [1, 3], partial=b"\x0b")
     assert whole.compare
     assert not whole.complete
+    assert not ben.complete(first).compare, "somebody was asked to compare already"
     _, check = unsettled(pool, done)
     assert (check.part.owner, check.partial) == ("ann", b"\x08")
     assert check.answers == [b"\x0a", b"\x0b"]

@@ -8,11 +8,12 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import Notification, User
+from core import redis
 from firmlight_client import kinds
 from groups.models import Group, Membership
 from tasks import states
 from tasks.models import Task, Worker
-from tasks.queue import connections
+from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.services import standing
 from tasks.services.checking import compare_answers
@@ -206,6 +207,34 @@ def test_a_third_owner_who_comes_meanwhile_decides(
     assert conclude(task).status == states.SUCCEEDED
     assert task.checked
     assert (task.checked.disagreements, task.checked.taken_out) == (1, 1)
+
+
+def test_checks_that_fail_again_and_again_do_not_keep_the_result(
+    split: Split, work: Work, lease: Lease, laptop: Worker, tower: Worker, online: Online
+) -> None:
+    task = split(kind="MEAN", numbers=[1.0, 2.0], verify="auto")
+    work(laptop)
+    online(laptop, tower)
+    for _ in range(3):
+        granted = lease(tower)
+        assert granted
+        leasing.reject(
+            granted.lease, worker=tower.pk, owner=tower.owner_id or "", why="bad_partial"
+        ).now()
+        redis.connect().delete(f"fl:{{{task.group_id}}}:strikes:{tower.owner_id}")
+    assert lease(tower) is None
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("check", 0.0, "timed_out")
+
+
+def test_a_task_from_before_checks_is_not_held_to_them(
+    split: Split, work: Work, laptop: Worker
+) -> None:
+    task = mean(split, "all")
+    redis.connect().hdel(f"fl:{{{task.group_id}}}:t:{task.pk}", "verify")
+    work(laptop)
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("check", 0.0, "")
 
 
 def test_the_sweep_asks_for_the_conclusion_of_a_task_that_waited(
