@@ -12,6 +12,7 @@
 --   held       integer, of those: an active lease has them
 --   ready      integer, of those: their answers are to be compared
 --   others     boolean: an owner who is online could take one of those that wait
+--   disputed   boolean: one of those that wait has an answer, which differs
 --   checked    integer, subtasks that other owners confirmed
 --   taken_out  integer, subtasks whose results were taken out again
 --   undecided, unchecked  integers, checks whose answers differ, with nobody left to ask, and those
@@ -21,13 +22,13 @@ local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
 
-local function somebody_could_check()
-  for _, number in ipairs(redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)) do
-    local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
-    local check = read_check(a.task, number)
-    if somebody_to_ask(a.task, t, part.owner, check.answered) then return true end
-  end
-  return false
+local others, is_disputed = false, false
+for _, number in ipairs(redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)) do
+  if t.broken == '1' or others and is_disputed then break end
+  local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
+  local check = read_check(a.task, number)
+  others = others or somebody_to_ask(a.task, t, part.owner, check.answered)
+  is_disputed = is_disputed or #check.answered > 0
 end
 
 local complete_ms = -1
@@ -41,7 +42,7 @@ return cmsgpack.pack({
   open = redis.call('HLEN', key('t', a.task, 'check_state')),
   held = redis.call('SCARD', key('t', a.task, 'check_leases')),
   ready = redis.call('SCARD', key('t', a.task, 'ready')),
-  others = t.broken ~= '1' and somebody_could_check(),
+  others = others, disputed = is_disputed,
   checked = tonumber(t.checked or '0'), taken_out = tonumber(t.taken_out or '0'),
   undecided = tonumber(t.undecided or '0'), unchecked = tonumber(t.unchecked or '0'),
   checkers = redis.call('SCARD', key('t', a.task, 'checkers')),

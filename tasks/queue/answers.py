@@ -139,6 +139,7 @@ class Checks(msgspec.Struct, frozen=True):
     held: int  # of those: an active lease has them
     ready: int  # of those: their answers are to be compared
     others: bool  # an owner who is online could take one of those that wait
+    disputed: bool  # one of those that wait has an answer, which differs
     checked: int  # subtasks that other owners confirmed
     taken_out: int  # subtasks whose results were taken out again
     undecided: int  # checks whose answers differ, with nobody left to ask

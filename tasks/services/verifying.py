@@ -53,12 +53,15 @@ def has_to_wait(task: Task) -> bool:
 
 
 def _is_worth_waiting(task: Task, stands: Checks) -> bool:
-    """Nobody waits for checks that nobody can make, unless the task demands them."""
+    """Nobody waits for checks that nobody can make.
+
+    Unless the task demands them, or one of two who differ is wrong: another owner may still come.
+    """
     may_come = bool(stands.held or stands.ready or stands.others)
     has_time = stands.complete_seconds < settings.VERIFY_WAIT_SECONDS
     if task.verify == ALL:
         return may_come or has_time
-    return may_come and has_time
+    return has_time and (may_come or stands.disputed)
 
 
 def verification_of(task: Task, done: int) -> Verification:
