@@ -28,6 +28,7 @@ LEAST = {
     ALL: "This group asks for everything.",
 }
 PROVEN = "Its kind proves its results: nothing has to be recomputed."
+RULES_ONLY = "Its results cannot be compared: only the rules of its kind are checked."
 RAISED = "The group asks for that; its submitter had asked for less."
 
 
@@ -58,8 +59,11 @@ def of_result(task: Task) -> Checks:
 
 
 def _intention(task: Task) -> str:
-    if proves(kinds.installed().get(task.kind)):
+    kind = kinds.installed().get(task.kind)
+    if proves(kind):
         return PROVEN
+    if kind and not kinds.is_comparable(kind):
+        return RULES_ONLY
     text = verification.intention(task.verify, settings.VERIFY_SAMPLE_SHARE)
     was_raised = task.verify_asked not in ("", task.verify)
     return f"{text} {RAISED}" if was_raised else text
@@ -90,5 +94,7 @@ def hint(kind: kinds.Kind, least: str) -> str:
     """What the choice is about, for people who submit a task of this kind."""
     if proves(kind):
         return f"{kind.name} proves its results, so nothing has to be recomputed."
+    if not kinds.is_comparable(kind):
+        return f"Results of {kind.name} cannot be compared, so nothing of them is recomputed."
     about = "Other members' computers compute this again, so that a wrong result is noticed."
     return f"{about} {LEAST[least]}".rstrip()

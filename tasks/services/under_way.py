@@ -42,12 +42,7 @@ def recomputation(task: Task, kind: kinds.Kind) -> str:
 
     Nothing of a kind that proves its results, or whose results cannot be compared.
     """
-    return task.verify if not kind.proves and is_comparable(kind) else NONE
-
-
-def is_comparable(kind: kinds.Kind) -> bool:
-    """Whether two results of the same subtasks can be compared."""
-    return kind.deterministic or type(kind).same is not kinds.Kind.same
+    return task.verify if not kind.proves and kinds.is_comparable(kind) else NONE
 
 
 class StillWanted:

@@ -286,6 +286,14 @@ def test_a_kind_that_proves_its_results_needs_no_checks(
     assert "ECHO proves its results, so nothing has to be recomputed." in words(answer)
 
 
+def test_a_kind_whose_results_cannot_be_compared_says_so(
+    group: Group, bob: User, browser: Browser
+) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=CRAWLER")
+    said = "Results of CRAWLER cannot be compared, so nothing of them is recomputed."
+    assert said in words(answer)
+
+
 def test_a_member_who_may_not_submit_has_no_button_and_no_form(
     send: Callable[..., Any], group: Group, bob: User, browser: Browser
 ) -> None:
