@@ -10,7 +10,8 @@ import msgspec
 import redis
 
 from tasks.queue.progress import Progress, progress_of
-from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Demand, Lease, Model, Task
+from tests.tasks.queue.model import Model
+from tests.tasks.queue.model_state import LEASE_SUBTASKS_MAX, Demand, Lease, Task
 
 
 @dataclass

@@ -31,7 +31,8 @@ from tests.tasks.queue.checks import (
     check_tasks,
     look,
 )
-from tests.tasks.queue.model import (
+from tests.tasks.queue.model import Model
+from tests.tasks.queue.model_state import (
     CHECK_TRIES,
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
@@ -43,7 +44,6 @@ from tests.tasks.queue.model import (
     Check,
     Demand,
     Lease,
-    Model,
     Task,
 )
 
