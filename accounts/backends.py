@@ -9,10 +9,11 @@ from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from accounts import password_checks, selectors
+from accounts import known_devices, password_checks, selectors
 from accounts.errors import TooManyAttempts
 from accounts.models import User
 from core import throttling
+from core.client_address import address_of, key_of
 from core.errors import headers_of
 
 
@@ -31,30 +32,28 @@ class LoginBackend(ModelBackend):
     ) -> User | None:
         if request is not None:
             throttling.check("login", request)
-        user = selectors.user_by_login(username or "")
-        account = account_of(user, username or "")
-        is_right = password_checks.is_login_password(user, account, password or "")
-        if user and is_right and self.user_can_authenticate(user):
-            return user
-        return None
-
-
-def account_of(user: User | None, login: str) -> str:
-    """What failures count under: one key for the name and the address of an account."""
-    return str(user.pk) if user else login.strip().lower()
+        login = username or ""
+        user = selectors.user_by_login(login)
+        device = known_devices.device_of(request, user) if request is not None else ""
+        is_right = password_checks.is_login_password(user, login, password or "", device)
+        if not (user and is_right and self.user_can_authenticate(user)):
+            return None
+        if request is not None:
+            known_devices.note_login(request, user)
+        return user
 
 
 # For django-axes: the settings AXES_… name these functions
 
 
 def account_key(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
-    """The key that failures count under: one for the name and the address of an account."""
-    login = _login_of(credentials)
-    # axes asks several times during one request: keep the answer.
-    known: dict[str, str] = request.__dict__.setdefault("account_keys", {})
-    if login not in known:
-        known[login] = account_of(selectors.user_by_login(login), login)
-    return known[login]
+    """The key that failures count under: what was typed, whether or not it names an account."""
+    return password_checks.login_key(_login_of(credentials))
+
+
+def address_key(request: HttpRequest) -> str:
+    """The address that failures count under."""
+    return key_of(address_of(request))
 
 
 def _login_of(credentials: dict[str, Any] | None) -> str:

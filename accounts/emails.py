@@ -35,7 +35,7 @@ def _addressee(facts: dict[str, str]) -> User | None:
     """The active user whom the facts name, by their id or by their address alone."""
     if "user" in facts:
         return User.objects.filter(pk=facts["user"], is_active=True).first()
-    user = selectors.user_by_login(facts["email"])
+    user = selectors.user_by_address(facts["email"])
     return user if user and user.is_active else None
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 
-from accounts import audit, selectors, services
+from accounts import audit, known_devices, selectors, services
 from accounts.services.browser_sessions import browser_session
 
 Answer = Callable[[HttpRequest], HttpResponse]
@@ -30,7 +30,7 @@ class AddressMiddleware:
 
 
 class BrowserSessionMiddleware:
-    """Logs a browser out whose session has ended.
+    """Logs a browser out whose session has ended, and marks those in which somebody logs in.
 
     The user may have ended it elsewhere or changed the password, or a moderator has ended it.
     """
@@ -41,7 +41,9 @@ class BrowserSessionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.session.get(SESSION_KEY):
             self.check(request, browser_session(request))
-        return self.answer(request)
+        answer = self.answer(request)
+        known_devices.remember(request, answer)
+        return answer
 
     def check(self, request: HttpRequest, session_id: UUID | None) -> None:
         bearer = selectors.session_bearer(session_id) if session_id else None

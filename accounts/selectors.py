@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from accounts import tokens
@@ -66,15 +67,36 @@ def still_valid(bearer: Bearer) -> bool:
 
 
 def user_by_login(login: str) -> User | None:
-    """The user with this name or e-mail address.
+    """The user who logs in with this name or e-mail address.
+
+    Where mail is configured, an address must be confirmed for that. Otherwise anybody could give an
+    address to a new account, and see by its password whether another account has the address.
+    """
+    if "@" not in login:  # which every address holds, and no user name
+        return User.objects.filter(username_key=name_key(login)).first()
+    if settings.MAIL_CONFIGURED:
+        return confirmed_owner(login)
+    return user_by_address(login)
+
+
+def user_by_address(email: str) -> User | None:
+    """The user with this e-mail address.
 
     Of several accounts with one address it is the one that has confirmed it, else the oldest:
     nobody gets in the way of an account by making another one.
     """
-    if "@" in login:  # which no user name holds
-        same = User.objects.filter(email=email_key(login))
-        return same.order_by("-email_confirmed", "created", "pk").first()
-    return User.objects.filter(username_key=name_key(login)).first()
+    same = User.objects.filter(email=email_key(email))
+    return same.order_by("-email_confirmed", "created", "pk").first()
+
+
+def is_current(user: User) -> bool:
+    """Whether nobody has ended all access of this user since the row was read. One query.
+
+    A request that was let in before asks this after it has stored something that gives access:
+    whoever ends all access changes `stamp` first, and then ends what is stored. So at least one of
+    the two sees the other.
+    """
+    return User.objects.filter(pk=user.pk, stamp=user.stamp, is_active=True).exists()
 
 
 def users_named(usernames: Iterable[str]) -> dict[str, User]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from math import ceil
 
-from core.asgi_types import App, Receive, Scope, Send, busy, refuse
+from core.asgi_types import App, Receive, Scope, Send, busy
 from core.client_address import address_of_scope, key_of
+from core.pacing import Lines, Refusals
 
 # In the scope of a socket: a function to call once its owner is known.
 OWNER_KNOWN = "firmlight.owner_known"
@@ -46,46 +48,44 @@ class AddressCounts:
         return give_back
 
 
-class RequestsPerAddress:
-    """Limits the requests of one address, from their head to the end of their answer."""
-
-    def __init__(self, app: App, most: int, retry_seconds: int) -> None:
-        self.app, self.counts, self.retry_seconds = app, AddressCounts(most), retry_seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        give_back = self.counts.claim(key_of(address_of_scope(scope)))
-        if give_back is None:
-            error = busy(self.retry_seconds, "Too many requests of your address are under way")
-            await refuse(scope, send, error)
-            return
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            give_back()
-
-
 class StrangersPerAddress:
-    """Limits the sockets of one address whose owners are not known yet."""
+    """Limits the sockets of one address whose owners are not known yet.
 
-    def __init__(self, app: App, most: int, retry_seconds: int) -> None:
+    At most `most` are open. `handshakes` counts them as they come: those whose owner becomes known
+    do not count, others wait, and are refused if they would wait too long.
+    """
+
+    def __init__(
+        self, app: App, most: int, retry_seconds: int, handshakes: Lines, refusals: Refusals
+    ) -> None:
         self.app, self.counts, self.retry_seconds = app, AddressCounts(most), retry_seconds
+        self.handshakes, self.refusals = handshakes, refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        give_back = self.counts.claim(key_of(address_of_scope(scope)))
+        address = key_of(address_of_scope(scope))
+        give_back = self.counts.claim(address)
         if give_back is None:
             what = "Too many connections of your address are not logged in"
-            error = busy(self.retry_seconds, what)
-            await refuse(scope, send, error)
+            await self.refusals.refuse(address, scope, send, busy(self.retry_seconds, what))
             return
         # The connection itself counts too where it is one of `firmlight.serving.connections`.
         of_connection = scope.get(OWNER_KNOWN)
+        charged = 0.0
 
         def mark_owner_known() -> None:
+            nonlocal charged
             give_back()
+            self.handshakes.give_back(address, charged)
+            charged = 0.0
             if of_connection:
                 of_connection()
 
         try:
+            charged, wait_seconds = await self.handshakes.begin(address)
+            if wait_seconds:
+                what = "Too many connections of your address did not log in"
+                await self.refusals.refuse(address, scope, send, busy(ceil(wait_seconds), what))
+                return
             await self.app({**scope, OWNER_KNOWN: mark_owner_known}, receive, send)
         finally:
             give_back()

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from core.errors import Busy, FirmlightError
+from core.errors import Busy, FirmlightError, TooMany
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -33,7 +33,7 @@ def headers_of(error: FirmlightError, body: bytes) -> list[tuple[bytes, bytes]]:
     What is still to come on it would never be read.
     """
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-    if isinstance(error, Busy):
+    if isinstance(error, Busy | TooMany):
         headers.append((b"retry-after", b"%d" % error.retry_seconds))
     return [*headers, (b"connection", b"close")]
 

@@ -11,15 +11,18 @@ import unicodedata
 
 from django.core.exceptions import ValidationError
 
-from firmlight_client.text import first_unseen
+from firmlight_client.text import first_unseen, shows_nothing
 
 
 def check_printable(text: str) -> None:
-    """Raise ValidationError if a text on one line holds an unseen character.
+    """Raise ValidationError if a text on one line holds an unseen character, or nothing else.
 
-    A validator for fields of forms and serializers alike.
+    A validator for fields of forms and serializers alike. An empty text is for the field to refuse.
     """
     _check(first_unseen(text))
+    if text and shows_nothing(text):
+        message = "This shows nothing. Write something that can be seen."
+        raise ValidationError(message, code="unprintable")
 
 
 def check_printable_lines(text: str) -> None:

@@ -7,7 +7,9 @@ class GroupsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import handouts_ended, user_leaving
         from groups.services import leave_all_groups
-        from groups.services.links import withdraw_links_of
+        from groups.services.handouts import end_all_handouts
+        from groups.services.removals import keep_bars
 
         user_leaving.connect(leave_all_groups)
-        handouts_ended.connect(withdraw_links_of)
+        user_leaving.connect(keep_bars)
+        handouts_ended.connect(end_all_handouts)

@@ -13,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User, uuid_key
+from firmlight_client.text import as_seen
 from groups import states
 
 NAME_MIN, NAME_MAX, DESCRIPTION_MAX = 3, 30, 120
@@ -24,8 +25,11 @@ def tidy_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """The form in which group names are compared, up to three times as long as the name."""
-    return tidy_name(name).casefold()
+    """The form in which group names are compared, up to three times as long as the name.
+
+    Two names that look the same have the same; `firmlight_client.group_names` agrees.
+    """
+    return tidy_name(as_seen(tidy_name(name))).casefold()
 
 
 def pending_key(group_id: UUID, user_id: UUID) -> str:
@@ -76,7 +80,7 @@ class Membership(models.Model):
 
     `owner_key` is unique and never null: the group's id for its owner, an own value for every other
     member. So the database itself allows no second owner in any race. `submitting` is the member's
-    exception from the group's setting.
+    exception from the group's setting. `joined_by_link` is the id of a link that may be gone.
     """
 
     id = uuid_key()
@@ -88,6 +92,7 @@ class Membership(models.Model):
         max_length=6, choices=choices(states.EXCEPTIONS), default=states.AS_GROUP
     )
     joined = models.DateTimeField(default=timezone.now, editable=False)
+    joined_by_link = models.UUIDField(null=True, editable=False)
     starred = models.BooleanField(default=False)
 
     class Meta:
@@ -137,12 +142,13 @@ class Membership(models.Model):
 class Removal(models.Model):
     """A user who was removed from a group: until a leader lets them in again, no link does.
 
-    There is at most one row per group and person, by its `key`.
+    There is at most one row per group and person, by its `key`. A row outlives the account without
+    `user`; then its key is made of the name, see `groups.services.removals`.
     """
 
     id = uuid_key()
     group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="removals")
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="removals")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, related_name="removals")
     key = models.CharField(max_length=80, unique=True, editable=False)
     created = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -150,7 +156,7 @@ class Removal(models.Model):
         ordering = ("-created", "id")
 
     def __str__(self) -> str:
-        return f"{self.user} out of {self.group}"
+        return f"{self.user or 'a deleted user'} out of {self.group}"
 
 
 class OpeningQuerySet(models.QuerySet[Any]):

@@ -1,39 +1,71 @@
 """Inputs and results of tasks: bytes with a time to live.
 
-Up to INLINE_BYTES_MAX they are in Redis. Larger ones are in file storage, and Redis holds the name
-of the file; nobody else needs to know which.
+Inputs up to INLINE_BYTES_MAX are in Redis; of tasks that have ended, results and the inputs of
+failed ones, only up to KEPT_INLINE_BYTES_MAX. Larger ones are in file storage, and Redis holds the
+name of the file; whoever reads them need not know which.
 """
 
 from __future__ import annotations
 
 from django.conf import settings
-from redis.exceptions import ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from core import redis
 from tasks import file_store
 from tasks.queue import sweeping
-from tasks.queue.keys import Id, failed_input_key, input_key, ms, result_key
+from tasks.queue.keys import (
+    Id,
+    failed_input_key,
+    input_key,
+    ms,
+    result_key,
+    submissions_key,
+)
 
+ATTEMPT_SECONDS = 3600.0  # an attempt to submit lasts no longer
 NO_SUCH_KEY = -2  # what PTTL answers then
 # How a value begins that names a file and its size. Neither MessagePack nor JSON begins so.
 IN_FILE = b"\xc1"
 
 
-def put_input(group: Id, task: Id, data: bytes) -> str:
-    """Store a task's input, unless it has one; returns the digest of its file, "" if it has none.
+def input_file(data: bytes) -> str:
+    """The name of the file that this input is to be in; "" if it fits into Redis."""
+    small = len(data) <= settings.INLINE_BYTES_MAX
+    return "" if small else file_store.new_name(file_store.INPUTS, data)
 
-    The task may have been split from the first one already; a second submission must not change it.
-    If it is the same input, its file is written again: the purge looks at a file's age.
+
+def result_file(data: bytes) -> str:
+    """The name of the file that this result is to be in; "" if it fits into Redis."""
+    small = len(data) <= settings.KEPT_INLINE_BYTES_MAX
+    return "" if small else file_store.new_name(file_store.RESULTS, data)
+
+
+def begin_input(group: Id, task: Id, attempt: str) -> None:
+    """Note that an attempt is about to store a task's input: no other one drops it meanwhile."""
+    name = submissions_key(group, task)
+    pipe = redis.connect().pipeline(transaction=False)
+    pipe.sadd(name, attempt)
+    pipe.pexpire(name, ms(ATTEMPT_SECONDS))
+    pipe.execute()
+
+
+def end_input(group: Id, task: Id, attempt: str) -> None:
+    """Note that an attempt needs no input, because another one has submitted the task."""
+    redis.connect().srem(submissions_key(group, task), attempt)
+
+
+def put_input(group: Id, task: Id, data: bytes, file: str = "") -> bool:
+    """Store a task's input, in this file if it is given; False if the task has another one.
+
+    The task may have been split from that one already; a second submission must not change it.
     """
-    key, value = input_key(group, task), _packed(file_store.INPUTS, data)
+    key, value = input_key(group, task), _written(file, data)
     client = redis.connect()
-    if not client.set(key, value, px=_input_ms(), nx=True):
-        held = bytes(client.get(key) or b"")  # type: ignore[arg-type]
-        if _digest(value) and _digest(value) == _digest(held):
-            client.set(key, value, px=_input_ms(), xx=True)
-        value = held
+    stored = client.set(key, value, px=_input_ms(), nx=True)
+    # Sent again after a lost connection, the command finds what it has stored itself.
+    mine = bool(stored) or client.get(key) == value
     sweeping.note_group(group)
-    return _digest(value)
+    return mine
 
 
 def get_input(group: Id, task: Id) -> bytes | None:
@@ -75,11 +107,47 @@ def take_failed_input(group: Id, failed: Id, task: Id) -> bool:
     return bool(redis.connect().pexpire(mine, _input_ms()))
 
 
-def put_result(group: Id, task: Id, data: bytes) -> str:
-    """Store a task's result; returns the digest of its file, "" if it has none."""
-    value = _packed(file_store.RESULTS, data)
+def large_failed_input(group: Id, failed: Id) -> bytes | None:
+    """The input of a failed task if it is in Redis, and too large to be kept there."""
+    value = bytes(redis.connect().get(failed_input_key(group, failed)) or b"")  # type: ignore[arg-type]
+    is_large = len(value) > settings.KEPT_INLINE_BYTES_MAX and not _file(value)[0]
+    return value if is_large else None
+
+
+def move_failed_input(group: Id, failed: Id, data: bytes, file: str) -> bool:
+    """Write a failed task's input into this file.
+
+    False if it is not kept any more, or if Redis is too full to take another value.
+    """
+    value = _written(file, data)
+    try:
+        kept = redis.connect().set(failed_input_key(group, failed), value, xx=True, keepttl=True)
+    except OutOfMemoryError:
+        return False
+    return bool(kept)
+
+
+def failed_input_bytes(group: Id, failed: Id) -> int:
+    """The bytes of the input that is kept of a failed task, in Redis or in a file; 0: none is."""
+    value = bytes(redis.connect().get(failed_input_key(group, failed)) or b"")  # type: ignore[arg-type]
+    name, size = _file(value)
+    return size if name else len(value)
+
+
+def kept(group: Id, task: Id) -> tuple[int, float]:
+    """What Redis keeps of an ended task: how many bytes in all, and for how many seconds."""
+    pipe = redis.connect().pipeline(transaction=False)
+    for name in (failed_input_key(group, task), result_key(group, task)):
+        pipe.strlen(name)
+        pipe.pttl(name)
+    *failed, size, left = pipe.execute()
+    return failed[0] + size, max(failed[1], left, 0) / 1000
+
+
+def put_result(group: Id, task: Id, data: bytes, file: str = "") -> None:
+    """Store a task's result, in this file if it is given."""
+    value = _written(file, data)
     redis.connect().set(result_key(group, task), value, px=ms(settings.RESULT_TTL_HOURS * 3600))
-    return _digest(value)
 
 
 def get_result(group: Id, task: Id, most: int | None = None) -> bytes | None:
@@ -91,15 +159,21 @@ def drop_result(group: Id, task: Id) -> None:
     redis.connect().unlink(result_key(group, task))
 
 
+def drop_kept(group: Id, task: Id) -> None:
+    """Drop all that Redis keeps of an ended task."""
+    redis.connect().unlink(result_key(group, task), failed_input_key(group, task))
+
+
 def _input_ms() -> int:
     return ms(settings.INPUT_TTL_HOURS * 3600)
 
 
-def _packed(area: str, data: bytes) -> bytes:
-    """What Redis holds for these bytes: themselves, or the file they are in."""
-    if len(data) <= settings.INLINE_BYTES_MAX:
+def _written(file: str, data: bytes) -> bytes:
+    """What Redis is to hold for these bytes: themselves, or the file they are written into."""
+    if not file:
         return data
-    return IN_FILE + f"{file_store.write(area, data)} {len(data)}".encode()
+    file_store.write(file, data)
+    return IN_FILE + f"{file} {len(data)}".encode()
 
 
 def _file(value: bytes) -> tuple[str, int]:
@@ -108,11 +182,6 @@ def _file(value: bytes) -> tuple[str, int]:
         return "", 0
     name, _, size = value.removeprefix(IN_FILE).decode().partition(" ")
     return name, int(size)
-
-
-def _digest(value: bytes) -> str:
-    name, _ = _file(value)
-    return file_store.digest_in(name)
 
 
 def _get(key: str, most: int | None = None) -> bytes | None:

@@ -1,8 +1,8 @@
 """Large inputs and results: files in the storage `files` of Django's STORAGES.
 
-A file is addressed by its area, the hour in which it was written, and the SHA-256 of its bytes.
-Equal bytes of one hour are one file. A writer always writes into the present hour, and a purge
-deletes in hours that are long over, so neither can be in the other's way, on any storage.
+A file's name has its area, the hour in which it was named, a random part and the SHA-256 of its
+bytes. Each is one task's own, also where bytes are equal: so it can be deleted the moment its task
+does not need it, and no writer of the same bytes can be in the way, on any storage.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import time
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import structlog
 from django.conf import settings
@@ -22,6 +23,7 @@ from core.errors import Unavailable
 
 INPUTS, RESULTS = "inputs", "results"  # the areas
 HOUR = "%Y%m%d%H"
+DIGEST_CHARS = 64
 log = structlog.get_logger(__name__)
 
 
@@ -35,19 +37,21 @@ def storage() -> Storage:
     return storages["files"]
 
 
-def write(area: str, data: bytes) -> str:
-    """Store these bytes; returns the file's name. They are on the disk then.
+def new_name(area: str, data: bytes) -> str:
+    """A name for a file of these bytes that no other file has."""
+    return f"{area}/{timezone.now().astimezone(UTC):{HOUR}}/{uuid4().hex}-{digest_of(data)}"
+
+
+def write(name: str, data: bytes) -> None:
+    """Store these bytes under a name of `new_name`; they are on the disk then.
 
     Raises FilesUnavailable.
     """
-    name = f"{area}/{timezone.now().astimezone(UTC):{HOUR}}/{digest_of(data)}"
     try:
-        if not storage().exists(name):
-            storage().save(name, ContentFile(data))
+        storage().save(name, ContentFile(data))
     except Exception as error:  # each storage raises its own
         log.exception("file_not_written", file=name)
         raise FilesUnavailable from error
-    return name
 
 
 def read(name: str) -> bytes | None:
@@ -75,22 +79,32 @@ def digest_of(data: bytes) -> str:
 
 def digest_in(name: str) -> str:
     """The digest that a file's name ends with."""
-    return name.rpartition("/")[2]
+    return name[-DIGEST_CHARS:]
+
+
+def delete(name: str) -> None:
+    """Delete a file, if it is there. Raises FilesUnavailable."""
+    try:
+        storage().delete(name)
+    except Exception as error:
+        log.exception("file_not_deleted", file=name)
+        raise FilesUnavailable from error
 
 
 def purge(area: str, hours: float, keep: Collection[str] = ()) -> int:
-    """Delete the files written more than so many hours ago, and return how many.
+    """Delete the files named more than so many hours ago, and return how many.
 
-    Those whose digest is in `keep` stay. Begins no further file after PURGE_SECONDS_MAX.
+    Those whose names are in `keep` stay. Begins no further file after PURGE_SECONDS_MAX.
     """
     ends, deleted = time.monotonic() + settings.PURGE_SECONDS_MAX, 0
     for folder in _hours_before(area, timezone.now() - timedelta(hours=hours)):
         names = storage().listdir(folder)[1]
-        unwanted = [name for name in names if name not in keep]
-        for name in unwanted:
+        paths = [f"{folder}/{name}" for name in names]
+        unwanted = [path for path in paths if path not in keep]
+        for path in unwanted:
             if time.monotonic() > ends:
                 return deleted
-            storage().delete(f"{folder}/{name}")
+            storage().delete(path)
             deleted += 1
         if len(unwanted) == len(names):
             _drop_folder(folder)

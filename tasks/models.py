@@ -284,32 +284,38 @@ class Standing(models.Model):
 
 
 class StoredFile(models.Model):
-    """That a task's input or result is in a file, which is then neither forgotten nor uncounted.
+    """A file with a task's input or result, counted as long as it is there.
 
-    The row of an input is written before its task's, so the database does not check the key.
+    The row is there before the file, and before its task's row if it is an input, and it outlives
+    both task and group: so the database does not check the keys.
     """
 
     id = uuid_key()
     task = models.ForeignKey(
-        Task, on_delete=models.CASCADE, related_name="stored_files", db_constraint=False
+        Task, on_delete=models.DO_NOTHING, related_name="stored_files", db_constraint=False
     )
-    group = models.ForeignKey(Group, on_delete=models.CASCADE, related_name="stored_files")
+    group = models.ForeignKey(
+        Group, on_delete=models.DO_NOTHING, related_name="stored_files", db_constraint=False
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="stored_files"
     )
     area = models.CharField(
         max_length=7, choices=[(area, area) for area in (file_store.INPUTS, file_store.RESULTS)]
     )
-    digest = models.CharField(max_length=64)
+    name = models.CharField(max_length=160, default="")  # in the file storage
     size = models.PositiveBigIntegerField()  # bytes
     created = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ("created", "id")
-        indexes = (models.Index(fields=["created"], name="stored_file_created"),)
+        indexes = (
+            models.Index(fields=["created"], name="stored_file_created"),
+            models.Index(fields=["name"], name="stored_file_name"),
+        )
 
     def __str__(self) -> str:
-        return f"{self.area}/{self.digest}"
+        return self.name
 
 
 class FoldedDay(models.Model):

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
-UNSEEN = {"Cc", "Cf"}  # Unicode's general categories: control characters, and marks without width
+from firmlight_client.text import as_seen
+
+# Unicode's general categories: control characters, and marks without width. What Unicode calls
+# ignorable beside them is left out by `as_seen`.
+UNSEEN = {"Cc", "Cf"}
 
 
 def canonical(name: str) -> str:
@@ -15,7 +19,8 @@ def canonical(name: str) -> str:
 def comparison_key(name: str) -> str:
     """What two names have in common that people take for the same.
 
-    Upper and lower case do not count here, nor characters that cannot be seen.
+    Upper and lower case do not count here, nor characters that cannot be seen; any blank is one.
     """
-    seen = "".join(char for char in canonical(name) if unicodedata.category(char) not in UNSEEN)
+    shown = as_seen(canonical(name))
+    seen = "".join(char for char in shown if unicodedata.category(char) not in UNSEEN)
     return canonical(canonical(seen.casefold()).casefold())

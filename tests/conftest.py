@@ -192,7 +192,8 @@ def api() -> Callable[..., APIClient]:
     """api(user): a client with an access token of a session of its own; api(): nobody's."""
 
     def client(user: User | None = None) -> APIClient:
-        pair = accounts.open_session(user, "tests") if user else None
+        # As a log-in reads the user: since the test did, they may have ended all access.
+        pair = accounts.open_session(User.objects.get(pk=user.pk), "tests") if user else None
         return APIClient(headers={"Authorization": f"Bearer {pair.access}"} if pair else {})
 
     return client
@@ -207,7 +208,9 @@ def browser(db: None) -> Callable[..., Client]:
     def open_one(user: User | None = None, *, htmx: bool = False) -> Client:
         client = Client(headers={"HX-Request": "true"} if htmx else {})
         if user:
-            client.force_login(user, backend="accounts.backends.LoginBackend")
+            client.force_login(
+                User.objects.get(pk=user.pk), backend="accounts.backends.LoginBackend"
+            )
         return client
 
     return open_one

@@ -85,6 +85,8 @@ class DeviceView(PublicView):
 
 
 class DeviceTokenView(PublicView):
+    throttles = {"POST": ("device_poll",)}
+
     @extend_schema(
         summary="Collect the tokens of a log-in with a code",
         request=DeviceTake,

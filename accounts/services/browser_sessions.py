@@ -16,12 +16,14 @@ from django.contrib import auth
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts import known_devices
 from accounts.models import Session, User
 from accounts.services.sessions import (
     announce_access_ended,
     count_login,
     device_name,
     end_surplus_sessions,
+    require_current,
 )
 
 SID = "sid"
@@ -56,12 +58,14 @@ def browser_session(request: HttpRequest) -> UUID | None:
 
 
 def on_login(*, request: HttpRequest, user: User, **_: Any) -> None:
-    """Receives Django's `user_logged_in`: keep a row for this browser."""
+    """Receives Django's `user_logged_in`: keep a row for this browser. Raises BadToken."""
     _end_session_of(request)  # of the same user, who logs in once more
     expires = timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
     device = device_name(request.META.get("HTTP_USER_AGENT", ""))
     row = Session.objects.create(user=user, device=device, expires=expires)
     request.session[SID] = str(row.pk)
+    require_current(user, row.pk)
+    known_devices.note_login(request, user)
     end_surplus_sessions(user, keep=row.pk)
 
 

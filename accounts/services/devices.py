@@ -16,7 +16,15 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import audit, notifications, tokens
-from accounts.errors import AuthorizationPending, DeviceDenied, DeviceExpired, NoSuchCode, SlowDown
+from accounts.errors import (
+    AuthorizationPending,
+    BadToken,
+    DeviceDenied,
+    DeviceExpired,
+    NoSuchCode,
+    SlowDown,
+    TooManyTokens,
+)
 from accounts.models import (
     CONFIRMED,
     DENIED,
@@ -30,9 +38,10 @@ from accounts.models import (
     User,
     WorkerToken,
 )
-from accounts.services.sessions import device_name, log_out, open_session
-from accounts.services.worker_tokens import create_worker_token, end_worker_token
+from accounts.services.sessions import device_name, open_session
+from accounts.services.worker_tokens import create_worker_token
 from core import batches
+from core.errors import FirmlightError, TooMany
 
 TRIES = 5
 # Timers and networks are not exact: a program may poll a little earlier than the interval says.
@@ -121,7 +130,7 @@ def claim_device_tokens(device_code: str) -> DeviceGrant:
 
     An approval does not outlive a new password, or a log-out everywhere, of the user who gave it.
     Raises AuthorizationPending and SlowDown (ask again later), DeviceDenied and DeviceExpired (do
-    not ask again), TooManyTokens.
+    not ask again). TooManyTokens, TooManyTokensToday and TooManyLogins leave the code as it is.
     """
     digest = tokens.digest(device_code)
     interval = settings.DEVICE_POLL_SECONDS * POLL_TOLERANCE
@@ -135,14 +144,25 @@ def claim_device_tokens(device_code: str) -> DeviceGrant:
     # One conditional UPDATE: of two callers with one code, one gets the tokens.
     if not DeviceRequest.objects.filter(pk=found.pk, status=CONFIRMED).update(status=TAKEN):
         raise DeviceExpired
+    try:
+        return _grant(user, found)
+    except BadToken:  # there is a new password since we looked
+        raise DeviceDenied from None
+    except (TooManyTokens, TooMany):
+        DeviceRequest.objects.filter(pk=found.pk, status=TAKEN).update(status=CONFIRMED)
+        raise
+
+
+def _grant(user: User, found: DeviceRequest) -> DeviceGrant:
+    """The tokens for this request: all that it asks for, or an error and none."""
     worker, text = create_worker_token(owner=user, name=found.name)
-    pair = open_session(user, found.agent) if found.scope == USER else None
-    # Of a new password that came since we looked, the list of tokens may not have held this one.
-    if not User.objects.filter(pk=user.pk, stamp=user.stamp).exists():
-        end_worker_token(text)
-        if pair:
-            log_out(pair.refresh)
-        raise DeviceDenied
+    if found.scope != USER:
+        return DeviceGrant(user, None, worker, text)
+    try:
+        pair = open_session(user, found.agent)
+    except FirmlightError:
+        worker.delete()  # nobody will ever know its text
+        raise
     return DeviceGrant(user, pair, worker, text)
 
 

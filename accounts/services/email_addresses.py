@@ -26,6 +26,7 @@ from accounts.services.worker_tokens import revoke_all_but
 from core.errors import Conflict
 
 SALT = "accounts.email"
+CONFIRM = "confirm_email"
 
 
 def send_confirmation(user: User) -> None:
@@ -34,15 +35,14 @@ def send_confirmation(user: User) -> None:
     Does nothing if it is confirmed already, or if no mail server is configured.
     """
     events.count_request(user)
-    if not user.email_confirmed:
-        events.count_recipient(user.email)
+    if not user.email_confirmed and events.count_recipient(user.email, CONFIRM):
         mail_confirmation(user)
 
 
 def mail_confirmation(user: User) -> None:
     """The same for a caller who has counted the e-mail."""
     if settings.MAIL_CONFIGURED and not user.email_confirmed:
-        events.send_email("confirm_email", user=user.pk, email=user.email)
+        events.send_email(CONFIRM, user=user.pk, email=user.email)
 
 
 def confirmation_token(user: User, email: str) -> str:
@@ -122,9 +122,10 @@ def move_to(user: User, email: str) -> None:
     """The same for another address, when the password is checked."""
     email = email_key(email)
     events.count_request(user)
-    events.count_recipient(email)
+    takes_more = events.count_recipient(email, CONFIRM)
     if settings.MAIL_CONFIGURED:
-        events.send_email("confirm_email", user=user.pk, email=email)
+        if takes_more:
+            events.send_email(CONFIRM, user=user.pk, email=email)
     elif not _move(user, user.email, email, confirmed=False):
         raise Conflict("The address has just been changed elsewhere.")
 

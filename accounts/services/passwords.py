@@ -19,11 +19,11 @@ from django.http import HttpRequest
 from accounts import audit, events, selectors
 from accounts.errors import BadLink
 from accounts.models import User, WorkerToken
-from accounts.password_checks import require_password
+from accounts.password_checks import forget_failures, login_keys_of, require_password
 from accounts.services.browser_sessions import browser_session
 from accounts.services.sessions import revoke_sessions
 from accounts.services.worker_tokens import revoke_all_but
-from core import throttling
+from core.client_address import key_of
 from core.errors import Conflict, Fields, Invalid
 
 
@@ -74,9 +74,10 @@ def ask_password_reset(email: str, address: str = "") -> None:
     """Send a link to set a new password; `address` is the IP address that asked for it.
 
     The job that sends the e-mail looks the account up, not this function. So the answer and the
-    time it takes are the same whether or not there is an account. Raises TooMany.
+    time it takes are the same whether or not there is an account, or if the address got so many
+    links that this one is left out. Raises TooMany.
     """
-    events.ask_for_email("password_reset", email=email, address=address)
+    events.ask_for_email(events.RESET, email=email, address=address)
 
 
 class ResetTokens(PasswordResetTokenGenerator):
@@ -106,8 +107,10 @@ def reset_password(
     _confirm(user)
     revoke_sessions(user)
     revoke_all_but([user], keep_worker_tokens)
-    throttling.forget("login_failure", str(user.pk))
-    AxesProxyHandler.reset_attempts(username=str(user.pk), ip_address=audit.current_address.get())
+    forget_failures(user)
+    address = key_of(audit.current_address.get())
+    for key in login_keys_of(user):
+        AxesProxyHandler.reset_attempts(username=key, ip_address=address)
     audit.record("password_reset", actor=user, target=user)
     return user
 

@@ -30,7 +30,7 @@ def device_name(user_agent: str) -> str:
 def open_session(user: User, device: str = "") -> tokens.Pair:
     """Log this user in on a device, named by its User-Agent; return the tokens.
 
-    Raises TooManyLogins.
+    Raises TooManyLogins, BadToken if all access of the user has just ended.
     """
     count_login(user)
     session_id = uuid4()
@@ -38,8 +38,19 @@ def open_session(user: User, device: str = "") -> tokens.Pair:
     Session.objects.create(
         id=session_id, user=user, device=device_name(device), jti=pair.jti, expires=pair.expires
     )
+    require_current(user, session_id)
     end_surplus_sessions(user, keep=session_id)
     return pair
+
+
+def require_current(user: User, session_id: UUID) -> None:
+    """End this new session and raise BadToken if all access of the user has just ended.
+
+    The password was right when it was checked, but the session came after all others had ended.
+    """
+    if not selectors.is_current(user):
+        Session.objects.filter(pk=session_id).revoke()
+        raise BadToken
 
 
 def count_login(user: User) -> None:

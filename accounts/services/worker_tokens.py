@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import audit, selectors, tokens
-from accounts.errors import TooManyTokens, TooManyTokensToday
+from accounts.errors import BadToken, TooManyTokens, TooManyTokensToday
 from accounts.models import User, WorkerToken
 from accounts.signals import access_ended
 from core import quotas, throttling
@@ -21,7 +21,7 @@ from core.errors import NotFound
 def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
     """A new worker token and its text, which is stored nowhere.
 
-    Raises TooManyTokens, TooManyTokensToday.
+    Raises TooManyTokens, TooManyTokensToday, BadToken if all access of the owner has just ended.
     """
     mine, most = selectors.worker_tokens_of(owner), settings.WORKER_TOKENS_PER_USER_MAX
     if quotas.is_full(mine, most):
@@ -32,6 +32,9 @@ def create_worker_token(*, owner: User, name: str) -> tuple[WorkerToken, str]:
     if quotas.is_over(mine, most):
         row.delete()
         raise _too_many()
+    if not selectors.is_current(owner):
+        row.delete()
+        raise BadToken
     return row, text
 
 

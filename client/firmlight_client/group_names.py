@@ -6,6 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from uuid import UUID
 
+from firmlight_client.text import as_seen
+
 
 def tidy(name: str) -> str:
     """A group's name as the server keeps it: composed (NFKC), single spaces, none at the ends."""
@@ -13,8 +15,11 @@ def tidy(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """The form in which names of groups are compared: no two groups of a server share it."""
-    return tidy(name).casefold()
+    """The form in which names of groups are compared: no two groups of a server share it.
+
+    What cannot be seen in a name does not count.
+    """
+    return tidy(as_seen(tidy(name))).casefold()
 
 
 def as_id(text: str) -> str:

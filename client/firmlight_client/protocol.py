@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from firmlight_client.text import PRINTABLE
+from firmlight_client.text import PRINTABLE, SHOWN
 
 SUBPROTOCOL = "firmlight.worker.v1"
 FRAME_MAX_BYTES = 16 * 2**20
@@ -39,6 +39,7 @@ GROUP_KEY_MAX = 64  # characters of a Name, where groups are keys
 WORDS_CHARS_MAX = 8192  # of an error, before the server cuts it
 WRITTEN_MAX = 128  # characters of what its owner calls a group
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=PRINTABLE)]
+ShownName = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=SHOWN)]
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=PRINTABLE)]
 Written = Annotated[str, msgspec.Meta(max_length=WRITTEN_MAX, pattern=PRINTABLE)]
 LeaseId = Annotated[str, msgspec.Meta(min_length=1, max_length=96)]
@@ -131,7 +132,7 @@ class Hello(Frame, NullIsDefault, tag="hello"):
     `kinds` maps kind to version; `leases` names those that the worker still holds.
     """
 
-    name: Name
+    name: ShownName
     slots: Annotated[int, msgspec.Meta(ge=1, le=1024)]
     kinds: Annotated[dict[Name, Name], msgspec.Meta(max_length=KINDS_MAX)]
     client_version: Annotated[str, msgspec.Meta(max_length=32, pattern=PRINTABLE)]

@@ -18,8 +18,19 @@ UNSEEN = (
     r"\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 PRINTABLE = rf"^[^{UNSEEN}]*\Z"  # a whole text without such characters
+# What may be in a text, but shows nothing by itself: the two variation selectors, and blanks, among
+# them those of Braille, of hieroglyphs and of notes.
+SELECTORS = r"\ufe0e\ufe0f"
+BLANKS = (
+    r" \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000"
+    r"\U00013441\U00013442\U00016fe4\U0001d159"
+)
+# A whole text that is printable and shows something.
+SHOWN = rf"^[{SELECTORS}{BLANKS}]*[^{UNSEEN}{SELECTORS}{BLANKS}][^{UNSEEN}]*\Z"
 LINE_BREAKS = "\n\r\t"  # those that a text of several lines may hold
 _UNSEEN = re.compile(f"[{UNSEEN}]")
+_HIDDEN = re.compile(f"[{UNSEEN}{SELECTORS}]")
+_BLANK = re.compile(f"[{BLANKS}]")
 
 
 def first_unseen(text: str, *, several_lines: bool = False) -> str:
@@ -35,6 +46,16 @@ def first_unseen(text: str, *, several_lines: bool = False) -> str:
 def without_unseen(text: str) -> str:
     """The text without such characters."""
     return _UNSEEN.sub("", text)
+
+
+def as_seen(text: str) -> str:
+    """What people see of a text: every blank as a space, and nothing that is not drawn."""
+    return _BLANK.sub(" ", _HIDDEN.sub("", text))
+
+
+def shows_nothing(text: str) -> bool:
+    """Whether people see nothing of this text."""
+    return not as_seen(text).strip()
 
 
 def visible(text: str, keep: str = "") -> str:

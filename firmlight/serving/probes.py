@@ -15,19 +15,24 @@ HEADERS = [
 ]
 
 
+async def alive(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer `/healthz`."""
+    await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+    await send({"type": "http.response.body", "body": ALIVE})
+
+
 class Probes:
-    """`checks` answers /readyz and /metrics, `app` everything else.
+    """`liveness` answers /healthz, `checks` /readyz and /metrics, `app` everything else.
 
     No probe has a body, so none is read.
     """
 
-    def __init__(self, app: App, checks: App) -> None:
-        self.app, self.checks = app, checks
+    def __init__(self, app: App, liveness: App, checks: App) -> None:
+        self.app, self.liveness, self.checks = app, liveness, checks
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/healthz" and scope["method"] in ("GET", "HEAD"):
-            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-            await send({"type": "http.response.body", "body": ALIVE})
+            await self.liveness(scope, receive, send)
         elif scope["path"] in ("/readyz", "/metrics"):
             await self.checks(scope, receive, send)
         else:

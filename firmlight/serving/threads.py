@@ -3,12 +3,15 @@
 By the time a request gets here its body has been read. A thread makes the answer, or a piece of a
 long one, hands it over and is free again. The next piece is made once the client has read the last
 one. How long a client may take to read is limited by `firmlight.serving.connections`.
+
+Callers take turns (`firmlight.serving.turns`): many requests of one hold up no other.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -18,7 +21,10 @@ from a2wsgi.wsgi import build_environ
 
 from core.asgi_types import Receive, Scope, Send
 from firmlight.serving.bodies import BODY, Body
+from firmlight.serving.callers import caller_of
+from firmlight.serving.fair_share import SPENT, Spent
 from firmlight.serving.outgoing import Outgoing
+from firmlight.serving.turns import Turns
 
 PIECE_BYTES = 256 * 1024  # of an answer that is made while it is sent, made in one go
 WRITE_BYTES = 64 * 1024  # given to the connection in one go: it says when it can take more
@@ -89,11 +95,12 @@ class Threads:
     ) -> None:
         self.application, self.outgoing = application, outgoing
         self.pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self.turns = Turns(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = Answer(self.application, environ_of(scope))
         context = contextvars.copy_context()
-        piece = await self._in_thread(context.run, answer.begin)
+        piece = await self._in_thread(scope, context.run, answer.begin)
         await send(
             {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
         )
@@ -124,7 +131,7 @@ class Threads:
         try:
             while not answer.is_whole and not gone.done():
                 await self._send(scope, send, piece, more=True)
-                piece = await self._in_thread(context.run, answer.next_piece)
+                piece = await self._in_thread(scope, context.run, answer.next_piece)
             if not gone.done():
                 await self._send(scope, send, piece, more=False)
         finally:
@@ -143,8 +150,20 @@ class Threads:
                 await send({**message, "more_body": more or end < len(piece)})
                 held.sent_bytes = end
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.pool, function, *arguments)
+    async def _in_thread(self, scope: Scope, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Run it when it is this caller's turn; its processor time counts as theirs."""
+        spent: Spent = scope.get(SPENT) or Spent()
+        loop = asyncio.get_running_loop()
+        async with self.turns.turn(caller_of(scope)):
+            return await loop.run_in_executor(self.pool, _measured, spent, function, *arguments)
+
+
+def _measured(spent: Spent, function: Callable[..., Any], *arguments: Any) -> Any:
+    began = time.thread_time()
+    try:
+        return function(*arguments)
+    finally:
+        spent.seconds += time.thread_time() - began
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -12,6 +12,8 @@ WORKER_TOKENS_PER_DAY_MAX = whole("WORKER_TOKENS_PER_DAY_MAX", 200, 1)
 SESSIONS_PER_USER_MAX = whole("SESSIONS_PER_USER_MAX", 100, 1)  # beyond, the longest unused ends
 LOGINS_PER_DAY_MAX = whole("LOGINS_PER_DAY_MAX", 1000, 1)  # of one user, that succeed
 BROWSER_SESSION_DAYS = number("BROWSER_SESSION_DAYS", 30, 0.001)
+# How long a device that has logged in to an account is known there.
+KNOWN_DEVICE_DAYS = number("KNOWN_DEVICE_DAYS", 180, 0.001)
 # Of one account from one address; then log-ins to it from there are locked.
 LOGIN_FAILURES_MAX = whole("LOGIN_FAILURES_MAX", 10, 1)
 LOGIN_LOCK_MINUTES = number("LOGIN_LOCK_MINUTES", 15, 0.01)
@@ -33,8 +35,10 @@ GROUPS_PER_USER_MAX = whole("GROUPS_PER_USER_MAX", 200, 1)  # that one user is i
 INVITATIONS_PER_PAIR_DAY_MAX = whole("INVITATIONS_PER_PAIR_DAY_MAX", 5, 1)
 INVITATIONS_PER_USER_DAY_MAX = whole("INVITATIONS_PER_USER_DAY_MAX", 500, 1)  # sent by one user
 INVITATIONS_PER_GROUP_DAY_MAX = whole("INVITATIONS_PER_GROUP_DAY_MAX", 500, 1)
-# Of one user to one group, withdrawn and declined ones included.
+# To one group, withdrawn and declined ones included: of one user, of all users at one address, and
+# of all.
 JOIN_REQUESTS_PER_PAIR_DAY_MAX = whole("JOIN_REQUESTS_PER_PAIR_DAY_MAX", 3, 1)
+JOIN_REQUESTS_PER_ADDRESS_DAY_MAX = whole("JOIN_REQUESTS_PER_ADDRESS_DAY_MAX", 100, 1)
 JOIN_REQUESTS_PER_GROUP_DAY_MAX = whole("JOIN_REQUESTS_PER_GROUP_DAY_MAX", 500, 1)
 JOIN_REQUESTS_PER_USER_MAX = whole("JOIN_REQUESTS_PER_USER_MAX", 50, 1)  # open ones
 # Of one user; with more, the oldest go, those first that are read.
@@ -47,12 +51,14 @@ NOTIFICATION_DAYS = number("NOTIFICATION_DAYS", 90, 0.001)  # then they are dele
 LOGIN_PER_MINUTE_MAX = whole("LOGIN_PER_MINUTE_MAX", 60, 1)
 REGISTER_PER_HOUR_MAX = whole("REGISTER_PER_HOUR_MAX", 300, 1)
 REFRESH_PER_MINUTE_MAX = whole("REFRESH_PER_MINUTE_MAX", 300, 1)
-# Wrong passwords for one account: at log-ins from all addresses together, and where a user who is
-# logged in confirms something with the password.
+# Wrong passwords: at log-ins with one name or e-mail address from all addresses together, and where
+# a user who is logged in confirms something with the password.
 LOGIN_FAILURES_PER_HOUR_MAX = whole("LOGIN_FAILURES_PER_HOUR_MAX", 300, 1)
 PASSWORD_FAILURES_PER_HOUR_MAX = whole("PASSWORD_FAILURES_PER_HOUR_MAX", 20, 1)
-# E-mails on demand: links to reset a password, to confirm an address or to change it.
+# E-mails on demand: links to reset a password, to confirm an address or to change it. Of one user,
+# and of one address; from one address to one recipient; to one recipient, whoever asks.
 MAIL_PER_HOUR_MAX = whole("MAIL_PER_HOUR_MAX", 30, 1)
+MAIL_PER_PAIR_PER_HOUR_MAX = whole("MAIL_PER_PAIR_PER_HOUR_MAX", 3, 1)
 MAIL_PER_RECIPIENT_PER_HOUR_MAX = whole("MAIL_PER_RECIPIENT_PER_HOUR_MAX", 10, 1)
 SUBMIT_PER_MINUTE_MAX = whole("SUBMIT_PER_MINUTE_MAX", 3000, 1)
 UPLOAD_PER_MINUTE_MAX = whole("UPLOAD_PER_MINUTE_MAX", 300, 1)  # tasks submitted with a file
@@ -61,6 +67,8 @@ DEVICE_MINUTES = number("DEVICE_MINUTES", 10, 0.1)  # how long a code is valid
 # How often a program that waits for approval may ask.
 DEVICE_POLL_SECONDS = number("DEVICE_POLL_SECONDS", 2, 0.1)
 DEVICE_PER_HOUR_MAX = whole("DEVICE_PER_HOUR_MAX", 120, 1)  # programs that ask for access
+# Their questions whether it was granted: 40 programs of one address ask every two seconds.
+DEVICE_POLLS_PER_MINUTE_MAX = whole("DEVICE_POLLS_PER_MINUTE_MAX", 1200, 1)
 DEVICE_CODE_PER_MINUTE_MAX = whole("DEVICE_CODE_PER_MINUTE_MAX", 30, 1)  # codes that one user types
 JOIN_PER_HOUR_MAX = whole("JOIN_PER_HOUR_MAX", 120, 1)  # codes of links tried, and requests to join
 # Whatever else a user makes, changes or deletes.

@@ -51,8 +51,9 @@ AGGREGATING_SECONDS_MAX = number("AGGREGATING_SECONDS_MAX", 60, 0.1)
 SPLIT_QUIET_SECONDS_MAX = number("SPLIT_QUIET_SECONDS_MAX", 30, 0.1)  # then the sweep splits again
 HELLO_SECONDS_MAX = number("HELLO_SECONDS_MAX", 10, 0.1)
 WORKER_CONNECTS_PER_MINUTE_MAX = whole("WORKER_CONNECTS_PER_MINUTE_MAX", 60, 1)  # of one token
-# Of one connection; results and failures that are accepted do not count as frames. An honest worker
-# sends some 20 others a minute, and no network that we know carries so many bytes of results.
+# Of all workers of one user; results and failures that are accepted do not count as frames. An
+# honest worker sends some 20 others a minute, so there is enough for WORKER_SOCKETS_PER_USER_MAX of
+# them, and no network that we know carries so many bytes of results.
 WORKER_FRAMES_PER_MINUTE_MAX = whole("WORKER_FRAMES_PER_MINUTE_MAX", 6000, 60)
 WORKER_BYTES_PER_MINUTE_MAX = whole("WORKER_BYTES_PER_MINUTE_MAX", 2 * 2**30, 2**20)
 WORKER_SOCKETS_PER_USER_MAX = whole("WORKER_SOCKETS_PER_USER_MAX", 256, 1)  # of one web process
@@ -89,6 +90,8 @@ ROOM_PERCENT_MAX = number("ROOM_PERCENT_MAX", 70, 1)
 # Of this room: what the unfinished tasks of one member, and of one group, may take.
 MEMBER_ROOM_PERCENT_MAX = number("MEMBER_ROOM_PERCENT_MAX", 50, 1)
 GROUP_ROOM_PERCENT_MAX = number("GROUP_ROOM_PERCENT_MAX", 75, 1)
+# Of a member's share of this room: what one task reserves for partials that are yet to come.
+PARTIALS_RESERVED_PERCENT_MAX = number("PARTIALS_RESERVED_PERCENT_MAX", 10, 0)
 # Of Redis' maxmemory: the partials of all tasks of one member in one group; beyond that they fail.
 PARTIALS_PERCENT_MAX = number("PARTIALS_PERCENT_MAX", 15, 1)
 # A page does not show a larger result, only offers it for download.
@@ -122,8 +125,8 @@ LIVE_NOTIFICATIONS_MAX = whole("LIVE_NOTIFICATIONS_MAX", 10, 1)
 LIVE_SUBSCRIPTIONS_MAX = whole("LIVE_SUBSCRIPTIONS_MAX", 200, 1)
 LIVE_SOCKETS_PER_USER_MAX = whole("LIVE_SOCKETS_PER_USER_MAX", 100, 1)  # of one web process
 LIVE_CONNECTS_PER_MINUTE_MAX = whole("LIVE_CONNECTS_PER_MINUTE_MAX", 600, 1)  # of one user
-# Of one connection. Whoever submits as many tasks as SUBMIT_PER_MINUTE_MAX allows sends two for
-# each.
+# Of all connections of one user. Whoever submits as many tasks as SUBMIT_PER_MINUTE_MAX allows
+# sends two for each.
 LIVE_FRAMES_PER_MINUTE_MAX = whole("LIVE_FRAMES_PER_MINUTE_MAX", 6000, 60)
 LIVE_BYTES_PER_MINUTE_MAX = whole("LIVE_BYTES_PER_MINUTE_MAX", 2 * 2**20, 2**16)
 

@@ -12,7 +12,7 @@ AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
 # By name alone, anybody could lock anybody out.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_USERNAME_CALLABLE = "accounts.backends.account_key"
-AXES_CLIENT_IP_CALLABLE = "accounts.audit.address_of"
+AXES_CLIENT_IP_CALLABLE = "accounts.backends.address_key"
 AXES_FAILURE_LIMIT = "accounts.backends.failures_max"
 AXES_COOLOFF_TIME = "accounts.backends.cool_off"
 AXES_LOCKOUT_CALLABLE = "accounts.backends.locked_out"
@@ -34,7 +34,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["accounts.hashers.OneThreadArgon2"]
 
 # With https (production) everything is strict; plain http on one's own machine stays usable.
 

@@ -10,9 +10,25 @@ BUSY_RETRY_SECONDS = whole("BUSY_RETRY_SECONDS", 2, 1)  # sent as Retry-After wi
 # Of one address, or of the /64 of an IPv6 address. Browsers open six connections for a page and
 # keep them for some seconds, so 2,000 suffice for the people of a large building.
 # Workers with a valid token do not count. 100 requests are half of WEB_REQUESTS_MAX: the other half
-# is for other addresses.
+# is for others. Users who are logged in have as many of their own.
 CONNECTIONS_PER_ADDRESS_MAX = whole("CONNECTIONS_PER_ADDRESS_MAX", 2000, 1)
 REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
+
+# Processor time of requests without a valid token or cookie, of one address: a share of one core,
+# and so many seconds at once. A second is enough for some fifty people who open the first page.
+ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 5, 0.1)
+ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 1, 0.01)
+# The same of a user who is logged in, whatever the address, while others are there.
+USER_PROCESSOR_PERCENT_MAX = number("USER_PROCESSOR_PERCENT_MAX", 10, 0.1)
+USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 5, 0.01)
+# So long a request or a handshake waits for its share; if that is not enough, it is refused.
+SHARE_WAIT_SECONDS_MAX = number("SHARE_WAIT_SECONDS_MAX", 5)
+# Of one address or user; more of them wait to be refused.
+REFUSALS_PER_SECOND_MAX = number("REFUSALS_PER_SECOND_MAX", 5, 0.1)
+# Handshakes of sockets of one address whose owner does not become known.
+STRANGERS_PER_MINUTE_MAX = whole("STRANGERS_PER_MINUTE_MAX", 600, 1)
+# Tokens and cookies of one address that are looked up, to know whose requests they are.
+LOOKUPS_PER_MINUTE_MAX = whole("LOOKUPS_PER_MINUTE_MAX", 600, 1)
 
 HEAD_SECONDS_MAX = number("HEAD_SECONDS_MAX", 10, 0.1)  # until the head of a request is complete
 HEAD_BYTES_MAX = whole("HEAD_BYTES_MAX", 64 * 2**10, 1024)

@@ -28,6 +28,9 @@ DEFAULT_AUTO_FIELD = databases.family(DATABASE_URL).auto_field
 
 # Larger inputs and results are files. All processes of all machines share the folder or the bucket.
 INLINE_BYTES_MAX = whole("INLINE_BYTES_MAX", 64 * 2**10, 1)
+# Of a task that has ended: what is kept of it for hours, a result or the input of a failed one, is
+# a file if it is larger.
+KEPT_INLINE_BYTES_MAX = whole("KEPT_INLINE_BYTES_MAX", 2**10)
 FILES_ROOT = Path(env.str("FILES_ROOT", str(BASE_DIR / "var" / "files")))
 FILES_BUCKET = env.str("FILES_BUCKET", "")  # then FILES_ROOT is not used
 FILES_ENDPOINT = env.str("FILES_ENDPOINT", "")  # "": Amazon's

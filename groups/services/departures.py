@@ -18,8 +18,9 @@ from core.errors import Conflict, Forbidden
 from groups import selectors, states
 from groups.models import InviteLink, Membership
 from groups.services.deletion import close_group, remove_ways_in
+from groups.services.handouts import end_handouts
 from groups.services.notices import notify, notify_leaders, record
-from groups.services.removals import bar, lift
+from groups.services.removals import bar, unbar
 from groups.services.roles import owner_of
 from groups.signals import member_leaving, member_left
 
@@ -58,7 +59,8 @@ def _leave(membership: Membership, user: User) -> None:
 def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     """Remove a member, who is notified. The owner removes anyone, moderators only plain members.
 
-    They stay out until a leader invites them again, and links that they made end.
+    They stay out until a leader invites them again, and the links and invitations that they gave
+    out end. So does the link that they joined by: they could use it with another account.
 
     Raises NotFound, Forbidden, or Conflict if it is the remover, or if the member leaves or gets
     another role meanwhile.
@@ -72,9 +74,11 @@ def remove_member(*, remover: User, group_id: UUID, user_id: UUID) -> None:
     is_new = bar(group_id, user_id)
     if not _take_out(theirs, Membership.objects.filter(pk=theirs.pk, role=theirs.role)):
         if is_new:
-            lift(group_id, user_id)
+            unbar(group_id, user_id)
         raise Conflict
-    InviteLink.objects.filter(group=group_id, creator=user_id).delete()
+    end_handouts(mine.group, user_id)
+    if theirs.joined_by_link:
+        InviteLink.objects.filter(pk=theirs.joined_by_link).delete()
     record("member_removed", mine.group, by=remover, target=theirs.user)
     text = f"{remover.username} has removed you from the group {mine.group.name}."
     notify([user_id], mine.group, "member_removed", text, WARNING)

@@ -26,7 +26,7 @@ def accept(*, user: User, invitation_id: UUID) -> Membership:
 def accept_invitation(invitation: Invitation) -> Membership:
     """The same for an invitation whose `group` and `invitee` are loaded."""
     group, invitee = invitation.group, invitation.invitee
-    entry = admit(group, invitee, lambda: invitation.close(states.ACCEPTED), by_leader=True)
+    entry = admit(group, invitee, lambda: invitation.close(states.ACCEPTED))
     if entry is None:
         raise why_closed(invitation)
     if entry.new:

@@ -18,7 +18,7 @@ from accounts.models import User
 from accounts.models import name_key as username_key
 from accounts.selectors import users_named
 from core import throttling
-from core.errors import NotFound
+from core.errors import Forbidden, NotFound
 from groups import states
 from groups.errors import TooManyGroups, TooManyInvitations
 from groups.models import Group, Invitation, JoinRequest, Membership, pending_key
@@ -26,7 +26,7 @@ from groups.services.invitation_answers import why_closed
 from groups.services.join_requests import accept_request
 from groups.services.joining import settle
 from groups.services.notices import notify
-from groups.services.permissions import require_leader
+from groups.services.permissions import require_leader, still_leads
 
 INVITED, JOINED = "invited", "joined"  # joined: the person had asked to join
 ALREADY_MEMBER, ALREADY_INVITED, TOO_OFTEN, UNKNOWN, YOURSELF = (
@@ -65,6 +65,10 @@ def invite(*, inviter: User, group_id: UUID, usernames: Sequence[str]) -> list[A
     people = users_named(names)
     answers = _answers(group, inviter, list(people.values()))
     invited = [user_id for user_id, answer in answers.items() if answer.outcome == INVITED]
+    if invited and not still_leads(inviter, group.pk):
+        for invitation in Invitation.objects.open().filter(group=group, invitee__in=invited):
+            invitation.close(states.WITHDRAWN)
+        raise Forbidden
     text = f"{inviter.username} invites you to the group {group.name}."
     notify(invited, group, "invited", text)
     in_order = []

@@ -7,8 +7,10 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from accounts.audit import current_address
 from accounts.models import SUCCESS, WARNING, User
 from core import quotas, throttling
+from core.client_address import key_of
 from core.errors import FirmlightError, NotFound
 from groups import selectors, states
 from groups.errors import (
@@ -89,9 +91,12 @@ def _open_request(group: Group, user: User) -> tuple[JoinRequest, bool]:
 def _count_request(group: Group, user: User) -> None:
     """Count a request that was made. Raises TooManyJoinRequestsToday.
 
-    It counts although it may be withdrawn: each of them leaves the leaders a message.
+    It counts although it may be withdrawn: each of them leaves the leaders a message. One person
+    with many accounts cannot use up what the group takes of all people.
     """
     throttling.spend("join_request_pair", f"{user.pk}-{group.pk}", TooManyJoinRequestsToday)
+    if address := key_of(current_address.get()):
+        throttling.spend("join_request_address", f"{address}-{group.pk}", TooManyJoinRequestsToday)
     throttling.spend("join_request_group", group.pk, TooManyJoinRequestsToday)
 
 
@@ -130,7 +135,7 @@ def answer_request(*, leader: User, group_id: UUID, request_id: UUID, accepted: 
 def accept_request(request: JoinRequest, *, by: User) -> bool:
     """Accept a request whose `group` and `user` are loaded; False if it is no longer open."""
     group, user = request.group, request.user
-    entry = admit(group, user, lambda: request.close(states.ACCEPTED), by_leader=True)
+    entry = admit(group, user, lambda: request.close(states.ACCEPTED))
     if entry and entry.new:
         text = f"{by.username} has accepted your request to join the group {request.group.name}."
         notify([request.user_id], request.group, "join_accepted", text, SUCCESS)

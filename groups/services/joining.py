@@ -13,7 +13,7 @@ from core import quotas
 from core.errors import NotFound
 from groups import states
 from groups.errors import Removed, TooManyGroups
-from groups.models import Group, Invitation, JoinRequest, Membership
+from groups.models import Group, Invitation, InviteLink, JoinRequest, Membership
 from groups.services.removals import is_barred, lift
 from groups.signals import member_joined
 
@@ -28,35 +28,36 @@ class RemovedMeanwhile(Removed):
 
 
 def admit(
-    group: Group, user: User, use_ticket: Callable[[], bool], *, by_leader: bool
+    group: Group, user: User, use_ticket: Callable[[], bool], *, link: InviteLink | None = None
 ) -> Entry | None:
     """Use up the user's ticket and make them a member; None if the ticket is no longer valid.
 
-    `by_leader` says that a leader meant this user, by an invitation or a yes to their request. It
-    ends the bar of a user who was removed; without it they are refused.
+    Without a `link` a leader meant this user, by an invitation or a yes to their request. That ends
+    the bar of a user who was removed; by a link they are refused.
 
     `use_ticket` closes an invitation or a join request, or takes one use of a link. It is one
     conditional UPDATE, so of two callers with one ticket only one comes in. Without transactions, a
     crash between the two steps leaves a used ticket and no member; the person can be invited again.
     Raises NotFound if the group is deleted meanwhile, Removed, TooManyGroups.
     """
-    if not by_leader and is_barred(group, user):
+    if link and is_barred(group, user):
         raise Removed
     require_room(user, but=group)
     try:
         with transaction.atomic():
             if not use_ticket():
                 return None
-            if by_leader:
-                lift(group.pk, user.pk)
-            entry = Entry(*Membership.objects.get_or_create(group=group, user=user))
+            if not link:
+                lift(group, user)
+            facts = {"joined_by_link": link.pk if link else None}
+            entry = Entry(*Membership.objects.get_or_create(facts, group=group, user=user))
     except IntegrityError:  # the group was deleted meanwhile
         raise NotFound from None
     # MongoDB enforces no foreign keys, so there the insert succeeds although the group is gone.
     if not Group.objects.filter(pk=group.pk).exists():
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise NotFound
-    if entry.new and not by_leader and is_barred(group, user):  # they were removed meanwhile
+    if entry.new and link and is_barred(group, user):  # they were removed meanwhile
         Membership.objects.filter(pk=entry.membership.pk).delete()
         raise RemovedMeanwhile
     too_many = over_room(user) if entry.new else None

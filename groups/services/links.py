@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,14 +10,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from core import throttling
-from core.errors import Conflict, NotFound
+from core.errors import Conflict, Forbidden, NotFound
 from groups import codes, selectors
 from groups.errors import LinkExpired, LinkUsedUp, TooManyLinks, TooManyLinksToday
 from groups.models import Group, InviteLink, Membership
 from groups.services.invitation_answers import accept_if_invited
 from groups.services.joining import RemovedMeanwhile, admit
 from groups.services.notices import notify_of_new_member, record
-from groups.services.permissions import require_leader
+from groups.services.permissions import require_leader, still_leads
 from groups.services.removals import is_barred
 
 
@@ -42,6 +41,9 @@ def make_link(*, maker: User, group_id: UUID, days: int, uses: int) -> tuple[Inv
     if len(_open_ids(group)) > most:
         link.delete()
         raise _too_many()
+    if not still_leads(maker, group.pk):
+        link.delete()
+        raise Forbidden
     record("link_made", group, by=maker, days=days, uses=uses)
     return link, code
 
@@ -60,14 +62,6 @@ def withdraw_link(*, leader: User, group_id: UUID, link_id: UUID) -> None:
     require_leader(leader, group_id)
     if not InviteLink.objects.filter(pk=link_id, group=group_id).delete()[0]:
         raise NotFound
-
-
-def withdraw_links_of(*, user_id: UUID, **_: Any) -> None:
-    """Delete the links that this user made.
-
-    Receives `handouts_ended`: somebody else may have made them with the user's password.
-    """
-    InviteLink.objects.filter(creator=user_id).delete()
 
 
 def group_of_code(code: str) -> Group:
@@ -96,7 +90,7 @@ def join_by_code(*, user: User, code: str) -> Membership:
     if is_barred(link.group, user) and (membership := accept_if_invited(user, link.group_id)):
         return membership
     try:
-        entry = admit(link.group, user, link.use, by_leader=False)
+        entry = admit(link.group, user, link.use, link=link)
     except RemovedMeanwhile:
         link.give_back()
         raise

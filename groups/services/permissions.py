@@ -21,6 +21,16 @@ def require_leader(user: User, group_id: UUID) -> Membership:
     return membership
 
 
+def still_leads(user: User, group_id: UUID) -> bool:
+    """Whether the user, as this request read them, is owner or moderator at this moment.
+
+    Not if they have ended all access since, with a new password or a log-out everywhere: then the
+    request may be somebody else's.
+    """
+    leaders = Membership.objects.filter(group=group_id, role__in=states.LEADERS)
+    return leaders.filter(user=user, user__stamp=user.stamp).exists()
+
+
 def require_owner(user: User, group_id: UUID) -> Membership:
     """The membership of the owner. Raises NotFound for a stranger, Forbidden for other members."""
     membership = selectors.membership_or_not_found(user, group_id)

@@ -14,6 +14,7 @@ from accounts.models import User
 from core.errors import Conflict, Invalid
 from groups import selectors, states
 from groups.models import Group, Membership
+from groups.services.handouts import end_handouts
 from groups.services.notices import notify, record
 from groups.services.permissions import require_leader, require_owner
 
@@ -22,6 +23,8 @@ TRIES = 20  # each fails only if another member left or became owner at that mom
 
 def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
     """Make a member moderator or plain member, and notify them. Only the owner may.
+
+    Links and invitations of a moderator who becomes a plain member end.
 
     Raises NotFound, Forbidden, Invalid, or Conflict if it is the owner, or if the member leaves or
     changes meanwhile.
@@ -37,6 +40,8 @@ def set_role(*, owner: User, group_id: UUID, user_id: UUID, role: str) -> None:
         return
     if not theirs.move(theirs.role, role):
         raise Conflict
+    if role not in states.LEADERS:
+        end_handouts(group, user_id)
     record("role_changed", group, by=owner, target=theirs.user, before=theirs.role, role=role)
     text = f"{owner.username} has made you {role} of the group {group.name}."
     notify([user_id], group, "role_changed", text)

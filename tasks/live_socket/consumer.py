@@ -25,7 +25,7 @@ from core import databases, throttling
 from core.address_limits import mark_owner_known
 from firmlight_client.protocol import CLOSE_TOO_MANY, CLOSE_TRY_LATER
 from tasks import events
-from tasks.frame_budget import FrameBudget, Verdict
+from tasks.frame_budget import FrameBudget, FrameMeter, Verdict
 from tasks.live_socket import messages
 from tasks.live_socket.authentication import NOT_LOGGED_IN, Refusal, authenticate
 from tasks.live_socket.messages import Ask, MalformedMessage, Subscribe, Unsubscribe
@@ -59,9 +59,7 @@ class LiveConsumer(Socket):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.outbox = Outbox(self.send, lambda: self.close(CLOSE_TOO_SLOW))
-        self.budget = FrameBudget(
-            settings.LIVE_FRAMES_PER_MINUTE_MAX, settings.LIVE_BYTES_PER_MINUTE_MAX
-        )
+        self.meter = FrameMeter(FrameBudget(*frame_limits()))
         self.visit: Visit | None = None
         self.refused = False
         self.topic = ""  # of the user, in the channel layer
@@ -80,6 +78,7 @@ class LiveConsumer(Socket):
         if too_many:
             await self.refuse(too_many)
             return
+        self.meter.budget = self.budget_of(user.pk, *frame_limits())
         self.visit = Visit(
             bearer=found,
             subscriptions=Subscriptions(user, self.outbox),
@@ -126,13 +125,13 @@ class LiveConsumer(Socket):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self.visit is None or self.refused:
             return
-        text = text_data or ""
+        written = (text_data or "").encode()
         try:
-            message = messages.read(text)
+            message = messages.read(written)
         except MalformedMessage as error:
             await self.refuse(Refusal(CLOSE_MALFORMED, "malformed_message", str(error)))
             return
-        verdict = self.budget.take(len(text), time.monotonic(), message.frames)
+        verdict = self.meter.take(len(written), time.monotonic(), message.frames)
         if await self.sends_too_much(verdict, self.visit):
             return
         match message:
@@ -149,7 +148,8 @@ class LiveConsumer(Socket):
             return False
         text = (
             f"At most {settings.LIVE_FRAMES_PER_MINUTE_MAX} messages and"
-            f" {settings.LIVE_BYTES_PER_MINUTE_MAX} bytes a minute."
+            f" {settings.LIVE_BYTES_PER_MINUTE_MAX} bytes a minute, of all your pages and programs"
+            " together."
         )
         if verdict is Verdict.WARN:
             await self.complain("too_fast", text)
@@ -217,6 +217,11 @@ class LiveConsumer(Socket):
     async def notifications_changed(self, message: dict[str, Any]) -> None:
         if self.visit and not self.refused:
             self.visit.notices.changed()
+
+
+def frame_limits() -> tuple[int, int]:
+    """Return how many messages and bytes a minute the connections of one user may send."""
+    return settings.LIVE_FRAMES_PER_MINUTE_MAX, settings.LIVE_BYTES_PER_MINUTE_MAX
 
 
 async def _count_connect(user: User, amount: int = 1) -> int:

@@ -58,12 +58,12 @@ class Unsubscribe(Ask, tag="unsubscribe"):
 _decoder = msgspec.json.Decoder(Subscribe | Unsubscribe)
 
 
-def read(text: str) -> Subscribe | Unsubscribe:
+def read(written: bytes) -> Subscribe | Unsubscribe:
     """Decode one message. Raises MalformedMessage."""
-    if len(text) > MESSAGE_BYTES_MAX:
+    if len(written) > MESSAGE_BYTES_MAX:
         raise MalformedMessage(f"at most {MESSAGE_BYTES_MAX} bytes")
     try:
-        message = _decoder.decode(text)
+        message = _decoder.decode(written)
     except msgspec.DecodeError as error:
         raise MalformedMessage(str(error)) from None
     if not (message.task or message.group or message.notifications):

@@ -36,6 +36,7 @@ local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
   'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked', 'kept', 'checks',
   'check_state', 'check_leases', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
+  'submissions',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))

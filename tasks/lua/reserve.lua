@@ -5,8 +5,11 @@
 --   tasks     hash: task -> MessagePack list of need, left, owner, group and when (ms); `need` is
 --             all that it takes until it ends, `left` what of it is not in Redis yet
 --   sums      hash: 'left', 'o:<owner>' and 'g:<group>' -> bytes: of all tasks what is still to
---             come, of an owner's and a group's tasks all that they need
---   partials  hash: "<group> <kind>" -> bytes of partials for a subtask
+--             come, of an owner's and a group's tasks all that they need, and after their end what
+--             Redis keeps of them
+--   kept      sorted set: task that has ended, by when (ms) what Redis keeps of it expires
+--   partials  hash: "<group> <kind> <owner>" -> MessagePack list, bytes of partials for a subtask in
+--             the owner's latest tasks
 --
 -- KEYS[1]: string, the base key
 -- ARGV[1]: map of

@@ -19,6 +19,7 @@ for _, task in ipairs(a.tasks) do
     found = found + 1
     -- First, because a full Redis refuses a script that begins with what may need memory.
     redis.call('HDEL', key('tasks'), task)
+    redis.call('ZREM', key('kept'), task)
     less('left', record[2])
     less('o:' .. record[3], record[1])
     less('g:' .. record[4], record[1])

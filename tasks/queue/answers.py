@@ -161,6 +161,10 @@ class Settlement(msgspec.Struct, frozen=True):
     wake: Conns
 
 
+class Abandoned(msgspec.Struct, frozen=True):
+    dropped: bool
+
+
 class Reserved(msgspec.Struct, frozen=True):
     """Whether room is reserved. `reason` is "" if it is, else "room", "owner" or "group"."""
 

@@ -29,6 +29,11 @@ def failed_input_key(group: Id, task: Id) -> str:
     return task_key(group, task, "failed-input")
 
 
+def submissions_key(group: Id, task: Id) -> str:
+    """Set of the attempts to submit a task that may still need its input."""
+    return task_key(group, task, "submissions")
+
+
 def result_key(group: Id, task: Id) -> str:
     return task_key(group, task, "result")
 

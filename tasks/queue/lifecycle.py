@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tasks.queue.answers import Held, TakenBack, Woken
+from tasks.queue.answers import Abandoned, Held, TakenBack, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits
 from tasks.queue.scripts import Call
+
+
+def abandon(group: Id, task: Id, attempt: str) -> Call[bool]:
+    """Drop the input that a failed attempt to submit has stored; False: another one needs it."""
+    args = {"task": str(task), "attempt": attempt}
+    return Call("abandon", base_key(group), args, Abandoned, attrgetter("dropped"))
 
 
 def undecide(group: Id, task: Id) -> Call[Conns]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 import msgspec
 
 from core import redis
 from tasks.queue.answers import Reserved, Spent, Unreserved
-from tasks.queue.keys import Id
+from tasks.queue.keys import Id, ms, texts
 from tasks.queue.scripts import Call
 
 BASE = "fl:{room}"
 TASKS, SUMS, PARTIALS = f"{BASE}:tasks", f"{BASE}:sums", f"{BASE}:partials"
-CLOSE_ENOUGH = 0.1  # a mean that is off by less stays
+KEPT = f"{BASE}:kept"
+EXPIRED_AT_ONCE = 5000
+CLOSE_ENOUGH = 0.1  # a median that is off by less stays
+MEDIAN_TASKS_MIN, MEDIAN_TASKS_MAX = 3, 5  # it is the median of so many
 PARTIALS_KEPT_SECONDS = 30 * 24 * 3600
 SCANNED = 1000  # tasks at a time
 
@@ -50,6 +55,28 @@ def unreserve(tasks: Sequence[Id]) -> Call[Unreserved]:
     return Call("unreserve", BASE, {"tasks": [str(task) for task in tasks]}, Unreserved)
 
 
+def keep(task: Id, *, owner: Id, group: Id, need: int, seconds: float) -> Call[Unreserved]:
+    """Let a task that has ended have `need` bytes reserved for so many seconds, and no more."""
+    args = {"task": str(task), "owner": str(owner), "group": str(group)}
+    return Call("keep", BASE, {**args, "need": need, "keep_ms": ms(seconds)}, Unreserved)
+
+
+def expired() -> list[str]:
+    """Tasks whose time to keep something is over; at most EXPIRED_AT_ONCE."""
+    found = redis.connect().zrange(
+        KEPT, 0, ms(time.time()), byscore=True, offset=0, num=EXPIRED_AT_ONCE
+    )
+    return texts(found)  # type: ignore[arg-type]
+
+
+def among_kept(tasks: Sequence[str]) -> set[str]:
+    """Those of these tasks that have ended, and keep something."""
+    if not tasks:
+        return set()
+    scores = redis.connect().zmscore(KEPT, list(tasks))
+    return {task for task, score in zip(tasks, scores, strict=True) if score is not None}
+
+
 def to_come() -> int:
     """Bytes that are reserved and not in Redis yet."""
     return int(redis.connect().hget(SUMS, "left") or 0)
@@ -70,24 +97,36 @@ def reservations() -> Iterator[tuple[str, float]]:
         yield task.decode(), msgspec.msgpack.decode(packed)[4] / 1000
 
 
-def partial_bytes(group: Id, kind: str) -> float:
-    """The bytes of partials for one subtask of this kind, in the group's latest tasks; 0: unknown.
+def partial_bytes(group: Id, kind: str, owner: Id) -> float:
+    """The bytes of partials for one subtask of this kind; 0: unknown.
 
-    `kind` is its name and version.
+    It is the median of the owner's latest tasks in this group, and unknown before there are
+    MEDIAN_TASKS_MIN: one task with odd partials, or tasks of others, do not move it. `kind` is its
+    name and version.
     """
-    return float(redis.connect().hget(PARTIALS, f"{group} {kind}") or 0)
+    return _typical(_latest(group, kind, owner))
 
 
-def note_partial_bytes(group: Id, kind: str, size: float) -> None:
-    """Note the bytes of partials for one subtask in a task; the mean moves halfway there.
+def note_partial_bytes(group: Id, kind: str, owner: Id, size: float) -> None:
+    """Note the bytes of partials for one subtask in a task of this owner.
 
     Two at a time may lose one of them, which is no harm.
     """
-    before = partial_bytes(group, kind)
-    if abs(size - before) <= before * CLOSE_ENOUGH:
+    latest = _latest(group, kind, owner)
+    before = _typical(latest)
+    if len(latest) >= MEDIAN_TASKS_MAX and abs(size - before) <= before * CLOSE_ENOUGH:
         return
-    mean = (before + size) / 2 if before else size
+    kept = [*latest, size][-MEDIAN_TASKS_MAX:]
     pipe = redis.connect().pipeline(transaction=False)
-    pipe.hset(PARTIALS, f"{group} {kind}", mean)
+    pipe.hset(PARTIALS, f"{group} {kind} {owner}", msgspec.msgpack.encode(kept))
     pipe.expire(PARTIALS, PARTIALS_KEPT_SECONDS)
     pipe.execute()
+
+
+def _latest(group: Id, kind: str, owner: Id) -> list[float]:
+    packed = redis.connect().hget(PARTIALS, f"{group} {kind} {owner}")
+    return msgspec.msgpack.decode(packed, type=list[float]) if packed else []  # type: ignore[arg-type]
+
+
+def _typical(sizes: list[float]) -> float:
+    return median(sizes) if len(sizes) >= MEDIAN_TASKS_MIN else 0.0

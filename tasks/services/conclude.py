@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from statistics import median_low
 from typing import Any
 
 import structlog
@@ -218,8 +219,21 @@ def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verifica
     """
     if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
         return
-    digest = blobs.put_result(task.group_id, task.pk, result)
-    note_partial_bytes(task.group_id, task.kind_key, _partial_bytes(outcome))
+    file = blobs.result_file(result)
+    if file:
+        try:
+            files.note_result(task, file, len(result))
+        except files.QuotaUsed as error:
+            fail_task(task, error.code, str(error))
+            return
+    try:
+        blobs.put_result(task.group_id, task.pk, result, file)
+    except file_store.FilesUnavailable:
+        files.forget(file)
+        raise
+    if task.creator_id:
+        size = _partial_bytes(outcome)
+        note_partial_bytes(task.group_id, task.kind_key, task.creator_id, size)
     record_work(task, outcome.work, outcome.done)
     facts = {
         "subtasks": outcome.split,
@@ -229,8 +243,6 @@ def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verifica
     }
     if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **facts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        if digest:
-            files.note(task, file_store.RESULTS, digest, len(result))
         close_task(task, "decided" if outcome.decided else "succeeded")
         text = _success_text(task, outcome)
         if verification.reason == UNDECIDED:
@@ -240,11 +252,17 @@ def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verifica
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
         blobs.drop_result(task.group_id, task.pk)
+        if file:
+            files.drop_file(file)
 
 
 def _partial_bytes(outcome: Outcome) -> float:
-    """What the partials took for each subtask."""
-    return sum(map(len, outcome.partials)) / max(outcome.done, 1)
+    """What the partials took for each subtask, if all were like the middle one.
+
+    So one worker that sends much more than the others has no part in it.
+    """
+    middle = median_low(map(len, outcome.partials))
+    return middle * len(outcome.partials) / max(outcome.done, 1)
 
 
 def _success_text(task: Task, outcome: Outcome) -> str:

@@ -22,6 +22,7 @@ from accounts.notifications import notify
 from tasks import blobs, events, states
 from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tasks.queue import lifecycle, membership, sweeping
+from tasks.services import files, room
 from tasks.services.finish import cancel_task
 
 CANCELLABLE = list(states.UNDER_WAY)
@@ -52,17 +53,27 @@ def readmit_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
 
 
 def cancel_tasks_of_group(*, group_id: UUID, closed_by: UUID, **_: Any) -> None:
-    """On `group_closing`. Cancel tasks and drop results.
+    """On `group_closing`. Cancel tasks and drop what is kept of ended ones.
 
     Members whose tasks somebody else cancels get one notification for all of them.
     """
     live = Task.objects.filter(group=group_id, status__in=CANCELLABLE).select_related("group")
     cancelled = [task for task in live if cancel_task(task, among=states.UNDER_WAY)]
     _notify_creators([task for task in cancelled if task.creator_id != closed_by])
-    oldest = timezone.now() - timedelta(hours=settings.RESULT_TTL_HOURS)
-    succeeded = Task.objects.filter(group=group_id, status=states.SUCCEEDED, finished__gt=oldest)
-    for pk in succeeded.values_list("pk", flat=True):
-        blobs.drop_result(group_id, pk)
+    _drop_kept(group_id)
+
+
+def _drop_kept(group_id: UUID) -> None:
+    """Drop results and the inputs of failed tasks, and release their room."""
+    hours = max(settings.RESULT_TTL_HOURS, settings.FAILED_INPUT_HOURS)
+    oldest = timezone.now() - timedelta(hours=hours)
+    keeping = [states.SUCCEEDED, states.FAILED]
+    ended = Task.objects.filter(group=group_id, status__in=keeping, finished__gt=oldest)
+    ids = list(ended.order_by().values_list("pk", flat=True))
+    for pk in ids:
+        blobs.drop_kept(group_id, pk)
+    room.release(ids)
+    files.drop_of_group(group_id)
 
 
 def _notify_creators(tasks: list[Task]) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from accounts.models import ERROR
 from accounts.notifications import notify
 from core import metrics
-from tasks import blobs, events, states
+from tasks import blobs, events, file_store, states
 from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import progress_of
-from tasks.services import room
+from tasks.services import files, room
 from tasks.services.record import record_work
 
 INPUT_LOST = ("input_lost", "The input is no longer held: submit again.")
@@ -27,11 +27,30 @@ def close_task(task: Task, reason: str) -> None:
     """
     events.announce(task, final=True)
     if reason == states.FAILED:
-        blobs.keep_failed_input(task.group_id, task.pk)
-    room.release([task.pk])
+        _keep_input(task)
+    elif reason == states.CANCELLED:
+        files.drop_input(task.pk)
+    room.keep(task)
     held = lifecycle.close(task.group_id, task.pk).now()
     if held:
         events.publish(events.cancel(held, reason))
+
+
+def _keep_input(task: Task) -> None:
+    """Set the input of a failed task aside, in a file if it is too large for Redis."""
+    blobs.keep_failed_input(task.group_id, task.pk)
+    data = blobs.large_failed_input(task.group_id, task.pk)
+    if data is None:
+        return
+    file = file_store.new_name(file_store.INPUTS, data)
+    files.note(task, file, len(data))
+    try:
+        moved = blobs.move_failed_input(task.group_id, task.pk, data, file)
+    except file_store.FilesUnavailable:  # it stays where it is, and its room stays reserved
+        files.forget(file)
+        return
+    if not moved:
+        files.drop_file(file)
 
 
 def fail_task(task: Task, code: str, message: str, *, among: Collection[str] = states.LIVE) -> bool:

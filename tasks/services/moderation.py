@@ -16,7 +16,7 @@ from firmlight_client import kinds
 from groups import selectors as group_selectors
 from tasks import blobs, events, states
 from tasks.models import SUSPENDED_REASON_MAX, Task, Worker
-from tasks.services import files, workers
+from tasks.services import files, room, workers
 from tasks.services.finish import cancel_task, tell_creator
 
 CARRIED_OVER = (
@@ -47,25 +47,37 @@ def submit_again(task: Task) -> Task:
     """Submit a failed task again as a new one with the same input, without its deadline.
 
     The input moves from the old task to the new one, so of two callers only one submits. Raises
-    Conflict, which says why it cannot be done.
+    Conflict, which says why it cannot be done, NoRoom and QuotaUsed.
     """
     _refuse_unfit(task)
     again = Task(id=uuid4(), **{name: getattr(task, name) for name in CARRIED_OVER})
+    room.reserve(again, blobs.failed_input_bytes(task.group_id, task.pk))
+    try:
+        _take_over(task, again)
+    except Exception:
+        room.release([again.pk])
+        raise
+    room.release([task.pk])
+    events.split(again.pk)
+    text = f"A moderator has submitted {again.title} again."
+    tell_creator(again, "task_submitted_again", INFO, text)
+    return again
+
+
+def _take_over(task: Task, again: Task) -> None:
+    """Give a failed task's input to a new one, and store that. Raises Conflict if it has none."""
     if not blobs.take_failed_input(task.group_id, task.pk, again.pk):
         raise Conflict(
             "Its input is no longer held, or it was submitted again before. "
             "Its creator can submit it anew."
         )
     try:
-        files.carry_over(task, again)
+        files.move_input(task, again)
         again.save(force_insert=True)
     except Exception:
         blobs.drop_input(again.group_id, again.pk)
+        files.drop_input(again.pk)
         raise
-    events.split(again.pk)
-    text = f"A moderator has submitted {again.title} again."
-    tell_creator(again, "task_submitted_again", INFO, text)
-    return again
 
 
 def _refuse_unfit(task: Task) -> None:

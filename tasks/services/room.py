@@ -3,7 +3,8 @@
 Redis refuses every write once it is full: log-ins, heartbeats, results. So a task reserves what it
 will put there, and is refused if that would take Redis beyond ROOM_PERCENT_MAX of its memory. The
 rest is for what nobody can reserve exactly: partials, log-ins, messages. A task that turns out to
-need more reserves it while it is split; if there is none, its split waits.
+need more reserves it while it is split; if there is none, its split waits. What Redis keeps of a
+task after its end stays reserved until it expires.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.conf import settings
 
 from core import redis_memory
 from core.errors import FirmlightError
+from tasks import blobs
 from tasks.models import Task
 from tasks.queue import room
 from tasks.queue.progress import Progress
@@ -24,6 +26,7 @@ from tasks.services.files import QuotaUsed
 SUBTASK_BYTES = 120  # what Redis needs for a subtask beside its payload
 TASK_BYTES = 16 * 1024  # the least that a task reserves
 PAYLOADS_SHARE = 1.25  # of the bytes of an input; what a kind makes of it is somewhat larger
+KEPT_BYTES = 512  # what Redis needs for a key beside its value
 PARTIALS_BYTES_MAX = 64 * 2**20  # reserved for the partials of one task at most
 ROWLESS_SECONDS = 3600.0  # how long a reservation may wait for its task's row
 
@@ -61,19 +64,45 @@ def reserve(task: Task, size: int) -> None:
     _reserve(task, need, need)
 
 
+def keep(task: Task) -> None:
+    """Release what a task that has ended had reserved, except for what Redis keeps of it.
+
+    Its result, or the input of one that failed, counts until it expires.
+    """
+    size, seconds = blobs.kept(task.group_id, task.pk)
+    if not size:
+        release([task.pk])
+        return
+    room.keep(
+        task.pk,
+        owner=task.creator_id or "",
+        group=task.group_id,
+        need=int(size * PAYLOADS_SHARE) + KEPT_BYTES,
+        seconds=seconds,
+    ).now()
+
+
 def release(tasks: Sequence[UUID]) -> None:
     room.unreserve(tasks).now()
+
+
+def release_expired() -> int:
+    """Release what ended tasks kept in Redis until it expired; returns how many."""
+    expired = room.expired()
+    return room.unreserve(expired).now().found if expired else 0
 
 
 def release_forgotten(live: set[str]) -> int:
     """Release what tasks have reserved that are not in `live`; returns how many.
 
-    Only those that have had time to get a row.
+    Only those that have had time to get a row, and that keep nothing.
     """
     before = time.time() - ROWLESS_SECONDS
-    forgotten = [
+    candidates = [
         task for task, when in list(room.reservations()) if when < before and task not in live
     ]
+    kept = room.among_kept(candidates)
+    forgotten = [task for task in candidates if task not in kept]
     return room.unreserve(forgotten).now().found if forgotten else 0
 
 
@@ -87,10 +116,11 @@ class Reservation:
     def __init__(self, task: Task, progress: Progress | None = None) -> None:
         self._task = task
         need, self._left = room.reserved_by(task.pk)
-        each = room.partial_bytes(task.group_id, task.kind_key)
+        each = room.partial_bytes(task.group_id, task.kind_key, task.creator_id or "")
         self._partial = min(each, settings.PARTIAL_BYTES_MAX)
+        self._partials_max = _partials_max() if each else 0.0
         split, done = (progress.split, progress.done) if progress else (0, 0)
-        self._partials = min(self._partial * split, PARTIALS_BYTES_MAX)  # estimated so far
+        self._partials = min(self._partial * split, self._partials_max)  # estimated so far
         spent = need - self._left
         if split:
             spent = int(spent * (split - done) / split)
@@ -99,7 +129,7 @@ class Reservation:
     def take(self, payloads: Sequence[bytes]) -> bool:
         """Whether there is room for these subtasks and their partials; it is reserved then."""
         self._size = sum(map(len, payloads)) + SUBTASK_BYTES * len(payloads)
-        partials = min(self._partials + self._partial * len(payloads), PARTIALS_BYTES_MAX)
+        partials = min(self._partials + self._partial * len(payloads), self._partials_max)
         short = self._size + int(partials) - self._left
         if short <= 0:
             self._partials = partials
@@ -121,6 +151,15 @@ class Reservation:
 def _estimate(size: int) -> int:
     """The bytes that the subtasks of an input of `size` bytes are likely to take in Redis."""
     return max(int(size * PAYLOADS_SHARE), TASK_BYTES)
+
+
+def _partials_max() -> float:
+    """The most that one task reserves for its partials: they are only an estimate."""
+    most = redis_memory.look().most
+    if not most:
+        return PARTIALS_BYTES_MAX
+    owner_max = most * settings.ROOM_PERCENT_MAX / 100 * settings.MEMBER_ROOM_PERCENT_MAX / 100
+    return min(owner_max * settings.PARTIALS_RESERVED_PERCENT_MAX / 100, PARTIALS_BYTES_MAX)
 
 
 def _free() -> int | None:
@@ -147,13 +186,13 @@ def _reserve(task: Task, need: int, left: int) -> None:
     if answer.reason == "room":
         raise NoRoom((free or 0) - answer.held, left)
     if answer.reason == "owner":
-        raise _quota("Your unfinished tasks", answer.held, need, owner_max)
+        raise _quota("Your tasks", answer.held, need, owner_max)
     if answer.reason == "group":
-        raise _quota("The unfinished tasks of this group", answer.held, need, group_max)
+        raise _quota("The tasks of this group", answer.held, need, group_max)
 
 
 def _quota(whose: str, held: int, need: int, most: int) -> QuotaUsed:
     return QuotaUsed(
         f"{whose} hold {held:,} of {most:,} bytes of the server's memory, and this one takes "
-        f"{need:,}. Try again when some of them have ended."
+        f"{need:,}. Try again when some of them have ended, and what is kept of them has expired."
     )

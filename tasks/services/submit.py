@@ -21,6 +21,7 @@ from groups.errors import MayNotSubmit
 from groups.models import Membership
 from tasks import blobs, events, file_store, states
 from tasks.models import Task
+from tasks.queue import lifecycle
 from tasks.services import files, room
 from tasks.services.inputs import find_kind, read_params
 from tasks.verification import raised
@@ -82,11 +83,12 @@ def submit_task(
     if key and (earlier := Task.objects.filter(pk=pk).first()):
         return same_submission(earlier, membership, chosen)
     check_times(chosen, deadline, subtask_seconds_max)
-    check_room(author, membership.group_id)  # before the input is read, which costs most
-    if file is not None:
-        files.check_quotas(author, membership.group_id, file.size or 0)
-        room.check(file.size or 0)
-    data = read_params(chosen, params, file, author=author)
+    # What is too much is refused before the input is read, which costs most.
+    check_room(author, membership.group_id)
+    size = (file.size or 0) if file is not None else 0
+    files.check_quotas(author, membership.group_id, size)
+    if size:
+        room.check(size)
     task = Task(
         id=pk,
         group_id=membership.group_id,
@@ -102,10 +104,17 @@ def submit_task(
         verify=raised(verify, membership.group.verify_default),
         verify_asked=verify,
     )
-    patient = has_backlog(author)  # before this task counts itself
-    if not store(task, data):
+    throttling.spend("task", author.pk, TooManyTasksToday)
+    stored = False
+    try:
+        data = read_params(chosen, params, file, author=author)
+        patient = has_backlog(author)  # before this task counts itself
+        stored = store(task, data)
+    finally:
+        if not stored:
+            throttling.give_back("task", str(author.pk))
+    if not stored:
         return same_submission(stored_before(pk), membership, chosen)
-    keep_within_limits(task, author)
     metrics.count("tasks_submitted")
     events.split(task.pk, patient=patient)
     events.announce(task)
@@ -127,24 +136,64 @@ def same_submission(task: Task, membership: Membership, kind: kinds.Kind) -> Tas
 def store(task: Task, data: bytes) -> bool:
     """Store input and row; False if the same submission has made the row meanwhile.
 
-    The input stays then, because that row needs it. Raises NoRoom and QuotaUsed.
+    The input stays then, because that row needs it. Raises NoRoom, QuotaUsed and TooManyTasks, and
+    leaves nothing behind then.
     """
-    if task.creator:
-        files.check_quotas(task.creator, task.group_id, len(data))
-    room.reserve(task, len(data))
+    attempt = uuid4().hex
+    blobs.begin_input(task.group_id, task.pk, attempt)
     try:
-        digest = blobs.put_input(task.group_id, task.pk, data)
+        room.reserve(task, len(data))
+        _store_input(task, data)
         with transaction.atomic():
-            if digest:  # first, because a file without a row is purged some day
-                files.note(task, file_store.INPUTS, digest, len(data))
             task.save(force_insert=True)
     except Exception:
         if Task.objects.filter(pk=task.pk).exists():
+            blobs.end_input(task.group_id, task.pk, attempt)
             return False
-        room.release([task.pk])
-        blobs.drop_input(task.group_id, task.pk)
+        _forget(task, attempt)
         raise
+    _keep_within_limits(task, attempt)
     return True
+
+
+def _store_input(task: Task, data: bytes) -> None:
+    file = blobs.input_file(data)
+    if file:
+        files.reserve(task, file, len(data))
+    try:
+        is_stored = blobs.put_input(task.group_id, task.pk, data, file)
+    except file_store.FilesUnavailable:
+        files.forget(file)
+        raise
+    if file and not is_stored:  # the task keeps the input of another attempt
+        files.drop_file(file)
+
+
+def _keep_within_limits(task: Task, attempt: str) -> None:
+    """Count a task that was stored, and forget it again if it is one too many.
+
+    Of racing submissions each sees the rows of those before it (`core.quotas`). Workers cannot have
+    seen the task yet, because its split has not been asked for. Raises TooManyTasks.
+    """
+    try:
+        _check_room(task.creator_id, task.group_id, further=0)
+    except TooManyTasks:
+        Task.objects.filter(pk=task.pk).delete()
+        _forget(task, attempt)
+        raise
+
+
+def _forget(task: Task, attempt: str) -> None:
+    """Drop what an attempt has stored for a task that has no row.
+
+    Another attempt with the same key may have found its input and be about to make the row: then
+    that one has it, and room and files with it. What one stores that begins now is its own, except
+    for the room, which its split reserves again.
+    """
+    stored = files.of_task(task.pk)
+    if lifecycle.abandon(task.group_id, task.pk, attempt).now():
+        room.release([task.pk])
+        files.drop(stored)
 
 
 def check_priority(membership: Membership, priority: str) -> None:
@@ -174,26 +223,10 @@ def stored_before(pk: UUID) -> Task:
 
 def check_room(author: User, group: UUID) -> None:
     """Raise TooManyTasks if no further task of this user, or of this group, may be under way."""
-    _check_room(author, group, further=1)
+    _check_room(author.pk, group, further=1)
 
 
-def keep_within_limits(task: Task, author: User) -> None:
-    """Count a task that was stored, and forget it again if it is one too many.
-
-    Of racing submissions each sees the rows of those before it (`core.quotas`). Workers cannot have
-    seen the task yet, because its split has not been asked for. Raises TooManyTasks,
-    TooManyTasksToday.
-    """
-    try:
-        _check_room(author, task.group_id, further=0)
-        throttling.spend("task", author.pk, TooManyTasksToday)
-    except TooMany:
-        task.delete()
-        blobs.drop_input(task.group_id, task.pk)
-        raise
-
-
-def _check_room(author: User, group: UUID, *, further: int) -> None:
+def _check_room(author: UUID | None, group: UUID, *, further: int) -> None:
     live = Task.objects.filter(status__in=list(states.LIVE))
     limits = (
         (live.filter(creator=author), settings.TASKS_LIVE_PER_USER_MAX, "You have"),

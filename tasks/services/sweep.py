@@ -71,6 +71,7 @@ def _for_each(tasks: Iterable[Task], apply: Callable[[Task], None]) -> None:
 
 def reconcile() -> None:
     """Make Redis agree with the database: advance each live task, and drop what is over."""
+    room.release_expired()
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
     for group in sweeping.groups():
         _drop_finished(group)

@@ -129,8 +129,14 @@ def _too_many_workers() -> TooManyWorkers:
 
 
 def _find(owner: User, name: str) -> Worker | None:
-    """The owner's worker of this name, or of one that is the same to people."""
+    """The owner's worker of this name, or of one that is the same to people.
+
+    One that is blocked comes first: it may have a second row from a time when fewer names were the
+    same.
+    """
     mine = Worker.objects.filter(owner=owner)
+    if blocked := alike(mine.filter(blocked=True), name):
+        return blocked[0]
     exact = mine.filter(name=worker_names.canonical(name)).first()
     return exact or next(iter(alike(mine, name)), None)
 

@@ -24,10 +24,10 @@ from core import databases, throttling
 from core.address_limits import mark_owner_known
 from firmlight_client import protocol
 from tasks import consent
-from tasks.frame_budget import FrameBudget, Verdict
+from tasks.frame_budget import FrameBudget, FrameMeter, Verdict
 from tasks.services import workers
 from tasks.socket_base import Socket
-from tasks.worker_socket import heartbeats
+from tasks.worker_socket import frame_costs, heartbeats
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.credit import Credit
 from tasks.worker_socket.leased_kinds import LeasedKinds
@@ -54,11 +54,9 @@ class WorkerConsumer(Socket):
         self.connection = Connection(self)
         self.session = Session()
         self.credit = Credit()
-        self.budget = FrameBudget(
-            settings.WORKER_FRAMES_PER_MINUTE_MAX, settings.WORKER_BYTES_PER_MINUTE_MAX
-        )
+        self.meter = FrameMeter(FrameBudget(*frame_limits()))
         self.leasing = Leasing(self.connection, self.session, self.credit, leased_kinds)
-        self.results = Results(self.connection, self.session, leased_kinds, self.budget)
+        self.results = Results(self.connection, self.session, leased_kinds, self.meter)
         self.presence = Presence(self.connection, self.session, self.leasing)
         self.clock: asyncio.Task[None] | None = None
 
@@ -104,6 +102,7 @@ class WorkerConsumer(Socket):
                 " stop one, then come back.",
             )
             return
+        self.meter.budget = self.budget_of(bearer.user.pk, *frame_limits())
         self.session.bearer = bearer
         self.connection.in_background(_note_use(bearer))
         self.clock = asyncio.create_task(self.presence.keep_checking())
@@ -134,7 +133,7 @@ class WorkerConsumer(Socket):
             return
         now = time.monotonic()
         self.session.heard_at = now
-        if await self.sends_too_much(len(bytes_data or text_data or b""), now):
+        if await self.sends_too_much(self.meter.take(_size(bytes_data, text_data), now)):
             return
         try:
             frame = protocol.decode_from_worker(bytes_data or b"")
@@ -145,6 +144,8 @@ class WorkerConsumer(Socket):
         except UnexpectedFrame as error:
             await self.connection.stop(protocol.CLOSE_MALFORMED, "unexpected_frame", str(error))
             return
+        if await self.sends_too_much(self.meter.add(frame_costs.further(frame), now)):
+            return
         was_forgotten = self.session.is_forgotten(now)
         if was_forgotten:
             await self.presence.note()
@@ -152,14 +153,13 @@ class WorkerConsumer(Socket):
         if was_forgotten and self.credit.free:
             await self.leasing.fill()
 
-    async def sends_too_much(self, size: int, now: float) -> bool:
+    async def sends_too_much(self, verdict: Verdict) -> bool:
         """Warn a worker that sends too much; if it goes on, close and let nobody return soon."""
-        verdict = self.budget.take(size, now)
         if verdict is Verdict.FINE:
             return False
         text = (
             f"At most {settings.WORKER_FRAMES_PER_MINUTE_MAX} frames that settle nothing and"
-            f" {settings.WORKER_BYTES_PER_MINUTE_MAX} bytes a minute."
+            f" {settings.WORKER_BYTES_PER_MINUTE_MAX} bytes a minute, of all your workers together."
         )
         if verdict is Verdict.WARN:
             await self.connection.send(protocol.Error(code="too_fast", message=text))
@@ -286,6 +286,16 @@ class WorkerConsumer(Socket):
     async def worker_drain(self, message: dict[str, Any]) -> None:
         self.credit.withdraw()
         await self.connection.send(protocol.Drain(reason="asked for by its owner"))
+
+
+def frame_limits() -> tuple[int, int]:
+    """Return how many frames and bytes a minute the workers of one user may send."""
+    return settings.WORKER_FRAMES_PER_MINUTE_MAX, settings.WORKER_BYTES_PER_MINUTE_MAX
+
+
+def _size(bytes_data: bytes | None, text_data: str | None) -> int:
+    """Return how many bytes came."""
+    return len(bytes_data) if bytes_data else len((text_data or "").encode())
 
 
 async def _note_use(bearer: Bearer) -> None:

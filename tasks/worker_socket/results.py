@@ -5,6 +5,7 @@ Each goes to the queue, which decides what counts, and its answer goes to the wo
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 import structlog
@@ -15,12 +16,12 @@ from core import metrics
 from firmlight_client import protocol
 from firmlight_client.text import LINE_BREAKS, visible
 from tasks import events, offences
-from tasks.frame_budget import FrameBudget
+from tasks.frame_budget import FrameMeter
 from tasks.queue import leasing
 from tasks.queue.answers import Failing, Settled
 from tasks.queue.keys import group_of
 from tasks.services import workers
-from tasks.worker_socket import throughput_notes
+from tasks.worker_socket import frame_costs, throughput_notes
 from tasks.worker_socket.connection import Connection
 from tasks.worker_socket.leased_kinds import LeasedKinds
 from tasks.worker_socket.partials import Flaw, can_prove, flaw_in, may_be_decided
@@ -41,10 +42,10 @@ class Results:
         connection: Connection,
         session: Session,
         leased_kinds: LeasedKinds,
-        budget: FrameBudget,
+        meter: FrameMeter,
     ) -> None:
         self.connection, self.session = connection, session
-        self.leased_kinds, self.budget = leased_kinds, budget
+        self.leased_kinds, self.meter = leased_kinds, meter
         self.too_large = TooLarge()
 
     async def complete(self, frame: protocol.Result) -> None:
@@ -82,7 +83,7 @@ class Results:
             else:
                 metrics.count("subtasks_completed", len(frame.subtasks))
                 throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
-            self.budget.give_back()  # a fast worker sends a thousand in a second
+            self.meter.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
         for failing in settled.failing:
             await _suspend(failing)
@@ -101,7 +102,7 @@ class Results:
         settled = await call
         if not settled.reason:
             metrics.count("subtasks_failed")
-            self.budget.give_back()
+            self.meter.give_back()
         await self._answer(frame.lease, [frame.subtask], settled)
 
     async def release(self, frame: protocol.Release) -> None:
@@ -119,6 +120,7 @@ class Results:
             refused=settled.reason,
         )
         if settled.reason:
+            self._count_refused()
             metrics.count("subtasks_refused", len(subtasks), settled.reason)
             await self.connection.send(
                 protocol.Refused(lease=lease, reason=settled.reason, open=settled.open)
@@ -137,11 +139,16 @@ class Results:
 
     # Results that are not taken
 
+    def _count_refused(self) -> None:
+        """It cost what an accepted one costs, and nobody has anything of it."""
+        self.meter.charge(frame_costs.REFUSED, time.monotonic())
+
     async def _refuse_too_large(self, frame: protocol.Result, why: str) -> None:
         """Let the worker send parts of it, but not for ever.
 
         All of its subtasks stay open, so a worker that sends the same again would never end.
         """
+        self._count_refused()
         times = self.too_large.count(frame.lease)
         if times > settings.RESULTS_TOO_LARGE_MAX:
             message = f"{times:,} results of this lease were too large, the last one {why}"
@@ -169,6 +176,7 @@ class Results:
         if rejected.reason:
             await self._answer(frame.lease, frame.subtasks, rejected)
             return
+        self._count_refused()
         log.warning(
             "partial_rejected",
             task=rejected.task,

@@ -278,6 +278,14 @@ def test_a_no_denies_the_program(ask: Ask, bob: User, browser: Callable[[User], 
     assert take(found["device_code"], 400)["code"] == "access_denied"
 
 
+def test_made_up_codes_of_programs_are_throttled(db: None, settings: Settings) -> None:
+    settings.DEVICE_POLLS_PER_MINUTE_MAX = 2
+    url, client = "/api/auth/device/token/", APIClient()
+    answers = [client.post(url, {"device_code": f"made-up {number}"}) for number in range(3)]
+    codes = [answer.json()["code"] for answer in answers]
+    assert codes == ["expired_token", "expired_token", "throttled"]
+
+
 def test_an_unknown_code_is_refused(bob: User, browser: Callable[[User], Client]) -> None:
     answer = browser(bob).post("/device/", {"code": "BCDF-GHJK"})
     assert answer.status_code == 422

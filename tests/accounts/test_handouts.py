@@ -1,9 +1,12 @@
 """What acts for a user without their password ends when they end all access."""
 
 import pytest
+from django.test import Client
 
 from accounts import selectors, services
+from accounts.errors import BadToken
 from accounts.models import DeviceRequest, Session, User, WorkerToken
+from accounts.pages import login as pages
 from accounts.services.email_addresses import confirmation_token
 from accounts.services.passwords import reset_tokens
 from groups import services as groups
@@ -122,3 +125,80 @@ def test_a_renewed_hash_ends_nothing(alice, api):
     alice._renew_hash(PASSWORD)
     assert api().post("/api/auth/email/confirm/", {"token": token}).status_code == 204
     assert selectors.user_by_login("alice").email_confirmed
+
+
+# Requests that were let in before, and store something afterwards
+
+
+def as_read_before(user, end):
+    """The user as a request read them that began before `end`."""
+    before = User.objects.get(pk=user.pk)
+    end(User.objects.get(pk=user.pk))
+    return before
+
+
+@pytest.mark.parametrize("end", ENDS[:4])
+def test_a_request_that_began_before_makes_no_worker_token(alice, end):
+    thief = as_read_before(alice, end)
+    with pytest.raises(BadToken):
+        services.create_worker_token(owner=thief, name="theirs")
+    assert not WorkerToken.objects.live().exists()
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_log_in_that_was_checked_before_opens_no_session(alice, end):
+    thief = as_read_before(alice, end)
+    with pytest.raises(BadToken):
+        services.open_session(thief)
+    assert not Session.objects.live().exists()
+
+
+def test_nor_does_one_of_a_browser(alice, monkeypatch):
+    checked = pages.services.check_credentials
+
+    def meanwhile(**facts):
+        user = checked(**facts)
+        reset(User.objects.get(pk=user.pk))
+        return user
+
+    monkeypatch.setattr(pages.services, "check_credentials", meanwhile)
+    client = Client()
+    answer = client.post("/login/", {"login": "alice", "password": PASSWORD})
+    assert answer.headers["Location"].startswith("/login/")
+    assert not Session.objects.live().exists()
+    assert client.get("/profile/").status_code == 302
+
+
+def test_a_user_who_was_blocked_meanwhile_gets_no_access(alice):
+    root = User.objects.create_superuser("root", "root@example.org", PASSWORD)
+    before = as_read_before(alice, lambda user: services.block_user(user, by=root))
+    with pytest.raises(BadToken):
+        services.create_worker_token(owner=before, name="theirs")
+    assert not WorkerToken.objects.live().exists()
+
+
+# A code that cannot be exchanged at the moment
+
+
+def test_a_code_is_not_spent_while_there_are_too_many_tokens(alice, api, settings):
+    settings.WORKER_TOKENS_PER_USER_MAX = 1
+    row, _ = services.create_worker_token(owner=alice, name="old")
+    code = confirmed_code(alice)
+    answer = take(api, code)
+    assert (answer.status_code, answer.json()["code"]) == (409, "too_many_tokens")
+    assert DeviceRequest.objects.get().status == "confirmed"
+    services.revoke_worker_token(owner=alice, token_id=row.pk)
+    assert take(api, code).status_code == 200
+    assert take(api, code).json()["code"] == "expired_token"
+
+
+def test_a_refused_log_in_leaves_no_token_that_nobody_knows(alice, api, settings):
+    settings.LOGINS_PER_DAY_MAX = 1
+    services.open_session(alice)
+    code = confirmed_code(alice)
+    answer = take(api, code)
+    assert (answer.status_code, answer.json()["code"]) == (429, "too_many_logins")
+    assert not WorkerToken.objects.exists()
+    settings.LOGINS_PER_DAY_MAX = 10
+    assert take(api, code).status_code == 200
+    assert WorkerToken.objects.live().count() == 1

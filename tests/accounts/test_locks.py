@@ -50,10 +50,22 @@ def test_other_addresses_and_other_accounts_are_not_locked(alice, bob, attempt):
     assert attempt("bob").status_code == 200
 
 
-def test_name_and_address_of_an_account_count_together_in_any_case(alice, attempt):
-    assert [
-        attempt(login, "wrong").status_code for login in ("alice", "ALICE", "Alice@example.org")
-    ][-1] == 429
+def test_a_name_counts_in_any_case(alice, attempt):
+    logins = ("alice", "ALICE", "Alice")
+    assert [attempt(login, "wrong").status_code for login in logins] == [401, 401, 429]
+
+
+def test_a_lock_does_not_tell_which_account_has_an_address(alice, attempt):
+    fail(attempt, "alice")
+    tried = [attempt(login, "wrong") for login in ("other@example.org", "alice@example.org")]
+    assert [answer.status_code for answer in tried] == [401, 401]
+    assert tried[0].content == tried[1].content
+
+
+def test_of_ipv6_all_addresses_of_a_network_count_together(alice, attempt):
+    tried = [attempt("alice", "wrong", f"2001:db8::{i}").status_code for i in range(3)]
+    assert tried == [401, 401, 429]
+    assert attempt("alice", address="2001:db8:0:1::1").status_code == 200
 
 
 def test_a_success_counts_from_nought_again(alice, attempt):

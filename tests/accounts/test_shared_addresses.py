@@ -101,6 +101,24 @@ def test_log_in_and_reset_by_address_reach_the_account_that_confirmed_it(owner, 
     assert str(owner.pk) in email.body
 
 
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_logging_in_does_not_tell_either_whether_an_address_has_an_account(
+    alice, api, emails, is_taken
+):
+    if is_taken:
+        services.confirm_email(confirmation_token(alice, alice.email))
+    email = "alice@example.org" if is_taken else "free@example.org"
+    api().post(REGISTER, NEW | {"email": email})
+    login = {"login": email, "password": NEW["password"]}
+    assert api().post("/api/auth/login/", login).status_code == 401
+    assert api().post("/api/auth/login/", login | {"login": "mallory"}).status_code == 200
+
+
+def test_without_a_mail_server_an_unconfirmed_address_logs_in(alice, log_in, settings):
+    settings.MAIL_CONFIGURED = False
+    assert log_in("Alice@example.org")["user"]["username"] == "alice"
+
+
 def test_who_came_first_without_confirming_cannot_keep_the_address_from_its_owner(
     db, api, emails, log_in
 ):
@@ -115,7 +133,7 @@ def test_who_came_first_without_confirming_cannot_keep_the_address_from_its_owne
 def test_without_a_confirmed_one_the_oldest_account_is_meant(db):
     for name in ("first", "second"):
         services.register(username=name, email="one@example.org", password=NEW["password"])
-    assert selectors.user_by_login("one@example.org").username == "first"
+    assert selectors.user_by_address("one@example.org").username == "first"
 
 
 def test_confirming_what_somebody_confirmed_meanwhile_is_refused_plainly(alice, bob, api, browser):

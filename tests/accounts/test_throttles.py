@@ -124,7 +124,7 @@ def test_no_request_that_changes_something_goes_uncounted():
                 continue
             if not getattr(view, "throttles", {}).get("POST"):
                 uncounted.add(view.__name__)
-    make_nothing = {"LogoutView", "DeviceTokenView"}
+    make_nothing = {"LogoutView"}
     counted_below = {"LoginView", "PasswordResetView"}  # with the password, and with the e-mail
     assert uncounted == make_nothing | counted_below
 

@@ -3,9 +3,11 @@
 """
 
 from tests.attackers.attacker import Attacker
+from tests.attackers.crowder import Crowder
 from tests.attackers.failer import Failer
 from tests.attackers.filler import Filler
 from tests.attackers.flooder import Flooder
+from tests.attackers.get_flooder import GetFlooder
 from tests.attackers.guesser import Guesser
 from tests.attackers.half_bodies import HalfBodies
 from tests.attackers.hoarder import Hoarder
@@ -20,6 +22,8 @@ ALL: tuple[type[Attacker], ...] = (
     Failer,
     Filler,
     Guesser,
+    GetFlooder,
+    Crowder,
 )
 
 __all__ = ["ALL", "Attacker", "Member", "Target"]

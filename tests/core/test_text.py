@@ -10,7 +10,14 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from core.text import check_printable, check_printable_lines
-from firmlight_client.text import PRINTABLE, first_unseen, one_line, visible
+from firmlight_client.text import (
+    PRINTABLE,
+    SHOWN,
+    first_unseen,
+    one_line,
+    shows_nothing,
+    visible,
+)
 
 UNSEEN = {
     "escape": "\x1b[2J",
@@ -48,6 +55,29 @@ def test_what_is_not_drawn_is_refused(text):
         with pytest.raises(ValidationError, match="cannot be seen"):
             check(text)
     assert not re.match(PRINTABLE, text)
+
+
+@pytest.mark.parametrize(
+    "text", [" ", "\u2800", "\u2800 \u2800", "\ufe0f", "\u3000\ufe0e", "\U0001d159", "\u200b"]
+)
+def test_a_name_that_shows_nothing_is_refused(text):
+    with pytest.raises(ValidationError):
+        check_printable(text)
+    assert shows_nothing(text)
+    assert not re.match(SHOWN, text)
+
+
+def test_a_blank_of_braille_is_taken_where_something_is_seen():
+    text = "\u281e\u2800\u2801"
+    check_printable(text)
+    assert re.match(SHOWN, text)
+    check_printable_lines("\u2800")
+
+
+@pytest.mark.parametrize("text", [text for text in SEEN if text])
+def test_a_text_that_shows_something_is_a_name(text):
+    assert re.match(SHOWN, text)
+    assert not shows_nothing(text)
 
 
 @pytest.mark.parametrize("text", SEEN)

@@ -50,7 +50,13 @@ def test_the_creator_of_a_group_owns_it(alice, api):
     )
 
 
-@pytest.mark.parametrize("name", ["LAB SEVEN", "lab  seven ", "Ｌab Seven", "lab\tseven"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("LAB SEVEN", "lab  seven ", "Ｌab Seven", "lab\tseven"),
+        *("Lab Seven\ufe0f", "Lab\u2800Seven"),
+    ],
+)
 def test_a_name_is_taken_in_every_spelling_that_looks_the_same(group, carol, api, name):
     answer = api(carol).post(GROUPS, {"name": name})
     assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"name"})

@@ -196,6 +196,21 @@ def test_a_group_is_asked_so_often_a_day(settings, api, house, carol, make_user)
     refused_until_tomorrow(api(make_user("dora")).post(address), "too_many_join_requests_today")
 
 
+def test_many_accounts_at_one_address_do_not_use_up_the_requests_of_all(
+    settings, house, carol, make_user, api
+):
+    settings.JOIN_REQUESTS_PER_ADDRESS_DAY_MAX = 2
+    settings.JOIN_REQUESTS_PER_GROUP_DAY_MAX = 3
+    address = f"/api/groups/{house.pk}/join-requests/"
+    answers = [
+        api(make_user(f"free{i}")).post(address, REMOTE_ADDR=f"2001:db8::{i}") for i in range(4)
+    ]
+    assert [answer.status_code for answer in answers[:2]] == [200, 200]
+    for answer in answers[2:]:
+        refused_until_tomorrow(answer, "too_many_join_requests_today")
+    assert api(carol).post(address, REMOTE_ADDR="10.0.0.1").status_code == 200
+
+
 def test_a_user_has_so_many_open_requests(settings, api, transactional_db, alice, carol):
     settings.JOIN_REQUESTS_PER_USER_MAX = 2
     houses = [

@@ -92,19 +92,50 @@ def test_a_removal_that_came_to_nothing_bars_nobody(group, alice, bob, monkeypat
     assert not Removal.objects.exists()
 
 
-def test_the_links_of_a_removed_leader_end(group, alice, bob, carol, api):
-    Membership.objects.filter(user=bob).update(role="moderator")
-    _, his = services.make_link(maker=bob, group_id=group.pk, days=1, uses=3)
-    services.remove_member(remover=alice, group_id=group.pk, user_id=bob.pk)
-    assert api(carol).post(JOIN, {"code": his}).status_code == 404
+def test_the_link_that_they_joined_by_ends(group, alice, carol, code, make_user, api):
+    _, other = services.make_link(maker=alice, group_id=group.pk, days=1, uses=3)
+    assert api(carol).post(JOIN, {"code": code}).status_code == 200
+    services.remove_member(remover=alice, group_id=group.pk, user_id=carol.pk)
+    second = make_user("carol2")
+    assert api(second).post(JOIN, {"code": code}).status_code == 404
+    assert api(second).post(JOIN, {"code": other}).status_code == 200
 
 
-def test_removals_go_with_their_group_and_their_user(group, alice, removed, make_user):
+@pytest.fixture
+def anew(removed, make_user):
+    """Bob, who has deleted his account and made another with the same name."""
+    accounts.delete_account(user=removed, password=PASSWORD)
+    return make_user("Bob")
+
+
+def test_an_account_of_the_same_name_is_kept_out_too(anew, group, alice, code, api):
+    answer = api(anew).post(JOIN, {"code": code})
+    assert (answer.status_code, answer.json()["code"]) == (403, "removed_from_group")
+    Group.objects.filter(pk=group.pk).update(joining="ask")
+    asked = api(anew).post(f"/api/groups/{group.pk}/join-requests/")
+    assert asked.json()["code"] == "removed_from_group"
+    assert "bob" not in Removal.objects.get().key
+    invite(alice, group, "bob")
+    assert api(anew).post(JOIN, {"code": code}).status_code == 200
+    assert not Removal.objects.exists()
+
+
+def test_a_second_account_of_the_same_name_can_be_removed_too(anew, group, alice, make_user, code):
+    services.accept(user=anew, invitation_id=invite(alice, group, "bob").pk)
+    services.remove_member(remover=alice, group_id=group.pk, user_id=anew.pk)
+    accounts.delete_account(user=anew, password=PASSWORD)
+    accounts.delete_account(user=make_user("bob"), password=PASSWORD)
+    assert Removal.objects.count() == 1
+    with pytest.raises(Removed):
+        services.join_by_code(user=make_user("bob"), code=code)
+
+
+def test_removals_go_with_their_group(group, alice, removed, make_user):
     dora = make_user("dora")
     Membership.objects.create(group=group, user=dora)
     services.remove_member(remover=alice, group_id=group.pk, user_id=dora.pk)
     accounts.delete_account(user=dora, password=PASSWORD)
-    assert Removal.objects.count() == 1
+    assert Removal.objects.count() == 2
     services.delete_group(user=alice, group_id=group.pk)
     assert not Removal.objects.exists()
 

@@ -131,7 +131,7 @@ def test_large_frames_are_limited_too(world, settings):
 
 
 def test_results_that_are_accepted_are_no_flood(world, settings):
-    settings.WORKER_FRAMES_PER_MINUTE_MAX = 10
+    settings.WORKER_FRAMES_PER_MINUTE_MAX = 22  # a hello is twenty of them
 
     async def work() -> list[str]:
         async with line(WORKER, *sockets.worker_headers(world, "owner")) as door:
@@ -147,6 +147,30 @@ def test_results_that_are_accepted_are_no_flood(world, settings):
             return answers
 
     assert set(sockets.run(work())) == {"accepted"}
+
+
+def test_many_connections_of_one_member_share_what_one_may_send(world, settings):
+    """Each stays far below the limit, and all of them together do not."""
+    settings.WORKER_FRAMES_PER_MINUTE_MAX = 200
+
+    async def flood() -> tuple[list[list[str]], str]:
+        async with AsyncExitStack() as opened:
+            headers = sockets.worker_headers(world, "owner")
+            lines = [await opened.enter_async_context(line(WORKER, *headers)) for _ in range(5)]
+            for number, door in enumerate(lines):
+                await at_work(door, msgspec.structs.replace(HELLO, name=f"tower {number}"))
+            for _ in range(20):
+                for door in lines:
+                    await door.send(protocol.encode(protocol.Ready(slots=0)))
+            others = sockets.worker_headers(world, "member")
+            other = await opened.enter_async_context(line(WORKER, *others))
+            await at_work(other)
+            await other.send(protocol.encode(protocol.Heartbeat(leases=[], echo="here")))
+            return [await said_by(door) for door in lines], word(await other.hear())
+
+    of_flood, of_other = sockets.run(flood())
+    assert of_flood == [["too_fast", "too_fast", "1013"]] * 5
+    assert of_other == "echo"
 
 
 def test_a_visitor_that_floods_is_warned_then_closed_and_kept_out_for_a_minute(world, settings):

@@ -65,6 +65,17 @@ def test_the_pages_refuse_it_beside_its_field(browser, alice, group, evil):
     assert not Task.objects.exists() and not alice.worker_tokens.exists()
 
 
+@pytest.mark.parametrize(
+    ("address", "field", "more"), [one for one in FIELDS if one[1] in ("name", "title")]
+)
+def test_the_api_refuses_names_that_show_nothing(api, alice, group, address, field, more):
+    for nothing in ("\u2800\u2800\u2800", "\ufe0f\ufe0f\ufe0f", "\u2800\ufe0f\u2800"):
+        answer = api(alice).post(address, {**more, field: nothing})
+        assert answer.status_code == 400, ascii(nothing)
+        assert list(answer.json()["fields"]) == [field]
+    assert not Task.objects.exists()
+
+
 def test_a_description_may_have_several_lines(api, alice, group):
     answer = api(alice).post("/api/tasks/", {**TASK, "description": "one\n\ttwo\r\nthree"})
     assert answer.status_code == 201
@@ -83,6 +94,8 @@ def test_a_file_loses_what_cannot_be_seen_in_its_name(api, alice, group):
     [
         {"name": "tower\x1b[2J"},
         {"name": "to\u200bwer"},
+        {"name": "\u2800"},
+        {"name": " \ufe0f"},
         {"platform": "Linux\u202e"},
         {"client_version": "0.1\n.0"},
         {"kinds": {"ECHO\x07": "1"}},

@@ -63,6 +63,7 @@ class World:
             name: accounts.open_session(user) for name, user in self.people.items()
         }
         self.cookies: dict[str, str] = {}
+        self.cookie("blocked")  # from before the block; there is none afterwards
         self._set_apart()
         beat.note_tick()
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.conf import settings as live_settings
@@ -18,14 +17,19 @@ from pytest_django import Settings
 from accounts.models import User
 from core import redis
 from groups.models import Group
+from groups.services.deletion import close_group
 from tasks import blobs, file_store, states
 from tasks.models import StoredFile, Task, Worker
-from tasks.queue.keys import input_key, result_key
-from tasks.services import files, moderation
+from tasks.queue import room as reservations
+from tasks.queue import sweeping
+from tasks.queue.keys import failed_input_key, input_key, result_key, submissions_key
+from tasks.services import control, files, moderation
 from tasks.services.conclude import conclude_task
 from tasks.services.deliver import result_of
+from tasks.services.finish import fail_task
 from tasks.services.split import split_task
 from tasks.services.submit import submit_task
+from tests.support.racing import race
 
 SMALL, LARGE = b"s" * 1000, os.urandom(100_000)
 
@@ -68,22 +72,66 @@ def submit_numbers(author: User, group: Group, first: int = 0) -> Task:
 # Where the bytes are
 
 
+def put_input(group: UUID, task: UUID, data: bytes) -> str:
+    """Store an input as a submission does; returns the file it was written into, "" if none."""
+    file = blobs.input_file(data)
+    blobs.put_input(group, task, data, file)
+    return file
+
+
+def put_result(group: UUID, task: UUID, data: bytes) -> str:
+    file = blobs.result_file(data)
+    blobs.put_result(group, task, data, file)
+    return file
+
+
 def test_only_large_ones_are_in_files(folder: Path) -> None:
     group, small, large = uuid4(), uuid4(), uuid4()
-    assert blobs.put_input(group, small, SMALL) == ""
-    digest = blobs.put_input(group, large, LARGE)
-    assert blobs.put_result(group, small, SMALL) == ""
-    assert blobs.put_result(group, large, LARGE) == digest
-    assert stored(folder) == [digest, digest]
+    assert put_input(group, small, SMALL) == put_result(group, small, SMALL) == ""
+    names = [put_input(group, large, LARGE), put_result(group, large, LARGE)]
+    assert stored(folder) == sorted(Path(name).name for name in names)
+    assert {file_store.digest_in(name) for name in names} == {file_store.digest_of(LARGE)}
     for task, data in ((small, SMALL), (large, LARGE)):
         assert blobs.get_input(group, task) == blobs.get_result(group, task) == data
     for key in (input_key(group, large), result_key(group, large)):
         assert redis.connect().strlen(key) < 200
 
 
+def test_what_is_kept_for_long_is_sooner_in_a_file(
+    folder: Path, group: Group, bob: User, settings: Settings
+) -> None:
+    most = settings.KEPT_INLINE_BYTES_MAX
+    assert blobs.result_file(b"r" * most) == ""
+    assert blobs.result_file(b"r" * (most + 1)).startswith("results/")
+    params = {"numbers": [number + 0.5 for number in range(1000)]}
+    task = submit_task(author=bob, group=group.pk, kind="MEAN", params=params)
+    data = blobs.get_input(group.pk, task.pk)
+    assert stored(folder) == []
+    fail_task(task, "kind_changed", "It has changed.")
+    assert redis.connect().strlen(failed_input_key(group.pk, task.pk)) < 200
+    assert len(stored(folder)) == StoredFile.objects.count() == 1
+    assert blobs.get_failed_input(group.pk, task.pk) == data
+    task.refresh_from_db()
+    again = moderation.submit_again(task)
+    assert blobs.get_input(group.pk, again.pk) == data
+
+
+def test_without_file_storage_a_failed_input_stays_in_redis(
+    folder: Path, group: Group, bob: User
+) -> None:
+    params = {"numbers": [number + 0.5 for number in range(1000)]}
+    task = submit_task(author=bob, group=group.pk, kind="MEAN", params=params)
+    data = blobs.get_input(group.pk, task.pk)
+    folder.write_text("a file where the folder should be")
+    fail_task(task, "kind_changed", "It has changed.")
+    assert blobs.get_failed_input(group.pk, task.pk) == data
+    assert not StoredFile.objects.exists()
+    assert reservations.reserved_by(task.pk)[0] > 8000
+
+
 def test_a_result_that_is_too_large_for_a_message_is_not_even_read(folder: Path) -> None:
     group, task = uuid4(), uuid4()
-    blobs.put_result(group, task, LARGE)
+    put_result(group, task, LARGE)
     assert blobs.get_result(group, task, len(LARGE)) == LARGE
     (path,) = (path for path in folder.rglob("*") if path.is_file())
     path.unlink()
@@ -96,36 +144,35 @@ def test_what_an_older_server_has_left_in_redis_is_read() -> None:
     assert blobs.get_input(group, task) == LARGE
 
 
-def test_equal_inputs_are_one_file_that_only_its_owner_reads(folder: Path) -> None:
-    group = uuid4()
-    for _ in range(3):
-        blobs.put_input(group, uuid4(), LARGE)
-    (path,) = (path for path in folder.rglob("*") if path.is_file())
-    assert path.stat().st_mode & 0o077 == 0
-    assert path.parent.stat().st_mode & 0o077 == 0
+def test_equal_inputs_are_files_of_their_own_that_only_their_owner_reads(folder: Path) -> None:
+    """So the end of one task cannot take the file of another one away."""
+    group, tasks = uuid4(), [uuid4() for _ in range(3)]
+    names = [put_input(group, task, LARGE) for task in tasks]
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(paths) == len(set(names)) == 3
+    for path in paths:
+        assert path.stat().st_mode & 0o077 == 0
+        assert path.parent.stat().st_mode & 0o077 == 0
+    file_store.delete(names[0])
+    assert [blobs.get_input(group, task) for task in tasks] == [None, LARGE, LARGE]
 
 
 def test_a_second_input_does_not_replace_the_first(folder: Path) -> None:
     group, task = uuid4(), uuid4()
-    first = blobs.put_input(group, task, LARGE)
-    assert blobs.put_input(group, task, LARGE[::-1]) == first
+    put_input(group, task, LARGE)
+    assert not blobs.put_input(group, task, LARGE[::-1], blobs.input_file(LARGE[::-1]))
     assert blobs.get_input(group, task) == LARGE
     small = uuid4()
-    blobs.put_input(group, small, SMALL)
-    assert blobs.put_input(group, small, b"another") == ""
+    assert blobs.put_input(group, small, SMALL)
+    assert not blobs.put_input(group, small, b"another")
     assert blobs.get_input(group, small) == SMALL
 
 
-def test_the_same_input_again_is_a_file_as_young_as_any(
-    folder: Path, later: Callable[[float], None]
-) -> None:
-    """Its first submission may have stopped before the row, so nothing but its age protects it."""
-    group, task = uuid4(), uuid4()
-    blobs.put_input(group, task, LARGE)
-    later(live_settings.FILE_GRACE_HOURS + 2)
-    blobs.put_input(group, task, LARGE)
-    assert file_store.purge(file_store.INPUTS, live_settings.FILE_GRACE_HOURS) == 1
-    assert blobs.get_input(group, task) == LARGE
+def test_a_command_that_was_sent_twice_has_stored_the_input(folder: Path) -> None:
+    """The connection broke before the reply, and the library has sent it again."""
+    group, task, file = uuid4(), uuid4(), blobs.input_file(LARGE)
+    assert blobs.put_input(group, task, LARGE, file)
+    assert blobs.put_input(group, task, LARGE, file)
 
 
 # What can go wrong
@@ -157,10 +204,10 @@ def test_a_writer_that_dies_leaves_no_file_of_that_name(
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
         with pytest.raises(file_store.FilesUnavailable):
-            blobs.put_input(uuid4(), uuid4(), LARGE)
+            put_input(uuid4(), uuid4(), LARGE)
     assert stored(folder) == []
     task = uuid4()
-    blobs.put_input(task, task, LARGE)
+    put_input(task, task, LARGE)
     assert blobs.get_input(task, task) == LARGE
 
 
@@ -171,6 +218,7 @@ def test_a_submission_without_file_storage_accepts_nothing(
     with pytest.raises(file_store.FilesUnavailable):
         submit_numbers(bob, group)
     assert not Task.objects.exists()
+    assert not StoredFile.objects.exists(), "what could not be written does not count"
     assert submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
 
 
@@ -186,6 +234,7 @@ def test_a_conclusion_without_file_storage_is_tried_again_and_not_counted(
         conclude_task(str(task.pk))
     task.refresh_from_db()
     assert (task.status, task.conclude_attempts) == (states.AGGREGATING, 0)
+    assert list(StoredFile.objects.values_list("area", flat=True)) == [file_store.INPUTS]
     folder.unlink()
     aside.rename(folder)
     conclude_task(str(task.pk), attempt=0)
@@ -194,25 +243,14 @@ def test_a_conclusion_without_file_storage_is_tried_again_and_not_counted(
     assert b'"count":20000' in result_of(task)
 
 
-def test_writers_of_the_same_bytes_do_not_disturb_readers(folder: Path) -> None:
-    names, wrong = set[str](), list[int]()
-
-    def write() -> None:
-        for _ in range(20):
-            names.add(file_store.write(file_store.INPUTS, LARGE))
-            if file_store.read(max(names)) != LARGE:
-                wrong.append(1)
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    assert len(stored(folder)) == len(names) <= 2  # the hour may have changed meanwhile
-
-
 # What is deleted, and when
+
+
+def write(area: str) -> str:
+    """A file that no row names."""
+    name = file_store.new_name(area, LARGE)
+    file_store.write(name, LARGE)
+    return name
 
 
 def test_an_input_stays_as_long_as_its_task_lives(
@@ -223,26 +261,133 @@ def test_an_input_stays_as_long_as_its_task_lives(
     files.purge()
     assert blobs.get_input(group.pk, task.pk)
     Task.objects.filter(pk=task.pk).move(states.QUEUED, states.CANCELLED)
-    later(60 * 24)
-    StoredFile.objects.update(created=timezone.now() - timedelta(hours=25))
+    later(30 * 24 + live_settings.FILE_GRACE_HOURS - 1)
+    files.purge()
+    assert blobs.get_input(group.pk, task.pk), "a backup that runs now may need it"
+    later(30 * 24 + live_settings.FILE_GRACE_HOURS + 1)
     files.purge()
     assert stored(folder) == []
     assert not StoredFile.objects.exists()
     assert not any((folder / file_store.INPUTS).iterdir()), "empty folders go, too"
 
 
+def test_the_input_of_a_cancelled_task_goes_at_once_and_that_of_another_stays(
+    folder: Path, group: Group, alice: User, bob: User
+) -> None:
+    mine, same = submit_numbers(bob, group), submit_numbers(alice, group)
+    control.cancel(user=bob, task=mine)
+    assert len(stored(folder)) == 1
+    assert [row.task_id for row in StoredFile.objects.all()] == [same.pk]
+    assert blobs.get_input(group.pk, same.pk)
+
+
+def test_what_the_storage_does_not_delete_counts_until_the_purge_deletes_it(
+    folder: Path, group: Group, bob: User, later: Callable[[float], None], settings: Settings
+) -> None:
+    settings.MEMBER_BYTES_MAX = 300_000
+    task = submit_numbers(bob, group)
+    aside = folder.rename(folder.with_name("aside"))
+    folder.write_text("a file where the folder should be")
+    control.cancel(user=bob, task=task)
+    folder.unlink()
+    aside.rename(folder)
+    with pytest.raises(files.QuotaUsed):
+        submit_numbers(bob, group, first=1)
+    later(live_settings.FILE_GRACE_HOURS + 2)
+    files.purge()
+    assert stored(folder) == []
+    assert submit_numbers(bob, group, first=1)
+
+
+def test_a_closed_group_leaves_no_files(
+    folder: Path, group: Group, alice: User, bob: User, later: Callable[[float], None]
+) -> None:
+    failed, concluding = submit_numbers(bob, group), submit_numbers(bob, group)
+    submit_numbers(bob, group)
+    fail_task(failed, "kind_changed", "It has changed.")
+    Task.objects.filter(pk=concluding.pk).update(status=states.AGGREGATING)
+    pk = group.pk
+    close_group(group, by=alice)
+    assert len(stored(folder)) == StoredFile.objects.count() == 1, "that is still needed"
+    sweeping.drop_group(pk)
+    later(live_settings.FILE_GRACE_HOURS + 2)
+    files.purge()
+    assert stored(folder) == []
+    assert not StoredFile.objects.exists()
+
+
+def test_a_result_that_came_too_late_leaves_no_file(
+    folder: Path,
+    group: Group,
+    bob: User,
+    laptop: Worker,
+    work: Callable[[Worker], int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = submit_task(
+        author=bob, group=group.pk, kind="ECHO", params={"count": 20_000, "collect": True}
+    )
+    split_task(str(task.pk))
+    work(laptop)
+    put = blobs.put_result
+
+    def cancel_and_put(*args: object) -> None:
+        control.cancel(user=bob, task=task)
+        put(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(blobs, "put_result", cancel_and_put)
+    conclude_task(str(task.pk))
+    task.refresh_from_db()
+    assert task.status == states.CANCELLED
+    assert stored(folder) == []
+    assert not StoredFile.objects.exists()
+
+
 def test_nothing_young_is_deleted(db: None, folder: Path) -> None:
     """Another process may have written it just now; its task gets its row in a moment."""
-    file_store.write(file_store.INPUTS, LARGE)
-    file_store.write(file_store.RESULTS, LARGE)
+    write(file_store.INPUTS)
+    write(file_store.RESULTS)
     files.purge()
     assert len(stored(folder)) == 2
+
+
+def test_a_submission_that_stopped_before_its_row_does_not_spoil_the_next_one(
+    folder: Path,
+    group: Group,
+    bob: User,
+    later: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its process died between input and row, and the purge has deleted its file since."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(self: Task, **_: object) -> None:
+        raise Killed
+
+    ask = {"author": bob, "group": group.pk, "kind": "MEAN", "params": {}, "key": "k1"}
+    with monkeypatch.context() as patched:
+        patched.setattr(Task, "save", die)
+        with pytest.raises(Killed):
+            submit_task(**ask, file=numbers(20_000))
+    assert len(stored(folder)) == StoredFile.objects.count() == 1
+    files.purge()
+    assert len(stored(folder)) == 1, "it may still be on its way"
+    later(live_settings.FILE_GRACE_HOURS + 2)
+    files.purge()
+    assert len(stored(folder)) == 1, "another attempt may be on its way with that input"
+    redis.connect().delete(submissions_key(group.pk, StoredFile.objects.get().task_id))
+    files.purge()
+    assert stored(folder) == []
+    task = submit_task(**ask, file=numbers(20_000))
+    assert blobs.get_input(group.pk, task.pk)
 
 
 def test_a_result_goes_when_it_has_expired(
     db: None, folder: Path, later: Callable[[float], None]
 ) -> None:
-    file_store.write(file_store.RESULTS, LARGE)
+    write(file_store.RESULTS)
     later(live_settings.RESULT_TTL_HOURS + live_settings.FILE_GRACE_HOURS - 1)
     files.purge()
     assert len(stored(folder)) == 1
@@ -254,7 +399,7 @@ def test_a_result_goes_when_it_has_expired(
 def test_a_file_that_was_never_finished_goes_too(
     db: None, folder: Path, later: Callable[[float], None]
 ) -> None:
-    name = file_store.write(file_store.INPUTS, LARGE)
+    name = write(file_store.INPUTS)
     half = (folder / name).with_name(".writing-abc")
     half.write_bytes(b"half")
     later(live_settings.FILE_GRACE_HOURS + 2)
@@ -266,8 +411,7 @@ def test_a_failed_task_submitted_again_keeps_its_file(
     folder: Path, group: Group, bob: User, later: Callable[[float], None]
 ) -> None:
     task = submit_numbers(bob, group)
-    blobs.keep_failed_input(group.pk, task.pk)
-    Task.objects.filter(pk=task.pk).move(states.QUEUED, states.FAILED)
+    fail_task(task, "kind_changed", "It has changed.")
     task.refresh_from_db()
     again = moderation.submit_again(task)
     later(20 * 24)
@@ -287,8 +431,46 @@ def test_a_member_has_a_quota_of_bytes(
     with pytest.raises(files.QuotaUsed, match=r"Your inputs and results take .* of 300,000 bytes"):
         submit_numbers(bob, group, first=1)
     assert submit_numbers(alice, group, first=1), "others have their own"
-    Task.objects.filter(pk=first.pk).move(states.QUEUED, states.CANCELLED)
-    assert submit_numbers(bob, group, first=1), "what is over does not count"
+    control.cancel(user=bob, task=first)
+    assert submit_numbers(bob, group, first=1), "what is deleted does not count"
+
+
+def test_submitting_and_cancelling_keeps_no_more_than_the_quota(
+    folder: Path, group: Group, bob: User, settings: Settings
+) -> None:
+    settings.MEMBER_BYTES_MAX = 300_000
+    for number in range(6):
+        control.cancel(user=bob, task=submit_numbers(bob, group, first=number))
+        assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= 300_000
+
+
+@pytest.mark.parametrize("end", [states.SUCCEEDED, states.FAILED])
+def test_an_input_counts_until_it_is_deleted(
+    group: Group, bob: User, settings: Settings, later: Callable[[float], None], end: str
+) -> None:
+    settings.MEMBER_BYTES_MAX = 300_000
+    first = submit_numbers(bob, group)
+    Task.objects.filter(pk=first.pk).update(status=end, finished=timezone.now())
+    with pytest.raises(files.QuotaUsed):
+        submit_numbers(bob, group, first=1)
+    later(live_settings.FILE_GRACE_HOURS + 2)
+    with pytest.raises(files.QuotaUsed):
+        submit_numbers(bob, group, first=1)
+    files.purge()
+    assert submit_numbers(bob, group, first=1)
+
+
+def test_simultaneous_uploads_do_not_pass_the_quota(
+    transactional_db: None, folder: Path, group: Group, bob: User, settings: Settings
+) -> None:
+    settings.MEMBER_BYTES_MAX = 500_000  # three times an input
+    outcomes = race(*[lambda n=n: submit_numbers(bob, group, first=n) for n in range(10)])
+    made = [one for one in outcomes if isinstance(one, Task)]
+    refused = [one for one in outcomes if not isinstance(one, Task)]
+    assert all(isinstance(one, files.QuotaUsed) for one in refused), refused
+    assert len(made) <= 3
+    assert len(stored(folder)) == StoredFile.objects.count() == len(made)
+    assert len(list(reservations.reservations())) == len(made)
 
 
 def test_a_group_has_a_quota_of_bytes(
@@ -301,13 +483,47 @@ def test_a_group_has_a_quota_of_bytes(
     assert Task.objects.count() == StoredFile.objects.count() == 1
 
 
-def test_results_count_until_they_expire(
+def test_results_count_until_they_are_deleted(
     group: Group, bob: User, settings: Settings, later: Callable[[float], None]
 ) -> None:
     task = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
-    files.note(task, file_store.RESULTS, "0" * 64, 5000)
+    files.note(task, blobs.result_file(LARGE), 5000)
     settings.MEMBER_BYTES_MAX = 4000
     with pytest.raises(files.QuotaUsed):
         submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
-    later(live_settings.RESULT_TTL_HOURS + 1)
+    later(live_settings.RESULT_TTL_HOURS + 2)
+    files.purge()
     assert submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
+
+
+def test_results_go_beyond_the_quota_by_one_and_those_of_others_are_kept(
+    folder: Path,
+    group: Group,
+    alice: User,
+    bob: User,
+    laptop: Worker,
+    work: Callable[[Worker], int],
+    settings: Settings,
+) -> None:
+    """All were submitted before the first ended, so nothing was there that counted."""
+
+    def submit_echo(author: User) -> Task:
+        params = {"count": 2000, "collect": True}
+        return submit_task(author=author, group=group.pk, kind="ECHO", params=params)
+
+    tasks = [submit_echo(author) for author in (bob, bob, bob, alice)]
+    settings.MEMBER_BYTES_MAX = 1000
+    ends = []
+    for task in tasks:
+        split_task(str(task.pk))
+        work(laptop)
+        conclude_task(str(task.pk))
+        task.refresh_from_db()
+        ends.append((task.status, task.error_code))
+    assert ends == [
+        (states.SUCCEEDED, ""),
+        (states.FAILED, "quota_used"),
+        (states.FAILED, "quota_used"),
+        (states.SUCCEEDED, ""),
+    ]
+    assert len(stored(folder)) == StoredFile.objects.count() == 2

@@ -22,6 +22,14 @@ from tasks.worker_names import canonical, comparison_key
         "\uff4d\uff59 tower",  # wide letters
         "my tow\u200ber",  # a blank without width
         "my \u202etower",  # written from right to left
+        "my tower\ufe0f",  # variation selectors
+        "m\ufe00y tower\U000e0100",
+        "my tower\u2800",  # the blank of Braille
+        "my\u2800tower",
+        "my tower\u3164",  # fillers
+        "my\u115f tower\u1160",
+        "my tow\u034fer",  # joins nothing that is seen
+        "my tower\U0001d159",
     ],
 )
 def test_names_that_are_the_same_to_people(other: str) -> None:

@@ -62,7 +62,7 @@ def _wait(transport: Transport, code: Code) -> DeviceGrant:
         except ConnectionFailed:
             continue  # the server may come back while the code is good
         except ApiError as error:
-            if error.code == "slow_down":
+            if error.code in ("slow_down", "throttled"):
                 pause += SLOWER_SECONDS
             elif error.code != "authorization_pending":
                 raise

@@ -44,8 +44,9 @@ def doctor(
     With --compute it checks instead, without a server, whether the machine computes right: each
     kind on each slot, all slots at the same time, for a few seconds.
 
-    Exit code 1 if something keeps this machine from working, or if an answer is wrong. Example:
-    firmlight doctor --compute --minutes 30
+    Exit code 1 if something keeps this machine from working, or if an answer is wrong.
+
+    Example: firmlight doctor --compute --minutes 30
     """
     if compute:
         if minutes is not None and rounds is not None:

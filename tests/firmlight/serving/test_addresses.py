@@ -12,8 +12,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from core.address_limits import RequestsPerAddress, StrangersPerAddress, mark_owner_known
+from core.address_limits import StrangersPerAddress, mark_owner_known
 from core.client_address import address_of_scope, key_of
+from core.pacing import Lines, Pace, Refusals
+from firmlight.serving.fair_share import RequestsPerCaller
 from tests.firmlight.serving.conftest import Serve
 from tests.support import bad_clients
 from tests.support.patient import until
@@ -58,7 +60,7 @@ def test_an_address_has_so_many_requests_under_way_and_others_are_served(
     serve: Serve, settings: Any
 ) -> None:
     settings.BEHIND_PROXY = True
-    running = serve(RequestsPerAddress(slow, 3, 7))
+    running = serve(RequestsPerCaller(slow, 3, 7, Refusals(100, 60)))
 
     async def ask(address: str, count: int) -> list[httpx.Response]:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
@@ -79,6 +81,12 @@ def test_an_address_has_so_many_requests_under_way_and_others_are_served(
     assert [answer.status_code for answer in asyncio.run(ask("192.0.2.7", 3))] == [200] * 3
 
 
+def strangers(app: Any, most: int, at_once: int = 1000, per_second: float = 10) -> Any:
+    """`at_once` handshakes go through, then so many a second; none waits longer than 1 s."""
+    handshakes = Lines(lambda key: Pace(per_second, at_once), 1.0, 1.0)
+    return StrangersPerAddress(app, most, 7, handshakes, Refusals(100, 60))
+
+
 async def known_when_it_speaks(scope: Any, receive: Any, send: Any) -> None:
     """A socket whose owner is known once it has said something."""
     await receive()
@@ -89,7 +97,7 @@ async def known_when_it_speaks(scope: Any, receive: Any, send: Any) -> None:
 
 
 def test_sockets_count_until_it_is_known_whose_they_are(serve: Serve) -> None:
-    running = serve(StrangersPerAddress(known_when_it_speaks, 2, 7), per_address=4)
+    running = serve(strangers(known_when_it_speaks, most=2), per_address=4)
     address = running.url.replace("http", "ws", 1)
     with contextlib.ExitStack() as lines:
         for _ in range(6):  # more than one address may have of strangers, by either limit
@@ -123,3 +131,18 @@ def test_a_client_that_is_turned_away_hears_why(serve: Serve) -> None:
     assert said.startswith(b"HTTP/1.1 503 ")
     assert b'"code": "busy"' in said
     assert b"\r\nretry-after: 7\r\n" in said
+
+
+def test_handshakes_without_a_log_in_come_at_a_pace(serve: Serve) -> None:
+    """A worker that is known does not use up what its address has for strangers."""
+    app = strangers(known_when_it_speaks, most=50, at_once=3, per_second=0.01)
+    address = serve(app).url.replace("http", "ws", 1)
+    for _ in range(10):
+        with connect(address) as one:
+            one.send("hello")
+            assert one.recv(5) == "welcome"
+    with contextlib.ExitStack() as lines:
+        silent = [lines.enter_context(connect(address)) for _ in range(5)]
+        with pytest.raises(ConnectionClosed) as closed:
+            silent[-1].recv(5)
+    assert closed.value.rcvd and closed.value.rcvd.code == 1013

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from firmlight.serving.bodies import LARGE_SHARE, Head, read_head
 from firmlight.serving.body_bounds import FORM_BYTES, SUBMITS, limits, most
 from firmlight.serving.load_shedding import ConcurrencyLimit
-from firmlight.serving.probes import Probes
+from firmlight.serving.probes import Probes, alive
 from tests.firmlight.serving.conftest import Serve
 
 MULTIPART = (b"content-type", b"multipart/form-data; boundary=x")
@@ -84,7 +84,7 @@ async def checks(scope: Any, receive: Any, send: Any) -> None:
 
 
 def test_probes_do_not_wait_behind_what_is_under_way(serve: Serve) -> None:
-    running = serve(Probes(ConcurrencyLimit(never, 1, 7), checks))
+    running = serve(Probes(ConcurrencyLimit(never, 1, 7), alive, checks))
 
     async def crowd() -> list[tuple[int, str]]:
         async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:

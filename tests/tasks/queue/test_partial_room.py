@@ -11,10 +11,15 @@ from redis.cluster import RedisCluster
 
 from core import redis, redis_memory
 from tasks.queue import lifecycle
+from tests.plugin import ON_CLUSTER
 from tests.tasks.queue.conftest import Connection, Pool
 
 MIB = 2**20
 ROOM_MIB = 8  # that the partials of one creator may take
+
+
+# On a cluster each node has a limit of its own, and `maxmemory` is set on one here.
+pytestmark = pytest.mark.skipif(bool(os.environ.get(ON_CLUSTER)), reason="one Redis only")
 
 
 @pytest.fixture(autouse=True)

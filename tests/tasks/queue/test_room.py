@@ -65,13 +65,39 @@ def test_a_task_spends_no_more_than_it_has() -> None:
     assert room.to_come() == 0
 
 
-def test_the_bytes_of_partials_follow_the_latest_tasks() -> None:
+def test_what_an_ended_task_keeps_is_reserved_in_place_of_what_it_needed() -> None:
+    reserve("one", 100)
+    reserve("two", 70)
+    for _ in range(2):
+        room.keep("one", owner="bob", group="lab", need=30, seconds=60).now()
+        assert sums() == {"left": 70, "o:bob": 100, "g:lab": 100}
+    room.keep("three", owner="eve", group="lab", need=5, seconds=-1).now()
+    assert sums()["o:eve"] == 5, "it had reserved nothing"
+    assert room.expired() == ["three"]
+    assert room.among_kept(["one", "two", "three"]) == {"one", "three"}
+    assert room.among_kept([]) == set()
+    room.unreserve(["one", "two", "three"]).now()
+    assert sums() == {}
+    assert room.expired() == []
+
+
+def test_the_bytes_of_partials_are_the_median_of_the_latest_tasks() -> None:
     group = uuid4()
-    assert room.partial_bytes(group, "ECHO@1") == 0
-    room.note_partial_bytes(group, "ECHO@1", 100)
-    room.note_partial_bytes(group, "ECHO@1", 300)
-    assert room.partial_bytes(group, "ECHO@1") == 200
-    assert room.partial_bytes(uuid4(), "ECHO@1") == 0
+
+    def known() -> float:
+        return room.partial_bytes(group, "ECHO@1", "bob")
+
+    for size in (100, 300):
+        room.note_partial_bytes(group, "ECHO@1", "bob", size)
+        assert known() == 0, "too few"
+    room.note_partial_bytes(group, "ECHO@1", "bob", 10_000_000)
+    assert known() == 300, "one that is odd does not move it"
+    for _ in range(5):
+        room.note_partial_bytes(group, "ECHO@1", "bob", 500)
+    assert known() == 500
+    room.note_partial_bytes(group, "ECHO@1", "eve", 10_000_000)
+    assert known() == 500
+    assert room.partial_bytes(uuid4(), "ECHO@1", "bob") == 0
 
 
 def test_how_full_redis_is_is_known() -> None:

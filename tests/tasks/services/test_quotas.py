@@ -16,8 +16,10 @@ from firmlight_client import protocol
 from groups.models import Group
 from tasks import states
 from tasks.models import Contribution, Task, Worker
+from tasks.queue import room as reservations
 from tasks.queue import sweeping
 from tasks.services import departures
+from tasks.services import submit as submitting
 from tasks.services.submit import TooManyTasks, submit_task
 from tasks.services.workers import TooManyWorkers, enrol
 from tests.support.pages import words
@@ -108,6 +110,7 @@ def test_what_was_refused_leaves_nothing_in_redis(
         submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 1})
     assert not Task.objects.exists()
     assert not sweeping.tasks_with_state(group.pk)
+    assert list(reservations.reservations()) == []
 
 
 def test_a_user_submits_so_many_tasks_a_day(
@@ -122,6 +125,35 @@ def test_a_user_submits_so_many_tasks_a_day(
     assert answer["Retry-After"] == "10"
     assert post(alice).status_code == 201
     assert Task.objects.count() == 2
+
+
+def test_submissions_refused_for_the_day_reserve_and_read_nothing(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, post: Any, bob: User
+) -> None:
+    settings.TASKS_PER_DAY_MAX = 1
+    post(bob)
+    before = list(reservations.reservations())
+
+    def read(*_: Any, **__: Any) -> bytes:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(submitting, "read_params", read)
+    for _ in range(5):
+        assert post(bob).json()["code"] == "too_many_tasks_today"
+    assert list(reservations.reservations()) == before
+    assert len(before) == 1
+
+
+def test_what_was_not_accepted_does_not_count_for_the_day(
+    settings: Any, api: Any, post: Any, group: Group, bob: User
+) -> None:
+    settings.TASKS_PER_DAY_MAX, settings.TASKS_LIVE_PER_USER_MAX = 2, 1
+    body = {"group": str(group.pk), "kind": "ECHO", "params": {"count": 0}}
+    assert [api(bob).post("/api/tasks/", body).status_code for _ in range(3)] == [400] * 3
+    assert post(bob).status_code == 201
+    assert [post(bob).json()["code"] for _ in range(3)] == ["too_many_tasks"] * 3
+    Task.objects.all().move(states.QUEUED, states.CANCELLED)
+    assert post(bob).status_code == 201
 
 
 def hello(name: str) -> protocol.Hello:

@@ -17,10 +17,12 @@ from core.errors import Forbidden, Invalid
 from firmlight_client import kinds
 from groups.models import Group
 from tasks import blobs, states
-from tasks.models import Task
+from tasks.models import StoredFile, Task
+from tasks.queue import room as reservations
 from tasks.queue import sweeping
 from tasks.services import submit as submitting
 from tasks.services.submit import KeyUsed, submit_task
+from tests.support.racing import race
 
 
 def fields_of(**arguments: Any) -> dict[str, list[str]]:
@@ -190,6 +192,101 @@ def test_two_concurrent_submissions_with_one_key_make_one_task_and_lose_no_input
     made.append(submit_task(**ask))
     assert {task.pk for task in made} == {Task.objects.get().pk}
     assert blobs.get_input(group.pk, made[0].pk)
+
+
+@pytest.fixture
+def ask(group: Group, bob: User) -> dict[str, Any]:
+    """One submission, as its author may send it twice; its input is in a file."""
+    numbers = {"numbers": [number + 0.5 for number in range(10_000)]}
+    return {"author": bob, "group": group.pk, "kind": "MEAN", "params": numbers, "key": "k1"}
+
+
+def left() -> tuple[int, int]:
+    """How many have reserved room, and how many files are counted."""
+    return len(list(reservations.reservations())), StoredFile.objects.count()
+
+
+def test_a_second_submission_that_fails_takes_nothing_from_the_first(
+    ask: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes and fails when the first has stored its input, and not its row yet."""
+    save = Task.save
+
+    def meanwhile(self: Task, **options: Any) -> None:
+        def refuse(self: Task, **_: Any) -> None:
+            raise DatabaseError("busy")
+
+        monkeypatch.setattr(Task, "save", refuse)
+        with pytest.raises(DatabaseError):
+            submit_task(**ask)
+        monkeypatch.setattr(Task, "save", save)
+        save(self, **options)
+
+    monkeypatch.setattr(Task, "save", meanwhile)
+    task = submit_task(**ask)
+    assert blobs.get_input(task.group_id, task.pk)
+    assert left() == (1, 1)
+
+
+def test_a_second_submission_goes_on_when_the_first_fails(
+    ask: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first fails when the second has found the first one's input, and makes no row yet."""
+    store = submitting._store_input
+    gave_up: list[str] = []
+    attempts: list[str] = []
+    begin = blobs.begin_input
+
+    def note(group: Any, task: Any, attempt: str) -> None:
+        attempts.append(attempt)
+        begin(group, task, attempt)
+
+    def store_second(task: Task, data: bytes) -> None:
+        store(task, data)
+        submitting._forget(task, attempts[0])
+        gave_up.append(attempts[0])
+
+    def store_first(task: Task, data: bytes) -> None:
+        store(task, data)
+        monkeypatch.setattr(submitting, "_store_input", store_second)
+        submit_task(**ask)
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(blobs, "begin_input", note)
+    monkeypatch.setattr(submitting, "_store_input", store_first)
+    task = submit_task(**ask)
+    assert task.pk == Task.objects.get().pk
+    assert len(attempts) == 2
+    assert gave_up
+    assert blobs.get_input(task.group_id, task.pk)
+    assert left() == (1, 1)
+
+
+def test_submissions_with_one_key_that_all_fail_leave_nothing(
+    ask: dict[str, Any], group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Task, **_: Any) -> None:
+        raise DatabaseError("disk full")
+
+    monkeypatch.setattr(Task, "save", refuse)
+    for _ in range(3):
+        with pytest.raises(DatabaseError):
+            submit_task(**ask)
+    assert left() == (0, 0)
+    monkeypatch.undo()
+    task = submit_task(**ask)
+    assert blobs.get_input(group.pk, task.pk)
+    assert left() == (1, 1)
+
+
+def test_racing_submissions_with_one_key_make_one_task_that_has_its_input(
+    transactional_db: None, ask: dict[str, Any], group: Group
+) -> None:
+    outcomes = race(*[lambda: submit_task(**ask)] * 6)
+    task = Task.objects.get()
+    assert {one.pk for one in outcomes} == {task.pk}, outcomes
+    assert blobs.get_input(group.pk, task.pk)
+    assert left() == (1, 1)
 
 
 def test_a_key_is_its_authors_own_and_names_one_submission(

@@ -15,7 +15,13 @@ def enrol(user: User, name: str) -> workers.Enrolled:
     return workers.enrol(user, protocol.Hello(name=name, slots=1, kinds={}, client_version="1"))
 
 
-@pytest.mark.parametrize("name", ["tower ", " tower", "Tower", "ｔower", "to\u200bwer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("tower ", " tower", "Tower", "ｔower", "to\u200bwer"),
+        *("tower\ufe0f", "t\ufe0eower", "tower\u2800", "tower\u3164", "to\u034fwer"),
+    ],
+)
 def test_a_blocked_worker_does_not_come_back_under_a_name_that_looks_the_same(
     alice: User, name: str
 ) -> None:
@@ -35,6 +41,13 @@ def test_a_block_reaches_workers_of_such_names_that_were_there_before(alice: Use
     assert enrol(alice, "Tower").duty.suspended
     assert not enrol(alice, "laptop").duty.suspended
     assert not Worker.objects.get(pk=other.pk).blocked
+
+
+def test_a_second_row_of_such_a_name_does_not_pass_the_block(alice: User) -> None:
+    """It was made when the two names were not the same yet."""
+    tower = Worker.objects.create(owner=alice, name="tower", blocked=True, suspended_reason="No.")
+    Worker.objects.create(owner=alice, name="tower\ufe0f")
+    assert enrol(alice, "tower\ufe0f").id == str(tower.pk)
 
 
 def test_the_same_name_of_another_member_is_another_worker(alice: User, bob: User) -> None:

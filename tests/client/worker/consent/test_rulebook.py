@@ -141,7 +141,10 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_an_empty_one(tmp_path: Path
 # Names
 
 NAMES = st.sampled_from(
-    ["Lab", "LAB", "ＬＡＢ", " lab ", "Straße", "STRASSE", "e\u0301te", "\u00e9te"]
+    [
+        *("Lab", "LAB", "ＬＡＢ", " lab ", "Straße", "STRASSE", "e\u0301te", "\u00e9te"),
+        *("Lab\ufe0f", "L\u2800ab", "L ab"),
+    ]
 )
 
 

@@ -5,7 +5,7 @@ VERIFY = [('none', 'none'), ('auto', 'auto'), ('sample', 'sample'), ('all', 'all
 
 class Migration(migrations.Migration):
 
-    dependencies = [('tasks', '0014_standing')]
+    dependencies = [("tasks", "0015_stored_file_names")]
 
     operations = [
         migrations.AddField(

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [('groups', '0004_removal')]
+    dependencies = [("groups", "0006_group_names_as_seen")]
 
     operations = [
         migrations.AddField(
