@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 from typing import Any
 
 from firmlight_client import kinds
+from tasks import runs
 
 WORDS_MAX = 300  # characters
 
 
 def wrong_parts(
-    kind: kinds.Kind, partials: Sequence[bytes], runs: Sequence[Sequence[int]], params: Any
+    kind: kinds.Kind, partials: Sequence[bytes], subtasks: Sequence[Sequence[int]], params: Any
 ) -> list[tuple[int, str]]:
     """The places of partials that cannot be right for their subtasks, and why.
 
-    `runs` are the subtasks of each partial: first, how many, first, how many, …
+    `subtasks` are those of each partial, as `runs`.
     """
     if type(kind).check is kinds.Kind.check:
         return []
     payloads = payloads_for(kind, params)
     wrong = []
-    for place, (partial, its_runs) in enumerate(zip(partials, runs, strict=True)):
-        if why := flaw_in_part(kind, partial, its_runs, payloads, params):
+    for place, (partial, its_own) in enumerate(zip(partials, subtasks, strict=True)):
+        if why := flaw_in_part(kind, partial, its_own, payloads, params):
             wrong.append((place, why))
     return wrong
 
@@ -36,12 +36,15 @@ def payloads_for(kind: kinds.Kind, params: Any) -> list[Any] | None:
 def flaw_in_part(
     kind: kinds.Kind,
     partial: bytes,
-    runs: Sequence[int],
+    subtasks: Sequence[int],
     payloads: list[Any] | None,
     params: Any,
 ) -> str:
-    """Why the partial cannot be right for these subtasks; "" if nothing speaks against it."""
-    return _flaw(kind, partial, sorted(_subtasks(runs)), payloads, params)[:WORDS_MAX]
+    """Why the partial cannot be right for these subtasks, as `runs`; "" if nothing speaks against
+    it.
+    """
+    indices = sorted(runs.expanded(subtasks))
+    return _flaw(kind, partial, indices, payloads, params)[:WORDS_MAX]
 
 
 def _flaw(
@@ -61,8 +64,3 @@ def _flaw(
     except Exception as error:  # noqa: BLE001
         return f"it cannot be checked: {type(error).__name__}: {error}"
     return ""
-
-
-def _subtasks(runs: Sequence[int]) -> list[int]:
-    pairs = zip(runs[::2], runs[1::2], strict=True)
-    return list(chain.from_iterable(range(first, first + n) for first, n in pairs))

@@ -175,10 +175,10 @@ local function seconds_left(task, t, rec, patience)
   return math.max(expected - spent, 0), 2 * expected - spent
 end
 
--- Whether the holder has taken twice as long as it should have for n subtasks.
-local function is_late(task, t, rec, n)
-  local each = seconds_each(task, t, rec.worker)
-  return each ~= nil and elapsed(rec) >= 2 * each * n
+-- Whether the holder has taken twice as long as it should; `patience` as above.
+local function is_late(task, t, rec, patience)
+  local _, late_in = seconds_left(task, t, rec, patience)
+  return late_in ~= nil and late_in <= 0
 end
 
 -- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe,
@@ -188,13 +188,13 @@ local function settle_others(t, others)
   local unwanted = {}
   for id, settled in pairs(others) do
     local rec = lease_of(id)
-    local before = #rec.list
+    local before, was_late = #rec.list, is_late(rec.task, t, rec)
     owe_less(rec, settled)
     charge(t.creator, -tonumber(rec.charge) * (before - #rec.list))
     record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
     if #rec.list == 0 then
       unwanted[#unwanted + 1] = {rec.conn, id}
-      if is_late(rec.task, t, rec, before) then strike(rec.owner, t, LOSS) end
+      if was_late then strike(rec.owner, t, LOSS) end
       add_work(rec.task, rec.worker, 'wasted', elapsed(rec))
     end
   end

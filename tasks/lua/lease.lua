@@ -337,21 +337,14 @@ local function may_copy(t, rec)
   return rec.owner ~= a.owner or owners_wanting(t.kind) == 1
 end
 
--- Whether the holder has taken so long that its subtasks may be copied whatever was copied before:
--- one that takes leases and does nothing must not keep the rest of a task.
-local function is_overdue(task, t, rec)
-  local _, late_in = seconds_left(task, t, rec, a.patience_s)
-  return late_in ~= nil and late_in <= 0
-end
-
 -- The lease of the task that will last longest, if its end can be brought forward: its record and
--- how many subtasks. `only_late`: of those that are overdue.
+-- how many subtasks. `only_late`: of those whose holder is late.
 local function latest(task, t, each, only_late)
   local found, most, count = nil, 0, 0
   for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
     local rec = lease_of(id)
     local may = rec and rec.active == '1' and may_copy(t, rec)
-    if may and not (only_late and not is_overdue(task, t, rec)) then
+    if may and not (only_late and not is_late(task, t, rec, a.patience_s)) then
       local left, late_in = seconds_left(task, t, rec, a.patience_s)
       if left and left > most and share_of(each, rec, left) > 0 and #copyable(task, t, rec) > 0 then
         found, most, count = rec, left, share_of(each, rec, left)
@@ -382,7 +375,8 @@ local function try_copy(task)
   local rec, count = latest(task, t, each or 0, budget < 1)
   if not rec then return nil end
   if not each then count = 1 end  -- nothing is known of anybody yet
-  local is_spare = not is_overdue(task, t, rec)
+  -- one that takes leases and does nothing must not keep the rest of a task
+  local is_spare = not is_late(task, t, rec, a.patience_s)
   if is_spare then count = math.min(count, budget) end
   local taken = {}
   for _, subtask in ipairs(copyable(task, t, rec)) do

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import msgspec
 
 from tasks.queue.keys import Id, base_key
 from tasks.queue.scripts import Call
+from tasks.runs import expanded
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -49,14 +48,12 @@ class Part(msgspec.Struct, frozen=True, array_like=True):
     lease: str
     at: int  # ms since the epoch
     digest: str  # SHA-256 of its bytes as they came, in hexadecimal
-    runs: list[int]  # of its subtasks: first, how many, first, how many, …
+    runs: list[int]  # of its subtasks, see `tasks.runs`
 
     @property
     def subtasks(self) -> list[int]:
         """Their indices within the task."""
-        starts, counts = self.runs[::2], self.runs[1::2]
-        runs = [range(start, start + n) for start, n in zip(starts, counts, strict=True)]
-        return list(chain.from_iterable(runs))
+        return expanded(self.runs)
 
 
 _read_part = msgspec.msgpack.Decoder(Part).decode
@@ -85,6 +82,11 @@ class Outcome(msgspec.Struct):
         half = len(raw) // 2
         self.partials = raw[:half]
         self.parts = [_read_part(packed) for packed in raw[half:]]
+
+    @property
+    def standing(self) -> list[int]:
+        """The numbers of the parts that were not taken out."""
+        return [number for number, partial in enumerate(self.partials) if partial]
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -261,8 +261,8 @@ def _partial_bytes(outcome: Outcome) -> float:
 
     So one worker that sends much more than the others has no part in it.
     """
-    middle = median_low(map(len, outcome.partials))
-    return middle * len(outcome.partials) / max(outcome.done, 1)
+    sizes = [len(outcome.partials[number]) for number in outcome.standing]
+    return median_low(sizes) * len(sizes) / max(outcome.done, 1)
 
 
 def _success_text(task: Task, outcome: Outcome) -> str:
@@ -280,7 +280,7 @@ def _conclusion(task: Task, outcome: Outcome, patient: bool) -> calls.Conclusion
     There is neither if a worker claimed a decision that its partial does not bear out. An
     incomplete result says so. Raises NotConcluded, KindGone, TryAgain and NotWanted.
     """
-    numbers = [number for number, partial in enumerate(outcome.partials) if partial]
+    numbers = outcome.standing
     if not numbers:
         raise NotConcluded("subtask_failed", _blame(outcome))
     kind = kind_of(task)

@@ -14,9 +14,9 @@ import pytest
 
 from tests.patterns import found, worst
 
-SMALL, LARGE = 2_000, 8_000  # characters: four times as many take 4 times as long, or 16 times
-GROWTH_MAX = 8
-NEGLIGIBLE_SECONDS = 0.005  # of 8,000 characters; what grows with their square takes longer
+SMALL, LARGE = 2_000, 16_000  # characters: 8 times as many take 8 times as long, or 64 times
+GROWTH_MAX = 20
+NEGLIGIBLE_SECONDS = 0.005  # of 16,000 characters; what grows with their square takes longer
 FIRST_SIZES = (
     20,
     24,
@@ -25,6 +25,7 @@ FIRST_SIZES = (
     100,
     400,
     SMALL,
+    LARGE,
 )  # what doubles with each character is seen before it takes for ever
 HOPELESS_SECONDS = 0.3
 

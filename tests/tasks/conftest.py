@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 import redis
-from django.conf import settings
+from django.conf import settings as live_settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from firmlight_client import kinds
@@ -118,7 +123,7 @@ def jobs_sent() -> Callable[[], list[str]]:
     """
 
     def read() -> list[str]:
-        broker = redis.Redis.from_url(settings.BROKER_URL)
+        broker = redis.Redis.from_url(live_settings.BROKER_URL)
         names = []
         for name in ("short", "long", "bulk", "sweep"):
             while message := broker.lpop(name):
@@ -127,3 +132,38 @@ def jobs_sent() -> Callable[[], list[str]]:
         return names
 
     return read
+
+
+@pytest.fixture
+def folder(tmp_path: Path, settings: Settings) -> Iterator[Path]:
+    """The folder of the file storage, this test's own."""
+    place = tmp_path / "files"
+    options = {**live_settings.FILES, "OPTIONS": {"location": str(place)}}
+    settings.STORAGES = {**live_settings.STORAGES, "files": options}
+    yield place
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """later(25): it is so many hours later, for everything but Redis."""
+    real = timezone.now
+
+    def move(hours: float) -> None:
+        monkeypatch.setattr(timezone, "now", lambda: real() + timedelta(hours=hours))
+
+    return move
+
+
+def stored(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def numbers(count: int, first: int = 0) -> SimpleUploadedFile:
+    text = "".join(f"{number}.5\n" for number in range(first, first + count))
+    return SimpleUploadedFile("numbers.csv", text.encode())
+
+
+def submit_numbers(author: User, group: Group, first: int = 0) -> Task:
+    """A task whose input is larger than INLINE_BYTES_MAX."""
+    file = numbers(20_000, first)
+    return submit_task(author=author, group=group.pk, kind="MEAN", params={}, file=file)

@@ -133,11 +133,11 @@ def test_ctrl_c_ends_it_with_what_was_found_so_far(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("faulty")
 def test_a_slot_that_gets_a_known_answer_wrong_is_named(few_answers: Path) -> None:
     squares = [number**2 for number in range(5)]
-    know(few_answers, "BITROT", [[square] for square in squares], squares)
+    know(few_answers, "ROTTEN", [[square] for square in squares], squares)
     code, found = rows("--slots", "3")
     assert code == 1
-    assert sorted(states(found["BITROT"])) == ["right", "right", "wrong"]
-    (wrong,) = [row for row in found["BITROT"] if row["state"] == "wrong"]
+    assert sorted(states(found["ROTTEN"])) == ["right", "right", "wrong"]
+    (wrong,) = [row for row in found["ROTTEN"] if row["state"] == "wrong"]
     assert wrong["slot"] in (1, 2, 3)
     assert (wrong["wrong"], wrong["answers"]) == (2, 6)  # also all of them combined
     assert (wrong["words"], wrong["expected"], wrong["got"]) == ("subtask 4, at [0]", "9", "11")
@@ -146,7 +146,7 @@ def test_a_slot_that_gets_a_known_answer_wrong_is_named(few_answers: Path) -> No
 
 @pytest.mark.usefixtures("faulty")
 def test_people_are_told_what_was_expected_and_what_to_do(few_answers: Path) -> None:
-    know(few_answers, "BITROT", [[0], [1], [4], [9]], [0, 1, 4, 9])
+    know(few_answers, "ROTTEN", [[0], [1], [4], [9]], [0, 1, 4, 9])
     done = firmlight("doctor", "--compute", "--slots", "2")
     assert done.returncode == 1
     text = " ".join(done.stdout.split())
@@ -169,8 +169,8 @@ def test_where_every_slot_is_wrong_alike_a_library_is_named(few_answers: Path) -
 def test_without_known_answers_the_slot_in_the_minority_is_named() -> None:
     code, found = rows("--slots", "3")
     assert code == 1
-    assert sorted(states(found["BITROT"])) == ["right", "right", "wrong"]
-    (wrong,) = [row for row in found["BITROT"] if row["state"] == "wrong"]
+    assert sorted(states(found["ROTTEN"])) == ["right", "right", "wrong"]
+    (wrong,) = [row for row in found["ROTTEN"] if row["state"] == "wrong"]
     assert (wrong["how"], wrong["expected"], wrong["got"]) == ("compared", "9", "11")
 
 
@@ -178,7 +178,7 @@ def test_without_known_answers_the_slot_in_the_minority_is_named() -> None:
 def test_of_two_slots_that_differ_nobody_knows_which_is_right() -> None:
     code, found = rows("--slots", "2")
     assert code == 1
-    assert states(found["BITROT"]) == ["wrong", "wrong"]
+    assert states(found["ROTTEN"]) == ["wrong", "wrong"]
 
 
 @pytest.mark.usefixtures("faulty")

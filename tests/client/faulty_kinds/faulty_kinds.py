@@ -50,10 +50,13 @@ class Squares(Kind):
         return partial
 
 
-class BitRot(Squares):
-    """In one process one bit of one answer is wrong."""
+class Rotten(Squares):
+    """In one process one bit of one answer is wrong.
 
-    name = "BITROT"
+    It is computed after FRAGILE: the death of the bad process would make another one bad.
+    """
+
+    name = "ROTTEN"
 
     def run(self, payload: Any) -> Any:
         return [payload * payload ^ (BAD_BIT if payload == 3 and is_bad() else 0)]
