@@ -29,7 +29,8 @@ def room(settings: Settings) -> Iterator[None]:
     # of a cluster otherwise one node, which need not be the one that has the group
     where = {"target_nodes": "all"} if isinstance(client, RedisCluster) else {}
     client.config_set("maxmemory", most, **where)
-    settings.PARTIALS_PERCENT_MAX = 100 * ROOM_MIB * MIB / most
+    # a byte more: rounding must not make it less than the room
+    settings.PARTIALS_PERCENT_MAX = 100 * (ROOM_MIB * MIB + 1) / most
     yield
     client.config_set("maxmemory", 0, **where)
 
