@@ -28,6 +28,8 @@ local function answer(settled, woken)
   })
 end
 if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
+local packed = redis.call('LINDEX', key('t', a.task, 'parts'), a.number)
+if not packed then return answer(false, {}) end  -- of a task that has failed for want of room
 
 -- All that the owners who were wrong did for the task is to be done anew.
 local function punish()
@@ -51,7 +53,7 @@ if a.how == 'again' then
   return answer(true, wake(t.kind, SOME))
 end
 
-local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), a.number))
+local part = read_part(packed)
 
 local function note_confirmed(number, n)
   if a.how ~= 'confirmed' then return end
