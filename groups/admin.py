@@ -42,7 +42,15 @@ class GroupAdmin(ReadOnlyAdmin):
     list_display = ("name", "description", "joining", "submitting", "created")
     list_filter = ("joining", "submitting")
     search_fields = ("name_key__contains",)
-    fields = ("name", "description", "joining", "submitting", "created", "elsewhere")
+    fields = (
+        "name",
+        "description",
+        "joining",
+        "submitting",
+        "verify_default",
+        "created",
+        "elsewhere",
+    )
     readonly_fields = ("elsewhere",)
     inlines = (Members,)
 

@@ -57,6 +57,9 @@ class Group(models.Model):
     submitting = models.CharField(
         max_length=7, choices=choices(states.SUBMITTING), default=states.MEMBERS_SUBMIT
     )
+    verify_default = models.CharField(
+        max_length=6, choices=choices(states.VERIFY_DEFAULTS), default=states.AS_TASK, blank=True
+    )
     created = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

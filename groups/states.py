@@ -13,6 +13,11 @@ JOINING = (BY_INVITATION, BY_ASKING)
 MEMBERS_SUBMIT, LEADERS_SUBMIT = "members", "leaders"
 SUBMITTING = (MEMBERS_SUBMIT, LEADERS_SUBMIT)  # who may submit tasks; the others only work
 
+AS_TASK = ""
+# How much of each task is recomputed at least, from the least to the most. AS_TASK: as its
+# submitter says.
+VERIFY_DEFAULTS = (AS_TASK, "auto", "sample", "all")
+
 AS_GROUP, ALWAYS, NEVER = "group", "always", "never"
 # Whether one member may submit: as the group's setting says, or an exception from it.
 EXCEPTIONS = (AS_GROUP, ALWAYS, NEVER)

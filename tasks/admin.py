@@ -108,12 +108,34 @@ class TaskAdmin(ReadOnlyAdmin):
         (None, {"fields": ("title", "description", "group", "creator", "kind", "kind_version")}),
         (
             "Now",
-            {"fields": ("status", "counts", "progress", "waiting", "error_code", "error_message")},
+            {
+                "fields": (
+                    "status",
+                    "counts",
+                    "progress",
+                    "waiting",
+                    "checks",
+                    "error_code",
+                    "error_message",
+                )
+            },
         ),
-        ("Wishes", {"fields": ("priority", "allow_partial", "deadline", "subtask_seconds_max")}),
+        (
+            "Wishes",
+            {
+                "fields": (
+                    "priority",
+                    "allow_partial",
+                    "deadline",
+                    "subtask_seconds_max",
+                    "verify",
+                    "verify_asked",
+                )
+            },
+        ),
         ("Times", {"fields": ("created", "started", "changed", "finished")}),
     )
-    readonly_fields = ("counts", "progress", "waiting")
+    readonly_fields = ("counts", "progress", "waiting", "checks")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("group", "creator")
@@ -139,6 +161,10 @@ class TaskAdmin(ReadOnlyAdmin):
     @admin.display(description="waits for")
     def waiting(self, task: Task) -> str:
         return standing.waiting_reason(task, self._standing(task)) or "nothing"
+
+    @admin.display
+    def checks(self, task: Task) -> str:
+        return task.checked.sentence if task.checked else "not known"
 
     def _standing(self, task: Task) -> standing.Standing:
         if not hasattr(task, "_standing"):

@@ -23,6 +23,7 @@ SENTENCES = {
     "released": "{worker} gave {subtasks} back.",
     "overtaken": "{worker} was overtaken: another worker did {subtasks} first.",
     "bad_partial": "{worker} sent a malformed result: others compute {subtasks}.",
+    "confirmed": "Another member computed {subtasks} of {worker} again, and agreed.",
     "taken_out": "A result of {worker} was wrong and was taken out: others compute {subtasks}.",
     "kind_changed": "{worker} sent a result of another version of the kind: {subtasks} wait again.",
     "failed": "{worker} failed on subtask {detail}.",

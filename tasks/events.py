@@ -41,6 +41,11 @@ def conclude(task: Id, *, attempt: int | None = None, patient: bool = False) -> 
     _ask("tasks.conclude", [str(task), attempt, patient], queue="long" if patient else "short")
 
 
+def compare(task: Id) -> None:
+    """Compare the answers to this task's checks."""
+    _ask("tasks.compare", [str(task)], queue="short")
+
+
 def _ask(job: str, arguments: list[Any], queue: str) -> None:
     """Send a job; if it is lost, the sweep asks again."""
     broker.send_job(job, arguments, queue=queue)
@@ -50,6 +55,11 @@ async def conclude_later(tasks: Iterable[str]) -> None:
     """From the event loop: the broker's client blocks, so it gets a thread."""
     for task in tasks:
         await sync_to_async(conclude, thread_sensitive=False)(task)
+
+
+async def compare_later(task: str) -> None:
+    """The same for `compare`."""
+    await sync_to_async(compare, thread_sensitive=False)(task)
 
 
 def task_topic(task: Id) -> str:

@@ -6,8 +6,8 @@ Each may run twice, also at the same time, or be lost: the sweep finds what is m
 from celery import shared_task
 
 from core import beat, job_echo, redis_log
+from tasks.services import checking, retention
 from tasks.services import conclude as concluding
-from tasks.services import retention
 from tasks.services import split as splitting
 from tasks.services import sweep as sweeping
 from tasks.services.departures import forget_machines
@@ -21,6 +21,11 @@ def split(task_id: str) -> None:
 @shared_task(name="tasks.conclude", acks_late=True, ignore_result=True)
 def conclude(task_id: str, attempt: int | None = None, patient: bool = False) -> None:
     concluding.conclude_task(task_id, attempt=attempt, patient=patient)
+
+
+@shared_task(name="tasks.compare", acks_late=True, ignore_result=True)
+def compare(task_id: str) -> None:
+    checking.compare_answers(task_id)
 
 
 @shared_task(name="tasks.sweep", acks_late=True, ignore_result=True)

@@ -16,6 +16,7 @@ from accounts.models import User, uuid_key
 from groups.models import Group
 from tasks import file_store, kind_keys, states
 from tasks.standing import NEWCOMER, check_probability
+from tasks.verification import AUTO, VERIFY, Verification, from_plain
 
 ERROR_MAX, MESSAGE_MAX, TRACEBACK_MAX, SUSPENDED_REASON_MAX = 200, 2000, 4000, 300
 
@@ -63,6 +64,10 @@ class Task(models.Model):
         max_length=6, choices=[(p, p) for p in states.PRIORITIES], default=states.NORMAL
     )
     allow_partial = models.BooleanField(default=False)
+    # How much of it others recompute, and what was asked for: the group may have raised it.
+    verify = models.CharField(max_length=6, choices=[(v, v) for v in VERIFY], default=AUTO)
+    verify_asked = models.CharField(max_length=6, choices=[(v, v) for v in VERIFY], blank=True)
+    verification = models.JSONField(null=True)  # as Verification.plain makes it
     deadline = models.DateTimeField(null=True)  # then it fails
     subtask_seconds_max = models.FloatField(null=True)  # None: the kind's own limit
     subtasks = models.PositiveIntegerField(default=0)
@@ -99,6 +104,11 @@ class Task(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in states.FINAL
+
+    @property
+    def checked(self) -> Verification | None:
+        """How its result was checked; None while nothing is known of it."""
+        return from_plain(self.verification)
 
     @property
     def kind_key(self) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from firmlight_client.sdk.aio import AsyncClient, AsyncTask
     from firmlight_client.sdk.client import Client, Task
     from firmlight_client.sdk.executor import FirmlightExecutor
+    from firmlight_client.sdk.verification import Verification
     from firmlight_client.version import __version__
 
 _MODULE_OF = {
@@ -49,6 +50,7 @@ _MODULE_OF = {
     "TaskCancelled": "errors",
     "TaskEnded": "errors",
     "TaskFailed": "errors",
+    "Verification": "sdk.verification",
     "__version__": "version",
 }
 
@@ -71,6 +73,7 @@ __all__ = [
     "TaskCancelled",
     "TaskEnded",
     "TaskFailed",
+    "Verification",
     "__version__",
 ]
 

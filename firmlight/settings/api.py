@@ -42,6 +42,7 @@ SPECTACULAR_SETTINGS = {
         "GivenRole": "groups.states.GIVEN_ROLES",
         "GroupSubmitting": "groups.states.SUBMITTING",
         "MemberSubmitting": "groups.states.EXCEPTIONS",
+        "Verify": "tasks.verification.VERIFY",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

@@ -37,6 +37,10 @@ RESULTS_TOO_LARGE_MAX = whole("RESULTS_TOO_LARGE_MAX", 20, 1)
 COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)
 # How long a holder of whose speed nothing is known has, until its subtasks may run a second time.
 COPY_UNKNOWN_SECONDS = number("COPY_UNKNOWN_SECONDS", 10)
+# Of a task's subtasks: what others recompute of it, if it asks for a sample.
+VERIFY_SAMPLE_SHARE = number("VERIFY_SAMPLE_SHARE", 0.05)
+# How long a conclusion waits for checks that are under way.
+VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

@@ -89,8 +89,9 @@ class GroupView(APIView):
         responses=serializers.GroupSerializer,
     )
     def patch(self, request: Request, pk: UUID) -> Response:
+        """For its owner; moderators may change `verify_default` alone."""
         # Before the input is checked: other users shall not see what is wrong with it.
-        services.require_owner(user_of(request), pk)
+        services.require_leader(user_of(request), pk)
         services.update_group(
             editor=user_of(request), group_id=pk, **validated(serializers.GroupChange, request)
         )

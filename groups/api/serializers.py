@@ -23,6 +23,10 @@ from groups.models import (
 )
 from groups.services.invitations import OUTCOMES
 
+VERIFY_DEFAULT_HELP = (
+    "How much of each task is checked at least, whatever its submitter asks for; empty: as they ask"
+)
+
 
 class GroupNameField(serializers.CharField):
     """3 to 30 visible characters with single spaces between words."""
@@ -55,6 +59,12 @@ class GroupForm(serializers.Serializer):
         required=False,
         help_text="Who may submit tasks; other members only work",
     )
+    verify_default = serializers.ChoiceField(
+        choices=states.VERIFY_DEFAULTS[1:],
+        allow_blank=True,
+        required=False,
+        help_text=VERIFY_DEFAULT_HELP,
+    )
 
 
 class GroupChange(GroupForm):
@@ -69,6 +79,12 @@ class GroupSerializer(serializers.Serializer):
     description = serializers.CharField(source="group.description")
     joining = serializers.ChoiceField(choices=states.JOINING, source="group.joining")
     submitting = serializers.ChoiceField(choices=states.SUBMITTING, source="group.submitting")
+    verify_default = serializers.ChoiceField(
+        choices=states.VERIFY_DEFAULTS[1:],
+        allow_blank=True,
+        source="group.verify_default",
+        help_text=VERIFY_DEFAULT_HELP,
+    )
     created = serializers.DateTimeField(source="group.created")
     role = serializers.ChoiceField(choices=states.ROLES, help_text="Yours")
     may_submit = serializers.BooleanField(help_text="Whether you may submit tasks, or only work")

@@ -24,11 +24,29 @@ SUBMITTING_WORDS = {
     states.MEMBERS_SUBMIT: "Every member",
     states.LEADERS_SUBMIT: "The owner and moderators; other members only work",
 }
+VERIFY_WORDS = {
+    states.AS_TASK: "Submitters decide",
+    "auto": "At least automatic: mostly what comes from members whose results are not known yet",
+    "sample": "At least a sample of every task",
+    "all": "Every task as a whole: twice the work",
+}
 EXCEPTION_WORDS = {
     states.AS_GROUP: "As the group says",
     states.ALWAYS: "May submit",
     states.NEVER: "Only works",
 }
+
+
+def verify_field() -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label="Check results",
+        help_text="Other members' computers compute the same again, so that a wrong result is "
+        "noticed. A submitter may ask for more, not for less.",
+        choices=list(VERIFY_WORDS.items()),
+        widget=forms.RadioSelect,
+        required=False,
+        initial=states.AS_TASK,
+    )
 
 
 class GroupForm(PageForm):
@@ -58,6 +76,8 @@ class GroupForm(PageForm):
         initial=states.MEMBERS_SUBMIT,
     )
 
+    verify_default = verify_field()
+
     def clean_name(self) -> str:
         """Count the characters as they are stored, and refuse invisible ones."""
         name = tidy_name(self.cleaned_data["name"])
@@ -70,6 +90,12 @@ class GroupForm(PageForm):
         description = " ".join(self.cleaned_data["description"].split())
         check_printable(description)
         return description
+
+
+class ChecksForm(PageForm):
+    """What moderators may change, too."""
+
+    verify_default = verify_field()
 
 
 class InviteForm(PageForm):

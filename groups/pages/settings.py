@@ -12,14 +12,16 @@ from accounts.pages.requests import PageRequest
 from core.views import Question, go, question, show, signed_in
 from groups import selectors, services, states
 from groups.models import Group
-from groups.pages.forms import GroupForm
+from groups.pages.forms import VERIFY_WORDS, ChecksForm, GroupForm
 
 
 @signed_in
 def settings(request: PageRequest, pk: UUID) -> HttpResponse:
-    """Every member sees it, since every member may leave; only the owner may change it."""
+    """Every member sees it, since every member may leave; leaders may change it."""
     membership = selectors.membership_or_not_found(request.user, pk)
-    form = GroupForm(request.POST or None, initial=_present_values(membership.group))
+    owns = membership.role == states.OWNER
+    form_of = GroupForm if owns else ChecksForm
+    form = form_of(request.POST or None, initial=_present_values(membership.group))
     if form.submit(services.update_group, editor=request.user, group_id=pk):
         messages.success(request, "The group is changed.")
         return go(request, "page:group-settings", pk)
@@ -28,12 +30,14 @@ def settings(request: PageRequest, pk: UUID) -> HttpResponse:
         "groups/settings.html",
         form,
         membership=membership,
-        owns=membership.role == states.OWNER,
+        owns=owns,
+        verify_words=VERIFY_WORDS[membership.group.verify_default],
     )
 
 
 def _present_values(group: Group) -> dict[str, str]:
-    return {name: getattr(group, name) for name in ("name", "description", "joining", "submitting")}
+    names = ("name", "description", "joining", "submitting", "verify_default")
+    return {name: getattr(group, name) for name in names}
 
 
 @signed_in

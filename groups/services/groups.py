@@ -14,7 +14,7 @@ from groups.errors import TooManyGroupsToday
 from groups.models import Group, Membership, name_key
 from groups.services.joining import over_room, require_room
 from groups.services.notices import notify
-from groups.services.permissions import require_owner
+from groups.services.permissions import require_leader, require_owner
 
 NAME_TAKEN: Fields = {"name": ["There is a group with this name already."]}
 
@@ -26,6 +26,7 @@ def create_group(
     description: str = "",
     joining: str = states.BY_INVITATION,
     submitting: str = states.MEMBERS_SUBMIT,
+    verify_default: str = states.AS_TASK,
 ) -> Group:
     """A new group with `owner` as its first member.
 
@@ -35,7 +36,13 @@ def create_group(
         raise Invalid(fields=NAME_TAKEN)
     require_room(owner)
     throttling.spend("group", owner.pk, TooManyGroupsToday)
-    facts = {"name": name, "description": description, "joining": joining, "submitting": submitting}
+    facts = {
+        "name": name,
+        "description": description,
+        "joining": joining,
+        "submitting": submitting,
+        "verify_default": verify_default,
+    }
     try:
         with transaction.atomic():
             group = Group.objects.create(**facts)
@@ -58,15 +65,25 @@ def update_group(
     description: str | None = None,
     joining: str | None = None,
     submitting: str | None = None,
+    verify_default: str | None = None,
 ) -> None:
-    """Change what is given. Only the owner may.
+    """Change what is given. Moderators may change `verify_default`, the rest only the owner.
 
-    `joining` is one of states.JOINING, `submitting` one of states.SUBMITTING. Raises NotFound,
-    Forbidden, or Invalid if the name is taken.
+    `joining` is one of states.JOINING, `submitting` one of states.SUBMITTING, `verify_default` one
+    of states.VERIFY_DEFAULTS. Raises NotFound, Forbidden, or Invalid if the name is taken.
     """
-    require_owner(editor, group_id)
-    given = {"name": name, "description": description, "joining": joining, "submitting": submitting}
+    given = {
+        "name": name,
+        "description": description,
+        "joining": joining,
+        "submitting": submitting,
+        "verify_default": verify_default,
+    }
     changes = {field: value for field, value in given.items() if value is not None}
+    if changes.keys() == {"verify_default"}:
+        require_leader(editor, group_id)
+    else:
+        require_owner(editor, group_id)
     if name is not None:
         changes["name_key"] = name_key(name)
         if selectors.is_taken(name_key(name), but=group_id):

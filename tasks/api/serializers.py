@@ -17,6 +17,7 @@ from tasks import consent, states
 from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tasks.selectors import contributions, standing, trust
 from tasks.selectors.takers import Taker
+from tasks.verification import HOW, REASONS, VERIFY
 
 
 class NamedSerializer(serializers.Serializer):
@@ -35,6 +36,28 @@ class CountsSerializer(serializers.Serializer):
 class ErrorSerializer(serializers.Serializer):
     code = serializers.CharField()
     message = serializers.CharField()
+
+
+class VerificationSerializer(serializers.Serializer):
+    """How the result of a task was checked."""
+
+    how = serializers.ChoiceField(HOW)
+    checked_share = serializers.FloatField(
+        min_value=0, max_value=1, help_text="Of its subtasks: recomputed, and the results agreed"
+    )
+    owners = serializers.IntegerField(
+        help_text="Members whose workers took part in checks, beside those who computed first"
+    )
+    disagreements = serializers.IntegerField(help_text="How many of all of them disagreed")
+    reason = serializers.ChoiceField(
+        REASONS,
+        allow_blank=True,
+        help_text="Why less was checked than was asked for, or what is left open",
+    )
+    taken_out = serializers.IntegerField(
+        help_text="Subtasks whose first results were taken out and that were computed again"
+    )
+    sentence = serializers.CharField(help_text="The same for people")
 
 
 class ContributionSerializer(serializers.ModelSerializer):
@@ -87,6 +110,11 @@ class TaskBriefSerializer(serializers.ModelSerializer):
 
     creator = PersonSerializer(allow_null=True, read_only=True)
     progress = serializers.SerializerMethodField()
+    verification = serializers.SerializerMethodField()
+
+    @extend_schema_field(VerificationSerializer(allow_null=True))
+    def get_verification(self, task: Task) -> dict[str, Any] | None:
+        return _verification(task)
 
     @extend_schema_field(serializers.FloatField(min_value=0, max_value=1))
     def get_progress(self, task: Task) -> float:
@@ -104,6 +132,8 @@ class TaskBriefSerializer(serializers.ModelSerializer):
             "description",
             "status",
             "priority",
+            "verify",
+            "verification",
             "progress",
             "creator",
             "created",
@@ -126,6 +156,16 @@ class TaskSerializer(serializers.Serializer):
     allow_partial = serializers.BooleanField()
     deadline = serializers.DateTimeField(allow_null=True)
     subtask_seconds_max = serializers.FloatField(allow_null=True)
+    verify = serializers.ChoiceField(VERIFY, help_text="How much of it is checked")
+    verify_asked = serializers.ChoiceField(
+        VERIFY,
+        allow_blank=True,
+        help_text="What its submission asked for, which the group's settings raise to `verify` "
+        "if it is less; empty: it asked for nothing",
+    )
+    verification = VerificationSerializer(
+        allow_null=True, help_text="How its result was checked; null while there is none"
+    )
     creator = PersonSerializer(allow_null=True)
     progress = serializers.FloatField(min_value=0, max_value=1)
     eta_seconds = serializers.FloatField(allow_null=True)
@@ -152,6 +192,8 @@ class TaskSerializer(serializers.Serializer):
                 "priority",
                 "allow_partial",
                 "subtask_seconds_max",
+                "verify",
+                "verify_asked",
             )
         }
         times = {
@@ -162,6 +204,7 @@ class TaskSerializer(serializers.Serializer):
             "id": str(task.pk),
             "group": str(task.group_id),
             **row,
+            "verification": _verification(task),
             "creator": _creator(task),
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
@@ -181,6 +224,10 @@ class TaskSerializer(serializers.Serializer):
 def _time(moment: datetime | None) -> str | None:
     """As a DateTimeField writes it, so that all times of an answer look the same."""
     return serializers.DateTimeField().to_representation(moment) if moment else None
+
+
+def _verification(task: Task) -> dict[str, Any] | None:
+    return task.checked.shown() if task.checked else None
 
 
 def _creator(task: Task) -> dict[str, str] | None:
@@ -254,6 +301,13 @@ class TaskSubmission(serializers.Serializer):
         min_value=0.1,
         help_text="How long one subtask may take; the kind's own limit if missing, "
         "which it may not exceed",
+    )
+    verify = serializers.ChoiceField(
+        VERIFY,
+        allow_blank=True,
+        default="",
+        help_text="How much of it other members' computers compute again; what the group says "
+        "if missing, which raises what is less",
     )
 
     def validate_file(self, file: Any) -> Any:

@@ -50,6 +50,14 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     "a second one with the same key makes no second task",
 )
 
+VERIFICATION = OpenApiParameter(
+    deliver.VERIFICATION_HEADER,
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`verification` of the task as JSON; missing if that is null",
+    response=[200],
+)
+
 
 def key_of(request: Request) -> str:
     """The key of this submission; "" if it has none. Raises Invalid."""
@@ -139,12 +147,20 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         return self.get_paginated_response(EventSerializer(page, many=True).data)
 
     @extend_schema(
-        summary="Get the result of a task", request=None, responses={200: OpenApiTypes.ANY}
+        summary="Get the result of a task",
+        request=None,
+        responses={200: OpenApiTypes.ANY},
+        parameters=[VERIFICATION],
     )
     @action(detail=True, methods=["get"])
     def result(self, request: Request, pk: UUID) -> HttpResponse:
-        """The result itself, as the kind makes it."""
-        return HttpResponse(deliver.result_of(self.get_object()), content_type="application/json")
+        """The result itself, as the kind makes it; a header says how it was checked."""
+        task = self.get_object()
+        return HttpResponse(
+            deliver.result_of(task),
+            content_type="application/json",
+            headers=deliver.headers_of(task),
+        )
 
 
 class KindList(APIView):

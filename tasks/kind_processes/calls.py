@@ -22,7 +22,9 @@ from django.core.files.uploadedfile import UploadedFile
 
 from firmlight_client import kinds
 from tasks.kind_processes import wire
+from tasks.kind_processes.comparing import Compared
 from tasks.kind_processes.operations import (
+    CompareArguments,
     ConcludeArguments,
     Counted,
     LoadArguments,
@@ -139,6 +141,21 @@ def conclude(
     given = [msgspec.msgpack.encode(partials), params]
     wrong, pieces = _ask("conclude", kind, arguments, given, limits=limits, wanted=wanted)
     return Conclusion(pieces[0] if pieces else None, dict(wrong))
+
+
+Candidate = list[tuple[bytes, list[int]]]  # pieces: a partial, and its subtasks as runs
+
+
+def compare(
+    kind: kinds.Kind, checks: list[list[Candidate]], params: bytes, *, wanted: Wanted | None = None
+) -> list[Compared]:
+    """Whether the candidates of each check, partials of the same subtasks, agree."""
+    runs = [[[its for _, its in candidate] for candidate in check] for check in checks]
+    partials = [partial for check in checks for candidate in check for partial, _ in candidate]
+    limits = Limits(settings.CONCLUDE_SECONDS_MAX, settings.CONCLUDE_PROCESSOR_SECONDS_MAX)
+    given = [msgspec.msgpack.encode(partials), params]
+    found, _ = _ask("compare", kind, CompareArguments(runs), given, limits=limits, wanted=wanted)
+    return msgspec.convert(found, list[Compared])
 
 
 async def check_partial(kind: kinds.Kind, partial: bytes) -> str:
@@ -262,10 +279,13 @@ def _waiting_threads() -> ThreadPoolExecutor:
 
 __all__ = (
     "Batch",
+    "Candidate",
+    "Compared",
     "Conclusion",
     "Counted",
     "ask_async",
     "check_partial",
+    "compare",
     "conclude",
     "load",
     "preview",

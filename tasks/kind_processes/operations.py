@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from firmlight_client import kinds
+from tasks.kind_processes.comparing import compare_candidates
 from tasks.kind_processes.part_checks import wrong_parts
 from tasks.kind_processes.splitting import Batch, RuleBroken, SplitLimits, batches
 
@@ -77,6 +78,12 @@ class ConcludeArguments(msgspec.Struct):
     result_bytes_max: int
     subtasks: list[list[int]]
     incomplete: dict[str, Any] | None = None
+
+
+class CompareArguments(msgspec.Struct):
+    """Which partials are to be compared, see `compare_candidates`."""
+
+    checks: list[list[list[list[int]]]]
 
 
 def load(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
@@ -179,6 +186,17 @@ def conclude(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> An
     return [], [packed]
 
 
+def compare(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) -> Answer:
+    """Which of several partials of the same subtasks agree; the answer is a list of Compared."""
+    given = msgspec.convert(arguments, CompareArguments)
+    partials, packed_params = pieces
+    Stage.name = "same"
+    rows = msgspec.msgpack.decode(partials, type=list[bytes])
+    params = _unpacked(kind, packed_params)
+    found = compare_candidates(kind, given.checks, rows, params)
+    return msgspec.to_builtins(found), []
+
+
 def _marked(result: Any, incomplete: dict[str, Any]) -> dict[str, Any]:
     """The result with the mark that some subtasks are missing; it becomes an object for it."""
     whole = result if isinstance(result, dict) else {"result": result}
@@ -204,7 +222,7 @@ def check_partial(kind: kinds.Kind, arguments: Any, pieces: Pieces, send: Send) 
 
 OPERATIONS: dict[str, Callable[[kinds.Kind, Any, Pieces, Send], Answer]] = {
     function.__name__: function
-    for function in (load, preview, typed, split, conclude, check_partial)
+    for function in (load, preview, typed, split, conclude, compare, check_partial)
 }
 
 

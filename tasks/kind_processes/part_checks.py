@@ -20,12 +20,31 @@ def wrong_parts(
     """
     if type(kind).check is kinds.Kind.check:
         return []
-    payloads = list(kind.split(params)) if kind.checks_payloads else None
+    payloads = payloads_for(kind, params)
     wrong = []
     for place, (partial, its_own) in enumerate(zip(partials, subtasks, strict=True)):
-        if why := _flaw(kind, partial, sorted(runs.expanded(its_own)), payloads, params):
-            wrong.append((place, why[:WORDS_MAX]))
+        if why := flaw_in_part(kind, partial, its_own, payloads, params):
+            wrong.append((place, why))
     return wrong
+
+
+def payloads_for(kind: kinds.Kind, params: Any) -> list[Any] | None:
+    """All payloads of the task, if the kind's `check` wants to see them."""
+    return list(kind.split(params)) if kind.checks_payloads else None
+
+
+def flaw_in_part(
+    kind: kinds.Kind,
+    partial: bytes,
+    subtasks: Sequence[int],
+    payloads: list[Any] | None,
+    params: Any,
+) -> str:
+    """Why the partial cannot be right for these subtasks, as `runs`; "" if nothing speaks against
+    it.
+    """
+    indices = sorted(runs.expanded(subtasks))
+    return _flaw(kind, partial, indices, payloads, params)[:WORDS_MAX]
 
 
 def _flaw(

@@ -24,6 +24,10 @@
 --                          of them whose holder was not late) logged unfit
 --                          ('1' if :unfit has any) partial_bytes (of its accepted partials) paces (MessagePack list: the
 --                          latest results' seconds per subtask) median (of them)
+--                          verify ('none' | 'sample' | 'auto' | 'all': what others recompute)
+--                          checked, taken_out (subtasks that others confirmed, that were done
+--                          anew) undecided, unchecked (checks) complete_at (when that was noticed
+--                          first)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
@@ -41,6 +45,17 @@
 --   t:<task>:parts         list, one for each of them: whose it is, see `pack_part` in _leases.lua
 --   t:<task>:out           set of numbers of parts that were taken out again
 --   t:<task>:redo          set of their subtasks whose payloads are to be made anew
+--   t:<task>:kept          hash: subtask -> payload, of parts that are to be checked
+--   t:<task>:checks        list of numbers of parts whose check waits
+--   t:<task>:check_state   hash: number -> MessagePack, see `read_check` in _checks.lua; of each
+--                          check that is not settled
+--   t:<task>:check_leases  set of active leases of checks
+--   t:<task>:answers       hash: "<number>:<place>" -> bytes, partials that answer checks
+--   t:<task>:ready         set of numbers of parts whose answers are to be compared
+--   t:<task>:confirmed     set of numbers of parts that other owners agreed with
+--   t:<task>:checkers, :wrong  sets of owners: who computed for checks that are settled, and who
+--                          was found wrong
+--   t:<task>:comparing     there while a job compares answers
 --   t:<task>:work          hash: "<worker>:<a field of Work in progress.py>" -> number
 --   t:<task>:holds         hash: owner -> how many subtasks the active leases of their workers owe,
 --                          "<owner>:done" -> how many their workers have done, "<owner>:bytes" -> what
@@ -48,14 +63,18 @@
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes) revoked ('1': its owner
---                          has left the group). A lost one stays for a while, so that a late result
---                          counts
+--                          has left the group) check (number of the part that it checks). A lost
+--                          one stays for a while, so that a late result counts; not that of a
+--                          check
 --   left:<owner>           there for a while after this owner has left the group: nothing is leased
 --                          to their workers
 --   leases                 zset: active lease -> deadline
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
+--   checking:<kind>        zset: task -> seq, the tasks that have a check to lease
+--   standing:<kind>        hash: owner -> agreements in a row, a copy of the database's; 0 where one
+--                          is missing
 --   streak:<worker>        set of creators on whose tasks it failed what others have done, since it
 --                          last completed anything
 --   failing:<owner>        hash: the same of all workers of an owner: creator -> the worker that
@@ -226,6 +245,7 @@ local function relist(task, t)
 end
 
 local function has_work(kind)
+  if redis.call('EXISTS', key('checking', kind)) == 1 then return true end
   for prio = 0, 2 do
     if redis.call('EXISTS', key('ready', kind, prio)) == 1 then return true end
   end

@@ -8,9 +8,11 @@ local function lease_of(id)
   return rec
 end
 
+local give_check_back  -- in _checks.lua
+
 -- The holder's owner holds n subtasks of an active lease less.
 local function hold_less(rec, n)
-  if rec.active ~= '1' or n == 0 then return end
+  if rec.active ~= '1' or n == 0 or rec.check then return end
   redis.call('HINCRBY', key('t', rec.task, 'holds'), rec.owner, -n)
 end
 
@@ -20,6 +22,7 @@ local function forget_lease(rec)
   redis.call('ZREM', key('leases'), rec.id)
   redis.call('SREM', key('c', rec.conn), rec.id)
   redis.call('ZREM', key('t', rec.task, 'leases'), rec.id)
+  if rec.check then redis.call('SREM', key('t', rec.task, 'check_leases'), rec.id) end
 end
 
 -- Whether its holder should go on. An active lease owes open subtasks only; of a lost one each may
@@ -114,6 +117,7 @@ local function fail_permanently(task, t, subtask, what)
   note_failure(task, what, true)
   if t.partial_ok ~= '1' then
     redis.call('HSET', key('t', task), 'broken', '1')
+    redis.call('ZREM', key('checking', t.kind), task)
     t.broken = '1'
   end
 end
@@ -356,8 +360,13 @@ end
 
 -- Take subtasks away from an active lease; those that no other lease has wait again. `why`: 'lost'
 -- counts as a loss of the subtask and makes it be leased alone; 'released', 'bad_partial' and
--- 'kind_changed' put it back where it was. Returns how many were taken.
+-- 'kind_changed' put it back where it was. Returns how many were taken. Of a check's lease all is
+-- taken.
 local function give_back(rec, t, list, why)
+  if rec.check then
+    record(rec.task, why, rec.worker, rec.id, #rec.list, 0)
+    return give_check_back(rec, t, why == 'lost' or why == 'bad_partial')
+  end
   local back = let_go(rec, t, list)
   unlease(rec.task, #back)
   charge(t.creator, -tonumber(rec.charge) * #list)
@@ -385,9 +394,10 @@ end
 local function lose_lease(rec, t)
   local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
-  retire(rec)
   redis.call('ZREM', key('wants', t.kind), rec.owner)  -- until it looks for work again
   strike(rec.owner, t, LOSS)
+  if rec.check then return back end
+  retire(rec)
   redis.call('HINCRBY', work, rec.worker .. ':lost', owed)
   redis.call('HSET', work, rec.worker .. ':lost_at', now)
   local speed = redis.call('HGET', work, rec.worker .. ':speed')

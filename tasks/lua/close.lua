@@ -11,6 +11,10 @@ local name = key('t', a.task)
 -- begins with what needs memory.
 redis.call('DEL', key('t', a.task, 'asked'))
 local t, active, refund = hash(name), {}, 0
+for _, rec in ipairs(check_leases(a.task)) do
+  active[#active + 1] = {rec.conn, rec.id}
+  forget_lease(rec)
+end
 for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
   local rec = lease_of(id)
   if rec then
@@ -26,10 +30,12 @@ if t.state then
   forget_partials(a.task, t.creator)
   unlist(a.task, t)
   redis.call('ZREM', key('tail', t.kind), a.task)
+  redis.call('ZREM', key('checking', t.kind), a.task)
 end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
-  'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked',
+  'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked', 'kept', 'checks',
+  'check_state', 'check_leases', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
   'submissions',
 }
 for _, part in ipairs(PARTS) do

@@ -1,6 +1,6 @@
 -- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the
 -- lease was granted to this worker, all subtasks belong to it and all are still open, even when its
--- deadline has passed meanwhile.
+-- deadline has passed meanwhile. What comes for a check is no result: it is kept to be compared.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -16,7 +16,10 @@
 --             take; with more the largest of them fails. Half of it for those of one owner's workers,
 --             while others are there
 --   streak_max  integer, creators
---   memory_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   chance    number, from 0 to below 1: the draw whether the part is checked, see `is_drawn`
+--   sample_share  number, the share of results that is checked if a sample is asked for
+--   trusted   integer, agreements in a row after which not all of an owner's results are checked
+--   memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- ARGV[2]: bytes, the partial
 -- Returns a map, if accepted:
 --   task      string, its id
@@ -24,6 +27,10 @@
 --   unwanted  list of {connection, lease}, strings: leases that may stop
 --   failing   list of {worker, owner, all}: two strings and a boolean: workers that are not to be
 --             trusted with more, with all others of their owner
+--   wake      list of strings, connections to wake
+--   is_check  boolean: it was for a check, so nothing was done that counts; absent if not
+--   compare   boolean: it makes an answer whole, and no other waits to be compared, so nobody has
+--             been asked to do so; absent if not
 -- or, if refused:
 --   reason    string: 'unknown_lease', 'not_a_member', 'task_closed', 'not_in_lease',
 --            'done_by_another' or 'too_large'
@@ -66,21 +73,66 @@ local function break_for_room(t, mine)
   redis.call('HSET', key('t', task), 'broken', '1', 'error',
     cmsgpack.pack(failure(a.subtasks[1], a.worker, 'NoRoom', what, '')))
   redis.call('DEL', key('t', task, 'partials'), key('t', task, 'parts'))
-  relist(task, hash(key('t', task)))
+  local broken = hash(key('t', task))
+  relist(task, broken)
+  list_checks(task, broken)
 end
 
-local function keep_partial(task, t, rec, partial)
-  local owner = rec.owner
-  redis.call('RPUSH', key('t', task, 'partials'), partial)
-  redis.call('RPUSH', key('t', task, 'parts'), pack_part(rec, a.subtasks, a.digest))
-  redis.call('HINCRBY', key('t', task), 'partial_bytes', #partial)
-  redis.call('HINCRBY', key('t', task, 'holds'), owner .. ':bytes', #partial)
-  redis.call('HINCRBY', key('partial_bytes'), t.creator .. ' ' .. owner, #partial)
-  local mine = redis.call('HINCRBY', key('partial_bytes'), t.creator, #partial)
-  if is_too_much(mine - #partial, #partial, 1) then
+-- What is kept of this owner takes so many bytes more of the creator's room.
+local function count_bytes(task, t, owner, n)
+  redis.call('HINCRBY', key('t', task), 'partial_bytes', n)
+  redis.call('HINCRBY', key('t', task, 'holds'), owner .. ':bytes', n)
+  redis.call('HINCRBY', key('partial_bytes'), t.creator .. ' ' .. owner, n)
+  local mine = redis.call('HINCRBY', key('partial_bytes'), t.creator, n)
+  if is_too_much(mine - n, n, 1) then
     break_for_room(t, mine)
     t.broken = redis.call('HGET', key('t', task), 'broken')
   end
+end
+
+-- Returns the number of the part.
+local function keep_partial(task, t, rec, partial)
+  redis.call('RPUSH', key('t', task, 'partials'), partial)
+  local part = pack_part(rec, a.subtasks, a.digest)
+  local number = redis.call('RPUSH', key('t', task, 'parts'), part) - 1
+  count_bytes(task, t, rec.owner, #partial)
+  return number
+end
+
+-- Whether another owner is to compute the part again: `check_probability` in tasks/standing.py.
+local function is_drawn(t, owner)
+  if t.verify == 'all' then return true end
+  if t.verify == 'sample' then return a.chance < a.sample_share end
+  if t.verify ~= 'auto' then return false end
+  local agreements = tonumber(redis.call('HGET', key('standing', t.kind), owner) or '0')
+  return agreements < a.trusted or a.chance < 1 / (1 + agreements)
+end
+
+-- Keep a piece of the answer to a check. The answer is whole when nothing is owed any more.
+local function keep_answer(task, t, rec, partial)
+  local number, gone = rec.check, {}
+  for _, subtask in ipairs(a.subtasks) do gone[subtask] = true end
+  local check = read_check(task, number)
+  local place = #check.pieces + 1
+  check.pieces[place] = {rec.owner, rec.worker, rec.id, now, a.digest, runs_of(a.subtasks)}
+  redis.call('HSET', key('t', task, 'answers'), piece_name(number, place), partial)
+  redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
+  make_up(rec.owner, t, #a.subtasks)
+  owe_less(rec, gone, now)
+  record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
+  local is_first = false
+  if #rec.list == 0 then
+    check.lease = ''
+    check.answered[#check.answered + 1] = rec.owner
+    redis.call('SADD', key('t', task, 'ready'), number)
+    is_first = redis.call('SCARD', key('t', task, 'ready')) == 1
+  end
+  note_check(task, number, check)
+  count_bytes(task, t, rec.owner, #partial)
+  return cmsgpack.pack({
+    task = task, complete = false, unwanted = {}, failing = {}, wake = {}, is_check = true,
+    compare = is_first,
+  })
 end
 
 -- A worker failed on a task of this creator what another one has done: the subtask is not to blame.
@@ -141,8 +193,10 @@ for _, subtask in ipairs(a.subtasks) do
   else reason = 'not_in_lease' end  -- twice in the message, or never leased, or settled before
   owed[subtask] = nil
 end
-for i, is_open in ipairs(open_flags(task, named)) do
-  if is_open then open[#open + 1] = named[i] end
+-- a check's lease owes what is done, and all of it is wanted
+local flags = not rec.check and open_flags(task, named)
+for i, subtask in ipairs(named) do
+  if not flags or flags[i] then open[#open + 1] = subtask end
 end
 if #open < #named then
   reason = reason or 'done_by_another'
@@ -150,6 +204,7 @@ if #open < #named then
 end
 if reason or #open == 0 then return refused(reason or 'not_in_lease', open) end
 if takes_all_room(t, rec.owner, #ARGV[2]) then return refused('too_large', open) end
+if rec.check then return keep_answer(task, t, rec, ARGV[2]) end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
 local gone, unleased, others = {}, 0, {}
@@ -166,10 +221,15 @@ for _, subtask in ipairs(a.subtasks) do
 end
 if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 
+-- Of a task that has failed nothing is combined, so nothing is kept.
+local number = t.broken ~= '1' and keep_partial(task, t, rec, ARGV[2])
+local woken = {}
+if number and t.broken ~= '1' and is_drawn(t, rec.owner) then
+  begin_check(task, t, number, a.subtasks)
+  woken = wake(t.kind, SOME)
+end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
--- Of a task that has failed nothing is combined, so nothing is kept.
-if t.broken ~= '1' then keep_partial(task, t, rec, ARGV[2]) end
 unlease(task, unleased)
 
 -- What a second copy spared: the time that the slowest of those who had the same would still have
@@ -214,5 +274,5 @@ if a.decided and (a.proves or t.ended == '1') then
   relist(task, t)
 end
 return cmsgpack.pack({
-  task = task, complete = is_complete(task, t), unwanted = unwanted, failing = accused,
+  task = task, complete = is_complete(task, t), unwanted = unwanted, failing = accused, wake = woken,
 })

@@ -1,7 +1,7 @@
 -- One subtask failed on its worker: it raised, crashed, ran out of time or was too large. That is
 -- an attempt; after attempts_max of them it fails permanently, and with it the task, unless partial
 -- results are allowed. What an owner's workers fail again is an attempt only when each owner online
--- that takes the task has failed it.
+-- that takes the task has failed it. Of a check it is no attempt: somebody else is asked.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -31,6 +31,14 @@ if not t.state then return refused('task_closed') end
 local owed = false
 for _, subtask in ipairs(rec.list) do owed = owed or subtask == a.subtask end
 if not owed then return refused('not_in_lease') end
+if rec.check then
+  strike(rec.owner, t, FAILURE)
+  record(task, 'failed', a.worker, a.lease, 1, 0, a.subtask .. ' ' .. a.error_start)
+  give_check_back(rec, t, true)
+  return cmsgpack.pack({
+    task = task, complete = false, wake = wake(t.kind, SOME), unwanted = {{rec.conn, rec.id}},
+  })
+end
 if redis.call('HEXISTS', key('t', task, 'payloads'), a.subtask) == 0 then
   owe_less(rec, {[a.subtask] = true})
   return refused('done_by_another')

@@ -11,6 +11,8 @@
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time; those of a holder that is late without limit, and before anything of their band that
 -- waits: or a task would not end as long as others come.
+-- Before all that, a check: the subtasks of a part of another owner once more, see _checks.lua. The
+-- worker cannot tell it from other leases, and its creator is charged nothing.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
@@ -46,6 +48,7 @@
 local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
 -- subtasks looked at that this worker has failed; the next call goes on behind them
 local LOOK_BARRED = 64
+local LOOK_CHECKS = 16  -- checks of a task looked at
 local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
 local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
@@ -57,14 +60,15 @@ local function grant_of(task, kind, max_ms, subtasks)
   return {lease = a.lease, task = task, kind = kind, max_ms = tonumber(max_ms), subtasks = subtasks}
 end
 
--- The map, and behind it the payloads of what it grants. `granted` may be nil.
-local function reply(granted, woken, complete, ask_again_ms)
+-- The map, and behind it the payloads of what it grants. `granted` may be nil. `check`: whether it is
+-- the lease of one.
+local function reply(granted, woken, complete, ask_again_ms, check)
   local list = {cmsgpack.pack({
     granted = granted, wake = woken, complete = complete, ask_again_ms = ask_again_ms,
     requeued = requeued,
   })}
   if granted then
-    local payloads = key('t', granted.task, 'payloads')
+    local payloads = key('t', granted.task, check and 'kept' or 'payloads')
     for _, payload in ipairs(get_many(payloads, granted.subtasks)) do list[#list + 1] = payload end
   end
   return list
@@ -76,7 +80,7 @@ end
 local known = lease_of(a.lease)
 if known and known.active == '1' then
   local t = redis.call('HMGET', key('t', known.task), 'kind', 'max_ms')
-  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0)
+  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0, known.check)
 elseif known then
   return reply(nil, {}, {}, 0)
 end
@@ -213,16 +217,21 @@ local function note_holder(task, taken, was_given_back)
   end
 end
 
--- The record of this lease. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns
--- what was granted.
-local function grant(task, t, taken, how)
-  local each = usual_seconds(t)
+-- The record of this lease; `each`: seconds that its creator is charged for a subtask.
+local function note_lease(task, t, taken, each, ...)
   local most = #taken * tonumber(t.max_ms) + a.lease_ms
   redis.call('HSET', key('l', a.lease), 'worker', a.worker, 'owner', a.owner, 'conn', a.conn,
-    'task', task, 'granted', now, 'since', now, 'until', now + most, 'active', '1', 'copy', flag(how == 'copied'),
-    'charge', each, 'subtasks', cmsgpack.pack(taken))
+    'task', task, 'granted', now, 'since', now, 'until', now + most, 'active', '1',
+    'charge', each, 'subtasks', cmsgpack.pack(taken), ...)
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
+end
+
+-- Lease these subtasks. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns what
+-- was granted.
+local function grant(task, t, taken, how)
+  local each = usual_seconds(t)
+  note_lease(task, t, taken, each, 'copy', flag(how == 'copied'))
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HINCRBY', key('t', task, 'holds'), a.owner, #taken)
   redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
@@ -425,7 +434,46 @@ local function choose()
   end
 end
 
-local granted, instead = choose() or copy(), {}
+-- Checks
+
+-- The first check of the task that this owner may answer: {number, its state, its subtasks}.
+local function find_check(task, t)
+  for _, number in ipairs(redis.call('LRANGE', key('t', task, 'checks'), 0, LOOK_CHECKS - 1)) do
+    local check = read_check(task, number)
+    local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
+    if may_answer(task, t, part.owner, check, a.owner) then return number, check, part.subtasks end
+  end
+end
+
+local function try_check(task)
+  local t = hash(key('t', task))
+  if not t.state or is_not_for_it(task, t) then return nil end
+  local number, check, subtasks = find_check(task, t)
+  if not number then return nil end
+  redis.call('LREM', key('t', task, 'checks'), 1, number)
+  list_checks(task, t)
+  check.lease = a.lease
+  note_check(task, number, check)
+  note_lease(task, t, subtasks, 0, 'check', number)
+  redis.call('SADD', key('t', task, 'check_leases'), a.lease)
+  record(task, 'leased', a.worker, a.lease, #subtasks, #subtasks, subtasks[1])
+  return grant_of(task, t.kind, t.max_ms, subtasks)
+end
+
+local function check()
+  local indexes = {}
+  for i, kind in ipairs(a.kinds) do indexes[i] = key('checking', kind) end
+  if #indexes == 0 or redis.call('EXISTS', unpack(indexes)) == 0 then return nil end  -- mostly
+  for _, index in ipairs(indexes) do
+    for _, task in ipairs(redis.call('ZRANGE', index, 0, LOOK - 1)) do
+      local granted = try_check(task)
+      if granted then return granted end
+    end
+  end
+end
+
+local checking = check()
+local granted, instead = checking or choose() or copy(), {}
 local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then
@@ -442,4 +490,4 @@ end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return reply(granted, woken, complete, ask_again)
+return reply(granted, woken, complete, ask_again, checking)

@@ -14,6 +14,11 @@ redis.call('HSET', name, 'state', 'paused')
 t.state = 'paused'
 record(a.task, 'paused', '', '', 0, 0)
 relist(a.task, t)
+for _, rec in ipairs(check_leases(a.task)) do
+  active[#active + 1] = {rec.conn, rec.id}
+  give_back(rec, t, rec.list, 'released')
+end
+list_checks(a.task, t)
 for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
   local rec = lease_of(id)
   if rec and rec.active == '1' then

@@ -13,6 +13,7 @@
 --   complete  boolean: nothing more can change the task's outcome
 --   work      map, see `work_of` in _leases.lua; absent if nobody did anything
 --   logged    integer, number of the log's last entry
+--   ready     integer, checks whose answers are to be compared
 local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
@@ -22,4 +23,5 @@ return cmsgpack.pack({
   open = open_count(a.task), redo = redis.call('SCARD', key('t', a.task, 'redo')), leased = tonumber(t.leased),
   done = tonumber(t.done), failed = tonumber(t.failed), seconds = tonumber(t.seconds),
   complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
+  ready = redis.call('SCARD', key('t', a.task, 'ready')),
 })

@@ -1,4 +1,5 @@
--- A worker gives subtasks of its lease back undone. No failure, no loss.
+-- A worker gives subtasks of its lease back undone. No failure, no loss. Of a check all goes back:
+-- half an answer is none.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -24,6 +25,6 @@ for _, subtask in ipairs(a.subtasks) do
 end
 if #open < #a.subtasks then return refused('not_in_lease', open) end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
-owe_less(rec, gone)
+if not rec.check then owe_less(rec, gone) end
 strike(rec.owner, t, RELEASE)
 return cmsgpack.pack({wake = wake(t.kind, back)})

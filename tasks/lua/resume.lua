@@ -13,5 +13,7 @@ redis.call('HSET', name, 'state', 'open')
 t.state = 'open'
 record(a.task, 'resumed', '', '', 0, 0)
 relist(a.task, t)
+list_checks(a.task, t)
 local wanted = t.decided ~= '1' and t.broken ~= '1'
-return cmsgpack.pack({wake = wanted and wake(t.kind, waiting(a.task)) or {}})
+local n = (wanted and waiting(a.task) or 0) + redis.call('LLEN', key('t', a.task, 'checks'))
+return cmsgpack.pack({wake = wake(t.kind, n)})

@@ -22,4 +22,10 @@ for _, id in ipairs(redis.call('ZRANGE', key('t', a.task, 'leases'), 0, -1)) do
     redis.call('HSET', key('l', id), 'revoked', '1')
   end
 end
+for _, rec in ipairs(check_leases(a.task)) do
+  if rec.owner == a.owner then
+    active[#active + 1] = {rec.conn, rec.id}
+    back = back + give_back(rec, t, rec.list, 'released')
+  end
+end
 return cmsgpack.pack({held = active, wake = wake(t.kind, back)})

@@ -11,6 +11,7 @@ local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack({wake = {}}) end
 redis.call('HSET', name, 'decided', '0')
+redis.call('HDEL', name, 'complete_at')
 t.decided = '0'
 relist(a.task, t)
 return cmsgpack.pack({wake = t.broken ~= '1' and wake(t.kind, waiting(a.task)) or {}})

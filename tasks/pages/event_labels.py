@@ -6,6 +6,7 @@ LABELS = {
     "again": "Taken over",
     "bad_partial": "Malformed result",
     "cancelled": "Cancelled",
+    "confirmed": "Confirmed",
     "copied": "Second copy",
     "decided": "Decided",
     "done": "Done",
@@ -27,6 +28,7 @@ LABELS = {
 TONES = {
     "again": "join",
     "bad_partial": "bad",
+    "confirmed": "good",
     "copied": "join",
     "decided": "good",
     "failed": "bad",

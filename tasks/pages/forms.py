@@ -21,8 +21,10 @@ from core.text import check_printable, check_printable_lines
 from core.views import PageForm
 from firmlight_client import kinds
 from tasks import states
+from tasks.pages import checks
 from tasks.pages.schema_fields import choice_or_text, field_of
 from tasks.services.inputs import BadInput
+from tasks.verification import VERIFY, raised
 
 PARAM = "param-"
 FILE_PARAM = "file-param-"
@@ -55,6 +57,12 @@ class TaskForm(PageForm):
     allow_partial = forms.BooleanField(
         label="Go on without it", help_text="The result says what is missing.", required=False
     )
+    verify = forms.ChoiceField(
+        label="Check the result",
+        choices=[(one, one) for one in VERIFY],
+        widget=forms.RadioSelect,
+        required=False,
+    )
     hours = forms.FloatField(
         label="Give up after",
         help_text="Hours from now; if it is not finished by then, it fails.",
@@ -66,7 +74,10 @@ class TaskForm(PageForm):
         label="Seconds a subtask may take", min_value=0.1, required=False
     )
 
-    def __init__(self, kind: kinds.Kind, *args: Any, leads: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, kind: kinds.Kind, *args: Any, leads: bool, least: str = "", **kwargs: Any
+    ) -> None:
+        """`least`: how much the group has checked at least, "" for what submitters say."""
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.choices: dict[str, list[str]] = {}  # for params that say how a file is read
@@ -76,6 +87,7 @@ class TaskForm(PageForm):
         self.fields["subtask_seconds_max"].help_text = limit
         if not leads:
             self._remove_high_priority()
+        self._offer_checks(least)
         self._add_params()
 
     def _remove_high_priority(self) -> None:
@@ -83,6 +95,13 @@ class TaskForm(PageForm):
         field.choices = [choice for choice in field.choices if choice[0] != states.HIGH]
         if self.initial.get("priority") == states.HIGH:
             self.initial["priority"] = states.NORMAL
+
+    def _offer_checks(self, least: str) -> None:
+        """Offer what the group does not raise; what it raised meanwhile is accepted, too."""
+        field: Any = self.fields["verify"]
+        field.widget.choices = checks.choices(least)
+        field.help_text = checks.hint(self.kind, least)
+        self.initial["verify"] = raised(self.initial.get("verify", ""), least)
 
     def _add_params(self) -> None:
         schema = kinds.params_schema(self.kind)
@@ -177,7 +196,15 @@ class TaskForm(PageForm):
     @property
     def submission(self) -> dict[str, Any]:
         """What `submit_task` takes."""
-        plain = ("title", "description", "priority", "allow_partial", "subtask_seconds_max", "key")
+        plain = (
+            "title",
+            "description",
+            "priority",
+            "allow_partial",
+            "subtask_seconds_max",
+            "verify",
+            "key",
+        )
         hours = self.cleaned_data["hours"]
         deadline = timezone.now() + timedelta(hours=hours) if hours else None
         given = {name: self.cleaned_data[name] for name in plain}

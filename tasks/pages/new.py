@@ -24,7 +24,7 @@ from tasks.services.preview import Preview, preview_task
 from tasks.services.refill import Refill
 from tasks.services.submit import submit_task
 
-AGAIN = ("title", "description", "priority", "allow_partial", "subtask_seconds_max")
+AGAIN = ("title", "description", "priority", "allow_partial", "subtask_seconds_max", "verify")
 
 
 @signed_in
@@ -82,7 +82,14 @@ def _form(
         initial |= {name: getattr(before, name) for name in AGAIN}
         initial |= {PARAM + name: value for name, value in refilled.params.items()}
     data, files = (request.POST, request.FILES) if request.method == "POST" else (None, None)
-    return TaskForm(kind, data, files, leads=membership.leads, initial=initial)
+    return TaskForm(
+        kind,
+        data,
+        files,
+        leads=membership.leads,
+        least=membership.group.verify_default,
+        initial=initial,
+    )
 
 
 def _kind(request: PageRequest, before: Task | None) -> kinds.Kind:

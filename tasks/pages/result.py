@@ -70,5 +70,6 @@ def _headers(task: Task, suffix: str) -> dict[str, str]:
     """Headers with a file name made of the title (RFC 6266), without blanks and slashes."""
     name = re.sub(r"[^-\w.]+", "_", task.title)[:NAME_CHARS_MAX].strip("._-") or task.kind.lower()
     return {
-        "Content-Disposition": content_disposition_header(True, f"{name}.{suffix}") or "attachment"
+        "Content-Disposition": content_disposition_header(True, f"{name}.{suffix}") or "attachment",
+        **deliver.headers_of(task),
     }

@@ -76,6 +76,8 @@ class Settled(msgspec.Struct, frozen=True):
     unwanted: Held = []  # leases that may stop
     failing: list[Failing] = []  # workers that failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
+    is_check: bool = False  # it was for a check: nothing was done that counts
+    compare: bool = False  # an answer to a check is whole, and nobody was asked to compare it
 
 
 class LeaseKind(msgspec.Struct, frozen=True):
@@ -125,6 +127,38 @@ class Mended(msgspec.Struct, frozen=True):
 class Retracted(msgspec.Struct, frozen=True):
     taken: int  # parts that were taken out now
     subtasks: int  # that are to be done anew
+
+
+class Checks(msgspec.Struct, frozen=True):
+    """Where the checks of a task stand, see `lua/checks.lua`."""
+
+    complete_ms: int  # since it was first seen here that the task is complete; -1 if it is not
+    verify: str  # what others recompute, one of verification.VERIFY
+    open: int  # checks that are not settled
+    waiting: int  # of those: nobody has them
+    held: int  # of those: an active lease has them
+    ready: int  # of those: their answers are to be compared
+    others: bool  # an owner who is online could take one of those that wait
+    disputed: bool  # one of those that wait has an answer, which differs
+    checked: int  # subtasks that other owners confirmed
+    taken_out: int  # subtasks whose results were taken out again
+    undecided: int  # checks whose answers differ, with nobody left to ask
+    unchecked: int  # checks that were given up
+    checkers: int  # owners who answered checks that are settled
+    wrong: int  # owners who were found wrong
+
+    @property
+    def complete_seconds(self) -> float:
+        return self.complete_ms / 1000
+
+
+class Settlement(msgspec.Struct, frozen=True):
+    """Whether this call settled a check."""
+
+    settled: bool
+    subtasks: int  # that are to be done anew
+    caught: list[str]  # owners who were found wrong, for the first time in this task
+    wake: Conns
 
 
 class Abandoned(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from operator import attrgetter
 
@@ -13,6 +14,7 @@ from tasks.queue.keys import Id, base_key, group_of, limits, ms, new_lease_id
 from tasks.queue.scripts import Call
 
 LOGGED_ERROR_CHARS = 80
+_draw = secrets.SystemRandom().random  # a worker must not be able to foresee it
 
 
 def lease(
@@ -63,10 +65,12 @@ def complete(
     seconds: float = 0.0,
     decided: bool = False,
     proves: bool = False,
+    chance: float | None = None,
 ) -> Call[Settled]:
     """Accept the combined partial of these subtasks once, or refuse it whole with the reason.
 
-    `decided`: the worker says that it settles the task; `proves`: its kind can tell.
+    `decided`: the worker says that it settles the task; `proves`: its kind can tell. `chance`, from
+    0 to below 1, is the draw whether another owner computes it again.
     """
     args = {
         "lease": lease_id,
@@ -78,6 +82,9 @@ def complete(
         "digest": hashlib.sha256(partial).hexdigest(),
         "partials_percent": settings.PARTIALS_PERCENT_MAX,
         "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
+        "chance": _draw() if chance is None else chance,
+        "sample_share": settings.VERIFY_SAMPLE_SHARE,
+        "trusted": settings.STANDING_TRUSTED,
         **limits(),
     }
     return Call("complete", _base_of(lease_id), args, Settled, blobs=[partial])

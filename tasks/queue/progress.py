@@ -103,6 +103,7 @@ class Progress(msgspec.Struct, frozen=True):
     work: dict[str, Work] = {}
     logged: int = 0  # number of the last entry of its log
     redo: int = 0  # of the open ones: taken out, and without their payloads yet
+    ready: int = 0  # checks whose answers are to be compared
 
     @property
     def waiting(self) -> int:

@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError
 from core import redis
 
 LUA = Path(__file__).parent.parent / "lua"
-SHARED = ("_common", "_aside", "_leases")  # in front of every script, in this order
+SHARED = ("_common", "_aside", "_leases", "_checks")  # in front of every script, in this order
 T = TypeVar("T")
 
 

@@ -8,6 +8,7 @@ from tasks import states
 from tasks.queue.answers import Opened, Pushed
 from tasks.queue.keys import Id, base_key, limits, ms
 from tasks.queue.scripts import Call
+from tasks.verification import NONE
 
 
 def open_task(
@@ -20,8 +21,12 @@ def open_task(
     seconds_max: float,
     allow_partial: bool,
     order: float,
+    verify: str = NONE,
 ) -> Call[Opened]:
-    """Make the state of a task if it has none. `order`, in any unit: the least came first."""
+    """Make the state of a task if it has none. `order`, in any unit: the least came first.
+
+    `verify`: how much of it other owners are to compute again, one of verification.VERIFY.
+    """
     args = {
         "task": str(task),
         "kind": kind,
@@ -30,6 +35,7 @@ def open_task(
         "max_ms": ms(seconds_max),
         "partial_ok": allow_partial,
         "seq": order,
+        "verify": verify,
     }
     return Call("open", base_key(group), args, Opened)
 

@@ -29,9 +29,10 @@ from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import Outcome, outcome_of, progress_of
 from tasks.queue.room import note_partial_bytes
-from tasks.services import files, retraction
+from tasks.services import files, retraction, verifying
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
+from tasks.verification import UNDECIDED, Verification
 
 NO_ROOM = "NoRoom"  # what complete.lua blames if partials take too much memory
 GIVE_BACK_PAUSES_SECONDS = (0, 1, 2, 4, 8)  # before each try to reach the database again
@@ -57,6 +58,8 @@ class TryAgain(Exception):
 def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = False) -> None:
     """Conclude a complete task; of several callers one wins RUNNING -> AGGREGATING.
 
+    It waits for the checks that are under way, see `verifying`.
+
     With `attempt`, take over a task that is AGGREGATING and whose row has counted exactly so many
     attempts: again one caller wins. Everything is written as values, so a second run changes
     nothing. Without `patient` the kind gets only CONCLUDE_QUICK_SECONDS, so that it does not hold
@@ -66,13 +69,17 @@ def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = F
     counted.
     """
     task = Task.objects.filter(pk=task_id).first()
-    if task is None or not _take(task, attempt):
+    if task is None or _waits_for_checks(task) or not _take(task, attempt):
         return
     try:
         _conclude(task, patient)
     except databases.lost(*redis.LOST, file_store.FilesUnavailable):
         _give_attempt_back(task)
         raise
+
+
+def _waits_for_checks(task: Task) -> bool:
+    return task.status == states.RUNNING and verifying.has_to_wait(task)
 
 
 # Attempts
@@ -189,10 +196,23 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
             )
             _go_on(task)
         else:
-            _succeed(task, outcome, concluded.result)
+            _deliver(task, outcome, concluded.result)
 
 
-def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
+def _deliver(task: Task, outcome: Outcome, result: bytes) -> None:
+    """The result is delivered with what was checked of it, unless it lacks checks that it needs."""
+    verification = verifying.verification_of(task, outcome.done)
+    if verifying.lacks_checks(task, verification):
+        row = Task.objects.filter(pk=task.pk, status=states.AGGREGATING)
+        row.update(verification=verification.plain())
+        fail_task(
+            task, verifying.UNVERIFIED, f"Not all of it could be checked. {verification.sentence}"
+        )
+    else:
+        _succeed(task, outcome, result, verification)
+
+
+def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verification) -> None:
     """Store the result, then say SUCCEEDED: it is on disk before the row changes.
 
     Nothing is kept of a task that was cancelled meanwhile.
@@ -215,11 +235,19 @@ def _succeed(task: Task, outcome: Outcome, result: bytes) -> None:
         size = _partial_bytes(outcome)
         note_partial_bytes(task.group_id, task.kind_key, task.creator_id, size)
     record_work(task, outcome.work, outcome.done)
-    counts = {"subtasks": outcome.split, "done": outcome.done, "failed": outcome.failed}
-    if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **counts):
+    facts = {
+        "subtasks": outcome.split,
+        "done": outcome.done,
+        "failed": outcome.failed,
+        "verification": verification.plain(),
+    }
+    if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **facts):
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
         close_task(task, "decided" if outcome.decided else "succeeded")
-        tell_creator(task, "task_finished", SUCCESS, _success_text(task, outcome))
+        text = _success_text(task, outcome)
+        if verification.reason == UNDECIDED:
+            text = f"{text} {verification.sentence}"
+        tell_creator(task, "task_finished", SUCCESS, text)
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:

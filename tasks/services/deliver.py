@@ -1,8 +1,12 @@
 """Deliver the result of a task, until it expires."""
 
+import json
+
 from core.errors import FirmlightError
 from tasks import blobs, states
 from tasks.models import Task
+
+VERIFICATION_HEADER = "Firmlight-Verification"
 
 
 class ResultNotReady(FirmlightError):
@@ -41,3 +45,13 @@ def result_of(task: Task) -> bytes:
     if result is None:
         raise ResultExpired
     return result
+
+
+def headers_of(task: Task) -> dict[str, str]:
+    """What is said of a result beside it: how it was checked, as the API has it in `verification`.
+
+    The result itself stays as the kind made it.
+    """
+    if task.checked is None:
+        return {}
+    return {VERIFICATION_HEADER: json.dumps(task.checked.shown())}

@@ -29,6 +29,8 @@ CARRIED_OVER = (
     "priority",
     "allow_partial",
     "subtask_seconds_max",
+    "verify",
+    "verify_asked",
 )
 
 

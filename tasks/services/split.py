@@ -29,7 +29,7 @@ from tasks.queue.answers import Opened, Pushed
 from tasks.queue.progress import progress_of
 from tasks.services.finish import INPUT_LOST, fail_task
 from tasks.services.room import Reservation
-from tasks.services.under_way import KindGone, StillWanted, kind_of
+from tasks.services.under_way import KindGone, StillWanted, kind_of, recomputation
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +117,7 @@ def _open(task: Task, kind: kinds.Kind) -> Opened:
         seconds_max=task.subtask_seconds_max or kind.subtask_seconds_max,
         allow_partial=task.allow_partial,
         order=task.created.timestamp(),
+        verify=recomputation(task, kind),
     )
     return opened.now()
 

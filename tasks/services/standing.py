@@ -1,7 +1,8 @@
 """Standing rises when other owners confirm what an owner computed, and falls when it was wrong.
 
 `tasks.verdicts` says which of the two it is. Every move is one UPDATE that counts in the database,
-so that simultaneous ones all count. A row is made by the first of them.
+so that simultaneous ones all count. A row is made by the first of them. The queue has a copy, which
+says when a result comes how likely it is checked.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from core.errors import Conflict
 from firmlight_client.text import one_line
 from groups import selectors as group_selectors
 from groups.models import Group
+from tasks.kind_keys import key_of
 from tasks.models import Standing, Task, Worker
+from tasks.queue import checks
 from tasks.queue.keys import Id
 from tasks.standing import after_disagreement
 
@@ -44,7 +47,9 @@ def note_agreement(group: Id, owner: Id, kind: str, version: str, n: int = 1) ->
     rows = _rows(group, owner, kind, version)
     if not rows.update(**counted) and _make(group, owner, kind, version):
         rows.update(**counted)
-    return rows.values_list("agreements", flat=True).first() or 0
+    agreements = rows.values_list("agreements", flat=True).first() or 0
+    checks.note_standing(group, key_of(kind, version), owner, agreements)
+    return agreements
 
 
 def note_disagreement(
@@ -64,6 +69,8 @@ def note_disagreement(
     the machine that computed it. The audit log and the notifications say it once in
     STANDING_NOTICE_SECONDS; the row counts each.
     """
+    # First the queue's copy: whatever breaks off afterwards, what they compute is checked.
+    checks.forget_standing(group, key_of(kind, version), owner)
     rows = _rows(group, owner, kind, version)
     if not rows.exists() and not _make(group, owner, kind, version):
         return
@@ -94,6 +101,8 @@ def restore(standing: Standing, *, by: User, reason: str = "") -> None:
     row = Standing.objects.filter(pk=standing.pk, agreements__lt=trusted)
     if not row.update(agreements=trusted, changed=timezone.now()):
         raise Conflict("This member is trusted already.")
+    kind_key = key_of(standing.kind, standing.version)
+    checks.note_standing(standing.group_id, kind_key, standing.owner_id, trusted)
     details = {"reason": reason} if reason else {}
     audit.record("standing_restored", actor=by, target=standing, **_facts(standing), **details)
     text = (

@@ -24,6 +24,7 @@ from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.services import files, room
 from tasks.services.inputs import find_kind, read_params
+from tasks.verification import raised
 
 RETRY_SECONDS = 10.0  # tasks end all the time; clients wait so long and try again
 
@@ -60,12 +61,14 @@ def submit_task(
     allow_partial: bool = False,
     deadline: datetime | None = None,
     subtask_seconds_max: float | None = None,
+    verify: str = "",
     key: str = "",
 ) -> Task:
     """Accept a task: the input into Redis or a file, then the row, then the job.
 
     In this order, because a row without input would be a lost task. `key` names this submission
-    among the author's: a second submission with the same key returns the task of the first. Raises
+    among the author's: a second submission with the same key returns the task of the first.
+    `verify` is one of verification.VERIFY, or "" for the group's; the group may raise it. Raises
     Invalid or InputTooHard with the field that is wrong (before anything is stored), MayNotSubmit,
     Forbidden, KeyUsed, TooManyTasks, TooManyTasksToday, QuotaUsed, NoRoom and Busy.
     """
@@ -98,6 +101,8 @@ def submit_task(
         allow_partial=allow_partial,
         deadline=deadline,
         subtask_seconds_max=subtask_seconds_max,
+        verify=raised(verify, membership.group.verify_default),
+        verify_asked=verify,
     )
     throttling.spend("task", author.pk, TooManyTasksToday)
     stored = False

@@ -121,6 +121,8 @@ def _reconcile_running(task: Task) -> None:
     progress = progress_of(task.group_id, task.pk).now()
     if progress and progress.state == "paused":
         events.publish(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
+    if progress and progress.ready:
+        events.compare(task.pk)
     if progress and progress.complete:
         events.conclude(task.pk)
     elif _wants_split(task, progress):

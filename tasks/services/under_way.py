@@ -13,6 +13,7 @@ from django.utils import timezone
 from core import databases
 from firmlight_client import kinds
 from tasks.models import Task
+from tasks.verification import NONE
 
 
 class KindGone(Exception):
@@ -34,6 +35,14 @@ def kind_of(task: Task) -> kinds.Kind:
             f"{task.kind} has changed from {task.kind_version} to {kind.version}: submit again."
         )
     return kind
+
+
+def recomputation(task: Task, kind: kinds.Kind) -> str:
+    """How much of the task others compute again, one of verification.VERIFY.
+
+    Nothing of a kind that proves its results, or whose results cannot be compared.
+    """
+    return task.verify if not kind.proves and kinds.is_comparable(kind) else NONE
 
 
 class StillWanted:

@@ -78,8 +78,11 @@ class Results:
             await self._refuse_too_large(frame, NO_ROOM_LEFT)
             return
         if not settled.reason:
-            metrics.count("subtasks_completed", len(frame.subtasks))
-            throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
+            if settled.is_check:
+                metrics.count("subtasks_recomputed", len(frame.subtasks))
+            else:
+                metrics.count("subtasks_completed", len(frame.subtasks))
+                throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
             self.meter.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)
         for failing in settled.failing:
@@ -129,6 +132,8 @@ class Results:
         await events.cancel(settled.unwanted, "done_by_another")
         complete = [settled.task] if settled.complete else []
         await events.follow_up(group, settled.wake, complete)
+        if settled.compare:
+            await events.compare_later(settled.task)
         if settled.task and not settled.complete:  # its conclusion announces a complete one
             await announce_progress(settled.task, group)
 

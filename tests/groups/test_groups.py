@@ -32,6 +32,7 @@ def test_the_creator_of_a_group_owns_it(alice, api):
         "description": "The machines upstairs",
         "joining": "invited",
         "submitting": "members",
+        "verify_default": "",
         "role": "owner",
         "may_submit": True,
         "starred": False,
@@ -145,12 +146,9 @@ def test_a_group_may_change_the_case_of_its_name_but_not_take_another_ones(
 
 
 def test_the_owner_chooses_how_people_come_in_and_who_submits(alice, api):
-    made = (
-        api(alice)
-        .post(GROUPS, {"name": "Open house", "joining": "ask", "submitting": "leaders"})
-        .json()
-    )
-    assert (made["joining"], made["submitting"]) == ("ask", "leaders")
+    rules = {"joining": "ask", "submitting": "leaders", "verify_default": "sample"}
+    made = api(alice).post(GROUPS, {"name": "Open house", **rules}).json()
+    assert made.items() >= rules.items()
     change = {"joining": "invited", "submitting": "members"}
     changed = api(alice).patch(f"{GROUPS}{made['id']}/", change).json()
     assert (changed["joining"], changed["submitting"], changed["name"]) == (
@@ -158,6 +156,30 @@ def test_the_owner_chooses_how_people_come_in_and_who_submits(alice, api):
         "members",
         "Open house",
     )
+
+
+def test_moderators_too_say_how_much_is_checked_but_change_nothing_else(
+    group, alice, bob, carol, api
+):
+    change = {"verify_default": "all"}
+    people = (bob, carol, None)
+    assert [api(user).patch(address(group), change).status_code for user in people] == [
+        403,
+        404,
+        401,
+    ]
+    Membership.objects.filter(user=bob).update(role="moderator")
+    assert api(bob).patch(address(group), change).json()["verify_default"] == "all"
+    both = {"verify_default": "", "description": "Changed"}
+    assert api(bob).patch(address(group), both).status_code == 403
+    assert api(bob).patch(address(group), {}).status_code == 403
+    assert api(alice).patch(address(group), {"verify_default": ""}).json()["verify_default"] == ""
+
+
+@pytest.mark.parametrize("value", ["none", "everything", None, 1, ["all"]])
+def test_a_group_asks_for_checks_or_leaves_it_to_its_members(group, alice, api, value):
+    answer = api(alice).patch(address(group), {"verify_default": value})
+    assert (answer.status_code, answer.json()["fields"].keys()) == (400, {"verify_default"})
 
 
 @pytest.mark.parametrize("setting", ["joining", "submitting"])

@@ -125,7 +125,7 @@ PAGES = {
     "POST groups/<uuid:pk>/members/<uuid:user>/submitting/": "login 404 404 403 302 302 login 404",
     "POST groups/<uuid:pk>/requests/<uuid:asked>/answer/": "login 404 404 403 302 302 login 404",
     "GET groups/<uuid:pk>/settings/": "login 404 404 200 200 200 login 404",
-    "POST groups/<uuid:pk>/settings/": "login 404 404 403 403 302 login 404",
+    "POST groups/<uuid:pk>/settings/": "login 404 404 403 302 302 login 404",
     "POST groups/<uuid:pk>/star/": "login 404 404 302 302 302 login 404",
     "POST groups/code/": "login 302 302 302 302 302 login 302",
     "GET groups/find/": "login 200 200 200 200 200 login 200",

@@ -32,7 +32,9 @@ def submit(group: Group, bob: User) -> Callable[..., Task]:
 
     def make(author: User | None = None, kind: str = "ECHO", **params: Any) -> Task:
         choice = {
-            name: params.pop(name) for name in ("priority", "allow_partial") if name in params
+            name: params.pop(name)
+            for name in ("priority", "allow_partial", "verify")
+            if name in params
         }
         return submit_task(
             author=author or bob, group=group.pk, kind=kind, params=params or {"count": 3}, **choice

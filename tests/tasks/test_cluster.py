@@ -45,7 +45,7 @@ def test_the_queue_does_on_three_nodes_what_it_does_on_one() -> None:
         *tests,
     ]
     done = subprocess.run(
-        command, cwd=ROOT, env=kept | {ON_CLUSTER: "1"}, capture_output=True, text=True, timeout=120
+        command, cwd=ROOT, env=kept | {ON_CLUSTER: "1"}, capture_output=True, text=True, timeout=600
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "100%" in done.stdout

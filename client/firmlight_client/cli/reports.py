@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from firmlight_client.sdk.task_state import FINAL
 from firmlight_client.text import count, member_name, one_line
 
 FAILURES_SHOWN = 5
@@ -30,8 +31,21 @@ def task_report(task: Row) -> str:
         lines.append(f"about {task['eta_seconds']:.0f} s to go")
     if error:
         lines.append(one_line(f"{error['code']}: {error['message']}"))
+    if checks := checks_line(task):
+        lines.append(checks)
     lines += [f"  {_share(row)}" for row in task.get("contributions", [])]
     return "\n".join([*lines, *_failures(task.get("failures") or [])])
+
+
+def checks_line(task: Row) -> str:
+    """How the result was checked, or what is to be checked; "" from a server that says neither."""
+    if checked := task.get("verification"):
+        return one_line(checked["sentence"])
+    if not task.get("verify") or task["status"] in FINAL:
+        return ""
+    line = f"to be checked: {task['verify']}"
+    asked = task.get("verify_asked") or task["verify"]
+    return one_line(line if asked == task["verify"] else f"{line}, as the group asks, not {asked}")
 
 
 def _share(row: Row) -> str:

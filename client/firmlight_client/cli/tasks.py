@@ -13,6 +13,7 @@ import typer
 from firmlight_client.cli.arguments import parse_deadline, parse_params
 from firmlight_client.cli.options import AsJson, TaskId, kind_names
 from firmlight_client.cli.output import say
+from firmlight_client.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,13 @@ def submit(
         float | None,
         typer.Option(min=0.001, help="What one subtask may take before it counts as failed."),
     ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(
+            help="How much of it others recompute: auto (the default; about 5 % more work once "
+            "the group's members are known), none, sample (about 5 %), all (twice the work)."
+        ),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the result and print it.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -76,17 +84,22 @@ def submit(
             allow_partial=allow_partial,
             deadline=until,
             subtask_seconds_max=subtask_seconds,
+            verify=verify,
             params=given,
         )
+        if verify and task.info.get("verify", verify) != verify:
+            given_instead = one_line(f"{task.info['verify']}, not {verify}")
+            say(f"The group asks for more checks: {given_instead}.", err=True)
         if as_json or not wait:
             say(json.dumps(task.info) if as_json else task.id)
         if wait:
             result = task.result(progress=sys.stderr.isatty())
             if as_json:
                 shown = {"id": task.id, "status": task.status, "result": result}
-                say(json.dumps(shown))
+                say(json.dumps({**shown, "verification": task.info.get("verification")}))
             else:
                 say(json.dumps(result, indent=2))
+                _say_checks(task)
 
 
 def _from_stdin(words: list[str]) -> tuple[list[str], dict[str, Any]]:
@@ -142,12 +155,20 @@ def result(
     task: TaskId,
     as_json: AsJson = False,
 ) -> None:
-    """Print the result of a task that is over.
+    """Print the result of a task that is over; on stderr, how it was checked.
 
     Example: firmlight result 6e0c1f0a-… --json > result.json
     """
     from firmlight_client.sdk.client import Client
 
     with Client.from_login() as user:
+        known = user.task(task)
         found = user.transport.get(f"tasks/{task}/result/")
         say(json.dumps(found, indent=None if as_json else 2))
+        _say_checks(known)
+
+
+def _say_checks(task: Task) -> None:
+    """How the result was checked, on stderr: on stdout is the result itself."""
+    if task.verification:
+        say(one_line(task.verification.sentence), err=True)

@@ -35,6 +35,7 @@ __all__ = (
     "example",
     "get",
     "installed",
+    "is_comparable",
     "listed",
     "params_schema",
     "whole_partial",
@@ -108,6 +109,9 @@ class Kind(ABC):
     deterministic: ClassVar[bool] = True
     # What passes `check` cannot make a wrong result, so nothing needs to be computed twice.
     proves: ClassVar[bool] = False
+    # Computing something twice tells a wrong partial from a right one. Say False if `same` tells no
+    # more than `check` does; then nothing is computed twice.
+    comparable: ClassVar[bool] = True
     # `check` wants the payloads, which are kept or made again for it.
     checks_payloads: ClassVar[bool] = False
 
@@ -265,6 +269,14 @@ def get(name: str) -> Kind:
         return installed()[name]
     except KeyError:
         raise UnknownKind(name) from None
+
+
+def is_comparable(kind: Kind) -> bool:
+    """Whether two computations of the same tell a wrong partial from a right one.
+
+    Of a kind that is not `deterministic` only if it says itself which of them are the `same`.
+    """
+    return kind.comparable and (kind.deterministic or type(kind).same is not Kind.same)
 
 
 def combine_all(kind: Kind, partials: Sequence[Any]) -> Any:

@@ -10,7 +10,15 @@ from typing import Annotated, Any, ClassVar
 
 import msgspec
 
-from firmlight_client.kinds import CALLS, BadPartial, Kind, ParamsError, carried, example
+from firmlight_client.kinds import (
+    CALLS,
+    BadPartial,
+    Kind,
+    ParamsError,
+    carried,
+    example,
+    is_comparable,
+)
 from firmlight_client.kinds.checking import check_places, packed_in_order
 
 CALLS_MAX = 10_000
@@ -124,7 +132,11 @@ def calls_of(kind: Kind) -> Kind:
         "version": kind.version,
     }
     limits = {"network": kind.network, "subtask_seconds_max": kind.subtask_seconds_max}
-    belief = {"deterministic": kind.deterministic, "proves": kind.proves}
+    belief = {
+        "deterministic": kind.deterministic,
+        "proves": kind.proves,
+        "comparable": is_comparable(kind),
+    }
     made: Kind = type(
         f"{type(kind).__name__}Calls",
         (Calls,),

@@ -85,6 +85,7 @@ class Crawler(Kind):
     Params = CrawlerParams
     Partial = CrawlPartial
     deterministic = False
+    comparable = False  # and no site is asked twice for the sake of it
     network = "public"
     subtask_seconds_max = CRAWL_SECONDS_MAX + 60
 

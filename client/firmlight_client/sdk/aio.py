@@ -102,6 +102,7 @@ class AsyncClient:
         allow_partial: bool = False,
         deadline: Moment | None = None,
         subtask_seconds_max: float | None = None,
+        verify: str | None = None,
         params: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> AsyncTask:
@@ -110,8 +111,10 @@ class AsyncClient:
         A NumPy array as MEAN's `numbers` travels as an NPY file: 8 bytes a number, nothing rounded.
         `file` is a path or an open binary file. `deadline` is a datetime, an ISO time, or how many
         seconds from now; `subtask_seconds_max` is what one subtask may take on a worker before it
-        counts as failed. Beside a file, params say how it is read: column="temp", decimal="comma",
-        sheet="S2", heading="no". A connection that breaks meanwhile never makes two tasks of one.
+        counts as failed. `verify` says how much of it others recompute: "auto" (the default),
+        "none", "sample" or "all"; the group may raise it. Beside a file, params say how it is read:
+        column="temp", decimal="comma", sheet="S2", heading="no". A connection that breaks meanwhile
+        never makes two tasks of one.
 
         Raises ApiError; its `fields` say what is wrong with which param. A file that can be read in
         several ways has the code "ambiguous_file", and `choices` are the params that would settle
@@ -123,6 +126,7 @@ class AsyncClient:
             allow_partial=allow_partial,
             deadline=deadline,
             subtask_seconds_max=subtask_seconds_max,
+            verify=verify,
         )
         with submission(kind, group, {**(params or {}), **more}, file, options) as call:
             answer = await self.transport.call(call)

@@ -49,7 +49,7 @@ class FirmlightExecutor(Executor):
 
     `client` is the user's, and stays open; without one it is that of the user who is logged in on
     this machine. `options` are those of `Client.submit` for every task: title, priority,
-    allow_partial, deadline, subtask_seconds_max.
+    allow_partial, deadline, subtask_seconds_max, verify.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 def task_html(task: Row) -> str:
-    """Title, status, a bar and the counts.
+    """Title, status, a bar, the counts, and how the result was checked.
 
     The bar is a <progress>: so it has the notebook's own colours.
     """
@@ -17,12 +17,14 @@ def task_html(task: Row) -> str:
     share = float(task.get("progress") or 0.0)
     counts = task.get("counts") or {}
     error = task.get("error") or {}
+    checked = task.get("verification") or {}
     reason = [word for word in (error.get("code"), error.get("message")) if word]
     lines = [
         f"<strong>{title}</strong> {_text(task.get('status'))}",
         f'<progress max="1" value="{share:.4f}">{share:.0%}</progress> {share:.0%}',
         ", ".join(f"{_text(number)} {_text(state)}" for state, number in counts.items()),
         _text(": ".join(reason)),
+        _text(checked.get("sentence")),
         f"<small>{kind} <code>{_text(task.get('id'))}</code></small>",
     ]
     return "<div>" + "<br>".join(filter(None, lines)) + "</div>"

@@ -26,6 +26,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     allow_partial: bool = False
     deadline: Moment | None = None
     subtask_seconds_max: float | None = None
+    verify: str | None = None
 
     def body(self) -> dict[str, Any]:
         """The fields of the request; what was not given is left out."""
@@ -33,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
             "title": self.title,
             "priority": self.priority,
             "subtask_seconds_max": self.subtask_seconds_max,
+            "verify": self.verify,
         }
         if self.allow_partial:
             fields["allow_partial"] = True

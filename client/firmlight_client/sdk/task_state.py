@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import msgspec
+
 from firmlight_client import errors
+from firmlight_client.sdk.verification import Verification
 
 FINAL = {"succeeded", "failed", "cancelled"}
 POLL_SECONDS_SILENT, POLL_SECONDS_PUSHED = 2.0, 5.0  # without and with a live connection
@@ -36,6 +39,12 @@ class TaskState:
     @property
     def is_over(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def verification(self) -> Verification | None:
+        """How the result was checked, as the server said last; None while there is none."""
+        said = self.info.get("verification")
+        return msgspec.convert(said, Verification) if said else None
 
     def without_result(self) -> errors.TaskEnded:
         """The error that says why there is no result."""

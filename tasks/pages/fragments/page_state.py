@@ -13,6 +13,7 @@ from django.utils import timezone
 from tasks.estimates import Range
 from tasks.models import SubtaskFailure
 from tasks.pages import timeline
+from tasks.pages.checks import Checks
 from tasks.pages.fragments.fragment import Fragment, Fragments, html
 from tasks.pages.timeline import Shape
 
@@ -128,6 +129,8 @@ class PageState:
 
     progress: Progress
     note: Note
+    checks: Checks  # what is to be checked
+    checked: Checks  # how the result was
     axis: Axis
     lanes: list[Lane]
     shapes: dict[str, list[Shape]]
@@ -143,6 +146,8 @@ def fragments(state: PageState) -> Fragments:
     found = {
         "progress": Fragment("progress-place", html("tasks/_progress.html", state.progress)),
         "note": Fragment("note-place", html("tasks/_note.html", state.note)),
+        "checks": Fragment("progress-place", html("tasks/_checks.html", state.checks)),
+        "checked": Fragment("checked-place", html("tasks/_checked.html", state.checked)),
         "axis": Fragment("axis-place", html("tasks/_axis.html", state.axis)),
     }
     for lane in state.lanes:

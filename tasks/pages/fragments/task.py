@@ -16,7 +16,7 @@ from tasks.estimates import time_left
 from tasks.event_log import Bar, Entry
 from tasks.models import Contribution, Task, Worker
 from tasks.names import FORMER_WORKER, member_name
-from tasks.pages import event_labels, timeline
+from tasks.pages import checks, event_labels, timeline
 from tasks.pages.fragments.fragment import Fragments
 from tasks.pages.fragments.page_state import (
     Axis,
@@ -78,6 +78,8 @@ class TaskPage:
         return PageState(
             progress=self._progress(task, stands, len(running)),
             note=note(task, stands),
+            checks=checks.of_task(task),
+            checked=checks.of_result(task),
             axis=Axis(tuple(scale.ticks), scale.start, scale.end, runs=not task.is_final),
             lanes=[self._lane(worker, worker in running) for worker in shapes],
             shapes=shapes,

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from tasks.models import Task
 from tasks.pages import results
+from tasks.pages.checks import Checks, of_result
 from tasks.selectors import standing
 from tasks.services.deliver import ResultExpired, result_of
 
@@ -17,12 +18,15 @@ from tasks.services.deliver import ResultExpired, result_of
 class ResultCard:
     """`shown` is None if the result has expired or is too large to be shown.
 
+    `checks` says how it was checked.
+
     `size` is in bytes, 0 if the result has expired; `kept` says for how long it is still kept.
     """
 
     shown: results.Shown | None
     size: int
     kept: str
+    checks: Checks
 
 
 def result_card(task: Task, ask: results.Ask) -> ResultCard | None:
@@ -31,10 +35,11 @@ def result_card(task: Task, ask: results.Ask) -> ResultCard | None:
     if expires is None:
         return None
     kept = results.kept_for(expires, timezone.now())
+    checks = of_result(task)
     try:
         raw = result_of(task)
     except ResultExpired:
-        return ResultCard(shown=None, size=0, kept=kept)
+        return ResultCard(shown=None, size=0, kept=kept, checks=checks)
     is_small = len(raw) <= settings.RESULT_SHOWN_BYTES_MAX
     shown = results.shown(task.kind, raw, ask) if is_small else None
-    return ResultCard(shown=shown, size=len(raw), kept=kept)
+    return ResultCard(shown=shown, size=len(raw), kept=kept, checks=checks)

@@ -109,6 +109,46 @@ def test_submit_wait_prints_the_result(logged_in: WebPeer) -> None:
     assert json.loads(firmlight("status", "t0", "--json").stdout)["status"] == "succeeded"
 
 
+SENTENCE = "4 % recomputed by two other members, all agreed."
+CHECKED = {"how": "sample", "checked_share": 0.04, "owners": 2, "sentence": SENTENCE}
+
+
+def test_how_a_result_was_checked_is_said_beside_it(logged_in: WebPeer) -> None:
+    """On stderr, because on stdout is the result itself."""
+    logged_in.compute = lambda kind, params: 7
+    assert firmlight("submit", "K", "--group", "G", "--verify", "sample").stdout == "t0\n"
+    assert logged_in.asked[-1][2]["verify"] == "sample"
+    logged_in.tasks["t0"]["verification"] = CHECKED
+    for words in (["result", "t0"], ["result", "t0", "--json"]):
+        done = firmlight(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "7\n", f"{SENTENCE}\n")
+    assert SENTENCE in firmlight("status", "t0").stdout.splitlines()
+    assert json.loads(firmlight("status", "t0", "--json").stdout)["verification"] == CHECKED
+
+
+def test_it_is_said_that_the_group_asks_for_more_checks(logged_in: WebPeer) -> None:
+    task = {"id": "t0", "status": "queued", "kind": "K", "verify": "all", "verify_asked": "none"}
+    logged_in.troubles = [(201, task)]
+    done = firmlight("submit", "K", "--group", "G", "--verify", "none")
+    assert (done.returncode, done.stdout) == (0, "t0\n")
+    assert done.stderr == "The group asks for more checks: all, not none.\n"
+
+
+def test_a_program_that_waits_gets_both_in_one_line(logged_in: WebPeer) -> None:
+    def end() -> None:
+        while "t0" not in logged_in.tasks:
+            time.sleep(0.01)
+        logged_in.tasks["t0"]["verification"] = CHECKED
+        logged_in.end("t0", 7)
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    done = firmlight("submit", "K", "--group", "G", "--wait", "--json")
+    ending.join()
+    shown = json.loads(done.stdout.splitlines()[-1])
+    assert shown == {"id": "t0", "status": "succeeded", "result": 7, "verification": CHECKED}
+
+
 def test_a_task_is_paused_resumed_and_cancelled(logged_in: WebPeer) -> None:
     assert firmlight("submit", "K", "--group", "G").stdout == "t0\n"
     assert firmlight("pause", "t0").stdout == "t0  paused      K\n"

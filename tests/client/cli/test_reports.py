@@ -37,3 +37,27 @@ def test_it_says_what_was_lost() -> None:
 
 def test_a_server_that_does_not_say_what_was_lost_will_do() -> None:
     assert last_line(member=None) == "  a former member (attic): 12 subtasks, 100.0 %, 1.2 s"
+
+
+def checks(**facts: Any) -> list[str]:
+    return task_report({**TASK, **facts}).splitlines()[2:]
+
+
+def test_it_says_how_the_result_was_checked() -> None:
+    said = {"how": "sample", "sentence": "4 % recomputed by two other members,\x1b all agreed."}
+    assert checks(verify="auto", verify_asked="", verification=said) == [
+        "4 % recomputed by two other members, all agreed."
+    ]
+
+
+def test_it_says_what_is_to_be_checked_and_that_the_group_asks_for_more() -> None:
+    assert checks(status="running", verify="auto", verify_asked="") == ["to be checked: auto"]
+    assert checks(status="running", verify="all", verify_asked="all") == ["to be checked: all"]
+    assert checks(status="running", verify="sample", verify_asked="none") == [
+        "to be checked: sample, as the group asks, not none"
+    ]
+    assert checks(verify="auto", verification=None) == []
+
+
+def test_a_server_that_knows_no_checks_will_do() -> None:
+    assert checks(status="running") == []

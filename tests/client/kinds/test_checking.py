@@ -105,6 +105,12 @@ def test_flags_are_honest() -> None:
     }
 
 
+def test_what_cannot_be_compared_says_so() -> None:
+    names = ("CRAWLER", "FACTORIZATION", "MEAN", "MEAN[]")
+    found = {name: kinds.is_comparable(kinds.get(name)) for name in names}
+    assert found == {"CRAWLER": False, "FACTORIZATION": True, "MEAN": True, "MEAN[]": True}
+
+
 class Old(Kind):
     """As kinds were written before they could say how they are checked."""
 
@@ -114,6 +120,17 @@ class Old(Kind):
         return [1]
 
     run = combine = finish = split
+
+
+def test_what_differs_each_time_is_compared_only_by_a_rule_of_its_own() -> None:
+    class Moody(Old):
+        deterministic = False
+
+    class Lenient(Moody):
+        def same(self, a: Any, b: Any) -> bool:
+            return True
+
+    assert [kinds.is_comparable(kind()) for kind in (Old, Moody, Lenient)] == [True, False, True]
 
 
 def test_a_kind_that_says_nothing_is_believed() -> None:

@@ -110,3 +110,15 @@ async def test_groups_and_workers_are_found_by_name(web: WebPeer, client: AsyncC
         await client.group("nowhere")
     with pytest.raises(errors.NotLoggedIn):
         await AsyncClient.login(web.url, "alice", "wrong")
+
+
+@pytest.mark.asyncio
+async def test_how_much_is_checked_is_sent_and_how_it_was_comes_with_the_result(
+    web: WebPeer, client: AsyncClient
+) -> None:
+    task = await client.submit("K", group="G", verify="all")
+    assert web.asked[-1][2]["verify"] == "all"
+    web.tasks[task.id]["verification"] = {"how": "proof", "sentence": "Proved."}
+    await asyncio.to_thread(web.end, task.id, 7)
+    assert await task.result(timeout=20) == 7
+    assert str(task.verification) == "Proved."

@@ -103,6 +103,42 @@ def test_a_task_can_be_paused_and_resumed(web: WebPeer, client: Client) -> None:
     assert client.task(task.id).status == "running"
 
 
+CHECKED = {
+    "how": "sample",
+    "checked_share": 0.04,
+    "owners": 2,
+    "disagreements": 0,
+    "reason": "",
+    "taken_out": 0,
+    "sentence": "4 % recomputed by two other members, all agreed.",
+    "from a newer server": 1,
+}
+
+
+def test_how_much_is_checked_is_sent_and_how_it_was_comes_with_the_result(
+    web: WebPeer, client: Client
+) -> None:
+    task = client.submit("K", group="G", verify="sample")
+    assert web.asked[-1][2]["verify"] == "sample"
+    assert task.verification is None
+    web.tasks[task.id]["verification"] = CHECKED
+    web.end(task.id, 7)
+    assert task.result(timeout=20) == 7
+    found = task.verification
+    assert found is not None
+    assert (found.how, found.checked_share, found.owners) == ("sample", 0.04, 2)
+    assert (found.disagreements, found.reason, found.taken_out) == (0, "", 0)
+    assert str(found) == CHECKED["sentence"]
+    assert client.task(task.id).verification == found
+
+
+def test_the_group_gets_to_say_how_much_is_checked_if_nothing_is_said(
+    web: WebPeer, client: Client
+) -> None:
+    client.submit("K", group="G")
+    assert "verify" not in web.asked[-1][2]
+
+
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
 
 
@@ -216,12 +252,13 @@ def test_processes_that_share_a_login_renew_it_once(web: WebPeer, tmp_path: Path
 
 def test_an_array_travels_as_a_file_without_rounding(web: WebPeer, client: Client) -> None:
     numbers = np.array([0.1, 2.0**60, -3.5])
-    client.submit("MEAN", group="G", numbers=numbers, allow_partial=True)
+    client.submit("MEAN", group="G", numbers=numbers, allow_partial=True, verify="all")
     body = web.asked[-1][2]
     packed = body[body.index(b"\x93NUMPY") :]
     assert np.array_equal(np.load(io.BytesIO(packed)), numbers)
     assert b'name="params"\r\n\r\n{}' in body
     assert b'name="allow_partial"\r\n\r\ntrue' in body
+    assert b'name="verify"\r\n\r\nall' in body
 
 
 def test_a_file_is_sent_under_its_own_name(web: WebPeer, client: Client, tmp_path: Path) -> None:

@@ -69,6 +69,17 @@ def test_map_gives_results_in_the_order_of_the_inputs(
     assert submitted(web)[-1]["params"] == {"seconds": 0, "count": 5}
 
 
+def test_how_much_is_checked_goes_with_every_task_whether_packed_or_alone(
+    web: WebPeer, client: Client
+) -> None:
+    web.compute = lambda kind, params: {"results": [[0, 1], [1, 2]]} if kind == "MEAN[]" else 3
+    with FirmlightExecutor("Lab Seven", client, verify="all") as pool:
+        assert list(pool.map("MEAN", [[1.0], [2.0]], timeout=20)) == [1, 2]
+        assert pool.submit("K", n=1).result(timeout=20) == 3
+    assert [body["kind"] for body in submitted(web)] == ["MEAN[]", "K"]
+    assert {body["verify"] for body in submitted(web)} == {"all"}
+
+
 def test_an_input_of_an_unknown_kind_must_name_its_params(pool: FirmlightExecutor) -> None:
     with pytest.raises(TypeError, match="mapping of params"):
         pool.map("SOMETHING", [1, 2])

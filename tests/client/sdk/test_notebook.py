@@ -31,6 +31,8 @@ def test_a_task_shows_itself_without_letting_titles_in() -> None:
         "error": {"code": "subtask_failed", "message": "<script>"},
     }
     assert "subtask_failed: &lt;script&gt;" in TaskState(failed)._repr_html_()
+    checked = {**TASK, "verification": {"how": "none", "sentence": "Not checked."}}
+    assert "<br>Not checked.<br>" in TaskState(checked)._repr_html_()
 
 
 def test_a_group_shows_itself_and_is_still_a_dict() -> None:

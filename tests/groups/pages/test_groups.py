@@ -76,6 +76,20 @@ def test_only_the_owner_changes_a_group(group, alice, bob, at, browser):
     assert group.name == "Night shift"
 
 
+def test_the_owner_and_moderators_say_how_much_is_checked(group, alice, bob, at, browser):
+    change = {"verify_default": "sample"}
+    assert browser(bob).post(at("settings/"), change).status_code == 403
+    assert "At least a sample of every task" not in words(browser(bob).get(at("settings/")))
+    Membership.objects.filter(user=bob).update(role="moderator")
+    assert browser(bob).post(at("settings/"), WHOLE | change).status_code == 302
+    group.refresh_from_db()
+    assert (group.verify_default, group.name) == ("sample", "Lab Seven")
+    browser(alice).post(at("settings/"), WHOLE | {"verify_default": "all"})
+    group.refresh_from_db()
+    assert (group.verify_default, group.name) == ("all", "Night shift")
+    assert "Every task as a whole" in words(browser(bob).get(at("settings/")))
+
+
 def test_names_are_shown_as_text_whatever_is_in_them(alice, browser):
     group = services.create_group(
         owner=alice, name="<b>bold</b>", description="<script>alert(1)</script>"

@@ -29,7 +29,7 @@ FIELDS = {
     "id", "group", "kind", "title", "description", "status", "priority", "allow_partial",
     "creator", "progress", "eta_seconds", "rate", "waiting_reason", "counts", "error", "created",
     "started", "finished", "result_expires", "contributions", "deadline", "subtask_seconds_max",
-    "failures",
+    "failures", "verify", "verify_asked", "verification",
 }  # fmt: skip
 
 
@@ -62,9 +62,10 @@ def test_a_title_is_made_if_none_is_given(api: Api, bob: User, group: Group) -> 
 
 def test_a_file_comes_as_multipart_beside_params(api: Api, bob: User, group: Group) -> None:
     file = SimpleUploadedFile("numbers.csv", b"1;2;3\n4;5;6\n")
-    body = {"group": "Lab Seven", "kind": "MEAN", "params": "{}", "file": file}
+    body = {"group": "Lab Seven", "kind": "MEAN", "params": "{}", "file": file, "verify": "all"}
     answer = api(bob).post("/api/tasks/", body, format="multipart")
     assert answer.status_code == 201, answer.content
+    assert answer.json()["verify"] == "all"
     assert blobs.get_input(group.pk, answer.json()["id"])
 
 
@@ -80,6 +81,8 @@ def test_a_file_comes_as_multipart_beside_params(api: Api, bob: User, group: Gro
         ({"params": {"count": 1, "extra": 1}}, "params.extra"),
         ({"priority": "urgent"}, "priority"),
         ({"allow_partial": "perhaps"}, "allow_partial"),
+        ({"verify": "perhaps"}, "verify"),
+        ({"verify": None}, "verify"),
         ({"title": "x" * 121}, "title"),
         ({"description": "x" * 2001}, "description"),
         ({"title": "nul \x00"}, "title"),

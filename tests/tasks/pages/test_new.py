@@ -42,7 +42,7 @@ def send(group: Group, bob: User, browser: Browser) -> Callable[..., Any]:
     ) -> Any:
         own = {
             name: fields.pop(name)
-            for name in (*PLAIN, "allow_partial", "file", "key")
+            for name in (*PLAIN, "allow_partial", "verify", "file", "key")
             if name in fields
         }
         params = {name if "-" in name else f"param-{name}": value for name, value in fields.items()}
@@ -114,8 +114,10 @@ def test_options_and_limits_are_kept(send: Callable[..., Any]) -> None:
         hours="2",
         subtask_seconds_max="9",
         description="why",
+        verify="all",
     )
     task = Task.objects.get()
+    assert (task.verify, task.verify_asked) == ("all", "all")
     assert (task.priority, task.allow_partial, task.subtask_seconds_max, task.description) == (
         "low",
         True,
@@ -221,6 +223,75 @@ def test_high_priority_is_offered_to_those_who_may(
     page = f"/groups/{group.pk}/tasks/new/"
     assert "High" in words(browser(alice).get(page))
     assert "High" not in words(browser(bob).get(page))
+
+
+def offered(answer: Any) -> dict[str, bool]:
+    """The checks that the form offers, and whether each is the one that is chosen."""
+    return {
+        str(attrs["value"]): "checked" in attrs
+        for _, attrs, _ in read(answer).elements
+        if attrs.get("name") == "verify"
+    }
+
+
+def test_the_form_says_what_checks_cost(
+    group: Group, bob: User, browser: Browser, settings: Any
+) -> None:
+    settings.VERIFY_SAMPLE_SHARE = 0.2
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=ECHO")
+    assert offered(answer) == {"none": False, "auto": True, "sample": False, "all": False}
+    seen = words(answer)
+    for cost in (
+        "Nothing: no more work",
+        "Automatic: about 20 % more work once the group&#x27;s members are known, more at first",
+        "A sample: about 20 % more work",
+        "Everything: twice the work",
+    ):
+        assert cost in seen
+
+
+def test_checks_that_the_group_raises_are_not_offered(
+    group: Group, bob: User, browser: Browser
+) -> None:
+    Group.objects.filter(pk=group.pk).update(verify_default="sample")
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=MEAN")
+    assert offered(answer) == {"sample": True, "all": False}
+    assert "This group asks for a sample at least." in words(answer)
+
+
+def test_a_form_from_before_the_group_raised_its_checks_is_raised(
+    send: Callable[..., Any], group: Group, bob: User, browser: Browser
+) -> None:
+    Group.objects.filter(pk=group.pk).update(verify_default="all")
+    answer = send("MEAN", numbers="1 2", verify="none")
+    task = Task.objects.get()
+    assert (task.verify, task.verify_asked) == ("all", "none")
+    seen = words(browser(bob).get(answer.url))
+    assert "All of it is recomputed by other members." in seen
+    assert "The group asks for that; its submitter had asked for less." in seen
+
+
+def test_checks_that_do_not_exist_are_refused(send: Callable[..., Any]) -> None:
+    answer = send("ECHO", count="5", verify="perhaps")
+    assert answer.status_code == 422
+    assert "perhaps is not one of" in words(answer)
+    assert not Task.objects.exists()
+
+
+def test_a_kind_that_proves_its_results_needs_no_checks(
+    group: Group, bob: User, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(kinds.get("ECHO")), "proves", True, raising=False)
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=ECHO")
+    assert "ECHO proves its results, so nothing has to be recomputed." in words(answer)
+
+
+def test_a_kind_whose_results_cannot_be_compared_says_so(
+    group: Group, bob: User, browser: Browser
+) -> None:
+    answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?kind=CRAWLER")
+    said = "Results of CRAWLER cannot be compared, so nothing of them is recomputed."
+    assert said in words(answer)
 
 
 def test_a_member_who_may_not_submit_has_no_button_and_no_form(
@@ -407,7 +478,7 @@ def test_the_page_asks_the_database_little_however_many_workers_there_are(
 def test_submit_again_fills_in_settings_and_the_input_that_is_held(
     split: Callable[..., Task], group: Group, bob: User, browser: Browser
 ) -> None:
-    task = split(count=7, priority="low")
+    task = split(count=7, priority="low", verify="sample")
     fail_task(task, "subtask_failed", "It did not work.")
     page = browser(bob).get(f"/tasks/{task.pk}/").content.decode()
     assert f"/groups/{group.pk}/tasks/new/?again={task.pk}" in page
@@ -415,6 +486,7 @@ def test_submit_again_fills_in_settings_and_the_input_that_is_held(
     fields = {attrs["name"]: attrs for _, attrs, _ in read(answer).elements if attrs.get("name")}
     assert fields["param-count"]["value"] == "7"
     assert fields["title"]["value"] == task.title
+    assert offered(answer)["sample"]
     assert "So is its input, which is still held." in words(answer)
     sweeping.drop_group(group.pk)
     answer = browser(bob).get(f"/groups/{group.pk}/tasks/new/?again={task.pk}")

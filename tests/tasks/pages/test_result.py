@@ -17,8 +17,9 @@ from accounts.models import User
 from groups.models import Group
 from tasks import blobs
 from tasks.models import Task
+from tasks.verification import Verification
 from tests.firmlight.pages.test_every_page import nothing_inline
-from tests.support.pages import read, words
+from tests.support.pages import attributes, read, words
 
 Browser = Callable[..., Client]
 Finished = Callable[..., Task]
@@ -113,6 +114,56 @@ def test_what_is_missing_is_said(browser: Browser, finished: Finished, bob: User
     mark = {"incomplete": {"failed": 1, "of": 3, "subtasks": [2]}}
     seen = words(browser(bob).get(page_of(finished("MEAN", MEAN | mark))))
     assert "Not complete. 1 of 3 subtasks failed permanently" in seen
+
+
+@pytest.mark.parametrize(
+    ("checked", "sentence", "tone"),
+    [
+        (
+            Verification(how="sample", checked_share=0.04, owners=2),
+            "4 % recomputed by two other members, all agreed.",
+            "good",
+        ),
+        (
+            Verification(how="none", reason="one_owner"),
+            "Not checked: only one member&#x27;s computers were online.",
+            None,
+        ),
+        (
+            Verification(
+                how="sample", checked_share=0.1, owners=2, disagreements=1, reason="undecided"
+            ),
+            "nobody was left to decide: the result may be wrong.",
+            "warn",
+        ),
+        (
+            Verification(how="sample", checked_share=0.1, owners=2, reason="pending"),
+            "all agreed; the checks are still under way.",
+            None,
+        ),
+    ],
+)
+def test_how_it_was_checked_stands_beside_it(
+    browser: Browser,
+    finished: Finished,
+    bob: User,
+    checked: Verification,
+    sentence: str,
+    tone: str | None,
+) -> None:
+    task = finished("ECHO", {"count": 3, "sum": 3}, verification=checked.plain())
+    for address in (page_of(task), page_of(task, "result/")):
+        answer = browser(bob).get(address)
+        assert sentence in words(answer)
+        assert attributes(answer, "p", id="checked").get("data-tone") == tone
+
+
+def test_nothing_is_said_of_checks_that_nothing_is_known_of(
+    browser: Browser, finished: Finished, bob: User
+) -> None:
+    answer = browser(bob).get(page_of(finished("ECHO", 1)))
+    assert "hidden" in attributes(answer, "p", id="checked")
+    assert "hidden" in attributes(answer, "p", id="checks")
 
 
 def test_an_expired_result_says_so(browser: Browser, finished: Finished, bob: User) -> None:

@@ -11,10 +11,12 @@ from accounts.models import User
 from groups.models import Group, Membership
 from tasks import states
 from tasks.models import Contribution, Task, Worker
+from tasks.pages.fragments.task import TaskPage
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.services.conclude import conclude_task
 from tasks.services.finish import fail_task
+from tasks.verification import Verification
 from tests.support.pages import read, words
 
 Browser = Callable[..., Client]
@@ -45,6 +47,34 @@ def test_it_shows_where_a_running_task_stands(
 def test_it_says_why_a_task_waits(browser: Browser, split: Callable[..., Task], bob: User) -> None:
     seen = words(browser(bob).get(page_of(split(count=4))))
     assert "No worker of this group that accepts ECHO is online." in seen
+
+
+def test_what_is_to_be_checked_is_said_until_there_is_a_result(
+    split: Callable[..., Task], work: Callable[[Worker], int], laptop: Worker
+) -> None:
+    """The page that is open is told, too: both are among its fragments."""
+    task = split(kind="MEAN", numbers=[1.0, 2.0], verify="sample")
+    page = TaskPage(task.pk)
+    running = page.fragments() or {}
+    assert "About 5 % is recomputed by other members." in running["checks"].html
+    assert "hidden" in running["checked"].html
+    work(laptop)
+    conclude_task(str(task.pk))
+    checked = Verification(how="sample", checked_share=0.04, owners=2)
+    Task.objects.filter(pk=task.pk).update(verification=checked.plain())
+    ended = page.fragments() or {}
+    assert "hidden" in ended["checks"].html
+    assert checked.sentence in ended["checked"].html
+
+
+def test_a_task_that_failed_for_want_of_checks_says_what_was_checked(
+    browser: Browser, split: Callable[..., Task], bob: User
+) -> None:
+    task = split(count=3, verify="all")
+    fail_task(task, "unverified", "Nobody was left to decide.")
+    checked = Verification(how="all", owners=1, disagreements=1, reason="undecided")
+    Task.objects.filter(pk=task.pk).update(verification=checked.plain())
+    assert checked.sentence in words(browser(bob).get(page_of(task)))
 
 
 def test_a_finished_task_shows_contributions_timeline_and_events(

@@ -10,7 +10,23 @@ import msgspec
 import redis
 
 from tasks.queue.progress import Progress, progress_of
-from tests.tasks.queue.model import LEASE_SUBTASKS_MAX, Demand, Lease, Model, Task
+from tests.tasks.queue.model import Model
+from tests.tasks.queue.model_state import LEASE_SUBTASKS_MAX, Demand, Lease, Task
+
+
+@dataclass
+class SeenChecks:
+    """By the numbers of parts."""
+
+    waiting: list[int]
+    unsettled: set[int]
+    ready: set[int]
+    confirmed: set[int]
+    leases: set[str]
+    kept: set[int]  # subtasks
+    checked: int  # subtasks
+    bytes: int  # of partials and answers, as they are counted
+    partials: int  # bytes of partials and answers, as they are
 
 
 @dataclass
@@ -24,6 +40,8 @@ class Seen:
     leases: dict[str, Mapping[bytes, bytes]] = field(default_factory=dict)
     active: set[str] = field(default_factory=set)
     idle: list[str] = field(default_factory=list)
+    checks: dict[str, SeenChecks] = field(default_factory=dict)
+    checking: set[str] = field(default_factory=set)  # tasks in the index of those with checks
     served: dict[str, float] = field(default_factory=dict)
     serving: set[str] = field(default_factory=set)
 
@@ -31,6 +49,7 @@ class Seen:
 def look(client: redis.Redis, group: str, model: Model) -> Seen:
     """Read all of a group's state that the model knows of."""
     base, seen = f"fl:{{{group}}}", Seen()
+    kinds = sorted(set().union(*model.kinds.values()))
     pipe = client.pipeline()
     for task in model.tasks:
         pipe.hkeys(f"{base}:t:{task}:payloads")
@@ -38,24 +57,36 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         for part in ("wait", "again", "partials"):
             pipe.lrange(f"{base}:t:{task}:{part}", 0, -1)
         pipe.hgetall(f"{base}:t:{task}:holds")
+        pipe.lrange(f"{base}:t:{task}:checks", 0, -1)
+        pipe.hkeys(f"{base}:t:{task}:check_state")
+        for part in ("ready", "confirmed", "check_leases"):
+            pipe.smembers(f"{base}:t:{task}:{part}")
+        pipe.hkeys(f"{base}:t:{task}:kept")
+        pipe.hmget(f"{base}:t:{task}", "checked", "partial_bytes")
+        pipe.hvals(f"{base}:t:{task}:answers")
+        pipe.lrange(f"{base}:t:{task}:partials", 0, -1)
     for lease in model.leases:
         pipe.hgetall(f"{base}:l:{lease}")
     for name in (
         "leases",
         "serving",
-        *(f"idle:{kind}" for kind in sorted(set().union(*model.kinds.values()))),
+        *(f"idle:{kind}" for kind in kinds),
+        *(f"checking:{kind}" for kind in kinds),
     ):
         pipe.zrange(f"{base}:{name}", 0, -1)
     pipe.zrange(f"{base}:served", 0, -1, withscores=True)
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(6)])
+        seen.checks[task] = _read_checks([next(replies) for _ in range(9)])
         progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
     seen.leases = {lease: next(replies) for lease in model.leases}
     seen.active, seen.serving = _texts(next(replies)), _texts(next(replies))
-    *idle, served = replies
+    *rows, served = replies
+    idle, checking = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+    seen.checking = {name for row in checking for name in _texts(row)}
     seen.idle = [name for row in idle for name in _texts(row)]
     seen.served = {creator.decode(): score for creator, score in served}
     return seen
@@ -68,6 +99,21 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
     seen.queued[task] = [int(subtask) for subtask in again + wait]
     seen.holds[task] = {owner.decode(): int(number) for owner, number in holds.items()}
     seen.partials[task] = [msgspec.msgpack.decode(partial or b"\x90") for partial in partials]
+
+
+def _read_checks(replies: list[Any]) -> SeenChecks:
+    waiting, unsettled, ready, confirmed, leases, kept, counts, answers, partials = replies
+    return SeenChecks(
+        waiting=sorted(map(int, waiting)),
+        unsettled=set(map(int, unsettled)),
+        ready=set(map(int, ready)),
+        confirmed=set(map(int, confirmed)),
+        leases=_texts(leases),
+        kept=set(map(int, kept)),
+        checked=int(counts[0] or 0),
+        bytes=int(counts[1] or 0),
+        partials=sum(map(len, answers)) + sum(map(len, partials)),
+    )
 
 
 def _texts(names: list[bytes]) -> set[str]:
@@ -130,6 +176,7 @@ def check_tasks(model: Model, seen: Seen) -> None:
         lost = {worker: work.lost for worker, work in progress.work.items() if work.lost}
         assert lost == task.lost
         _check_lists(task, seen)
+        _check_checks(model, task, seen)
 
 
 def _check_lists(task: Task, seen: Seen) -> None:
@@ -144,12 +191,30 @@ def _check_lists(task: Task, seen: Seen) -> None:
     assert set(combined) == set(task.done) or task.broken
 
 
+def _check_checks(model: Model, task: Task, seen: Seen) -> None:
+    found, known = seen.checks[task.name], task.checks
+    assert found.unsettled == known.keys()
+    waiting = sorted(number for number, check in known.items() if check.waits)
+    assert found.waiting == waiting
+    assert found.ready == {number for number, check in known.items() if check.ready}
+    assert found.confirmed == task.confirmed
+    assert found.checked == sum(len(task.partials[number]) for number in task.confirmed)
+    leases = [le for le in model.leases.values() if le.task is task and le.check is not None]
+    assert found.leases == {lease.name for lease in leases}
+    assert len({lease.check for lease in leases}) == len(leases), "one at a time"
+    assert found.kept == {subtask for check in known.values() for subtask in check.part}
+    assert not found.kept & (task.open | task.redo), "what is checked is done"
+    assert found.bytes == found.partials, "what is kept is counted"
+    is_listed = bool(waiting) and not (task.paused or task.broken)
+    assert (task.name in seen.checking) == is_listed
+
+
 def check_leases(model: Model, seen: Seen) -> None:
     active = [lease for lease in model.leases.values() if lease.active]
     assert seen.active == {lease.name for lease in active}
     for task in model.tasks.values():
         assert task.held == {
-            subtask for lease in active if lease.task is task for subtask in lease.owes
+            subtask for lease in model.working() if lease.task is task for subtask in lease.owes
         }
     for lease in model.leases.values():
         record = seen.leases[lease.name]

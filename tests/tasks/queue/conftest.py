@@ -57,6 +57,7 @@ class Connection:
         decided: bool = False,
         proves: bool = False,
         partial: bytes = b"\x01",
+        chance: float = 0.0,
     ) -> Settled:
         named = granted.subtasks if subtasks is None else subtasks
         return leasing.complete(
@@ -67,6 +68,7 @@ class Connection:
             seconds=seconds,
             decided=decided,
             proves=proves,
+            chance=chance,
         ).now()
 
     def fail(
@@ -148,6 +150,7 @@ class Pool:
         allow_partial: bool = False,
         seconds_max: float = 60,
         last: bool = True,
+        verify: str = "none",
     ) -> str:
         """Open a task and push its subtasks in one batch.
 
@@ -164,6 +167,7 @@ class Pool:
             seconds_max=seconds_max,
             allow_partial=allow_partial,
             order=number,
+            verify=verify,
         ).now()
         splitting.push(self.group, task, first=0, payloads=[payload] * subtasks, last=last).now()
         return task

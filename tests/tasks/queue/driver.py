@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from core.redis import connect
 from tasks import states
-from tasks.queue import connections, leasing, lifecycle, splitting
+from tasks.queue import checks, connections, leasing, lifecycle, splitting
+from tasks.queue.answers import Granted
 from tasks.queue.keys import new_lease_id
 from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
@@ -30,16 +31,19 @@ from tests.tasks.queue.checks import (
     check_tasks,
     look,
 )
-from tests.tasks.queue.model import (
+from tests.tasks.queue.model import Model
+from tests.tasks.queue.model_state import (
+    CHECK_TRIES,
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
+    LOOK_CHECKS,
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
     STREAK_MAX,
+    Check,
     Demand,
     Lease,
-    Model,
     Task,
 )
 
@@ -135,7 +139,9 @@ class Driver(RuleBasedStateMachine):
         if len(self.model.tasks) > 3:
             return
         order = next(self.numbers)
-        task = Task(f"task-{order}", kind, creator, band, order, partial)
+        task = Task(
+            f"task-{order}", kind, creator, band, order, partial, all_checked=order % 2 == 0
+        )
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
             opened = splitting.open_task(
@@ -147,6 +153,7 @@ class Driver(RuleBasedStateMachine):
                 seconds_max=60,
                 allow_partial=partial,
                 order=order,
+                verify="all" if task.all_checked else "none",
             ).now()
             assert (opened.split, opened.ended) == (0, False)
         self.push_batch(task, 0, size, last=False)
@@ -202,6 +209,10 @@ class Driver(RuleBasedStateMachine):
         assert set(leased.complete) == self.model.reap(2)
         if overdue:  # what waits, and who wants it, changed within the call
             demands = dict.fromkeys(demands, Demand(0, 1))
+        if self.note_check_lease(conn, worker, leased.granted):
+            if repeated:
+                assert self.do(call).granted == leased.granted
+            return
         choices = self.model.choices(worker, demands)
         assert leased.granted or not choices or overdue
         if leased.granted is None:
@@ -224,6 +235,70 @@ class Driver(RuleBasedStateMachine):
         self.granted.append((leased.granted.lease, worker, leased.granted.subtasks))
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
             assert self.do(call).granted == leased.granted
+
+    def note_check_lease(self, conn: str, worker: str, granted: Granted | None) -> bool:
+        """Whether it is the lease of a check; those come before all else."""
+        known = granted and self.redis.hget(self.key("l", granted.lease), "check")
+        checkable = self.model.checkable(worker)
+        if granted is None or known is None:
+            for task, numbers in checkable.items():
+                waiting = [c for c in self.model.tasks[task].checks.values() if c.waits]
+                assert not numbers or len(waiting) > LOOK_CHECKS
+            return False
+        task, number = self.model.tasks[granted.task], int(known)  # type: ignore[arg-type]
+        assert number in checkable[task.name]
+        assert granted.subtasks == task.checks[number].part
+        assert granted.payloads == [b"\x01"] * len(granted.subtasks)
+        lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
+        self.model.grant_check(lease)
+        self.granted.append((granted.lease, worker, granted.subtasks))
+        return True
+
+    def compare_one(self, at: int, how: str) -> None:
+        """Settle one check whose answers can be compared, or ask one more owner."""
+        for task in some(self.tasks_to_compare(at), at):
+            call = checks.unsettled(self.group, task.name, most=99, bytes_max=10**6)
+            found = {check.number: check for check in self.do(call)}
+            assert found.keys() == {n for n, check in task.checks.items() if check.ready}
+            number = pick(sorted(found), at)
+            check, known = found[number], task.checks[number]
+            left = self.model.others_for(task, known)
+            assert check.others == bool(left and len(known.failed) < CHECK_TRIES)
+            pieces = [(one.lease, one.worker, one.subtasks) for one in check.pieces]
+            assert pieces == known.pieces
+            self.settle_one(task, check, known, how)
+
+    def tasks_to_compare(self, at: int) -> list[Task]:
+        """Those that have answers; if there are none, workers do what is leased, and the checks."""
+        for _ in range(3):
+            tasks = self.model.tasks.values()
+            ready = [task for task in tasks if any(c.ready for c in task.checks.values())]
+            if ready:
+                return ready
+            self.lease_some(at, 3)
+            self.work(at, 9)
+        return []
+
+    def settle_one(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
+        whole = [one.lease for one in check.pieces if one.owner == known.answered[-1]]
+        lease = whole[-1] if how in ("replaced", "liar") else ""
+        wrong = {"liar": [known.owner], "false accuser": known.answered[:1]}.get(how, [])
+        call = checks.settle(
+            self.group,
+            task.name,
+            check=check,
+            how=checks.AGAIN if how == "again" else checks.CONFIRMED,
+            lease=lease,
+            checkers=known.answered,
+            wrong=wrong,
+        )
+        settled = self.do(call)
+        assert settled.settled
+        if how == "again":
+            self.model.ask_again(task, check.number)
+        else:
+            assert settled.subtasks == self.model.settle(task, check.number, lease, wrong)
+        assert not self.do(call).settled
 
     def demand(self, task: Task, worker: str) -> Demand:
         """What waits for the task, and how many owners want work of its kind with this one."""
@@ -266,7 +341,8 @@ class Driver(RuleBasedStateMachine):
             name, worker, subtasks, seconds, decided, proves
         )
         if settled.reason == "":
-            assert known and settled.complete == known.task.complete
+            assert known and settled.complete == (known.task.complete and known.check is None)
+            assert settled.is_check == (known.check is not None)
             ended = before.keys() - self.model.leases.keys() - {name}
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
             accused = [(one.worker, one.owner, one.all) for one in settled.failing]

@@ -3,108 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, inf
-from statistics import median_low
 
-MAX_ATTEMPTS, MAX_LOSSES, LEASE_SUBTASKS_MAX = 3, 3, 3
-HOLDERS_MAX = 4  # of one subtask
-COPIES_SHARE, STREAK_MAX = 0.5, 2
-FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
-FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
-PACES_KEPT = 15
-
-
-@dataclass
-class Task:
-    name: str
-    kind: str
-    creator: str
-    band: int  # 0 is served first
-    order: int
-    allow_partial: bool
-    split: int = 0
-    ended: bool = False
-    decided: bool = False
-    paused: bool = False
-    copied: int = 0
-    waiting: set[int] = field(default_factory=set)
-    open: set[int] = field(default_factory=set)
-    done: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
-    partials: list[list[int]] = field(default_factory=list)  # [] for one that was taken out
-    senders: list[str] = field(default_factory=list)  # workers, of each partial
-    redo: set[int] = field(default_factory=set)  # taken out, and without payloads
-    attempts: Counter[int] = field(default_factory=Counter)  # that count
-    losses: Counter[int] = field(default_factory=Counter)
-    # subtask -> how often each worker failed and lost it
-    failed_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    lost_by: defaultdict[int, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
-    lost: Counter[str] = field(default_factory=Counter)  # worker -> subtasks of its lost leases
-    known_workers: set[str] = field(default_factory=set)  # whose speed is known
-    done_by: Counter[str] = field(default_factory=Counter)  # owner -> subtasks
-    paces: list[float] = field(default_factory=list)  # s per subtask, of the latest results
-    charged: float = 0.0  # to its creator, for results
-
-    @property
-    def broken(self) -> bool:
-        return bool(self.failed) and not self.allow_partial
-
-    @property
-    def complete(self) -> bool:
-        return self.decided or self.broken or (self.ended and not (self.open or self.redo))
-
-    @property
-    def held(self) -> set[int]:
-        return self.open - self.waiting
-
-    def push(self, first: int, count: int, last: bool) -> bool:
-        if first != self.split or self.ended:
-            return False
-        new = set(range(first, first + count))
-        self.split, self.ended = first + count, last
-        self.open |= new
-        self.waiting |= new
-        return True
-
-    @property
-    def at_tail(self) -> bool:
-        """All that is left is leased: some of it may be leased a second time."""
-        return self.ended and not (self.paused or self.complete or self.waiting)
-
-    def charge(self, seconds: float, subtasks: int) -> None:
-        """Charge the median of the latest results for each subtask."""
-        self.paces = [*self.paces, seconds / subtasks][-PACES_KEPT:]
-        self.charged += median_low(self.paces) * subtasks
-
-    def goes_alone(self, subtask: int) -> bool:
-        return bool(self.failed_by[subtask] or self.lost_by[subtask])
-
-    def close_subtask(self, subtask: int) -> None:
-        self.open.discard(subtask)
-        self.waiting.discard(subtask)
-
-
-@dataclass
-class Lease:
-    name: str
-    worker: str
-    conn: str
-    task: Task
-    owes: list[int]
-    active: bool = True
-    copy: bool = False
-    revoked: bool = False  # its owner is no member any more
-    overdue: int = 0  # 0: not; otherwise the lower, the longer
-
-
-@dataclass(frozen=True)
-class Demand:
-    """How many wait for a task, those done meanwhile too, and how many owners want such work."""
-
-    queued: int
-    owners: int
+from tests.tasks.queue.model_state import (
+    BAD_PARTIAL,
+    CHECK_TRIES,
+    FAILURE,
+    FREE_STRIKES,
+    HOLDERS_MAX,
+    LOSS,
+    MAX_ATTEMPTS,
+    MAX_LOSSES,
+    RELEASE,
+    STREAK_MAX,
+    STRIKES_MAX,
+    STRIKES_MIN,
+    Check,
+    Demand,
+    Lease,
+    Task,
+)
 
 
 @dataclass
@@ -173,7 +93,9 @@ class Model:
 
     def strike(self, task: Task, worker: str, strikes: int) -> None:
         """The worker did harm; less than nothing: it did something useful."""
-        owner = self.owners[worker]
+        self.strike_owner(task, self.owners[worker], strikes)
+
+    def strike_owner(self, task: Task, owner: str, strikes: int) -> None:
         if owner == task.creator:
             return
         known = self.strikes[owner, task.creator] + strikes
@@ -196,7 +118,7 @@ class Model:
         return {subtask for subtask in task.waiting if not self.barred(task, subtask, worker)}
 
     def held_by(self, task: Task, owner: str) -> int:
-        held = (lease for lease in self.leases.values() if lease.active and lease.task is task)
+        held = (lease for lease in self.working() if lease.task is task)
         return sum(len(lease.owes) for lease in held if self.owners[lease.worker] == owner)
 
     def allowance(self, task: Task, worker: str, demand: Demand) -> float:
@@ -243,6 +165,100 @@ class Model:
         lease.task.copied += len(lease.owes) if lease.copy else 0
         self.leases[lease.name] = lease
 
+    # Checks
+
+    def working(self) -> Iterator[Lease]:
+        """The active leases that are not those of checks."""
+        return (lease for lease in self.leases.values() if lease.active and lease.check is None)
+
+    def may_answer(self, task: Task, check: Check, owner: str) -> bool:
+        if owner == check.owner or owner in check.answered:
+            return False
+        return owner not in check.failed or not self.others_for(task, check, but_for=check.failed)
+
+    def others_for(self, task: Task, check: Check, but_for: Iterable[str] = ()) -> set[str]:
+        """Owners online who have not answered it, but for some."""
+        owners = {self.owners[worker] for worker in self.takers(task)}
+        return owners - {check.owner, *check.answered, *but_for}
+
+    def checkable(self, worker: str) -> dict[str, list[int]]:
+        """{task: numbers of parts that this worker may check now}."""
+        owner = self.owners[worker]
+        return {
+            task.name: [
+                number
+                for number, check in task.checks.items()
+                if check.waits and self.may_answer(task, check, owner)
+            ]
+            for task in self.tasks.values()
+            if task.kind in self.kinds[worker]
+            and not (task.paused or task.broken or self.is_set_aside(task, worker))
+        }
+
+    def grant_check(self, lease: Lease) -> None:
+        assert lease.check is not None
+        lease.task.checks[lease.check].waits = False
+        self.leases[lease.name] = lease
+
+    def _answer(self, lease: Lease, subtasks: list[int]) -> None:
+        """A piece of an answer: nothing is done or charged by it."""
+        assert lease.check is not None
+        owner, check = self.owners[lease.worker], lease.task.checks[lease.check]
+        check.pieces.append((lease.name, lease.worker, subtasks))
+        self.strike(lease.task, lease.worker, -len(subtasks))
+        self.newly_accused = []
+        self.streaks.pop(lease.worker, None)
+        self.failing.pop(owner, None)
+        self._owe_less(lease, subtasks)
+        if not lease.owes:
+            check.answered.append(owner)
+            check.ready = True
+
+    def _give_check_back(self, lease: Lease, *, has_failed: bool) -> None:
+        assert lease.check is not None
+        del self.leases[lease.name]
+        check = lease.task.checks[lease.check]
+        if has_failed:
+            check.failed.append(self.owners[lease.worker])
+        check.waits = len(check.failed) < CHECK_TRIES
+
+    def _end_check(self, task: Task, number: int) -> None:
+        task.checks.pop(number, None)
+        mine = [le.name for le in self.leases.values() if le.task is task and le.check == number]
+        for name in mine:
+            del self.leases[name]
+
+    def ask_again(self, task: Task, number: int) -> None:
+        check = task.checks[number]
+        check.ready, check.waits = False, len(check.failed) < CHECK_TRIES
+
+    def settle(self, task: Task, number: int, lease: str, wrong: Sequence[str]) -> int:
+        """An answer was confirmed: the part's, or that of this lease, which takes its place.
+
+        All parts of those who are wrong are taken out. Returns how many subtasks are done anew.
+        """
+        check = task.checks[number]
+        self._end_check(task, number)
+        if lease:
+            task.partials[number] = []
+            task.done_by[check.owner] -= len(check.part)
+            for name, worker, subtasks in check.pieces:
+                if name == lease:
+                    task.confirmed.add(len(task.partials))
+                    task.partials.append(subtasks)
+                    task.senders.append(worker)
+                    task.done_by[self.owners[worker]] += len(subtasks)
+            task.decided = False
+        else:
+            task.confirmed.add(number)
+        redone = 0
+        for owner in wrong:
+            self.strike_owner(task, owner, BAD_PARTIAL)
+            for other, sender in enumerate(task.senders):
+                if self.owners[sender] == owner:
+                    redone += self.retract(task, other)
+        return redone
+
     # What workers send
 
     def find(self, name: str, worker: str) -> Lease | None:
@@ -265,15 +281,22 @@ class Model:
         if lease.revoked:
             return "not_a_member", []
         named = [subtask for subtask in dict.fromkeys(subtasks) if subtask in lease.owes]
-        still = [subtask for subtask in named if subtask in lease.task.open]
+        is_check = lease.check is not None
+        still = [subtask for subtask in named if is_check or subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
             return "not_in_lease", still
         if still != named:
             return "done_by_another", still
+        if is_check:
+            self._answer(lease, subtasks)
+            return "", []
         lease.task.done += subtasks
         if not lease.task.broken:  # of a task that has failed nothing is combined
             lease.task.partials.append(subtasks)
             lease.task.senders.append(worker)
+            if lease.task.all_checked:
+                number = len(lease.task.partials) - 1
+                lease.task.checks[number] = Check(list(subtasks), self.owners[worker])
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
@@ -315,6 +338,8 @@ class Model:
         if not subtasks:
             return 0
         worker = task.senders[number]
+        self._end_check(task, number)
+        task.confirmed.discard(number)
         task.partials[number] = []
         task.done = [subtask for subtask in task.done if subtask not in subtasks]
         task.done_by[self.owners[worker]] -= len(subtasks)
@@ -338,6 +363,10 @@ class Model:
         if subtask not in lease.owes:
             return "not_in_lease"
         task = lease.task
+        if lease.check is not None:
+            self.strike(task, worker, FAILURE)
+            self._give_check_back(lease, has_failed=True)
+            return ""
         if subtask not in task.open:
             self._owe_less(lease, [subtask])
             return "done_by_another"
@@ -359,8 +388,11 @@ class Model:
             return "not_a_member"
         if len(set(subtasks) & set(lease.owes)) < len(subtasks):
             return "not_in_lease"
-        self._owe_less(lease, subtasks)
-        self._let_wait(lease.task, subtasks)
+        if lease.check is not None:
+            self._give_check_back(lease, has_failed=False)
+        else:
+            self._owe_less(lease, subtasks)
+            self._let_wait(lease.task, subtasks)
         self.strike(lease.task, worker, RELEASE)
         return ""
 
@@ -376,6 +408,9 @@ class Model:
             return "not_a_member"
         if why == "bad_partial":
             self.strike(lease.task, worker, BAD_PARTIAL)
+        if lease.check is not None:
+            self._give_check_back(lease, has_failed=why == "bad_partial")
+            return ""
         owes = list(lease.owes)
         self._owe_less(lease, owes)
         self._let_wait(lease.task, owes)
@@ -383,12 +418,18 @@ class Model:
 
     def still_wanted(self, name: str, worker: str) -> bool:
         lease = self.find(name, worker)
-        return lease is not None and not lease.revoked and bool(set(lease.owes) & lease.task.open)
+        if lease is None or lease.revoked:
+            return False
+        return lease.check is not None or bool(set(lease.owes) & lease.task.open)
 
     # What goes wrong
 
     def lose(self, lease: Lease) -> None:
         """An active lease is over without a result; the record stays, a late result may count."""
+        if lease.check is not None:
+            self._give_check_back(lease, has_failed=True)
+            self.strike(lease.task, lease.worker, LOSS)
+            return
         lease.active, lease.overdue = False, 0
         lease.task.lost[lease.worker] += len(lease.owes)
         for subtask in self._let_wait(lease.task, lease.owes):
@@ -417,9 +458,7 @@ class Model:
         held = [lease for lease in theirs if lease.active]
         for lease in theirs:
             lease.revoked = True
-        for lease in held:
-            lease.active, lease.overdue = False, 0
-            self._let_wait(lease.task, lease.owes)
+        self._take_back(held)
         return {(lease.conn, lease.name) for lease in held}
 
     def pause(self, task: Task) -> set[tuple[str, str]]:
@@ -429,9 +468,7 @@ class Model:
         """
         task.paused = True
         held = [lease for lease in self.leases.values() if lease.task is task and lease.active]
-        for lease in held:
-            lease.active, lease.overdue = False, 0
-            self._let_wait(task, lease.owes)
+        self._take_back(held)
         return {(lease.conn, lease.name) for lease in held}
 
     def close(self, task: Task) -> set[tuple[str, str]]:
@@ -443,6 +480,14 @@ class Model:
 
     # Small moves
 
+    def _take_back(self, held: list[Lease]) -> None:
+        for lease in held:
+            if lease.check is not None:
+                self._give_check_back(lease, has_failed=False)
+                continue
+            lease.active, lease.overdue = False, 0
+            self._let_wait(lease.task, lease.owes)
+
     def _end(self, leases: list[Lease], *, lost: bool) -> set[str]:
         for lease in leases:
             if lost:
@@ -452,7 +497,7 @@ class Model:
         return {lease.task.name for lease in leases if lease.task.complete}
 
     def _holders(self, task: Task, subtask: int) -> list[Lease]:
-        active = (lease for lease in self.leases.values() if lease.active and lease.task is task)
+        active = (lease for lease in self.working() if lease.task is task)
         return [lease for lease in active if subtask in lease.owes]
 
     def _let_wait(self, task: Task, subtasks: Iterable[int]) -> list[int]:

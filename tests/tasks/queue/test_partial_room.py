@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from pytest_django import Settings
+from redis.cluster import RedisCluster
 
 from core import redis, redis_memory
-from tasks.queue import lifecycle
+from tasks.queue import checks, lifecycle
 from tests.plugin import ON_CLUSTER
 from tests.tasks.queue.conftest import Connection, Pool
 
@@ -25,10 +26,13 @@ pytestmark = pytest.mark.skipif(bool(os.environ.get(ON_CLUSTER)), reason="one Re
 def room(settings: Settings) -> Iterator[None]:
     client = redis.connect()
     most = redis_memory.look().used + 256 * MIB
-    client.config_set("maxmemory", most)
-    settings.PARTIALS_PERCENT_MAX = 100 * ROOM_MIB * MIB / most
+    # of a cluster otherwise one node, which need not be the one that has the group
+    where = {"target_nodes": "all"} if isinstance(client, RedisCluster) else {}
+    client.config_set("maxmemory", most, **where)
+    # a byte more: rounding must not make it less than the room
+    settings.PARTIALS_PERCENT_MAX = 100 * (ROOM_MIB * MIB + 1) / most
     yield
-    client.config_set("maxmemory", 0)
+    client.config_set("maxmemory", 0, **where)
 
 
 @pytest.fixture
@@ -98,6 +102,21 @@ def test_without_room_it_is_the_largest_task_that_fails(pool: Pool, evil: Connec
     assert pool.outcome(large).broken
     assert not pool.outcome(small).broken
     assert sums(pool) == {"alice": 3 * MIB, "alice mallory": 3 * MIB}
+
+
+def test_what_is_compared_while_its_task_fails_for_want_of_room_comes_too_late(
+    pool: Pool, evil: Connection
+) -> None:
+    task = pool.task(20, verify="all")
+    send(evil, 1)
+    send(pool.connect("honest"), 1, 10)
+    (check,) = checks.unsettled(pool.group, task, most=9, bytes_max=10**9).now()
+    send(pool.connect("own", owner="alice"), 7)
+    assert pool.outcome(task).broken
+    for how in (checks.CONFIRMED, checks.AGAIN):
+        assert not checks.settle(pool.group, task, check=check, how=how).now().settled
+    lifecycle.close(pool.group, task).now()
+    assert sums(pool) == {}
 
 
 def test_with_the_last_task_all_room_is_free(pool: Pool, evil: Connection) -> None:

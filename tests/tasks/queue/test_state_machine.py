@@ -40,6 +40,11 @@ After every step, whatever was called in whatever order:
   start to have something to lease;
 - nothing is leased to an owner who has left the group; what their workers had leased waits again,
   and nothing that they send of it counts;
+- a part that is to be checked is leased to other owners only, before all else, with its payloads;
+  done, open, leased, shares and charges know nothing of it, and no answer is ever combined unless
+  it takes the place of the part;
+- an owner answers a check once; of a lease that comes to nothing the check waits again, at most
+  CHECK_TRIES times; it is settled once, and goes when its part is taken out;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -184,7 +189,8 @@ class Queue(Driver):
             )
             assert settled.reason == self.model.fail(name, worker, subtask)
             if settled.reason == "":
-                assert known and settled.complete == known.task.complete
+                assert known
+                assert settled.complete == (known.task.complete and known.check is None)
                 self.note_late(len(settled.unwanted))
 
     @rule(at=which, part=st.booleans())
@@ -208,6 +214,13 @@ class Queue(Driver):
             leasing.reject(name, worker=sender, owner=OWNERS[sender], why=why, message="no")
         )
         assert rejected.reason == self.model.reject(name, sender, why)
+
+    @rule(
+        at=which,
+        how=st.sampled_from(["confirmed", "again", "replaced", "liar", "false accuser"]),
+    )
+    def compare(self, at: int, how: str) -> None:
+        self.compare_one(at, how)
 
     # Connections and time
 

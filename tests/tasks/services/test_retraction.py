@@ -58,7 +58,7 @@ def done_anew(task: Task, work: Work, worker: Worker) -> Any:
 def test_a_sum_that_says_too_much_is_computed_again(
     split: Split, lease: Lease, work: Work, laptop: Worker, honest: Worker
 ) -> None:
-    task = split(kind="MEAN", numbers=[1.0] * 40_000)
+    task = split(kind="MEAN", numbers=[1.0] * 40_000, verify="none")
     kind = kinds.get("MEAN")
     lie(lease(laptop), laptop, kind.run(b"\0\0\0\0\x60\xe3\x36\x41" * 32))
     work(honest)

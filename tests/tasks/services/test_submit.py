@@ -100,6 +100,27 @@ def test_only_owner_and_moderators_raise_the_priority(
     assert submit(count=1, priority=states.LOW).priority == states.LOW
 
 
+@pytest.mark.parametrize(
+    ("group_says", "asked", "verify"),
+    [("", "", "auto"), ("", "none", "none"), ("sample", "", "sample"), ("sample", "all", "all")],
+)
+def test_how_much_is_checked_is_what_was_asked_for_or_the_groups_default(
+    group: Group, submit: Callable[..., Task], group_says: str, asked: str, verify: str
+) -> None:
+    Group.objects.filter(pk=group.pk).update(verify_default=group_says)
+    task = submit(verify=asked)
+    task.refresh_from_db()
+    assert (task.verify, task.verify_asked, task.verification) == (verify, asked, None)
+
+
+def test_a_group_raises_what_is_less_and_the_task_says_what_was_asked_for(
+    group: Group, submit: Callable[..., Task]
+) -> None:
+    Group.objects.filter(pk=group.pk).update(verify_default="sample")
+    task = submit(verify="none")
+    assert (task.verify, task.verify_asked) == ("sample", "none")
+
+
 def test_a_file_becomes_packed_numbers(group: Group, bob: User) -> None:
     buffer = io.BytesIO()
     np.save(buffer, np.arange(1000, dtype="<f8"))

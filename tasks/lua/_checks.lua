@@ -1,0 +1,163 @@
+-- Shared by every script of the queue, behind _leases.lua: checks. The subtasks of a part are
+-- computed once more for another owner, to compare.
+--
+-- A check *waits* (in :checks), an active lease has it, its answers are *ready* to be compared (in
+-- :ready), or it was given up, because too many leases of it came to nothing. Whoever compares the
+-- answers settles the check, or lets it wait for one more owner. Subtasks, shares and the creator's
+-- charge know nothing of it.
+local CHECK_TRIES = 3  -- leases of a check that may come to nothing
+
+local function contains(list, what)
+  for _, one in ipairs(list) do
+    if one == what then return true end
+  end
+  return false
+end
+
+-- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
+-- failed = owners whose leases came to nothing, pieces = what came, each like a part}. The bytes of
+-- the pieces are in :answers. nil if there is no such check.
+local function read_check(task, number)
+  local packed = redis.call('HGET', key('t', task, 'check_state'), number)
+  return packed and cmsgpack.unpack(packed) or nil
+end
+
+local function note_check(task, number, check)
+  redis.call('HSET', key('t', task, 'check_state'), number, cmsgpack.pack(check))
+end
+
+local function piece_name(number, place) return number .. ':' .. place end
+
+-- Put the task into the index of those that have checks to lease, or take it out.
+local function list_checks(task, t)
+  local index = key('checking', t.kind)
+  local wanted = t.state == 'open' and t.broken ~= '1'
+  if wanted and redis.call('EXISTS', key('t', task, 'checks')) == 1 then
+    redis.call('ZADD', index, t.seq, task)
+  else
+    redis.call('ZREM', index, task)
+  end
+end
+
+local function let_check_wait(task, t, number)
+  redis.call('RPUSH', key('t', task, 'checks'), number)
+  list_checks(task, t)
+end
+
+-- The part of this number is to be checked: its payloads, which are still there, are kept.
+local function begin_check(task, t, number, subtasks)
+  local kept = {}
+  for i, payload in ipairs(get_many(key('t', task, 'payloads'), subtasks)) do
+    kept[#kept + 1], kept[#kept + 2] = subtasks[i], payload
+  end
+  set_many(key('t', task, 'kept'), kept)
+  note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
+  let_check_wait(task, t, number)
+end
+
+-- The lease of a check is over without an answer: the check waits for somebody else. The owner of one
+-- that failed (`has_failed`) is asked again only if nobody else is there. Returns how many checks
+-- wait again.
+give_check_back = function(rec, t, has_failed)
+  forget_lease(rec)
+  rec.list = {}
+  local check = read_check(rec.task, rec.check)
+  if not check then return 0 end
+  check.lease = ''
+  if has_failed then check.failed[#check.failed + 1] = rec.owner end
+  note_check(rec.task, rec.check, check)
+  if #check.failed >= CHECK_TRIES then return 0 end
+  let_check_wait(rec.task, t, rec.check)
+  return 1
+end
+
+-- The active leases of a task's checks, as records.
+local function check_leases(task)
+  local found = {}
+  for _, id in ipairs(redis.call('SMEMBERS', key('t', task, 'check_leases'))) do
+    local rec = lease_of(id)
+    if rec then found[#found + 1] = rec end
+  end
+  return found
+end
+
+-- Whether an owner who is online could answer the check of a part of `owner`; `but_for`: owners that
+-- do not count.
+local function somebody_to_ask(task, t, owner, but_for)
+  for other in pairs(takers(task, t).workers) do
+    if other ~= owner and not contains(but_for, other) then return true end
+  end
+  return false
+end
+
+-- Whether this owner may be leased the check of this part.
+local function may_answer(task, t, part_owner, check, owner)
+  if owner == part_owner or contains(check.answered, owner) then return false end
+  if not contains(check.failed, owner) then return true end
+  local asked = {}
+  for _, list in ipairs({check.answered, check.failed}) do
+    for _, other in ipairs(list) do asked[#asked + 1] = other end
+  end
+  return not somebody_to_ask(task, t, part_owner, asked)
+end
+
+-- The check of the part, if there is one, is over: nothing of it is left. What is still computed
+-- for it is not wanted; the next heartbeat says so. `but_for`: the lease whose pieces go on counting.
+local function end_check(task, t, number, subtasks, but_for)
+  local check = read_check(task, number)
+  if not check then return end
+  local rec = check.lease ~= '' and lease_of(check.lease)
+  if rec then forget_lease(rec) end
+  redis.call('LREM', key('t', task, 'checks'), 0, number)
+  redis.call('SREM', key('t', task, 'ready'), number)
+  redis.call('HDEL', key('t', task, 'check_state'), number)
+  for place, piece in ipairs(check.pieces) do
+    local name = piece_name(number, place)
+    local bytes = redis.call('HSTRLEN', key('t', task, 'answers'), name)
+    redis.call('HDEL', key('t', task, 'answers'), name)
+    if piece[PART_LEASE] ~= but_for then
+      forget_bytes(task, t.creator, piece[PART_OWNER], bytes)
+    end
+  end
+  del_many(key('t', task, 'kept'), subtasks)
+  list_checks(task, t)
+end
+
+-- A part counts no more. Returns how many subtasks it had; 0 if it was out already.
+local function take_part_out(task, t, number)
+  local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
+  if not packed or redis.call('SADD', key('t', task, 'out'), number) == 0 then return 0 end
+  local part = read_part(packed)
+  local bytes = #redis.call('LINDEX', key('t', task, 'partials'), number)
+  redis.call('LSET', key('t', task, 'partials'), number, '')
+  forget_bytes(task, t.creator, part.owner, bytes)
+  local n = #part.subtasks
+  redis.call('HINCRBY', key('t', task, 'holds'), part.owner .. ':done', -n)
+  redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':subtasks', -n)
+  redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':failures', 1)
+  if redis.call('SREM', key('t', task, 'confirmed'), number) == 1 then
+    redis.call('HINCRBY', key('t', task), 'checked', -n)
+  end
+  redis.call('HINCRBY', key('t', task), 'taken_out', n)
+  redis.call('HDEL', key('t', task), 'complete_at')
+  record(task, 'taken_out', part.worker, part.lease, n, 0, number)
+  return n, part
+end
+
+-- A part is wrong: it counts no more, and its subtasks are to be done anew. Returns how many.
+local function redo_part(task, t, number, message)
+  local n, part = take_part_out(task, t, number)
+  if n == 0 then return 0 end
+  end_check(task, t, number, part.subtasks)
+  redis.call('HINCRBY', key('t', task), 'done', -n)
+  each_chunk(part.subtasks, function(...) redis.call('SADD', key('t', task, 'redo'), ...) end)
+  strike(part.owner, t, BAD_PARTIAL)
+  note_failure(task, failure(part.subtasks[1], part.worker, 'bad_partial', message, ''), false)
+  return n
+end
+
+-- Nothing is known of the decision of a task one of whose parts was wrong.
+local function doubt_decision(task)
+  redis.call('HSET', key('t', task), 'decided', '0')
+  relist(task, hash(key('t', task)))
+end

@@ -1,0 +1,50 @@
+-- Where the checks of a task stand.
+--
+-- KEYS[1]: string, the group's base key
+-- ARGV[1]: map of
+--   task       string, its id
+--   online_ms  see _common.lua
+-- Returns nil if the task has no state, else a map:
+--   complete_ms  integer, ms since it was first seen here that the task is complete; -1 if it is not
+--   verify     string: what others recompute, see open.lua; 'none' for a task from before that
+--   open       integer, checks that are not settled
+--   waiting    integer, of those: nobody has them
+--   held       integer, of those: an active lease has them
+--   ready      integer, of those: their answers are to be compared
+--   others     boolean: an owner who is online could take one of those that wait
+--   disputed   boolean: one of those that wait has an answer, which differs
+--   checked    integer, subtasks that other owners confirmed
+--   taken_out  integer, subtasks whose results were taken out again
+--   undecided, unchecked  integers, checks whose answers differ, with nobody left to ask, and those
+--              that were given up
+--   checkers, wrong  integers, owners who answered checks that are settled, and who were found wrong
+local name = key('t', a.task)
+local t = hash(name)
+if not t.state then return cmsgpack.pack(nil) end
+
+local others, is_disputed = false, false
+for _, number in ipairs(redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)) do
+  if t.broken == '1' or others and is_disputed then break end
+  local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
+  local check = read_check(a.task, number)
+  others = others or somebody_to_ask(a.task, t, part.owner, check.answered)
+  is_disputed = is_disputed or #check.answered > 0
+end
+
+local complete_ms = -1
+if is_complete(a.task, t) then
+  redis.call('HSETNX', name, 'complete_at', now)
+  complete_ms = now - tonumber(redis.call('HGET', name, 'complete_at'))
+end
+return cmsgpack.pack({
+  complete_ms = complete_ms, verify = t.verify or 'none',
+  waiting = redis.call('LLEN', key('t', a.task, 'checks')),
+  open = redis.call('HLEN', key('t', a.task, 'check_state')),
+  held = redis.call('SCARD', key('t', a.task, 'check_leases')),
+  ready = redis.call('SCARD', key('t', a.task, 'ready')),
+  others = others, disputed = is_disputed,
+  checked = tonumber(t.checked or '0'), taken_out = tonumber(t.taken_out or '0'),
+  undecided = tonumber(t.undecided or '0'), unchecked = tonumber(t.unchecked or '0'),
+  checkers = redis.call('SCARD', key('t', a.task, 'checkers')),
+  wrong = redis.call('SCARD', key('t', a.task, 'wrong')),
+})

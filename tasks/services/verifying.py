@@ -1,0 +1,110 @@
+"""Whether a complete task waits for its checks, and how its result was checked in the end."""
+
+from __future__ import annotations
+
+import structlog
+from django.conf import settings
+
+from core.errors import Busy
+from firmlight_client import kinds
+from tasks.kind_processes.outcomes import KindFault, NotWanted
+from tasks.models import Task
+from tasks.queue import checks
+from tasks.queue.answers import Checks
+from tasks.services import checking
+from tasks.services.under_way import KindGone, kind_of
+from tasks.verification import (
+    ALL,
+    CHECK,
+    NONE,
+    ONE_OWNER,
+    PROOF,
+    SAMPLE,
+    TIMED_OUT,
+    UNDECIDED,
+    How,
+    Reason,
+    Verification,
+)
+
+UNVERIFIED = "unverified"  # the error code of a task that demands checks and did not get them
+log = structlog.get_logger(__name__)
+
+
+def has_to_wait(task: Task) -> bool:
+    """Whether a task that is to be concluded waits for its checks; otherwise they are over.
+
+    Whoever compares the next answers asks for the conclusion again, and the sweep does. What is
+    decided here at last may take a liar's part out: then the task goes on, too.
+    """
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    if stands is None or stands.complete_ms < 0 or not stands.open:
+        return False
+    if _is_worth_waiting(task, stands):
+        return True
+    try:
+        checking.decide_rest(task)
+    except Busy:
+        return True
+    except (KindFault, KindGone, NotWanted) as error:  # they stay undecided, and the result says so
+        log.warning("checks_not_decided", task=str(task.pk), reason=str(error))
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    return stands is not None and stands.complete_ms < 0
+
+
+def _is_worth_waiting(task: Task, stands: Checks) -> bool:
+    """Nobody waits for checks that nobody can make.
+
+    Unless the task demands them, or one of two who differ is wrong: another owner may still come.
+    """
+    may_come = bool(stands.held or stands.ready or stands.others)
+    has_time = stands.complete_seconds < settings.VERIFY_WAIT_SECONDS
+    if task.verify == ALL:
+        return may_come or has_time
+    return has_time and (may_come or stands.disputed)
+
+
+def verification_of(task: Task, done: int) -> Verification:
+    """How the result of a complete task was checked; `done` are its subtasks.
+
+    Raises KindGone.
+    """
+    kind = kind_of(task)
+    if kind.proves:
+        return Verification(how=PROOF)
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    has_rules = type(kind).check is not kinds.Kind.check
+    at_least: How = CHECK if has_rules else NONE
+    if stands is None or stands.verify == NONE:
+        return Verification(how=at_least)
+    reason = _reason(stands)
+    if not stands.checkers:
+        # without a reason nothing was drawn, because those who computed it are trusted
+        return Verification(how=at_least if reason else SAMPLE, reason=reason)
+    return Verification(
+        how=ALL if stands.verify == ALL else SAMPLE,
+        checked_share=min(stands.checked / max(done, 1), 1.0),
+        owners=stands.checkers,
+        # of an undecided check one side is wrong, and nobody knows which
+        disagreements=max(stands.wrong, int(stands.undecided > 0)),
+        reason=reason,
+        taken_out=stands.taken_out,
+    )
+
+
+def _reason(stands: Checks) -> Reason:
+    """Why not all was checked that was drawn; "" if all was."""
+    if stands.undecided:
+        return UNDECIDED
+    if not stands.open:
+        return TIMED_OUT if stands.unchecked else ""
+    could_come = stands.others or stands.held or stands.ready
+    return ONE_OWNER if stands.waiting and not could_come else TIMED_OUT
+
+
+def lacks_checks(task: Task, verification: Verification) -> bool:
+    """Whether a task that demands checks of everything did not get them."""
+    if task.verify != ALL or verification.how == PROOF:
+        return False
+    was_drawn = verification.how == ALL or verification.reason
+    return bool(was_drawn) and verification.checked_share < 1

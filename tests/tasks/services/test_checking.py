@@ -1,0 +1,268 @@
+"""Answers to checks are compared; a liar is found, taken out, and the right result delivered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from pytest_django import Settings
+
+from accounts.models import Notification, User
+from firmlight_client import kinds
+from groups.models import Group, Membership
+from tasks import states
+from tasks.kind_processes import calls
+from tasks.kind_processes.outcomes import OutOfMemory
+from tasks.models import Standing, Task, Worker
+from tasks.queue import checks, leasing
+from tasks.queue.answers import Checks, Granted
+from tasks.queue.progress import outcome_of, progress_of
+from tasks.selectors import trust
+from tasks.services import standing
+from tasks.services.checking import compare_answers, decide_rest
+from tasks.services.deliver import result_of
+from tasks.services.split import split_task
+from tasks.services.sweep import reconcile
+from tests.tasks.conftest import compute, conclude
+
+Split = Callable[..., Task]
+Lease = Callable[[Worker], Granted | None]
+Work = Callable[[Worker], int]
+# Beside numbers as large, what MEAN checks without computing cannot tell 1 from 2.
+NUMBERS = [1e12, -1e12, 1.0, 1.0] * 8_000  # 16 subtasks
+MEAN = 0.5
+
+
+@pytest.fixture
+def owners(group: Group, make_user: Callable[[str], User]) -> list[User]:
+    """Three members beside the creator."""
+    found = [make_user(name) for name in ("ann", "ben", "cyd")]
+    for user in found:
+        Membership.objects.create(group=group, user=user)
+    Notification.objects.all().delete()
+    return found
+
+
+@pytest.fixture
+def machines(owners: list[User]) -> list[Worker]:
+    return [Worker.objects.create(owner=user, name=f"{user.username}s") for user in owners]
+
+
+@pytest.fixture
+def task(split: Split, settings: Settings) -> Task:
+    settings.LEASE_SUBTASKS_MAX = 3
+    return split(kind="MEAN", numbers=NUMBERS, verify="all")
+
+
+def lie(granted: Granted | None, worker: Worker) -> None:
+    """Send what is wrong and plausible."""
+    assert granted
+    kind = kinds.get("MEAN")
+    payloads = [msgspec.msgpack.decode(payload) for payload in granted.payloads]
+    partials = [kind.run(altered(payload)) for payload in payloads]
+    partial = msgspec.msgpack.encode(kinds.combine_all(kind, partials))
+    call = leasing.complete(
+        granted.lease, worker=worker.pk, subtasks=granted.subtasks, partial=partial
+    )
+    assert call.now().reason == ""
+
+
+def altered(payload: bytes) -> bytes:
+    """The numbers of a subtask, with one of them changed."""
+    numbers = np.frombuffer(payload, dtype="<f8").copy()
+    numbers[2] = 2.0
+    return bytes(numbers.tobytes())
+
+
+def stands(task: Task) -> Checks:
+    found = checks.standing_of(task.group_id, task.pk).now()
+    assert found
+    return found
+
+
+def in_a_row(task: Task, worker: Worker) -> int:
+    owner = str(worker.owner_id)
+    return trust.agreements(task.group_id, task.kind, task.kind_version, [owner])[owner]
+
+
+def test_who_agrees_with_another_owner_rises_in_standing(
+    task: Task, work: Work, lease: Lease, machines: list[Worker]
+) -> None:
+    ann, ben, _ = machines
+    granted = lease(ann)
+    assert granted
+    compute(granted, ann)
+    check = lease(ben)
+    assert check
+    assert check.subtasks == granted.subtasks
+    assert compute(check, ben).compare
+    compare_answers(str(task.pk))
+    assert (stands(task).checked, stands(task).open) == (len(granted.subtasks), 0)
+    assert (in_a_row(task, ann), in_a_row(task, ben)) == (1, 1)
+
+
+def test_a_liar_among_three_is_found_and_the_right_result_delivered(
+    task: Task, work: Work, lease: Lease, machines: list[Worker], alice: User
+) -> None:
+    ann, liar, cyd = machines
+    standing.note_agreement(task.group_id, liar.owner_id, "MEAN", task.kind_version, 50)
+    first, lies = lease(ann), [lease(liar) for _ in range(2)]
+    assert first
+    compute(first, ann)
+    for granted in lies:
+        lie(granted, liar)
+    for _ in range(4):
+        work(cyd)
+        work(ann)
+        compare_answers(str(task.pk))
+        split_task(str(task.pk))
+    assert in_a_row(task, liar) == 0
+    row = Standing.objects.get(owner=liar.owner)
+    assert row.disagreements_total == 1
+    (notice,) = Notification.objects.filter(user=liar.owner, code="wrong_result")
+    assert "bens" in notice.text
+    assert "Expected" in notice.text
+    assert Notification.objects.filter(user=alice, code="wrong_result_of_member").exists()
+    found = stands(task)
+    assert found.wrong == 1
+    assert found.taken_out == sum(len(granted.subtasks) for granted in lies if granted)
+    assert conclude(task).status == states.SUCCEEDED
+    checked = task.checked
+    assert checked
+    assert (checked.how, checked.checked_share, checked.disagreements) == ("all", 1.0, 1)
+    assert checked.taken_out == found.taken_out
+    result = json.loads(result_of(task))
+    assert (result["count"], result["mean"]) == (len(NUMBERS), MEAN)
+
+
+def test_a_checker_who_lies_is_found_too_and_the_part_stands(
+    task: Task, lease: Lease, work: Work, machines: list[Worker]
+) -> None:
+    ann, liar, cyd = machines
+    granted = lease(ann)
+    assert granted
+    compute(granted, ann)
+    lie(lease(liar), liar)
+    compare_answers(str(task.pk))
+    assert stands(task).open == 1, "two differ: a third is asked"
+    third = lease(cyd)
+    assert third
+    compute(third, cyd)
+    compare_answers(str(task.pk))
+    assert (in_a_row(task, ann), in_a_row(task, liar), in_a_row(task, cyd)) == (1, 0, 1)
+    assert (stands(task).wrong, stands(task).taken_out) == (1, 0)
+
+
+def test_an_answer_that_cannot_be_right_is_one_vote_less(
+    task: Task, lease: Lease, machines: list[Worker]
+) -> None:
+    ann, liar, cyd = machines
+    granted = lease(ann)
+    assert granted
+    compute(granted, ann)
+    check = lease(liar)
+    assert check
+    kind = kinds.get("MEAN")
+    partial = msgspec.msgpack.encode(kind.run(b"\0" * 8))  # of one number
+    leasing.complete(check.lease, worker=liar.pk, subtasks=check.subtasks, partial=partial).now()
+    compare_answers(str(task.pk))
+    assert Standing.objects.get(owner=liar.owner).disagreements_total == 1
+    assert in_a_row(task, ann) == 0, "nobody has confirmed it yet"
+    third = lease(cyd)
+    assert third
+    compute(third, cyd)
+    compare_answers(str(task.pk))
+    assert (in_a_row(task, ann), in_a_row(task, cyd)) == (1, 1)
+
+
+def test_a_part_that_cannot_be_right_is_done_anew_before_the_task_ends(
+    task: Task, lease: Lease, machines: list[Worker]
+) -> None:
+    liar, ben, _ = machines
+    granted = lease(liar)
+    assert granted
+    partial = msgspec.msgpack.encode(kinds.get("MEAN").run(b"\0" * 8))
+    leasing.complete(
+        granted.lease, worker=liar.pk, subtasks=granted.subtasks, partial=partial
+    ).now()
+    check = lease(ben)
+    assert check
+    compute(check, ben)
+    compare_answers(str(task.pk))
+    progress = progress_of(task.group_id, task.pk).now()
+    assert progress
+    assert (progress.done, progress.redo) == (0, len(granted.subtasks))
+    assert in_a_row(task, liar) == 0
+
+
+def test_where_nobody_else_can_be_asked_the_better_standing_is_believed(
+    split: Split, lease: Lease, work: Work, machines: list[Worker], settings: Settings
+) -> None:
+    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    liar, ben, _ = machines
+    standing.note_agreement(task.group_id, ben.owner_id, "MEAN", task.kind_version, 5)
+    lie(lease(liar), liar)
+    work(ben)
+    decide_rest(task)
+    assert stands(task).undecided == 1
+    outcome = outcome_of(task.group_id, task.pk).now()
+    assert outcome
+    assert outcome.partials[0] == b""
+    assert {part.owner for part in outcome.parts[1:]} == {str(ben.owner_id)}
+    assert sum(len(part.subtasks) for part in outcome.parts[1:]) == outcome.done == outcome.split
+    assert not Standing.objects.filter(disagreements_total__gt=0).exists()
+
+
+def test_what_takes_too_much_to_compare_is_given_up_alone(
+    task: Task, lease: Lease, machines: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, ben, _ = machines
+    for _ in range(2):
+        granted = lease(ann)
+        assert granted
+        compute(granted, ann)
+    for _ in range(2):
+        check = lease(ben)
+        assert check
+        compute(check, ben)
+    honest = calls.compare
+
+    def heavy(kind: kinds.Kind, cases: list[Any], *given: Any, **options: Any) -> Any:
+        if len(cases) > 1 or 0 in cases[0][0][0][1]:
+            raise OutOfMemory("too much")
+        return honest(kind, cases, *given, **options)
+
+    monkeypatch.setattr(calls, "compare", heavy)
+    compare_answers(str(task.pk))
+    assert stands(task).open == 0
+    assert stands(task).checked > 0
+
+
+def test_a_kind_that_proves_its_results_is_not_checked(
+    split: Split, lease: Lease, machines: list[Worker]
+) -> None:
+    task = split(count=1, verify="all")
+    granted = lease(machines[0])
+    assert granted
+    compute(granted, machines[0])
+    assert stands(task).open == 0
+
+
+def test_the_sweep_finds_answers_that_nobody_compares(
+    task: Task, lease: Lease, machines: list[Worker], jobs_sent: Callable[[], list[str]]
+) -> None:
+    ann, ben, _ = machines
+    for worker in (ann, ben):
+        granted = lease(worker)
+        assert granted
+        compute(granted, worker)
+    jobs_sent()
+    reconcile()
+    assert jobs_sent() == ["tasks.compare"]
+    checks.begin_comparing(task.group_id, task.pk, 60)
+    compare_answers(str(task.pk))
+    assert stands(task).ready == 1, "another job does it"
