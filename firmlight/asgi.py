@@ -22,11 +22,13 @@ wsgi: Any = get_wsgi_application()  # the stubs do not know that its response it
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
+from redis.exceptions import RedisError  # noqa: E402
 
 from core import metrics  # noqa: E402
 from core.address_limits import StrangersPerAddress  # noqa: E402
 from core.asgi_types import App  # noqa: E402
 from core.pacing import Lines, Pace, Refusals  # noqa: E402
+from firmlight import format_watch  # noqa: E402
 from firmlight.serving import body_bounds  # noqa: E402
 from firmlight.serving.bodies import Bodies  # noqa: E402
 from firmlight.serving.callers import ADDRESS, Callers  # noqa: E402
@@ -38,6 +40,7 @@ from firmlight.serving.probes import Probes, alive  # noqa: E402
 from firmlight.serving.threads import Threads  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
 from tasks.kind_processes import pool  # noqa: E402
+from tasks.queue.formats import NewerData  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 PROBE_THREADS, PROBES_MAX = 2, 20
@@ -101,6 +104,11 @@ def websocket_application() -> App:
 async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     """Write the metrics at shutdown: uvicorn ends by the signal, so `atexit` does not run."""
     while (await receive())["type"] == "lifespan.startup":
+        try:
+            await asyncio.to_thread(format_watch.begin)
+        except (NewerData, RedisError) as error:
+            await send({"type": "lifespan.startup.failed", "message": format_watch.refusal(error)})
+            return
         pool.children().warm_up()
         await send({"type": "lifespan.startup.complete"})
     await asyncio.to_thread(metrics.end)

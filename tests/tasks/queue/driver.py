@@ -19,7 +19,7 @@ from core.redis import connect
 from tasks import states
 from tasks.queue import checks, connections, leasing, lifecycle, splitting
 from tasks.queue.answers import Granted
-from tasks.queue.keys import new_lease_id
+from tasks.queue.keys import base_key, new_lease_id
 from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
 from tests.tasks.queue.checks import (
@@ -116,7 +116,7 @@ class Driver(RuleBasedStateMachine):
     # Looking into Redis
 
     def key(self, *parts: str) -> str:
-        return ":".join((f"fl:{{{self.group}}}", *parts))
+        return ":".join((base_key(self.group), *parts))
 
     def keys(self) -> list[str]:
         return [
