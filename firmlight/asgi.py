@@ -22,7 +22,6 @@ wsgi: Any = get_wsgi_application()  # the stubs do not know that its response it
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
-from redis.exceptions import RedisError  # noqa: E402
 
 from core import metrics  # noqa: E402
 from core.address_limits import StrangersPerAddress  # noqa: E402
@@ -106,7 +105,7 @@ async def lifespan(scope: Any, receive: Any, send: Any) -> None:
     while (await receive())["type"] == "lifespan.startup":
         try:
             await asyncio.to_thread(format_watch.begin)
-        except (NewerData, RedisError) as error:
+        except (NewerData, *format_watch.AWAY) as error:
             await send({"type": "lifespan.startup.failed", "message": format_watch.refusal(error)})
             return
         pool.children().warm_up()

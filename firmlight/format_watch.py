@@ -14,19 +14,20 @@ from collections.abc import Callable
 
 import structlog
 from django.conf import settings
-from redis.exceptions import RedisError
+from redis.exceptions import RedisClusterException, RedisError
 
 from tasks.queue import formats
 
 NAME = "data-format"
+AWAY = (RedisError, RedisClusterException)  # the second is no RedisError
 log = structlog.get_logger(__name__)
 
 
 def begin(end: Callable[[], None] | None = None) -> None:
     """Bring the data to the format of this program, and watch that it stays so.
 
-    `end` ends the process, in order if that is left out. Raises NewerData, and RedisError if Redis
-    does not answer.
+    `end` ends the process, in order if that is left out. Raises NewerData, or one of AWAY
+    if Redis does not answer.
     """
     formats.adopt()
     watching = threading.Thread(target=_watch, args=[end or _terminate], name=NAME, daemon=True)
@@ -37,7 +38,7 @@ def begin_or_exit(end: Callable[[], None] | None = None) -> None:
     """The same; if it fails, exit with 1 and say why on standard error."""
     try:
         begin(end)
-    except (formats.NewerData, RedisError) as error:
+    except (formats.NewerData, *AWAY) as error:
         sys.exit(refusal(error))
 
 
@@ -64,5 +65,5 @@ def _watch(end: Callable[[], None]) -> None:
             log.critical("data_of_a_newer_release", reason=str(error))
             end()
             return
-        except RedisError:
+        except AWAY:
             continue  # it is away; others say so

@@ -24,7 +24,8 @@ pack = msgspec.msgpack.encode
 
 def make_old(pool: Pool) -> None:
     """Put the keys of the group where releases before formats had theirs."""
-    pool.redis.delete(pool.key("format"), FORMAT_NOTED)
+    pool.redis.delete(FORMAT_NOTED)
+    pool.redis.delete(pool.key("format"))
     for name in list(pool.redis.scan_iter(match=f"{base_key(pool.group)}:*")):
         pool.redis.rename(name, name.decode().replace(base_key(pool.group), group_key(pool.group)))
     sweeping.note_group(pool.group)
