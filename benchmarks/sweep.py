@@ -17,6 +17,7 @@ SUBTASKS, LEASE, ROUNDS = 100_000, 5000, 5
 def requeue_all() -> float:
     from core import redis
     from tasks.queue import leasing, lifecycle, splitting, sweeping
+    from tasks.queue.keys import base_key
     from tasks.queue.progress import progress_of
 
     group, task, worker = str(uuid4()), str(uuid4()), str(uuid4())
@@ -34,7 +35,7 @@ def requeue_all() -> float:
         splitting.push(
             group, task, first=first, payloads=[b"\x01"] * LEASE, last=first + LEASE == SUBTASKS
         ).now()
-    base = f"fl:{{{group}}}"
+    base = base_key(group)
     redis.connect().hset(f"{base}:t:{task}:work", f"{worker}:speed", 1e6)
     names = []
     while (

@@ -14,12 +14,12 @@ LOST = (RedisError, OperationalError, OSError, TimeoutError)
 log = structlog.get_logger(__name__)
 
 
-def send_job(job: str, arguments: list[Any], *, queue: str) -> None:
-    """Send a job; if the broker is down, only log it.
+def send_job(job: str, arguments: list[Any], *, queue: str, **named: Any) -> None:
+    """Send a job with these positional and named arguments; if the broker is down, only log it.
 
     The caller has stored its work by then, and an error must not undo that.
     """
     try:
-        current_app.send_task(job, arguments, queue=queue)
+        current_app.send_task(job, arguments, named, queue=queue)
     except LOST:
         log.warning("job_not_sent", job=job, exc_info=True)

@@ -19,6 +19,7 @@ from embedded.home import Home
 from embedded.problem import Problem
 from embedded.supervision import BASE, Part, Supervisor, last_line
 from firmlight import processes
+from tasks.queue import formats
 
 # Redis takes about 10 s to load a gigabyte of its append-only file. A part that dies is noticed
 # sooner.
@@ -139,6 +140,7 @@ class System:
         if own_redis:
             self._wait(self._redis_file_is_rewritten, "Redis does not rewrite its append-only file")
         self._end_prepare()
+        self._require_readable_data()
         self._supervisor.start_parts()
         self._wait(self._web_answers, "web does not answer")
         self._wait(self._jobs_listen, "the jobs do not take work")
@@ -222,6 +224,14 @@ class System:
     def _redis_file_is_rewritten(self) -> bool:
         with _client(self.redis_url) as client:
             return redis_log.ensure_rewritten(client)
+
+    def _require_readable_data(self) -> None:
+        """Each part looks by itself; this saves waiting for them to end."""
+        with _client(self.redis_url) as client:
+            try:
+                formats.require_known(formats.noted(client))
+            except formats.NewerData as error:
+                raise Problem(str(error)) from None
 
     def _web_answers(self) -> bool:
         with contextlib.suppress(httpx.TransportError):

@@ -20,7 +20,7 @@ app.autodiscover_tasks(related_name="jobs")
 
 # These modules listen to Celery's signals.
 from core import context  # noqa: E402, F401
-from firmlight import observers  # noqa: E402
+from firmlight import format_watch, observers  # noqa: E402
 from firmlight.metrics import jobs  # noqa: E402, F401
 
 
@@ -28,3 +28,14 @@ from firmlight.metrics import jobs  # noqa: E402, F401
 @beat_init.connect
 def observe(**_: Any) -> None:
     observers.start()
+
+
+@celeryd_init.connect
+def begin_jobs(**_: Any) -> None:
+    format_watch.begin_or_exit()
+
+
+@beat_init.connect
+def begin_beat(**_: Any) -> None:
+    # Beat holds nothing, and its handler of SIGTERM may hang, see embedded/system.py.
+    format_watch.begin_or_exit(end=format_watch.kill)

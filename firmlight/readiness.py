@@ -26,6 +26,7 @@ from redis.exceptions import OutOfMemoryError, ReadOnlyError
 
 from core import redis
 from core.beat import tick_age_seconds
+from tasks.queue import formats
 
 AGAIN_SECONDS = 0.1
 WRITTEN, WRITTEN_SECONDS = "fl:probe", 60  # in no group's slot
@@ -75,6 +76,16 @@ def redis_server() -> str:
     return "takes writes"
 
 
+def data_format() -> str:
+    """Whether the data in Redis are of this program's format."""
+    client = redis.impatient(settings.REDIS_URL, settings.PROBE_SECONDS_MAX)
+    try:
+        formats.require_known(found := formats.noted(client))
+    except formats.NewerData as error:
+        raise NotReady(str(error)) from None
+    return f"format {found}" if found else "no data yet"
+
+
 def channel_layer() -> str:
     """Send a message through the layer and receive it.
 
@@ -118,6 +129,7 @@ CHECKS: dict[str, Callable[[], str]] = {
     "database": database,
     "migrations": migrations,
     "redis": redis_server,
+    "data_format": data_format,
     "channel_layer": channel_layer,
     "beat": beat,
 }

@@ -20,6 +20,7 @@ from channels.layers import get_channel_layer
 
 from core import broker
 from core.broker import LOST
+from tasks.data_format import FORMAT
 from tasks.models import Task
 
 Id = UUID | str
@@ -47,8 +48,11 @@ def compare(task: Id) -> None:
 
 
 def _ask(job: str, arguments: list[Any], queue: str) -> None:
-    """Send a job; if it is lost, the sweep asks again."""
-    broker.send_job(job, arguments, queue=queue)
+    """Send a job; if it is lost, the sweep asks again.
+
+    A process of a release before formats had numbers takes no job with `data_format`.
+    """
+    broker.send_job(job, arguments, queue=queue, data_format=FORMAT)
 
 
 async def conclude_later(tasks: Iterable[str]) -> None:

@@ -1,11 +1,14 @@
 """Celery jobs of tasks.
 
 Each may run twice, also at the same time, or be lost: the sweep finds what is missing.
+`data_format` is that of the data in Redis which the sender works with; a job that a newer release
+has sent fails.
 """
 
 from celery import shared_task
 
 from core import beat, job_echo, redis_log
+from tasks.queue import formats
 from tasks.services import checking, retention
 from tasks.services import conclude as concluding
 from tasks.services import split as splitting
@@ -14,17 +17,25 @@ from tasks.services.departures import forget_machines
 
 
 @shared_task(name="tasks.split", acks_late=True, ignore_result=True)
-def split(task_id: str) -> None:
+def split(task_id: str, data_format: int | None = None) -> None:
+    formats.require_known(data_format)
     splitting.split_task(task_id)
 
 
 @shared_task(name="tasks.conclude", acks_late=True, ignore_result=True)
-def conclude(task_id: str, attempt: int | None = None, patient: bool = False) -> None:
+def conclude(
+    task_id: str,
+    attempt: int | None = None,
+    patient: bool = False,
+    data_format: int | None = None,
+) -> None:
+    formats.require_known(data_format)
     concluding.conclude_task(task_id, attempt=attempt, patient=patient)
 
 
 @shared_task(name="tasks.compare", acks_late=True, ignore_result=True)
-def compare(task_id: str) -> None:
+def compare(task_id: str, data_format: int | None = None) -> None:
+    formats.require_known(data_format)
     checking.compare_answers(task_id)
 
 

@@ -1,4 +1,4 @@
-"""The base of all our WebSocket consumers: Channels' own, with four small changes."""
+"""The base of all our WebSocket consumers: Channels' own, with five small changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+import structlog
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
@@ -17,12 +18,16 @@ from core.activity import user_key
 from core.address_limits import AddressCounts
 from tasks.frame_budget import FrameBudget, FrameBudgets
 
+log = structlog.get_logger(__name__)
+
 
 class Socket(AsyncWebsocketConsumer):
     """Channels' consumer, made to be inherited by one class per socket.
 
     It differs from Channels' in this:
 
+    - A message of the channel layer that the socket does not know is ignored: a newer release sends
+      it, which is being started one process after another.
     - Sending to a closed socket is not an error. The server raises an OSError then, and the message
       that the socket is closed is on its way. If the error went through, the consumer would end
       without `disconnect`, and what it has to give back would wait for its deadline.
@@ -72,7 +77,11 @@ class Socket(AsyncWebsocketConsumer):
         """
         if self._user and message["type"] == "websocket.receive":
             activity.of_process.note(self._user, time.monotonic())
-        await getattr(self, get_handler_name(message))(message)
+        handler = getattr(self, get_handler_name(message), None)
+        if handler is None:
+            log.warning("message_not_known", type=message["type"])
+            return
+        await handler(message)
 
 
 @cache

@@ -21,6 +21,7 @@ CHECKS: dict[str, Check] = {
     "mail": configuration.mail,
     "database": storage.database,
     "redis": storage.redis_servers,
+    "data format": storage.data_format,
     "file storage": storage.files,
     "channel layer": storage.channel_layer,
     "kinds": processes.kind_processes,

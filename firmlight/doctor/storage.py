@@ -46,6 +46,11 @@ def channel_layer() -> Iterator[Finding]:
     yield passed_or_mend("channel layer", found.ok, found.what, how)
 
 
+def data_format() -> Iterator[Finding]:
+    found = readiness.check("data_format")
+    yield passed_or_mend("data format", found.ok, found.what, "start the newer release")
+
+
 def files() -> Iterator[Finding]:
     """Write a file, read it and delete it."""
     storage, data = storages["files"], uuid4().hex.encode()

@@ -7,6 +7,8 @@ from firmlight.settings.read import env, number, whole
 
 # A check of /readyz that takes longer has failed.
 PROBE_SECONDS_MAX = number("PROBE_SECONDS_MAX", 2, 0.05)
+# How soon a process notices that a newer release has been started on its data.
+FORMAT_CHECK_SECONDS = number("FORMAT_CHECK_SECONDS", 5, 0.1)
 # Without a sweep for so long, the server is not ready.
 BEAT_QUIET_SECONDS_MAX = number("BEAT_QUIET_SECONDS_MAX", 60, 0.1)
 # Required to read /metrics; without one, only this machine may read them.

@@ -16,13 +16,16 @@ def wrong_parts(
 ) -> list[tuple[int, str]]:
     """The places of partials that cannot be right for their subtasks, and why.
 
-    `subtasks` are those of each partial, as `runs`.
+    `subtasks` are those of each partial, as `runs`; of one whose subtasks are not known nothing is
+    said.
     """
     if type(kind).check is kinds.Kind.check:
         return []
     payloads = payloads_for(kind, params)
     wrong = []
     for place, (partial, its_own) in enumerate(zip(partials, subtasks, strict=True)):
+        if not its_own:  # from before the subtasks of a part were noted
+            continue
         if why := flaw_in_part(kind, partial, its_own, payloads, params):
             wrong.append((place, why))
     return wrong

@@ -1,7 +1,7 @@
 -- Shared by every script of the queue; Python puts it in front of each.
 --
--- KEYS[1] is the group's base key, "fl:{<group id>}". Every other key is made from it, so that a
--- script stays within one cluster slot. ARGV[1] is a map of the arguments that a script's contract
+-- KEYS[1] is the group's base key, "fl:{<group id>}:queue". Every other key is made from it, so that
+-- a script stays within one cluster slot. ARGV[1] is a map of the arguments that a script's contract
 -- names, and a script returns a map that Python decodes into a struct, both as MessagePack.
 -- cmsgpack writes every string as text and an empty table as a list. So bytes travel beside the
 -- maps, as further arguments and behind the map of a reply, and an empty map is left out.
@@ -17,6 +17,7 @@
 --               kept from those that failed or lost it
 --
 -- The keys of a group, behind its base:
+--   format                 that of the data below, see formats.py
 --   tasks                  set of tasks that have state here
 --   t:<task>               hash: kind creator prio seq state ('open' | 'paused') split ended
 --                          split_at leased done failed seconds max_ms partial_ok decided broken
@@ -96,6 +97,7 @@
 --   slots:<kind>           zset: conn of a worker that takes this kind -> last seen
 --   slots_of:<kind>        hash: such a conn -> how many leases it computes at the same time
 --   slots                  hash: kind -> the sum of its slots_of
+--   late_looked            string, expires: late holders have been looked for a moment ago, lease.lua
 --   wants:<kind>           zset: owner -> when they last were given or looked for work of this kind
 --   workers:<kind>         zset: "<worker> <conn> <owner>" -> last seen
 
@@ -120,6 +122,21 @@ end
 local now = now_ms()
 
 local function key(...) return base .. ':' .. table.concat({...}, ':') end
+
+-- FORMAT is that of this script's program; Python puts it in front. What another program made of the
+-- data is not for this script, and it changes nothing.
+local format = redis.call('GET', key('format'))
+if not format then
+  redis.pcall('SET', key('format'), FORMAT)  -- a full Redis refuses it, and may still delete
+elseif format ~= FORMAT then
+  return redis.error_reply('FORMAT the data of this group have format ' .. format
+    .. ', and this program reads and writes format ' .. FORMAT)
+end
+
+-- The key of bytes that belong to a task and that scripts only delete, `blob_key` in keys.py.
+local function blob(task, part)
+  return string.sub(base, 1, -#':queue' - 1) .. ':t:' .. task .. ':' .. part
+end
 
 local function flag(yes) return yes and '1' or '0' end
 

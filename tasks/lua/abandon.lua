@@ -7,7 +7,7 @@
 --   attempt   string, its id
 -- Returns a map:
 --   dropped   boolean: no other attempt was there, and the input is gone
-redis.call('SREM', key('t', a.task, 'submissions'), a.attempt)
-local dropped = redis.call('SCARD', key('t', a.task, 'submissions')) == 0
-if dropped then redis.call('UNLINK', key('t', a.task, 'input')) end
+redis.call('SREM', blob(a.task, 'submissions'), a.attempt)
+local dropped = redis.call('SCARD', blob(a.task, 'submissions')) == 0
+if dropped then redis.call('UNLINK', blob(a.task, 'input')) end
 return cmsgpack.pack({dropped = dropped})

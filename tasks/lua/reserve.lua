@@ -1,7 +1,7 @@
 -- Reserve room for what a task will put into Redis, unless there is none. A second call for the
 -- same task replaces what the first one reserved.
 --
--- The keys, behind the base "fl:{room}", which is no group's:
+-- The keys, behind the base "fl:{room}:queue", which is no group's:
 --   tasks     hash: task -> MessagePack list of need, left, owner, group and when (ms); `need` is
 --             all that it takes until it ends, `left` what of it is not in Redis yet
 --   sums      hash: 'left', 'o:<owner>' and 'g:<group>' -> bytes: of all tasks what is still to

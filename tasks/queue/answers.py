@@ -119,6 +119,17 @@ class Reaped(msgspec.Struct, frozen=True):
     requeued: int  # subtasks
 
 
+class Moved(msgspec.Struct, frozen=True):
+    moved: int  # keys
+
+
+class Converted(msgspec.Struct, frozen=True):
+    """Answer to the conversion of a task that an older release has begun."""
+
+    leases: int  # those that were given back, because their owner is not known
+    parts: int  # accepted partials of which nothing is known
+
+
 class Mended(msgspec.Struct, frozen=True):
     found: int  # subtasks that wait again
     wake: Conns

@@ -11,36 +11,50 @@ from django.conf import settings
 Id = UUID | str
 Conns = list[str]
 GROUPS = "fl:groups"  # set of groups that have had a task; in no group's slot
+FORMAT_NOTED = "fl:format"  # the format of all data, see formats.py; in no group's slot
+QUEUE = "queue"
+BLOBS = ("input", "failed-input", "submissions", "result")
+
+
+def group_key(group: Id) -> str:
+    """What all keys of a group begin with, also those that no script knows."""
+    return f"fl:{{{group}}}"
 
 
 def base_key(group: Id) -> str:
-    return f"fl:{{{group}}}"
+    """What the keys of the group's scripts begin with. Their data have a format, see formats.py."""
+    return f"{group_key(group)}:{QUEUE}"
 
 
 def task_key(group: Id, task: Id, part: str) -> str:
     return f"{base_key(group)}:t:{task}:{part}"
 
 
+def blob_key(group: Id, task: Id, part: str) -> str:
+    """One of BLOBS: bytes of a task whose form has been the same in every release."""
+    return f"{group_key(group)}:t:{task}:{part}"
+
+
 def input_key(group: Id, task: Id) -> str:
-    return task_key(group, task, "input")
+    return blob_key(group, task, "input")
 
 
 def failed_input_key(group: Id, task: Id) -> str:
-    return task_key(group, task, "failed-input")
+    return blob_key(group, task, "failed-input")
 
 
 def submissions_key(group: Id, task: Id) -> str:
     """Set of the attempts to submit a task that may still need its input."""
-    return task_key(group, task, "submissions")
+    return blob_key(group, task, "submissions")
 
 
 def result_key(group: Id, task: Id) -> str:
-    return task_key(group, task, "result")
+    return blob_key(group, task, "result")
 
 
 def done_key(hour: int, group: Id | None = None) -> str:
     """Subtasks done in the minutes of an hour since the epoch: in this group, or in all."""
-    return f"{base_key(group)}:done:{hour}" if group else f"fl:done:{hour}"
+    return f"{group_key(group)}:done:{hour}" if group else f"fl:done:{hour}"
 
 
 def new_lease_id(group: Id) -> str:

@@ -10,10 +10,10 @@ import msgspec
 
 from core import redis
 from tasks.queue.answers import Reserved, Spent, Unreserved
-from tasks.queue.keys import Id, ms, texts
+from tasks.queue.keys import Id, base_key, ms, texts
 from tasks.queue.scripts import Call
 
-BASE = "fl:{room}"
+BASE = base_key("room")
 TASKS, SUMS, PARTIALS = f"{BASE}:tasks", f"{BASE}:sums", f"{BASE}:partials"
 KEPT = f"{BASE}:kept"
 EXPIRED_AT_ONCE = 5000

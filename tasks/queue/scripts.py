@@ -13,6 +13,7 @@ import msgspec
 from redis.exceptions import NoScriptError
 
 from core import redis
+from tasks.data_format import FORMAT
 
 LUA = Path(__file__).parent.parent / "lua"
 SHARED = ("_common", "_aside", "_leases", "_checks")  # in front of every script, in this order
@@ -33,7 +34,8 @@ class Script:
 @cache
 def load(name: str) -> Script:
     """The script `lua/<name>.lua` behind what all scripts share."""
-    text = "\n".join((LUA / f"{part}.lua").read_text() for part in (*SHARED, name))
+    parts = [(LUA / f"{part}.lua").read_text() for part in (*SHARED, name)]
+    text = "\n".join((f"local FORMAT = '{FORMAT}'", *parts))
     return Script(text, hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from core import redis
 from tasks.queue.answers import Mended, Reaped
-from tasks.queue.keys import GROUPS, Id, base_key, limits, ms, task_key, texts
+from tasks.queue.keys import GROUPS, Id, base_key, group_key, limits, ms, task_key, texts
 from tasks.queue.scripts import Call
 
 
@@ -28,7 +28,7 @@ def forget_group(group: Id) -> None:
 def drop_group(group: Id) -> None:
     """Delete everything about a deleted group: what its members were served, their results."""
     client = redis.connect()
-    for name in client.scan_iter(match=f"{base_key(group)}:*", count=1000):
+    for name in client.scan_iter(match=f"{group_key(group)}:*", count=1000):
         client.unlink(name)
     forget_group(group)
 

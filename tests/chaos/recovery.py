@@ -16,6 +16,7 @@ import msgspec
 import redis
 
 from embedded.system import System
+from tasks.queue.keys import base_key
 from tests.support.worker import Event
 
 LOOK_SECONDS = 0.02
@@ -34,7 +35,7 @@ class Recovery:
         for event in held:
             with contextlib.suppress(redis.RedisError):
                 lease, group = event.facts["lease"], event.facts["lease"].partition(":")[0]
-                base = f"fl:{{{group}}}"
+                base = base_key(group)
                 packed = self.client.hget(f"{base}:l:{lease}", "subtasks")
                 if packed:
                     names = (

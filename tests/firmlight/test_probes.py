@@ -49,7 +49,8 @@ def test_ready_says_what_each_check_found(ready):
     jobs.sweep()
     status, checks = ready()
     assert status == 200, checks
-    assert list(checks) == ["database", "migrations", "redis", "channel_layer", "beat"]
+    names = ["database", "migrations", "redis", "data_format", "channel_layer", "beat"]
+    assert list(checks) == names
     assert checks["database"] == {"ok": True, "what": connection.vendor}
     assert checks["beat"]["what"].startswith("the last sweep was 0.")
 
@@ -75,7 +76,7 @@ def test_a_redis_that_refuses_is_named(ready, settings):
     beat.note_tick()
     settings.REDIS_URL = NOBODY
     status, checks = ready()
-    assert (status, wrong(checks)) == (503, {"redis", "beat"})
+    assert (status, wrong(checks)) == (503, {"redis", "data_format", "beat"})
     assert checks["redis"]["what"] == "does not answer (ConnectionError)"
 
 
@@ -112,7 +113,7 @@ def test_a_redis_that_hangs_holds_up_no_probe(ready, settings, deaf):
     settings.REDIS_URL, settings.PROBE_SECONDS_MAX = deaf, 0.3
     began = time.monotonic()
     status, checks = ready()
-    assert (status, wrong(checks)) == (503, {"redis", "beat"})
+    assert (status, wrong(checks)) == (503, {"redis", "data_format", "beat"})
     assert time.monotonic() - began < 1.5
 
 

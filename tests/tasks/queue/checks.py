@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import redis
 
+from tasks.queue.keys import base_key
 from tasks.queue.progress import Progress, progress_of
 from tests.tasks.queue.model import Model
 from tests.tasks.queue.model_state import LEASE_SUBTASKS_MAX, Demand, Lease, Task
@@ -48,7 +49,7 @@ class Seen:
 
 def look(client: redis.Redis, group: str, model: Model) -> Seen:
     """Read all of a group's state that the model knows of."""
-    base, seen = f"fl:{{{group}}}", Seen()
+    base, seen = base_key(group), Seen()
     kinds = sorted(set().union(*model.kinds.values()))
     pipe = client.pipeline()
     for task in model.tasks:

@@ -11,6 +11,7 @@ import pytest
 from core.redis import connect
 from tasks.queue import connections, leasing, splitting
 from tasks.queue.answers import Granted, Leased, Settled
+from tasks.queue.keys import GROUPS, base_key
 from tasks.queue.progress import Outcome, Progress, outcome_of, progress_of
 
 KIND = "ECHO@1"
@@ -119,7 +120,7 @@ class Pool:
     order: count[int] = field(default_factory=count)
 
     def key(self, *parts: str) -> str:
-        return ":".join((f"fl:{{{self.group}}}", *parts))
+        return ":".join((base_key(self.group), *parts))
 
     def connect(
         self,
@@ -211,10 +212,9 @@ class Pool:
         self.redis.hset(self.key("t", task, "work"), mapping=known)
 
     def keys(self) -> list[str]:
-        """Every key there is but the list of groups, sorted."""
-        return sorted(
-            key.decode() for key in self.redis.scan_iter(count=1000) if key != b"fl:groups"
-        )
+        """Every key there is but the list of groups and the formats, sorted."""
+        names = sorted(key.decode() for key in self.redis.scan_iter(count=1000))
+        return [name for name in names if name != GROUPS and not name.endswith(":format")]
 
 
 @pytest.fixture

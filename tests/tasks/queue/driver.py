@@ -19,7 +19,7 @@ from core.redis import connect
 from tasks import states
 from tasks.queue import checks, connections, leasing, lifecycle, splitting
 from tasks.queue.answers import Granted
-from tasks.queue.keys import new_lease_id
+from tasks.queue.keys import base_key, new_lease_id
 from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
 from tests.tasks.queue.checks import (
@@ -108,15 +108,15 @@ class Driver(RuleBasedStateMachine):
                 self.close(task)
         finally:
             self.limits.disable()
-        left = {key.split("}:")[1].split(":")[0] for key in self.keys()}
-        kept = "late_looked kinds served floor idle slots slots_of workers wants"
+        left = {key.removeprefix(self.key("")).split(":")[0] for key in self.keys()}
+        kept = "format late_looked kinds served floor idle slots slots_of workers wants"
         of_owners = "streak failing strikes doubtful"
         assert left <= {*kept.split(), *of_owners.split()}
 
     # Looking into Redis
 
     def key(self, *parts: str) -> str:
-        return ":".join((f"fl:{{{self.group}}}", *parts))
+        return ":".join((base_key(self.group), *parts))
 
     def keys(self) -> list[str]:
         return [

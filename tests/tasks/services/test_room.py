@@ -21,6 +21,7 @@ from tasks.models import Task, Worker
 from tasks.queue import leasing
 from tasks.queue import room as reservations
 from tasks.queue.answers import Granted
+from tasks.queue.keys import base_key
 from tasks.queue.progress import outcome_of, progress_of
 from tasks.services import room
 from tasks.services.conclude import _partial_bytes, conclude_task
@@ -215,7 +216,7 @@ def test_partials_cannot_fill_redis(
     progress = progress_of(honest.group_id, honest.pk).now()
     assert progress is not None
     assert progress.done == 3
-    base = f"fl:{{{evil.group_id}}}:partial_bytes"
+    base = f"{base_key(evil.group_id)}:partial_bytes"
     owner = str(laptop.owner_id)
     sums = {str(alice.pk): 30, f"{alice.pk} {owner}": 30}
     assert redis.connect().hgetall(base) == {k.encode(): b"%d" % v for k, v in sums.items()}

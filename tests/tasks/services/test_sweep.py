@@ -17,6 +17,7 @@ from tasks import blobs, states
 from tasks.models import Task, Worker
 from tasks.queue import splitting, sweeping
 from tasks.queue.answers import Granted
+from tasks.queue.keys import base_key
 from tasks.queue.progress import progress_of
 from tasks.services import finish
 from tasks.services.split import split_task
@@ -84,7 +85,7 @@ def test_subtasks_that_are_nowhere_are_found_by_the_sweep(
 ) -> None:
     task = split(count=3)
     client = redis.Redis.from_url(live_settings.REDIS_URL)
-    client.delete(f"fl:{{{task.group_id}}}:t:{task.pk}:wait")
+    client.delete(f"{base_key(task.group_id)}:t:{task.pk}:wait")
     client.close()
     assert work(laptop) == 0
     reconcile()
@@ -221,7 +222,7 @@ def test_sweeping_many_leases_goes_on_until_none_is_left(
     assert all(granted)
     settings.LEASE_SECONDS = -1
     client = redis.Redis.from_url(live_settings.REDIS_URL)
-    (leases,) = [key for key in client.keys("fl:*") if key.endswith(b"}:leases")]
+    (leases,) = [key for key in client.keys("fl:*") if key.endswith(b":queue:leases")]
     client.zadd(leases, dict.fromkeys(client.zrange(leases, 0, -1), 0))
     client.close()
     assert requeue_expired() == 7
@@ -248,7 +249,7 @@ def test_nothing_is_kept_of_a_group_that_is_no_more(
     task.group.delete()
     reconcile()
     client = redis.Redis.from_url(live_settings.REDIS_URL)
-    assert client.exists(f"fl:{{{task.group_id}}}:served"), "kept until the purge"
+    assert client.exists(f"{base_key(task.group_id)}:served"), "kept until the purge"
     purge()
     assert client.keys(f"fl:{{{task.group_id}}}*") == []
     client.close()

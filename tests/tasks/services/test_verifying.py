@@ -15,6 +15,7 @@ from tasks import states
 from tasks.models import Task, Worker
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
+from tasks.queue.keys import base_key
 from tasks.services import standing
 from tasks.services.checking import compare_answers
 from tasks.services.sweep import reconcile
@@ -222,7 +223,7 @@ def test_checks_that_fail_again_and_again_do_not_keep_the_result(
         leasing.reject(
             granted.lease, worker=tower.pk, owner=tower.owner_id or "", why="bad_partial"
         ).now()
-        redis.connect().delete(f"fl:{{{task.group_id}}}:strikes:{tower.owner_id}")
+        redis.connect().delete(f"{base_key(task.group_id)}:strikes:{tower.owner_id}")
     assert lease(tower) is None
     assert conclude(task).status == states.SUCCEEDED
     assert said(task) == ("check", 0.0, "timed_out")
@@ -232,7 +233,7 @@ def test_a_task_from_before_checks_is_not_held_to_them(
     split: Split, work: Work, laptop: Worker
 ) -> None:
     task = mean(split, "all")
-    redis.connect().hdel(f"fl:{{{task.group_id}}}:t:{task.pk}", "verify")
+    redis.connect().hdel(f"{base_key(task.group_id)}:t:{task.pk}", "verify")
     work(laptop)
     assert conclude(task).status == states.SUCCEEDED
     assert said(task) == ("check", 0.0, "")
