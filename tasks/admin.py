@@ -15,7 +15,7 @@ from firmlight_client import kinds
 from tasks import states
 from tasks.models import Contribution, Standing, SubtaskFailure, Tally, Task, Worker
 from tasks.selectors import standing, statistics
-from tasks.services import moderation, workers
+from tasks.services import moderation, taking_out, workers
 from tasks.services.standing import restore as restore_standing
 
 COLOURS = {
@@ -64,6 +64,8 @@ class Contributions(ReadOnlyInline):
         "compute_seconds",
         "failures",
         "lost",
+        "checks",
+        "taken_out",
         "started",
         "finished",
     )
@@ -317,7 +319,7 @@ class SubtaskFailureAdmin(ReadOnlyAdmin):
 class StandingAdmin(ReadOnlyAdmin):
     """How far members' results are believed, by kind."""
 
-    admin_actions = ("restore",)
+    admin_actions = ("restore", "take_out")
     list_display = (
         "owner",
         "group",
@@ -357,6 +359,19 @@ class StandingAdmin(ReadOnlyAdmin):
     )
     def restore(self, request: HttpRequest, row: Standing, reason: str) -> None:
         restore_standing(row, by=moderator_of(request), reason=reason)
+
+    @admin_action(
+        "Take results out",
+        icon="remove_done",
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "All that this member computed for running tasks of the kind in the group is computed "
+            "by others; their standing is 0 from now on."
+        ),
+    )
+    def take_out(self, request: HttpRequest, row: Standing, reason: str) -> None:
+        taking_out.take_out_of_all(row, by=moderator_of(request), reason=reason)
 
 
 @admin.register(Tally)

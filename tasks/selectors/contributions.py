@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count
 
+from accounts.models import User
 from tasks import states
 from tasks.event_texts import moment
 from tasks.models import (
@@ -81,6 +82,7 @@ def _contribution(
 ) -> Contribution:
     status = states.contribution_state(
         subtasks=row.subtasks,
+        checks=row.checks,
         failures=row.failures,
         lost=row.lost,
         vanished=vanished(row, is_here=str(worker.pk) in here),
@@ -100,12 +102,20 @@ def _contribution(
         copies=row.copies,
         saved_seconds=round(row.saved, 3),
         wasted_seconds=round(row.wasted, 3),
+        checks=row.checks,
+        taken_out=row.taken_out,
     )
 
 
 def vanished(row: Work, *, is_here: bool) -> bool:
     """Whether the worker lost subtasks, sent no result afterwards, and is not here again."""
     return row.lost_at > 0 and not is_here
+
+
+def members(task: Task, stands: Standing) -> list[User]:
+    """The members whose results count in the task, by name."""
+    found = {row.member for row in of_task(task, stands) if row.subtasks}
+    return sorted((one for one in found if one), key=lambda user: user.username_key)
 
 
 def count(task: Task, stands: Standing) -> int:

@@ -92,6 +92,13 @@ def note_disagreement(
         _tell(standing, expected, came, task, worker)
 
 
+def withdraw(group: Id, owner: Id, kind: str, version: str) -> None:
+    """Check all that this owner computes from now on, though nobody has shown that it was wrong."""
+    checks.forget_standing(group, key_of(kind, version), owner)
+    rows = _rows(group, owner, kind, version)
+    rows.update(agreements=after_disagreement(), changed=timezone.now())
+
+
 def restore(standing: Standing, *, by: User, reason: str = "") -> None:
     """Trust this owner again, as one with STANDING_TRUSTED agreements in a row; notify them.
 

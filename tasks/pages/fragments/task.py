@@ -36,7 +36,8 @@ from tasks.selectors.standing import Standing
 LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50
 ENTRIES_KEPT = 2500
 RECENT_SECONDS = 20.0
-COMMON = {"leased", "done", "overtaken", "released"}  # events too common to be listed one by one
+# Events too common to be listed one by one.
+COMMON = {"leased", "done", "checked", "confirmed", "overtaken", "released"}
 # Events are sorted by number. Entries of the log have theirs, from 0 on; the events that begin and
 # end a task get numbers before and after all of those.
 BEFORE_ALL_ENTRIES, AFTER_ALL_ENTRIES = -9, 10**9
@@ -235,6 +236,8 @@ def _row(contribution: Contribution, status: str) -> Row:
         compute=timeline.span(int(contribution.compute_seconds * 1000)),
         failures=contribution.failures,
         lost=contribution.lost,
+        checks=contribution.checks,
+        taken_out=contribution.taken_out,
     )
 
 
