@@ -16,7 +16,7 @@ from firmlight_client import kinds
 from tasks import consent, states
 from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tasks.queue.parts import CONFIRMED, COUNTS, TAKEN_OUT
-from tasks.selectors import contributions, standing, trust
+from tasks.selectors import contributions, task_progress, trust
 from tasks.selectors.takers import Taker
 from tasks.services.taking_out import REASON_MAX
 from tasks.verification import HOW, REASONS, VERIFY
@@ -105,7 +105,7 @@ class TaskRows(serializers.ListSerializer):
 
     def to_representation(self, data: Any) -> Any:
         tasks = list(data)
-        self.stands = standing.of_tasks(tasks)
+        self.stands = task_progress.of_tasks(tasks)
         return super().to_representation(tasks)
 
 
@@ -185,7 +185,7 @@ class TaskSerializer(serializers.Serializer):
     failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
 
     def to_representation(self, task: Task) -> dict[str, Any]:
-        stands = standing.of_task(task)
+        stands = task_progress.of_task(task)
         row = {
             name: getattr(task, name)
             for name in (
@@ -213,11 +213,11 @@ class TaskSerializer(serializers.Serializer):
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
             "rate": stands.rate,
-            "waiting_reason": standing.waiting_reason(task, stands),
+            "waiting_reason": task_progress.waiting_reason(task, stands),
             "counts": stands.counts,
             "error": _error(task),
             **times,
-            "result_expires": _time(standing.result_expires(task)),
+            "result_expires": _time(task_progress.result_expires(task)),
             "contributions": ContributionSerializer(
                 contributions.of_task(task, stands), many=True
             ).data,

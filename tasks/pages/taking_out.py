@@ -19,7 +19,7 @@ from core.views import PageForm, Question, go, question, signed_in
 from groups import selectors as group_selectors
 from tasks.event_texts import counted
 from tasks.pages.task import visible_task
-from tasks.selectors import contributions, standing
+from tasks.selectors import contributions, task_progress
 from tasks.services import taking_out
 
 SAYS = (
@@ -56,7 +56,7 @@ def take_out(request: PageRequest, pk: UUID) -> HttpResponse:
     task = visible_task(request, pk)
     membership = group_selectors.membership(request.user, task.group_id)
     taking_out.check_may_take_out(task, membership)
-    members = contributions.members(task, standing.of_task(task))
+    members = contributions.members(task, task_progress.of_task(task))
     form = TakeOutForm(request.POST or None, members=members)
     if request.method == "POST" and form.submit(taking_out.take_out, user=request.user, task=task):
         messages.success(request, f"{counted(form.outcome).capitalize()} wait for other members.")

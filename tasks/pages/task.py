@@ -17,7 +17,7 @@ from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.fragments.task import TaskPage
 from tasks.pages.results.card import result_card
-from tasks.selectors import history, parts, standing, visibility
+from tasks.selectors import history, parts, task_progress, visibility
 from tasks.services import control, taking_out
 
 
@@ -87,7 +87,7 @@ def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)
-    stands = standing.of_task(found)
+    stands = task_progress.of_task(found)
     done = f"{stands.done:,} of {stands.total:,} subtasks are done."
     asks = Question(
         title="Cancel this task?",

@@ -65,7 +65,7 @@ def note_disagreement(
 ) -> None:
     """A result of this owner was wrong: their standing is 0 from now on.
 
-    `expected` and `came` say in words what differed (`tasks.differences` finds them); `worker` is
+    `expected` and `came` say in words what differed (`kinds.differences` finds them); `worker` is
     the machine that computed it. The audit log and the notifications say it once in
     STANDING_NOTICE_SECONDS; the row counts each.
     """
