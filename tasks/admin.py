@@ -14,8 +14,8 @@ from accounts.admin_actions import ReadOnlyAdmin, ReadOnlyInline, admin_action, 
 from firmlight_client import kinds
 from tasks import states
 from tasks.models import Contribution, Standing, SubtaskFailure, Tally, Task, Worker
-from tasks.selectors import standing, statistics
-from tasks.services import moderation, workers
+from tasks.selectors import statistics, task_progress
+from tasks.services import moderation, taking_out, workers
 from tasks.services.standing import restore as restore_standing
 
 COLOURS = {
@@ -64,6 +64,8 @@ class Contributions(ReadOnlyInline):
         "compute_seconds",
         "failures",
         "lost",
+        "checks",
+        "taken_out",
         "started",
         "finished",
     )
@@ -147,29 +149,29 @@ class TaskAdmin(ReadOnlyAdmin):
     @admin.display(description="subtasks")
     def counts(self, task: Task) -> str:
         """Live from Redis, which is read once for the whole page."""
-        counts = self._standing(task).counts
+        counts = self._task_progress(task).counts
         return ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
     @admin.display
     def progress(self, task: Task) -> str:
-        standing = self._standing(task)
-        text = f"{standing.progress:.1%}, {standing.rate:g} subtasks a second"
-        if standing.eta_seconds is None:
+        stands = self._task_progress(task)
+        text = f"{stands.progress:.1%}, {stands.rate:g} subtasks a second"
+        if stands.eta_seconds is None:
             return text
-        return f"{text}, about {standing.eta_seconds:g} s to go"
+        return f"{text}, about {stands.eta_seconds:g} s to go"
 
     @admin.display(description="waits for")
     def waiting(self, task: Task) -> str:
-        return standing.waiting_reason(task, self._standing(task)) or "nothing"
+        return task_progress.waiting_reason(task, self._task_progress(task)) or "nothing"
 
     @admin.display
     def checks(self, task: Task) -> str:
         return task.checked.sentence if task.checked else "not known"
 
-    def _standing(self, task: Task) -> standing.Standing:
-        if not hasattr(task, "_standing"):
-            task._standing = standing.of_task(task)  # type: ignore[attr-defined]  # as long as the page
-        return task._standing  # type: ignore[attr-defined]
+    def _task_progress(self, task: Task) -> task_progress.TaskProgress:
+        if not hasattr(task, "_read_progress"):
+            task._read_progress = task_progress.of_task(task)  # type: ignore[attr-defined]  # as long as the page
+        return task._read_progress  # type: ignore[attr-defined]
 
     @admin_action(
         "Cancel",
@@ -317,7 +319,7 @@ class SubtaskFailureAdmin(ReadOnlyAdmin):
 class StandingAdmin(ReadOnlyAdmin):
     """How far members' results are believed, by kind."""
 
-    admin_actions = ("restore",)
+    admin_actions = ("restore", "take_out")
     list_display = (
         "owner",
         "group",
@@ -357,6 +359,19 @@ class StandingAdmin(ReadOnlyAdmin):
     )
     def restore(self, request: HttpRequest, row: Standing, reason: str) -> None:
         restore_standing(row, by=moderator_of(request), reason=reason)
+
+    @admin_action(
+        "Take results out",
+        icon="remove_done",
+        dangerous=True,
+        asks_reason=True,
+        explanation=(
+            "All that this member computed for running tasks of the kind in the group is computed "
+            "by others; their standing is 0 from now on."
+        ),
+    )
+    def take_out(self, request: HttpRequest, row: Standing, reason: str) -> None:
+        taking_out.take_out_of_all(row, by=moderator_of(request), reason=reason)
 
 
 @admin.register(Tally)

@@ -3,7 +3,8 @@
 The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for the first time),
 *again* (what another worker lost or failed) or *copied* (a second time, at the tail); what it owes
 becomes *done*, *failed*, *lost*, *released* or *overtaken* (another worker was faster), or is taken
-away: what came was a *bad_partial*, or its kind has *kind_changed*.
+away: what came was a *bad_partial*, or its kind has *kind_changed*. A lease that checks another
+owner's result is *leased* like any other, so that nobody knows; afterwards it is *checked*.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 GRANTED = ("leased", "again", "copied")
 # About the task, or a lease that has ended.
-WHOLE = ("split", "decided", "confirmed", "taken_out", "paused", "resumed")
+WHOLE = ("split", "decided", "confirmed", "paused", "resumed")
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -45,7 +46,9 @@ class Bar(msgspec.Struct, frozen=True):
     start: int
     end: int | None
     how: str  # leased, again, copied
-    outcome: str  # running, done, failed, lost, released, overtaken, bad_partial, kind_changed
+    # running, done, checked, taken_out, failed, lost, released, overtaken, bad_partial or
+    # kind_changed
+    outcome: str
     subtasks: int  # granted
     done: int = 0
     leases: int = 1
@@ -76,15 +79,35 @@ def _after(bar: Bar, entry: Entry) -> Bar:
     """The bar after this event. It ends when nothing is owed; a result that comes later still
     counts for it.
     """
-    if entry.what == "done":
+    if entry.what == "taken_out":
+        return replace(bar, outcome="taken_out")
+    if entry.what in ("done", "checked"):
         bar = replace(bar, done=bar.done + entry.subtasks)
     over = entry.left == 0
     if over:
         bar = replace(bar, end=entry.at)
+    if bar.outcome == "taken_out":
+        return bar
     # A lease on which a subtask failed stays failed, whatever else becomes of it.
     if bar.outcome == "failed" or entry.what in ("failed", "failed_for_good"):
         return replace(bar, outcome="failed")
     return replace(bar, outcome=entry.what) if over else bar
+
+
+def reasons(entries: Iterable[Entry]) -> dict[int, str]:
+    """{number of a part that was taken out: why}, as far as the log goes back."""
+    found = {}
+    for entry in entries:
+        if entry.what == "taken_out":
+            number, why = part_and_reason(entry)
+            found[number] = why
+    return found
+
+
+def part_and_reason(entry: Entry) -> tuple[int, str]:
+    """Of an entry that says that a part was taken out: the part's number, and why."""
+    number, _, why = entry.detail.partition(" ")
+    return int(number or -1), why
 
 
 def thinned(row: Sequence[Bar], most: int) -> list[Bar]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.text import capfirst
 
-from tasks import states
+from tasks import event_log, states
 from tasks.event_log import Entry
 from tasks.models import Task, Worker
 from tasks.names import FORMER_MEMBER, FORMER_WORKER, worker_name
@@ -24,7 +24,8 @@ SENTENCES = {
     "overtaken": "{worker} was overtaken: another worker did {subtasks} first.",
     "bad_partial": "{worker} sent a malformed result: others compute {subtasks}.",
     "confirmed": "Another member computed {subtasks} of {worker} again, and agreed.",
-    "taken_out": "A result of {worker} was wrong and was taken out: others compute {subtasks}.",
+    "checked": "{worker} computed {subtasks} again, to check them.",
+    "taken_out": "A result of {worker} was taken out: others compute {subtasks}. {detail}",
     "kind_changed": "{worker} sent a result of another version of the kind: {subtasks} wait again.",
     "failed": "{worker} failed on subtask {detail}.",
     "failed_for_good": "{worker} failed on subtask {detail}. It is not tried again.",
@@ -36,19 +37,23 @@ SENTENCES = {
 
 def line(entry: Entry, worker: Worker | None) -> dict[str, Any]:
     """One event as {at, what, text, worker, member, subtasks}; `worker` is None if it is gone."""
+    return {
+        "at": moment(entry.at),
+        "what": entry.what,
+        "text": sentence(entry, worker),
+        **whose(worker),
+        "subtasks": entry.subtasks,
+    }
+
+
+def whose(worker: Worker | None) -> dict[str, Any]:
+    """{worker, member}, each None if it is gone."""
     named, member = None, None
     if worker:
         named = {"id": str(worker.pk), "name": worker.name}
         if worker.owner:
             member = {"id": str(worker.owner.pk), "username": worker.owner.username}
-    return {
-        "at": moment(entry.at),
-        "what": entry.what,
-        "text": sentence(entry, worker),
-        "worker": named,
-        "member": member,
-        "subtasks": entry.subtasks,
-    }
+    return {"worker": named, "member": member}
 
 
 def moment(ms: int) -> datetime:
@@ -60,10 +65,13 @@ def sentence(entry: Entry, worker: Worker | None) -> str:
     detail = entry.detail
     if entry.what.startswith("failed"):  # "<subtask> <error>"
         detail = detail.replace(" ", ": ", 1)
+    if entry.what == "taken_out":
+        detail = event_log.part_and_reason(entry)[1]
     name = worker_name(worker) if worker else capfirst(FORMER_WORKER)
-    return SENTENCES[entry.what].format(
+    text = SENTENCES[entry.what].format(
         worker=name, subtasks=counted(entry.subtasks), detail=detail
     )
+    return text.rstrip()
 
 
 def counted(subtasks: int) -> str:

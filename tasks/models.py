@@ -181,6 +181,12 @@ class Contribution(models.Model):
     wasted_seconds = models.FloatField(
         default=0.0, help_text="Computed on subtasks that another worker finished first"
     )
+    checks = models.PositiveIntegerField(
+        default=0, help_text="Subtasks that it computed again, to check others"
+    )
+    taken_out = models.PositiveIntegerField(
+        default=0, help_text="Subtasks whose results it sent and that were taken out again"
+    )
 
     class Meta:
         ordering = ("-subtasks", "id")
@@ -196,15 +202,16 @@ class Contribution(models.Model):
 
 
 class TaskHistory(models.Model):
-    """What happened to a task that has ended: its latest events, and its leases as bars.
+    """What happened to a task that has ended: its latest events, its leases as bars, its parts.
 
-    `tasks.event_log` has the types of both.
+    `tasks.event_log` and `tasks.selectors.parts` have their types.
     """
 
     id = uuid_key()
     task = models.OneToOneField(Task, on_delete=models.CASCADE, related_name="history")
     entries = models.JSONField(default=list)
     bars = models.JSONField(default=list)
+    parts = models.JSONField(default=list)
 
 
 class SubtaskFailure(models.Model):

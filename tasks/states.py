@@ -39,14 +39,14 @@ def check_move(start: str, finish: str) -> None:
 
 
 def contribution_state(
-    *, subtasks: int, failures: int, lost: int, vanished: bool, is_over: bool
+    *, subtasks: int, checks: int, failures: int, lost: int, vanished: bool, is_over: bool
 ) -> str:
     """What a worker is to a task, by what it did for it.
 
     WORKING: the task lives, and the worker may do more for it.
     LOST: the worker vanished with subtasks and did not come back, whatever it did before; or all
     that it did was to lose some.
-    DONE: the task is over, and some results of the worker count.
+    DONE: the task is over, and some results of the worker count, or checked others.
     FAILED: the task is over, no result of the worker counts, and it failed on subtasks.
     RELEASED: the task is over, and the worker was not needed: it gave its subtasks back, they were
     cancelled, or others were faster.
@@ -58,7 +58,7 @@ def contribution_state(
         return LOST
     if not is_over:
         return WORKING
-    if subtasks:
+    if subtasks or checks:
         return DONE
     if failures:
         return FAILED

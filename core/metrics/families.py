@@ -25,8 +25,12 @@ COUNTERS = {
     "subtasks_leased": Family("Subtasks leased, second copies included."),
     "subtasks_completed": Family("Subtasks whose result was accepted."),
     "subtasks_failed": Family("Failed attempts at subtasks, as workers report them."),
-    "subtasks_taken_out": Family("Subtasks whose result was wrong and was taken out again."),
+    "checks_drawn": Family("Results that another owner is to compute again."),
+    "checks_settled": Family("Checks that are over, by what came of them.", ("outcome",)),
     "subtasks_recomputed": Family("Subtasks computed once more by another owner, to compare."),
+    "parts_taken_out": Family("Results that were taken out of their task again."),
+    "subtasks_taken_out": Family("Subtasks of these results."),
+    "owners_sanctioned": Family("Owners found wrong in a task, once for each task."),
     "subtasks_requeued": Family("Subtasks that wait again because their lease was lost."),
     "subtasks_refused": Family(
         "Subtasks of results, failures and releases that were refused.", ("reason",)

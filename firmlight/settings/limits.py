@@ -115,6 +115,8 @@ PURGE_ROWS_MAX = whole("PURGE_ROWS_MAX", 1000, 1)  # deleted in one batch
 PURGE_SECONDS_MAX = number("PURGE_SECONDS_MAX", 20, 0.1)
 HISTORY_EVENTS_MAX = whole("HISTORY_EVENTS_MAX", 200)  # of an ended task; the latest are kept
 HISTORY_BARS_MAX = whole("HISTORY_BARS_MAX", 400, 1)  # bars of its timeline, approximately
+# Its latest results, with whose they are, and as many of those that were taken out before.
+HISTORY_PARTS_MAX = whole("HISTORY_PARTS_MAX", 200, 1)
 LIVE_UPDATES_PER_SECOND = number("LIVE_UPDATES_PER_SECOND", 5, 0.1)
 # Of a core for each watched task or group; beyond that, updates are less frequent.
 LIVE_CPU_SHARE_MAX = number("LIVE_CPU_SHARE_MAX", 0.005, 0.0001)

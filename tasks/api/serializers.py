@@ -15,8 +15,10 @@ from core.text import check_printable, check_printable_lines
 from firmlight_client import kinds
 from tasks import consent, states
 from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
-from tasks.selectors import contributions, standing, trust
+from tasks.queue.parts import CONFIRMED, COUNTS, TAKEN_OUT
+from tasks.selectors import contributions, task_progress, trust
 from tasks.selectors.takers import Taker
+from tasks.services.taking_out import REASON_MAX
 from tasks.verification import HOW, REASONS, VERIFY
 
 
@@ -82,6 +84,8 @@ class ContributionSerializer(serializers.ModelSerializer):
             "copies",
             "saved_seconds",
             "wasted_seconds",
+            "checks",
+            "taken_out",
         )
 
 
@@ -101,7 +105,7 @@ class TaskRows(serializers.ListSerializer):
 
     def to_representation(self, data: Any) -> Any:
         tasks = list(data)
-        self.stands = standing.of_tasks(tasks)
+        self.stands = task_progress.of_tasks(tasks)
         return super().to_representation(tasks)
 
 
@@ -181,7 +185,7 @@ class TaskSerializer(serializers.Serializer):
     failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
 
     def to_representation(self, task: Task) -> dict[str, Any]:
-        stands = standing.of_task(task)
+        stands = task_progress.of_task(task)
         row = {
             name: getattr(task, name)
             for name in (
@@ -209,11 +213,11 @@ class TaskSerializer(serializers.Serializer):
             "progress": stands.progress,
             "eta_seconds": stands.eta_seconds,
             "rate": stands.rate,
-            "waiting_reason": standing.waiting_reason(task, stands),
+            "waiting_reason": task_progress.waiting_reason(task, stands),
             "counts": stands.counts,
             "error": _error(task),
             **times,
-            "result_expires": _time(standing.result_expires(task)),
+            "result_expires": _time(task_progress.result_expires(task)),
             "contributions": ContributionSerializer(
                 contributions.of_task(task, stands), many=True
             ).data,
@@ -247,6 +251,52 @@ class EventSerializer(serializers.Serializer):
     worker = NamedSerializer(allow_null=True)
     member = PersonSerializer(allow_null=True)
     subtasks = serializers.IntegerField()
+
+
+class PartSerializer(serializers.Serializer):
+    """One result that was accepted: whose it is, and whether it counts.
+
+    `ranges` and `digest` are null as long as the task lives: whoever is checked could tell it by
+    them.
+    """
+
+    number = serializers.IntegerField(help_text="Within the task, in the order in which they came")
+    at = serializers.DateTimeField()
+    worker = NamedSerializer(allow_null=True)
+    member = PersonSerializer(allow_null=True)
+    lease = serializers.CharField(help_text="The end of its id")
+    subtasks = serializers.IntegerField(help_text="How many it is of")
+    ranges = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField()),
+        allow_null=True,
+        help_text="Of them the first and the last of each run; null if there are many runs, too",
+    )
+    digest = serializers.CharField(
+        allow_null=True, help_text="SHA-256 of the partial as it came, in hexadecimal"
+    )
+    state = serializers.ChoiceField(
+        [COUNTS, CONFIRMED, TAKEN_OUT],
+        help_text="confirmed: it counts, and another member computed the same",
+    )
+    why = serializers.CharField(allow_blank=True, help_text="It was taken out, if that is known")
+
+
+class TakingOut(serializers.Serializer):
+    """Whose results are taken out of a task, and why."""
+
+    member = serializers.UUIDField(help_text="The id of the user whose workers computed them")
+    reason = serializers.CharField(
+        max_length=REASON_MAX,
+        required=False,
+        allow_blank=True,
+        default="",
+        validators=[check_printable],
+        help_text="For the member, the task's log and the audit log",
+    )
+
+
+class TakenOutSerializer(serializers.Serializer):
+    subtasks = serializers.IntegerField(help_text="How many are computed by others now")
 
 
 class ParamsField(serializers.JSONField):

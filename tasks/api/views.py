@@ -25,8 +25,11 @@ from groups import selectors as group_selectors
 from tasks.api.serializers import (
     EventSerializer,
     KindSerializer,
+    PartSerializer,
     PreviewSerializer,
     StandingSerializer,
+    TakenOutSerializer,
+    TakingOut,
     TaskBriefSerializer,
     TaskDraft,
     TaskSerializer,
@@ -36,8 +39,8 @@ from tasks.api.serializers import (
 )
 from tasks.filters import TaskFilter
 from tasks.models import Standing, Task, Worker
-from tasks.selectors import history, presence, trust, visibility
-from tasks.services import control, deliver, workers
+from tasks.selectors import history, parts, presence, trust, visibility
+from tasks.services import control, deliver, taking_out, workers
 from tasks.services.preview import preview_task
 from tasks.services.submit import submit_task
 
@@ -145,6 +148,31 @@ class TaskViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
         """What has happened to the task, the latest first: split, leased, done, lost, failed …"""
         page = self.paginate_queryset(history.events(self.get_object()))
         return self.get_paginated_response(EventSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="List the results that a task is made of",
+        request=None,
+        responses=PartSerializer(many=True),
+        filters=False,
+    )
+    @action(detail=True, methods=["get"])
+    def parts(self, request: Request, pk: UUID) -> Response:
+        """Which result came from whom, the latest first; and those that were taken out, and why."""
+        page = self.paginate_queryset(parts.of_task(self.get_object()))
+        return self.get_paginated_response(PartSerializer(page, many=True).data)
+
+    @extend_schema(
+        summary="Take a member's results out of a running task",
+        request=TakingOut,
+        responses=TakenOutSerializer,
+    )
+    @action(detail=True, methods=["post"], url_path="take-out")
+    def take_out(self, request: Request, pk: UUID) -> Response:
+        """Let others compute what this member computed. For the group's owner and moderators."""
+        task = self.get_object()
+        asked = validated(TakingOut, request)
+        subtasks = taking_out.take_out(user=user_of(request), task=task, **asked)
+        return Response(TakenOutSerializer({"subtasks": subtasks}).data)
 
     @extend_schema(
         summary="Get the result of a task",

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from firmlight_client import kinds
-from tasks.differences import first_difference
+from firmlight_client.kinds.differences import first_difference
 from tasks.kind_processes.part_checks import flaw_in_part, payloads_for
 from tasks.verdicts import equality_classes
 
@@ -121,4 +121,6 @@ def _difference(one: Any, other: Any) -> tuple[str, str]:
         found = first_difference(kinds.carried(one), kinds.carried(other))
     except (TypeError, ValueError, OverflowError):
         found = None
-    return found or ("what others computed", "something else")
+    if found is None:
+        return "what others computed", "something else"
+    return f"{found.place} {found.expected}".strip(), f"{found.place} {found.came}".strip()

@@ -123,8 +123,9 @@ local function end_check(task, t, number, subtasks, but_for)
   list_checks(task, t)
 end
 
--- A part counts no more. Returns how many subtasks it had; 0 if it was out already.
-local function take_part_out(task, t, number)
+-- A part counts no more; `why` is for the log. Returns how many subtasks it had; 0 if it was out
+-- already.
+local function take_part_out(task, t, number, why)
   local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
   if not packed or redis.call('SADD', key('t', task, 'out'), number) == 0 then return 0 end
   local part = read_part(packed)
@@ -135,18 +136,19 @@ local function take_part_out(task, t, number)
   redis.call('HINCRBY', key('t', task, 'holds'), part.owner .. ':done', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':subtasks', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':failures', 1)
+  redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':taken_out', n)
   if redis.call('SREM', key('t', task, 'confirmed'), number) == 1 then
     redis.call('HINCRBY', key('t', task), 'checked', -n)
   end
   redis.call('HINCRBY', key('t', task), 'taken_out', n)
   redis.call('HDEL', key('t', task), 'complete_at')
-  record(task, 'taken_out', part.worker, part.lease, n, 0, number)
+  record(task, 'taken_out', part.worker, part.lease, n, 0, number .. ' ' .. why)
   return n, part
 end
 
 -- A part is wrong: it counts no more, and its subtasks are to be done anew. Returns how many.
 local function redo_part(task, t, number, message)
-  local n, part = take_part_out(task, t, number)
+  local n, part = take_part_out(task, t, number, a.why)
   if n == 0 then return 0 end
   end_check(task, t, number, part.subtasks)
   redis.call('HINCRBY', key('t', task), 'done', -n)

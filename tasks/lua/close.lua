@@ -6,11 +6,13 @@
 --   task      string, its id
 -- Returns a map:
 --   held      list of {connection, lease}, strings: the leases that were active
+--   checks    integer, how many of its checks were not settled
 local name = key('t', a.task)
 -- First, because a full Redis lets a script that has begun to write go on, and refuses one that
 -- begins with what needs memory.
 redis.call('DEL', key('t', a.task, 'asked'))
 local t, active, refund = hash(name), {}, 0
+local unsettled = redis.call('HLEN', key('t', a.task, 'check_state'))
 for _, rec in ipairs(check_leases(a.task)) do
   active[#active + 1] = {rec.conn, rec.id}
   forget_lease(rec)
@@ -42,4 +44,4 @@ for _, part in ipairs(PARTS) do
 end
 redis.call('UNLINK', name, blob(a.task, 'input'), blob(a.task, 'submissions'))
 redis.call('SREM', key('tasks'), a.task)
-return cmsgpack.pack({held = active})
+return cmsgpack.pack({held = active, checks = unsettled})

@@ -28,6 +28,7 @@
 --   failing   list of {worker, owner, all}: two strings and a boolean: workers that are not to be
 --             trusted with more, with all others of their owner
 --   wake      list of strings, connections to wake
+--   drawn     boolean: another owner is to compute it again; absent if it was for a check itself
 --   is_check  boolean: it was for a check, so nothing was done that counts; absent if not
 --   compare   boolean: it makes an answer whole, and no other waits to be compared, so nobody has
 --             been asked to do so; absent if not
@@ -119,7 +120,11 @@ local function keep_answer(task, t, rec, partial)
   redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
   make_up(rec.owner, t, #a.subtasks)
   owe_less(rec, gone, now)
-  record(task, 'done', a.worker, a.lease, #a.subtasks, #rec.list)
+  record(task, 'checked', a.worker, a.lease, #a.subtasks, #rec.list)
+  local work = key('t', task, 'work')
+  redis.call('HSETNX', work, a.worker .. ':first', rec.granted)
+  redis.call('HSET', work, a.worker .. ':last', now)
+  redis.call('HINCRBY', work, a.worker .. ':checks', #a.subtasks)
   local is_first = false
   if #rec.list == 0 then
     check.lease = ''
@@ -223,10 +228,10 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 
 -- Of a task that has failed nothing is combined, so nothing is kept.
 local number = t.broken ~= '1' and keep_partial(task, t, rec, ARGV[2])
-local woken = {}
+local woken, drawn = {}, false
 if number and t.broken ~= '1' and is_drawn(t, rec.owner) then
   begin_check(task, t, number, a.subtasks)
-  woken = wake(t.kind, SOME)
+  woken, drawn = wake(t.kind, SOME), true
 end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
@@ -275,4 +280,5 @@ if a.decided and (a.proves or t.ended == '1') then
 end
 return cmsgpack.pack({
   task = task, complete = is_complete(task, t), unwanted = unwanted, failing = accused, wake = woken,
+  drawn = drawn,
 })

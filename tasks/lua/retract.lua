@@ -5,7 +5,9 @@
 -- ARGV[1]: map of
 --   task      string, its id
 --   parts     list of integers, numbers of parts, 0-based
+--   owner     string, an id: all parts of this owner, too; '': of nobody
 --   message   string, for people: what is wrong
+--   why       string, its start for the log (Lua would cut within a character)
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a map:
 --   taken     integer, how many parts were taken out; the others were out already
@@ -14,9 +16,16 @@ local t = hash(key('t', a.task))
 if not t.state then return cmsgpack.pack({taken = 0, subtasks = 0}) end
 
 local taken, subtasks = 0, 0
-for _, number in ipairs(a.parts) do
+local function take(number)
   local n = redo_part(a.task, t, number, a.message)
   if n > 0 then taken, subtasks = taken + 1, subtasks + n end
+end
+
+for _, number in ipairs(a.parts) do take(number) end
+if a.owner ~= '' then
+  for place, packed in ipairs(redis.call('LRANGE', key('t', a.task, 'parts'), 0, -1)) do
+    if cmsgpack.unpack(packed)[PART_OWNER] == a.owner then take(place - 1) end
+  end
 end
 if taken > 0 then doubt_decision(a.task) end
 return cmsgpack.pack({taken = taken, subtasks = subtasks})

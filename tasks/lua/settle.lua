@@ -13,18 +13,20 @@
 --   wrong     list of strings, ids of owners who were found wrong: all parts of theirs are taken out,
 --             and their subtasks are to be done anew
 --   message   string, for people: what is wrong
+--   why       string, its start for the log (Lua would cut within a character)
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a map:
 --   settled   boolean: this call did it
 --   caught    list of strings, ids: those in `wrong` who had not been found wrong in this task before
 --   subtasks  integer, how many are to be done anew
+--   parts     integer, how many were taken out
 --   wake      list of strings, connections to wake
 local t = hash(key('t', a.task))
 local check = read_check(a.task, a.number)
-local caught, redone = {}, 0
+local caught, redone, parts = {}, 0, 0
 local function answer(settled, woken)
   return cmsgpack.pack({
-    settled = settled, subtasks = redone, wake = woken, caught = caught,
+    settled = settled, subtasks = redone, parts = parts, wake = woken, caught = caught,
   })
 end
 if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
@@ -40,7 +42,8 @@ local function punish()
   if #a.wrong == 0 then return end
   for place, packed in ipairs(redis.call('LRANGE', key('t', a.task, 'parts'), 0, -1)) do
     if contains(a.wrong, read_part(packed).owner) then
-      redone = redone + redo_part(a.task, t, place - 1, a.message)
+      local n = redo_part(a.task, t, place - 1, a.message)
+      if n > 0 then redone, parts = redone + n, parts + 1 end
     end
   end
 end
@@ -63,7 +66,7 @@ end
 
 -- The pieces of the answer become parts of the task, like any result of that worker.
 local function put_in_place()
-  take_part_out(a.task, t, a.number)
+  if take_part_out(a.task, t, a.number, a.why) > 0 then parts = parts + 1 end
   for place, piece in ipairs(check.pieces) do
     if piece[PART_LEASE] == a.lease then
       local bytes = redis.call('HGET', key('t', a.task, 'answers'), piece_name(a.number, place))

@@ -60,7 +60,7 @@ def of_result(task: Task) -> Checks:
 
 def _intention(task: Task) -> str:
     kind = kinds.installed().get(task.kind)
-    if proves(kind):
+    if kind and kind.proves:
         return PROVEN
     if kind and not kinds.is_comparable(kind):
         return RULES_ONLY
@@ -78,11 +78,6 @@ def _look(checked: Verification) -> tuple[str, str]:
     return ("", "alert") if checked.how == NONE else ("good", "check")
 
 
-def proves(kind: kinds.Kind | None) -> bool:
-    """Whether results of this kind prove themselves."""
-    return bool(getattr(kind, "proves", False))
-
-
 def choices(least: str) -> list[tuple[str, str]]:
     """What a submitter may choose in a group that asks for at least `least`, with what it costs."""
     costs = verification.costs(settings.VERIFY_SAMPLE_SHARE)
@@ -92,7 +87,7 @@ def choices(least: str) -> list[tuple[str, str]]:
 
 def hint(kind: kinds.Kind, least: str) -> str:
     """What the choice is about, for people who submit a task of this kind."""
-    if proves(kind):
+    if kind.proves:
         return f"{kind.name} proves its results, so nothing has to be recomputed."
     if not kinds.is_comparable(kind):
         return f"Results of {kind.name} cannot be compared, so nothing of them is recomputed."

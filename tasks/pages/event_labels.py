@@ -6,6 +6,7 @@ LABELS = {
     "again": "Taken over",
     "bad_partial": "Malformed result",
     "cancelled": "Cancelled",
+    "checked": "Check",
     "confirmed": "Confirmed",
     "copied": "Second copy",
     "decided": "Decided",

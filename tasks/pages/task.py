@@ -17,8 +17,8 @@ from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.fragments.task import TaskPage
 from tasks.pages.results.card import result_card
-from tasks.selectors import history, standing, visibility
-from tasks.services import control
+from tasks.selectors import history, parts, task_progress, visibility
+from tasks.services import control, taking_out
 
 
 def visible_task(request: PageRequest, pk: UUID) -> Task:
@@ -41,6 +41,7 @@ def task(request: PageRequest, pk: UUID) -> HttpResponse:
         "page_state": TaskPage(pk).state(found),
         "result": result_card(found, results.asked(request.GET)),
         "may_control": control.may_control(request.user, found, membership),
+        "may_take_out": taking_out.may_take_out(found, membership),
         "may_submit": found.is_final and membership is not None and membership.may_submit,
     }
     return show(request, "tasks/task.html", **facts, now_ms=int(time.time() * 1000))
@@ -53,6 +54,15 @@ def events(request: PageRequest, pk: UUID) -> HttpResponse:
     found = visible_task(request, pk)
     page = rows(request, history.events(found))
     return show(request, "tasks/events.html", task=found, page=page)
+
+
+@signed_in
+@require_safe
+def parts_of(request: PageRequest, pk: UUID) -> HttpResponse:
+    """Which result of the task came from whom, and what was taken out."""
+    found = visible_task(request, pk)
+    page = rows(request, parts.of_task(found))
+    return show(request, "tasks/parts.html", task=found, page=page)
 
 
 @signed_in
@@ -77,7 +87,7 @@ def cancel(request: PageRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST":
         control.cancel(user=request.user, task=found)
         return go(request, "page:task", pk)
-    stands = standing.of_task(found)
+    stands = task_progress.of_task(found)
     done = f"{stands.done:,} of {stands.total:,} subtasks are done."
     asks = Question(
         title="Cancel this task?",

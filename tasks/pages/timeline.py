@@ -24,7 +24,7 @@ STEPS_MS = (
 )
 WIDTH_MIN = 0.2  # per cent: a lease of milliseconds is visible too
 CLASSES = {"again": "tb tb-took", "copied": "tb-copy"}
-WENT_WRONG = {"lost", "failed", "bad_partial"}
+WENT_WRONG = {"lost", "failed", "bad_partial", "taken_out"}
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _shape(bar: Bar, within: Scale, now: int, y: int) -> Shape:
 def _css_class(bar: Bar) -> str:
     if bar.outcome in WENT_WRONG:
         return "tb tb-lost"
-    own = CLASSES.get(bar.how, "tb")
+    own = "tb tb-check" if bar.outcome == "checked" else CLASSES.get(bar.how, "tb")
     return f"{own} tb-now" if bar.end is None else own
 
 
@@ -137,6 +137,8 @@ HOWS = {"again": "taken over", "copied": "a second copy", "leased": ""}
 OUTCOMES = {
     "running": "at work",
     "done": "done",
+    "checked": "a check of another member's result",
+    "taken_out": "its result was taken out, others do them",
     "failed": "a subtask failed",
     "lost": "lost, others do them",
     "released": "given back",

@@ -76,6 +76,7 @@ class Settled(msgspec.Struct, frozen=True):
     unwanted: Held = []  # leases that may stop
     failing: list[Failing] = []  # workers that failed on tasks of too many submitters in a row
     requeued: int = 0  # subtasks that wait again
+    drawn: bool = False  # another owner is to compute it again
     is_check: bool = False  # it was for a check: nothing was done that counts
     compare: bool = False  # an answer to a check is whole, and nobody was asked to compare it
 
@@ -102,6 +103,7 @@ class TakenBack(msgspec.Struct, frozen=True):
     """Answer to the end or the pause of a task."""
 
     held: Held  # the leases that were active
+    checks: int = 0  # of a task that ended: those that were not settled
 
 
 class Revoked(msgspec.Struct, frozen=True):
@@ -168,6 +170,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
     settled: bool
     subtasks: int  # that are to be done anew
+    parts: int  # that were taken out
     caught: list[str]  # owners who were found wrong, for the first time in this task
     wake: Conns
 

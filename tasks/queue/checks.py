@@ -13,8 +13,10 @@ from operator import attrgetter
 import msgspec
 
 from core import redis
+from firmlight_client.text import one_line
 from tasks.queue.answers import Checks, Settlement
 from tasks.queue.keys import Id, base_key, limits, ms, online_ms, task_key
+from tasks.queue.parts import LOGGED_WHY_CHARS
 from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
 
@@ -88,6 +90,7 @@ def settle(
         "checkers": list(checkers),
         "wrong": list(wrong),
         "message": message,
+        "why": one_line(message, LOGGED_WHY_CHARS),
         **limits(),
     }
     return Call("settle", base_key(group), args, Settlement)

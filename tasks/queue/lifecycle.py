@@ -21,9 +21,9 @@ def undecide(group: Id, task: Id) -> Call[Conns]:
     return Call("undecide", base_key(group), args, Woken, attrgetter("wake"))
 
 
-def close(group: Id, task: Id) -> Call[Held]:
-    """Drop a task's state, input and leases; returns those leases that were active."""
-    return Call("close", base_key(group), {"task": str(task)}, TakenBack, attrgetter("held"))
+def close(group: Id, task: Id) -> Call[TakenBack]:
+    """Drop a task's state, input and leases."""
+    return Call("close", base_key(group), {"task": str(task)}, TakenBack)
 
 
 def pause(group: Id, task: Id) -> Call[Held]:

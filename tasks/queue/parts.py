@@ -4,19 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
+from typing import Final
+
+import msgspec
 
 from core import redis
+from firmlight_client.text import one_line
 from tasks.queue.answers import Retracted, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits, task_key
+from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
 
+LOGGED_WHY_CHARS = 200  # of what is wrong with a part
+COUNTS: Final = "counts"
+CONFIRMED: Final = "confirmed"  # by another owner who computed the same
+TAKEN_OUT: Final = "taken_out"
+_read_part = msgspec.msgpack.Decoder(Part).decode
 
-def retract(group: Id, task: Id, *, parts: Sequence[int], message: str) -> Call[Retracted]:
-    """Take out these parts, by their numbers, 0-based, once. `message` says what is wrong.
 
-    Their owners are set aside from tasks of this submitter, as after a malformed partial.
+class Numbered(msgspec.Struct, array_like=True):
+    """A part, its number within the task, and whether it counts."""
+
+    number: int
+    state: str
+    part: Part | None = None
+
+
+class _Listed(msgspec.Struct):
+    rows: list[Numbered]
+
+    def attach(self, raw: list[bytes]) -> None:
+        for row, packed in zip(self.rows, raw, strict=True):
+            row.part = _read_part(packed)
+
+
+def listed(group: Id, task: Id, *, most: int) -> Call[list[Numbered]]:
+    """The latest parts, at most so many, and behind those as many that were taken out before."""
+    args = {"task": str(task), "most": most}
+    return Call("parts", base_key(group), args, _Listed, attrgetter("rows"))
+
+
+def retract(
+    group: Id, task: Id, *, parts: Sequence[int] = (), owner: Id = "", message: str
+) -> Call[Retracted]:
+    """Take out these parts, by their numbers, 0-based, and all of this owner; each once.
+
+    `message` says what is wrong. Their owners are set aside from tasks of this submitter, as after
+    a malformed partial.
     """
-    args = {"task": str(task), "parts": list(parts), "message": message, **limits()}
+    args = {
+        "task": str(task),
+        "parts": list(parts),
+        "owner": str(owner),
+        "message": message,
+        "why": one_line(message, LOGGED_WHY_CHARS),
+        **limits(),
+    }
     return Call("retract", base_key(group), args, Retracted)
 
 

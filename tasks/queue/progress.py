@@ -26,6 +26,8 @@ class Work(msgspec.Struct, frozen=True):
     copies: int = 0  # of `subtasks`: leased a second time, and done before the first holder
     saved: float = 0.0  # seconds the first holder would still have taken, as far as is known
     wasted: float = 0.0  # seconds computed on what another one finished first
+    checks: int = 0  # subtasks that it computed again, to check others
+    taken_out: int = 0  # subtasks whose results did not count any more
 
 
 class Blame(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import Count
 
+from accounts.models import User
 from tasks import states
 from tasks.event_texts import moment
 from tasks.models import (
@@ -28,11 +29,11 @@ from tasks.models import (
 from tasks.queue import task_log
 from tasks.queue.progress import Blame, Work
 from tasks.selectors import presence
-from tasks.selectors.standing import Standing
+from tasks.selectors.task_progress import TaskProgress
 from tasks.selectors.visibility import workers_by_id
 
 
-def of_task(task: Task, stands: Standing, most: int | None = None) -> list[Contribution]:
+def of_task(task: Task, stands: TaskProgress, most: int | None = None) -> list[Contribution]:
     """What each worker did, the one with most subtasks first; all of them, or the first `most`."""
     if stands.work is None:
         rows = Contribution.objects.filter(task=task).select_related("worker__owner")
@@ -81,6 +82,7 @@ def _contribution(
 ) -> Contribution:
     status = states.contribution_state(
         subtasks=row.subtasks,
+        checks=row.checks,
         failures=row.failures,
         lost=row.lost,
         vanished=vanished(row, is_here=str(worker.pk) in here),
@@ -100,6 +102,8 @@ def _contribution(
         copies=row.copies,
         saved_seconds=round(row.saved, 3),
         wasted_seconds=round(row.wasted, 3),
+        checks=row.checks,
+        taken_out=row.taken_out,
     )
 
 
@@ -108,14 +112,20 @@ def vanished(row: Work, *, is_here: bool) -> bool:
     return row.lost_at > 0 and not is_here
 
 
-def count(task: Task, stands: Standing) -> int:
+def members(task: Task, stands: TaskProgress) -> list[User]:
+    """The members whose results count in the task, by name."""
+    found = {row.member for row in of_task(task, stands) if row.subtasks}
+    return sorted((one for one in found if one), key=lambda user: user.username_key)
+
+
+def count(task: Task, stands: TaskProgress) -> int:
     """How many workers have a part in it."""
     if stands.work is not None:
         return len(stands.work)
     return Contribution.objects.filter(task=task).count()
 
 
-def counts(tasks: Sequence[Task], stands: Mapping[UUID, Standing]) -> dict[UUID, int]:
+def counts(tasks: Sequence[Task], stands: Mapping[UUID, TaskProgress]) -> dict[UUID, int]:
     """How many workers have a part in each of these tasks; one query for those that ended."""
     ended = Contribution.objects.filter(task__in=[task.pk for task in tasks if task.is_final])
     recorded = dict(ended.order_by().values_list("task").annotate(Count("pk")))
@@ -126,7 +136,7 @@ def counts(tasks: Sequence[Task], stands: Mapping[UUID, Standing]) -> dict[UUID,
     return found
 
 
-def failures(task: Task, stands: Standing) -> list[SubtaskFailure]:
+def failures(task: Task, stands: TaskProgress) -> list[SubtaskFailure]:
     """The latest FAILURES_SHOWN_MAX failures of subtasks, the oldest first."""
     if stands.work is None:
         kept = SubtaskFailure.objects.filter(task=task).select_related("worker__owner")

@@ -7,7 +7,7 @@ owner who was wrong all that they did for the task is taken out, and their stand
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -255,6 +255,10 @@ class Findings:
         ).now()
         if not settled.settled:  # by another job, or the part was taken out
             return
+        if how != checks.AGAIN:
+            metrics.count("checks_settled", 1, _outcome(how, lies))
+        metrics.count("parts_taken_out", settled.parts)
+        metrics.count("owners_sanctioned", len(settled.caught))
         self.redone += settled.subtasks
         self.right.update(right)
         # Who is asked again with the same flawed answer was held to it before.
@@ -282,3 +286,10 @@ class Findings:
         if self.redone:
             metrics.count("subtasks_taken_out", self.redone)
             events.split(task.pk)  # makes the payloads anew
+
+
+def _outcome(how: str, wrong: Collection[str]) -> str:
+    """What a check came to, for the metrics."""
+    if wrong:
+        return "disagreed"
+    return "agreed" if how == checks.CONFIRMED else how

@@ -93,7 +93,7 @@ def drop_group(*, group_id: UUID, members: Iterable[UUID], **_: Any) -> None:
     """
     Standing.objects.filter(group=group_id).delete()  # made meanwhile, on MongoDB
     for task in sweeping.tasks_with_state(group_id):
-        held = lifecycle.close(group_id, task).now()
+        held = lifecycle.close(group_id, task).now().held
         events.publish(events.cancel(held, "cancelled"))
     _recheck(members)
 

@@ -31,9 +31,10 @@ def close_task(task: Task, reason: str) -> None:
     elif reason == states.CANCELLED:
         files.drop_input(task.pk)
     room.keep(task)
-    held = lifecycle.close(task.group_id, task.pk).now()
-    if held:
-        events.publish(events.cancel(held, reason))
+    closed = lifecycle.close(task.group_id, task.pk).now()
+    metrics.count("checks_settled", closed.checks, "unanswered")
+    if closed.held:
+        events.publish(events.cancel(closed.held, reason))
 
 
 def _keep_input(task: Task) -> None:

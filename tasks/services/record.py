@@ -13,7 +13,7 @@ from tasks import event_log
 from tasks.models import Contribution, SubtaskFailure, Task, TaskHistory
 from tasks.queue import task_log
 from tasks.queue.progress import Work
-from tasks.selectors import contributions
+from tasks.selectors import contributions, parts
 from tasks.selectors.visibility import workers_by_id
 
 # What identifies a contribution; all else is what it says.
@@ -56,7 +56,11 @@ def _record_history(task: Task) -> None:
     entries = task_log.log(task.group_id, task.pk)
     bars = event_log.thinned(event_log.bars(entries), settings.HISTORY_BARS_MAX)
     latest = entries[-settings.HISTORY_EVENTS_MAX :] if settings.HISTORY_EVENTS_MAX else []
-    values = {"entries": msgspec.to_builtins(latest), "bars": msgspec.to_builtins(bars)}
+    values = {
+        "entries": msgspec.to_builtins(latest),
+        "bars": msgspec.to_builtins(bars),
+        "parts": msgspec.to_builtins(parts.unsaved(task, entries)),
+    }
     TaskHistory.objects.update_or_create(task=task, defaults=values)
 
 

@@ -22,12 +22,15 @@ def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
 
     Whoever sent one loses their standing and is told.
     """
+    owners = set()
     for number, message in wrong.items():
         call = parts.retract(task.group_id, task.pk, parts=[number], message=message)
         retracted = call.now()
         if not retracted.taken:  # by another attempt
             continue
         part = outcome.parts[number]
+        owners.add(part.owner)
+        metrics.count("parts_taken_out", retracted.taken)
         metrics.count("subtasks_taken_out", retracted.subtasks)
         log.warning(
             "part_taken_out",
@@ -38,6 +41,7 @@ def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
             why=message,
         )
         _hold_against(task, part, message)
+    metrics.count("owners_sanctioned", len(owners))
     events.split(task.pk)  # makes the payloads anew
 
 

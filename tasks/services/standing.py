@@ -65,7 +65,7 @@ def note_disagreement(
 ) -> None:
     """A result of this owner was wrong: their standing is 0 from now on.
 
-    `expected` and `came` say in words what differed (`tasks.differences` finds them); `worker` is
+    `expected` and `came` say in words what differed (`kinds.differences` finds them); `worker` is
     the machine that computed it. The audit log and the notifications say it once in
     STANDING_NOTICE_SECONDS; the row counts each.
     """
@@ -90,6 +90,13 @@ def note_disagreement(
     standing = rows.select_related("owner", "group").first()
     if standing is not None:
         _tell(standing, expected, came, task, worker)
+
+
+def withdraw(group: Id, owner: Id, kind: str, version: str) -> None:
+    """Check all that this owner computes from now on, though nobody has shown that it was wrong."""
+    checks.forget_standing(group, key_of(kind, version), owner)
+    rows = _rows(group, owner, kind, version)
+    rows.update(agreements=after_disagreement(), changed=timezone.now())
 
 
 def restore(standing: Standing, *, by: User, reason: str = "") -> None:

@@ -169,7 +169,7 @@ def _drop_finished(group: str) -> None:
     rows = Task.objects.filter(pk__in=held).values_list("pk", flat=True)
     for pk in set(held) - {str(row) for row in rows}:
         log.warning("purged_state_without_row", task=pk)
-        pairs = lifecycle.close(group, pk).now()
+        pairs = lifecycle.close(group, pk).now().held
         events.publish(events.cancel(pairs, "purged"))
 
 

@@ -134,6 +134,21 @@ def times_wrong(row: Standing) -> str:
     return standing.times_wrong(row)
 
 
+RANGES_SHOWN_MAX = 8
+
+
+@register.filter
+def subtask_ranges(ranges: list[tuple[int, int]] | None) -> str:
+    """0 to 31, 64, 70 to 71 and 3 more"""
+    found = ranges or []
+    shown = [
+        f"{first:,}" if first == last else f"{first:,} to {last:,}"
+        for first, last in found[:RANGES_SHOWN_MAX]
+    ]
+    more = len(found) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
+
+
 SMALL_BARS_PX = 24
 
 

@@ -82,6 +82,7 @@ class Results:
                 metrics.count("subtasks_recomputed", len(frame.subtasks))
             else:
                 metrics.count("subtasks_completed", len(frame.subtasks))
+                metrics.count("checks_drawn", int(settled.drawn))
                 throughput_notes.note_done(group_of(frame.lease), len(frame.subtasks))
             self.meter.give_back()  # a fast worker sends a thousand in a second
         await self._answer(frame.lease, frame.subtasks, settled)

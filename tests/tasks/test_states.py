@@ -77,28 +77,29 @@ def test_of_eight_racing_movers_exactly_one_wins(submit: Callable[..., Task]) ->
 
 
 @pytest.mark.parametrize(
-    ("subtasks", "failures", "lost", "state"),
+    ("subtasks", "checks", "failures", "lost", "state"),
     [
-        (3, 0, 0, states.DONE),
-        (3, 2, 5, states.DONE),
-        (0, 2, 0, states.FAILED),
-        (0, 2, 5, states.FAILED),
-        (0, 0, 5, states.LOST),
-        (0, 0, 0, states.RELEASED),
+        (3, 0, 0, 0, states.DONE),
+        (3, 0, 2, 5, states.DONE),
+        (0, 4, 2, 5, states.DONE),
+        (0, 0, 2, 0, states.FAILED),
+        (0, 0, 2, 5, states.FAILED),
+        (0, 0, 0, 5, states.LOST),
+        (0, 0, 0, 0, states.RELEASED),
     ],
 )
 def test_what_a_worker_was_to_a_task_that_is_over(
-    subtasks: int, failures: int, lost: int, state: str
+    subtasks: int, checks: int, failures: int, lost: int, state: str
 ) -> None:
-    work = {"subtasks": subtasks, "failures": failures, "lost": lost}
+    work = {"subtasks": subtasks, "checks": checks, "failures": failures, "lost": lost}
     assert states.contribution_state(**work, vanished=False, is_over=True) == state
 
 
-@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.booleans())
+@given(st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.integers(0, 3), st.booleans())
 def test_a_worker_that_vanished_is_lost_and_works_otherwise_as_long_as_the_task_lives(
-    subtasks: int, failures: int, lost: int, is_over: bool
+    subtasks: int, checks: int, failures: int, lost: int, is_over: bool
 ) -> None:
-    work = {"subtasks": subtasks, "failures": failures, "lost": lost}
+    work = {"subtasks": subtasks, "checks": checks, "failures": failures, "lost": lost}
     state = states.contribution_state
     assert state(**work, vanished=True, is_over=is_over) == states.LOST
     assert state(**work, vanished=False, is_over=False) == states.WORKING

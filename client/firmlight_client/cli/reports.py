@@ -54,8 +54,11 @@ def _share(row: Row) -> str:
         f"{who}: {count(row['subtasks'], 'subtask')}, "
         f"{row['share']:.1f} %, {row['compute_seconds']:.1f} s"
     )
-    # Older servers do not say what was lost.
-    return f"{line}, {row['lost']} lost" if row.get("lost") else line
+    # Older servers do not say these.
+    said = {"checks": "computed for checks", "lost": "lost", "taken_out": "taken out"}
+    return ", ".join(
+        [line, *(f"{row[name]} {words}" for name, words in said.items() if row.get(name))]
+    )
 
 
 def _failures(rows: list[Row]) -> list[str]:

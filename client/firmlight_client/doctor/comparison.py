@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 from firmlight_client import kinds
-from firmlight_client.doctor.differences import Difference, canonical, first_difference
+from firmlight_client.doctor.answers import canonical, difference
+from firmlight_client.kinds.differences import Difference
 
 
 class Place(NamedTuple):
@@ -61,6 +62,6 @@ def _odd(place: Place, answers: dict[bytes, Answer]) -> list[Odd]:
     found = list[Odd]()
     for answer in ranked if is_tie else ranked[1:]:
         other = second if answer is first else first
-        difference = first_difference(other.partial, answer.partial)
-        found += [Odd(slot, place, times, difference) for slot, times in answer.slots.items()]
+        what = difference(other.partial, answer.partial)
+        found += [Odd(slot, place, times, what) for slot, times in answer.slots.items()]
     return found

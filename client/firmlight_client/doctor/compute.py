@@ -129,7 +129,7 @@ def _row(work: Work, slot: ComputingSlot) -> Row:
         seconds=round(tally.seconds, 3),
         words=words,
         expected=difference.expected if difference else "",
-        got=difference.got if difference else "",
+        got=difference.came if difference else "",
     )
 
 

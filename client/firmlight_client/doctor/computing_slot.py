@@ -6,9 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from firmlight_client import kinds
+from firmlight_client.doctor.answers import difference, is_same
 from firmlight_client.doctor.comparison import Comparison
-from firmlight_client.doctor.differences import Difference, first_difference, is_same
 from firmlight_client.doctor.slots import PARTIAL_BYTES_MAX, SLOT_SECONDS_MAX, SampleSlot
+from firmlight_client.kinds.differences import Difference
 from firmlight_client.text import count, one_line
 from firmlight_client.worker.slot import wire
 from firmlight_client.worker.slot.events import Broken, Death, SlotEvent
@@ -150,7 +151,7 @@ class ComputingSlot:
         if work.expected is None:
             self.comparison.add(work.kind, position, self.number, partial)
         elif not is_same(work.kind, work.expected[position], partial):
-            tally.note_wrong(position, first_difference(work.expected[position], partial))
+            tally.note_wrong(position, difference(work.expected[position], partial))
 
 
 def place(position: int) -> str:

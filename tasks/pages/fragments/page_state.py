@@ -78,6 +78,8 @@ class Row:
     compute: str
     failures: int
     lost: int
+    checks: int  # subtasks computed again, to check others
+    taken_out: int  # subtasks whose results did not count any more
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from tasks.estimates import in_words, time_left
 from tasks.models import Task
 from tasks.names import member_name
 from tasks.pages import timeline
-from tasks.selectors import contributions, standing
-from tasks.selectors.standing import Standing
+from tasks.selectors import contributions, task_progress
+from tasks.selectors.task_progress import TaskProgress
 
 SAYS_CHARS_MAX = 120
 
@@ -43,12 +43,12 @@ def task_rows(tasks: Sequence[Task]) -> list[TaskRow]:
 
     It takes two queries and one round trip to Redis, and one more for each task that waits.
     """
-    stands = standing.of_tasks(tasks)
+    stands = task_progress.of_tasks(tasks)
     workers = contributions.counts(tasks, stands)
     return [_row(task, stands[task.pk], workers[task.pk]) for task in tasks]
 
 
-def _row(task: Task, stands: Standing, workers: int) -> TaskRow:
+def _row(task: Task, stands: TaskProgress, workers: int) -> TaskRow:
     return TaskRow(
         id=task.pk,
         status=task.status,
@@ -59,19 +59,19 @@ def _row(task: Task, stands: Standing, workers: int) -> TaskRow:
         created=task.created,
         subtasks=stands.total,
         workers=workers,
-        percent=None if task.is_final else standing.percent(stands),
+        percent=None if task.is_final else task_progress.percent(stands),
         says=_says(task, stands)[:SAYS_CHARS_MAX],
     )
 
 
-def _says(task: Task, stands: Standing) -> str:
+def _says(task: Task, stands: TaskProgress) -> str:
     if task.status == states.SUCCEEDED:
         return f"took {_took(task)}"
     if task.is_final:
         return task.error_message or task.status
     if task.status == states.AGGREGATING:
         return "the result is being combined"
-    if reason := standing.waiting_reason(task, stands):
+    if reason := task_progress.waiting_reason(task, stands):
         return reason
     if not stands.is_split:
         return ""

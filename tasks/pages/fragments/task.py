@@ -29,14 +29,15 @@ from tasks.pages.fragments.page_state import (
     fragments,
 )
 from tasks.queue import task_log
-from tasks.selectors import contributions, history, standing, visibility
-from tasks.selectors.standing import Standing
+from tasks.selectors import contributions, history, task_progress, visibility
+from tasks.selectors.task_progress import TaskProgress
 
 # A page shows no more, and says how many more there are.
 LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50
 ENTRIES_KEPT = 2500
 RECENT_SECONDS = 20.0
-COMMON = {"leased", "done", "overtaken", "released"}  # events too common to be listed one by one
+# Events too common to be listed one by one.
+COMMON = {"leased", "done", "checked", "confirmed", "overtaken", "released"}
 # Events are sorted by number. Entries of the log have theirs, from 0 on; the events that begin and
 # end a task get numbers before and after all of those.
 BEFORE_ALL_ENTRIES, AFTER_ALL_ENTRIES = -9, 10**9
@@ -63,7 +64,7 @@ class TaskPage:
 
     def state(self, task: Task) -> PageState:
         """The state of the page; `task` is its row as it is now."""
-        stands = standing.of_task(task)
+        stands = task_progress.of_task(task)
         self._read_history(task)
         now = int(time.time() * 1000)
         bars = event_log.thinned(list(self.bars.values()), settings.HISTORY_BARS_MAX)
@@ -121,7 +122,7 @@ class TaskPage:
 
     # Showing
 
-    def _progress(self, task: Task, stands: Standing, working: int) -> Progress:
+    def _progress(self, task: Task, stands: TaskProgress, working: int) -> Progress:
         settled = stands.done + stands.failed
         eta = None
         if not task.is_final:
@@ -130,7 +131,7 @@ class TaskPage:
         return Progress(
             status=task.status,
             **stands.counts,
-            percent=100.0 if has_succeeded else standing.percent(stands),
+            percent=100.0 if has_succeeded else task_progress.percent(stands),
             rate=stands.rate,
             eta=eta,
             started=task.started,
@@ -140,7 +141,7 @@ class TaskPage:
             splits=not stands.is_split and not task.is_final,
         )
 
-    def _rates(self, stands: Standing) -> list[float]:
+    def _rates(self, stands: TaskProgress) -> list[float]:
         """Subtasks a second since the start, and lately; none while the task is being split."""
         now = time.monotonic()
         self.samples.append((now, stands.done))
@@ -152,7 +153,7 @@ class TaskPage:
         return [stands.rate, lately]
 
     def _rows(
-        self, task: Task, stands: Standing, running: set[str], last_outcomes: dict[str, str]
+        self, task: Task, stands: TaskProgress, running: set[str], last_outcomes: dict[str, str]
     ) -> list[Row]:
         """A row for each contribution; `last_outcomes` are those of the workers' latest leases."""
         rows = []
@@ -235,12 +236,14 @@ def _row(contribution: Contribution, status: str) -> Row:
         compute=timeline.span(int(contribution.compute_seconds * 1000)),
         failures=contribution.failures,
         lost=contribution.lost,
+        checks=contribution.checks,
+        taken_out=contribution.taken_out,
     )
 
 
-def note(task: Task, stands: Standing) -> Note:
+def note(task: Task, stands: TaskProgress) -> Note:
     """Why the task failed or waits, if it does."""
     if task.status == states.FAILED:
         return Note("bad", "alert", f"It failed. {task.error_message}")
-    reason = standing.waiting_reason(task, stands)
+    reason = task_progress.waiting_reason(task, stands)
     return Note("wait", "clock", reason) if reason else Note()

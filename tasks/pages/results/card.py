@@ -10,7 +10,7 @@ from django.utils import timezone
 from tasks.models import Task
 from tasks.pages import results
 from tasks.pages.checks import Checks, of_result
-from tasks.selectors import standing
+from tasks.selectors import task_progress
 from tasks.services.deliver import ResultExpired, result_of
 
 
@@ -31,7 +31,7 @@ class ResultCard:
 
 def result_card(task: Task, ask: results.Ask) -> ResultCard | None:
     """What people see of the result; None while there is none, or if there will be none."""
-    expires = standing.result_expires(task)
+    expires = task_progress.result_expires(task)
     if expires is None:
         return None
     kept = results.kept_for(expires, timezone.now())

@@ -35,6 +35,11 @@ def test_it_says_what_was_lost() -> None:
     assert last_line(lost=3) == "  anna (attic): 12 subtasks, 100.0 %, 1.2 s, 3 lost"
 
 
+def test_it_says_what_was_computed_for_checks_and_what_was_taken_out() -> None:
+    line = last_line(checks=4, lost=0, taken_out=2)
+    assert line.endswith(" 1.2 s, 4 computed for checks, 2 taken out")
+
+
 def test_a_server_that_does_not_say_what_was_lost_will_do() -> None:
     assert last_line(member=None) == "  a former member (attic): 12 subtasks, 100.0 %, 1.2 s"
 

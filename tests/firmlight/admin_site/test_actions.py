@@ -17,8 +17,9 @@ from tasks.models import Standing, Task, Worker
 from tasks.queue import lifecycle, sweeping
 from tasks.services.finish import fail_task
 from tasks.services.split import split_task
-from tasks.services.standing import note_disagreement
+from tasks.services.standing import note_agreement, note_disagreement
 from tests.firmlight.admin_site.test_pages import MODELS, page
+from tests.tasks.conftest import compute
 
 ACTIONS = sorted(
     (model._meta.label, name)
@@ -235,6 +236,21 @@ def test_standing_that_was_lost_is_restored_once(do, group, bob, records):
     label = "bob in Lab Seven: MEAN 1"
     assert records() == [("", "standing_lost", label), ("mona", "standing_restored", label)]
     assert notified(bob) == ["wrong_result", "standing_restored"]
+
+
+def test_a_members_results_are_taken_out_of_running_tasks(
+    do, split, lease, laptop, alice, group, records
+):
+    task = split(count=1, verify="none")
+    compute(lease(laptop), laptop)
+    note_agreement(group.pk, alice.pk, "ECHO", task.kind_version, n=12)
+    row = Standing.objects.get()
+    assert "take results out, done" in do(row, "take_out", reason="The memory is broken.")
+    assert "Nothing that this member computed" in do(row, "take_out")
+    row.refresh_from_db()
+    assert not row.is_trusted
+    assert records() == [("mona", "results_taken_out", task.title)]
+    assert "results_taken_out" in notified(alice)
 
 
 def test_a_suspended_worker_is_let_back_and_any_worker_is_drained(do, laptop, records):

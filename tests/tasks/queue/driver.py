@@ -183,7 +183,7 @@ class Driver(RuleBasedStateMachine):
 
     def close(self, task: Task) -> None:
         self.credited[task.creator] += task.charged
-        assert set(self.do(lifecycle.close(self.group, task.name))) == self.model.close(task)
+        assert set(self.do(lifecycle.close(self.group, task.name)).held) == self.model.close(task)
         assert progress_of(self.group, task.name).now() is None
         assert self.do(
             splitting.push(self.group, task.name, first=task.split, payloads=[b"\x01"], last=True)

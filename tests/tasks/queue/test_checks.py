@@ -160,7 +160,10 @@ def test_an_answer_may_come_in_pieces_and_counts_for_nothing(
     assert {piece.owner for piece in check.pieces} == {"ben"}
     after = pool.progress(done)
     assert (after.done, after.open, after.seconds) == (before.done, before.open, before.seconds)
-    assert "bens" not in after.work
+    counted = after.work["bens"]
+    assert (counted.subtasks, counted.checks) == (0, len(first.subtasks) + 3)
+    assert 0 < counted.first <= counted.last
+    assert task_log.log(pool.group, done)[-1].what == "checked"
 
 
 def test_answers_take_room_like_results_until_they_are_settled(
@@ -344,7 +347,9 @@ def test_a_part_that_is_taken_out_is_not_checked_any_more(
 def test_of_a_closed_task_no_check_stays(pool: Pool, done: str, ben: Connection) -> None:
     granted = ben.lease()
     ben.complete(ben.lease(), [1])
-    assert (ben.name, granted.lease) in lifecycle.close(pool.group, done).now()
+    closed = lifecycle.close(pool.group, done).now()
+    assert (ben.name, granted.lease) in closed.held
+    assert closed.checks > 0, "nobody answered them"
     left = pool.keys()
     assert not [key for key in left if ":t:" in key or ":l:" in key or "checking" in key]
     assert not pool.redis.exists(pool.key("partial_bytes"))

@@ -160,7 +160,7 @@ def test_a_lost_lease_is_remembered_for_a_while_only(pool: Pool) -> None:
     assert pool.redis.pttl(record) > 0
     pool.redis.delete(record)  # its time has come
     assert worker.complete(granted).reason == "unknown_lease"
-    assert lifecycle.close(pool.group, task).now() == []
+    assert lifecycle.close(pool.group, task).now().held == []
 
 
 def test_each_lease_call_reaps_some_that_are_overdue(pool: Pool) -> None:

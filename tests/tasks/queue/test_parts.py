@@ -111,3 +111,38 @@ def test_of_a_closed_task_no_part_stays(pool: Pool, liar: Connection) -> None:
     lifecycle.close(pool.group, task).now()
     left = pool.keys()
     assert not [key for key in left if ":t:" in key]
+
+
+def test_the_parts_are_listed_with_what_became_of_them(pool: Pool, liar: Connection) -> None:
+    task, honest = pool.task(8), pool.connect("honest")
+    leases = [liar.lease(), honest.lease(), liar.lease()]
+    for holder, granted in zip((liar, honest, liar), leases, strict=True):
+        holder.complete(granted)
+    retract(pool, task, 0)
+    rows = parts.listed(pool.group, task, most=10).now()
+    assert [(row.number, row.state) for row in rows] == [
+        (0, "taken_out"),
+        (1, "counts"),
+        (2, "counts"),
+    ]
+    found = [(row.part.owner, row.part.subtasks) for row in rows if row.part]
+    assert found[1:] == [("owner-of-honest", leases[1].subtasks), ("mallory", leases[2].subtasks)]
+    latest = parts.listed(pool.group, task, most=1).now()
+    assert [row.number for row in latest] == [0, 2], "and what was taken out before"
+    assert parts.listed(pool.group, "no such task", most=10).now() == []
+
+
+def test_all_that_one_owner_did_is_taken_out_at_once(pool: Pool, liar: Connection) -> None:
+    task, honest = pool.task(8), pool.connect("honest")
+    leases = [liar.lease(), honest.lease(), liar.lease()]
+    for holder, granted in zip((liar, honest, liar), leases, strict=True):
+        holder.complete(granted)
+    found = parts.retract(pool.group, task, owner="mallory", message="By hand. " * 100).now()
+    subtasks = [subtask for granted in leases[::2] for subtask in granted.subtasks]
+    assert (found.taken, found.subtasks) == (2, len(subtasks))
+    assert parts.to_redo(pool.group, task) == set(subtasks)
+    work = pool.progress(task).work["liar"]
+    assert (work.subtasks, work.taken_out) == (0, len(subtasks))
+    entry = task_log.log(pool.group, task)[-1]
+    assert entry.detail.startswith("2 By hand. By hand.")
+    assert len(entry.detail) <= parts.LOGGED_WHY_CHARS + 2

@@ -137,7 +137,7 @@ def test_a_decided_task_is_complete_at_once_and_its_close_names_who_still_works(
     held = bob.lease()
     assert alice.complete(alice.lease(), decided=True).complete
     assert pool.outcome(task).decided
-    assert lifecycle.close(pool.group, task).now() == [(bob.name, held.lease)]
+    assert lifecycle.close(pool.group, task).now().held == [(bob.name, held.lease)]
     assert bob.complete(held).reason == "unknown_lease"
 
 

@@ -108,6 +108,6 @@ def test_every_key_of_a_group_lies_in_its_one_cluster_slot(pool: Pool) -> None:
 def test_what_there_is_not_has_no_outcome_and_closes_quietly(pool: Pool) -> None:
     assert outcome_of(pool.group, "task-0").now() is None
     assert progress_of(pool.group, "task-0").now() is None
-    assert lifecycle.close(pool.group, "task-0").now() == []
+    assert lifecycle.close(pool.group, "task-0").now().held == []
     assert lifecycle.undecide(pool.group, "task-0").now() == []
     assert pool.keys() == []

@@ -12,7 +12,7 @@ from tasks.models import Contribution, SubtaskFailure, Task, Worker
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.queue.progress import Work
-from tasks.selectors import contributions, standing
+from tasks.selectors import contributions, task_progress
 from tasks.services.conclude import conclude_task
 from tasks.services.finish import cancel_task
 from tests.tasks.conftest import compute
@@ -25,7 +25,7 @@ CHANGES_AT_THE_END = {"status", "finished"}
 
 
 def live(task: Task) -> list[Contribution]:
-    return contributions.of_task(task, standing.of_task(task))
+    return contributions.of_task(task, task_progress.of_task(task))
 
 
 def vanish(worker: Worker, task: Task) -> None:
@@ -90,7 +90,7 @@ def test_reading_live_work_saves_nothing(split: Split, lease: Lease, laptop: Wor
         lease(laptop).lease, worker=laptop.pk, subtask=0, error="E", message="", seconds=0
     ).now()
     assert live(task)
-    assert contributions.failures(task, standing.of_task(task))
+    assert contributions.failures(task, task_progress.of_task(task))
     assert not Contribution.objects.exists()
     assert not SubtaskFailure.objects.exists()
 
@@ -172,7 +172,7 @@ def test_deleted_workers_are_left_out(split: Split, lease: Lease, laptop: Worker
         lease(laptop).lease, worker=laptop.pk, subtask=0, error="E", message="", seconds=0
     ).now()
     laptop.delete()
-    stands = standing.of_task(task)
+    stands = task_progress.of_task(task)
     assert contributions.of_task(task, stands) == []
     (failure,) = contributions.failures(task, stands)
     assert (failure.worker, failure.member, failure.error) == (None, None, "E")
@@ -185,7 +185,7 @@ def test_the_leading_workers_come_first(
     tower = Worker.objects.create(owner=bob, name="tower")
     compute(lease(tower), tower)
     lease(laptop)
-    stands = standing.of_task(task)
+    stands = task_progress.of_task(task)
     assert [row.worker for row in contributions.of_task(task, stands)] == [tower, laptop]
     assert [row.worker for row in contributions.of_task(task, stands, most=1)] == [tower]
     assert contributions.count(task, stands) == 2

@@ -25,6 +25,7 @@ from tasks.selectors import trust
 from tasks.services import standing
 from tasks.services.checking import compare_answers, decide_rest
 from tasks.services.deliver import result_of
+from tasks.services.finish import cancel_task
 from tasks.services.split import split_task
 from tasks.services.sweep import reconcile
 from tests.tasks.conftest import compute, conclude
@@ -266,3 +267,36 @@ def test_the_sweep_finds_answers_that_nobody_compares(
     checks.begin_comparing(task.group_id, task.pk, 60)
     compare_answers(str(task.pk))
     assert stands(task).ready == 1, "another job does it"
+
+
+def test_checks_are_counted_by_what_they_came_to(
+    task: Task, lease: Lease, machines: list[Worker], scrape: Callable[[], Any]
+) -> None:
+    ann, liar, cyd = machines
+    first = lease(ann)
+    assert first
+    assert compute(first, ann).drawn
+    check = lease(cyd)
+    assert check
+    assert not compute(check, cyd).drawn, "checks are not checked"
+    second = lease(ann)
+    assert second
+    compute(second, ann)
+    for worker in (liar, cyd):
+        check = lease(worker)
+        if worker is liar:
+            lie(check, worker)
+        else:
+            assert check
+            compute(check, worker)
+        compare_answers(str(task.pk))
+    lie(lease(liar), liar)
+    cancel_task(task)
+    found = scrape()
+
+    def settled(outcome: str) -> float:
+        return found("firmlight_checks_settled_total", outcome=outcome)
+
+    assert [settled(one) for one in ("agreed", "disagreed", "unanswered")] == [1, 1, 1]
+    assert found("firmlight_owners_sanctioned_total") == 1
+    assert found("firmlight_parts_taken_out_total") == 0, "nothing of the liar's counted yet"

@@ -1,4 +1,4 @@
-"""Where tasks stand: how far each is, how long it may still take, and what it waits for."""
+"""How far each task is, how long it may still take, and what it waits for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tasks.queue.scripts import run_all
 
 
 @dataclass(frozen=True)
-class Standing:
+class TaskProgress:
     """Where a task stands.
 
     `progress` is 0..1; `eta_seconds` is None as long as nothing can be said.
@@ -46,26 +46,26 @@ class Standing:
         }
 
 
-def of_task(task: Task) -> Standing:
+def of_task(task: Task) -> TaskProgress:
     """From Redis while the task lives, from its row afterwards."""
     return of_tasks([task])[task.pk]
 
 
-def of_tasks(tasks: Sequence[Task]) -> dict[UUID, Standing]:
+def of_tasks(tasks: Sequence[Task]) -> dict[UUID, TaskProgress]:
     """Where each of these tasks stands; one round trip for all."""
     alive = [task for task in tasks if not (task.is_final or task.status == states.QUEUED)]
     asked = [progress_of(task.group_id, task.pk) for task in alive]
     answers = run_all(asked) if asked else []
     live = {task.pk: answer for task, answer in zip(alive, answers, strict=True)}
-    return {task.pk: _standing(task, live.get(task.pk)) for task in tasks}
+    return {task.pk: _from_redis(task, live.get(task.pk)) for task in tasks}
 
 
-def _standing(task: Task, live: Progress | None) -> Standing:
+def _from_redis(task: Task, live: Progress | None) -> TaskProgress:
     if live is None:
         return _recorded(task)
     rate = _rate(task, live.done)
     settled = live.done + live.failed
-    return Standing(
+    return TaskProgress(
         total=live.split,
         done=live.done,
         leased=live.leased,
@@ -79,10 +79,10 @@ def _standing(task: Task, live: Progress | None) -> Standing:
     )
 
 
-def _recorded(task: Task) -> Standing:
+def _recorded(task: Task) -> TaskProgress:
     """Of a task that has no state in Redis: it is queued, or it has ended."""
     succeeded = task.status == states.SUCCEEDED
-    return Standing(
+    return TaskProgress(
         total=task.subtasks,
         done=task.done,
         failed=task.failed,
@@ -103,12 +103,12 @@ def _rate(task: Task, done: int) -> float:
     return round(done / max(elapsed, 0.001), 3)
 
 
-def percent(stands: Standing) -> float:
+def percent(stands: TaskProgress) -> float:
     """How many per cent of its subtasks are settled."""
     return round(100 * (stands.done + stands.failed) / max(stands.total, 1), 1)
 
 
-def waiting_reason(task: Task, stands: Standing) -> str:
+def waiting_reason(task: Task, stands: TaskProgress) -> str:
     """Why a task that could run does not, in one sentence; "" if it runs or is over."""
     if task.status == states.PAUSED:
         return "It is paused."
