@@ -1,7 +1,8 @@
 -- Shared by every script of the queue, behind _leases.lua: checks. The subtasks of a part are
 -- computed once more for another owner, to compare.
 --
--- A check *waits* (in :checks), an active lease has it, its answers are *ready* to be compared (in
+-- A check *lacks* its payloads at first, if the part was there before it (in :lacking), then it *waits*
+-- (in :checks), an active lease has it, its answers are *ready* to be compared (in
 -- :ready), or it was given up, because too many leases of it came to nothing. Whoever compares the
 -- answers settles the check, or lets it wait for one more owner. Subtasks, shares and the creator's
 -- charge know nothing of it.
@@ -53,6 +54,19 @@ local function begin_check(task, t, number, subtasks)
   set_many(key('t', task, 'kept'), kept)
   note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
   let_check_wait(task, t, number)
+end
+
+-- The part of this number is to be checked, and its payloads are gone: they are made anew first.
+local function begin_check_without_payloads(task, number)
+  note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
+  redis.call('SADD', key('t', task, 'lacking'), number)
+end
+
+-- Whether the part of this number counts, and was neither checked nor is going to be.
+local function stands_unchecked(task, number)
+  return redis.call('HEXISTS', key('t', task, 'check_state'), number) == 0
+    and redis.call('SISMEMBER', key('t', task, 'confirmed'), number) == 0
+    and redis.call('SISMEMBER', key('t', task, 'out'), number) == 0
 end
 
 -- The lease of a check is over without an answer: the check waits for somebody else. The owner of one
@@ -110,6 +124,7 @@ local function end_check(task, t, number, subtasks, but_for)
   if rec then forget_lease(rec) end
   redis.call('LREM', key('t', task, 'checks'), 0, number)
   redis.call('SREM', key('t', task, 'ready'), number)
+  redis.call('SREM', key('t', task, 'lacking'), number)
   redis.call('HDEL', key('t', task, 'check_state'), number)
   for place, piece in ipairs(check.pieces) do
     local name = piece_name(number, place)

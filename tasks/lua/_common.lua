@@ -46,6 +46,8 @@
 --   t:<task>:out           set of numbers of parts that were taken out again
 --   t:<task>:redo          set of their subtasks whose payloads are to be made anew
 --   t:<task>:kept          hash: subtask -> payload, of parts that are to be checked
+--   t:<task>:lacking       set of numbers of parts whose check lacks its payloads, which are to be made
+--                          anew
 --   t:<task>:checks        list of numbers of parts whose check waits
 --   t:<task>:check_state   hash: number -> MessagePack, see `read_check` in _checks.lua; of each
 --                          check that is not settled

@@ -8,7 +8,7 @@
 --   complete_ms  integer, ms since it was first seen here that the task is complete; -1 if it is not
 --   verify     string: what others recompute, see open.lua; 'none' for a task from before that
 --   open       integer, checks that are not settled
---   waiting    integer, of those: nobody has them
+--   waiting    integer, of those: nobody has them, or they lack their payloads
 --   held       integer, of those: an active lease has them
 --   ready      integer, of those: their answers are to be compared
 --   others     boolean: an owner who is online could take one of those that wait
@@ -23,7 +23,10 @@ local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
 
 local others, is_disputed = false, false
-for _, number in ipairs(redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)) do
+local lacking = redis.call('SMEMBERS', key('t', a.task, 'lacking'))
+local numbers = redis.call('LRANGE', key('t', a.task, 'checks'), 0, CHUNK - 1)
+for _, number in ipairs(lacking) do numbers[#numbers + 1] = number end
+for _, number in ipairs(numbers) do
   if t.broken == '1' or others and is_disputed then break end
   local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
   local check = read_check(a.task, number)
@@ -38,7 +41,7 @@ if is_complete(a.task, t) then
 end
 return cmsgpack.pack({
   complete_ms = complete_ms, verify = t.verify or 'none',
-  waiting = redis.call('LLEN', key('t', a.task, 'checks')),
+  waiting = redis.call('LLEN', key('t', a.task, 'checks')) + #lacking,
   open = redis.call('HLEN', key('t', a.task, 'check_state')),
   held = redis.call('SCARD', key('t', a.task, 'check_leases')),
   ready = redis.call('SCARD', key('t', a.task, 'ready')),

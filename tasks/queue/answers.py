@@ -152,6 +152,19 @@ class Checks(msgspec.Struct, frozen=True):
         return self.complete_ms / 1000
 
 
+class Rechecked(msgspec.Struct, frozen=True):
+    """What else of an owner who was found wrong is to be checked now."""
+
+    parts: int
+    ended: bool  # the split has ended, so that their payloads can be made anew
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """The parts whose check lacks its payloads, each with the runs of its subtasks."""
+
+    parts: list[tuple[int, list[int]]]
+
+
 class Settlement(msgspec.Struct, frozen=True):
     """Whether this call settled a check."""
 

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
+from django.conf import settings
 
 from core import redis
-from tasks.queue.answers import Checks, Settlement
-from tasks.queue.keys import Id, base_key, limits, ms, online_ms, task_key
+from tasks.queue.answers import Checks, Lacking, Rechecked, Settlement, Woken
+from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, task_key
 from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
+from tasks.runs import expanded
 
 AGAIN, CONFIRMED, UNDECIDED, UNCHECKED = "again", "confirmed", "undecided", "unchecked"
 
@@ -91,6 +93,33 @@ def settle(
         **limits(),
     }
     return Call("settle", base_key(group), args, Settlement)
+
+
+# What an owner did before they were found wrong: the payloads of it are made anew.
+
+# The number of a part, payloads by subtask, and whether these are the last that it lacks.
+Piece = tuple[int, dict[int, bytes], bool]
+
+
+def recheck(group: Id, task: Id, owner: Id) -> Call[Rechecked]:
+    """Have the latest results of this owner checked that nobody has checked yet."""
+    most = settings.RECHECK_RESULTS_MAX
+    args = {"task": str(task), "owner": str(owner), "most": most}
+    return Call("recheck", base_key(group), args, Rechecked)
+
+
+def lacking_payloads(group: Id, task: Id) -> dict[int, set[int]]:
+    """{number of a part: its subtasks}, of those that are to be checked and lack their payloads."""
+    found = Call("lacking", base_key(group), {"task": str(task)}, Lacking).now()
+    return {number: set(expanded(runs)) for number, runs in found.parts}
+
+
+def keep_payloads(group: Id, task: Id, pieces: Sequence[Piece]) -> Call[Conns]:
+    """Keep these payloads for checks that lack them; returns idle connections to wake."""
+    named = [(number, list(payloads), is_last) for number, payloads, is_last in pieces]
+    args = {"task": str(task), "pieces": named, **limits()}
+    blobs = [payload for _, payloads, _ in pieces for payload in payloads.values()]
+    return Call("keep_payloads", base_key(group), args, Woken, attrgetter("wake"), blobs=blobs)
 
 
 def begin_comparing(group: Id, task: Id, seconds: float) -> bool:

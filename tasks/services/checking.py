@@ -23,7 +23,7 @@ from tasks.queue import checks
 from tasks.queue.checks import Check
 from tasks.queue.progress import Part
 from tasks.selectors import trust
-from tasks.services import standing
+from tasks.services import rechecking, standing
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 from tasks.verdicts import Answer, Verdict
 from tasks.verification import ALL
@@ -279,6 +279,7 @@ class Findings:
                 task=task,
                 worker=Worker.objects.filter(pk=lie.worker).first(),
             )
+            rechecking.recheck(task, owner)
         if self.redone:
             metrics.count("subtasks_taken_out", self.redone)
             events.split(task.pk)  # makes the payloads anew

@@ -11,7 +11,7 @@ from tasks import events
 from tasks.models import Task, Worker
 from tasks.queue import parts
 from tasks.queue.progress import Outcome, Part
-from tasks.services import standing
+from tasks.services import rechecking, standing
 
 EXPECTED = "a result that its subtasks allow"
 log = structlog.get_logger(__name__)
@@ -20,8 +20,9 @@ log = structlog.get_logger(__name__)
 def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
     """Take out these parts of a complete task, {number: what is wrong}, and have them done anew.
 
-    Whoever sent one loses their standing and is told.
+    Whoever sent one loses their standing and is told, and what else they did is checked.
     """
+    owners = set()
     for number, message in wrong.items():
         call = parts.retract(task.group_id, task.pk, parts=[number], message=message)
         retracted = call.now()
@@ -38,6 +39,9 @@ def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
             why=message,
         )
         _hold_against(task, part, message)
+        owners.add(part.owner)
+    for owner in owners:
+        rechecking.recheck(task, owner)
     events.split(task.pk)  # makes the payloads anew
 
 

@@ -18,6 +18,7 @@ from tests.tasks.queue.model_state import LEASE_SUBTASKS_MAX, Demand, Lease, Tas
 class SeenChecks:
     """By the numbers of parts."""
 
+    lacking: set[int]
     waiting: list[int]
     unsettled: set[int]
     ready: set[int]
@@ -59,7 +60,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         pipe.hgetall(f"{base}:t:{task}:holds")
         pipe.lrange(f"{base}:t:{task}:checks", 0, -1)
         pipe.hkeys(f"{base}:t:{task}:check_state")
-        for part in ("ready", "confirmed", "check_leases"):
+        for part in ("ready", "confirmed", "check_leases", "lacking"):
             pipe.smembers(f"{base}:t:{task}:{part}")
         pipe.hkeys(f"{base}:t:{task}:kept")
         pipe.hmget(f"{base}:t:{task}", "checked", "partial_bytes")
@@ -78,7 +79,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(6)])
-        seen.checks[task] = _read_checks([next(replies) for _ in range(9)])
+        seen.checks[task] = _read_checks([next(replies) for _ in range(10)])
         progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
@@ -102,8 +103,10 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
 
 
 def _read_checks(replies: list[Any]) -> SeenChecks:
-    waiting, unsettled, ready, confirmed, leases, kept, counts, answers, partials = replies
+    waiting, unsettled, ready, confirmed, leases, lacking, kept, counts, *rest = replies
+    answers, partials = rest
     return SeenChecks(
+        lacking=set(map(int, lacking)),
         waiting=sorted(map(int, waiting)),
         unsettled=set(map(int, unsettled)),
         ready=set(map(int, ready)),
@@ -202,7 +205,9 @@ def _check_checks(model: Model, task: Task, seen: Seen) -> None:
     leases = [le for le in model.leases.values() if le.task is task and le.check is not None]
     assert found.leases == {lease.name for lease in leases}
     assert len({lease.check for lease in leases}) == len(leases), "one at a time"
-    assert found.kept == {subtask for check in known.values() for subtask in check.part}
+    assert found.lacking == {number for number, check in known.items() if check.lacking}
+    with_payloads = [check.part for check in known.values() if not check.lacking]
+    assert found.kept == {subtask for part in with_payloads for subtask in part}
     assert not found.kept & (task.open | task.redo), "what is checked is done"
     assert found.bytes == found.partials, "what is kept is counted"
     is_listed = bool(waiting) and not (task.paused or task.broken)

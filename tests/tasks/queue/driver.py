@@ -40,6 +40,7 @@ from tests.tasks.queue.model_state import (
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
+    RECHECKED_MAX,
     STREAK_MAX,
     Check,
     Demand,
@@ -49,6 +50,7 @@ from tests.tasks.queue.model_state import (
 
 KINDS = ("ECHO@1", "MEAN@1")
 WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1], "phone": KINDS, "tablet": KINDS}
+VERIFY = ("all", "sample", "all", "none")  # of tasks, in turn
 SECONDS = (0.0, 1e-4)  # less than any round trip takes: believed as they are
 CREATORS = ("alice", "bob", "dora")
 # one member has three names
@@ -64,6 +66,7 @@ LIMITS = {
     "COPIES_SHARE_MAX": COPIES_SHARE,
     "SUSPEND_AFTER_SUBMITTERS": STREAK_MAX,
     "SET_ASIDE_SECONDS": 300,  # until a rule ends it
+    "RECHECK_RESULTS_MAX": RECHECKED_MAX,
 }
 T = TypeVar("T")
 _groups = count(1)
@@ -140,7 +143,7 @@ class Driver(RuleBasedStateMachine):
             return
         order = next(self.numbers)
         task = Task(
-            f"task-{order}", kind, creator, band, order, partial, all_checked=order % 2 == 0
+            f"task-{order}", kind, creator, band, order, partial, verify=VERIFY[order % len(VERIFY)]
         )
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
@@ -153,7 +156,7 @@ class Driver(RuleBasedStateMachine):
                 seconds_max=60,
                 allow_partial=partial,
                 order=order,
-                verify="all" if task.all_checked else "none",
+                verify=task.verify,
             ).now()
             assert (opened.split, opened.ended) == (0, False)
         self.push_batch(task, 0, size, last=False)
@@ -299,6 +302,29 @@ class Driver(RuleBasedStateMachine):
             assert settled.subtasks == self.model.settle(task, check.number, lease, wrong)
         assert not self.do(call).settled
 
+    def recheck_some(self, at: int, owner: str) -> None:
+        """This owner was found wrong; some of the payloads that are made anew are there soon."""
+        for task in self.model.tasks.values():
+            rechecked = self.do(checks.recheck(self.group, task.name, owner))
+            assert rechecked.parts == self.model.recheck(task, owner)
+            assert rechecked.ended == task.ended
+        self.keep_payloads(at)
+
+    def keep_payloads(self, at: int) -> None:
+        """Payloads of parts that are to be checked are made anew, and come in two batches."""
+        for task in some(self.model.tasks.values(), at):
+            lacking = {n: set(check.part) for n, check in task.checks.items() if check.lacking}
+            found = checks.lacking_payloads(self.group, task.name)
+            assert found == ({} if task.broken and not task.partials else lacking)
+            for number, subtasks in found.items():
+                first, *rest = sorted(subtasks)
+                pieces = [(number, {first: b"\x01"}, not rest)]
+                if rest:
+                    pieces.append((number, dict.fromkeys(rest, b"\x01"), True))
+                for piece in [*pieces, pieces[-1]]:  # by two jobs at once
+                    self.do(checks.keep_payloads(self.group, task.name, [piece]))
+                task.checks[number].lacking, task.checks[number].waits = False, True
+
     def demand(self, task: Task, worker: str) -> Demand:
         """What waits for the task, and how many owners want work of its kind with this one."""
         lists = [self.key("t", task.name, part) for part in ("wait", "again")]
@@ -334,6 +360,7 @@ class Driver(RuleBasedStateMachine):
             seconds=seconds,
             decided=decided,
             proves=proves,
+            chance=0.99,  # of a sample it is not drawn
         )
         settled = self.do(call)
         assert (settled.reason, settled.open) == self.model.complete(

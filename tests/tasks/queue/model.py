@@ -15,6 +15,7 @@ from tests.tasks.queue.model_state import (
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
+    RECHECKED_MAX,
     RELEASE,
     STREAK_MAX,
     STRIKES_MAX,
@@ -226,6 +227,18 @@ class Model:
         for name in mine:
             del self.leases[name]
 
+    def recheck(self, task: Task, owner: str) -> int:
+        """The owner was found wrong: their latest unchecked parts are to be checked."""
+        if task.verify == "none" or task.broken:
+            return 0
+        standing = [number for number, subtasks in enumerate(task.partials) if subtasks]
+        theirs = [number for number in standing if self.owners[task.senders[number]] == owner]
+        unchecked = [n for n in theirs if n not in task.confirmed and n not in task.checks]
+        for number in unchecked[-RECHECKED_MAX:]:
+            part = list(task.partials[number])
+            task.checks[number] = Check(part, owner, waits=False, lacking=True)
+        return len(unchecked[-RECHECKED_MAX:])
+
     def ask_again(self, task: Task, number: int) -> None:
         check = task.checks[number]
         check.ready, check.waits = False, len(check.failed) < CHECK_TRIES
@@ -292,7 +305,7 @@ class Model:
         if not lease.task.broken:  # of a task that has failed nothing is combined
             lease.task.partials.append(subtasks)
             lease.task.senders.append(worker)
-            if lease.task.all_checked:
+            if lease.task.verify == "all":
                 number = len(lease.task.partials) - 1
                 lease.task.checks[number] = Check(list(subtasks), self.owners[worker])
         lease.task.known_workers.add(worker)

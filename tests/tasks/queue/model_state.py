@@ -11,7 +11,7 @@ COPIES_SHARE, STREAK_MAX = 0.5, 2
 FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
 FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
 PACES_KEPT = 15
-CHECK_TRIES, LOOK_CHECKS = 3, 16
+CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX = 3, 16, 2
 
 
 @dataclass
@@ -21,6 +21,7 @@ class Check:
     part: list[int]  # its subtasks
     owner: str  # of the part
     waits: bool = True
+    lacking: bool = False  # its payloads are to be made anew, and then it waits
     ready: bool = False  # its answers are to be compared
     answered: list[str] = field(default_factory=list)  # owners
     failed: list[str] = field(default_factory=list)  # owners, each time
@@ -36,7 +37,7 @@ class Task:
     band: int  # 0 is served first
     order: int
     allow_partial: bool
-    all_checked: bool = False
+    verify: str = "none"  # or "all", or "sample", of which nothing is ever drawn
     split: int = 0
     ended: bool = False
     decided: bool = False

@@ -45,6 +45,8 @@ After every step, whatever was called in whatever order:
   it takes the place of the part;
 - an owner answers a check once; of a lease that comes to nothing the check waits again, at most
   CHECK_TRIES times; it is settled once, and goes when its part is taken out;
+- of an owner who was found wrong the latest parts that nobody has checked are to be checked, and
+  are leased when their payloads are there again;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -221,6 +223,14 @@ class Queue(Driver):
     )
     def compare(self, at: int, how: str) -> None:
         self.compare_one(at, how)
+
+    @rule(at=which, owner=st.sampled_from(sorted(set(OWNERS.values()))))
+    def recheck(self, at: int, owner: str) -> None:
+        self.recheck_some(at, owner)
+
+    @rule(at=which)
+    def keep_payloads_for_checks(self, at: int) -> None:
+        self.keep_payloads(at)
 
     # Connections and time
 

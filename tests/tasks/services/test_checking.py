@@ -266,3 +266,52 @@ def test_the_sweep_finds_answers_that_nobody_compares(
     checks.begin_comparing(task.group_id, task.pk, 60)
     compare_answers(str(task.pk))
     assert stands(task).ready == 1, "another job does it"
+
+
+def test_once_found_wrong_what_an_owner_did_for_other_running_tasks_is_checked(
+    split: Split,
+    lease: Lease,
+    work: Work,
+    machines: list[Worker],
+    jobs_sent: Callable[[], list[str]],
+    settings: Settings,
+) -> None:
+    settings.LEASE_SUBTASKS_MAX = 3
+    liar, ben, cyd = machines
+    other = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    unwanted = split(kind="MEAN", numbers=NUMBERS, verify="none")
+    standing.note_agreement(other.group_id, liar.owner_id, "MEAN", other.kind_version, 10**9)
+    while (granted := lease(liar)) and granted.task != str(unwanted.pk):
+        lie(granted, liar)
+    assert granted
+    lie(granted, liar)
+    work(liar)
+    assert stands(other).open == 0, "they were trusted"
+    task = split(kind="MEAN", numbers=NUMBERS[:4000], verify="all")
+    lie(lease(liar), liar)
+    for worker in (ben, cyd):
+        checking = lease(worker)
+        assert checking
+        assert checking.task == str(task.pk)
+        compute(checking, worker)
+        compare_answers(str(task.pk))
+    assert in_a_row(task, liar) == 0
+    parts = outcome_of(other.group_id, other.pk).now()
+    assert parts
+    assert stands(other).open == len(parts.partials) > 1
+    assert stands(unwanted).open == 0
+    jobs_sent()
+    reconcile()
+    assert "tasks.split" in jobs_sent(), "their payloads are made anew"
+    for pk in (other.pk, task.pk):
+        split_task(str(pk))
+    for _ in range(3):
+        for worker in (ben, cyd):
+            work(worker)
+            compare_answers(str(other.pk))
+        split_task(str(other.pk))
+    assert conclude(other).status == states.SUCCEEDED
+    checked = other.checked
+    assert checked
+    assert checked.taken_out > 0
+    assert json.loads(result_of(other))["mean"] == MEAN
