@@ -56,8 +56,16 @@ local function begin_check(task, t, number, subtasks)
   let_check_wait(task, t, number)
 end
 
--- The part of this number is to be checked, and its payloads are gone: they are made anew first.
-local function begin_check_without_payloads(task, number)
+-- That a machine of the same owner confirmed the part of this number, of n subtasks, is worth nothing.
+local function forget_own_check(task, number, n)
+  if redis.call('SREM', key('t', task, 'own_check'), number) == 1 then
+    redis.call('HINCRBY', key('t', task), 'same_owner', -n)
+  end
+end
+
+-- The part of this number, of n subtasks, is to be checked, and its payloads are gone: they are made anew first.
+local function begin_check_without_payloads(task, number, n)
+  forget_own_check(task, number, n)
   note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
   redis.call('SADD', key('t', task, 'lacking'), number)
 end
@@ -104,15 +112,34 @@ local function somebody_to_ask(task, t, owner, but_for)
   return false
 end
 
--- Whether this owner may be leased the check of this part.
-local function may_answer(task, t, part_owner, check, owner)
-  if owner == part_owner or contains(check.answered, owner) then return false end
+-- Whether another machine of the part's owner may check it: where nobody but this owner is online. That
+-- finds faults, not lies; so who demands that everything is checked gets it of their own machines only.
+local function may_check_oneself(task, t, part, check)
+  if contains(check.answered, part.owner) or contains(check.failed, part.owner) then return false end
+  if t.verify == 'all' and part.owner ~= t.creator then return false end
+  return not somebody_to_ask(task, t, part.owner, {})
+end
+
+-- Whether somebody online could take the check of this part.
+local function somebody_may_check(task, t, part, check)
+  if somebody_to_ask(task, t, part.owner, check.answered) then return true end
+  local workers = takers(task, t).workers[part.owner] or {}
+  local has_another = #workers > 1 or #workers == 1 and workers[1] ~= part.worker
+  return has_another and may_check_oneself(task, t, part, check)
+end
+
+-- Whether this worker may be leased the check of this part.
+local function may_answer(task, t, part, check, owner, worker)
+  if owner == part.owner then
+    return worker ~= part.worker and may_check_oneself(task, t, part, check)
+  end
+  if contains(check.answered, owner) then return false end
   if not contains(check.failed, owner) then return true end
   local asked = {}
   for _, list in ipairs({check.answered, check.failed}) do
     for _, other in ipairs(list) do asked[#asked + 1] = other end
   end
-  return not somebody_to_ask(task, t, part_owner, asked)
+  return not somebody_to_ask(task, t, part.owner, asked)
 end
 
 -- The check of the part, if there is one, is over: nothing of it is left. What is still computed
@@ -150,6 +177,7 @@ local function take_part_out(task, t, number)
   redis.call('HINCRBY', key('t', task, 'holds'), part.owner .. ':done', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':subtasks', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':failures', 1)
+  forget_own_check(task, number, n)
   if redis.call('SREM', key('t', task, 'confirmed'), number) == 1 then
     redis.call('HINCRBY', key('t', task), 'checked', -n)
   end

@@ -26,7 +26,8 @@
 --                          latest results' seconds per subtask) median (of them)
 --                          verify ('none' | 'sample' | 'auto' | 'all': what others recompute)
 --                          checked, taken_out (subtasks that others confirmed, that were done
---                          anew) undecided, unchecked (checks) complete_at (when that was noticed
+--                          anew) same_owner (subtasks that only another machine of
+--                          the same owner confirmed) undecided, unchecked (checks) complete_at (when that was noticed
 --                          first)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
@@ -55,6 +56,8 @@
 --   t:<task>:answers       hash: "<number>:<place>" -> bytes, partials that answer checks
 --   t:<task>:ready         set of numbers of parts whose answers are to be compared
 --   t:<task>:confirmed     set of numbers of parts that other owners agreed with
+--   t:<task>:own_check     set of numbers of parts that only another machine of the same owner
+--                          agreed with
 --   t:<task>:checkers, :wrong  sets of owners: who computed for checks that are settled, and who
 --                          was found wrong
 --   t:<task>:comparing     there while a job compares answers

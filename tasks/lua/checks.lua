@@ -11,9 +11,10 @@
 --   waiting    integer, of those: nobody has them, or they lack their payloads
 --   held       integer, of those: an active lease has them
 --   ready      integer, of those: their answers are to be compared
---   others     boolean: an owner who is online could take one of those that wait
+--   others     boolean: somebody online could take one of those that wait
 --   disputed   boolean: one of those that wait has an answer, which differs
 --   checked    integer, subtasks that other owners confirmed
+--   same_owner  integer, subtasks that only another machine of the same owner confirmed
 --   taken_out  integer, subtasks whose results were taken out again
 --   undecided, unchecked  integers, checks whose answers differ, with nobody left to ask, and those
 --              that were given up
@@ -30,7 +31,7 @@ for _, number in ipairs(numbers) do
   if t.broken == '1' or others and is_disputed then break end
   local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), number))
   local check = read_check(a.task, number)
-  others = others or somebody_to_ask(a.task, t, part.owner, check.answered)
+  others = others or somebody_may_check(a.task, t, part, check)
   is_disputed = is_disputed or #check.answered > 0
 end
 
@@ -46,7 +47,8 @@ return cmsgpack.pack({
   held = redis.call('SCARD', key('t', a.task, 'check_leases')),
   ready = redis.call('SCARD', key('t', a.task, 'ready')),
   others = others, disputed = is_disputed,
-  checked = tonumber(t.checked or '0'), taken_out = tonumber(t.taken_out or '0'),
+  checked = tonumber(t.checked or '0'), same_owner = tonumber(t.same_owner or '0'),
+  taken_out = tonumber(t.taken_out or '0'),
   undecided = tonumber(t.undecided or '0'), unchecked = tonumber(t.unchecked or '0'),
   checkers = redis.call('SCARD', key('t', a.task, 'checkers')),
   wrong = redis.call('SCARD', key('t', a.task, 'wrong')),

@@ -35,7 +35,8 @@ end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
   'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked', 'kept', 'checks',
-  'check_state', 'check_leases', 'lacking', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
+  'check_state', 'check_leases', 'lacking',
+  'own_check', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
   'submissions',
 }
 for _, part in ipairs(PARTS) do

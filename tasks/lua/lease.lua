@@ -10,7 +10,8 @@
 -- they have done of it; at least 1.
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time; those of a holder that is late without limit.
--- Before all that, a check: the subtasks of a part of another owner once more, see _checks.lua. The
+-- Before all that, a check: the subtasks of a part of another owner once more, or, where only one owner
+-- is online, of another machine of theirs; see _checks.lua. The
 -- worker cannot tell it from other leases, and its creator is charged nothing.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
@@ -397,12 +398,12 @@ end
 
 -- Checks
 
--- The first check of the task that this owner may answer: {number, its state, its subtasks}.
+-- The first check of the task that this worker may answer: {number, its state, its subtasks}.
 local function find_check(task, t)
   for _, number in ipairs(redis.call('LRANGE', key('t', task, 'checks'), 0, LOOK_CHECKS - 1)) do
     local check = read_check(task, number)
     local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
-    if may_answer(task, t, part.owner, check, a.owner) then return number, check, part.subtasks end
+    if may_answer(task, t, part, check, a.owner, a.worker) then return number, check, part.subtasks end
   end
 end
 

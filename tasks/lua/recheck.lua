@@ -24,7 +24,7 @@ while behind > 0 and left > 0 and found < a.most do
     local number = first + i - 1
     local is_theirs = cmsgpack.unpack(packed[i])[PART_OWNER] == a.owner
     if is_theirs and found < a.most and stands_unchecked(a.task, number) then
-      begin_check_without_payloads(a.task, number)
+      begin_check_without_payloads(a.task, number, #read_part(packed[i]).subtasks)
       found = found + 1
     end
     if is_theirs and redis.call('SISMEMBER', key('t', a.task, 'out'), number) == 0 then

@@ -6,7 +6,8 @@
 --   number    integer, of the part that was checked
 --   answered  integer, how many answers were compared: with another number now, nothing changes
 --   how       string: 'again' (let one more owner compute it), 'confirmed' (another owner agreed with
---             what stands), 'undecided' (they differ, and nobody is left to ask) or 'unchecked'
+--             what stands), 'same_owner' (only another machine of the same owner did), 'undecided'
+--             (they differ, and nobody is left to ask) or 'unchecked'
 --   lease     string, id of the check's lease whose answer stands in place of the part; '': the part
 --             stands
 --   checkers  list of strings, ids of the owners who answered
@@ -75,7 +76,12 @@ local function put_in_place()
   end
 end
 
-if a.how ~= 'confirmed' and #a.wrong == 0 then redis.call('HINCRBY', key('t', a.task), a.how, 1) end
+if a.how == 'same_owner' then
+  redis.call('SADD', key('t', a.task, 'own_check'), a.number)
+  redis.call('HINCRBY', key('t', a.task), 'same_owner', #part.subtasks)
+elseif a.how ~= 'confirmed' and #a.wrong == 0 then
+  redis.call('HINCRBY', key('t', a.task), a.how, 1)
+end
 for _, owner in ipairs(a.checkers) do redis.call('SADD', key('t', a.task, 'checkers'), owner) end
 if a.lease ~= '' then
   put_in_place()

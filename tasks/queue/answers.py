@@ -138,9 +138,10 @@ class Checks(msgspec.Struct, frozen=True):
     waiting: int  # of those: nobody has them
     held: int  # of those: an active lease has them
     ready: int  # of those: their answers are to be compared
-    others: bool  # an owner who is online could take one of those that wait
+    others: bool  # somebody online could take one of those that wait
     disputed: bool  # one of those that wait has an answer, which differs
     checked: int  # subtasks that other owners confirmed
+    same_owner: int  # subtasks that only another machine of the same owner confirmed
     taken_out: int  # subtasks whose results were taken out again
     undecided: int  # checks whose answers differ, with nobody left to ask
     unchecked: int  # checks that were given up

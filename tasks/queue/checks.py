@@ -20,7 +20,8 @@ from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
 from tasks.runs import expanded
 
-AGAIN, CONFIRMED, UNDECIDED, UNCHECKED = "again", "confirmed", "undecided", "unchecked"
+AGAIN, CONFIRMED, SAME_OWNER = "again", "confirmed", "same_owner"
+UNDECIDED, UNCHECKED = "undecided", "unchecked"
 
 
 class Check(msgspec.Struct):
@@ -76,7 +77,9 @@ def settle(
     wrong: Sequence[str] = (),
     message: str = "",
 ) -> Call[Settlement]:
-    """Say what came of comparing a check's answers: AGAIN, CONFIRMED, UNDECIDED or UNCHECKED.
+    """Say what came of comparing a check's answers.
+
+    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED.
 
     `lease` is the one whose answer takes the part's place, "" if the part stands. All parts of the
     owners in `wrong` are taken out of the task.

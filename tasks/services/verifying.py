@@ -19,6 +19,7 @@ from tasks.verification import (
     NONE,
     ONE_OWNER,
     PROOF,
+    SAME_OWNER,
     SAMPLE,
     TIMED_OUT,
     UNDECIDED,
@@ -78,12 +79,12 @@ def verification_of(task: Task, done: int) -> Verification:
     if stands is None or stands.verify == NONE:
         return Verification(how=at_least)
     reason = _reason(stands)
-    if not stands.checkers:
+    if not (stands.checkers or stands.same_owner or stands.undecided):
         # without a reason nothing was drawn, because those who computed it are trusted
         return Verification(how=at_least if reason else SAMPLE, reason=reason)
     return Verification(
         how=ALL if stands.verify == ALL else SAMPLE,
-        checked_share=min(stands.checked / max(done, 1), 1.0),
+        checked_share=min((stands.checked + stands.same_owner) / max(done, 1), 1.0),
         owners=stands.checkers,
         # of an undecided check one side is wrong, and nobody knows which
         disagreements=max(stands.wrong, int(stands.undecided > 0)),
@@ -96,6 +97,8 @@ def _reason(stands: Checks) -> Reason:
     """Why not all was checked that was drawn; "" if all was."""
     if stands.undecided:
         return UNDECIDED
+    if stands.same_owner:
+        return SAME_OWNER
     if not stands.open:
         return TIMED_OUT if stands.unchecked else ""
     could_come = stands.others or stands.held or stands.ready

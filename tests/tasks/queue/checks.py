@@ -26,6 +26,7 @@ class SeenChecks:
     leases: set[str]
     kept: set[int]  # subtasks
     checked: int  # subtasks
+    own_checked: int  # subtasks
     bytes: int  # of partials and answers, as they are counted
     partials: int  # bytes of partials and answers, as they are
 
@@ -63,7 +64,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         for part in ("ready", "confirmed", "check_leases", "lacking"):
             pipe.smembers(f"{base}:t:{task}:{part}")
         pipe.hkeys(f"{base}:t:{task}:kept")
-        pipe.hmget(f"{base}:t:{task}", "checked", "partial_bytes")
+        pipe.hmget(f"{base}:t:{task}", "checked", "same_owner", "partial_bytes")
         pipe.hvals(f"{base}:t:{task}:answers")
         pipe.lrange(f"{base}:t:{task}:partials", 0, -1)
     for lease in model.leases:
@@ -114,7 +115,8 @@ def _read_checks(replies: list[Any]) -> SeenChecks:
         leases=_texts(leases),
         kept=set(map(int, kept)),
         checked=int(counts[0] or 0),
-        bytes=int(counts[1] or 0),
+        own_checked=int(counts[1] or 0),
+        bytes=int(counts[2] or 0),
         partials=sum(map(len, answers)) + sum(map(len, partials)),
     )
 
@@ -202,6 +204,7 @@ def _check_checks(model: Model, task: Task, seen: Seen) -> None:
     assert found.ready == {number for number, check in known.items() if check.ready}
     assert found.confirmed == task.confirmed
     assert found.checked == sum(len(task.partials[number]) for number in task.confirmed)
+    assert found.own_checked == sum(len(task.partials[number]) for number in task.own_checks)
     leases = [le for le in model.leases.values() if le.task is task and le.check is not None]
     assert found.leases == {lease.name for lease in leases}
     assert len({lease.check for lease in leases}) == len(leases), "one at a time"

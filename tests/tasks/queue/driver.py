@@ -51,6 +51,7 @@ from tests.tasks.queue.model_state import (
 KINDS = ("ECHO@1", "MEAN@1")
 WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1], "phone": KINDS, "tablet": KINDS}
 VERIFY = ("all", "sample", "all", "none")  # of tasks, in turn
+HOW = {"again": checks.AGAIN, "own machine": checks.SAME_OWNER}  # a check is settled
 SECONDS = (0.0, 1e-4)  # less than any round trip takes: believed as they are
 CREATORS = ("alice", "bob", "dora")
 # one member has three names
@@ -289,7 +290,7 @@ class Driver(RuleBasedStateMachine):
             self.group,
             task.name,
             check=check,
-            how=checks.AGAIN if how == "again" else checks.CONFIRMED,
+            how=HOW.get(how, checks.CONFIRMED),
             lease=lease,
             checkers=known.answered,
             wrong=wrong,
@@ -298,9 +299,29 @@ class Driver(RuleBasedStateMachine):
         assert settled.settled
         if how == "again":
             self.model.ask_again(task, check.number)
+        elif how == "own machine":
+            self.model.settle_by_own_machine(task, check.number)
         else:
             assert settled.subtasks == self.model.settle(task, check.number, lease, wrong)
         assert not self.do(call).settled
+
+    def be_alone(self, at: int, owner: str) -> None:
+        """Only this owner's workers are here for a while, and work."""
+        for conn, worker in list(self.model.online.items()):
+            if OWNERS[worker] != owner:
+                who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
+                kinds = WORKERS[worker]
+                how = connections.RELEASED
+                call = connections.leave(self.group, **who, kinds=kinds, how=how)
+                assert set(self.do(call).complete) == self.model.leave(conn, how)
+        for worker in WORKERS:
+            if OWNERS[worker] == owner and worker not in self.model.online.values():
+                self.connect_one(worker)
+        self.lease_some(at, 4)
+        self.work(at, 9)
+        for worker in WORKERS:
+            if worker not in self.model.online.values():
+                self.connect_one(worker)
 
     def recheck_some(self, at: int, owner: str) -> None:
         """This owner was found wrong; some of the payloads that are made anew are there soon."""

@@ -170,10 +170,21 @@ class Model:
         """The active leases that are not those of checks."""
         return (lease for lease in self.leases.values() if lease.active and lease.check is None)
 
-    def may_answer(self, task: Task, check: Check, owner: str) -> bool:
-        if owner == check.owner or owner in check.answered:
+    def may_answer(self, task: Task, check: Check, worker: str) -> bool:
+        owner = self.owners[worker]
+        if owner == check.owner:
+            return worker != check.worker and self._may_check_oneself(task, check)
+        if owner in check.answered:
             return False
         return owner not in check.failed or not self.others_for(task, check, but_for=check.failed)
+
+    def _may_check_oneself(self, task: Task, check: Check) -> bool:
+        """Nobody else is there; whoever demands all checked wants it of their own machines only."""
+        if check.owner in check.answered or check.owner in check.failed:
+            return False
+        if task.verify == "all" and check.owner != task.creator:
+            return False
+        return not {self.owners[other] for other in self.takers(task)} - {check.owner}
 
     def others_for(self, task: Task, check: Check, but_for: Iterable[str] = ()) -> set[str]:
         """Owners online who have not answered it, but for some."""
@@ -182,12 +193,11 @@ class Model:
 
     def checkable(self, worker: str) -> dict[str, list[int]]:
         """{task: numbers of parts that this worker may check now}."""
-        owner = self.owners[worker]
         return {
             task.name: [
                 number
                 for number, check in task.checks.items()
-                if check.waits and self.may_answer(task, check, owner)
+                if check.waits and self.may_answer(task, check, worker)
             ]
             for task in self.tasks.values()
             if task.kind in self.kinds[worker]
@@ -236,12 +246,19 @@ class Model:
         unchecked = [n for n in theirs if n not in task.confirmed and n not in task.checks]
         for number in unchecked[-RECHECKED_MAX:]:
             part = list(task.partials[number])
-            task.checks[number] = Check(part, owner, waits=False, lacking=True)
+            worker = task.senders[number]
+            task.checks[number] = Check(part, owner, worker, waits=False, lacking=True)
+            task.own_checks.discard(number)
         return len(unchecked[-RECHECKED_MAX:])
 
     def ask_again(self, task: Task, number: int) -> None:
         check = task.checks[number]
         check.ready, check.waits = False, len(check.failed) < CHECK_TRIES
+
+    def settle_by_own_machine(self, task: Task, number: int) -> None:
+        """Only another machine of the same owner agreed."""
+        self._end_check(task, number)
+        task.own_checks.add(number)
 
     def settle(self, task: Task, number: int, lease: str, wrong: Sequence[str]) -> int:
         """An answer was confirmed: the part's, or that of this lease, which takes its place.
@@ -251,6 +268,7 @@ class Model:
         check = task.checks[number]
         self._end_check(task, number)
         if lease:
+            task.own_checks.discard(number)
             task.partials[number] = []
             task.done_by[check.owner] -= len(check.part)
             for name, worker, subtasks in check.pieces:
@@ -307,7 +325,7 @@ class Model:
             lease.task.senders.append(worker)
             if lease.task.verify == "all":
                 number = len(lease.task.partials) - 1
-                lease.task.checks[number] = Check(list(subtasks), self.owners[worker])
+                lease.task.checks[number] = Check(list(subtasks), self.owners[worker], worker)
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
@@ -351,6 +369,7 @@ class Model:
         worker = task.senders[number]
         self._end_check(task, number)
         task.confirmed.discard(number)
+        task.own_checks.discard(number)
         task.partials[number] = []
         task.done = [subtask for subtask in task.done if subtask not in subtasks]
         task.done_by[self.owners[worker]] -= len(subtasks)

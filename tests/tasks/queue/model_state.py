@@ -20,6 +20,7 @@ class Check:
 
     part: list[int]  # its subtasks
     owner: str  # of the part
+    worker: str
     waits: bool = True
     lacking: bool = False  # its payloads are to be made anew, and then it waits
     ready: bool = False  # its answers are to be compared
@@ -52,6 +53,7 @@ class Task:
     redo: set[int] = field(default_factory=set)  # taken out, and without payloads
     checks: dict[int, Check] = field(default_factory=dict)  # by the number of the part
     confirmed: set[int] = field(default_factory=set)  # numbers of parts
+    own_checks: set[int] = field(default_factory=set)  # by another machine of the same owner
     attempts: Counter[int] = field(default_factory=Counter)  # that count
     losses: Counter[int] = field(default_factory=Counter)
     # subtask -> how often each worker failed and lost it

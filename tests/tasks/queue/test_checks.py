@@ -113,8 +113,56 @@ def test_it_comes_before_ordinary_work_and_its_creator_is_not_charged(
     assert ben.lease().subtasks == [1], "then comes what waits"
 
 
-def test_no_machine_of_the_same_owner_gets_it(pool: Pool, done: str) -> None:
+def test_no_machine_of_the_same_owner_gets_it_where_the_submitter_demands_others(
+    pool: Pool, done: str
+) -> None:
     assert pool.connect("another", owner="ann").ask().granted is None
+
+
+def test_where_nobody_else_is_online_another_machine_of_the_owner_gets_it(
+    pool: Pool, ann: Connection
+) -> None:
+    task = pool.task(1, verify="auto")
+    ann.complete(ann.lease())
+    assert ann.ask().granted is None, "not the same machine"
+    another = pool.connect("another", owner="ann")
+    ben = pool.connect("bens", owner="ben")
+    assert another.ask().granted is None, "Ben is there"
+    ben.leave()
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert found.others
+    another.complete(another.lease())
+    (check,) = unsettled(pool, task)
+    assert not check.others
+    settled = checks.settle(pool.group, task, check=check, how=checks.SAME_OWNER).now()
+    assert settled.settled
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert (found.same_owner, found.checked, found.checkers, found.others) == (1, 0, 0, False)
+
+
+def test_who_demands_all_checked_may_have_it_of_machines_of_their_own(pool: Pool) -> None:
+    desk, shelf = pool.connect("desk", owner="alice"), pool.connect("shelf", owner="alice")
+    pool.task(1, creator="alice", verify="all")
+    granted = desk.lease()
+    desk.complete(granted)
+    assert shelf.lease().subtasks == granted.subtasks
+
+
+def test_what_only_a_machine_of_their_own_confirmed_is_checked_once_an_owner_was_wrong(
+    pool: Pool, ann: Connection
+) -> None:
+    task = pool.task(1, verify="auto")
+    ann.complete(ann.lease())
+    another = pool.connect("another", owner="ann")
+    another.complete(another.lease())
+    (check,) = unsettled(pool, task)
+    checks.settle(pool.group, task, check=check, how=checks.SAME_OWNER).now()
+    assert checks.recheck(pool.group, task, "ann").now().parts == 1
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert (found.open, found.same_owner) == (1, 0)
 
 
 def test_asked_for_twice_it_is_the_same(pool: Pool, done: str, ben: Connection) -> None:

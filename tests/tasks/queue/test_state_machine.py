@@ -40,7 +40,8 @@ After every step, whatever was called in whatever order:
   start to have something to lease;
 - nothing is leased to an owner who has left the group; what their workers had leased waits again,
   and nothing that they send of it counts;
-- a part that is to be checked is leased to other owners only, before all else, with its payloads;
+- a part that is to be checked is leased to other owners only, or, while there is only its own
+  owner, to another machine of theirs, before all else, with its payloads;
   done, open, leased, shares and charges know nothing of it, and no answer is ever combined unless
   it takes the place of the part;
 - an owner answers a check once; of a lease that comes to nothing the check waits again, at most
@@ -219,7 +220,9 @@ class Queue(Driver):
 
     @rule(
         at=which,
-        how=st.sampled_from(["confirmed", "again", "replaced", "liar", "false accuser"]),
+        how=st.sampled_from(
+            ["confirmed", "again", "replaced", "liar", "false accuser", "own machine"]
+        ),
     )
     def compare(self, at: int, how: str) -> None:
         self.compare_one(at, how)
@@ -227,6 +230,10 @@ class Queue(Driver):
     @rule(at=which, owner=st.sampled_from(sorted(set(OWNERS.values()))))
     def recheck(self, at: int, owner: str) -> None:
         self.recheck_some(at, owner)
+
+    @rule(at=which, owner=st.sampled_from(["alice", "bob"]))
+    def one_owner_is_alone(self, at: int, owner: str) -> None:
+        self.be_alone(at, owner)
 
     @rule(at=which)
     def keep_payloads_for_checks(self, at: int) -> None:

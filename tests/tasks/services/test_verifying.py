@@ -12,7 +12,7 @@ from core import redis
 from firmlight_client import kinds
 from groups.models import Group, Membership
 from tasks import states
-from tasks.models import Task, Worker
+from tasks.models import Standing, Task, Worker
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.services import standing
@@ -274,3 +274,83 @@ def test_what_proves_itself_and_what_nobody_wanted_checked_says_so(
     for task in (proved, unwanted):
         assert conclude(task).status == states.SUCCEEDED
     assert [said(task)[0] for task in (proved, unwanted)] == ["proof", "check"]
+
+
+# Only one owner
+
+
+@pytest.fixture
+def desktop(laptop: Worker) -> Worker:
+    """Another machine of the same owner."""
+    return Worker.objects.create(owner=laptop.owner, name="desktop")
+
+
+def test_where_one_owner_is_alone_another_of_their_machines_checks(
+    split: Split, work: Work, laptop: Worker, desktop: Worker, online: Online
+) -> None:
+    task = mean(split, "auto")
+    online(laptop, desktop)
+    work(laptop)
+    assert conclude(task).status == states.RUNNING, "the other machine can check it"
+    work(desktop)
+    compare_answers(str(task.pk))
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("sample", 1.0, "same_owner")
+    assert task.checked
+    assert task.checked.sentence == (
+        "100 % recomputed by another computer of the same member, which agreed: that finds faults, "
+        "not lies."
+    )
+    assert not Standing.objects.filter(agreements__gt=0).exists()
+
+
+def test_machines_of_one_owner_that_differ_warn_their_owner_and_nobody_is_sanctioned(
+    split: Split,
+    work: Work,
+    lease: Lease,
+    laptop: Worker,
+    desktop: Worker,
+    online: Online,
+    settings: Settings,
+) -> None:
+    task = mean(split, "auto")
+    standing.note_agreement(task.group_id, laptop.owner_id or "", "MEAN", task.kind_version, 5)
+    online(laptop, desktop)
+    lie(lease(laptop), laptop)
+    work(laptop)
+    work(desktop)
+    compare_answers(str(task.pk))
+    (notice,) = Notification.objects.filter(user=laptop.owner, code="machines_differ")
+    assert "desktop and laptop" in notice.text
+    assert "firmlight doctor --compute" in notice.text
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task)[2] == "undecided"
+    row = Standing.objects.get(owner=laptop.owner)
+    assert (row.agreements, row.disagreements_total) == (5, 0)
+    assert Notification.objects.filter(code="machines_differ").count() == 1
+
+
+def test_a_task_that_demands_checks_takes_them_from_its_submitters_own_machines(
+    split: Split, work: Work, tower: Worker, bob: User, online: Online
+) -> None:
+    shelf = Worker.objects.create(owner=bob, name="shelf")
+    task = mean(split, "all")
+    online(tower, shelf)
+    work(tower)
+    work(shelf)
+    compare_answers(str(task.pk))
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("all", 1.0, "same_owner")
+
+
+def test_but_not_from_those_of_somebody_else(
+    split: Split, work: Work, laptop: Worker, desktop: Worker, online: Online, settings: Settings
+) -> None:
+    task = mean(split, "all")
+    online(laptop, desktop)
+    work(laptop)
+    assert work(desktop) == 0
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.FAILED
+    assert task.error_code == "unverified"
