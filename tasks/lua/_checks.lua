@@ -40,6 +40,10 @@ local function list_checks(task, t)
   end
 end
 
+local function is_ready(task, number)
+  return redis.call('SISMEMBER', key('t', task, 'ready'), number) == 1
+end
+
 local function let_check_wait(task, t, number)
   redis.call('RPUSH', key('t', task, 'checks'), number)
   list_checks(task, t)
@@ -88,7 +92,7 @@ give_check_back = function(rec, t, has_failed)
   check.lease = ''
   if has_failed then check.failed[#check.failed + 1] = rec.owner end
   note_check(rec.task, rec.check, check)
-  if #check.failed >= CHECK_TRIES then return 0 end
+  if #check.failed >= CHECK_TRIES or is_ready(rec.task, rec.check) then return 0 end
   let_check_wait(rec.task, t, rec.check)
   return 1
 end
@@ -140,6 +144,48 @@ local function may_answer(task, t, part, check, owner, worker)
     for _, other in ipairs(list) do asked[#asked + 1] = other end
   end
   return not somebody_to_ask(task, t, part.owner, asked)
+end
+
+-- The active lease of a second copy goes on as that of the check of this part.
+local function let_copy_check(rec, t, number)
+  hold_less(rec, #rec.list)
+  rec.check = number
+  redis.call('HSET', key('l', rec.id), 'check', number, 'charge', 0, 'copy', '0')
+  redis.call('ZREM', key('t', rec.task, 'leases'), rec.id)
+  redis.call('SADD', key('t', rec.task, 'check_leases'), rec.id)
+  redis.call('LREM', key('t', rec.task, 'checks'), -1, number)
+  list_checks(rec.task, t)
+  local check = read_check(rec.task, number)
+  check.lease = rec.id
+  note_check(rec.task, number, check)
+end
+
+-- What the holder of a second copy sends, although another one was faster, can be compared with the
+-- part of this number: its check, made if there is none; else nil.
+local function check_of_copy(task, t, rec, number, subtasks)
+  local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
+  if not packed or t.broken == '1' then return nil end
+  local part = read_part(packed)
+  local check = read_check(task, number)
+  if check and contains(check.answered, rec.owner) then return nil end
+  if not check and not stands_unchecked(task, number) then return nil end
+  if #subtasks ~= #part.subtasks then return nil end
+  if not check then forget_own_check(task, number, #part.subtasks) end
+  return check or {lease = '', answered = {}, failed = {}, pieces = {}}
+end
+
+-- A check has an answer that differs: it waits for one more owner. Returns whether its payloads are
+-- to be made anew first.
+local function ask_another(task, t, number, check)
+  if check.lease ~= '' or #check.failed >= CHECK_TRIES then return false end
+  local subtask = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks[1]
+  local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtask) == 1
+  if has_payloads and redis.call('SISMEMBER', key('t', task, 'lacking'), number) == 0 then
+    let_check_wait(task, t, number)
+    return false
+  end
+  redis.call('SADD', key('t', task, 'lacking'), number)
+  return true
 end
 
 -- The check of the part, if there is one, is over: nothing of it is left. What is still computed

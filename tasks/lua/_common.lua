@@ -68,7 +68,8 @@
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes) revoked ('1': its owner
---                          has left the group) check (number of the part that it checks). A lost
+--                          has left the group) check (number of the part that it checks) part (of
+--                          one that was overtaken: the number of the part that is the same). A lost
 --                          one stays for a while, so that a late result counts; not that of a
 --                          check
 --   left:<owner>           there for a while after this owner has left the group: nothing is leased

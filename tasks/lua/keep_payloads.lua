@@ -22,7 +22,7 @@ for _, piece in ipairs(a.pieces) do
     set_many(key('t', a.task, 'kept'), kept)
     if is_whole then
       redis.call('SREM', key('t', a.task, 'lacking'), number)
-      let_check_wait(a.task, t, number)
+      if not is_ready(a.task, number) then let_check_wait(a.task, t, number) end
       whole = whole + 1
     end
   end

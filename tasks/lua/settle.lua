@@ -19,13 +19,14 @@
 --   settled   boolean: this call did it
 --   caught    list of strings, ids: those in `wrong` who had not been found wrong in this task before
 --   subtasks  integer, how many are to be done anew
+--   lacking   boolean: its payloads are to be made anew before somebody else can be asked
 --   wake      list of strings, connections to wake
 local t = hash(key('t', a.task))
 local check = read_check(a.task, a.number)
-local caught, redone = {}, 0
+local caught, redone, lacking = {}, 0, false
 local function answer(settled, woken)
   return cmsgpack.pack({
-    settled = settled, subtasks = redone, wake = woken, caught = caught,
+    settled = settled, subtasks = redone, wake = woken, caught = caught, lacking = lacking,
   })
 end
 if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
@@ -46,7 +47,7 @@ end
 
 if a.how == 'again' then
   if redis.call('SREM', key('t', a.task, 'ready'), a.number) == 0 then return answer(false, {}) end
-  if #check.failed < CHECK_TRIES then let_check_wait(a.task, t, a.number) end
+  lacking = ask_another(a.task, t, a.number, check)
   punish()
   if redone > 0 then doubt_decision(a.task) end
   return answer(true, wake(t.kind, SOME))

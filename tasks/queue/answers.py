@@ -172,6 +172,7 @@ class Settlement(msgspec.Struct, frozen=True):
     settled: bool
     subtasks: int  # that are to be done anew
     caught: list[str]  # owners who were found wrong, for the first time in this task
+    lacking: bool  # its payloads are to be made anew before somebody else can be asked
     wake: Conns
 
 

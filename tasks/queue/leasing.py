@@ -84,6 +84,7 @@ def complete(
         "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         "chance": _draw() if chance is None else chance,
         "sample_share": settings.VERIFY_SAMPLE_SHARE,
+        "patience_s": settings.COPY_UNKNOWN_SECONDS,
         "trusted": settings.STANDING_TRUSTED,
         **limits(),
     }

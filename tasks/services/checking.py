@@ -179,6 +179,7 @@ class Findings:
     # owner -> two machines of theirs that differ, and what each of them said, in words
     warned: dict[str, tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=dict)
     redone: int = 0  # subtasks
+    lacks_payloads: bool = False  # a check that is to go on
     agreements: dict[str, int] = field(default_factory=dict)  # in a row, of owners asked for
 
     def settle(self, case: Case, compared: calls.Compared | None, *, is_last_chance: bool) -> None:
@@ -274,6 +275,7 @@ class Findings:
         if not settled.settled:  # by another job, or the part was taken out
             return
         self.redone += settled.subtasks
+        self.lacks_payloads |= settled.lacking
         self.right.update(right)
         # Who is asked again with the same flawed answer was held to it before.
         held = lies if how != checks.AGAIN else {owner: lies[owner] for owner in settled.caught}
@@ -302,4 +304,5 @@ class Findings:
             standing.warn(task, owner, Worker.objects.filter(pk__in=machines), said)
         if self.redone:
             metrics.count("subtasks_taken_out", self.redone)
+        if self.redone or self.lacks_payloads:
             events.split(task.pk)  # makes the payloads anew

@@ -209,7 +209,7 @@ def _check_checks(model: Model, task: Task, seen: Seen) -> None:
     assert found.leases == {lease.name for lease in leases}
     assert len({lease.check for lease in leases}) == len(leases), "one at a time"
     assert found.lacking == {number for number, check in known.items() if check.lacking}
-    with_payloads = [check.part for check in known.values() if not check.lacking]
+    with_payloads = [check.part for check in known.values() if check.kept]
     assert found.kept == {subtask for part in with_payloads for subtask in part}
     assert not found.kept & (task.open | task.redo), "what is checked is done"
     assert found.bytes == found.partials, "what is kept is counted"

@@ -344,7 +344,8 @@ class Driver(RuleBasedStateMachine):
                     pieces.append((number, dict.fromkeys(rest, b"\x01"), True))
                 for piece in [*pieces, pieces[-1]]:  # by two jobs at once
                     self.do(checks.keep_payloads(self.group, task.name, [piece]))
-                task.checks[number].lacking, task.checks[number].waits = False, True
+                check = task.checks[number]
+                check.lacking, check.kept, check.waits = False, True, not check.ready
 
     def demand(self, task: Task, worker: str) -> Demand:
         """What waits for the task, and how many owners want work of its kind with this one."""
@@ -384,13 +385,18 @@ class Driver(RuleBasedStateMachine):
             chance=0.99,  # of a sample it is not drawn
         )
         settled = self.do(call)
+        working = [lease.name for lease in self.model.working()]
+        checking = {name for name in working if self.redis.hexists(self.key("l", name), "check")}
+        self.model.goes_on = checking
         assert (settled.reason, settled.open) == self.model.complete(
             name, worker, subtasks, seconds, decided, proves
         )
         if settled.reason == "":
-            assert known and settled.complete == (known.task.complete and known.check is None)
-            assert settled.is_check == (known.check is not None)
-            ended = before.keys() - self.model.leases.keys() - {name}
+            is_check = self.model.answered_check
+            assert known and settled.complete == (known.task.complete and not is_check)
+            assert settled.is_check == is_check
+            active = {lease.name for lease in self.model.leases.values() if lease.active}
+            ended = before.keys() - active - {name}
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
             accused = [(one.worker, one.owner, one.all) for one in settled.failing]
             assert sorted(accused) == sorted(self.model.newly_accused)

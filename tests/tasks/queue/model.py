@@ -47,6 +47,9 @@ class Model:
     strikes: Counter[tuple[str, str]] = field(default_factory=Counter)
     aside: set[tuple[str, str]] = field(default_factory=set)
     # by the last result that was accepted
+    answered_check: bool = False  # the last result that was accepted did
+    # of the last result: leases of second copies that go on as its check; it hangs on the clock
+    goes_on: set[str] = field(default_factory=set)
     newly_accused: list[tuple[str, str, bool]] = field(default_factory=list)
 
     # Who failed or lost a subtask
@@ -211,8 +214,10 @@ class Model:
 
     def _answer(self, lease: Lease, subtasks: list[int]) -> None:
         """A piece of an answer: nothing is done or charged by it."""
-        assert lease.check is not None
-        owner, check = self.owners[lease.worker], lease.task.checks[lease.check]
+        number = lease.part if lease.check is None else lease.check
+        assert number is not None
+        owner, check = self.owners[lease.worker], lease.task.checks[number]
+        self.answered_check = True
         check.pieces.append((lease.name, lease.worker, subtasks))
         self.strike(lease.task, lease.worker, -len(subtasks))
         self.newly_accused = []
@@ -223,13 +228,31 @@ class Model:
             check.answered.append(owner)
             check.ready = True
 
+    def _answers_as_copy(self, lease: Lease, subtasks: list[int]) -> bool:
+        """Whether a second copy of a part, overtaken by it, can be compared with it."""
+        task, number = lease.task, lease.part
+        if number is None or task.broken or number in task.confirmed:
+            return False
+        part, check = task.partials[number], task.checks.get(number)
+        if not part or len(subtasks) != len(part):
+            return False
+        if check is None:
+            owner, worker = self.owners[task.senders[number]], task.senders[number]
+            task.checks[number] = Check(list(part), owner, worker, waits=False, kept=False)
+            task.own_checks.discard(number)
+            return True
+        if self.owners[lease.worker] in check.answered:
+            return False
+        check.waits = False
+        return True
+
     def _give_check_back(self, lease: Lease, *, has_failed: bool) -> None:
         assert lease.check is not None
         del self.leases[lease.name]
         check = lease.task.checks[lease.check]
         if has_failed:
             check.failed.append(self.owners[lease.worker])
-        check.waits = len(check.failed) < CHECK_TRIES
+        check.waits = len(check.failed) < CHECK_TRIES and not check.ready
 
     def _end_check(self, task: Task, number: int) -> None:
         task.checks.pop(number, None)
@@ -247,13 +270,17 @@ class Model:
         for number in unchecked[-RECHECKED_MAX:]:
             part = list(task.partials[number])
             worker = task.senders[number]
-            task.checks[number] = Check(part, owner, worker, waits=False, lacking=True)
+            task.checks[number] = Check(part, owner, worker, waits=False, lacking=True, kept=False)
             task.own_checks.discard(number)
         return len(unchecked[-RECHECKED_MAX:])
 
     def ask_again(self, task: Task, number: int) -> None:
         check = task.checks[number]
-        check.ready, check.waits = False, len(check.failed) < CHECK_TRIES
+        check.ready = False
+        is_leased = any(le.task is task and le.check == number for le in self.leases.values())
+        if is_leased or len(check.failed) >= CHECK_TRIES:
+            return
+        check.waits, check.lacking = check.kept, not check.kept
 
     def settle_by_own_machine(self, task: Task, number: int) -> None:
         """Only another machine of the same owner agreed."""
@@ -304,6 +331,7 @@ class Model:
         proves: bool,
     ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
+        self.answered_check = False
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease", []
@@ -314,17 +342,21 @@ class Model:
         still = [subtask for subtask in named if is_check or subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
             return "not_in_lease", still
+        if not still and self._answers_as_copy(lease, subtasks):
+            self._answer(lease, subtasks)
+            return "", []
         if still != named:
             return "done_by_another", still
         if is_check:
             self._answer(lease, subtasks)
             return "", []
         lease.task.done += subtasks
+        number = None
         if not lease.task.broken:  # of a task that has failed nothing is combined
             lease.task.partials.append(subtasks)
             lease.task.senders.append(worker)
+            number = len(lease.task.partials) - 1
             if lease.task.verify == "all":
-                number = len(lease.task.partials) - 1
                 lease.task.checks[number] = Check(list(subtasks), self.owners[worker], worker)
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
@@ -334,6 +366,8 @@ class Model:
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided and (proves or lease.task.ended)
+        if number is not None and lease.task.verify != "none":
+            self._keep_copies(lease, subtasks, number)
         self._close_subtasks(lease, subtasks)
         return "", []
 
@@ -540,6 +574,18 @@ class Model:
         lease.owes = [subtask for subtask in lease.owes if subtask not in set(subtasks)]
         if not lease.owes:
             self.leases.pop(lease.name, None)
+
+    def _keep_copies(self, lease: Lease, subtasks: list[int], number: int) -> None:
+        """A second copy by another owner's worker goes on as a check, or is remembered."""
+        for other in self.working():
+            is_same = other.task is lease.task and set(other.owes) == set(subtasks)
+            if not is_same or self.owners[other.worker] == self.owners[lease.worker]:
+                continue
+            if other.name in self.goes_on:
+                assert lease.task.checks[number].waits
+                other.check, lease.task.checks[number].waits = number, False
+            else:
+                other.active, other.overdue, other.part = False, 0, number
 
     def _close_subtasks(self, lease: Lease, subtasks: list[int]) -> None:
         """They ended: neither this lease nor any active one owes them.

@@ -23,6 +23,7 @@ class Check:
     worker: str
     waits: bool = True
     lacking: bool = False  # its payloads are to be made anew, and then it waits
+    kept: bool = True  # its payloads are there
     ready: bool = False  # its answers are to be compared
     answered: list[str] = field(default_factory=list)  # owners
     failed: list[str] = field(default_factory=list)  # owners, each time
@@ -116,6 +117,7 @@ class Lease:
     revoked: bool = False  # its owner is no member any more
     overdue: int = 0  # 0: not; otherwise the lower, the longer
     check: int | None = None  # number of the part that it checks
+    part: int | None = None  # of one that was overtaken: number of the part that is the same
 
 
 @dataclass(frozen=True)

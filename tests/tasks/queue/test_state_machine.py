@@ -8,7 +8,8 @@ After every step, whatever was called in whatever order:
 - every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the
   held ones;
 - it is held by two leases at most, of two workers; the second one was granted when nothing of the
-  task waited; the one that is first counts, the other is refused;
+  task waited; the one that is first counts, the other is refused, unless it is the same as a part
+  of another owner: then it is an answer to its check;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open; only
   a kind that can prove it decides it early;
