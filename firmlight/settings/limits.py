@@ -43,6 +43,8 @@ VERIFY_SAMPLE_SHARE = number("VERIFY_SAMPLE_SHARE", 0.05)
 RECHECK_RESULTS_MAX = whole("RECHECK_RESULTS_MAX", 100)
 # How long a conclusion waits for checks that are under way.
 VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
+# How long one that demands checks waits for members who are online and take none.
+VERIFY_ALL_WAIT_SECONDS = number("VERIFY_ALL_WAIT_SECONDS", 3600)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

@@ -7,6 +7,7 @@
 -- answers settles the check, or lets it wait for one more owner. Subtasks, shares and the creator's
 -- charge know nothing of it.
 local CHECK_TRIES = 3  -- leases of a check that may come to nothing
+local CHECK_LEASES = 20  -- leases of a check at all: one that is given back again and again must end
 
 local function contains(list, what)
   for _, one in ipairs(list) do
@@ -16,7 +17,7 @@ local function contains(list, what)
 end
 
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
--- failed = owners whose leases came to nothing, pieces = what came, each like a part}. The bytes of
+-- failed = owners whose leases came to nothing, leases = how many there were, pieces = what came, each like a part}. The bytes of
 -- the pieces are in :answers. nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
@@ -38,6 +39,10 @@ local function list_checks(task, t)
   else
     redis.call('ZREM', index, task)
   end
+end
+
+local function is_given_up(check)
+  return #check.failed >= CHECK_TRIES or (check.leases or 0) >= CHECK_LEASES
 end
 
 local function is_ready(task, number)
@@ -92,7 +97,7 @@ give_check_back = function(rec, t, has_failed)
   check.lease = ''
   if has_failed then check.failed[#check.failed + 1] = rec.owner end
   note_check(rec.task, rec.check, check)
-  if #check.failed >= CHECK_TRIES or is_ready(rec.task, rec.check) then return 0 end
+  if is_given_up(check) or is_ready(rec.task, rec.check) then return 0 end
   let_check_wait(rec.task, t, rec.check)
   return 1
 end
@@ -177,7 +182,7 @@ end
 -- A check has an answer that differs: it waits for one more owner. Returns whether its payloads are
 -- to be made anew first.
 local function ask_another(task, t, number, check)
-  if check.lease ~= '' or #check.failed >= CHECK_TRIES then return false end
+  if check.lease ~= '' or is_given_up(check) then return false end
   local subtask = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks[1]
   local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtask) == 1
   if has_payloads and redis.call('SISMEMBER', key('t', task, 'lacking'), number) == 0 then

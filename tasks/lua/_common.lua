@@ -28,7 +28,8 @@
 --                          checked, taken_out (subtasks that others confirmed, that were done
 --                          anew) same_owner (subtasks that only another machine of
 --                          the same owner confirmed) undecided, unchecked (checks) complete_at (when that was noticed
---                          first)
+--                          first) checks_at (when an answer to a check came or one was
+--                          settled last)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
@@ -78,6 +79,8 @@
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
+--   due                    zset: task -> when its conclusion is asked for again, of those that are
+--                          complete and wait for checks
 --   checking:<kind>        zset: task -> seq, the tasks that have a check to lease
 --   standing:<kind>        hash: owner -> agreements in a row, a copy of the database's; 0 where one
 --                          is missing

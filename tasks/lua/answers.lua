@@ -25,7 +25,7 @@ local function add(number, check)
   local part = cmsgpack.unpack(packed)
   rows[#rows + 1] = {
     number = tonumber(number), part = part, answered = #check.answered, pieces = check.pieces,
-    others = #check.failed < CHECK_TRIES
+    others = not is_given_up(check)
       and somebody_to_ask(a.task, t, part[PART_OWNER], check.answered),
   }
   raws[#raws + 1] = redis.call('LINDEX', key('t', a.task, 'partials'), number)

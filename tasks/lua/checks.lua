@@ -6,6 +6,7 @@
 --   online_ms  see _common.lua
 -- Returns nil if the task has no state, else a map:
 --   complete_ms  integer, ms since it was first seen here that the task is complete; -1 if it is not
+--   quiet_ms   integer, of those ms: since an answer came or a check was settled last; -1 as well
 --   verify     string: what others recompute, see open.lua; 'none' for a task from before that
 --   open       integer, checks that are not settled
 --   waiting    integer, of those: nobody has them, or they lack their payloads
@@ -35,13 +36,14 @@ for _, number in ipairs(numbers) do
   is_disputed = is_disputed or #check.answered > 0
 end
 
-local complete_ms = -1
+local complete_ms, quiet_ms = -1, -1
 if is_complete(a.task, t) then
   redis.call('HSETNX', name, 'complete_at', now)
   complete_ms = now - tonumber(redis.call('HGET', name, 'complete_at'))
+  quiet_ms = math.min(complete_ms, now - tonumber(t.checks_at or '0'))
 end
 return cmsgpack.pack({
-  complete_ms = complete_ms, verify = t.verify or 'none',
+  complete_ms = complete_ms, quiet_ms = quiet_ms, verify = t.verify or 'none',
   waiting = redis.call('LLEN', key('t', a.task, 'checks')) + #lacking,
   open = redis.call('HLEN', key('t', a.task, 'check_state')),
   held = redis.call('SCARD', key('t', a.task, 'check_leases')),

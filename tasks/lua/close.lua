@@ -43,5 +43,6 @@ for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name)
+redis.call('ZREM', key('due'), a.task)
 redis.call('SREM', key('tasks'), a.task)
 return cmsgpack.pack({held = active})

@@ -414,7 +414,7 @@ local function try_check(task)
   if not number then return nil end
   redis.call('LREM', key('t', task, 'checks'), 1, number)
   list_checks(task, t)
-  check.lease = a.lease
+  check.lease, check.leases = a.lease, (check.leases or 0) + 1
   note_check(task, number, check)
   note_lease(task, t, subtasks, 0, 'check', number)
   redis.call('SADD', key('t', task, 'check_leases'), a.lease)

@@ -31,6 +31,8 @@ local function answer(settled, woken)
 end
 if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
 
+redis.call('HSET', key('t', a.task), 'checks_at', now)
+
 -- All that the owners who were wrong did for the task is to be done anew.
 local function punish()
   for _, owner in ipairs(a.wrong) do

@@ -133,6 +133,7 @@ class Checks(msgspec.Struct, frozen=True):
     """Where the checks of a task stand, see `lua/checks.lua`."""
 
     complete_ms: int  # since it was first seen here that the task is complete; -1 if it is not
+    quiet_ms: int  # of those: since an answer came or a check was settled last
     verify: str  # what others recompute, one of verification.VERIFY
     open: int  # checks that are not settled
     waiting: int  # of those: nobody has them
@@ -151,6 +152,14 @@ class Checks(msgspec.Struct, frozen=True):
     @property
     def complete_seconds(self) -> float:
         return self.complete_ms / 1000
+
+    @property
+    def quiet_seconds(self) -> float:
+        return self.quiet_ms / 1000
+
+
+class Noted(msgspec.Struct, frozen=True):
+    noted: bool
 
 
 class Rechecked(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 
 from core import redis
-from tasks.queue.answers import Checks, Lacking, Rechecked, Settlement, Woken
+from tasks.queue.answers import Checks, Lacking, Noted, Rechecked, Settlement, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, task_key
 from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
@@ -50,6 +50,12 @@ def standing_of(group: Id, task: Id) -> Call[Checks | None]:
     """Where the checks of a task stand; None if it has no state."""
     args = {"task": str(task), "online_ms": online_ms()}
     return Call("checks", base_key(group), args, Checks | None)
+
+
+def look_again(group: Id, task: Id, after_seconds: float) -> None:
+    """Let the sweep ask for the conclusion of a complete task again, at the earliest then."""
+    args = {"task": str(task), "after_ms": ms(after_seconds) + 1}
+    Call("look_again", base_key(group), args, Noted).now()
 
 
 def unsettled(

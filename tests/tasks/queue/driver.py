@@ -33,7 +33,6 @@ from tests.tasks.queue.checks import (
 )
 from tests.tasks.queue.model import Model
 from tests.tasks.queue.model_state import (
-    CHECK_TRIES,
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
     LOOK_CHECKS,
@@ -266,7 +265,7 @@ class Driver(RuleBasedStateMachine):
             number = pick(sorted(found), at)
             check, known = found[number], task.checks[number]
             left = self.model.others_for(task, known)
-            assert check.others == bool(left and len(known.failed) < CHECK_TRIES)
+            assert check.others == bool(left and not known.given_up)
             pieces = [(one.lease, one.worker, one.subtasks) for one in check.pieces]
             assert pieces == known.pieces
             self.settle_one(task, check, known, how)

@@ -9,7 +9,6 @@ from math import ceil, inf
 
 from tests.tasks.queue.model_state import (
     BAD_PARTIAL,
-    CHECK_TRIES,
     FAILURE,
     FREE_STRIKES,
     LOSS,
@@ -209,7 +208,8 @@ class Model:
 
     def grant_check(self, lease: Lease) -> None:
         assert lease.check is not None
-        lease.task.checks[lease.check].waits = False
+        check = lease.task.checks[lease.check]
+        check.waits, check.leases = False, check.leases + 1
         self.leases[lease.name] = lease
 
     def _answer(self, lease: Lease, subtasks: list[int]) -> None:
@@ -252,7 +252,7 @@ class Model:
         check = lease.task.checks[lease.check]
         if has_failed:
             check.failed.append(self.owners[lease.worker])
-        check.waits = len(check.failed) < CHECK_TRIES and not check.ready
+        check.waits = not (check.given_up or check.ready)
 
     def _end_check(self, task: Task, number: int) -> None:
         task.checks.pop(number, None)
@@ -278,7 +278,7 @@ class Model:
         check = task.checks[number]
         check.ready = False
         is_leased = any(le.task is task and le.check == number for le in self.leases.values())
-        if is_leased or len(check.failed) >= CHECK_TRIES:
+        if is_leased or check.given_up:
             return
         check.waits, check.lacking = check.kept, not check.kept
 

@@ -11,7 +11,7 @@ COPIES_SHARE, STREAK_MAX = 0.5, 2
 FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
 FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
 PACES_KEPT = 15
-CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX = 3, 16, 2
+CHECK_LEASES, CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX = 20, 3, 16, 2
 
 
 @dataclass
@@ -27,8 +27,13 @@ class Check:
     ready: bool = False  # its answers are to be compared
     answered: list[str] = field(default_factory=list)  # owners
     failed: list[str] = field(default_factory=list)  # owners, each time
+    leases: int = 0
     # lease, worker and subtasks of each
     pieces: list[tuple[str, str, list[int]]] = field(default_factory=list)
+
+    @property
+    def given_up(self) -> bool:
+        return len(self.failed) >= CHECK_TRIES or self.leases >= CHECK_LEASES
 
 
 @dataclass

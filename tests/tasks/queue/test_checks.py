@@ -290,6 +290,21 @@ def test_what_fails_again_and_again_is_given_up(pool: Pool, done: str, ben: Conn
     assert ben.ask().granted is None
 
 
+def test_what_is_given_back_again_and_again_is_given_up_too(
+    pool: Pool, ann: Connection, ben: Connection
+) -> None:
+    task = pool.task(1, verify="all")
+    ann.complete(ann.lease())
+    for _ in range(20):
+        ben.release(ben.lease())
+        pool.redis.delete(pool.key("strikes", "ben"))
+    assert ben.ask().granted is None
+    assert stands(pool, task) == (1, 0, 0)
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert not found.others
+
+
 def test_an_expired_one_is_reaped_and_its_heartbeat_keeps_it(
     pool: Pool, done: str, ben: Connection, cy: Connection
 ) -> None:

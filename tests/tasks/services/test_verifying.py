@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -17,7 +18,7 @@ from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.services import standing
 from tasks.services.checking import compare_answers
-from tasks.services.sweep import reconcile
+from tasks.services.sweep import reconcile, requeue_expired
 from tests.tasks.conftest import compute, conclude
 from tests.tasks.services.test_checking import NUMBERS, lie
 
@@ -354,3 +355,67 @@ def test_but_not_from_those_of_somebody_else(
     settings.VERIFY_WAIT_SECONDS = 0
     assert conclude(task).status == states.FAILED
     assert task.error_code == "unverified"
+
+
+# How long it waits
+
+
+def test_the_sweep_asks_for_the_conclusion_when_the_wait_is_over(
+    split: Split,
+    work: Work,
+    laptop: Worker,
+    tower: Worker,
+    online: Online,
+    jobs_sent: Callable[[], list[str]],
+    settings: Settings,
+) -> None:
+    task = mean(split, "auto")
+    online(laptop, tower)
+    work(laptop)
+    for _ in range(2):  # whoever asks, it is asked for once
+        assert conclude(task).status == states.RUNNING
+    jobs_sent()
+    requeue_expired()
+    assert jobs_sent() == [], "not yet"
+    due = f"fl:{{{task.group_id}}}:due"
+    ((_, at),) = redis.connect().zrange(due, 0, -1, withscores=True)  # type: ignore[misc]
+    assert 0 < at / 1000 - time.time() < settings.VERIFY_WAIT_SECONDS + 60
+    redis.connect().zadd(due, {str(task.pk): 1})
+    requeue_expired()
+    assert jobs_sent() == ["tasks.conclude"]
+    requeue_expired()
+    assert jobs_sent() == []
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.SUCCEEDED
+    assert not redis.connect().exists(due)
+
+
+def test_a_task_that_demands_checks_does_not_wait_for_ever_for_one_who_takes_none(
+    split: Split, work: Work, laptop: Worker, tower: Worker, online: Online, settings: Settings
+) -> None:
+    task = mean(split, "all")
+    online(laptop, tower)
+    work(laptop)
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.RUNNING
+    settings.VERIFY_ALL_WAIT_SECONDS = 0
+    assert conclude(task).status == states.FAILED
+    assert task.error_code == "unverified"
+    assert said(task) == ("check", 0.0, "timed_out")
+
+
+def test_while_its_checks_go_on_it_waits_longer(
+    split: Split,
+    work: Work,
+    lease: Lease,
+    laptop: Worker,
+    tower: Worker,
+    online: Online,
+    settings: Settings,
+) -> None:
+    task = mean(split, "all")
+    online(laptop, tower)
+    work(laptop)
+    settings.VERIFY_WAIT_SECONDS = settings.VERIFY_ALL_WAIT_SECONDS = 0
+    assert lease(tower)
+    assert conclude(task).status == states.RUNNING
