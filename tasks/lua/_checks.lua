@@ -17,7 +17,7 @@ local function contains(list, what)
 end
 
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
--- failed = owners whose leases came to nothing, leases = how many there were, pieces = what came, each like a part}. The bytes of
+-- failed = owners whose leases came to nothing, leases = how many there were, canary = true of one, pieces = what came, each like a part}. The bytes of
 -- the pieces are in :answers. nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
@@ -86,12 +86,46 @@ local function stands_unchecked(task, number)
     and redis.call('SISMEMBER', key('t', task, 'out'), number) == 0
 end
 
+-- Canaries: parts that another owner confirmed, so that what they must say is known. Their payloads are
+-- kept (in :canary_payloads), and now and then such a part is leased once more to an owner who has not
+-- computed it. That is a check whose answer says something of whoever gives it, not of the part.
+local CANARIES_KEPT = 4  -- of a task
+local CANARY_BYTES = 65536  -- of payloads of one
+
+-- The part of this number is confirmed; `owners` have computed it.
+local function keep_canary(task, number, subtasks, owners)
+  if redis.call('HLEN', key('t', task, 'canaries')) >= CANARIES_KEPT then return end
+  local flat, bytes = {}, 0
+  for _, subtask in ipairs(subtasks) do
+    bytes = bytes + redis.call('HSTRLEN', key('t', task, 'kept'), subtask)
+    if bytes > CANARY_BYTES then return end
+  end
+  for i, payload in ipairs(get_many(key('t', task, 'kept'), subtasks)) do
+    if not payload then return end
+    flat[#flat + 1], flat[#flat + 2] = subtasks[i], payload
+  end
+  set_many(key('t', task, 'canary_payloads'), flat)
+  redis.call('HSET', key('t', task, 'canaries'), number, cmsgpack.pack(owners))
+end
+
+local function forget_canary(task, number, subtasks)
+  if redis.call('HDEL', key('t', task, 'canaries'), number) == 0 then return end
+  del_many(key('t', task, 'canary_payloads'), subtasks)
+end
+
+local end_check
+
 -- The lease of a check is over without an answer: the check waits for somebody else. The owner of one
 -- that failed (`has_failed`) is asked again only if nobody else is there. Returns how many checks
 -- wait again.
 give_check_back = function(rec, t, has_failed)
+  local subtasks = rec.list
   forget_lease(rec)
   rec.list = {}
+  if rec.canary then
+    end_check(rec.task, t, rec.check, subtasks)
+    return 0
+  end
   local check = read_check(rec.task, rec.check)
   if not check then return 0 end
   check.lease = ''
@@ -172,7 +206,7 @@ local function check_of_copy(task, t, rec, number, subtasks)
   if not packed or t.broken == '1' then return nil end
   local part = read_part(packed)
   local check = read_check(task, number)
-  if check and contains(check.answered, rec.owner) then return nil end
+  if check and (check.canary or contains(check.answered, rec.owner)) then return nil end
   if not check and not stands_unchecked(task, number) then return nil end
   if #subtasks ~= #part.subtasks then return nil end
   if not check then forget_own_check(task, number, #part.subtasks) end
@@ -195,7 +229,7 @@ end
 
 -- The check of the part, if there is one, is over: nothing of it is left. What is still computed
 -- for it is not wanted; the next heartbeat says so. `but_for`: the lease whose pieces go on counting.
-local function end_check(task, t, number, subtasks, but_for)
+end_check = function(task, t, number, subtasks, but_for)
   local check = read_check(task, number)
   if not check then return end
   local rec = check.lease ~= '' and lease_of(check.lease)
@@ -203,6 +237,7 @@ local function end_check(task, t, number, subtasks, but_for)
   redis.call('LREM', key('t', task, 'checks'), 0, number)
   redis.call('SREM', key('t', task, 'ready'), number)
   redis.call('SREM', key('t', task, 'lacking'), number)
+  redis.call('SREM', key('t', task, 'canaries_out'), number)
   redis.call('HDEL', key('t', task, 'check_state'), number)
   for place, piece in ipairs(check.pieces) do
     local name = piece_name(number, place)
@@ -229,6 +264,7 @@ local function take_part_out(task, t, number)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':subtasks', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':failures', 1)
   forget_own_check(task, number, n)
+  forget_canary(task, number, part.subtasks)
   if redis.call('SREM', key('t', task, 'confirmed'), number) == 1 then
     redis.call('HINCRBY', key('t', task), 'checked', -n)
   end

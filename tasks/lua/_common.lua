@@ -59,6 +59,9 @@
 --   t:<task>:confirmed     set of numbers of parts that other owners agreed with
 --   t:<task>:own_check     set of numbers of parts that only another machine of the same owner
 --                          agreed with
+--   t:<task>:canaries      hash: number of a confirmed part -> MessagePack, the owners who have computed it
+--   t:<task>:canary_payloads  hash: subtask -> payload, of these parts
+--   t:<task>:canaries_out  set of their numbers, of those that an active lease has
 --   t:<task>:checkers, :wrong  sets of owners: who computed for checks that are settled, and who
 --                          was found wrong
 --   t:<task>:comparing     there while a job compares answers
@@ -70,7 +73,8 @@
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes) revoked ('1': its owner
 --                          has left the group) check (number of the part that it checks) part (of
---                          one that was overtaken: the number of the part that is the same). A lost
+--                          one that was overtaken: the number of the part that is the same) canary ('1' of
+--                          one). A lost
 --                          one stays for a while, so that a late result counts; not that of a
 --                          check
 --   left:<owner>           there for a while after this owner has left the group: nothing is leased

@@ -8,7 +8,7 @@
 --   complete_ms  integer, ms since it was first seen here that the task is complete; -1 if it is not
 --   quiet_ms   integer, of those ms: since an answer came or a check was settled last; -1 as well
 --   verify     string: what others recompute, see open.lua; 'none' for a task from before that
---   open       integer, checks that are not settled
+--   open       integer, checks that are not settled; of canaries only those that are ready
 --   waiting    integer, of those: nobody has them, or they lack their payloads
 --   held       integer, of those: an active lease has them
 --   ready      integer, of those: their answers are to be compared
@@ -42,11 +42,12 @@ if is_complete(a.task, t) then
   complete_ms = now - tonumber(redis.call('HGET', name, 'complete_at'))
   quiet_ms = math.min(complete_ms, now - tonumber(t.checks_at or '0'))
 end
+local canaries = redis.call('SCARD', key('t', a.task, 'canaries_out'))  -- nobody waits for them
 return cmsgpack.pack({
   complete_ms = complete_ms, quiet_ms = quiet_ms, verify = t.verify or 'none',
   waiting = redis.call('LLEN', key('t', a.task, 'checks')) + #lacking,
-  open = redis.call('HLEN', key('t', a.task, 'check_state')),
-  held = redis.call('SCARD', key('t', a.task, 'check_leases')),
+  open = redis.call('HLEN', key('t', a.task, 'check_state')) - canaries,
+  held = redis.call('SCARD', key('t', a.task, 'check_leases')) - canaries,
   ready = redis.call('SCARD', key('t', a.task, 'ready')),
   others = others, disputed = is_disputed,
   checked = tonumber(t.checked or '0'), same_owner = tonumber(t.same_owner or '0'),

@@ -36,7 +36,7 @@ local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
   'out', 'redo', 'work', 'holds', 'leases', 'log', 'input', 'asked', 'kept', 'checks',
   'check_state', 'check_leases', 'lacking',
-  'own_check', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
+  'own_check', 'canaries', 'canary_payloads', 'canaries_out', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
   'submissions',
 }
 for _, part in ipairs(PARTS) do

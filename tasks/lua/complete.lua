@@ -127,6 +127,7 @@ local function keep_answer(task, t, rec, number, check, partial)
     if check.lease == rec.id then check.lease = '' end
     check.answered[#check.answered + 1] = rec.owner
     redis.call('SADD', key('t', task, 'ready'), number)
+    redis.call('SREM', key('t', task, 'canaries_out'), number)
     redis.call('HSET', key('t', task), 'checks_at', now)
     is_first = redis.call('SCARD', key('t', task, 'ready')) == 1
   end

@@ -13,6 +13,8 @@
 -- Before all that, a check: the subtasks of a part of another owner once more, or, where only one owner
 -- is online, of another machine of theirs; see _checks.lua. The
 -- worker cannot tell it from other leases, and its creator is charged nothing.
+-- Sometimes, where the caller says so, what is leased is no work but a canary, see _checks.lua: it is no
+-- larger than what this worker would get.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
@@ -31,6 +33,7 @@
 --   copies_share   number, share of a task's subtasks that may be leased a second time before their
 --                  holder is late; 0: none is ever
 --   patience_s     number, s after which a holder of whom nothing is known counts as late
+--   canary         boolean: lease a canary, if there is one
 --   longest_ms     integer, ms a subtask may take at most; 0: any
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a list. First a map:
@@ -58,16 +61,16 @@ local function grant_of(task, kind, max_ms, subtasks)
   return {lease = a.lease, task = task, kind = kind, max_ms = tonumber(max_ms), subtasks = subtasks}
 end
 
--- The map, and behind it the payloads of what it grants. `granted` may be nil. `check`: whether it is
--- the lease of one.
-local function reply(granted, woken, complete, ask_again_ms, check)
+-- The map, and behind it the payloads of what it grants. `granted` may be nil. `payloads`: in which hash
+-- of the task they are.
+local function reply(granted, woken, complete, ask_again_ms, payloads)
   local list = {cmsgpack.pack({
     granted = granted, wake = woken, complete = complete, ask_again_ms = ask_again_ms,
     requeued = requeued,
   })}
   if granted then
-    local payloads = key('t', granted.task, check and 'kept' or 'payloads')
-    for _, payload in ipairs(get_many(payloads, granted.subtasks)) do list[#list + 1] = payload end
+    local name = key('t', granted.task, payloads)
+    for _, payload in ipairs(get_many(name, granted.subtasks)) do list[#list + 1] = payload end
   end
   return list
 end
@@ -78,7 +81,8 @@ end
 local known = lease_of(a.lease)
 if known and known.active == '1' then
   local t = redis.call('HMGET', key('t', known.task), 'kind', 'max_ms')
-  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0, known.check)
+  local payloads = known.canary and 'canary_payloads' or known.check and 'kept' or 'payloads'
+  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0, payloads)
 elseif known then
   return reply(nil, {}, {}, 0)
 end
@@ -253,6 +257,32 @@ local function is_not_for_it(task, t)
   return not_for_it
 end
 
+local payloads = 'payloads'  -- the hash of those of what is leased
+
+-- Lease a part of which is known what it must say, of up to n subtasks; nil if there is none that this
+-- owner has not seen. Where everything is checked there is no need.
+local function lease_canary(task, t, n)
+  if t.verify == 'all' then return nil end
+  for number, packed in pairs(hash(key('t', task, 'canaries'))) do
+    local owners = cmsgpack.unpack(packed)
+    local is_out = redis.call('HEXISTS', key('t', task, 'check_state'), number) == 1
+    local subtasks = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks
+    if not is_out and #subtasks <= n and not contains(owners, a.owner) then
+      owners[#owners + 1] = a.owner
+      redis.call('HSET', key('t', task, 'canaries'), number, cmsgpack.pack(owners))
+      note_check(task, number, {
+        lease = a.lease, answered = {}, failed = {}, leases = 1, pieces = {}, canary = true,
+      })
+      note_lease(task, t, subtasks, 0, 'check', number, 'canary', '1')
+      redis.call('SADD', key('t', task, 'check_leases'), a.lease)
+      redis.call('SADD', key('t', task, 'canaries_out'), number)
+      record(task, 'leased', a.worker, a.lease, #subtasks, #subtasks, subtasks[1])
+      payloads = 'canary_payloads'
+      return grant_of(task, t.kind, t.max_ms, subtasks)
+    end
+  end
+end
+
 local function try_task(task)
   local t = hash(key('t', task))
   if not t.state or is_not_for_it(task, t) then return nil end
@@ -261,6 +291,8 @@ local function try_task(task)
     found_not_for_it = true
     return nil
   end
+  local canary = a.canary and lease_canary(task, t, math.min(size(task, t), most))
+  if canary then return canary end
   local taken = take_again(task, t)
   local was_given_back = #taken > 0
   if not was_given_back then taken = take_run(task, math.min(size(task, t), most)) end
@@ -434,8 +466,8 @@ local function check()
   end
 end
 
-local checking = check()
-local granted, instead = checking or choose() or copy(), {}
+local granted, instead = check(), {}
+if granted then payloads = 'kept' else granted = choose() or copy() end
 local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then
@@ -452,4 +484,4 @@ end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
 local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return reply(granted, woken, complete, ask_again, checking)
+return reply(granted, woken, complete, ask_again, payloads)

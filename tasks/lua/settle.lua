@@ -7,7 +7,7 @@
 --   answered  integer, how many answers were compared: with another number now, nothing changes
 --   how       string: 'again' (let one more owner compute it), 'confirmed' (another owner agreed with
 --             what stands), 'same_owner' (only another machine of the same owner did), 'undecided'
---             (they differ, and nobody is left to ask) or 'unchecked'
+--             (they differ, and nobody is left to ask), 'unchecked', or of a canary 'canary'
 --   lease     string, id of the check's lease whose answer stands in place of the part; '': the part
 --             stands
 --   checkers  list of strings, ids of the owners who answered
@@ -57,6 +57,13 @@ end
 
 local part = read_part(redis.call('LINDEX', key('t', a.task, 'parts'), a.number))
 
+if a.how == 'canary' then
+  end_check(a.task, t, a.number, part.subtasks)
+  punish()
+  if redone > 0 then doubt_decision(a.task) end
+  return answer(true, {})
+end
+
 local function note_confirmed(number, n)
   if a.how ~= 'confirmed' then return end
   redis.call('SADD', key('t', a.task, 'confirmed'), number)
@@ -92,6 +99,7 @@ else
   note_confirmed(a.number, #part.subtasks)
   if a.how == 'confirmed' then
     record(a.task, 'confirmed', part.worker, part.lease, #part.subtasks, 0)
+    keep_canary(a.task, a.number, part.subtasks, {part.owner, unpack(check.answered)})
   end
 end
 end_check(a.task, t, a.number, part.subtasks, a.lease)

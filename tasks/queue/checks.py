@@ -21,7 +21,7 @@ from tasks.queue.scripts import Call
 from tasks.runs import expanded
 
 AGAIN, CONFIRMED, SAME_OWNER = "again", "confirmed", "same_owner"
-UNDECIDED, UNCHECKED = "undecided", "unchecked"
+UNDECIDED, UNCHECKED, CANARY = "undecided", "unchecked", "canary"
 
 
 class Check(msgspec.Struct):
@@ -31,6 +31,7 @@ class Check(msgspec.Struct):
     others: bool  # an owner who is online could be asked still
     part: Part
     answered: int  # owners
+    canary: bool = False  # what the part says is known: it is checked who answers
     pieces: list[Part] = []
     partial: bytes = b""
     answers: list[bytes] = []
@@ -85,7 +86,7 @@ def settle(
 ) -> Call[Settlement]:
     """Say what came of comparing a check's answers.
 
-    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED.
+    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED, or CANARY of a canary.
 
     `lease` is the one whose answer takes the part's place, "" if the part stands. All parts of the
     owners in `wrong` are taken out of the task.
@@ -119,7 +120,7 @@ def recheck(group: Id, task: Id, owner: Id) -> Call[Rechecked]:
 
 def lacking_payloads(group: Id, task: Id) -> dict[int, set[int]]:
     """{number of a part: its subtasks}, of those that are to be checked and lack their payloads."""
-    found = Call("lacking", base_key(group), {"task": str(task)}, Lacking).now()
+    found: Lacking = Call("lacking", base_key(group), {"task": str(task)}, Lacking).now()
     return {number: set(expanded(runs)) for number, runs in found.parts}
 
 

@@ -184,7 +184,10 @@ class Findings:
 
     def settle(self, case: Case, compared: calls.Compared | None, *, is_last_chance: bool) -> None:
         if compared is None:
-            self._settle(case, checks.UNCHECKED)
+            self._settle(case, checks.CANARY if case.check.canary else checks.UNCHECKED)
+            return
+        if case.check.canary:
+            self._settle_canary(case, compared)
             return
         sound = [place for place, flaw in enumerate(compared.flaws) if not flaw]
         flawed = {
@@ -219,6 +222,16 @@ class Findings:
             self._settle(case, checks.UNDECIDED, lease=lease, wrong=flawed)
         else:
             self._settle(case, checks.UNCHECKED, wrong=flawed)
+
+    def _settle_canary(self, case: Case, compared: calls.Compared) -> None:
+        """What the part says is known; whoever answers something else was wrong."""
+        part, answer = case.candidates[0], case.candidates[1]
+        said = Answer(answer.owner, compared.classes[1])
+        verdict = verdicts.judge_canary(said, compared.classes[0], [part.owner])
+        flaw = compared.flaws[1]
+        words = (EXPECTED, flaw) if flaw else compared.words(0, 1)
+        lies = {owner: Wrong(*words, answer.worker) for owner in verdict.wrong}
+        self._settle(case, checks.CANARY, wrong=lies, right=verdict.right)
 
     def _judge(
         self, case: Case, compared: calls.Compared, sound: Sequence[int], *, is_last_chance: bool

@@ -19,6 +19,9 @@ class SeenChecks:
     """By the numbers of parts."""
 
     lacking: set[int]
+    canaries: set[int]
+    canary_payloads: set[int]  # subtasks
+    canaries_out: set[int]
     waiting: list[int]
     unsettled: set[int]
     ready: set[int]
@@ -63,7 +66,9 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         pipe.hkeys(f"{base}:t:{task}:check_state")
         for part in ("ready", "confirmed", "check_leases", "lacking"):
             pipe.smembers(f"{base}:t:{task}:{part}")
-        pipe.hkeys(f"{base}:t:{task}:kept")
+        for part in ("kept", "canaries", "canary_payloads"):
+            pipe.hkeys(f"{base}:t:{task}:{part}")
+        pipe.smembers(f"{base}:t:{task}:canaries_out")
         pipe.hmget(f"{base}:t:{task}", "checked", "same_owner", "partial_bytes")
         pipe.hvals(f"{base}:t:{task}:answers")
         pipe.lrange(f"{base}:t:{task}:partials", 0, -1)
@@ -80,7 +85,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(6)])
-        seen.checks[task] = _read_checks([next(replies) for _ in range(10)])
+        seen.checks[task] = _read_checks([next(replies) for _ in range(13)])
         progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
@@ -104,9 +109,12 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
 
 
 def _read_checks(replies: list[Any]) -> SeenChecks:
-    waiting, unsettled, ready, confirmed, leases, lacking, kept, counts, *rest = replies
-    answers, partials = rest
+    waiting, unsettled, ready, confirmed, leases, lacking, kept, *rest = replies
+    canaries, canary_payloads, canaries_out, counts, answers, partials = rest
     return SeenChecks(
+        canaries=set(map(int, canaries)),
+        canary_payloads=set(map(int, canary_payloads)),
+        canaries_out=set(map(int, canaries_out)),
         lacking=set(map(int, lacking)),
         waiting=sorted(map(int, waiting)),
         unsettled=set(map(int, unsettled)),
@@ -204,6 +212,11 @@ def _check_checks(model: Model, task: Task, seen: Seen) -> None:
     assert found.ready == {number for number, check in known.items() if check.ready}
     assert found.confirmed == task.confirmed
     assert found.checked == sum(len(task.partials[number]) for number in task.confirmed)
+    assert found.canaries == task.canaries.keys()
+    known_parts = [task.partials[number] for number in task.canaries]
+    assert found.canary_payloads == {subtask for part in known_parts for subtask in part}
+    canaries = {number for number, check in known.items() if check.canary}
+    assert found.canaries_out == {number for number in canaries if not known[number].ready}
     assert found.own_checked == sum(len(task.partials[number]) for number in task.own_checks)
     leases = [le for le in model.leases.values() if le.task is task and le.check is not None]
     assert found.leases == {lease.name for lease in leases}

@@ -9,6 +9,7 @@ from math import ceil, inf
 
 from tests.tasks.queue.model_state import (
     BAD_PARTIAL,
+    CANARIES_KEPT,
     FAILURE,
     FREE_STRIKES,
     LOSS,
@@ -212,6 +213,23 @@ class Model:
         check.waits, check.leases = False, check.leases + 1
         self.leases[lease.name] = lease
 
+    def grant_canary(self, lease: Lease) -> None:
+        """A part that was confirmed is leased once more."""
+        task, number = lease.task, lease.check
+        assert number is not None
+        owner, worker = self.owners[lease.worker], task.senders[number]
+        assert task.verify != "all" and number not in task.checks
+        assert owner not in task.canaries[number]
+        task.canaries[number].add(owner)
+        check = Check(list(lease.owes), self.owners[worker], worker, waits=False, kept=False)
+        check.canary, check.leases = True, 1
+        task.checks[number] = check
+        self.leases[lease.name] = lease
+
+    def settle_canary(self, task: Task, number: int, wrong: Sequence[str]) -> int:
+        self._end_check(task, number)
+        return self._punish(task, wrong)
+
     def _answer(self, lease: Lease, subtasks: list[int]) -> None:
         """A piece of an answer: nothing is done or charged by it."""
         number = lease.part if lease.check is None else lease.check
@@ -250,6 +268,9 @@ class Model:
         assert lease.check is not None
         del self.leases[lease.name]
         check = lease.task.checks[lease.check]
+        if check.canary:
+            del lease.task.checks[lease.check]
+            return
         if has_failed:
             check.failed.append(self.owners[lease.worker])
         check.waits = not (check.given_up or check.ready)
@@ -307,6 +328,12 @@ class Model:
             task.decided = False
         else:
             task.confirmed.add(number)
+            if check.kept and len(task.canaries) < CANARIES_KEPT:
+                task.canaries[number] = {check.owner, *check.answered}
+        return self._punish(task, wrong)
+
+    def _punish(self, task: Task, wrong: Sequence[str]) -> int:
+        """All parts of those who are wrong are taken out; how many subtasks are done anew."""
         redone = 0
         for owner in wrong:
             self.strike_owner(task, owner, BAD_PARTIAL)
@@ -404,6 +431,7 @@ class Model:
         self._end_check(task, number)
         task.confirmed.discard(number)
         task.own_checks.discard(number)
+        task.canaries.pop(number, None)
         task.partials[number] = []
         task.done = [subtask for subtask in task.done if subtask not in subtasks]
         task.done_by[self.owners[worker]] -= len(subtasks)

@@ -11,7 +11,7 @@ COPIES_SHARE, STREAK_MAX = 0.5, 2
 FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
 FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
 PACES_KEPT = 15
-CHECK_LEASES, CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX = 20, 3, 16, 2
+CHECK_LEASES, CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX, CANARIES_KEPT = 20, 3, 16, 2, 4
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Check:
     waits: bool = True
     lacking: bool = False  # its payloads are to be made anew, and then it waits
     kept: bool = True  # its payloads are there
+    canary: bool = False  # what the part says is known
     ready: bool = False  # its answers are to be compared
     answered: list[str] = field(default_factory=list)  # owners
     failed: list[str] = field(default_factory=list)  # owners, each time
@@ -60,6 +61,8 @@ class Task:
     checks: dict[int, Check] = field(default_factory=dict)  # by the number of the part
     confirmed: set[int] = field(default_factory=set)  # numbers of parts
     own_checks: set[int] = field(default_factory=set)  # by another machine of the same owner
+    # numbers of parts whose payloads are kept -> owners who have computed it
+    canaries: dict[int, set[str]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)  # that count
     losses: Counter[int] = field(default_factory=Counter)
     # subtask -> how often each worker failed and lost it

@@ -49,6 +49,8 @@ After every step, whatever was called in whatever order:
   CHECK_TRIES times; it is settled once, and goes when its part is taken out;
 - of an owner who was found wrong the latest parts that nobody has checked are to be checked, and
   are leased when their payloads are there again;
+- what was confirmed is leased now and then once more, to an owner who has not computed it, in place
+  of work and no larger; the answer changes nothing of the part;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -239,6 +241,11 @@ class Queue(Driver):
     @rule(at=which)
     def keep_payloads_for_checks(self, at: int) -> None:
         self.keep_payloads(at)
+
+    @rule(at=which, done=st.integers(0, 9))
+    def canaries(self, at: int, done: int) -> None:
+        self.bring_canaries(at)
+        self.work(at, done)
 
     # Connections and time
 

@@ -315,3 +315,29 @@ def test_once_found_wrong_what_an_owner_did_for_other_running_tasks_is_checked(
     assert checked
     assert checked.taken_out > 0
     assert json.loads(result_of(other))["mean"] == MEAN
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_whoever_answers_a_canary_is_held_to_what_is_known(
+    split: Split, lease: Callable[..., Granted | None], machines: list[Worker], lies: bool
+) -> None:
+    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    ann, ben, cyd = machines
+    standing.note_agreement(task.group_id, cyd.owner_id, "MEAN", task.kind_version, 10**9)
+    for worker in (ann, ben):
+        granted = lease(worker)
+        assert granted
+        compute(granted, worker)
+    compare_answers(str(task.pk))
+    canary = lease(cyd, canary=True)
+    assert canary
+    assert canary.subtasks == [0]
+    if lies:
+        lie(canary, cyd)
+    else:
+        compute(canary, cyd)
+    compare_answers(str(task.pk))
+    row = Standing.objects.get(owner=cyd.owner)
+    assert (row.agreements, row.disagreements_total) == ((0, 1) if lies else (10**9 + 1, 0))
+    assert (stands(task).checked, stands(task).open) == (1, 0)
+    assert (in_a_row(task, ann), in_a_row(task, ben)) == (1, 1)
