@@ -248,7 +248,7 @@ class Driver(RuleBasedStateMachine):
     def note_check_lease(self, conn: str, worker: str, granted: Granted | None) -> bool:
         """Whether it is the lease of a check; those come before all else."""
         known = granted and self.redis.hget(self.key("l", granted.lease), "check")
-        checkable = self.model.checkable(worker)
+        checkable = self.model.checks.checkable(worker)
         if granted is None or known is None:
             for task, numbers in checkable.items():
                 waiting = [c for c in self.model.tasks[task].checks.values() if c.waits]
@@ -262,7 +262,7 @@ class Driver(RuleBasedStateMachine):
         assert granted.subtasks == task.checks[number].part
         assert granted.payloads == [b"\x01"] * len(granted.subtasks)
         lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
-        self.model.grant_check(lease)
+        self.model.checks.grant(lease)
         self.granted.append((granted.lease, worker, granted.subtasks))
         return True
 
@@ -274,7 +274,7 @@ class Driver(RuleBasedStateMachine):
         assert granted.payloads == [b"\x01"] * len(granted.subtasks)
         assert len(granted.subtasks) == 1 or worker in task.known_workers
         lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
-        self.model.grant_canary(lease)
+        self.model.checks.grant_canary(lease)
         self.granted.append((granted.lease, worker, granted.subtasks))
 
     def compare_one(self, at: int, how: str) -> None:
@@ -285,7 +285,7 @@ class Driver(RuleBasedStateMachine):
             assert found.keys() == {n for n, check in task.checks.items() if check.ready}
             number = pick(sorted(found), at)
             check, known = found[number], task.checks[number]
-            left = self.model.others_for(task, known)
+            left = self.model.checks.others_for(task, known)
             assert check.others == bool(left and not known.given_up)
             pieces = [(one.lease, one.worker, one.subtasks) for one in check.pieces]
             assert pieces == known.pieces
@@ -322,11 +322,11 @@ class Driver(RuleBasedStateMachine):
         settled = self.do(call)
         assert settled.settled
         if how == "again":
-            self.model.ask_again(task, check.number)
+            self.model.checks.ask_again(task, check.number)
         elif how == "own machine":
-            self.model.settle_by_own_machine(task, check.number)
+            self.model.checks.settle_by_own_machine(task, check.number)
         else:
-            assert settled.subtasks == self.model.settle(task, check.number, lease, wrong)
+            assert settled.subtasks == self.model.checks.settle(task, check.number, lease, wrong)
         assert not self.do(call).settled
 
     def settle_canary(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
@@ -335,7 +335,7 @@ class Driver(RuleBasedStateMachine):
         call = checks.settle(
             self.group, task.name, check=check, how=checks.CANARY, checkers=wrong, wrong=wrong
         )
-        assert self.do(call).subtasks == self.model.settle_canary(task, check.number, wrong)
+        assert self.do(call).subtasks == self.model.checks.settle_canary(task, check.number, wrong)
         assert not self.do(call).settled
 
     def be_alone(self, at: int, owner: str) -> None:
@@ -360,7 +360,7 @@ class Driver(RuleBasedStateMachine):
         """This owner was found wrong; some of the payloads that are made anew are there soon."""
         for task in self.model.tasks.values():
             rechecked = self.do(checks.recheck(self.group, task.name, owner))
-            assert rechecked.parts == self.model.recheck(task, owner)
+            assert rechecked.parts == self.model.checks.recheck(task, owner)
             assert rechecked.ended == task.ended
         self.keep_payloads(at)
 

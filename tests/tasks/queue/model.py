@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, inf
 
+from tests.tasks.queue.model_checks import Checks
 from tests.tasks.queue.model_state import (
     BAD_PARTIAL,
-    CANARIES_KEPT,
     FAILURE,
     FREE_STRIKES,
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
-    RECHECKED_MAX,
     RELEASE,
     STREAK_MAX,
     STRIKES_MAX,
@@ -51,6 +50,9 @@ class Model:
     # of the last result: leases of second copies that go on as its check; it hangs on the clock
     goes_on: set[str] = field(default_factory=set)
     newly_accused: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.checks = Checks(self)
 
     # Who failed or lost a subtask
 
@@ -167,180 +169,9 @@ class Model:
         lease.task.copied += len(lease.owes) if lease.copy else 0
         self.leases[lease.name] = lease
 
-    # Checks
-
     def working(self) -> Iterator[Lease]:
         """The active leases that are not those of checks."""
         return (lease for lease in self.leases.values() if lease.active and lease.check is None)
-
-    def may_answer(self, task: Task, check: Check, worker: str) -> bool:
-        owner = self.owners[worker]
-        if owner == check.owner:
-            return worker != check.worker and self._may_check_oneself(task, check)
-        if owner in check.answered:
-            return False
-        return owner not in check.failed or not self.others_for(task, check, but_for=check.failed)
-
-    def _may_check_oneself(self, task: Task, check: Check) -> bool:
-        """Nobody else is there; whoever demands all checked wants it of their own machines only."""
-        if check.owner in check.answered or check.owner in check.failed:
-            return False
-        if task.verify == "all" and check.owner != task.creator:
-            return False
-        return not {self.owners[other] for other in self.takers(task)} - {check.owner}
-
-    def others_for(self, task: Task, check: Check, but_for: Iterable[str] = ()) -> set[str]:
-        """Owners online who have not answered it, but for some."""
-        owners = {self.owners[worker] for worker in self.takers(task)}
-        return owners - {check.owner, *check.answered, *but_for}
-
-    def checkable(self, worker: str) -> dict[str, list[int]]:
-        """{task: numbers of parts that this worker may check now}."""
-        return {
-            task.name: [
-                number
-                for number, check in task.checks.items()
-                if check.waits and self.may_answer(task, check, worker)
-            ]
-            for task in self.tasks.values()
-            if task.kind in self.kinds[worker]
-            and not (task.paused or task.broken or self.is_set_aside(task, worker))
-        }
-
-    def grant_check(self, lease: Lease) -> None:
-        assert lease.check is not None
-        check = lease.task.checks[lease.check]
-        check.waits, check.leases = False, check.leases + 1
-        self.leases[lease.name] = lease
-
-    def grant_canary(self, lease: Lease) -> None:
-        """A part that was confirmed is leased once more."""
-        task, number = lease.task, lease.check
-        assert number is not None
-        owner, worker = self.owners[lease.worker], task.senders[number]
-        assert task.verify != "all" and number not in task.checks
-        assert owner not in task.canaries[number]
-        task.canaries[number].add(owner)
-        check = Check(list(lease.owes), self.owners[worker], worker, waits=False, kept=False)
-        check.canary, check.leases = True, 1
-        task.checks[number] = check
-        self.leases[lease.name] = lease
-
-    def settle_canary(self, task: Task, number: int, wrong: Sequence[str]) -> int:
-        self._end_check(task, number)
-        return self._punish(task, wrong)
-
-    def _answer(self, lease: Lease, subtasks: list[int]) -> None:
-        """A piece of an answer: nothing is done or charged by it."""
-        number = lease.part if lease.check is None else lease.check
-        assert number is not None
-        owner, check = self.owners[lease.worker], lease.task.checks[number]
-        self.answered_check = True
-        check.pieces.append((lease.name, lease.worker, subtasks))
-        self.strike(lease.task, lease.worker, -len(subtasks))
-        self.newly_accused = []
-        self.streaks.pop(lease.worker, None)
-        self.failing.pop(owner, None)
-        self._owe_less(lease, subtasks)
-        if not lease.owes:
-            check.answered.append(owner)
-            check.ready = True
-
-    def _answers_as_copy(self, lease: Lease, subtasks: list[int]) -> bool:
-        """Whether a second copy of a part, overtaken by it, can be compared with it."""
-        task, number = lease.task, lease.part
-        if number is None or task.broken or number in task.confirmed:
-            return False
-        part, check = task.partials[number], task.checks.get(number)
-        if not part or len(subtasks) != len(part):
-            return False
-        if check is None:
-            owner, worker = self.owners[task.senders[number]], task.senders[number]
-            task.checks[number] = Check(list(part), owner, worker, waits=False, kept=False)
-            task.own_checks.discard(number)
-            return True
-        if self.owners[lease.worker] in check.answered:
-            return False
-        check.waits = False
-        return True
-
-    def _give_check_back(self, lease: Lease, *, has_failed: bool) -> None:
-        assert lease.check is not None
-        del self.leases[lease.name]
-        check = lease.task.checks[lease.check]
-        if check.canary:
-            del lease.task.checks[lease.check]
-            return
-        if has_failed:
-            check.failed.append(self.owners[lease.worker])
-        check.waits = not (check.given_up or check.ready)
-
-    def _end_check(self, task: Task, number: int) -> None:
-        task.checks.pop(number, None)
-        mine = [le.name for le in self.leases.values() if le.task is task and le.check == number]
-        for name in mine:
-            del self.leases[name]
-
-    def recheck(self, task: Task, owner: str) -> int:
-        """The owner was found wrong: their latest unchecked parts are to be checked."""
-        if task.verify == "none" or task.broken:
-            return 0
-        standing = [number for number, subtasks in enumerate(task.partials) if subtasks]
-        theirs = [number for number in standing if self.owners[task.senders[number]] == owner]
-        unchecked = [n for n in theirs if n not in task.confirmed and n not in task.checks]
-        for number in unchecked[-RECHECKED_MAX:]:
-            part = list(task.partials[number])
-            worker = task.senders[number]
-            task.checks[number] = Check(part, owner, worker, waits=False, lacking=True, kept=False)
-            task.own_checks.discard(number)
-        return len(unchecked[-RECHECKED_MAX:])
-
-    def ask_again(self, task: Task, number: int) -> None:
-        check = task.checks[number]
-        check.ready = False
-        is_leased = any(le.task is task and le.check == number for le in self.leases.values())
-        if is_leased or check.given_up:
-            return
-        check.waits, check.lacking = check.kept, not check.kept
-
-    def settle_by_own_machine(self, task: Task, number: int) -> None:
-        """Only another machine of the same owner agreed."""
-        self._end_check(task, number)
-        task.own_checks.add(number)
-
-    def settle(self, task: Task, number: int, lease: str, wrong: Sequence[str]) -> int:
-        """An answer was confirmed: the part's, or that of this lease, which takes its place.
-
-        All parts of those who are wrong are taken out. Returns how many subtasks are done anew.
-        """
-        check = task.checks[number]
-        self._end_check(task, number)
-        if lease:
-            task.own_checks.discard(number)
-            task.partials[number] = []
-            task.done_by[check.owner] -= len(check.part)
-            for name, worker, subtasks in check.pieces:
-                if name == lease:
-                    task.confirmed.add(len(task.partials))
-                    task.partials.append(subtasks)
-                    task.senders.append(worker)
-                    task.done_by[self.owners[worker]] += len(subtasks)
-            task.decided = False
-        else:
-            task.confirmed.add(number)
-            if check.kept and len(task.canaries) < CANARIES_KEPT:
-                task.canaries[number] = {check.owner, *check.answered}
-        return self._punish(task, wrong)
-
-    def _punish(self, task: Task, wrong: Sequence[str]) -> int:
-        """All parts of those who are wrong are taken out; how many subtasks are done anew."""
-        redone = 0
-        for owner in wrong:
-            self.strike_owner(task, owner, BAD_PARTIAL)
-            for other, sender in enumerate(task.senders):
-                if self.owners[sender] == owner:
-                    redone += self.retract(task, other)
-        return redone
 
     # What workers send
 
@@ -369,13 +200,13 @@ class Model:
         still = [subtask for subtask in named if is_check or subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
             return "not_in_lease", still
-        if not still and self._answers_as_copy(lease, subtasks):
-            self._answer(lease, subtasks)
+        if not still and self.checks.answers_as_copy(lease, subtasks):
+            self.checks.answer(lease, subtasks)
             return "", []
         if still != named:
             return "done_by_another", still
         if is_check:
-            self._answer(lease, subtasks)
+            self.checks.answer(lease, subtasks)
             return "", []
         lease.task.done += subtasks
         number = None
@@ -394,7 +225,7 @@ class Model:
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided and (proves or lease.task.ended)
         if number is not None and lease.task.verify != "none":
-            self._keep_copies(lease, subtasks, number)
+            self.checks.keep_copies(lease, subtasks, number)
         self._close_subtasks(lease, subtasks)
         return "", []
 
@@ -428,7 +259,7 @@ class Model:
         if not subtasks:
             return 0
         worker = task.senders[number]
-        self._end_check(task, number)
+        self.checks.end(task, number)
         task.confirmed.discard(number)
         task.own_checks.discard(number)
         task.canaries.pop(number, None)
@@ -457,14 +288,14 @@ class Model:
         task = lease.task
         if lease.check is not None:
             self.strike(task, worker, FAILURE)
-            self._give_check_back(lease, has_failed=True)
+            self.checks.give_back(lease, has_failed=True)
             return ""
         if subtask not in task.open:
-            self._owe_less(lease, [subtask])
+            self.owe_less(lease, [subtask])
             return "done_by_another"
         self.count_failure(task, subtask, worker)
         self.strike(task, worker, FAILURE)
-        self._owe_less(lease, [subtask])
+        self.owe_less(lease, [subtask])
         if task.attempts[subtask] >= MAX_ATTEMPTS:
             task.failed.append(subtask)
             self._close_subtasks(lease, [subtask])
@@ -481,9 +312,9 @@ class Model:
         if len(set(subtasks) & set(lease.owes)) < len(subtasks):
             return "not_in_lease"
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=False)
+            self.checks.give_back(lease, has_failed=False)
         else:
-            self._owe_less(lease, subtasks)
+            self.owe_less(lease, subtasks)
             self._let_wait(lease.task, subtasks)
         self.strike(lease.task, worker, RELEASE)
         return ""
@@ -501,10 +332,10 @@ class Model:
         if why == "bad_partial":
             self.strike(lease.task, worker, BAD_PARTIAL)
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=why == "bad_partial")
+            self.checks.give_back(lease, has_failed=why == "bad_partial")
             return ""
         owes = list(lease.owes)
-        self._owe_less(lease, owes)
+        self.owe_less(lease, owes)
         self._let_wait(lease.task, owes)
         return ""
 
@@ -519,7 +350,7 @@ class Model:
     def lose(self, lease: Lease) -> None:
         """An active lease is over without a result; the record stays, a late result may count."""
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=True)
+            self.checks.give_back(lease, has_failed=True)
             self.strike(lease.task, lease.worker, LOSS)
             return
         lease.active, lease.overdue = False, 0
@@ -575,7 +406,7 @@ class Model:
     def _take_back(self, held: list[Lease]) -> None:
         for lease in held:
             if lease.check is not None:
-                self._give_check_back(lease, has_failed=False)
+                self.checks.give_back(lease, has_failed=False)
                 continue
             lease.active, lease.overdue = False, 0
             self._let_wait(lease.task, lease.owes)
@@ -598,22 +429,10 @@ class Model:
         task.waiting |= set(free)
         return free
 
-    def _owe_less(self, lease: Lease, subtasks: Iterable[int]) -> None:
+    def owe_less(self, lease: Lease, subtasks: Iterable[int]) -> None:
         lease.owes = [subtask for subtask in lease.owes if subtask not in set(subtasks)]
         if not lease.owes:
             self.leases.pop(lease.name, None)
-
-    def _keep_copies(self, lease: Lease, subtasks: list[int], number: int) -> None:
-        """A second copy by another owner's worker goes on as a check, or is remembered."""
-        for other in self.working():
-            is_same = other.task is lease.task and set(other.owes) == set(subtasks)
-            if not is_same or self.owners[other.worker] == self.owners[lease.worker]:
-                continue
-            if other.name in self.goes_on:
-                assert lease.task.checks[number].waits
-                other.check, lease.task.checks[number].waits = number, False
-            else:
-                other.active, other.overdue, other.part = False, 0, number
 
     def _close_subtasks(self, lease: Lease, subtasks: list[int]) -> None:
         """They ended: neither this lease nor any active one owes them.
@@ -621,6 +440,6 @@ class Model:
         A lost one may still name them.
         """
         for other in [lease, *[held for s in subtasks for held in self._holders(lease.task, s)]]:
-            self._owe_less(other, subtasks)
+            self.owe_less(other, subtasks)
         for subtask in subtasks:
             lease.task.close_subtask(subtask)
