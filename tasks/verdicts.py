@@ -11,7 +11,8 @@ they lied or their memory is broken. So:
 - Who copies an answer that is right cannot be told from somebody who computed it.
 
 An owner whose machines contradict one another has no vote: one of these answers is wrong for sure,
-and nobody knows which. They are found wrong, too.
+and nobody knows which. As long as nothing else is known that is a broken machine, not a lie: they
+are warned. They are found wrong when others have decided what is right.
 """
 
 from __future__ import annotations
@@ -52,13 +53,15 @@ class Verdict:
     """What follows from the answers.
 
     `stands` is the place of the answer that is believed; None as long as none is. The agreement of
-    the owners in `right` counts for their standing. Those in `wrong` lose theirs.
+    the owners in `right` counts for their standing. Those in `wrong` lose theirs. Those in `warned`
+    have machines that contradict one another.
     """
 
     outcome: str
     stands: int | None = None
     right: frozenset[str] = frozenset()
     wrong: frozenset[str] = frozenset()
+    warned: frozenset[str] = frozenset()
 
     @property
     def is_checked(self) -> bool:
@@ -94,14 +97,14 @@ def judge(
     if winner is not None:
         return _decided(answers, votes[winner], winner)
     if others_left:
-        return Verdict(ASK_ANOTHER)
+        return Verdict(ASK_ANOTHER, warned=_contradictory(answers))
     if len(answers) == 1:
         return Verdict(UNCHECKED, stands=None if must_agree else 0)
     if len({answer.says for answer in answers}) == 1:
         return Verdict(SAME_OWNER, stands=0)
     best = _best(answers, votes, agreements)
     stands = None if must_agree else best
-    return Verdict(UNDECIDABLE, stands, wrong=_contradictory(answers))
+    return Verdict(UNDECIDABLE, stands, warned=_contradictory(answers))
 
 
 def judge_canary(answer: Answer, truth: Hashable, known_from: Collection[str]) -> Verdict:

@@ -33,6 +33,7 @@ WHY = {
     TIMED_OUT: "the checks did not end in time",
     PENDING: "the checks are still under way",
 }
+ONLY_FAULTS = "some of it only by another computer of the same member, which finds faults, not lies"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
@@ -110,6 +111,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             agreed = ", who agreed" if self.owners == 1 else ", all agreed"
         else:
             agreed = ", which agreed: that finds faults, not lies"
+        if self.owners and self.reason == SAME_OWNER:
+            return f"{agreed}; {ONLY_FAULTS}"
         return f"{agreed}; {WHY[self.reason]}" if self.reason in (TIMED_OUT, PENDING) else agreed
 
     @property

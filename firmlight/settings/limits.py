@@ -39,8 +39,14 @@ COPIES_SHARE_MAX = number("COPIES_SHARE_MAX", 0.1)
 COPY_UNKNOWN_SECONDS = number("COPY_UNKNOWN_SECONDS", 10)
 # Of a task's subtasks: what others recompute of it, if it asks for a sample.
 VERIFY_SAMPLE_SHARE = number("VERIFY_SAMPLE_SHARE", 0.05)
+# Of all leases: how many may repeat subtasks whose partial is known; 0 for none.
+CANARY_SHARE_MAX = number("CANARY_SHARE_MAX", 0.01)
+# Of one task: how many of an owner's latest results are checked after another one was wrong.
+RECHECK_RESULTS_MAX = whole("RECHECK_RESULTS_MAX", 100)
 # How long a conclusion waits for checks that are under way.
 VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
+# How long one that demands checks waits for members who are online and take none.
+VERIFY_ALL_WAIT_SECONDS = number("VERIFY_ALL_WAIT_SECONDS", 3600)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

@@ -3,13 +3,15 @@
 -- better is online. What happens to an owner's own tasks is their own affair.
 
 -- Strikes. Each subtask that is done takes one away, so a failure costs ten of them.
-local FAILURE = 10
-local LOSS = 2  -- a lease whose worker vanished, or that was late and done by others
-local RELEASE = 1  -- a lease given back; a worker that stops gives back one for each slot
-local BAD_PARTIAL = 110  -- the longest time straight away
-local FREE = 10  -- strikes that have no consequence: anybody may fail once
-local STRIKES_KEPT = 120
-local CREDIT = 20  -- what can be earned beforehand
+local STRIKES = {
+  failure = 10,
+  loss = 2,  -- a lease whose worker vanished, or that was late and done by others
+  release = 1,  -- a lease given back; a worker that stops gives back one for each slot
+  bad_partial = 110,  -- the longest time straight away
+  free = 10,  -- that have no consequence: anybody may fail once
+  kept = 120,
+  credit = 20,  -- what can be earned beforehand
+}
 
 local aside_of = {}  -- "<owner> <creator>" -> what `standing_with` found
 local takers_of = {}  -- task -> what `takers` in _leases.lua found, which hangs on it
@@ -27,7 +29,9 @@ end
 local function is_aside(owner, creator) return standing_with(owner, creator)['until'] > now end
 
 -- Once set aside, and not made up for yet.
-local function is_on_probation(owner, creator) return standing_with(owner, creator).strikes > FREE end
+local function is_on_probation(owner, creator)
+  return standing_with(owner, creator).strikes > STRIKES.free
+end
 
 local function note_strikes(owner, creator, strikes, ...)
   redis.call('HSET', key('strikes', owner), creator, strikes, ...)
@@ -46,9 +50,9 @@ end
 local function strike(owner, t, n)
   local creator = t.creator
   if owner == creator then return end
-  local strikes = math.min(standing_with(owner, creator).strikes + n, STRIKES_KEPT)
-  if strikes <= FREE then return note_strikes(owner, creator, strikes) end
-  local ms = math.min(a.aside_ms * 2 ^ (math.ceil(strikes / FREE) - 2), a.barred_ms)
+  local strikes = math.min(standing_with(owner, creator).strikes + n, STRIKES.kept)
+  if strikes <= STRIKES.free then return note_strikes(owner, creator, strikes) end
+  local ms = math.min(a.aside_ms * 2 ^ (math.ceil(strikes / STRIKES.free) - 2), a.barred_ms)
   note_strikes(owner, creator, strikes, creator .. ':until', now + ms)
   redis.call('ZADD', key('doubtful'), now + a.memory_ms, owner)
   redis.call('ZREMRANGEBYSCORE', key('doubtful'), '-inf', now)
@@ -59,10 +63,12 @@ end
 local function make_up(owner, t, n)
   local creator = t.creator
   local strikes = standing_with(owner, creator).strikes
-  if owner == creator or strikes == -CREDIT then return end
-  local left = math.max(strikes - n, -CREDIT)
+  if owner == creator or strikes == -STRIKES.credit then return end
+  local left = math.max(strikes - n, -STRIKES.credit)
   note_strikes(owner, creator, left)
-  if strikes > FREE and left <= FREE then redis.call('ZREM', key('doubtful'), owner) end
+  if strikes > STRIKES.free and left <= STRIKES.free then
+    redis.call('ZREM', key('doubtful'), owner)
+  end
 end
 
 -- Whether a worker of another owner takes tasks of this kind, is online, and is not set aside from

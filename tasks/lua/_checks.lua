@@ -1,11 +1,13 @@
 -- Shared by every script of the queue, behind _leases.lua: checks. The subtasks of a part are
 -- computed once more for another owner, to compare.
 --
--- A check *waits* (in :checks), an active lease has it, its answers are *ready* to be compared (in
+-- A check *lacks* its payloads at first, if the part was there before it (in :lacking), then it *waits*
+-- (in :checks), an active lease has it, its answers are *ready* to be compared (in
 -- :ready), or it was given up, because too many leases of it came to nothing. Whoever compares the
 -- answers settles the check, or lets it wait for one more owner. Subtasks, shares and the creator's
 -- charge know nothing of it.
 local CHECK_TRIES = 3  -- leases of a check that may come to nothing
+local CHECK_LEASES = 20  -- leases of a check at all: one that is given back again and again must end
 
 local function contains(list, what)
   for _, one in ipairs(list) do
@@ -15,7 +17,7 @@ local function contains(list, what)
 end
 
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
--- failed = owners whose leases came to nothing, pieces = what came, each like a part}. The bytes of
+-- failed = owners whose leases came to nothing, leases = how many there were, canary = true of one, pieces = what came, each like a part}. The bytes of
 -- the pieces are in :answers. nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
@@ -39,6 +41,14 @@ local function list_checks(task, t)
   end
 end
 
+local function is_given_up(check)
+  return #check.failed >= CHECK_TRIES or (check.leases or 0) >= CHECK_LEASES
+end
+
+local function is_ready(task, number)
+  return redis.call('SISMEMBER', key('t', task, 'ready'), number) == 1
+end
+
 local function let_check_wait(task, t, number)
   redis.call('RPUSH', key('t', task, 'checks'), number)
   list_checks(task, t)
@@ -55,18 +65,73 @@ local function begin_check(task, t, number, subtasks)
   let_check_wait(task, t, number)
 end
 
+-- That a machine of the same owner confirmed the part of this number, of n subtasks, is worth nothing.
+local function forget_own_check(task, number, n)
+  if redis.call('SREM', key('t', task, 'own_check'), number) == 1 then
+    redis.call('HINCRBY', key('t', task), 'same_owner', -n)
+  end
+end
+
+-- The part of this number, of n subtasks, is to be checked, and its payloads are gone: they are made anew first.
+local function begin_check_without_payloads(task, number, n)
+  forget_own_check(task, number, n)
+  note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
+  redis.call('SADD', key('t', task, 'lacking'), number)
+end
+
+-- Whether the part of this number counts, and was neither checked nor is going to be.
+local function stands_unchecked(task, number)
+  return redis.call('HEXISTS', key('t', task, 'check_state'), number) == 0
+    and redis.call('SISMEMBER', key('t', task, 'confirmed'), number) == 0
+    and redis.call('SISMEMBER', key('t', task, 'out'), number) == 0
+end
+
+-- Canaries: parts that another owner confirmed, so that what they must say is known. Their payloads are
+-- kept (in :canary_payloads), and now and then such a part is leased once more to an owner who has not
+-- computed it. That is a check whose answer says something of whoever gives it, not of the part.
+local CANARIES_KEPT = 4  -- of a task
+local CANARY_BYTES = 65536  -- of payloads of one
+
+-- The part of this number is confirmed; `owners` have computed it.
+local function keep_canary(task, number, subtasks, owners)
+  if redis.call('HLEN', key('t', task, 'canaries')) >= CANARIES_KEPT then return end
+  local flat, bytes = {}, 0
+  for _, subtask in ipairs(subtasks) do
+    bytes = bytes + redis.call('HSTRLEN', key('t', task, 'kept'), subtask)
+    if bytes > CANARY_BYTES then return end
+  end
+  for i, payload in ipairs(get_many(key('t', task, 'kept'), subtasks)) do
+    if not payload then return end
+    flat[#flat + 1], flat[#flat + 2] = subtasks[i], payload
+  end
+  set_many(key('t', task, 'canary_payloads'), flat)
+  redis.call('HSET', key('t', task, 'canaries'), number, cmsgpack.pack(owners))
+end
+
+local function forget_canary(task, number, subtasks)
+  if redis.call('HDEL', key('t', task, 'canaries'), number) == 0 then return end
+  del_many(key('t', task, 'canary_payloads'), subtasks)
+end
+
+local end_check
+
 -- The lease of a check is over without an answer: the check waits for somebody else. The owner of one
 -- that failed (`has_failed`) is asked again only if nobody else is there. Returns how many checks
 -- wait again.
 give_check_back = function(rec, t, has_failed)
+  local subtasks = rec.list
   forget_lease(rec)
   rec.list = {}
+  if rec.canary then
+    end_check(rec.task, t, rec.check, subtasks)
+    return 0
+  end
   local check = read_check(rec.task, rec.check)
   if not check then return 0 end
   check.lease = ''
   if has_failed then check.failed[#check.failed + 1] = rec.owner end
   note_check(rec.task, rec.check, check)
-  if #check.failed >= CHECK_TRIES then return 0 end
+  if is_given_up(check) or is_ready(rec.task, rec.check) then return 0 end
   let_check_wait(rec.task, t, rec.check)
   return 1
 end
@@ -90,26 +155,89 @@ local function somebody_to_ask(task, t, owner, but_for)
   return false
 end
 
--- Whether this owner may be leased the check of this part.
-local function may_answer(task, t, part_owner, check, owner)
-  if owner == part_owner or contains(check.answered, owner) then return false end
+-- Whether another machine of the part's owner may check it: where nobody but this owner is online. That
+-- finds faults, not lies; so who demands that everything is checked gets it of their own machines only.
+local function may_check_oneself(task, t, part, check)
+  if contains(check.answered, part.owner) or contains(check.failed, part.owner) then return false end
+  if t.verify == 'all' and part.owner ~= t.creator then return false end
+  return not somebody_to_ask(task, t, part.owner, {})
+end
+
+-- Whether somebody online could take the check of this part.
+local function somebody_may_check(task, t, part, check)
+  if somebody_to_ask(task, t, part.owner, check.answered) then return true end
+  local workers = takers(task, t).workers[part.owner] or {}
+  local has_another = #workers > 1 or #workers == 1 and workers[1] ~= part.worker
+  return has_another and may_check_oneself(task, t, part, check)
+end
+
+-- Whether this worker may be leased the check of this part.
+local function may_answer(task, t, part, check, owner, worker)
+  if owner == part.owner then
+    return worker ~= part.worker and may_check_oneself(task, t, part, check)
+  end
+  if contains(check.answered, owner) then return false end
   if not contains(check.failed, owner) then return true end
   local asked = {}
   for _, list in ipairs({check.answered, check.failed}) do
     for _, other in ipairs(list) do asked[#asked + 1] = other end
   end
-  return not somebody_to_ask(task, t, part_owner, asked)
+  return not somebody_to_ask(task, t, part.owner, asked)
+end
+
+-- The active lease of a second copy goes on as that of the check of this part.
+local function let_copy_check(rec, t, number)
+  hold_less(rec, #rec.list)
+  rec.check = number
+  redis.call('HSET', key('l', rec.id), 'check', number, 'charge', 0, 'copy', '0')
+  redis.call('ZREM', key('t', rec.task, 'leases'), rec.id)
+  redis.call('SADD', key('t', rec.task, 'check_leases'), rec.id)
+  redis.call('LREM', key('t', rec.task, 'checks'), -1, number)
+  list_checks(rec.task, t)
+  local check = read_check(rec.task, number)
+  check.lease = rec.id
+  note_check(rec.task, number, check)
+end
+
+-- What the holder of a second copy sends, although another one was faster, can be compared with the
+-- part of this number: its check, made if there is none; else nil.
+local function check_of_copy(task, t, rec, number, subtasks)
+  local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
+  if not packed or t.broken == '1' then return nil end
+  local part = read_part(packed)
+  local check = read_check(task, number)
+  if check and (check.canary or contains(check.answered, rec.owner)) then return nil end
+  if not check and not stands_unchecked(task, number) then return nil end
+  if #subtasks ~= #part.subtasks then return nil end
+  if not check then forget_own_check(task, number, #part.subtasks) end
+  return check or {lease = '', answered = {}, failed = {}, pieces = {}}
+end
+
+-- A check has an answer that differs: it waits for one more owner. Returns whether its payloads are
+-- to be made anew first.
+local function ask_another(task, t, number, check)
+  if check.lease ~= '' or is_given_up(check) then return false end
+  local subtask = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks[1]
+  local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtask) == 1
+  if has_payloads and redis.call('SISMEMBER', key('t', task, 'lacking'), number) == 0 then
+    let_check_wait(task, t, number)
+    return false
+  end
+  redis.call('SADD', key('t', task, 'lacking'), number)
+  return true
 end
 
 -- The check of the part, if there is one, is over: nothing of it is left. What is still computed
 -- for it is not wanted; the next heartbeat says so. `but_for`: the lease whose pieces go on counting.
-local function end_check(task, t, number, subtasks, but_for)
+end_check = function(task, t, number, subtasks, but_for)
   local check = read_check(task, number)
   if not check then return end
   local rec = check.lease ~= '' and lease_of(check.lease)
   if rec then forget_lease(rec) end
   redis.call('LREM', key('t', task, 'checks'), 0, number)
   redis.call('SREM', key('t', task, 'ready'), number)
+  redis.call('SREM', key('t', task, 'lacking'), number)
+  redis.call('SREM', key('t', task, 'canaries_out'), number)
   redis.call('HDEL', key('t', task, 'check_state'), number)
   for place, piece in ipairs(check.pieces) do
     local name = piece_name(number, place)
@@ -137,6 +265,8 @@ local function take_part_out(task, t, number, why)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':subtasks', -n)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':failures', 1)
   redis.call('HINCRBY', key('t', task, 'work'), part.worker .. ':taken_out', n)
+  forget_own_check(task, number, n)
+  forget_canary(task, number, part.subtasks)
   if redis.call('SREM', key('t', task, 'confirmed'), number) == 1 then
     redis.call('HINCRBY', key('t', task), 'checked', -n)
   end
@@ -153,7 +283,7 @@ local function redo_part(task, t, number, message)
   end_check(task, t, number, part.subtasks)
   redis.call('HINCRBY', key('t', task), 'done', -n)
   each_chunk(part.subtasks, function(...) redis.call('SADD', key('t', task, 'redo'), ...) end)
-  strike(part.owner, t, BAD_PARTIAL)
+  strike(part.owner, t, STRIKES.bad_partial)
   note_failure(task, failure(part.subtasks[1], part.worker, 'bad_partial', message, ''), false)
   return n
 end

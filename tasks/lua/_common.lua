@@ -27,8 +27,10 @@
 --                          latest results' seconds per subtask) median (of them)
 --                          verify ('none' | 'sample' | 'auto' | 'all': what others recompute)
 --                          checked, taken_out (subtasks that others confirmed, that were done
---                          anew) undecided, unchecked (checks) complete_at (when that was noticed
---                          first)
+--                          anew) same_owner (subtasks that only another machine of
+--                          the same owner confirmed) undecided, unchecked (checks) complete_at (when that was noticed
+--                          first) checks_at (when an answer to a check came or one was
+--                          settled last)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first
@@ -47,6 +49,8 @@
 --   t:<task>:out           set of numbers of parts that were taken out again
 --   t:<task>:redo          set of their subtasks whose payloads are to be made anew
 --   t:<task>:kept          hash: subtask -> payload, of parts that are to be checked
+--   t:<task>:lacking       set of numbers of parts whose check lacks its payloads, which are to be made
+--                          anew
 --   t:<task>:checks        list of numbers of parts whose check waits
 --   t:<task>:check_state   hash: number -> MessagePack, see `read_check` in _checks.lua; of each
 --                          check that is not settled
@@ -54,6 +58,11 @@
 --   t:<task>:answers       hash: "<number>:<place>" -> bytes, partials that answer checks
 --   t:<task>:ready         set of numbers of parts whose answers are to be compared
 --   t:<task>:confirmed     set of numbers of parts that other owners agreed with
+--   t:<task>:own_check     set of numbers of parts that only another machine of the same owner
+--                          agreed with
+--   t:<task>:canaries      hash: number of a confirmed part -> MessagePack, the owners who have computed it
+--   t:<task>:canary_payloads  hash: subtask -> payload, of these parts
+--   t:<task>:canaries_out  set of their numbers, of those that an active lease has
 --   t:<task>:checkers, :wrong  sets of owners: who computed for checks that are settled, and who
 --                          was found wrong
 --   t:<task>:comparing     there while a job compares answers
@@ -64,7 +73,9 @@
 --   t:<task>:leases        zset: its leases -> when granted; the lost ones -> infinity
 --   l:<lease>              hash: worker owner conn task granted since until active copy charge subtasks
 --                          (MessagePack list: what the holder still owes) revoked ('1': its owner
---                          has left the group) check (number of the part that it checks). A lost
+--                          has left the group) check (number of the part that it checks) part (of
+--                          one that was overtaken: the number of the part that is the same) canary ('1' of
+--                          one). A lost
 --                          one stays for a while, so that a late result counts; not that of a
 --                          check
 --   left:<owner>           there for a while after this owner has left the group: nothing is leased
@@ -73,6 +84,8 @@
 --   c:<conn>               set: active leases of one connection
 --   q:<kind>:<prio>:<creator>   zset: task -> seq, the tasks that have something to lease
 --   tail:<kind>            zset: task -> seq, the tasks of which all that is left is leased
+--   due                    zset: task -> when its conclusion is asked for again, of those that are
+--                          complete and wait for checks
 --   checking:<kind>        zset: task -> seq, the tasks that have a check to lease
 --   standing:<kind>        hash: owner -> agreements in a row, a copy of the database's; 0 where one
 --                          is missing

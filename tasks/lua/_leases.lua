@@ -182,19 +182,24 @@ local function is_late(task, t, rec, patience)
 end
 
 -- Subtasks that ended elsewhere: `others` maps active leases to sets of those they no longer owe,
--- nor are charged for.
--- Returns {{conn, lease}} of those that owe nothing now.
-local function settle_others(t, others)
+-- nor are charged for. `keep`, if given, is asked for each lease (its record, whether its holder is
+-- late): 'goes_on' if it goes on as a check, 'remembered' if what its holder still sends counts as one.
+-- Returns {{conn, lease}} of those that may stop.
+local function settle_others(t, others, keep)
   local unwanted = {}
   for id, settled in pairs(others) do
     local rec = lease_of(id)
     local before, was_late = #rec.list, is_late(rec.task, t, rec)
-    owe_less(rec, settled)
-    charge(t.creator, -tonumber(rec.charge) * (before - #rec.list))
-    record(rec.task, 'overtaken', rec.worker, id, before - #rec.list, #rec.list)
-    if #rec.list == 0 then
+    local kept = keep and keep(rec, was_late)
+    if not kept then owe_less(rec, settled) end
+    local left = kept and 0 or #rec.list
+    charge(t.creator, -tonumber(rec.charge) * (before - left))
+    if kept ~= 'goes_on' then
+      record(rec.task, 'overtaken', rec.worker, id, before - left, left)
+    end
+    if left == 0 and kept ~= 'goes_on' then
       unwanted[#unwanted + 1] = {rec.conn, id}
-      if was_late then strike(rec.owner, t, LOSS) end
+      if was_late then strike(rec.owner, t, STRIKES.loss) end
       add_work(rec.task, rec.worker, 'wasted', elapsed(rec))
     end
   end
@@ -395,7 +400,7 @@ local function lose_lease(rec, t)
   local work, owed = key('t', rec.task, 'work'), #rec.list
   local back = give_back(rec, t, rec.list, 'lost')
   redis.call('ZREM', key('wants', t.kind), rec.owner)  -- until it looks for work again
-  strike(rec.owner, t, LOSS)
+  strike(rec.owner, t, STRIKES.loss)
   if rec.check then return back end
   retire(rec)
   redis.call('HINCRBY', work, rec.worker .. ':lost', owed)

@@ -12,6 +12,7 @@
 --     number    integer, of the part
 --     others    boolean: an owner who is online could be asked still
 --     part      whose it is, see `pack_part` in _leases.lua
+--     canary    boolean: what the part says is known
 --     answered  integer, how many owners have answered
 --     pieces    list of what they answered, each like a part
 -- behind it, as they are, for each of these checks: the part's partial (bytes), and those of its
@@ -25,7 +26,8 @@ local function add(number, check)
   local part = cmsgpack.unpack(packed)
   rows[#rows + 1] = {
     number = tonumber(number), part = part, answered = #check.answered, pieces = check.pieces,
-    others = #check.failed < CHECK_TRIES
+    canary = check.canary or false,
+    others = not is_given_up(check)
       and somebody_to_ask(a.task, t, part[PART_OWNER], check.answered),
   }
   raws[#raws + 1] = redis.call('LINDEX', key('t', a.task, 'partials'), number)

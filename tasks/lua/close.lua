@@ -36,12 +36,14 @@ if t.state then
 end
 local PARTS = {
   'payloads', 'wait', 'again', 'held', 'blame', 'unfit', 'failures', 'missing', 'partials', 'parts',
-  'out', 'redo', 'work', 'holds', 'leases', 'log', 'asked', 'kept', 'checks',
-  'check_state', 'check_leases', 'answers', 'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
+  'out', 'redo', 'work', 'holds', 'leases', 'log', 'asked', 'kept', 'checks', 'check_state',
+  'check_leases', 'lacking', 'own_check', 'canaries', 'canary_payloads', 'canaries_out', 'answers',
+  'ready', 'confirmed', 'checkers', 'wrong', 'comparing',
 }
 for _, part in ipairs(PARTS) do
   redis.call('UNLINK', key('t', a.task, part))
 end
 redis.call('UNLINK', name, blob(a.task, 'input'), blob(a.task, 'submissions'))
+redis.call('ZREM', key('due'), a.task)
 redis.call('SREM', key('tasks'), a.task)
 return cmsgpack.pack({held = active, checks = unsettled})

@@ -1,6 +1,7 @@
 -- Accept the combined partial of some subtasks of one lease, or refuse it whole. Accepted if the
 -- lease was granted to this worker, all subtasks belong to it and all are still open, even when its
--- deadline has passed meanwhile. What comes for a check is no result: it is kept to be compared.
+-- deadline has passed meanwhile. What comes for a check is no result: it is kept to be compared. So is
+-- the second copy of a result that another owner's worker has sent before.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -18,6 +19,7 @@
 --   streak_max  integer, creators
 --   chance    number, from 0 to below 1: the draw whether the part is checked, see `is_drawn`
 --   sample_share  number, the share of results that is checked if a sample is asked for
+--   patience_s  number, s after which a holder of whom nothing is known counts as late
 --   trusted   integer, agreements in a row after which not all of an owner's results are checked
 --   memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- ARGV[2]: bytes, the partial
@@ -109,11 +111,11 @@ local function is_drawn(t, owner)
   return agreements < a.trusted or a.chance < 1 / (1 + agreements)
 end
 
--- Keep a piece of the answer to a check. The answer is whole when nothing is owed any more.
-local function keep_answer(task, t, rec, partial)
-  local number, gone = rec.check, {}
+-- Keep a piece of the answer to the check of the part `number`. The answer is whole when nothing is
+-- owed any more.
+local function keep_answer(task, t, rec, number, check, partial)
+  local gone = {}
   for _, subtask in ipairs(a.subtasks) do gone[subtask] = true end
-  local check = read_check(task, number)
   local place = #check.pieces + 1
   check.pieces[place] = {rec.owner, rec.worker, rec.id, now, a.digest, runs_of(a.subtasks)}
   redis.call('HSET', key('t', task, 'answers'), piece_name(number, place), partial)
@@ -127,9 +129,11 @@ local function keep_answer(task, t, rec, partial)
   redis.call('HINCRBY', work, a.worker .. ':checks', #a.subtasks)
   local is_first = false
   if #rec.list == 0 then
-    check.lease = ''
+    if check.lease == rec.id then check.lease = '' end
     check.answered[#check.answered + 1] = rec.owner
     redis.call('SADD', key('t', task, 'ready'), number)
+    redis.call('SREM', key('t', task, 'canaries_out'), number)
+    redis.call('HSET', key('t', task), 'checks_at', now)
     is_first = redis.call('SCARD', key('t', task, 'ready')) == 1
   end
   note_check(task, number, check)
@@ -207,9 +211,18 @@ if #open < #named then
   reason = reason or 'done_by_another'
   add_work(task, a.worker, 'wasted', believed(rec, a.seconds) * (#named - #open) / #named)
 end
-if reason or #open == 0 then return refused(reason or 'not_in_lease', open) end
+local copied = rec.part and #named == #a.subtasks and #open == 0 and tonumber(rec.part)
+local check = copied and check_of_copy(task, t, rec, copied, a.subtasks)
+if not check and (reason or #open == 0) then return refused(reason or 'not_in_lease', open) end
 if takes_all_room(t, rec.owner, #ARGV[2]) then return refused('too_large', open) end
-if rec.check then return keep_answer(task, t, rec, ARGV[2]) end
+if check then
+  redis.call('LREM', key('t', task, 'checks'), 0, copied)
+  list_checks(task, t)
+  return keep_answer(task, t, rec, copied, check, ARGV[2])
+end
+if rec.check then
+  return keep_answer(task, t, rec, rec.check, read_check(task, rec.check), ARGV[2])
+end
 
 local held = redis.call('HLEN', key('t', task, 'held')) > 0
 local gone, unleased, others = {}, 0, {}
@@ -228,10 +241,11 @@ if not held then unleased = rec.active == '1' and #a.subtasks or 0 end
 
 -- Of a task that has failed nothing is combined, so nothing is kept.
 local number = t.broken ~= '1' and keep_partial(task, t, rec, ARGV[2])
-local woken, drawn = {}, false
-if number and t.broken ~= '1' and is_drawn(t, rec.owner) then
+local woken = {}
+local drawn = number and t.broken ~= '1' and is_drawn(t, rec.owner) or false
+if drawn then
   begin_check(task, t, number, a.subtasks)
-  woken, drawn = wake(t.kind, SOME), true
+  woken = wake(t.kind, SOME)
 end
 del_many(key('t', task, 'payloads'), a.subtasks)
 if held then del_many(key('t', task, 'held'), a.subtasks) end
@@ -245,7 +259,22 @@ if rec.copy == '1' then
   add_work(task, a.worker, 'copies', #a.subtasks)
   add_work(task, a.worker, 'saved', saved)
 end
-local unwanted = settle_others(t, others)
+-- The second copy of all of this, by another owner's worker, may be its check: it goes on if there is
+-- to be one anyway, and its holder is not late.
+local function keep_copy(other, was_late)
+  local has_all = #other.list == #a.subtasks
+  for _, subtask in ipairs(other.list) do has_all = has_all and gone[subtask] end
+  local is_wanted = number and t.broken ~= '1' and (t.verify or 'none') ~= 'none'
+  if not is_wanted or not has_all or other.owner == rec.owner then return nil end
+  if drawn and not (was_late or is_late(task, t, other, a.patience_s)) then
+    let_copy_check(other, t, number)
+    return 'goes_on'
+  end
+  retire(other)
+  redis.call('HSET', key('l', other.id), 'part', number)
+  return 'remembered'
+end
+local unwanted = settle_others(t, others, keep_copy)
 local accused = failing(task, t, rec)
 redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
 make_up(rec.owner, t, #a.subtasks)

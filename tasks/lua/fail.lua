@@ -32,7 +32,7 @@ local owed = false
 for _, subtask in ipairs(rec.list) do owed = owed or subtask == a.subtask end
 if not owed then return refused('not_in_lease') end
 if rec.check then
-  strike(rec.owner, t, FAILURE)
+  strike(rec.owner, t, STRIKES.failure)
   record(task, 'failed', a.worker, a.lease, 1, 0, a.subtask .. ' ' .. a.error_start)
   give_check_back(rec, t, true)
   return cmsgpack.pack({
@@ -52,7 +52,7 @@ redis.call('HSETNX', work, a.worker .. ':first', now)
 redis.call('HSET', work, a.worker .. ':last', now)
 local blamed = read_blame(redis.call('HGET', blame, a.subtask))
 blame_failure(rec, t, blamed)
-strike(rec.owner, t, FAILURE)
+strike(rec.owner, t, STRIKES.failure)
 redis.call('HSET', blame, a.subtask, cmsgpack.pack(blamed))
 local final = blamed.attempts >= a.attempts_max
 local seconds = believed(rec, a.seconds)

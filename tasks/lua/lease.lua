@@ -11,8 +11,11 @@
 -- Where nothing waits, subtasks that this slot would have done before their holder are leased a
 -- second time; those of a holder that is late without limit, and before anything of their band that
 -- waits: or a task would not end as long as others come.
--- Before all that, a check: the subtasks of a part of another owner once more, see _checks.lua. The
+-- Before all that, a check: the subtasks of a part of another owner once more, or, where only one owner
+-- is online, of another machine of theirs; see _checks.lua. The
 -- worker cannot tell it from other leases, and its creator is charged nothing.
+-- Sometimes, where the caller says so, what is leased is no work but a canary, see _checks.lua: it is no
+-- larger than what this worker would get.
 -- Nothing is leased to an owner who has left the group. One whose workers do harm is set aside for a
 -- while, and then gets one subtask of a task at a time until that is made up for, see _aside.lua.
 -- The same lease asked for twice (the first answer got lost on its way) is answered with the same
@@ -31,6 +34,7 @@
 --   copies_share   number, share of a task's subtasks that may be leased a second time before their
 --                  holder is late; 0: none is ever
 --   patience_s     number, s after which a holder of whom nothing is known counts as late
+--   canary         boolean: lease a canary, if there is one
 --   longest_ms     integer, ms a subtask may take at most; 0: any
 --   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
 -- Returns a list. First a map:
@@ -45,31 +49,34 @@
 --                  for other owners; 0: no matter when
 --   requeued       integer, subtasks of lost leases that wait again
 -- behind it, as they are: the payloads (bytes) of the subtasks granted
-local LOOK = 8  -- tasks or creators looked at where the first cannot be leased to this worker
--- subtasks looked at that this worker has failed; the next call goes on behind them
-local LOOK_BARRED = 64
-local LOOK_CHECKS = 16  -- checks of a task looked at
-local LOOK_LATE = 16  -- leases of a task looked at for a second copy, the oldest
+local LOOK = {
+  tasks = 8,  -- or creators, where the first cannot be leased to this worker
+  barred = 64,  -- subtasks that this worker has failed; the next call goes on behind them
+  checks = 16,  -- of a task
+  late = 16,  -- leases of a task, the oldest, for a second copy
+}
+local AGAIN_MS = {
+  copy = 100,  -- a second copy is looked for not sooner than this
+  late = 100,  -- what is held by late workers, in the whole group, while other work waits
+  share = 1000,  -- what is kept for other owners
+}
 local MARGIN = 1.25  -- a second copy must be expected to be faster by this factor
-local ASK_AGAIN_MS = 100  -- and is looked for not sooner than this
-local LATE_AGAIN_MS = 100  -- those of late holders are looked for in the group, while others wait
 local HOLDERS_MAX = 4  -- of one subtask
-local SHARE_AGAIN_MS = 1000  -- what is kept for other owners is looked for again after this
 
 local function grant_of(task, kind, max_ms, subtasks)
   return {lease = a.lease, task = task, kind = kind, max_ms = tonumber(max_ms), subtasks = subtasks}
 end
 
--- The map, and behind it the payloads of what it grants. `granted` may be nil. `check`: whether it is
--- the lease of one.
-local function reply(granted, woken, complete, ask_again_ms, check)
+-- The map, and behind it the payloads of what it grants. `granted` may be nil. `payloads`: in which hash
+-- of the task they are.
+local function reply(granted, woken, complete, ask_again_ms, payloads)
   local list = {cmsgpack.pack({
     granted = granted, wake = woken, complete = complete, ask_again_ms = ask_again_ms,
     requeued = requeued,
   })}
   if granted then
-    local payloads = key('t', granted.task, check and 'kept' or 'payloads')
-    for _, payload in ipairs(get_many(payloads, granted.subtasks)) do list[#list + 1] = payload end
+    local name = key('t', granted.task, payloads)
+    for _, payload in ipairs(get_many(name, granted.subtasks)) do list[#list + 1] = payload end
   end
   return list
 end
@@ -80,7 +87,8 @@ end
 local known = lease_of(a.lease)
 if known and known.active == '1' then
   local t = redis.call('HMGET', key('t', known.task), 'kind', 'max_ms')
-  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0, known.check)
+  local payloads = known.canary and 'canary_payloads' or known.check and 'kept' or 'payloads'
+  return reply(grant_of(known.task, t[1], t[2], known.list), {}, {}, 0, payloads)
 elseif known then
   return reply(nil, {}, {}, 0)
 end
@@ -119,7 +127,7 @@ end
 local function take_again(task, t)
   local again, payloads = key('t', task, 'again'), key('t', task, 'payloads')
   local passed, found = {}, nil
-  while not found and #passed < LOOK_BARRED do
+  while not found and #passed < LOOK.barred do
     local subtask = redis.call('LPOP', again)
     if not subtask then break end
     if redis.call('HEXISTS', payloads, subtask) == 1 then
@@ -135,7 +143,7 @@ local again_ms = math.huge  -- until it is worth asking again
 -- This owner gets nothing of the task now, because it is kept for others.
 local function leave_to_others(t)
   redis.call('ZREM', key('wants', t.kind), a.owner)
-  again_ms = math.min(again_ms, SHARE_AGAIN_MS)
+  again_ms = math.min(again_ms, AGAIN_MS.share)
 end
 
 local function is_set_aside(t)
@@ -255,6 +263,32 @@ local function is_not_for_it(task, t)
   return not_for_it
 end
 
+local payloads = 'payloads'  -- the hash of those of what is leased
+
+-- Lease a part of which is known what it must say, of up to n subtasks; nil if there is none that this
+-- owner has not seen. Where everything is checked there is no need.
+local function lease_canary(task, t, n)
+  if t.verify == 'all' then return nil end
+  for number, packed in pairs(hash(key('t', task, 'canaries'))) do
+    local owners = cmsgpack.unpack(packed)
+    local is_out = redis.call('HEXISTS', key('t', task, 'check_state'), number) == 1
+    local subtasks = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks
+    if not is_out and #subtasks <= n and not contains(owners, a.owner) then
+      owners[#owners + 1] = a.owner
+      redis.call('HSET', key('t', task, 'canaries'), number, cmsgpack.pack(owners))
+      note_check(task, number, {
+        lease = a.lease, answered = {}, failed = {}, leases = 1, pieces = {}, canary = true,
+      })
+      note_lease(task, t, subtasks, 0, 'check', number, 'canary', '1')
+      redis.call('SADD', key('t', task, 'check_leases'), a.lease)
+      redis.call('SADD', key('t', task, 'canaries_out'), number)
+      record(task, 'leased', a.worker, a.lease, #subtasks, #subtasks, subtasks[1])
+      payloads = 'canary_payloads'
+      return grant_of(task, t.kind, t.max_ms, subtasks)
+    end
+  end
+end
+
 local function try_task(task)
   local t = hash(key('t', task))
   if not t.state or is_not_for_it(task, t) then return nil end
@@ -263,6 +297,8 @@ local function try_task(task)
     found_not_for_it = true
     return nil
   end
+  local canary = a.canary and lease_canary(task, t, math.min(size(task, t), most))
+  if canary then return canary end
   local taken = take_again(task, t)
   local was_given_back = #taken > 0
   if not was_given_back then taken = take_run(task, math.min(size(task, t), most)) end
@@ -274,7 +310,7 @@ local function try_task(task)
 end
 
 local function try_creator(kind, prio, creator)
-  for _, task in ipairs(redis.call('ZRANGE', key('q', kind, prio, creator), 0, LOOK - 1)) do
+  for _, task in ipairs(redis.call('ZRANGE', key('q', kind, prio, creator), 0, LOOK.tasks - 1)) do
     local granted = try_task(task)
     if granted then return granted end
   end
@@ -290,7 +326,7 @@ local function candidates(prio)
   end
   for _, kind in ipairs(a.kinds) do
     add(kind, a.owner, -math.huge)
-    local found = redis.call('ZRANGE', key('ready', kind, prio), 0, LOOK - 1, 'WITHSCORES')
+    local found = redis.call('ZRANGE', key('ready', kind, prio), 0, LOOK.tasks - 1, 'WITHSCORES')
     for i = 1, #found, 2 do
       if found[i] ~= a.owner then add(kind, found[i], tonumber(found[i + 1])) end
     end
@@ -347,7 +383,7 @@ end
 -- how many subtasks. `only_late`: of those whose holder is late.
 local function latest(task, t, each, only_late)
   local found, most, count = nil, 0, 0
-  for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK_LATE - 1)) do
+  for _, id in ipairs(redis.call('ZRANGE', key('t', task, 'leases'), 0, LOOK.late - 1)) do
     local rec = lease_of(id)
     local may = rec and rec.active == '1' and may_copy(t, rec)
     if may and not (only_late and not is_late(task, t, rec, a.patience_s)) then
@@ -398,7 +434,7 @@ end
 local function tail_tasks(prio)
   local found = {}
   for _, kind in ipairs(a.kinds) do
-    for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK - 1)) do
+    for _, task in ipairs(redis.call('ZRANGE', key('tail', kind), 0, LOOK.tasks - 1)) do
       local t = hash(key('t', task))
       local is_of_band = not prio or tonumber(t.prio) == prio
       if t.state and is_of_band then found[#found + 1] = {task, t} end
@@ -418,7 +454,7 @@ end
 local is_time
 local function is_time_for_late()
   if is_time == nil then
-    is_time = redis.call('SET', key('late_looked'), 1, 'NX', 'PX', LATE_AGAIN_MS) and true or false
+    is_time = redis.call('SET', key('late_looked'), 1, 'NX', 'PX', AGAIN_MS.late) and true or false
   end
   return is_time
 end
@@ -436,12 +472,12 @@ end
 
 -- Checks
 
--- The first check of the task that this owner may answer: {number, its state, its subtasks}.
+-- The first check of the task that this worker may answer: {number, its state, its subtasks}.
 local function find_check(task, t)
-  for _, number in ipairs(redis.call('LRANGE', key('t', task, 'checks'), 0, LOOK_CHECKS - 1)) do
+  for _, number in ipairs(redis.call('LRANGE', key('t', task, 'checks'), 0, LOOK.checks - 1)) do
     local check = read_check(task, number)
     local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
-    if may_answer(task, t, part.owner, check, a.owner) then return number, check, part.subtasks end
+    if may_answer(task, t, part, check, a.owner, a.worker) then return number, check, part.subtasks end
   end
 end
 
@@ -452,7 +488,7 @@ local function try_check(task)
   if not number then return nil end
   redis.call('LREM', key('t', task, 'checks'), 1, number)
   list_checks(task, t)
-  check.lease = a.lease
+  check.lease, check.leases = a.lease, (check.leases or 0) + 1
   note_check(task, number, check)
   note_lease(task, t, subtasks, 0, 'check', number)
   redis.call('SADD', key('t', task, 'check_leases'), a.lease)
@@ -465,15 +501,15 @@ local function check()
   for i, kind in ipairs(a.kinds) do indexes[i] = key('checking', kind) end
   if #indexes == 0 or redis.call('EXISTS', unpack(indexes)) == 0 then return nil end  -- mostly
   for _, index in ipairs(indexes) do
-    for _, task in ipairs(redis.call('ZRANGE', index, 0, LOOK - 1)) do
+    for _, task in ipairs(redis.call('ZRANGE', index, 0, LOOK.tasks - 1)) do
       local granted = try_check(task)
       if granted then return granted end
     end
   end
 end
 
-local checking = check()
-local granted, instead = checking or choose() or copy(), {}
+local granted, instead = check(), {}
+if granted then payloads = 'kept' else granted = choose() or copy() end
 local waits = not granted and not found_not_for_it
 for _, kind in ipairs(a.kinds) do
   if waits then
@@ -489,5 +525,5 @@ for _, kind in ipairs(a.kinds) do
 end
 local woken = wake_all(reaped)
 for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
-local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), ASK_AGAIN_MS) or 0
-return reply(granted, woken, complete, ask_again, checking)
+local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), AGAIN_MS.copy) or 0
+return reply(granted, woken, complete, ask_again, payloads)

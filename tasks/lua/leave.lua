@@ -31,7 +31,7 @@ for _, id in ipairs(redis.call('SMEMBERS', key('c', a.conn))) do
       back = lose_lease(rec, t)
     else
       back = give_back(rec, t, rec.list, 'released')
-      strike(rec.owner, t, RELEASE)
+      strike(rec.owner, t, STRIKES.release)
       forget_lease(rec)
     end
     kinds[t.kind] = (kinds[t.kind] or 0) + back

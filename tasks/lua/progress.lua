@@ -14,6 +14,7 @@
 --   work      map, see `work_of` in _leases.lua; absent if nobody did anything
 --   logged    integer, number of the log's last entry
 --   ready     integer, checks whose answers are to be compared
+--   lacking   integer, checks whose payloads are to be made anew
 local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
@@ -24,4 +25,5 @@ return cmsgpack.pack({
   done = tonumber(t.done), failed = tonumber(t.failed), seconds = tonumber(t.seconds),
   complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
   ready = redis.call('SCARD', key('t', a.task, 'ready')),
+  lacking = redis.call('SCARD', key('t', a.task, 'lacking')),
 })

@@ -1,4 +1,4 @@
--- Requeue leases whose deadline has passed.
+-- Requeue leases whose deadline has passed, and find the tasks that have waited long enough for checks.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -11,6 +11,10 @@
 --   more      boolean: others are overdue still
 --   requeued  integer, subtasks that wait again
 local kinds, complete, leases = reap(a.most)
+for _, task in ipairs(redis.call('ZRANGEBYSCORE', key('due'), '-inf', now, 'LIMIT', 0, a.most)) do
+  redis.call('ZREM', key('due'), task)
+  if is_complete(task, hash(key('t', task))) then complete[#complete + 1] = task end
+end
 local more = redis.call('ZCOUNT', key('leases'), '-inf', now) > 0
 return cmsgpack.pack({
   leases = leases, wake = wake_all(kinds), complete = complete, more = more, requeued = requeued,

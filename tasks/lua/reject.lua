@@ -32,7 +32,7 @@ if a.why == 'bad_partial' then
   redis.call('HINCRBY', work, a.worker .. ':failures', 1)
   redis.call('HSETNX', work, a.worker .. ':first', now)
   redis.call('HSET', work, a.worker .. ':last', now)
-  strike(a.owner, t, BAD_PARTIAL)
+  strike(a.owner, t, STRIKES.bad_partial)
   note_failure(task, failure(rec.list[1], a.worker, a.why, a.message, ''), false)
 end
 

@@ -26,5 +26,5 @@ end
 if #open < #a.subtasks then return refused('not_in_lease', open) end
 local back = rec.active == '1' and give_back(rec, t, a.subtasks, 'released') or 0
 if not rec.check then owe_less(rec, gone) end
-strike(rec.owner, t, RELEASE)
+strike(rec.owner, t, STRIKES.release)
 return cmsgpack.pack({wake = wake(t.kind, back)})

@@ -6,7 +6,8 @@
 --   number    integer, of the part that was checked
 --   answered  integer, how many answers were compared: with another number now, nothing changes
 --   how       string: 'again' (let one more owner compute it), 'confirmed' (another owner agreed with
---             what stands), 'undecided' (they differ, and nobody is left to ask) or 'unchecked'
+--             what stands), 'same_owner' (only another machine of the same owner did), 'undecided'
+--             (they differ, and nobody is left to ask), 'unchecked', or of a canary 'canary'
 --   lease     string, id of the check's lease whose answer stands in place of the part; '': the part
 --             stands
 --   checkers  list of strings, ids of the owners who answered
@@ -20,24 +21,28 @@
 --   caught    list of strings, ids: those in `wrong` who had not been found wrong in this task before
 --   subtasks  integer, how many are to be done anew
 --   parts     integer, how many were taken out
+--   lacking   boolean: its payloads are to be made anew before somebody else can be asked
 --   wake      list of strings, connections to wake
 local t = hash(key('t', a.task))
 local check = read_check(a.task, a.number)
-local caught, redone, parts = {}, 0, 0
+local caught, redone, parts, lacking = {}, 0, 0, false
 local function answer(settled, woken)
   return cmsgpack.pack({
     settled = settled, subtasks = redone, parts = parts, wake = woken, caught = caught,
+    lacking = lacking,
   })
 end
 if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
 local packed = redis.call('LINDEX', key('t', a.task, 'parts'), a.number)
 if not packed then return answer(false, {}) end  -- of a task that has failed for want of room
 
+redis.call('HSET', key('t', a.task), 'checks_at', now)
+
 -- All that the owners who were wrong did for the task is to be done anew.
 local function punish()
   for _, owner in ipairs(a.wrong) do
     if redis.call('SADD', key('t', a.task, 'wrong'), owner) == 1 then caught[#caught + 1] = owner end
-    strike(owner, t, BAD_PARTIAL)
+    strike(owner, t, STRIKES.bad_partial)
   end
   if #a.wrong == 0 then return end
   for place, packed in ipairs(redis.call('LRANGE', key('t', a.task, 'parts'), 0, -1)) do
@@ -50,13 +55,20 @@ end
 
 if a.how == 'again' then
   if redis.call('SREM', key('t', a.task, 'ready'), a.number) == 0 then return answer(false, {}) end
-  if #check.failed < CHECK_TRIES then let_check_wait(a.task, t, a.number) end
+  lacking = ask_another(a.task, t, a.number, check)
   punish()
   if redone > 0 then doubt_decision(a.task) end
   return answer(true, wake(t.kind, SOME))
 end
 
 local part = read_part(packed)
+
+if a.how == 'canary' then
+  end_check(a.task, t, a.number, part.subtasks)
+  punish()
+  if redone > 0 then doubt_decision(a.task) end
+  return answer(true, {})
+end
 
 local function note_confirmed(number, n)
   if a.how ~= 'confirmed' then return end
@@ -80,7 +92,12 @@ local function put_in_place()
   end
 end
 
-if a.how ~= 'confirmed' and #a.wrong == 0 then redis.call('HINCRBY', key('t', a.task), a.how, 1) end
+if a.how == 'same_owner' then
+  redis.call('SADD', key('t', a.task, 'own_check'), a.number)
+  redis.call('HINCRBY', key('t', a.task), 'same_owner', #part.subtasks)
+elseif a.how ~= 'confirmed' and #a.wrong == 0 then
+  redis.call('HINCRBY', key('t', a.task), a.how, 1)
+end
 for _, owner in ipairs(a.checkers) do redis.call('SADD', key('t', a.task, 'checkers'), owner) end
 if a.lease ~= '' then
   put_in_place()
@@ -88,6 +105,7 @@ else
   note_confirmed(a.number, #part.subtasks)
   if a.how == 'confirmed' then
     record(a.task, 'confirmed', part.worker, part.lease, #part.subtasks, 0)
+    keep_canary(a.task, a.number, part.subtasks, {part.owner, unpack(check.answered)})
   end
 end
 end_check(a.task, t, a.number, part.subtasks, a.lease)

@@ -146,14 +146,16 @@ class Checks(msgspec.Struct, frozen=True):
     """Where the checks of a task stand, see `lua/checks.lua`."""
 
     complete_ms: int  # since it was first seen here that the task is complete; -1 if it is not
+    quiet_ms: int  # of those: since an answer came or a check was settled last
     verify: str  # what others recompute, one of verification.VERIFY
     open: int  # checks that are not settled
     waiting: int  # of those: nobody has them
     held: int  # of those: an active lease has them
     ready: int  # of those: their answers are to be compared
-    others: bool  # an owner who is online could take one of those that wait
+    others: bool  # somebody online could take one of those that wait
     disputed: bool  # one of those that wait has an answer, which differs
     checked: int  # subtasks that other owners confirmed
+    same_owner: int  # subtasks that only another machine of the same owner confirmed
     taken_out: int  # subtasks whose results were taken out again
     undecided: int  # checks whose answers differ, with nobody left to ask
     unchecked: int  # checks that were given up
@@ -164,6 +166,27 @@ class Checks(msgspec.Struct, frozen=True):
     def complete_seconds(self) -> float:
         return self.complete_ms / 1000
 
+    @property
+    def quiet_seconds(self) -> float:
+        return self.quiet_ms / 1000
+
+
+class Noted(msgspec.Struct, frozen=True):
+    noted: bool
+
+
+class Rechecked(msgspec.Struct, frozen=True):
+    """What else of an owner who was found wrong is to be checked now."""
+
+    parts: int
+    ended: bool  # the split has ended, so that their payloads can be made anew
+
+
+class Lacking(msgspec.Struct, frozen=True):
+    """The parts whose check lacks its payloads, each with the runs of its subtasks."""
+
+    parts: list[tuple[int, list[int]]]
+
 
 class Settlement(msgspec.Struct, frozen=True):
     """Whether this call settled a check."""
@@ -172,6 +195,7 @@ class Settlement(msgspec.Struct, frozen=True):
     subtasks: int  # that are to be done anew
     parts: int  # that were taken out
     caught: list[str]  # owners who were found wrong, for the first time in this task
+    lacking: bool  # its payloads are to be made anew before somebody else can be asked
     wake: Conns
 
 

@@ -11,16 +11,19 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 import msgspec
+from django.conf import settings
 
 from core import redis
 from firmlight_client.text import one_line
-from tasks.queue.answers import Checks, Settlement
-from tasks.queue.keys import Id, base_key, limits, ms, online_ms, task_key
+from tasks.queue.answers import Checks, Lacking, Noted, Rechecked, Settlement, Woken
+from tasks.queue.keys import Conns, Id, base_key, limits, ms, online_ms, task_key
 from tasks.queue.parts import LOGGED_WHY_CHARS
 from tasks.queue.progress import Part
 from tasks.queue.scripts import Call
+from tasks.runs import expanded
 
-AGAIN, CONFIRMED, UNDECIDED, UNCHECKED = "again", "confirmed", "undecided", "unchecked"
+AGAIN, CONFIRMED, SAME_OWNER = "again", "confirmed", "same_owner"
+UNDECIDED, UNCHECKED, CANARY = "undecided", "unchecked", "canary"
 
 
 class Check(msgspec.Struct):
@@ -30,6 +33,7 @@ class Check(msgspec.Struct):
     others: bool  # an owner who is online could be asked still
     part: Part
     answered: int  # owners
+    canary: bool = False  # what the part says is known: it is checked who answers
     pieces: list[Part] = []
     partial: bytes = b""
     answers: list[bytes] = []
@@ -49,6 +53,12 @@ def standing_of(group: Id, task: Id) -> Call[Checks | None]:
     """Where the checks of a task stand; None if it has no state."""
     args = {"task": str(task), "online_ms": online_ms()}
     return Call("checks", base_key(group), args, Checks | None)
+
+
+def look_again(group: Id, task: Id, after_seconds: float) -> None:
+    """Let the sweep ask for the conclusion of a complete task again, at the earliest then."""
+    args = {"task": str(task), "after_ms": ms(after_seconds) + 1}
+    Call("look_again", base_key(group), args, Noted).now()
 
 
 def unsettled(
@@ -76,7 +86,9 @@ def settle(
     wrong: Sequence[str] = (),
     message: str = "",
 ) -> Call[Settlement]:
-    """Say what came of comparing a check's answers: AGAIN, CONFIRMED, UNDECIDED or UNCHECKED.
+    """Say what came of comparing a check's answers.
+
+    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED, or CANARY of a canary.
 
     `lease` is the one whose answer takes the part's place, "" if the part stands. All parts of the
     owners in `wrong` are taken out of the task.
@@ -94,6 +106,33 @@ def settle(
         **limits(),
     }
     return Call("settle", base_key(group), args, Settlement)
+
+
+# What an owner did before they were found wrong: the payloads of it are made anew.
+
+# The number of a part, payloads by subtask, and whether these are the last that it lacks.
+Piece = tuple[int, dict[int, bytes], bool]
+
+
+def recheck(group: Id, task: Id, owner: Id) -> Call[Rechecked]:
+    """Have the latest results of this owner checked that nobody has checked yet."""
+    most = settings.RECHECK_RESULTS_MAX
+    args = {"task": str(task), "owner": str(owner), "most": most}
+    return Call("recheck", base_key(group), args, Rechecked)
+
+
+def lacking_payloads(group: Id, task: Id) -> dict[int, set[int]]:
+    """{number of a part: its subtasks}, of those that are to be checked and lack their payloads."""
+    found: Lacking = Call("lacking", base_key(group), {"task": str(task)}, Lacking).now()
+    return {number: set(expanded(runs)) for number, runs in found.parts}
+
+
+def keep_payloads(group: Id, task: Id, pieces: Sequence[Piece]) -> Call[Conns]:
+    """Keep these payloads for checks that lack them; returns idle connections to wake."""
+    named = [(number, list(payloads), is_last) for number, payloads, is_last in pieces]
+    args = {"task": str(task), "pieces": named, **limits()}
+    blobs = [payload for _, payloads, _ in pieces for payload in payloads.values()]
+    return Call("keep_payloads", base_key(group), args, Woken, attrgetter("wake"), blobs=blobs)
 
 
 def begin_comparing(group: Id, task: Id, seconds: float) -> bool:

@@ -25,13 +25,16 @@ def lease(
     conn: str,
     kinds: Sequence[str],
     longest_seconds: float | None = None,
+    canary: bool | None = None,
 ) -> Call[Leased]:
     """Lease a run of subtasks to one slot of a worker.
 
     At the tail of a task these may be subtasks that another worker is late with. Without work the
     connection is noted as waiting for it. Subtasks that may take longer than `longest_seconds` are
-    not leased.
+    not leased. With `canary` they are some whose partial is known, if there are any; the server
+    draws that.
     """
+    is_canary = _draw() < settings.CANARY_SHARE_MAX if canary is None else canary
     args = {
         "lease": new_lease_id(group),
         "worker": str(worker),
@@ -44,6 +47,7 @@ def lease(
         "bytes_max": settings.LEASE_BYTES_MAX,
         "lease_ms": ms(settings.LEASE_SECONDS),
         "copies_share": settings.COPIES_SHARE_MAX,
+        "canary": is_canary,
         "patience_s": settings.COPY_UNKNOWN_SECONDS,
         "longest_ms": max(1, ms(longest_seconds)) if longest_seconds is not None else 0,
         **limits(),
@@ -84,6 +88,7 @@ def complete(
         "streak_max": settings.SUSPEND_AFTER_SUBMITTERS,
         "chance": _draw() if chance is None else chance,
         "sample_share": settings.VERIFY_SAMPLE_SHARE,
+        "patience_s": settings.COPY_UNKNOWN_SECONDS,
         "trusted": settings.STANDING_TRUSTED,
         **limits(),
     }

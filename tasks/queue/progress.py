@@ -106,6 +106,7 @@ class Progress(msgspec.Struct, frozen=True):
     logged: int = 0  # number of the last entry of its log
     redo: int = 0  # of the open ones: taken out, and without their payloads yet
     ready: int = 0  # checks whose answers are to be compared
+    lacking: int = 0  # checks whose payloads are to be made anew
 
     @property
     def waiting(self) -> int:

@@ -23,7 +23,7 @@ from tasks.queue import checks
 from tasks.queue.checks import Check
 from tasks.queue.progress import Part
 from tasks.selectors import trust
-from tasks.services import standing
+from tasks.services import rechecking, standing
 from tasks.services.under_way import KindGone, StillWanted, kind_of
 from tasks.verdicts import Answer, Verdict
 from tasks.verification import ALL
@@ -176,12 +176,18 @@ class Findings:
     task: Task
     right: Counter[str] = field(default_factory=Counter)  # owner -> results that were confirmed
     wrong: dict[str, Wrong] = field(default_factory=dict)
+    # owner -> two machines of theirs that differ, and what each of them said, in words
+    warned: dict[str, tuple[tuple[str, str], tuple[str, str]]] = field(default_factory=dict)
     redone: int = 0  # subtasks
+    lacks_payloads: bool = False  # a check that is to go on
     agreements: dict[str, int] = field(default_factory=dict)  # in a row, of owners asked for
 
     def settle(self, case: Case, compared: calls.Compared | None, *, is_last_chance: bool) -> None:
         if compared is None:
-            self._settle(case, checks.UNCHECKED)
+            self._settle(case, checks.CANARY if case.check.canary else checks.UNCHECKED)
+            return
+        if case.check.canary:
+            self._settle_canary(case, compared)
             return
         sound = [place for place, flaw in enumerate(compared.flaws) if not flaw]
         flawed = {
@@ -193,6 +199,8 @@ class Findings:
             self._settle(case, checks.UNCHECKED, wrong=flawed)
             return
         verdict = self._judge(case, compared, sound, is_last_chance=is_last_chance)
+        if verdict.warned:
+            self._warn(case, compared, sound)
         if verdict.outcome == verdicts.ASK_ANOTHER:
             self._settle(case, checks.AGAIN, wrong=flawed)
         elif verdict.is_checked:
@@ -206,6 +214,8 @@ class Findings:
             self._settle(
                 case, checks.CONFIRMED, lease=lease, wrong=flawed | lies, right=verdict.right
             )
+        elif verdict.outcome == verdicts.SAME_OWNER:
+            self._settle(case, checks.SAME_OWNER, wrong=flawed)
         elif verdict.outcome == verdicts.UNDECIDABLE:
             place = 0 if verdict.stands is None else sound[verdict.stands]
             lease = case.candidates[place].lease
@@ -213,16 +223,38 @@ class Findings:
         else:
             self._settle(case, checks.UNCHECKED, wrong=flawed)
 
+    def _settle_canary(self, case: Case, compared: calls.Compared) -> None:
+        """What the part says is known; whoever answers something else was wrong."""
+        part, answer = case.candidates[0], case.candidates[1]
+        said = Answer(answer.owner, compared.classes[1])
+        verdict = verdicts.judge_canary(said, compared.classes[0], [part.owner])
+        flaw = compared.flaws[1]
+        words = (EXPECTED, flaw) if flaw else compared.words(0, 1)
+        lies = {owner: Wrong(*words, answer.worker) for owner in verdict.wrong}
+        self._settle(case, checks.CANARY, wrong=lies, right=verdict.right)
+
     def _judge(
         self, case: Case, compared: calls.Compared, sound: Sequence[int], *, is_last_chance: bool
     ) -> Verdict:
         answers = [Answer(case.candidates[place].owner, compared.classes[place]) for place in sound]
+        # Machines of one owner that agree do not wait for others who may come.
+        is_one_voice = len(answers) > 1 and len(set(answers)) == 1
+        may_come = case.check.others if is_one_voice else True
         return verdicts.judge(
             answers,
-            others_left=not is_last_chance,
+            others_left=may_come and not is_last_chance,
             agreements=self._agreements(answer.owner for answer in answers),
             must_agree=self.task.verify == ALL,
         )
+
+    def _warn(self, case: Case, compared: calls.Compared, sound: Sequence[int]) -> None:
+        """Two machines of the part's owner differ: one of them is broken, nobody knows which."""
+        owner = case.candidates[0].owner
+        theirs = [place for place in sound if case.candidates[place].owner == owner]
+        for place in theirs[1:]:
+            if compared.classes[place] != compared.classes[0]:
+                machines = (case.candidates[0].worker, case.candidates[place].worker)
+                self.warned[owner] = (machines, compared.words(0, place))
 
     def _agreements(self, owners: Iterable[str]) -> dict[str, int]:
         unknown = set(owners) - self.agreements.keys()
@@ -249,7 +281,7 @@ class Findings:
             check=case.check,
             how=how,
             lease=lease,
-            checkers=[candidate.owner for candidate in case.candidates[1:]],
+            checkers=[c.owner for c in case.candidates[1:] if c.owner != case.check.part.owner],
             wrong=list(lies),
             message=WRONG,
         ).now()
@@ -260,6 +292,7 @@ class Findings:
         metrics.count("parts_taken_out", settled.parts)
         metrics.count("owners_sanctioned", len(settled.caught))
         self.redone += settled.subtasks
+        self.lacks_payloads |= settled.lacking
         self.right.update(right)
         # Who is asked again with the same flawed answer was held to it before.
         held = lies if how != checks.AGAIN else {owner: lies[owner] for owner in settled.caught}
@@ -283,8 +316,12 @@ class Findings:
                 task=task,
                 worker=Worker.objects.filter(pk=lie.worker).first(),
             )
+            rechecking.recheck(task, owner)
+        for owner, (machines, said) in self.warned.items():
+            standing.warn(task, owner, Worker.objects.filter(pk__in=machines), said)
         if self.redone:
             metrics.count("subtasks_taken_out", self.redone)
+        if self.redone or self.lacks_payloads:
             events.split(task.pk)  # makes the payloads anew
 
 

@@ -11,7 +11,7 @@ from tasks import events
 from tasks.models import Task, Worker
 from tasks.queue import parts
 from tasks.queue.progress import Outcome, Part
-from tasks.services import standing
+from tasks.services import rechecking, standing
 
 EXPECTED = "a result that its subtasks allow"
 log = structlog.get_logger(__name__)
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
     """Take out these parts of a complete task, {number: what is wrong}, and have them done anew.
 
-    Whoever sent one loses their standing and is told.
+    Whoever sent one loses their standing and is told, and what else they did is checked.
     """
     owners = set()
     for number, message in wrong.items():
@@ -42,6 +42,8 @@ def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
         )
         _hold_against(task, part, message)
     metrics.count("owners_sanctioned", len(owners))
+    for owner in owners:
+        rechecking.recheck(task, owner)
     events.split(task.pk)  # makes the payloads anew
 
 

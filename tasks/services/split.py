@@ -24,7 +24,7 @@ from tasks.kind_processes.outcomes import (
 )
 from tasks.kind_processes.splitting import Batch
 from tasks.models import Task
-from tasks.queue import parts, splitting
+from tasks.queue import checks, parts, splitting
 from tasks.queue.answers import Opened, Pushed
 from tasks.queue.progress import progress_of
 from tasks.services.finish import INPUT_LOST, fail_task
@@ -45,7 +45,8 @@ class SplitFailed(Exception):
 def split_task(task_id: str) -> None:
     """Queue all subtasks that are not queued yet. Two runs, even concurrent ones, queue each once.
 
-    Those of a split that has ended are the ones whose results were taken out.
+    Those of a split that has ended are the ones whose results were taken out, and those that are to
+    be checked and were done before that was known.
 
     The task fails if its input is gone, or if its kind cannot split it.
     """
@@ -96,7 +97,8 @@ def _taker(task: Task, kind: kinds.Kind) -> Callable[[Iterable[Batch]], None] | 
     if not opened.ended:
         return partial(_push_all, task, split=opened.split)
     redo = parts.to_redo(task.group_id, task.pk)
-    return partial(_restore, task, redo=redo) if redo else None
+    lacking = checks.lacking_payloads(task.group_id, task.pk)
+    return partial(_restore, task, redo=redo, lacking=lacking) if redo or lacking else None
 
 
 def _begin(task: Task) -> bool:
@@ -147,22 +149,46 @@ def _push_all(task: Task, all_batches: Iterable[Batch], split: int) -> None:
             split = pushed.split
 
 
-def _restore(task: Task, all_batches: Iterable[Batch], redo: set[int]) -> None:
-    """Let those subtasks wait again whose results were taken out: a split gives the same again."""
-    left = set(redo)
+def _restore(
+    task: Task, all_batches: Iterable[Batch], redo: set[int], lacking: dict[int, set[int]]
+) -> None:
+    """Put payloads back: a split gives the same again.
+
+    Those in `redo`, whose results were taken out, wait again. Those in `lacking`, by the numbers of
+    parts, are kept for checks.
+    """
     for batch in all_batches:
-        payloads = {
-            subtask: payload
-            for subtask, payload in enumerate(batch.payloads, batch.first)
-            if subtask in left
-        }
-        if payloads:
-            conns = parts.restore(task.group_id, task.pk, payloads).now()
-            events.publish(events.wake(conns, task.group_id))
-            left -= payloads.keys()
-        if not left:
+        payloads = dict(enumerate(batch.payloads, batch.first))
+        _redo(task, payloads, redo)
+        _keep(task, payloads, lacking)
+        if not redo and not lacking:
             break
     events.announce(task)
+
+
+def _redo(task: Task, payloads: dict[int, bytes], redo: set[int]) -> None:
+    """Let those of `redo` that are here wait again, and take them out of it."""
+    found = {subtask: payloads[subtask] for subtask in payloads.keys() & redo}
+    if found:
+        ordered = dict(sorted(found.items()))
+        conns = parts.restore(task.group_id, task.pk, ordered).now()
+        events.publish(events.wake(conns, task.group_id))
+        redo.difference_update(found)
+
+
+def _keep(task: Task, payloads: dict[int, bytes], lacking: dict[int, set[int]]) -> None:
+    """Keep for checks what is here, and take it out of `lacking`."""
+    pieces: list[checks.Piece] = []
+    for number, subtasks in list(lacking.items()):
+        found = {subtask: payloads[subtask] for subtask in subtasks & payloads.keys()}
+        subtasks.difference_update(found)
+        if found:
+            pieces.append((number, found, not subtasks))
+        if not subtasks:
+            del lacking[number]
+    if pieces:
+        conns = checks.keep_payloads(task.group_id, task.pk, pieces).now()
+        events.publish(events.wake(conns, task.group_id))
 
 
 def _announce(task: Task, batch: Batch, pushed: Pushed) -> None:

@@ -8,10 +8,13 @@ says when a result comes how likely it is checked.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -32,6 +35,7 @@ from tasks.standing import after_disagreement
 # Of what was expected and what came, in characters: they may be of the liar's making.
 NOTICE_VALUE_MAX, AUDIT_VALUE_MAX = 60, 500
 ADVICE = "run `firmlight doctor --compute` on it"
+log = structlog.get_logger(__name__)
 
 
 def note_agreement(group: Id, owner: Id, kind: str, version: str, n: int = 1) -> int:
@@ -97,6 +101,32 @@ def withdraw(group: Id, owner: Id, kind: str, version: str) -> None:
     checks.forget_standing(group, key_of(kind, version), owner)
     rows = _rows(group, owner, kind, version)
     rows.update(agreements=after_disagreement(), changed=timezone.now())
+
+
+def warn(task: Task, owner: Id, workers: Iterable[Worker], said: tuple[str, str]) -> None:
+    """Two machines of this owner computed different results, and nobody knows which is broken.
+
+    It is not held against them. They are notified once in STANDING_NOTICE_SECONDS for each kind.
+    """
+    name = f"machines-differ-{task.group_id}-{owner}-{task.kind_key}"
+    if not cache.add(name, 1, timeout=settings.STANDING_NOTICE_SECONDS):
+        return
+    names = " and ".join(sorted(worker.name for worker in workers))
+    log.warning("machines_of_owner_differ", task=str(task.pk), owner=str(owner), workers=names)
+    one, other = (one_line(words, NOTICE_VALUE_MAX) for words in said)
+    user = User.objects.filter(pk=owner).values_list("pk", flat=True)
+    notify(
+        user,
+        code="machines_differ",
+        level=WARNING,
+        text=(
+            f"Your workers {names} computed different results of the same subtasks of "
+            f"{task.kind} in {task.group.name}. One of them is broken: "
+            f"run `firmlight doctor --compute` on both. They said {one} and {other}."
+        ),
+        group=task.group_id,
+        task=task.pk,
+    )
 
 
 def restore(standing: Standing, *, by: User, reason: str = "") -> None:

@@ -123,12 +123,13 @@ def _reconcile_running(task: Task) -> None:
         events.publish(events.wake(lifecycle.resume(task.group_id, task.pk).now(), task.group_id))
     if progress and progress.ready:
         events.compare(task.pk)
-    if progress and progress.complete:
+    is_complete = progress is not None and progress.complete
+    if is_complete:
         events.conclude(task.pk)
-    elif _wants_split(task, progress):
+    if _wants_split(task, progress):
         if _may_ask(task, settings.SPLIT_QUIET_SECONDS_MAX):
             events.split(task.pk)
-    elif progress:
+    elif progress and not is_complete:
         _mend(task)
 
 
@@ -145,8 +146,10 @@ def _mend(task: Task) -> None:
 
 
 def _wants_split(task: Task, progress: Progress | None) -> bool:
-    """Whether payloads are to be made: the first time, or of what was taken out again."""
-    return bool(progress and progress.redo) or _split_is_quiet(task, progress)
+    """Whether payloads are to be made: the first time, or again, to be done anew or checked."""
+    if progress and progress.complete:
+        return progress.lacking > 0
+    return bool(progress and (progress.redo or progress.lacking)) or _split_is_quiet(task, progress)
 
 
 def _split_is_quiet(task: Task, progress: Progress | None) -> bool:

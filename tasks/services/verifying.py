@@ -19,6 +19,7 @@ from tasks.verification import (
     NONE,
     ONE_OWNER,
     PROOF,
+    SAME_OWNER,
     SAMPLE,
     TIMED_OUT,
     UNDECIDED,
@@ -34,13 +35,16 @@ log = structlog.get_logger(__name__)
 def has_to_wait(task: Task) -> bool:
     """Whether a task that is to be concluded waits for its checks; otherwise they are over.
 
-    Whoever compares the next answers asks for the conclusion again, and the sweep does. What is
+    Whoever compares the next answers asks for the conclusion again, and the sweep does when it has
+    waited long enough. What is
     decided here at last may take a liar's part out: then the task goes on, too.
     """
     stands = checks.standing_of(task.group_id, task.pk).now()
     if stands is None or stands.complete_ms < 0 or not stands.open:
         return False
-    if _is_worth_waiting(task, stands):
+    seconds = _seconds_to_wait(task, stands)
+    if seconds > 0:
+        checks.look_again(task.group_id, task.pk, seconds)
         return True
     try:
         checking.decide_rest(task)
@@ -52,16 +56,33 @@ def has_to_wait(task: Task) -> bool:
     return stands is not None and stands.complete_ms < 0
 
 
-def _is_worth_waiting(task: Task, stands: Checks) -> bool:
-    """Nobody waits for checks that nobody can make.
+def _seconds_to_wait(task: Task, stands: Checks) -> float:
+    """How long it waits still, if nothing happens; not above 0: no longer.
 
-    Unless the task demands them, or one of two who differ is wrong: another owner may still come.
+    Nobody waits for checks that nobody can make. Unless the task demands them, or one of two who
+    differ is wrong: another owner may still come.
     """
-    may_come = bool(stands.held or stands.ready or stands.others)
-    has_time = stands.complete_seconds < settings.VERIFY_WAIT_SECONDS
     if task.verify == ALL:
-        return may_come or has_time
-    return has_time and (may_come or stands.disputed)
+        return _seconds_that_all_waits(stands)
+    if not (_may_come(stands) or stands.disputed):
+        return 0
+    return float(settings.VERIFY_WAIT_SECONDS - stands.complete_seconds)
+
+
+def _seconds_that_all_waits(stands: Checks) -> float:
+    """A task that demands checks waits as long as they go on.
+
+    Leases end by themselves, and a check has only so many. Whoever is online and takes none is
+    waited for only so long, and for somebody to come still shorter.
+    """
+    if stands.held or stands.ready:
+        return float(max(settings.VERIFY_WAIT_SECONDS, 1))
+    limit = settings.VERIFY_ALL_WAIT_SECONDS if stands.others else settings.VERIFY_WAIT_SECONDS
+    return float(limit - stands.quiet_seconds)
+
+
+def _may_come(stands: Checks) -> bool:
+    return bool(stands.held or stands.ready or stands.others)
 
 
 def verification_of(task: Task, done: int) -> Verification:
@@ -78,12 +99,12 @@ def verification_of(task: Task, done: int) -> Verification:
     if stands is None or stands.verify == NONE:
         return Verification(how=at_least)
     reason = _reason(stands)
-    if not stands.checkers:
+    if not (stands.checkers or stands.same_owner or stands.undecided):
         # without a reason nothing was drawn, because those who computed it are trusted
         return Verification(how=at_least if reason else SAMPLE, reason=reason)
     return Verification(
         how=ALL if stands.verify == ALL else SAMPLE,
-        checked_share=min(stands.checked / max(done, 1), 1.0),
+        checked_share=min((stands.checked + stands.same_owner) / max(done, 1), 1.0),
         owners=stands.checkers,
         # of an undecided check one side is wrong, and nobody knows which
         disagreements=max(stands.wrong, int(stands.undecided > 0)),
@@ -96,10 +117,11 @@ def _reason(stands: Checks) -> Reason:
     """Why not all was checked that was drawn; "" if all was."""
     if stands.undecided:
         return UNDECIDED
+    if stands.same_owner:
+        return SAME_OWNER
     if not stands.open:
         return TIMED_OUT if stands.unchecked else ""
-    could_come = stands.others or stands.held or stands.ready
-    return ONE_OWNER if stands.waiting and not could_come else TIMED_OUT
+    return ONE_OWNER if stands.waiting and not _may_come(stands) else TIMED_OUT
 
 
 def lacks_checks(task: Task, verification: Verification) -> bool:

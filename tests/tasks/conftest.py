@@ -63,7 +63,7 @@ def laptop(alice: User) -> Worker:
 
 @pytest.fixture
 def lease(group: Group) -> Callable[[Worker], Granted | None]:
-    def ask(worker: Worker) -> Granted | None:
+    def ask(worker: Worker, *, canary: bool = False) -> Granted | None:
         offered = [f"{name}@{kind.version}" for name, kind in kinds.installed().items()]
         call = leasing.lease(
             group.pk,
@@ -71,6 +71,7 @@ def lease(group: Group) -> Callable[[Worker], Granted | None]:
             owner=worker.owner_id,
             conn=f"conn-{worker.name}",
             kinds=offered,
+            canary=canary,
         )
         return call.now().granted
 

@@ -91,10 +91,14 @@ def test_with_nobody_left_the_answer_of_better_standing_stands(
     assert "nobody else could be asked" in verdict.warning
 
 
-def test_an_owner_whose_machines_contradict_one_another_is_wrong_in_any_case() -> None:
-    assert found(judge("ann:1 ann:2")) == ("undecidable", 0, "", "ann")
+def test_an_owner_whose_machines_contradict_one_another_is_warned_and_not_found_wrong() -> None:
+    verdict = judge("ann:1 ann:2")
+    assert found(verdict) == ("undecidable", 0, "", "")
+    assert verdict.warned == {"ann"}
     well_known = judge("ann:1 ann:2 ben:2", agreements={"ann": 99})
-    assert found(well_known) == ("undecidable", 1, "", "ann")
+    assert found(well_known) == ("undecidable", 1, "", "")
+    assert judge("ann:1 ann:2", others_left=True).warned == {"ann"}
+    assert found(judge("ann:1 ann:2 ben:2 cy:2")) == ("majority", 1, "ben cy", "ann")
 
 
 def test_machines_of_one_owner_confirm_nothing_for_their_standing() -> None:

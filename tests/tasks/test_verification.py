@@ -65,6 +65,16 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
         "that finds faults, not lies.",
     ),
     (
+        {"how": "sample", "checked_share": 0.04, "owners": 2, "reason": "same_owner"},
+        "4 % recomputed by two other members, all agreed; some of it only by another computer of "
+        "the same member, which finds faults, not lies.",
+    ),
+    (
+        {"how": "sample", "disagreements": 1, "reason": "undecided"},
+        "Recomputed by another computer of the same member, but one disagreed and nobody was left "
+        "to decide: the result may be wrong.",
+    ),
+    (
         {
             "how": "sample",
             "checked_share": 0.12,

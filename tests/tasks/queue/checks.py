@@ -19,6 +19,10 @@ from tests.tasks.queue.model_state import LEASE_SUBTASKS_MAX, Demand, Lease, Tas
 class SeenChecks:
     """By the numbers of parts."""
 
+    lacking: set[int]
+    canaries: set[int]
+    canary_payloads: set[int]  # subtasks
+    canaries_out: set[int]
     waiting: list[int]
     unsettled: set[int]
     ready: set[int]
@@ -26,6 +30,7 @@ class SeenChecks:
     leases: set[str]
     kept: set[int]  # subtasks
     checked: int  # subtasks
+    own_checked: int  # subtasks
     bytes: int  # of partials and answers, as they are counted
     partials: int  # bytes of partials and answers, as they are
 
@@ -60,10 +65,12 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
         pipe.hgetall(f"{base}:t:{task}:holds")
         pipe.lrange(f"{base}:t:{task}:checks", 0, -1)
         pipe.hkeys(f"{base}:t:{task}:check_state")
-        for part in ("ready", "confirmed", "check_leases"):
+        for part in ("ready", "confirmed", "check_leases", "lacking"):
             pipe.smembers(f"{base}:t:{task}:{part}")
-        pipe.hkeys(f"{base}:t:{task}:kept")
-        pipe.hmget(f"{base}:t:{task}", "checked", "partial_bytes")
+        for part in ("kept", "canaries", "canary_payloads"):
+            pipe.hkeys(f"{base}:t:{task}:{part}")
+        pipe.smembers(f"{base}:t:{task}:canaries_out")
+        pipe.hmget(f"{base}:t:{task}", "checked", "same_owner", "partial_bytes")
         pipe.hvals(f"{base}:t:{task}:answers")
         pipe.lrange(f"{base}:t:{task}:partials", 0, -1)
     for lease in model.leases:
@@ -79,7 +86,7 @@ def look(client: redis.Redis, group: str, model: Model) -> Seen:
     replies = iter(pipe.execute())
     for task in model.tasks:
         _read_task(seen, task, [next(replies) for _ in range(6)])
-        seen.checks[task] = _read_checks([next(replies) for _ in range(9)])
+        seen.checks[task] = _read_checks([next(replies) for _ in range(13)])
         progress = progress_of(group, task).now()
         assert progress
         seen.progress[task] = progress
@@ -103,8 +110,13 @@ def _read_task(seen: Seen, task: str, replies: list[Any]) -> None:
 
 
 def _read_checks(replies: list[Any]) -> SeenChecks:
-    waiting, unsettled, ready, confirmed, leases, kept, counts, answers, partials = replies
+    waiting, unsettled, ready, confirmed, leases, lacking, kept, *rest = replies
+    canaries, canary_payloads, canaries_out, counts, answers, partials = rest
     return SeenChecks(
+        canaries=set(map(int, canaries)),
+        canary_payloads=set(map(int, canary_payloads)),
+        canaries_out=set(map(int, canaries_out)),
+        lacking=set(map(int, lacking)),
         waiting=sorted(map(int, waiting)),
         unsettled=set(map(int, unsettled)),
         ready=set(map(int, ready)),
@@ -112,7 +124,8 @@ def _read_checks(replies: list[Any]) -> SeenChecks:
         leases=_texts(leases),
         kept=set(map(int, kept)),
         checked=int(counts[0] or 0),
-        bytes=int(counts[1] or 0),
+        own_checked=int(counts[1] or 0),
+        bytes=int(counts[2] or 0),
         partials=sum(map(len, answers)) + sum(map(len, partials)),
     )
 
@@ -200,10 +213,18 @@ def _check_checks(model: Model, task: Task, seen: Seen) -> None:
     assert found.ready == {number for number, check in known.items() if check.ready}
     assert found.confirmed == task.confirmed
     assert found.checked == sum(len(task.partials[number]) for number in task.confirmed)
+    assert found.canaries == task.canaries.keys()
+    known_parts = [task.partials[number] for number in task.canaries]
+    assert found.canary_payloads == {subtask for part in known_parts for subtask in part}
+    canaries = {number for number, check in known.items() if check.canary}
+    assert found.canaries_out == {number for number in canaries if not known[number].ready}
+    assert found.own_checked == sum(len(task.partials[number]) for number in task.own_checks)
     leases = [le for le in model.leases.values() if le.task is task and le.check is not None]
     assert found.leases == {lease.name for lease in leases}
     assert len({lease.check for lease in leases}) == len(leases), "one at a time"
-    assert found.kept == {subtask for check in known.values() for subtask in check.part}
+    assert found.lacking == {number for number, check in known.items() if check.lacking}
+    with_payloads = [check.part for check in known.values() if check.kept]
+    assert found.kept == {subtask for part in with_payloads for subtask in part}
     assert not found.kept & (task.open | task.redo), "what is checked is done"
     assert found.bytes == found.partials, "what is kept is counted"
     is_listed = bool(waiting) and not (task.paused or task.broken)

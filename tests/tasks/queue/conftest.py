@@ -38,10 +38,14 @@ class Connection:
             self.group, **who, kinds=self.kinds, slots=self.slots, leases=leases
         ).now()
 
-    def ask(self, longest_seconds: float | None = None) -> Leased:
+    def ask(self, longest_seconds: float | None = None, *, canary: bool = False) -> Leased:
         who = {"worker": self.worker, "owner": self.owner, "conn": self.name}
         return leasing.lease(
-            self.group, **who, kinds=self.kinds, longest_seconds=longest_seconds
+            self.group,
+            **who,
+            kinds=self.kinds,
+            longest_seconds=longest_seconds,
+            canary=canary,
         ).now()
 
     def lease(self) -> Granted:

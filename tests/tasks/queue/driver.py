@@ -33,13 +33,13 @@ from tests.tasks.queue.checks import (
 )
 from tests.tasks.queue.model import Model
 from tests.tasks.queue.model_state import (
-    CHECK_TRIES,
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
     LOOK_CHECKS,
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
+    RECHECKED_MAX,
     STREAK_MAX,
     Check,
     Demand,
@@ -49,6 +49,8 @@ from tests.tasks.queue.model_state import (
 
 KINDS = ("ECHO@1", "MEAN@1")
 WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1], "phone": KINDS, "tablet": KINDS}
+VERIFY = ("all", "sample", "sample", "none")  # of tasks, in turn
+HOW = {"again": checks.AGAIN, "own machine": checks.SAME_OWNER}  # a check is settled
 SECONDS = (0.0, 1e-4)  # less than any round trip takes: believed as they are
 CREATORS = ("alice", "bob", "dora")
 # one member has three names
@@ -64,6 +66,7 @@ LIMITS = {
     "COPIES_SHARE_MAX": COPIES_SHARE,
     "SUSPEND_AFTER_SUBMITTERS": STREAK_MAX,
     "SET_ASIDE_SECONDS": 300,  # until a rule ends it
+    "RECHECK_RESULTS_MAX": RECHECKED_MAX,
 }
 T = TypeVar("T")
 _groups = count(1)
@@ -140,7 +143,7 @@ class Driver(RuleBasedStateMachine):
             return
         order = next(self.numbers)
         task = Task(
-            f"task-{order}", kind, creator, band, order, partial, all_checked=order % 2 == 0
+            f"task-{order}", kind, creator, band, order, partial, verify=VERIFY[order % len(VERIFY)]
         )
         self.model.tasks[task.name] = task
         for _ in range(2):  # opened again it is the same
@@ -153,7 +156,7 @@ class Driver(RuleBasedStateMachine):
                 seconds_max=60,
                 allow_partial=partial,
                 order=order,
-                verify="all" if task.all_checked else "none",
+                verify=task.verify,
             ).now()
             assert (opened.split, opened.ended) == (0, False)
         self.push_batch(task, 0, size, last=False)
@@ -196,14 +199,21 @@ class Driver(RuleBasedStateMachine):
         self.refill(at)
         for number in range(at, at + times):
             conn = pick(self.model.online, number)
-            self.lease_one(conn, self.model.online[conn], repeated)
+            self.lease_one(conn, self.model.online[conn], repeated, canary=number % 2 == 0)
 
-    def lease_one(self, conn: str, worker: str, repeated: bool) -> None:
+    def lease_one(
+        self, conn: str, worker: str, repeated: bool = False, *, canary: bool = False
+    ) -> None:
         served = {name: self.served(name) for name in CREATORS}
         overdue = any(lease.overdue for lease in self.model.leases.values())
         demands = {name: self.demand(task, worker) for name, task in self.model.tasks.items()}
         call = leasing.lease(
-            self.group, worker=worker, owner=OWNERS[worker], conn=conn, kinds=WORKERS[worker]
+            self.group,
+            worker=worker,
+            owner=OWNERS[worker],
+            conn=conn,
+            kinds=WORKERS[worker],
+            canary=canary,
         )
         leased = self.do(call)
         assert set(leased.complete) == self.model.reap(2)
@@ -239,20 +249,34 @@ class Driver(RuleBasedStateMachine):
     def note_check_lease(self, conn: str, worker: str, granted: Granted | None) -> bool:
         """Whether it is the lease of a check; those come before all else."""
         known = granted and self.redis.hget(self.key("l", granted.lease), "check")
-        checkable = self.model.checkable(worker)
+        checkable = self.model.checks.checkable(worker)
         if granted is None or known is None:
             for task, numbers in checkable.items():
                 waiting = [c for c in self.model.tasks[task].checks.values() if c.waits]
                 assert not numbers or len(waiting) > LOOK_CHECKS
             return False
         task, number = self.model.tasks[granted.task], int(known)  # type: ignore[arg-type]
+        if self.redis.hexists(self.key("l", granted.lease), "canary"):
+            self.note_canary(conn, worker, granted, number)
+            return True
         assert number in checkable[task.name]
         assert granted.subtasks == task.checks[number].part
         assert granted.payloads == [b"\x01"] * len(granted.subtasks)
         lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
-        self.model.grant_check(lease)
+        self.model.checks.grant(lease)
         self.granted.append((granted.lease, worker, granted.subtasks))
         return True
+
+    def note_canary(self, conn: str, worker: str, granted: Granted, number: int) -> None:
+        """In place of work that this worker would have got, and no larger."""
+        task = self.model.tasks[granted.task]
+        assert task.waiting
+        assert granted.subtasks == task.partials[number]
+        assert granted.payloads == [b"\x01"] * len(granted.subtasks)
+        assert len(granted.subtasks) == 1 or worker in task.known_workers
+        lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
+        self.model.checks.grant_canary(lease)
+        self.granted.append((granted.lease, worker, granted.subtasks))
 
     def compare_one(self, at: int, how: str) -> None:
         """Settle one check whose answers can be compared, or ask one more owner."""
@@ -262,8 +286,8 @@ class Driver(RuleBasedStateMachine):
             assert found.keys() == {n for n, check in task.checks.items() if check.ready}
             number = pick(sorted(found), at)
             check, known = found[number], task.checks[number]
-            left = self.model.others_for(task, known)
-            assert check.others == bool(left and len(known.failed) < CHECK_TRIES)
+            left = self.model.checks.others_for(task, known)
+            assert check.others == bool(left and not known.given_up)
             pieces = [(one.lease, one.worker, one.subtasks) for one in check.pieces]
             assert pieces == known.pieces
             self.settle_one(task, check, known, how)
@@ -280,6 +304,10 @@ class Driver(RuleBasedStateMachine):
         return []
 
     def settle_one(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
+        assert check.canary == known.canary
+        if known.canary:
+            self.settle_canary(task, check, known, how)
+            return
         whole = [one.lease for one in check.pieces if one.owner == known.answered[-1]]
         lease = whole[-1] if how in ("replaced", "liar") else ""
         wrong = {"liar": [known.owner], "false accuser": known.answered[:1]}.get(how, [])
@@ -287,7 +315,7 @@ class Driver(RuleBasedStateMachine):
             self.group,
             task.name,
             check=check,
-            how=checks.AGAIN if how == "again" else checks.CONFIRMED,
+            how=HOW.get(how, checks.CONFIRMED),
             lease=lease,
             checkers=known.answered,
             wrong=wrong,
@@ -295,10 +323,84 @@ class Driver(RuleBasedStateMachine):
         settled = self.do(call)
         assert settled.settled
         if how == "again":
-            self.model.ask_again(task, check.number)
+            self.model.checks.ask_again(task, check.number)
+        elif how == "own machine":
+            self.model.checks.settle_by_own_machine(task, check.number)
         else:
-            assert settled.subtasks == self.model.settle(task, check.number, lease, wrong)
+            assert settled.subtasks == self.model.checks.settle(task, check.number, lease, wrong)
         assert not self.do(call).settled
+
+    def settle_canary(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
+        """Whoever answered said what is known, or did not."""
+        wrong = known.answered if how in ("liar", "false accuser") else []
+        call = checks.settle(
+            self.group, task.name, check=check, how=checks.CANARY, checkers=wrong, wrong=wrong
+        )
+        assert self.do(call).subtasks == self.model.checks.settle_canary(task, check.number, wrong)
+        assert not self.do(call).settled
+
+    def be_alone(self, at: int, owner: str) -> None:
+        """Only this owner's workers are here for a while, and work."""
+        for conn, worker in list(self.model.online.items()):
+            if OWNERS[worker] != owner:
+                who = {"worker": worker, "owner": OWNERS[worker], "conn": conn}
+                kinds = WORKERS[worker]
+                how = connections.RELEASED
+                call = connections.leave(self.group, **who, kinds=kinds, how=how)
+                assert set(self.do(call).complete) == self.model.leave(conn, how)
+        for worker in WORKERS:
+            if OWNERS[worker] == owner and worker not in self.model.online.values():
+                self.connect_one(worker)
+        self.lease_some(at, 4)
+        self.work(at, 9)
+        for worker in WORKERS:
+            if worker not in self.model.online.values():
+                self.connect_one(worker)
+
+    def recheck_some(self, at: int, owner: str) -> None:
+        """This owner was found wrong; some of the payloads that are made anew are there soon."""
+        for task in self.model.tasks.values():
+            rechecked = self.do(checks.recheck(self.group, task.name, owner))
+            assert rechecked.parts == self.model.checks.recheck(task, owner)
+            assert rechecked.ended == task.ended
+        self.keep_payloads(at)
+
+    def keep_payloads(self, at: int) -> None:
+        """Payloads of parts that are to be checked are made anew, and come in two batches."""
+        for task in some(self.model.tasks.values(), at):
+            self.keep_payloads_of(task)
+
+    def keep_payloads_of(self, task: Task) -> None:
+        lacking = {n: set(check.part) for n, check in task.checks.items() if check.lacking}
+        found = checks.lacking_payloads(self.group, task.name)
+        assert found == lacking
+        for number, subtasks in found.items():
+            first, *rest = sorted(subtasks)
+            pieces = [(number, {first: b"\x01"}, not rest)]
+            if rest:
+                pieces.append((number, dict.fromkeys(rest, b"\x01"), True))
+            for piece in [*pieces, pieces[-1]]:  # by two jobs at once
+                self.do(checks.keep_payloads(self.group, task.name, [piece]))
+            check = task.checks[number]
+            check.lacking, check.kept, check.waits = False, True, not check.ready
+
+    def bring_canaries(self, at: int) -> None:
+        """Something of a task is confirmed, and then workers ask who get what is known."""
+        sampled = [task for task in self.model.tasks.values() if task.verify == "sample"]
+        for task in some((task for task in sampled if any(task.partials)), at):
+            rows = zip(task.senders, task.partials, strict=True)
+            senders = [worker for worker, part in rows if part]
+            self.recheck_some(at, OWNERS[pick(senders, at)])
+            self.keep_payloads_of(task)
+            self.lease_some(at, 5)
+            self.work(at, 9)
+            call = checks.unsettled(self.group, task.name, most=99, bytes_max=10**6)
+            for check in self.do(call):
+                self.settle_one(task, check, task.checks[check.number], "confirmed")
+            if task.name in self.model.tasks and not task.ended:
+                self.push_batch(task, task.split, 4, last=False)
+            for conn, worker in list(self.model.online.items()):
+                self.lease_one(conn, worker, canary=True)
 
     def demand(self, task: Task, worker: str) -> Demand:
         """What waits for the task, and how many owners want work of its kind with this one."""
@@ -335,15 +437,21 @@ class Driver(RuleBasedStateMachine):
             seconds=seconds,
             decided=decided,
             proves=proves,
+            chance=0.99,  # of a sample it is not drawn
         )
         settled = self.do(call)
+        working = [lease.name for lease in self.model.working()]
+        checking = {name for name in working if self.redis.hexists(self.key("l", name), "check")}
+        self.model.goes_on = checking
         assert (settled.reason, settled.open) == self.model.complete(
             name, worker, subtasks, seconds, decided, proves
         )
         if settled.reason == "":
-            assert known and settled.complete == (known.task.complete and known.check is None)
-            assert settled.is_check == (known.check is not None)
-            ended = before.keys() - self.model.leases.keys() - {name}
+            is_check = self.model.answered_check
+            assert known and settled.complete == (known.task.complete and not is_check)
+            assert settled.is_check == is_check
+            active = {lease.name for lease in self.model.leases.values() if lease.active}
+            ended = before.keys() - active - {name}
             assert set(settled.unwanted) == {(before[other].conn, other) for other in ended}
             accused = [(one.worker, one.owner, one.all) for one in settled.failing]
             assert sorted(accused) == sorted(self.model.newly_accused)

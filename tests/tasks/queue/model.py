@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import ceil, inf
 
+from tests.tasks.queue.model_checks import Checks
 from tests.tasks.queue.model_state import (
     BAD_PARTIAL,
-    CHECK_TRIES,
     FAILURE,
     FREE_STRIKES,
     HOLDERS_MAX,
@@ -47,7 +47,13 @@ class Model:
     strikes: Counter[tuple[str, str]] = field(default_factory=Counter)
     aside: set[tuple[str, str]] = field(default_factory=set)
     # by the last result that was accepted
+    answered_check: bool = False  # the last result that was accepted did
+    # of the last result: leases of second copies that go on as its check; it hangs on the clock
+    goes_on: set[str] = field(default_factory=set)
     newly_accused: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.checks = Checks(self)
 
     # Who failed or lost a subtask
 
@@ -165,99 +171,9 @@ class Model:
         lease.task.copied += len(lease.owes) if lease.copy else 0
         self.leases[lease.name] = lease
 
-    # Checks
-
     def working(self) -> Iterator[Lease]:
         """The active leases that are not those of checks."""
         return (lease for lease in self.leases.values() if lease.active and lease.check is None)
-
-    def may_answer(self, task: Task, check: Check, owner: str) -> bool:
-        if owner == check.owner or owner in check.answered:
-            return False
-        return owner not in check.failed or not self.others_for(task, check, but_for=check.failed)
-
-    def others_for(self, task: Task, check: Check, but_for: Iterable[str] = ()) -> set[str]:
-        """Owners online who have not answered it, but for some."""
-        owners = {self.owners[worker] for worker in self.takers(task)}
-        return owners - {check.owner, *check.answered, *but_for}
-
-    def checkable(self, worker: str) -> dict[str, list[int]]:
-        """{task: numbers of parts that this worker may check now}."""
-        owner = self.owners[worker]
-        return {
-            task.name: [
-                number
-                for number, check in task.checks.items()
-                if check.waits and self.may_answer(task, check, owner)
-            ]
-            for task in self.tasks.values()
-            if task.kind in self.kinds[worker]
-            and not (task.paused or task.broken or self.is_set_aside(task, worker))
-        }
-
-    def grant_check(self, lease: Lease) -> None:
-        assert lease.check is not None
-        lease.task.checks[lease.check].waits = False
-        self.leases[lease.name] = lease
-
-    def _answer(self, lease: Lease, subtasks: list[int]) -> None:
-        """A piece of an answer: nothing is done or charged by it."""
-        assert lease.check is not None
-        owner, check = self.owners[lease.worker], lease.task.checks[lease.check]
-        check.pieces.append((lease.name, lease.worker, subtasks))
-        self.strike(lease.task, lease.worker, -len(subtasks))
-        self.newly_accused = []
-        self.streaks.pop(lease.worker, None)
-        self.failing.pop(owner, None)
-        self._owe_less(lease, subtasks)
-        if not lease.owes:
-            check.answered.append(owner)
-            check.ready = True
-
-    def _give_check_back(self, lease: Lease, *, has_failed: bool) -> None:
-        assert lease.check is not None
-        del self.leases[lease.name]
-        check = lease.task.checks[lease.check]
-        if has_failed:
-            check.failed.append(self.owners[lease.worker])
-        check.waits = len(check.failed) < CHECK_TRIES
-
-    def _end_check(self, task: Task, number: int) -> None:
-        task.checks.pop(number, None)
-        mine = [le.name for le in self.leases.values() if le.task is task and le.check == number]
-        for name in mine:
-            del self.leases[name]
-
-    def ask_again(self, task: Task, number: int) -> None:
-        check = task.checks[number]
-        check.ready, check.waits = False, len(check.failed) < CHECK_TRIES
-
-    def settle(self, task: Task, number: int, lease: str, wrong: Sequence[str]) -> int:
-        """An answer was confirmed: the part's, or that of this lease, which takes its place.
-
-        All parts of those who are wrong are taken out. Returns how many subtasks are done anew.
-        """
-        check = task.checks[number]
-        self._end_check(task, number)
-        if lease:
-            task.partials[number] = []
-            task.done_by[check.owner] -= len(check.part)
-            for name, worker, subtasks in check.pieces:
-                if name == lease:
-                    task.confirmed.add(len(task.partials))
-                    task.partials.append(subtasks)
-                    task.senders.append(worker)
-                    task.done_by[self.owners[worker]] += len(subtasks)
-            task.decided = False
-        else:
-            task.confirmed.add(number)
-        redone = 0
-        for owner in wrong:
-            self.strike_owner(task, owner, BAD_PARTIAL)
-            for other, sender in enumerate(task.senders):
-                if self.owners[sender] == owner:
-                    redone += self.retract(task, other)
-        return redone
 
     # What workers send
 
@@ -275,6 +191,7 @@ class Model:
         proves: bool,
     ) -> tuple[str, list[int]]:
         """("", []) if it was accepted, else the reason and what is still open."""
+        self.answered_check = False
         lease = self.find(name, worker)
         if lease is None:
             return "unknown_lease", []
@@ -285,18 +202,22 @@ class Model:
         still = [subtask for subtask in named if is_check or subtask in lease.task.open]
         if len(named) < len(subtasks) or not subtasks:
             return "not_in_lease", still
+        if not still and self.checks.answers_as_copy(lease, subtasks):
+            self.checks.answer(lease, subtasks)
+            return "", []
         if still != named:
             return "done_by_another", still
         if is_check:
-            self._answer(lease, subtasks)
+            self.checks.answer(lease, subtasks)
             return "", []
         lease.task.done += subtasks
+        number = None
         if not lease.task.broken:  # of a task that has failed nothing is combined
             lease.task.partials.append(subtasks)
             lease.task.senders.append(worker)
-            if lease.task.all_checked:
-                number = len(lease.task.partials) - 1
-                lease.task.checks[number] = Check(list(subtasks), self.owners[worker])
+            number = len(lease.task.partials) - 1
+            if lease.task.verify == "all":
+                lease.task.checks[number] = Check(list(subtasks), self.owners[worker], worker)
         lease.task.known_workers.add(worker)
         lease.task.done_by[self.owners[worker]] += len(subtasks)
         lease.task.charge(seconds, len(subtasks))
@@ -305,6 +226,8 @@ class Model:
         self.streaks.pop(worker, None)
         self.failing.pop(self.owners[worker], None)
         lease.task.decided |= decided and (proves or lease.task.ended)
+        if number is not None and lease.task.verify != "none":
+            self.checks.keep_copies(lease, subtasks, number)
         self._close_subtasks(lease, subtasks)
         return "", []
 
@@ -338,8 +261,10 @@ class Model:
         if not subtasks:
             return 0
         worker = task.senders[number]
-        self._end_check(task, number)
+        self.checks.end(task, number)
         task.confirmed.discard(number)
+        task.own_checks.discard(number)
+        task.canaries.pop(number, None)
         task.partials[number] = []
         task.done = [subtask for subtask in task.done if subtask not in subtasks]
         task.done_by[self.owners[worker]] -= len(subtasks)
@@ -365,14 +290,14 @@ class Model:
         task = lease.task
         if lease.check is not None:
             self.strike(task, worker, FAILURE)
-            self._give_check_back(lease, has_failed=True)
+            self.checks.give_back(lease, has_failed=True)
             return ""
         if subtask not in task.open:
-            self._owe_less(lease, [subtask])
+            self.owe_less(lease, [subtask])
             return "done_by_another"
         self.count_failure(task, subtask, worker)
         self.strike(task, worker, FAILURE)
-        self._owe_less(lease, [subtask])
+        self.owe_less(lease, [subtask])
         if task.attempts[subtask] >= MAX_ATTEMPTS:
             task.failed.append(subtask)
             self._close_subtasks(lease, [subtask])
@@ -389,9 +314,9 @@ class Model:
         if len(set(subtasks) & set(lease.owes)) < len(subtasks):
             return "not_in_lease"
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=False)
+            self.checks.give_back(lease, has_failed=False)
         else:
-            self._owe_less(lease, subtasks)
+            self.owe_less(lease, subtasks)
             self._let_wait(lease.task, subtasks)
         self.strike(lease.task, worker, RELEASE)
         return ""
@@ -409,10 +334,10 @@ class Model:
         if why == "bad_partial":
             self.strike(lease.task, worker, BAD_PARTIAL)
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=why == "bad_partial")
+            self.checks.give_back(lease, has_failed=why == "bad_partial")
             return ""
         owes = list(lease.owes)
-        self._owe_less(lease, owes)
+        self.owe_less(lease, owes)
         self._let_wait(lease.task, owes)
         return ""
 
@@ -427,7 +352,7 @@ class Model:
     def lose(self, lease: Lease) -> None:
         """An active lease is over without a result; the record stays, a late result may count."""
         if lease.check is not None:
-            self._give_check_back(lease, has_failed=True)
+            self.checks.give_back(lease, has_failed=True)
             self.strike(lease.task, lease.worker, LOSS)
             return
         lease.active, lease.overdue = False, 0
@@ -483,7 +408,7 @@ class Model:
     def _take_back(self, held: list[Lease]) -> None:
         for lease in held:
             if lease.check is not None:
-                self._give_check_back(lease, has_failed=False)
+                self.checks.give_back(lease, has_failed=False)
                 continue
             lease.active, lease.overdue = False, 0
             self._let_wait(lease.task, lease.owes)
@@ -506,7 +431,7 @@ class Model:
         task.waiting |= set(free)
         return free
 
-    def _owe_less(self, lease: Lease, subtasks: Iterable[int]) -> None:
+    def owe_less(self, lease: Lease, subtasks: Iterable[int]) -> None:
         lease.owes = [subtask for subtask in lease.owes if subtask not in set(subtasks)]
         if not lease.owes:
             self.leases.pop(lease.name, None)
@@ -517,6 +442,6 @@ class Model:
         A lost one may still name them.
         """
         for other in [lease, *[held for s in subtasks for held in self._holders(lease.task, s)]]:
-            self._owe_less(other, subtasks)
+            self.owe_less(other, subtasks)
         for subtask in subtasks:
             lease.task.close_subtask(subtask)

@@ -12,7 +12,7 @@ COPIES_SHARE, STREAK_MAX = 0.5, 2
 FAILURE, LOSS, RELEASE, BAD_PARTIAL = 10, 2, 1, 110  # strikes
 FREE_STRIKES, STRIKES_MIN, STRIKES_MAX = 10, -20, 120
 PACES_KEPT = 15
-CHECK_TRIES, LOOK_CHECKS = 3, 16
+CHECK_LEASES, CHECK_TRIES, LOOK_CHECKS, RECHECKED_MAX, CANARIES_KEPT = 20, 3, 16, 2, 4
 
 
 @dataclass
@@ -21,12 +21,21 @@ class Check:
 
     part: list[int]  # its subtasks
     owner: str  # of the part
+    worker: str
     waits: bool = True
+    lacking: bool = False  # its payloads are to be made anew, and then it waits
+    kept: bool = True  # its payloads are there
+    canary: bool = False  # what the part says is known
     ready: bool = False  # its answers are to be compared
     answered: list[str] = field(default_factory=list)  # owners
     failed: list[str] = field(default_factory=list)  # owners, each time
+    leases: int = 0
     # lease, worker and subtasks of each
     pieces: list[tuple[str, str, list[int]]] = field(default_factory=list)
+
+    @property
+    def given_up(self) -> bool:
+        return len(self.failed) >= CHECK_TRIES or self.leases >= CHECK_LEASES
 
 
 @dataclass
@@ -37,7 +46,7 @@ class Task:
     band: int  # 0 is served first
     order: int
     allow_partial: bool
-    all_checked: bool = False
+    verify: str = "none"  # or "all", or "sample", of which nothing is ever drawn
     split: int = 0
     ended: bool = False
     decided: bool = False
@@ -52,6 +61,9 @@ class Task:
     redo: set[int] = field(default_factory=set)  # taken out, and without payloads
     checks: dict[int, Check] = field(default_factory=dict)  # by the number of the part
     confirmed: set[int] = field(default_factory=set)  # numbers of parts
+    own_checks: set[int] = field(default_factory=set)  # by another machine of the same owner
+    # numbers of parts whose payloads are kept -> owners who have computed it
+    canaries: dict[int, set[str]] = field(default_factory=dict)
     attempts: Counter[int] = field(default_factory=Counter)  # that count
     losses: Counter[int] = field(default_factory=Counter)
     # subtask -> how often each worker failed and lost it
@@ -114,6 +126,7 @@ class Lease:
     revoked: bool = False  # its owner is no member any more
     overdue: int = 0  # 0: not; otherwise the lower, the longer
     check: int | None = None  # number of the part that it checks
+    part: int | None = None  # of one that was overtaken: number of the part that is the same
 
 
 @dataclass(frozen=True)

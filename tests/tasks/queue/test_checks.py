@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from pytest_django import Settings
 
 from tasks.queue import checks, connections, leasing, lifecycle, membership, parts, task_log
 from tasks.queue.answers import Granted
@@ -112,8 +113,56 @@ def test_it_comes_before_ordinary_work_and_its_creator_is_not_charged(
     assert ben.lease().subtasks == [1], "then comes what waits"
 
 
-def test_no_machine_of_the_same_owner_gets_it(pool: Pool, done: str) -> None:
+def test_no_machine_of_the_same_owner_gets_it_where_the_submitter_demands_others(
+    pool: Pool, done: str
+) -> None:
     assert pool.connect("another", owner="ann").ask().granted is None
+
+
+def test_where_nobody_else_is_online_another_machine_of_the_owner_gets_it(
+    pool: Pool, ann: Connection
+) -> None:
+    task = pool.task(1, verify="auto")
+    ann.complete(ann.lease())
+    assert ann.ask().granted is None, "not the same machine"
+    another = pool.connect("another", owner="ann")
+    ben = pool.connect("bens", owner="ben")
+    assert another.ask().granted is None, "Ben is there"
+    ben.leave()
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert found.others
+    another.complete(another.lease())
+    (check,) = unsettled(pool, task)
+    assert not check.others
+    settled = checks.settle(pool.group, task, check=check, how=checks.SAME_OWNER).now()
+    assert settled.settled
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert (found.same_owner, found.checked, found.checkers, found.others) == (1, 0, 0, False)
+
+
+def test_who_demands_all_checked_may_have_it_of_machines_of_their_own(pool: Pool) -> None:
+    desk, shelf = pool.connect("desk", owner="alice"), pool.connect("shelf", owner="alice")
+    pool.task(1, creator="alice", verify="all")
+    granted = desk.lease()
+    desk.complete(granted)
+    assert shelf.lease().subtasks == granted.subtasks
+
+
+def test_what_only_a_machine_of_their_own_confirmed_is_checked_once_an_owner_was_wrong(
+    pool: Pool, ann: Connection
+) -> None:
+    task = pool.task(1, verify="auto")
+    ann.complete(ann.lease())
+    another = pool.connect("another", owner="ann")
+    another.complete(another.lease())
+    (check,) = unsettled(pool, task)
+    checks.settle(pool.group, task, check=check, how=checks.SAME_OWNER).now()
+    assert checks.recheck(pool.group, task, "ann").now().parts == 1
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert (found.open, found.same_owner) == (1, 0)
 
 
 def test_asked_for_twice_it_is_the_same(pool: Pool, done: str, ben: Connection) -> None:
@@ -244,6 +293,21 @@ def test_what_fails_again_and_again_is_given_up(pool: Pool, done: str, ben: Conn
     assert ben.ask().granted is None
 
 
+def test_what_is_given_back_again_and_again_is_given_up_too(
+    pool: Pool, ann: Connection, ben: Connection
+) -> None:
+    task = pool.task(1, verify="all")
+    ann.complete(ann.lease())
+    for _ in range(20):
+        ben.release(ben.lease())
+        pool.redis.delete(pool.key("strikes", "ben"))
+    assert ben.ask().granted is None
+    assert stands(pool, task) == (1, 0, 0)
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert not found.others
+
+
 def test_an_expired_one_is_reaped_and_its_heartbeat_keeps_it(
     pool: Pool, done: str, ben: Connection, cy: Connection
 ) -> None:
@@ -353,3 +417,66 @@ def test_of_a_closed_task_no_check_stays(pool: Pool, done: str, ben: Connection)
     left = pool.keys()
     assert not [key for key in left if ":t:" in key or ":l:" in key or "checking" in key]
     assert not pool.redis.exists(pool.key("partial_bytes"))
+
+
+# What an owner did before they were found wrong
+
+
+@pytest.fixture
+def trusted(pool: Pool, ann: Connection) -> str:
+    """Ann did four subtasks in two results, and nobody checks them."""
+    task = pool.task(4, payload=b"\x05", verify="sample")
+    ann.complete(ann.lease(), chance=0.9)
+    pool.speed(task, "anns", 1000)
+    ann.complete(ann.lease(), chance=0.9)
+    return task
+
+
+def put_payloads_back(pool: Pool, task: str) -> None:
+    found = checks.lacking_payloads(pool.group, task)
+    pieces = [(number, dict.fromkeys(found[number], b"\x05"), True) for number in found]
+    checks.keep_payloads(pool.group, task, pieces).now()
+
+
+def test_what_nobody_checked_is_checked_when_its_payloads_are_made_anew(
+    pool: Pool, trusted: str, ben: Connection
+) -> None:
+    assert checks.recheck(pool.group, trusted, "ben").now().parts == 0
+    assert checks.recheck(pool.group, trusted, "ann").now().parts == 2
+    assert checks.recheck(pool.group, trusted, "ann").now().parts == 0, "they are already"
+    assert stands(pool, trusted) == (2, 0, 0)
+    assert ben.ask().granted is None
+    assert pool.progress(trusted).lacking == 2
+    assert checks.lacking_payloads(pool.group, trusted) == {0: {0}, 1: {1, 2, 3}}
+    first = checks.keep_payloads(pool.group, trusted, [(1, {1: b"\x05"}, False)])
+    assert first.now() == [], "two subtasks are missing"
+    last = checks.keep_payloads(pool.group, trusted, [(1, {2: b"\x05", 3: b"\x05"}, True)])
+    assert last.now() == [ben.name]
+    granted = ben.lease()
+    assert (granted.subtasks, granted.payloads) == ([1, 2, 3], [b"\x05"] * 3)
+    last.now()
+    assert ben.ask().granted is None, "by another job a second time"
+
+
+def test_the_latest_results_are_checked_and_only_so_many(
+    pool: Pool, trusted: str, settings: Settings
+) -> None:
+    settings.RECHECK_RESULTS_MAX = 1
+    assert checks.recheck(pool.group, trusted, "ann").now().parts == 1
+    assert checks.lacking_payloads(pool.group, trusted).keys() == {1}
+
+
+def test_what_was_confirmed_or_taken_out_or_not_to_be_checked_is_not(
+    pool: Pool, trusted: str, ann: Connection, ben: Connection
+) -> None:
+    checks.recheck(pool.group, trusted, "ann").now()
+    parts.retract(pool.group, trusted, parts=[0], message="no").now()
+    assert checks.lacking_payloads(pool.group, trusted).keys() == {1}
+    put_payloads_back(pool, trusted)
+    ben.complete(ben.lease())
+    (check,) = unsettled(pool, trusted)
+    checks.settle(pool.group, trusted, check=check, how=checks.CONFIRMED, checkers=["ben"]).now()
+    assert checks.recheck(pool.group, trusted, "ann").now().parts == 0
+    unwanted = pool.task(1)
+    ann.work_off()
+    assert checks.recheck(pool.group, unwanted, "ann").now().parts == 0

@@ -8,7 +8,8 @@ After every step, whatever was called in whatever order:
 - every open subtask either waits, exactly once, or is held by an active lease; `leased` counts the
   held ones;
 - it is held by two leases at most, of two workers; the second one was granted when nothing of the
-  task waited; the one that is first counts, the other is refused;
+  task waited; the one that is first counts, the other is refused, unless it is the same as a part
+  of another owner: then it is an answer to its check;
 - an active lease owes open subtasks only, all of one task; what a lost one owes is remembered;
 - a task is complete exactly when it is decided, broken, or split to its end with nothing open; only
   a kind that can prove it decides it early;
@@ -40,11 +41,16 @@ After every step, whatever was called in whatever order:
   start to have something to lease;
 - nothing is leased to an owner who has left the group; what their workers had leased waits again,
   and nothing that they send of it counts;
-- a part that is to be checked is leased to other owners only, before all else, with its payloads;
+- a part that is to be checked is leased to other owners only, or, while there is only its own
+  owner, to another machine of theirs, before all else, with its payloads;
   done, open, leased, shares and charges know nothing of it, and no answer is ever combined unless
   it takes the place of the part;
 - an owner answers a check once; of a lease that comes to nothing the check waits again, at most
   CHECK_TRIES times; it is settled once, and goes when its part is taken out;
+- of an owner who was found wrong the latest parts that nobody has checked are to be checked, and
+  are leased when their payloads are there again;
+- what was confirmed is leased now and then once more, to an owner who has not computed it, in place
+  of work and no larger; the answer changes nothing of the part;
 - only live connections wait for work;
 - when all tasks are closed, nothing of them or of their leases is left.
 """
@@ -217,10 +223,29 @@ class Queue(Driver):
 
     @rule(
         at=which,
-        how=st.sampled_from(["confirmed", "again", "replaced", "liar", "false accuser"]),
+        how=st.sampled_from(
+            ["confirmed", "again", "replaced", "liar", "false accuser", "own machine"]
+        ),
     )
     def compare(self, at: int, how: str) -> None:
         self.compare_one(at, how)
+
+    @rule(at=which, owner=st.sampled_from(sorted(set(OWNERS.values()))))
+    def recheck(self, at: int, owner: str) -> None:
+        self.recheck_some(at, owner)
+
+    @rule(at=which, owner=st.sampled_from(["alice", "bob"]))
+    def one_owner_is_alone(self, at: int, owner: str) -> None:
+        self.be_alone(at, owner)
+
+    @rule(at=which)
+    def keep_payloads_for_checks(self, at: int) -> None:
+        self.keep_payloads(at)
+
+    @rule(at=which, done=st.integers(0, 9))
+    def canaries(self, at: int, done: int) -> None:
+        self.bring_canaries(at)
+        self.work(at, done)
 
     # Connections and time
 

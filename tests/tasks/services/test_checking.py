@@ -300,3 +300,78 @@ def test_checks_are_counted_by_what_they_came_to(
     assert [settled(one) for one in ("agreed", "disagreed", "unanswered")] == [1, 1, 1]
     assert found("firmlight_owners_sanctioned_total") == 1
     assert found("firmlight_parts_taken_out_total") == 0, "nothing of the liar's counted yet"
+
+
+def test_once_found_wrong_what_an_owner_did_for_other_running_tasks_is_checked(
+    split: Split,
+    lease: Lease,
+    work: Work,
+    machines: list[Worker],
+    jobs_sent: Callable[[], list[str]],
+    settings: Settings,
+) -> None:
+    settings.LEASE_SUBTASKS_MAX = 3
+    liar, ben, cyd = machines
+    other = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    unwanted = split(kind="MEAN", numbers=NUMBERS, verify="none")
+    standing.note_agreement(other.group_id, liar.owner_id, "MEAN", other.kind_version, 10**9)
+    while (granted := lease(liar)) and granted.task != str(unwanted.pk):
+        lie(granted, liar)
+    assert granted
+    lie(granted, liar)
+    work(liar)
+    assert stands(other).open == 0, "they were trusted"
+    task = split(kind="MEAN", numbers=NUMBERS[:4000], verify="all")
+    lie(lease(liar), liar)
+    for worker in (ben, cyd):
+        checking = lease(worker)
+        assert checking
+        assert checking.task == str(task.pk)
+        compute(checking, worker)
+        compare_answers(str(task.pk))
+    assert in_a_row(task, liar) == 0
+    parts = outcome_of(other.group_id, other.pk).now()
+    assert parts
+    assert stands(other).open == len(parts.partials) > 1
+    assert stands(unwanted).open == 0
+    jobs_sent()
+    reconcile()
+    assert "tasks.split" in jobs_sent(), "their payloads are made anew"
+    for pk in (other.pk, task.pk):
+        split_task(str(pk))
+    for _ in range(3):
+        for worker in (ben, cyd):
+            work(worker)
+            compare_answers(str(other.pk))
+        split_task(str(other.pk))
+    assert conclude(other).status == states.SUCCEEDED
+    checked = other.checked
+    assert checked
+    assert checked.taken_out > 0
+    assert json.loads(result_of(other))["mean"] == MEAN
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_whoever_answers_a_canary_is_held_to_what_is_known(
+    split: Split, lease: Callable[..., Granted | None], machines: list[Worker], lies: bool
+) -> None:
+    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    ann, ben, cyd = machines
+    standing.note_agreement(task.group_id, cyd.owner_id, "MEAN", task.kind_version, 10**9)
+    for worker in (ann, ben):
+        granted = lease(worker)
+        assert granted
+        compute(granted, worker)
+    compare_answers(str(task.pk))
+    canary = lease(cyd, canary=True)
+    assert canary
+    assert canary.subtasks == [0]
+    if lies:
+        lie(canary, cyd)
+    else:
+        compute(canary, cyd)
+    compare_answers(str(task.pk))
+    row = Standing.objects.get(owner=cyd.owner)
+    assert (row.agreements, row.disagreements_total) == ((0, 1) if lies else (10**9 + 1, 0))
+    assert (stands(task).checked, stands(task).open) == (1, 0)
+    assert (in_a_row(task, ann), in_a_row(task, ben)) == (1, 1)

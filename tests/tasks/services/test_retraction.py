@@ -15,11 +15,13 @@ from accounts.models import Notification, User
 from firmlight_client import kinds
 from tasks import states
 from tasks.models import Standing, Task, Worker
-from tasks.queue import leasing
+from tasks.queue import checks, leasing
 from tasks.queue.answers import Granted
 from tasks.queue.progress import progress_of
+from tasks.services.checking import compare_answers
 from tasks.services.deliver import result_of
 from tasks.services.split import split_task
+from tasks.services.standing import note_agreement
 from tasks.services.sweep import reconcile
 from tests.tasks.conftest import compute, conclude
 
@@ -150,3 +152,26 @@ def test_a_check_that_stumbles_over_a_partial_costs_its_sender_and_not_the_task(
     task = split(count=1)
     lie(lease(laptop), laptop, [None, {}, "x"])
     assert done_anew(task, work, honest)["count"] == 1
+
+
+def test_what_else_the_liar_did_for_the_task_is_checked_then(
+    split: Split, lease: Lease, work: Work, laptop: Worker, honest: Worker, settings: Settings
+) -> None:
+    settings.LEASE_SUBTASKS_MAX = 4
+    task = split(kind="MEAN", numbers=[1.0] * 40_000, verify="auto")
+    note_agreement(task.group_id, laptop.owner_id or "", "MEAN", task.kind_version, 10**9)
+    kind = kinds.get("MEAN")
+    lie(lease(laptop), laptop, kind.run(b"\0\0\0\0\x60\xe3\x36\x41" * 32))
+    work(laptop)
+    assert conclude(task).status == states.RUNNING
+    found = checks.lacking_payloads(task.group_id, task.pk)
+    progress = progress_of(task.group_id, task.pk).now()
+    assert progress
+    assert progress.redo == 1
+    assert set().union(*found.values()) == set(range(1, progress.split))
+    split_task(str(task.pk))
+    work(honest)
+    compare_answers(str(task.pk))
+    assert conclude(task).status == states.SUCCEEDED
+    assert task.checked
+    assert task.checked.checked_share > 0.9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -12,13 +13,13 @@ from core import redis
 from firmlight_client import kinds
 from groups.models import Group, Membership
 from tasks import states
-from tasks.models import Task, Worker
+from tasks.models import Standing, Task, Worker
 from tasks.queue import connections, leasing
 from tasks.queue.answers import Granted
 from tasks.queue.keys import base_key
 from tasks.services import standing
 from tasks.services.checking import compare_answers
-from tasks.services.sweep import reconcile
+from tasks.services.sweep import reconcile, requeue_expired
 from tests.tasks.conftest import compute, conclude
 from tests.tasks.services.test_checking import NUMBERS, lie
 
@@ -275,3 +276,147 @@ def test_what_proves_itself_and_what_nobody_wanted_checked_says_so(
     for task in (proved, unwanted):
         assert conclude(task).status == states.SUCCEEDED
     assert [said(task)[0] for task in (proved, unwanted)] == ["proof", "check"]
+
+
+# Only one owner
+
+
+@pytest.fixture
+def desktop(laptop: Worker) -> Worker:
+    """Another machine of the same owner."""
+    return Worker.objects.create(owner=laptop.owner, name="desktop")
+
+
+def test_where_one_owner_is_alone_another_of_their_machines_checks(
+    split: Split, work: Work, laptop: Worker, desktop: Worker, online: Online
+) -> None:
+    task = mean(split, "auto")
+    online(laptop, desktop)
+    work(laptop)
+    assert conclude(task).status == states.RUNNING, "the other machine can check it"
+    work(desktop)
+    compare_answers(str(task.pk))
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("sample", 1.0, "same_owner")
+    assert task.checked
+    assert task.checked.sentence == (
+        "100 % recomputed by another computer of the same member, which agreed: that finds faults, "
+        "not lies."
+    )
+    assert not Standing.objects.filter(agreements__gt=0).exists()
+
+
+def test_machines_of_one_owner_that_differ_warn_their_owner_and_nobody_is_sanctioned(
+    split: Split,
+    work: Work,
+    lease: Lease,
+    laptop: Worker,
+    desktop: Worker,
+    online: Online,
+    settings: Settings,
+) -> None:
+    task = mean(split, "auto")
+    standing.note_agreement(task.group_id, laptop.owner_id or "", "MEAN", task.kind_version, 5)
+    online(laptop, desktop)
+    lie(lease(laptop), laptop)
+    work(laptop)
+    work(desktop)
+    compare_answers(str(task.pk))
+    (notice,) = Notification.objects.filter(user=laptop.owner, code="machines_differ")
+    assert "desktop and laptop" in notice.text
+    assert "firmlight doctor --compute" in notice.text
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task)[2] == "undecided"
+    row = Standing.objects.get(owner=laptop.owner)
+    assert (row.agreements, row.disagreements_total) == (5, 0)
+    assert Notification.objects.filter(code="machines_differ").count() == 1
+
+
+def test_a_task_that_demands_checks_takes_them_from_its_submitters_own_machines(
+    split: Split, work: Work, tower: Worker, bob: User, online: Online
+) -> None:
+    shelf = Worker.objects.create(owner=bob, name="shelf")
+    task = mean(split, "all")
+    online(tower, shelf)
+    work(tower)
+    work(shelf)
+    compare_answers(str(task.pk))
+    assert conclude(task).status == states.SUCCEEDED
+    assert said(task) == ("all", 1.0, "same_owner")
+
+
+def test_but_not_from_those_of_somebody_else(
+    split: Split, work: Work, laptop: Worker, desktop: Worker, online: Online, settings: Settings
+) -> None:
+    task = mean(split, "all")
+    online(laptop, desktop)
+    work(laptop)
+    assert work(desktop) == 0
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.FAILED
+    assert task.error_code == "unverified"
+
+
+# How long it waits
+
+
+def test_the_sweep_asks_for_the_conclusion_when_the_wait_is_over(
+    split: Split,
+    work: Work,
+    laptop: Worker,
+    tower: Worker,
+    online: Online,
+    jobs_sent: Callable[[], list[str]],
+    settings: Settings,
+) -> None:
+    task = mean(split, "auto")
+    online(laptop, tower)
+    work(laptop)
+    for _ in range(2):  # whoever asks, it is asked for once
+        assert conclude(task).status == states.RUNNING
+    jobs_sent()
+    requeue_expired()
+    assert jobs_sent() == [], "not yet"
+    due = f"{base_key(task.group_id)}:due"
+    ((_, at),) = redis.connect().zrange(due, 0, -1, withscores=True)  # type: ignore[misc]
+    assert 0 < at / 1000 - time.time() < settings.VERIFY_WAIT_SECONDS + 60
+    redis.connect().zadd(due, {str(task.pk): 1})
+    requeue_expired()
+    assert jobs_sent() == ["tasks.conclude"]
+    requeue_expired()
+    assert jobs_sent() == []
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.SUCCEEDED
+    assert not redis.connect().exists(due)
+
+
+def test_a_task_that_demands_checks_does_not_wait_for_ever_for_one_who_takes_none(
+    split: Split, work: Work, laptop: Worker, tower: Worker, online: Online, settings: Settings
+) -> None:
+    task = mean(split, "all")
+    online(laptop, tower)
+    work(laptop)
+    settings.VERIFY_WAIT_SECONDS = 0
+    assert conclude(task).status == states.RUNNING
+    settings.VERIFY_ALL_WAIT_SECONDS = 0
+    assert conclude(task).status == states.FAILED
+    assert task.error_code == "unverified"
+    assert said(task) == ("check", 0.0, "timed_out")
+
+
+def test_while_its_checks_go_on_it_waits_longer(
+    split: Split,
+    work: Work,
+    lease: Lease,
+    laptop: Worker,
+    tower: Worker,
+    online: Online,
+    settings: Settings,
+) -> None:
+    task = mean(split, "all")
+    online(laptop, tower)
+    work(laptop)
+    settings.VERIFY_WAIT_SECONDS = settings.VERIFY_ALL_WAIT_SECONDS = 0
+    assert lease(tower)
+    assert conclude(task).status == states.RUNNING
