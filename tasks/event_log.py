@@ -15,7 +15,16 @@ from msgspec.structs import replace
 
 GRANTED = ("leased", "again", "copied")
 # About the task, or a lease that has ended.
-WHOLE = ("split", "decided", "confirmed", "taken_out", "paused", "resumed")
+WHOLE = (
+    "split",
+    "decided",
+    "confirmed",
+    "taken_out",
+    "delivered",
+    "withdrawn",
+    "paused",
+    "resumed",
+)
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):

@@ -26,6 +26,7 @@ COUNTERS = {
     "subtasks_completed": Family("Subtasks whose result was accepted."),
     "subtasks_failed": Family("Failed attempts at subtasks, as workers report them."),
     "subtasks_taken_out": Family("Subtasks whose result was wrong and was taken out again."),
+    "results_withdrawn": Family("Delivered results that turned out to be wrong."),
     "subtasks_recomputed": Family("Subtasks computed once more by another owner, to compare."),
     "subtasks_requeued": Family("Subtasks that wait again because their lease was lost."),
     "subtasks_refused": Family(

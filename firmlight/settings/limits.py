@@ -41,6 +41,11 @@ COPY_UNKNOWN_SECONDS = number("COPY_UNKNOWN_SECONDS", 10)
 VERIFY_SAMPLE_SHARE = number("VERIFY_SAMPLE_SHARE", 0.05)
 # How long a conclusion waits for checks that are under way.
 VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
+# What took less computing in all is delivered before its checks are over; 0: nothing is.
+CALL_SECONDS = number("CALL_SECONDS", 1)
+# How long checks go on after the delivery, and of how many tasks of a group at the same time.
+VERIFY_PENDING_SECONDS = number("VERIFY_PENDING_SECONDS", 300)
+VERIFY_PENDING_TASKS_MAX = whole("VERIFY_PENDING_TASKS_MAX", 1000)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

@@ -161,6 +161,10 @@ class Settlement(msgspec.Struct, frozen=True):
     wake: Conns
 
 
+class Noted(msgspec.Struct, frozen=True):
+    noted: bool  # the task has state
+
+
 class Abandoned(msgspec.Struct, frozen=True):
     dropped: bool
 

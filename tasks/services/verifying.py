@@ -1,16 +1,21 @@
-"""Whether a complete task waits for its checks, and how its result was checked in the end."""
+"""Whether a complete task waits for its checks, and how its result was checked in the end.
+
+What was little work does not wait: see `pending`.
+"""
 
 from __future__ import annotations
 
 import structlog
 from django.conf import settings
 
+from core import quotas
 from core.errors import Busy
 from firmlight_client import kinds
 from tasks.kind_processes.outcomes import KindFault, NotWanted
 from tasks.models import Task
 from tasks.queue import checks
 from tasks.queue.answers import Checks
+from tasks.queue.progress import Outcome, progress_of
 from tasks.services import checking
 from tasks.services.under_way import KindGone, kind_of
 from tasks.verification import (
@@ -18,6 +23,7 @@ from tasks.verification import (
     CHECK,
     NONE,
     ONE_OWNER,
+    PENDING,
     PROOF,
     SAMPLE,
     TIMED_OUT,
@@ -40,25 +46,49 @@ def has_to_wait(task: Task) -> bool:
     stands = checks.standing_of(task.group_id, task.pk).now()
     if stands is None or stands.complete_ms < 0 or not stands.open:
         return False
-    if _is_worth_waiting(task, stands):
+    has_time = stands.complete_seconds < settings.VERIFY_WAIT_SECONDS
+    if is_worth_waiting(task, stands, has_time=has_time):
+        return not is_delivered_first(task, stands)
+    if not decide_rest(task):
         return True
-    try:
-        checking.decide_rest(task)
-    except Busy:
-        return True
-    except (KindFault, KindGone, NotWanted) as error:  # they stay undecided, and the result says so
-        log.warning("checks_not_decided", task=str(task.pk), reason=str(error))
     stands = checks.standing_of(task.group_id, task.pk).now()
     return stands is not None and stands.complete_ms < 0
 
 
-def _is_worth_waiting(task: Task, stands: Checks) -> bool:
+def decide_rest(task: Task) -> bool:
+    """Decide what can be decided of the checks that are left; False: try again later."""
+    try:
+        checking.decide_rest(task)
+    except Busy:
+        return False
+    except (KindFault, KindGone, NotWanted) as error:  # they stay undecided, and the result says so
+        log.warning("checks_not_decided", task=str(task.pk), reason=str(error))
+    return True
+
+
+def is_delivered_first(task: Task, stands: Checks) -> bool:
+    """Whether the result of a complete task is delivered while others check it: it was little work.
+
+    Not if the task demands checks, nor if a result of it turned out to be wrong before. Nor if a
+    part of its work is not wanted any more: what is on its way of that must not count.
+    """
+    if task.verify == ALL or task.withdrawn or not stands.open:
+        return False
+    if not settings.CALL_SECONDS or not settings.VERIFY_PENDING_SECONDS:
+        return False
+    progress = progress_of(task.group_id, task.pk).now()
+    if progress is None or progress.open or progress.seconds >= settings.CALL_SECONDS:
+        return False
+    pending = Task.objects.filter(group=task.group_id).pending()
+    return not quotas.is_full(pending, settings.VERIFY_PENDING_TASKS_MAX)
+
+
+def is_worth_waiting(task: Task, stands: Checks, *, has_time: bool) -> bool:
     """Nobody waits for checks that nobody can make.
 
     Unless the task demands them, or one of two who differ is wrong: another owner may still come.
     """
     may_come = bool(stands.held or stands.ready or stands.others)
-    has_time = stands.complete_seconds < settings.VERIFY_WAIT_SECONDS
     if task.verify == ALL:
         return may_come or has_time
     return has_time and (may_come or stands.disputed)
@@ -89,6 +119,26 @@ def verification_of(task: Task, done: int) -> Verification:
         disagreements=max(stands.wrong, int(stands.undecided > 0)),
         reason=reason,
         taken_out=stands.taken_out,
+    )
+
+
+def pending_verification(task: Task, outcome: Outcome) -> Verification | None:
+    """What is said of a result that is delivered while its checks go on; None if they are over.
+
+    It counts what had been taken out when the partials were read: if it becomes more, one of those
+    that made this result was wrong.
+    """
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    if stands is None or not is_delivered_first(task, stands):
+        return None
+    if not is_worth_waiting(task, stands, has_time=True):
+        return None
+    return Verification(
+        how=PENDING,
+        checked_share=min(stands.checked / max(outcome.done, 1), 1.0),
+        owners=stands.checkers,
+        disagreements=stands.wrong,
+        taken_out=outcome.taken_out,
     )
 
 

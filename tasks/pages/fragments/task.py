@@ -36,6 +36,10 @@ from tasks.selectors.standing import Standing
 LANES_MAX, ROWS_MAX, EVENTS_MAX = 40, 100, 50
 ENTRIES_KEPT = 2500
 RECENT_SECONDS = 20.0
+WITHDRAWN = (
+    "Its result was withdrawn, because a part of it was wrong. That is being computed again: do "
+    "not use what you have of the result."
+)
 COMMON = {"leased", "done", "overtaken", "released"}  # events too common to be listed one by one
 # Events are sorted by number. Entries of the log have theirs, from 0 on; the events that begin and
 # end a task get numbers before and after all of those.
@@ -93,7 +97,7 @@ class TaskPage:
     # Reading
 
     def _read_history(self, task: Task) -> None:
-        if task.is_final:
+        if task.is_final and not task.is_pending:
             self._read_record(task)
             return
         after = self.entries[-1].number if self.entries else 0
@@ -182,7 +186,7 @@ class TaskPage:
         for entry in listed:
             text = event_texts.sentence(entry, self.workers.get(entry.worker))
             lines.append(_line(entry.number, event_texts.moment(entry.at), entry.what, text))
-        for number, event in enumerate(event_texts.end(task), AFTER_ALL_ENTRIES):
+        for number, event in enumerate(event_texts.end(task, listed), AFTER_ALL_ENTRIES):
             lines.append(_line(number, event["at"], event["what"], event["text"]))
         return lines[::-1]
 
@@ -239,8 +243,10 @@ def _row(contribution: Contribution, status: str) -> Row:
 
 
 def note(task: Task, stands: Standing) -> Note:
-    """Why the task failed or waits, if it does."""
+    """Why the task failed or waits, if it does, and whether it had a result that was wrong."""
     if task.status == states.FAILED:
         return Note("bad", "alert", f"It failed. {task.error_message}")
     reason = standing.waiting_reason(task, stands)
+    if task.withdrawn and not task.is_final:
+        return Note("bad", "alert", f"{WITHDRAWN} {reason}".rstrip())
     return Note("wait", "clock", reason) if reason else Note()
