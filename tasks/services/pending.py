@@ -80,8 +80,12 @@ def give_up(task: Task) -> None:
 
 
 def _goes_on(task: Task, stands: Checks) -> bool:
+    """Whether checks may still be made. Nobody waits for them, so somebody may come for them, too.
+
+    What was given up, because too many leases of it came to nothing, is no reason.
+    """
     has_time = task.pending_until is not None and timezone.now() < task.pending_until
-    return stands.open > 0 and verifying.is_worth_waiting(task, stands, has_time=has_time)
+    return has_time and stands.waiting + stands.held + stands.ready > 0
 
 
 def _is_wrong(task: Task, stands: Checks) -> bool:

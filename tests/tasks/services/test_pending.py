@@ -243,6 +243,19 @@ def test_checks_that_nobody_makes_end(delivered: Task, jobs_sent: Jobs) -> None:
     assert not sweeping.tasks_with_state(task.group_id)
 
 
+def test_it_waits_for_somebody_who_can_make_them(
+    delivered: Task, work: Work, third: Worker, online: Online, jobs_sent: Jobs
+) -> None:
+    redis.connect().delete(f"fl:{{{delivered.group_id}}}:workers:{delivered.kind_key}")
+    jobs_sent()
+    reconcile()
+    assert jobs_sent() == []
+    assert conclude(delivered).is_pending
+    online(third)
+    work(third)
+    assert said(run_jobs(delivered)) == ("sample", "")
+
+
 def test_two_who_differ_to_the_end_make_it_doubtful(
     lied: Task, work: Work, tower: Worker, bob: User
 ) -> None:
