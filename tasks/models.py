@@ -46,7 +46,7 @@ class TaskQuerySet(models.QuerySet["Task"]):
 
     def pending(self) -> TaskQuerySet:
         """Those whose result is delivered while their checks go on."""
-        return self.filter(status=states.SUCCEEDED, pending_until__isnull=False)
+        return self.filter(pending_until__isnull=False)
 
     def withdraw(self, **changes: Any) -> int:
         """Let those rows run again whose checks go on after their delivery; how many moved.
@@ -56,8 +56,9 @@ class TaskQuerySet(models.QuerySet["Task"]):
         now = timezone.now()
         facts: dict[str, Any] = {"withdrawn": now, "changed": now}
         facts |= {"pending_until": None, "finished": None}
-        facts |= {"status": states.WITHDRAWAL[1], "conclude_attempts": 0}
-        return self.pending().update(**facts, **changes)
+        start, finish = states.WITHDRAWAL
+        facts |= {"status": finish, "conclude_attempts": 0}
+        return self.pending().filter(status=start).update(**facts, **changes)
 
 
 class Task(models.Model):
@@ -116,6 +117,7 @@ class Task(models.Model):
             models.Index(fields=["finished"], name="task_finished"),
             models.Index(fields=["-created"], name="task_created"),
             models.Index(fields=["pending_until"], name="task_pending_until"),
+            models.Index(fields=["group", "pending_until"], name="task_group_pending"),
         )
 
     def __str__(self) -> str:

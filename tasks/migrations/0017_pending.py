@@ -20,4 +20,8 @@ class Migration(migrations.Migration):
             model_name='task',
             index=models.Index(fields=['pending_until'], name='task_pending_until'),
         ),
+        migrations.AddIndex(
+            model_name='task',
+            index=models.Index(fields=['group', 'pending_until'], name='task_group_pending'),
+        ),
     ]

@@ -266,14 +266,14 @@ def _end(task: Task, outcome: Outcome, verification: Verification) -> None:
     """Tell that the row says SUCCEEDED now. What is still checked stays in the queue."""
     if not task.withdrawn:  # otherwise it was counted before
         metrics.count("tasks_ended", 1, states.SUCCEEDED)
-    if verification.how == PENDING:
-        pending.begin(task)
-    else:
+    if verification.how != PENDING:
         close_task(task, "decided" if outcome.decided else "succeeded")
     text = _success_text(task, outcome)
     if verification.reason == UNDECIDED or verification.replaces or verification.how == PENDING:
         text = f"{text} {verification.sentence}"
     tell_creator(task, "task_finished", SUCCESS, text)
+    if verification.how == PENDING:
+        pending.begin(task)
 
 
 def _partial_bytes(outcome: Outcome) -> float:

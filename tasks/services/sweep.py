@@ -75,7 +75,7 @@ def reconcile() -> None:
     """Make Redis agree with the database: advance each live task, and drop what is over."""
     room.release_expired()
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
-    _for_each(Task.objects.all().pending().iterator(), pending.ask)
+    _for_each(Task.objects.pending().iterator(), pending.ask)
     for group in sweeping.groups():
         _drop_finished(group)
 
@@ -190,7 +190,7 @@ def purge() -> None:
 def _with_room() -> Iterable[UUID]:
     """The tasks that need what they have reserved: those that live, and those still checked."""
     live = Task.objects.filter(status__in=list(states.LIVE))
-    for rows in (live, Task.objects.all().pending()):
+    for rows in (live, Task.objects.pending()):
         yield from rows.order_by().values_list("pk", flat=True).iterator()
 
 
