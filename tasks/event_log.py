@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 GRANTED = ("leased", "again", "copied")
 # About the task, or a lease that has ended.
-WHOLE = ("split", "decided", "confirmed", "paused", "resumed")
+WHOLE = ("split", "decided", "confirmed", "delivered", "withdrawn", "paused", "resumed")
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):

@@ -30,6 +30,8 @@ SENTENCES = {
     "failed": "{worker} failed on subtask {detail}.",
     "failed_for_good": "{worker} failed on subtask {detail}. It is not tried again.",
     "decided": "{worker} found what decides the task.",
+    "delivered": "The result was delivered, and is being checked.",
+    "withdrawn": "The result was withdrawn: a part of it was wrong.",
     "paused": "Paused.",
     "resumed": "Resumed.",
 }
@@ -86,9 +88,13 @@ def beginning(task: Task) -> Iterable[dict[str, Any]]:
         yield _plain(task.started, "started", "Its split began.")
 
 
-def end(task: Task) -> Iterable[dict[str, Any]]:
-    """The event after the last one of its log, if it is over."""
-    if not task.finished:
+def end(task: Task, entries: Iterable[Entry]) -> Iterable[dict[str, Any]]:
+    """The event after the last one of its log, if it is over.
+
+    None if the log says itself that its result was delivered.
+    """
+    told = [entry.what for entry in entries if entry.what in ("delivered", "withdrawn")]
+    if not task.finished or (told and told[-1] == "delivered"):
         return
     words = {
         states.SUCCEEDED: "The result is complete.",

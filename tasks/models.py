@@ -44,6 +44,22 @@ class TaskQuerySet(models.QuerySet["Task"]):
             stamps["finished"] = now
         return self.filter(status__in=starts).update(status=finish, **{**stamps, **changes})
 
+    def pending(self) -> TaskQuerySet:
+        """Those whose result is delivered while their checks go on."""
+        return self.filter(pending_until__isnull=False)
+
+    def withdraw(self, **changes: Any) -> int:
+        """Let those rows run again whose checks go on after their delivery; how many moved.
+
+        One conditional UPDATE, as in `move`: of those who find the result wrong one gets 1.
+        """
+        now = timezone.now()
+        facts: dict[str, Any] = {"withdrawn": now, "changed": now}
+        facts |= {"pending_until": None, "finished": None}
+        start, finish = states.WITHDRAWAL
+        facts |= {"status": finish, "conclude_attempts": 0}
+        return self.pending().filter(status=start).update(**facts, **changes)
+
 
 class Task(models.Model):
     """Something that a member has their group compute. Counts are written when it ends."""
@@ -68,6 +84,10 @@ class Task(models.Model):
     verify = models.CharField(max_length=6, choices=[(v, v) for v in VERIFY], default=AUTO)
     verify_asked = models.CharField(max_length=6, choices=[(v, v) for v in VERIFY], blank=True)
     verification = models.JSONField(null=True)  # as Verification.plain makes it
+    # Its result is delivered, and its checks go on until then at most; None: they are over.
+    pending_until = models.DateTimeField(null=True)
+    # When a result that had been delivered was withdrawn. It stays when another one replaces it.
+    withdrawn = models.DateTimeField(null=True)
     deadline = models.DateTimeField(null=True)  # then it fails
     subtask_seconds_max = models.FloatField(null=True)  # None: the kind's own limit
     subtasks = models.PositiveIntegerField(default=0)
@@ -96,6 +116,8 @@ class Task(models.Model):
             models.Index(fields=["status", "-created"], name="task_status_created"),
             models.Index(fields=["finished"], name="task_finished"),
             models.Index(fields=["-created"], name="task_created"),
+            models.Index(fields=["pending_until"], name="task_pending_until"),
+            models.Index(fields=["group", "pending_until"], name="task_group_pending"),
         )
 
     def __str__(self) -> str:
@@ -104,6 +126,11 @@ class Task(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in states.FINAL
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether its result is delivered while its checks go on."""
+        return self.pending_until is not None
 
     @property
     def checked(self) -> Verification | None:

@@ -3,12 +3,15 @@
 QUEUED, RUNNING, AGGREGATING = "queued", "running", "aggregating"
 SUCCEEDED, FAILED, CANCELLED, PAUSED = "succeeded", "failed", "cancelled", "paused"
 
-TASK_MOVES = {  # a state not listed here is final
+TASK_MOVES = {  # a state not listed here is final; see also WITHDRAWAL
     QUEUED: {RUNNING, PAUSED, FAILED, CANCELLED},
     RUNNING: {AGGREGATING, PAUSED, FAILED, CANCELLED},
     PAUSED: {RUNNING, FAILED, CANCELLED},
     AGGREGATING: {SUCCEEDED, RUNNING, FAILED, CANCELLED},  # RUNNING again: not complete after all
 }
+# The one way out of a final state: a result that was delivered before its checks were over turned
+# out to be wrong. Only `TaskQuerySet.withdraw` takes it.
+WITHDRAWAL = (SUCCEEDED, RUNNING)
 STATES = (QUEUED, RUNNING, AGGREGATING, SUCCEEDED, FAILED, CANCELLED, PAUSED)
 FINAL = frozenset(STATES) - TASK_MOVES.keys()
 LIVE = frozenset(TASK_MOVES)

@@ -18,20 +18,20 @@ VERIFY = (NONE, AUTO, SAMPLE, ALL)  # from the least to the most
 # How a result was checked.
 PROOF: Final = "proof"
 CHECK: Final = "check"
-How = Literal["proof", "check", "sample", "all", "none"]
-HOW = (PROOF, CHECK, SAMPLE, ALL, NONE)
+PENDING: Final = "pending"
+How = Literal["proof", "check", "sample", "all", "none", "pending"]
+HOW = (PROOF, CHECK, SAMPLE, ALL, NONE, PENDING)
 ONE_OWNER: Final = "one_owner"
 SAME_OWNER: Final = "same_owner"
 TIMED_OUT: Final = "timed_out"
 UNDECIDED: Final = "undecided"
-PENDING: Final = "pending"
-Reason = Literal["", "one_owner", "same_owner", "timed_out", "undecided", "pending"]
-REASONS = (ONE_OWNER, SAME_OWNER, TIMED_OUT, UNDECIDED, PENDING)
+WITHDRAWN: Final = "withdrawn"
+Reason = Literal["", "one_owner", "same_owner", "timed_out", "undecided", "withdrawn"]
+REASONS = (ONE_OWNER, SAME_OWNER, TIMED_OUT, UNDECIDED, WITHDRAWN)
 
 WHY = {
     ONE_OWNER: "only one member's computers were online",
     TIMED_OUT: "the checks did not end in time",
-    PENDING: "the checks are still under way",
 }
 ONLY_FAULTS = "some of it only by another computer of the same member, which finds faults, not lies"
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -43,7 +43,9 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     `checked_share`, 0..1, is the share of the task's subtasks that were recomputed and agreed.
     `owners` took part in checks beside those who computed first; `disagreements` is how many of
     all of them disagreed, and `taken_out` how many subtasks were computed again therefore.
-    `reason` says why less was checked than was asked for, or what is left open.
+    `reason` says why less was checked than was asked for, or what is left open. PENDING: the result
+    is delivered, and its checks go on. WITHDRAWN: the result that was delivered was wrong. Of the
+    one that is made instead it is said that it `replaces` the first.
     """
 
     how: How
@@ -52,6 +54,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     disagreements: int = 0
     reason: Reason = ""
     taken_out: int = 0
+    replaces: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As it is stored."""
@@ -70,6 +73,16 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def sentence(self) -> str:
         """What people read."""
+        said = self._checked()
+        if self.replaces:
+            return f"{said.removesuffix('.')}; this result replaces one that was withdrawn."
+        return said
+
+    def _checked(self) -> str:
+        if self.reason == WITHDRAWN:
+            return "Withdrawn: a part of it was wrong."
+        if self.how == PENDING:
+            return f"Being checked: {self._so_far}."
         if self.how == PROOF:
             return "Proved: every part was checked, nothing had to be recomputed."
         if self.how == CHECK:
@@ -80,13 +93,17 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         return self._nothing_recomputed()
 
     def _nothing_recomputed(self) -> str:
-        if self.reason == PENDING:
-            return f"Not checked yet: {WHY[PENDING]}."
         if self.reason in WHY:
             return f"Not checked: {WHY[self.reason]}."
         if self.how == NONE:
             return "Not checked, as its submitter wished."
         return "Nothing was recomputed: those who computed it are known, and checked now and then."
+
+    @property
+    def _so_far(self) -> str:
+        if not self.checked_share:
+            return "other members compute it again"
+        return f"{percent(self.checked_share).lower()} was recomputed so far, and agreed"
 
     @property
     def _amount(self) -> str:
@@ -113,7 +130,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             agreed = ", which agreed: that finds faults, not lies"
         if self.owners and self.reason == SAME_OWNER:
             return f"{agreed}; {ONLY_FAULTS}"
-        return f"{agreed}; {WHY[self.reason]}" if self.reason in (TIMED_OUT, PENDING) else agreed
+        return f"{agreed}; {WHY[self.reason]}" if self.reason == TIMED_OUT else agreed
 
     @property
     def _who_disagreed(self) -> str:

@@ -56,6 +56,10 @@ class ResultNotReady(ApiError):
     """The task is still running (409)."""
 
 
+class ResultWithdrawn(ApiError):
+    """The result that was delivered was wrong; another one is being made (409)."""
+
+
 class ResultExpired(ApiError):
     """The result was kept for its time and is gone (410)."""
 
@@ -82,6 +86,7 @@ class ResultTimeout(FirmlightClientError, TimeoutError):
 
 BY_CODE: dict[str, type[ApiError]] = {
     "result_not_ready": ResultNotReady,
+    "result_withdrawn": ResultWithdrawn,
     "result_expired": ResultExpired,
 }
 BY_STATUS: dict[int, type[ApiError]] = {401: NotLoggedIn, 404: NotFound, 410: ResultExpired}

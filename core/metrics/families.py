@@ -27,6 +27,7 @@ COUNTERS = {
     "subtasks_failed": Family("Failed attempts at subtasks, as workers report them."),
     "checks_drawn": Family("Results that another owner is to compute again."),
     "checks_settled": Family("Checks that are over, by what came of them.", ("outcome",)),
+    "results_withdrawn": Family("Delivered results that turned out to be wrong."),
     "subtasks_recomputed": Family("Subtasks computed once more by another owner, to compare."),
     "parts_taken_out": Family("Results that were taken out of their task again."),
     "subtasks_taken_out": Family("Subtasks of these results."),

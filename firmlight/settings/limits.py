@@ -47,6 +47,11 @@ RECHECK_RESULTS_MAX = whole("RECHECK_RESULTS_MAX", 100)
 VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
 # How long one that demands checks waits for members who are online and take none.
 VERIFY_ALL_WAIT_SECONDS = number("VERIFY_ALL_WAIT_SECONDS", 3600)
+# What took less computing in all is delivered before its checks are over; 0: nothing is.
+CALL_SECONDS = number("CALL_SECONDS", 1)
+# How long checks go on after the delivery, and of how many tasks of a group at the same time.
+VERIFY_PENDING_SECONDS = number("VERIFY_PENDING_SECONDS", 300)
+VERIFY_PENDING_TASKS_MAX = whole("VERIFY_PENDING_TASKS_MAX", 1000)
 IDLE_ASK_SECONDS = number("IDLE_ASK_SECONDS", 30, 0.1)
 MEMBERSHIP_CHECK_SECONDS = number("MEMBERSHIP_CHECK_SECONDS", 30, 0.1)
 # How soon an overdue lease or a passed deadline is noticed.

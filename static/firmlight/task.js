@@ -22,10 +22,15 @@ function add(home, next) {
   else home.append(next);
 }
 
-// What depends on who looks (buttons, the result) is asked for anew when the status is no longer the one it was made for.
+// What depends on who looks (buttons, the result) is asked for anew when the status is no longer the one it was made for,
+// or when it has ended once more: a result that was withdrawn is replaced by another one.
 // What could not be had is asked for again with the next message: there is one after each loss.
 
-const status = () => document.getElementById("progress").dataset.status;
+function status() {
+  const { status, finished } = document.getElementById("progress").dataset;
+  return `${status} ${finished ?? ""}`;
+}
+
 let shown = status();
 let asking = false;
 

@@ -59,6 +59,9 @@ class VerificationSerializer(serializers.Serializer):
     taken_out = serializers.IntegerField(
         help_text="Subtasks whose first results were taken out and that were computed again"
     )
+    replaces = serializers.BooleanField(
+        help_text="Another result had been delivered before, and was withdrawn"
+    )
     sentence = serializers.CharField(help_text="The same for people")
 
 
@@ -180,6 +183,10 @@ class TaskSerializer(serializers.Serializer):
     created = serializers.DateTimeField()
     started = serializers.DateTimeField(allow_null=True)
     finished = serializers.DateTimeField(allow_null=True)
+    withdrawn = serializers.DateTimeField(
+        allow_null=True,
+        help_text="When a result that had been delivered turned out to be wrong; null: none did",
+    )
     result_expires = serializers.DateTimeField(allow_null=True)
     contributions = ContributionSerializer(many=True)
     failures = FailureSerializer(many=True, help_text="The latest, the oldest of them first")
@@ -202,7 +209,7 @@ class TaskSerializer(serializers.Serializer):
         }
         times = {
             name: _time(getattr(task, name))
-            for name in ("created", "started", "finished", "deadline")
+            for name in ("created", "started", "finished", "withdrawn", "deadline")
         }
         return {
             "id": str(task.pk),

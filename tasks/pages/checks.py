@@ -17,6 +17,7 @@ from tasks.verification import (
     SAMPLE,
     UNDECIDED,
     VERIFY,
+    WITHDRAWN,
     Verification,
 )
 
@@ -71,9 +72,9 @@ def _intention(task: Task) -> str:
 
 def _look(checked: Verification) -> tuple[str, str]:
     """Tone and icon."""
-    if checked.reason == PENDING:
+    if checked.how == PENDING:
         return "", "clock"
-    if checked.reason == UNDECIDED:
+    if checked.reason in (UNDECIDED, WITHDRAWN):
         return "warn", "alert"
     return ("", "alert") if checked.how == NONE else ("good", "check")
 

@@ -10,6 +10,7 @@ LABELS = {
     "confirmed": "Confirmed",
     "copied": "Second copy",
     "decided": "Decided",
+    "delivered": "Delivered",
     "done": "Done",
     "failed": "Failed",
     "failed_for_good": "Failed permanently",
@@ -25,6 +26,7 @@ LABELS = {
     "submitted": "Submitted",
     "succeeded": "Finished",
     "taken_out": "Taken out",
+    "withdrawn": "Withdrawn",
 }
 TONES = {
     "again": "join",
@@ -32,11 +34,13 @@ TONES = {
     "confirmed": "good",
     "copied": "join",
     "decided": "good",
+    "delivered": "good",
     "failed": "bad",
     "failed_for_good": "bad",
     "lost": "bad",
     "succeeded": "good",
     "taken_out": "bad",
+    "withdrawn": "bad",
 }
 
 

@@ -171,10 +171,6 @@ class Checks(msgspec.Struct, frozen=True):
         return self.quiet_ms / 1000
 
 
-class Noted(msgspec.Struct, frozen=True):
-    noted: bool
-
-
 class Rechecked(msgspec.Struct, frozen=True):
     """What else of an owner who was found wrong is to be checked now."""
 
@@ -197,6 +193,10 @@ class Settlement(msgspec.Struct, frozen=True):
     caught: list[str]  # owners who were found wrong, for the first time in this task
     lacking: bool  # its payloads are to be made anew before somebody else can be asked
     wake: Conns
+
+
+class Noted(msgspec.Struct, frozen=True):
+    noted: bool  # the task has state
 
 
 class Abandoned(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tasks.queue.answers import Abandoned, Held, TakenBack, Woken
+from tasks.queue.answers import Abandoned, Held, Noted, TakenBack, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits
 from tasks.queue.scripts import Call
 
@@ -24,6 +24,11 @@ def undecide(group: Id, task: Id) -> Call[Conns]:
 def close(group: Id, task: Id) -> Call[TakenBack]:
     """Drop a task's state, input and leases."""
     return Call("close", base_key(group), {"task": str(task)}, TakenBack)
+
+
+def note(group: Id, task: Id, what: str) -> Call[Noted]:
+    """Put "delivered" or "withdrawn" into a task's history: its result was."""
+    return Call("note", base_key(group), {"task": str(task), "what": what}, Noted)
 
 
 def pause(group: Id, task: Id) -> Call[Held]:

@@ -74,6 +74,7 @@ class Outcome(msgspec.Struct):
     split: int
     done: int
     failed: int
+    taken_out: int = 0  # subtasks whose results were taken out again
     blame: Blame | None = None
     partials: list[bytes] = []
     parts: list[Part] = []

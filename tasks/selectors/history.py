@@ -25,8 +25,11 @@ class History:
 
 
 def of_task(task: Task) -> History:
-    """From Redis while the task lives, from its history afterwards. Two queries at most."""
-    entries, bars = recorded(task) if task.is_final else _live(task)
+    """From Redis while the task lives or is checked, from its history afterwards.
+
+    Two queries at most.
+    """
+    entries, bars = recorded(task) if task.is_final and not task.is_pending else _live(task)
     ids = {entry.worker for entry in entries} | {bar.worker for bar in bars}
     return History(entries, bars, workers_by_id(ids - {""}))
 
@@ -53,6 +56,6 @@ def events(task: Task) -> list[dict[str, Any]]:
     lines = [
         *event_texts.beginning(task),
         *(event_texts.line(entry, known.workers.get(entry.worker)) for entry in known.entries),
-        *event_texts.end(task),
+        *event_texts.end(task, known.entries),
     ]
     return lines[::-1]  # not by time: the clocks of Redis and of this machine may differ

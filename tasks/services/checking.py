@@ -39,10 +39,13 @@ log = structlog.get_logger(__name__)
 def compare_answers(task_id: str) -> None:
     """Compare the answers that are there, and ask for what follows.
 
-    Of several callers one compares; answers that come meanwhile are compared too.
+    Of several callers one compares; answers that come meanwhile are compared too. A task whose
+    result is delivered already may have checks still, see `pending`.
     """
-    task = Task.objects.filter(pk=task_id, status=states.RUNNING).first()
-    if task is None or not checks.begin_comparing(task.group_id, task.pk, COMPARING_SECONDS):
+    task = Task.objects.filter(pk=task_id).first()
+    if task is None or not (task.status == states.RUNNING or task.is_pending):
+        return
+    if not checks.begin_comparing(task.group_id, task.pk, COMPARING_SECONDS):
         return
     try:
         _compare_ready(task)
@@ -57,7 +60,7 @@ def compare_answers(task_id: str) -> None:
     stands = checks.standing_of(task.group_id, task.pk).now()
     if stands and stands.ready:  # they came between the last look and the end
         events.compare(task.pk)
-    elif stands and stands.complete_ms >= 0:
+    elif task.is_pending or (stands and stands.complete_ms >= 0):
         events.conclude(task.pk)
 
 
@@ -147,7 +150,7 @@ def _compared(
     """
     try:
         given = [case.pieces for case in cases]
-        wanted = StillWanted(task, states.RUNNING)
+        wanted = StillWanted(task, task.status)
         yield from zip(cases, calls.compare(kind, given, data, wanted=wanted), strict=True)
     except (KindStopped, KindRaised) as error:
         if len(cases) == 1:

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.utils import timezone
+from msgspec.structs import replace
 
 from accounts.models import SUCCESS
 from core import databases, metrics, redis
@@ -29,10 +30,10 @@ from tasks.models import Task
 from tasks.queue import lifecycle
 from tasks.queue.progress import Outcome, outcome_of, progress_of
 from tasks.queue.room import note_partial_bytes
-from tasks.services import files, retraction, verifying
+from tasks.services import files, pending, retraction, verifying
 from tasks.services.finish import INPUT_LOST, close_task, fail_task, record_work, tell_creator
 from tasks.services.under_way import KindGone, StillWanted, drop_broken_connection, kind_of
-from tasks.verification import UNDECIDED, Verification
+from tasks.verification import PENDING, UNDECIDED, Verification
 
 NO_ROOM = "NoRoom"  # what complete.lua blames if partials take too much memory
 GIVE_BACK_PAUSES_SECONDS = (0, 1, 2, 4, 8)  # before each try to reach the database again
@@ -58,7 +59,8 @@ class TryAgain(Exception):
 def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = False) -> None:
     """Conclude a complete task; of several callers one wins RUNNING -> AGGREGATING.
 
-    It waits for the checks that are under way, see `verifying`.
+    It waits for the checks that are under way, see `verifying`. One whose result is delivered
+    already has checks that went on: see `pending`.
 
     With `attempt`, take over a task that is AGGREGATING and whose row has counted exactly so many
     attempts: again one caller wins. Everything is written as values, so a second run changes
@@ -69,6 +71,9 @@ def conclude_task(task_id: str, *, attempt: int | None = None, patient: bool = F
     counted.
     """
     task = Task.objects.filter(pk=task_id).first()
+    if task and task.is_pending:
+        pending.follow(task)
+        return
     if task is None or _waits_for_checks(task) or not _take(task, attempt):
         return
     try:
@@ -201,7 +206,10 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
 
 def _deliver(task: Task, outcome: Outcome, result: bytes) -> None:
     """The result is delivered with what was checked of it, unless it lacks checks that it needs."""
-    verification = verifying.verification_of(task, outcome.done)
+    verification = verifying.pending_verification(task, outcome)
+    verification = verification or verifying.verification_of(task, outcome.done)
+    if task.withdrawn:
+        verification = replace(verification, replaces=True)
     if verifying.lacks_checks(task, verification):
         row = Task.objects.filter(pk=task.pk, status=states.AGGREGATING)
         row.update(verification=verification.plain())
@@ -217,7 +225,9 @@ def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verifica
 
     Nothing is kept of a task that was cancelled meanwhile.
     """
-    if not Task.objects.filter(pk=task.pk, status=states.AGGREGATING).exists():
+    # A result that was withdrawn since this attempt began is not delivered again.
+    row = Task.objects.filter(pk=task.pk, withdrawn=task.withdrawn)
+    if not row.filter(status=states.AGGREGATING).exists():
         return
     file = blobs.result_file(result)
     if file:
@@ -240,20 +250,30 @@ def _succeed(task: Task, outcome: Outcome, result: bytes, verification: Verifica
         "done": outcome.done,
         "failed": outcome.failed,
         "verification": verification.plain(),
+        "pending_until": pending.ends() if verification.how == PENDING else None,
     }
-    if Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.SUCCEEDED, **facts):
-        metrics.count("tasks_ended", 1, states.SUCCEEDED)
-        close_task(task, "decided" if outcome.decided else "succeeded")
-        text = _success_text(task, outcome)
-        if verification.reason == UNDECIDED:
-            text = f"{text} {verification.sentence}"
-        tell_creator(task, "task_finished", SUCCESS, text)
+    if row.move(states.AGGREGATING, states.SUCCEEDED, **facts):
+        _end(task, outcome, verification)
         return
     concluded_by_another = Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists()
     if not concluded_by_another:
         blobs.drop_result(task.group_id, task.pk)
         if file:
             files.drop_file(file)
+
+
+def _end(task: Task, outcome: Outcome, verification: Verification) -> None:
+    """Tell that the row says SUCCEEDED now. What is still checked stays in the queue."""
+    if not task.withdrawn:  # otherwise it was counted before
+        metrics.count("tasks_ended", 1, states.SUCCEEDED)
+    if verification.how != PENDING:
+        close_task(task, "decided" if outcome.decided else "succeeded")
+    text = _success_text(task, outcome)
+    if verification.reason == UNDECIDED or verification.replaces or verification.how == PENDING:
+        text = f"{text} {verification.sentence}"
+    tell_creator(task, "task_finished", SUCCESS, text)
+    if verification.how == PENDING:
+        pending.begin(task)
 
 
 def _partial_bytes(outcome: Outcome) -> float:

@@ -15,6 +15,13 @@ class ResultNotReady(FirmlightError):
     code, status, message = "result_not_ready", 409, "The result is not ready yet."
 
 
+class ResultWithdrawn(FirmlightError):
+    """There was a result, but a part of it was wrong, and another one is being made."""
+
+    code, status = "result_withdrawn", 409
+    message = "The result was withdrawn: a part of it was wrong. It is being computed again."
+
+
 class ResultExpired(FirmlightError):
     """There was a result, but it is no longer kept."""
 
@@ -34,11 +41,16 @@ class TaskCancelled(FirmlightError):
 
 
 def result_of(task: Task) -> bytes:
-    """The result as JSON. Raises ResultNotReady, ResultExpired, TaskFailed or TaskCancelled."""
+    """The result as JSON.
+
+    Raises ResultNotReady, ResultWithdrawn, ResultExpired, TaskFailed or TaskCancelled.
+    """
     if task.status == states.FAILED:
         raise TaskFailed(task.error_message)
     if task.status == states.CANCELLED:
         raise TaskCancelled
+    if task.status != states.SUCCEEDED and task.withdrawn:
+        raise ResultWithdrawn
     if task.status != states.SUCCEEDED:
         raise ResultNotReady(f"The task is {task.status}.")
     result = blobs.get_result(task.group_id, task.pk)

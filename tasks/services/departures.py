@@ -22,14 +22,19 @@ from accounts.notifications import notify
 from tasks import blobs, events, states
 from tasks.models import Contribution, Standing, SubtaskFailure, Task, Worker
 from tasks.queue import lifecycle, membership, sweeping
-from tasks.services import files, room
+from tasks.services import files, pending, room
 from tasks.services.finish import cancel_task
 
 CANCELLABLE = list(states.UNDER_WAY)
 
 
 def cancel_tasks_of_member(*, group_id: UUID, user_id: UUID, **_: Any) -> None:
-    """On `member_leaving`. A task that is being concluded goes on, because its work is done."""
+    """On `member_leaving`. A task that is being concluded goes on, because its work is done.
+
+    Nobody computes for a result that is delivered any more: its checks end.
+    """
+    for task in Task.objects.filter(group=group_id, creator=user_id).pending():
+        pending.give_up(task)
     for task in Task.objects.filter(group=group_id, creator=user_id, status__in=CANCELLABLE):
         cancel_task(task, among=states.UNDER_WAY)
 

@@ -194,13 +194,14 @@ def _without_submission(rows: list[StoredFile]) -> list[StoredFile]:
 
 
 def _needed() -> Q:
-    """An input until its task has ended for a while; a result until it has expired."""
+    """An input until its task has ended for a while, and is checked; a result until it expires."""
     now = timezone.now()
     # A backup copies Redis first and the files last: it needs what has just ended.
     ended_since = now - timedelta(hours=settings.FILE_GRACE_HOURS)
     failed_since = now - timedelta(hours=settings.FAILED_INPUT_HOURS + SLACK_HOURS)
     result_since = now - timedelta(hours=settings.RESULT_TTL_HOURS + SLACK_HOURS)
     is_live = Q(area=INPUTS, task__status__in=list(states.LIVE))
+    is_live |= Q(area=INPUTS, task__pending_until__isnull=False)  # its checks may need it
     has_just_ended = Q(area=INPUTS, task__finished__gt=ended_since)
     may_come_back = Q(area=INPUTS, task__status=states.FAILED, task__finished__gt=failed_since)
     return is_live | has_just_ended | may_come_back | Q(area=RESULTS, created__gt=result_since)

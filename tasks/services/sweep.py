@@ -6,6 +6,7 @@ Running it twice, or twice at the same time, is harmless.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -17,7 +18,7 @@ from tasks import blobs, events, states
 from tasks.models import Task
 from tasks.queue import lifecycle, sweeping
 from tasks.queue.progress import Progress, progress_of
-from tasks.services import files, room
+from tasks.services import files, pending, room
 from tasks.services.control import follow_pause
 from tasks.services.finish import INPUT_LOST, close_task, fail_task
 from tasks.services.under_way import KindGone, is_quiet, kind_of
@@ -46,7 +47,8 @@ def _requeue_group(group: str) -> int:
 
 def fail_overdue() -> None:
     """Fail the tasks whose deadline has passed. One that is being concluded may still succeed."""
-    unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY))
+    # One whose result is withdrawn had it in time.
+    unfinished = Task.objects.filter(status__in=list(states.UNDER_WAY), withdrawn=None)
     _for_each(unfinished.filter(deadline__lte=timezone.now()), _fail_overdue)
 
 
@@ -73,6 +75,7 @@ def reconcile() -> None:
     """Make Redis agree with the database: advance each live task, and drop what is over."""
     room.release_expired()
     _for_each(Task.objects.filter(status__in=list(states.LIVE)).iterator(), _reconcile_task)
+    _for_each(Task.objects.pending().iterator(), pending.ask)
     for group in sweeping.groups():
         _drop_finished(group)
 
@@ -167,7 +170,8 @@ def _may_ask(task: Task, seconds: float) -> bool:
 def _drop_finished(group: str) -> None:
     """Drop what Redis holds of tasks that have ended or have no row."""
     held = sweeping.tasks_with_state(group)
-    for task in Task.objects.filter(pk__in=held).exclude(status__in=list(states.LIVE)):
+    over = Task.objects.filter(pk__in=held, pending_until=None)
+    for task in over.exclude(status__in=list(states.LIVE)):
         close_task(task, task.status)
     rows = Task.objects.filter(pk__in=held).values_list("pk", flat=True)
     for pk in set(held) - {str(row) for row in rows}:
@@ -182,9 +186,15 @@ def purge() -> None:
     Then delete the files that no task needs. Everything else expires by itself.
     """
     _purge_groups()
-    live = Task.objects.filter(status__in=list(states.LIVE)).order_by()
-    room.release_forgotten({str(pk) for pk in live.values_list("pk", flat=True).iterator()})
+    room.release_forgotten({str(pk) for pk in _with_room()})
     files.purge()
+
+
+def _with_room() -> Iterable[UUID]:
+    """The tasks that need what they have reserved: those that live, and those still checked."""
+    live = Task.objects.filter(status__in=list(states.LIVE))
+    for rows in (live, Task.objects.pending()):
+        yield from rows.order_by().values_list("pk", flat=True).iterator()
 
 
 def _purge_groups() -> None:

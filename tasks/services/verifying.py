@@ -1,16 +1,21 @@
-"""Whether a complete task waits for its checks, and how its result was checked in the end."""
+"""Whether a complete task waits for its checks, and how its result was checked in the end.
+
+What was little work does not wait: see `pending`.
+"""
 
 from __future__ import annotations
 
 import structlog
 from django.conf import settings
 
+from core import quotas
 from core.errors import Busy
 from firmlight_client import kinds
 from tasks.kind_processes.outcomes import KindFault, NotWanted
 from tasks.models import Task
 from tasks.queue import checks
 from tasks.queue.answers import Checks
+from tasks.queue.progress import Outcome, progress_of
 from tasks.services import checking
 from tasks.services.under_way import KindGone, kind_of
 from tasks.verification import (
@@ -18,6 +23,7 @@ from tasks.verification import (
     CHECK,
     NONE,
     ONE_OWNER,
+    PENDING,
     PROOF,
     SAME_OWNER,
     SAMPLE,
@@ -36,24 +42,50 @@ def has_to_wait(task: Task) -> bool:
     """Whether a task that is to be concluded waits for its checks; otherwise they are over.
 
     Whoever compares the next answers asks for the conclusion again, and the sweep does when it has
-    waited long enough. What is
-    decided here at last may take a liar's part out: then the task goes on, too.
+    waited long enough. What is decided here at last may take a liar's part out: then the task goes
+    on, too.
     """
     stands = checks.standing_of(task.group_id, task.pk).now()
     if stands is None or stands.complete_ms < 0 or not stands.open:
         return False
     seconds = _seconds_to_wait(task, stands)
     if seconds > 0:
+        if is_delivered_first(task, stands):
+            return False
         checks.look_again(task.group_id, task.pk, seconds)
         return True
+    if not decide_rest(task):
+        return True
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    return stands is not None and stands.complete_ms < 0
+
+
+def decide_rest(task: Task) -> bool:
+    """Decide what can be decided of the checks that are left; False: try again later."""
     try:
         checking.decide_rest(task)
     except Busy:
-        return True
+        return False
     except (KindFault, KindGone, NotWanted) as error:  # they stay undecided, and the result says so
         log.warning("checks_not_decided", task=str(task.pk), reason=str(error))
-    stands = checks.standing_of(task.group_id, task.pk).now()
-    return stands is not None and stands.complete_ms < 0
+    return True
+
+
+def is_delivered_first(task: Task, stands: Checks) -> bool:
+    """Whether the result of a complete task is delivered while others check it: it was little work.
+
+    Not if the task demands checks, nor if a result of it turned out to be wrong before. Nor if a
+    part of its work is not wanted any more: what is on its way of that must not count.
+    """
+    if task.verify == ALL or task.withdrawn or not stands.open:
+        return False
+    if not settings.CALL_SECONDS or not settings.VERIFY_PENDING_SECONDS:
+        return False
+    progress = progress_of(task.group_id, task.pk).now()
+    if progress is None or progress.open or progress.seconds >= settings.CALL_SECONDS:
+        return False
+    pending = Task.objects.filter(group=task.group_id).pending()
+    return not quotas.is_full(pending, settings.VERIFY_PENDING_TASKS_MAX)
 
 
 def _seconds_to_wait(task: Task, stands: Checks) -> float:
@@ -64,7 +96,7 @@ def _seconds_to_wait(task: Task, stands: Checks) -> float:
     """
     if task.verify == ALL:
         return _seconds_that_all_waits(stands)
-    if not (_may_come(stands) or stands.disputed):
+    if not _may_be_decided(stands):
         return 0
     return float(settings.VERIFY_WAIT_SECONDS - stands.complete_seconds)
 
@@ -79,6 +111,10 @@ def _seconds_that_all_waits(stands: Checks) -> float:
         return float(max(settings.VERIFY_WAIT_SECONDS, 1))
     limit = settings.VERIFY_ALL_WAIT_SECONDS if stands.others else settings.VERIFY_WAIT_SECONDS
     return float(limit - stands.quiet_seconds)
+
+
+def _may_be_decided(stands: Checks) -> bool:
+    return _may_come(stands) or stands.disputed
 
 
 def _may_come(stands: Checks) -> bool:
@@ -113,6 +149,26 @@ def verification_of(task: Task, done: int) -> Verification:
     )
 
 
+def pending_verification(task: Task, outcome: Outcome) -> Verification | None:
+    """What is said of a result that is delivered while its checks go on; None if they are over.
+
+    It counts what had been taken out when the partials were read: if it becomes more, one of those
+    that made this result was wrong.
+    """
+    stands = checks.standing_of(task.group_id, task.pk).now()
+    if stands is None or not is_delivered_first(task, stands):
+        return None
+    if not _may_be_decided(stands):
+        return None
+    return Verification(
+        how=PENDING,
+        checked_share=min(stands.checked / max(outcome.done, 1), 1.0),
+        owners=stands.checkers,
+        disagreements=stands.wrong,
+        taken_out=outcome.taken_out,
+    )
+
+
 def _reason(stands: Checks) -> Reason:
     """Why not all was checked that was drawn; "" if all was."""
     if stands.undecided:
@@ -121,7 +177,7 @@ def _reason(stands: Checks) -> Reason:
         return SAME_OWNER
     if not stands.open:
         return TIMED_OUT if stands.unchecked else ""
-    return ONE_OWNER if stands.waiting and not _may_come(stands) else TIMED_OUT
+    return TIMED_OUT if _may_come(stands) or not stands.waiting else ONE_OWNER
 
 
 def lacks_checks(task: Task, verification: Verification) -> bool:

@@ -54,7 +54,17 @@ SENTENCES: list[tuple[dict[str, Any], str]] = [
         "Not checked: only one member's computers were online.",
     ),
     ({"how": "none", "reason": "timed_out"}, "Not checked: the checks did not end in time."),
-    ({"how": "none", "reason": "pending"}, "Not checked yet: the checks are still under way."),
+    ({"how": "pending"}, "Being checked: other members compute it again."),
+    (
+        {"how": "pending", "checked_share": 0.5, "owners": 1},
+        "Being checked: 50 % was recomputed so far, and agreed.",
+    ),
+    ({"how": "none", "reason": "withdrawn", "owners": 2}, "Withdrawn: a part of it was wrong."),
+    (
+        {"how": "sample", "checked_share": 1.0, "owners": 2, "replaces": True},
+        "100 % recomputed by two other members, all agreed; "
+        "this result replaces one that was withdrawn.",
+    ),
     (
         {"how": "sample"},
         "Nothing was recomputed: those who computed it are known, and checked now and then.",
@@ -120,12 +130,13 @@ def test_it_is_one_sentence_for_people(facts: dict[str, Any], sentence: str) -> 
 
 EVERY = st.builds(
     Verification,
-    how=st.sampled_from(["proof", "check", "sample", "all", "none"]),
+    how=st.sampled_from(["proof", "check", "sample", "all", "none", "pending"]),
     checked_share=st.floats(0, 1),
     owners=st.integers(0, 10**6),
     disagreements=st.integers(0, 10**6),
-    reason=st.sampled_from(["", "one_owner", "same_owner", "timed_out", "undecided", "pending"]),
+    reason=st.sampled_from(["", "one_owner", "same_owner", "timed_out", "undecided", "withdrawn"]),
     taken_out=st.integers(0, 10**6),
+    replaces=st.booleans(),
 )
 
 

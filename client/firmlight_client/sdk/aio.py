@@ -226,6 +226,7 @@ class AsyncTask(TaskState):
 
     async def refresh(self) -> Self:
         self.info = await self.client.transport.get(f"tasks/{self.id}/")
+        self.outcome = []  # what was pushed may have been replaced
         return self
 
     async def cancel(self) -> Self:
@@ -281,13 +282,22 @@ class AsyncTask(TaskState):
         return self
 
     async def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
-        """The result, waiting for it.
+        """The result, waiting for it; of one that was withdrawn, for the one that replaces it.
+
+        If `verification.how` is "pending" then, it is still being checked: should it turn out to
+        be wrong, the submitter is notified, and `refresh` shows it as `withdrawn`.
 
         Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired.
         """
-        await self.wait(timeout, progress=progress)
-        if self.status != "succeeded":
-            raise self.without_result()
-        if not self.outcome:
-            self.outcome = [await self.client.transport.get(f"tasks/{self.id}/result/")]
-        return self.outcome.pop()  # only once: two callers must not share one object
+        patience = Patience(timeout)
+        while True:
+            await self.wait(patience.left, progress=progress)
+            if self.status != "succeeded":
+                raise self.without_result()
+            if self.outcome:
+                return self.outcome.pop()  # only once: two callers must not share one object
+            try:
+                return await self.client.transport.get(f"tasks/{self.id}/result/")
+            except errors.ResultWithdrawn:  # since the last look
+                patience.check(self)
+                await self.refresh()

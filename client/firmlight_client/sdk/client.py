@@ -222,6 +222,7 @@ class Task(TaskState):
 
     def refresh(self) -> Self:
         self.info = self.client.transport.get(f"tasks/{self.id}/")
+        self.outcome = []  # what was pushed may have been replaced
         return self
 
     def cancel(self) -> Self:
@@ -277,13 +278,22 @@ class Task(TaskState):
         return self
 
     def result(self, timeout: float | None = None, *, progress: bool = False) -> Any:
-        """The result, waiting for it.
+        """The result, waiting for it; of one that was withdrawn, for the one that replaces it.
+
+        If `verification.how` is "pending" then, it is still being checked: should it turn out to
+        be wrong, the submitter is notified, and `refresh` shows it as `withdrawn`.
 
         Raises TaskFailed, TaskCancelled, ResultTimeout, ResultExpired.
         """
-        self.wait(timeout, progress=progress)
-        if self.status != "succeeded":
-            raise self.without_result()
-        if not self.outcome:
-            self.outcome = [self.client.transport.get(f"tasks/{self.id}/result/")]
-        return self.outcome.pop()  # only once: two callers must not share one object
+        patience = Patience(timeout)
+        while True:
+            self.wait(patience.left, progress=progress)
+            if self.status != "succeeded":
+                raise self.without_result()
+            if self.outcome:
+                return self.outcome.pop()  # only once: two callers must not share one object
+            try:
+                return self.client.transport.get(f"tasks/{self.id}/result/")
+            except errors.ResultWithdrawn:  # since the last look
+                patience.check(self)
+                self.refresh()

@@ -46,6 +46,14 @@ class TaskState:
         said = self.info.get("verification")
         return msgspec.convert(said, Verification) if said else None
 
+    @property
+    def withdrawn(self) -> str | None:
+        """When a result that had been delivered turned out to be wrong; None: none did.
+
+        If the task has succeeded since then, another result has taken its place.
+        """
+        return self.info.get("withdrawn")
+
     def without_result(self) -> errors.TaskEnded:
         """The error that says why there is no result."""
         error = self.info.get("error") or {}
@@ -61,6 +69,11 @@ class Patience:
     def __init__(self, timeout: float | None) -> None:
         self.timeout = timeout
         self.end = float("inf") if timeout is None else time.monotonic() + timeout
+
+    @property
+    def left(self) -> float | None:
+        """Seconds; None: without end."""
+        return None if self.timeout is None else max(0.0, self.end - time.monotonic())
 
     def next_look(self, *, pushed: bool) -> float:
         """Seconds to wait for a pushed snapshot before asking for one."""

@@ -38,6 +38,10 @@ ENTRIES_KEPT = 2500
 RECENT_SECONDS = 20.0
 # Events too common to be listed one by one.
 COMMON = {"leased", "done", "checked", "confirmed", "overtaken", "released"}
+WITHDRAWN = (
+    "Its result was withdrawn, because a part of it was wrong. That is being computed again: do "
+    "not use what you have of the result."
+)
 # Events are sorted by number. Entries of the log have theirs, from 0 on; the events that begin and
 # end a task get numbers before and after all of those.
 BEFORE_ALL_ENTRIES, AFTER_ALL_ENTRIES = -9, 10**9
@@ -94,7 +98,7 @@ class TaskPage:
     # Reading
 
     def _read_history(self, task: Task) -> None:
-        if task.is_final:
+        if task.is_final and not task.is_pending:
             self._read_record(task)
             return
         after = self.entries[-1].number if self.entries else 0
@@ -183,7 +187,7 @@ class TaskPage:
         for entry in listed:
             text = event_texts.sentence(entry, self.workers.get(entry.worker))
             lines.append(_line(entry.number, event_texts.moment(entry.at), entry.what, text))
-        for number, event in enumerate(event_texts.end(task), AFTER_ALL_ENTRIES):
+        for number, event in enumerate(event_texts.end(task, listed), AFTER_ALL_ENTRIES):
             lines.append(_line(number, event["at"], event["what"], event["text"]))
         return lines[::-1]
 
@@ -242,8 +246,10 @@ def _row(contribution: Contribution, status: str) -> Row:
 
 
 def note(task: Task, stands: TaskProgress) -> Note:
-    """Why the task failed or waits, if it does."""
+    """Why the task failed or waits, if it does, and whether it had a result that was wrong."""
     if task.status == states.FAILED:
         return Note("bad", "alert", f"It failed. {task.error_message}")
     reason = task_progress.waiting_reason(task, stands)
+    if task.withdrawn and not task.is_final:
+        return Note("bad", "alert", f"{WITHDRAWN} {reason}".rstrip())
     return Note("wait", "clock", reason) if reason else Note()

@@ -110,6 +110,7 @@ CHECKED = {
     "disagreements": 0,
     "reason": "",
     "taken_out": 0,
+    "replaces": False,
     "sentence": "4 % recomputed by two other members, all agreed.",
     "from a newer server": 1,
 }
@@ -137,6 +138,35 @@ def test_the_group_gets_to_say_how_much_is_checked_if_nothing_is_said(
 ) -> None:
     client.submit("K", group="G")
     assert "verify" not in web.asked[-1][2]
+
+
+def test_the_result_that_replaces_one_that_was_withdrawn_is_waited_for(
+    web: WebPeer, client: Client
+) -> None:
+    """It is withdrawn between the last look at the task and the request for its result."""
+    task = client.submit("K", group="G")
+    web.pushes = False
+    web.end(task.id, None)
+    web.results[task.id] = 409, {"code": "result_withdrawn", "message": "A part was wrong."}
+    assert task.wait(timeout=20).status == "succeeded"
+    web.change(task.id, status="running", withdrawn="2030-01-31T12:00:00Z")
+    later(0.2, web.end, task.id, 8)
+    assert task.result(timeout=20) == 8
+    assert task.withdrawn == "2030-01-31T12:00:00Z"
+
+
+def test_what_was_pushed_before_is_not_taken_for_the_result_that_replaced_it(
+    web: WebPeer, client: Client
+) -> None:
+    task = client.submit("K", group="G")
+    web.end(task.id, 7)
+    task.wait(timeout=20)
+    assert task.withdrawn is None
+    web.change(task.id, status="running", withdrawn="2030-01-31T12:00:00Z")
+    assert task.refresh().status == "running"
+    web.end(task.id, 8)
+    task.refresh()
+    assert task.result(timeout=20) == 8
 
 
 NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)

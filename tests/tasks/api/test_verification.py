@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -65,6 +66,7 @@ def test_a_task_says_how_its_result_was_checked_alone_and_in_a_list(
         "disagreements": 0,
         "reason": "",
         "taken_out": 0,
+        "replaces": False,
         "sentence": SENTENCE,
     }
     assert shown() == [facts, facts]
@@ -85,3 +87,22 @@ def test_a_result_stays_what_it_is_and_a_header_says_how_it_was_checked(
     for answer in after:
         said = json.loads(answer.headers["Firmlight-Verification"])
         assert said == {**CHECKED.plain(), "sentence": SENTENCE}
+
+
+def test_a_result_that_is_withdrawn_is_not_handed_out_and_the_task_says_when(
+    api: Api, browser: Callable[..., Client], bob: User, done: Task
+) -> None:
+    assert api(bob).get(f"/api/tasks/{done.pk}/").json()["withdrawn"] is None
+    Task.objects.filter(pk=done.pk).update(pending_until=timezone.now())
+    gone = Verification(how="none", reason="withdrawn")
+    assert Task.objects.filter(pk=done.pk).withdraw(verification=gone.plain()) == 1
+    found = api(bob).get(f"/api/tasks/{done.pk}/").json()
+    assert (found["status"], found["finished"]) == ("running", None)
+    assert found["withdrawn"]
+    assert found["verification"]["sentence"] == "Withdrawn: a part of it was wrong."
+    answer = api(bob).get(f"/api/tasks/{done.pk}/result/")
+    assert (answer.status_code, answer.json()["code"]) == (409, "result_withdrawn")
+    page = browser(bob).get(f"/tasks/{done.pk}/")
+    assert "Its result was withdrawn, because a part of it was wrong." in page.text
+    for rest in ("result/", "result.json", "result.csv"):
+        assert browser(bob).get(f"/tasks/{done.pk}/{rest}").status_code == 409

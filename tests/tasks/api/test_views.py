@@ -28,8 +28,8 @@ Make = Callable[..., Task]
 FIELDS = {
     "id", "group", "kind", "title", "description", "status", "priority", "allow_partial",
     "creator", "progress", "eta_seconds", "rate", "waiting_reason", "counts", "error", "created",
-    "started", "finished", "result_expires", "contributions", "deadline", "subtask_seconds_max",
-    "failures", "verify", "verify_asked", "verification",
+    "started", "finished", "withdrawn", "result_expires", "contributions", "deadline",
+    "subtask_seconds_max", "failures", "verify", "verify_asked", "verification",
 }  # fmt: skip
 
 

@@ -137,8 +137,8 @@ def test_what_is_missing_is_said(browser: Browser, finished: Finished, bob: User
             "warn",
         ),
         (
-            Verification(how="sample", checked_share=0.1, owners=2, reason="pending"),
-            "all agreed; the checks are still under way.",
+            Verification(how="pending", checked_share=0.1, owners=2),
+            "Being checked: 10 % was recomputed so far, and agreed.",
             None,
         ),
     ],

@@ -54,6 +54,11 @@ def online(group: Group) -> Online:
     return beat
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_delivered_first(settings: Settings) -> None:
+    settings.CALL_SECONDS = 0
+
+
 def mean(split: Split, verify: str) -> Task:
     return split(kind="MEAN", numbers=NUMBERS, verify=verify)
 
