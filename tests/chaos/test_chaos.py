@@ -65,7 +65,8 @@ def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(
     assert not report.bad
     assert not report.controller.complaints
     assert report.verdicts["exact"] > 0
-    idle = [attacker.title for attacker in fleet.attackers if not attacker.has_struck]
+    everybody = [*fleet.attackers, *fleet.shifts.liars]
+    idle = [attacker.title for attacker in everybody if not attacker.has_struck]
     assert not idle, "an attacker that does nothing proves nothing"
 
 
@@ -90,7 +91,7 @@ def run(options: asked.Options, system: System, lab: PatientLab, fleet: Fleet, s
     settled = time.monotonic() - healed
     latency.leave()
     controller.complaints += fleet.deserters()
-    for attacker in fleet.attackers:
+    for attacker in (*fleet.attackers, *fleet.shifts.liars):
         controller.complaints += attacker.complaints
     controller.recovery.finish()
     return Report(controller, people, settled, latency)

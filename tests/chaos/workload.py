@@ -89,7 +89,7 @@ class Imagination:
     def next(self) -> Order:
         self.count += 1
         makers = [self.echo, self.factorization, self.mean, self.crawler, self.poison]
-        (make,) = self.chance.choices(makers, [6, 2, 3, 1, 1])
+        (make,) = self.chance.choices(makers, [6, 2, 5, 1, 1])
         order = make(f"{self.person}-{self.count}")
         if self.chance.random() < 0.08:
             order.cancel_after = self.chance.uniform(0, 2)
