@@ -132,8 +132,7 @@ class Liar(Attacker):
 
     @property
     def has_struck(self) -> bool:
-        """It got something to lie about. Some lie so seldom that a short run sees none of it."""
-        return bool(self.answers or self.counts["bad_partial"])
+        return self.told > 0
 
     def clear_up(self) -> None:
         self.member.client.close()
