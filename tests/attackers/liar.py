@@ -54,7 +54,9 @@ class Liar(Attacker):
         self.chance = random.Random(f"{target.seed} {self.title} {self.member.token}")
         self.number = str(self.member.client.get("users/me/").raise_for_status().json()["id"])
         self.worker = f"liar {self.number[:8]}"
-        self.answers: list[Answer] = []
+        # By lease, unless refused: of some the server took nobody hears, as it dies meanwhile.
+        self.sent: dict[str, Answer] = {}
+        self.answers: list[Answer] = []  # of which it said that it took them
         self.told = 0  # lies, whatever the server said
         self.out_after: int | None = None  # answers, until it was found wrong for the first time
         self.next_look = 0.0
@@ -75,7 +77,6 @@ class Liar(Attacker):
             offered={KIND: kinds.get(KIND).version},
         )
         with contextlib.closing(peer):
-            sent: dict[str, Answer] = {}
             peer.ready()
             while self.on_shift.is_set() and not self.leaving.is_set():
                 try:
@@ -83,15 +84,17 @@ class Liar(Attacker):
                 except TimeoutError:
                     peer.send(protocol.Heartbeat(leases=[]))
                 else:
-                    self._hear(peer, frame, sent)
+                    self._hear(peer, frame)
                 self._look_at_standing()
 
-    def _hear(self, peer: Peer, frame: protocol.FromServer, sent: dict[str, Answer]) -> None:
+    def _hear(self, peer: Peer, frame: protocol.FromServer) -> None:
         match frame:
             case protocol.Lease():
                 partial, is_lie = self.answer(frame)
                 self.told += is_lie
-                sent[frame.lease] = Answer(frame.task, len(frame.subtasks), is_lie, time.time())
+                self.sent[frame.lease] = Answer(
+                    frame.task, len(frame.subtasks), is_lie, time.time()
+                )
                 # Another lease comes in the same exchange.
                 packed = msgspec.msgpack.encode(partial)
                 peer.send(
@@ -103,11 +106,12 @@ class Liar(Attacker):
                         ready=1,
                     )
                 )
-            case protocol.Accepted() if frame.lease in sent:
-                self.answers.append(sent.pop(frame.lease))
+            case protocol.Accepted() if frame.lease in self.sent:
+                self.answers.append(self.sent[frame.lease])
                 self.counts["answers taken"] += 1
             case protocol.Refused():
                 self.counts[frame.reason] += 1
+                self.sent.pop(frame.lease, None)
             case protocol.Error(code="suspended"):
                 self.counts["suspensions"] += 1
                 with contextlib.suppress(httpx.HTTPError):
@@ -125,10 +129,13 @@ class Liar(Attacker):
                 self.out_after = len(self.answers)
 
     def lies_about(self, task: str) -> list[Answer]:
-        return [answer for answer in self.answers if answer.is_lie and answer.task == task]
+        return [answer for answer in self._sent_for(task) if answer.is_lie]
 
     def truths_about(self, task: str) -> list[Answer]:
-        return [answer for answer in self.answers if answer.task == task and not answer.is_lie]
+        return [answer for answer in self._sent_for(task) if not answer.is_lie]
+
+    def _sent_for(self, task: str) -> list[Answer]:
+        return [answer for answer in self.sent.values() if answer.task == task]
 
     @property
     def has_struck(self) -> bool:

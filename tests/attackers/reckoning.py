@@ -68,8 +68,8 @@ class Reckoning:
         return ", ".join("not found" if number is None else f"{number:,}" for number in found)
 
     def _met(self, liar: Liar) -> int:
-        lies = [answer for answer in liar.answers if answer.is_lie and answer.task in self.is_right]
-        return len(lies) - self._stood(liar)
+        lies = sum(len(liar.lies_about(task)) for task in self.is_right)
+        return lies - self._stood(liar)
 
     def _stood(self, liar: Liar) -> int:
         stood = 0

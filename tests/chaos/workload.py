@@ -183,7 +183,8 @@ def judge(order: Order, task: dict[str, Any], result: Any, *, forgiven: bool) ->
     if order.verdict in ("lost", "twice", "wrong"):
         shares = [row["subtasks"] for row in task["contributions"]]
         answer = json.dumps(result)[:200]
-        order.why = f"{status} {task['error']} {task['counts']} shares {shares} result {answer}"
+        facts = f"{task['counts']} {task.get('verification')}"
+        order.why = f"{status} {task['error']} {facts} shares {shares} result {answer}"
 
 
 def counted_once(order: Order, task: dict[str, Any]) -> bool:
