@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack bench-liars screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -76,6 +76,9 @@ bench-attacks: setup-dev  ## attack a system of its own, and print how long othe
 
 bench-under-attack: setup-dev  ## measure honest throughput while all attackers are at the system (ATTACK=failer,hoarder: only these)
 	@$(BIN)/python -m benchmarks.under_attack
+
+bench-liars: setup-dev  ## let one of five owners lie over 1,000 tasks, and write docs/reference/benchmarks-liars.md (LIAR_TASKS=1000 LIARS=always wrong,…: only these)
+	@$(BIN)/python -m benchmarks.liars
 
 screenshots: setup-dev  ## take the pictures in docs/images again
 	@$(BIN)/python -m tests.e2e.screenshots

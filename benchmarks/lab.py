@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Queue
@@ -76,18 +76,27 @@ class Lab:
     group: str
     folder: Path
     workers: list[WorkerProcess] = field(default_factory=list)
+    others: list[Client] = field(default_factory=list)  # more owners
 
     def worker_token(self, name: str) -> str:
         return str(self.owner.create_worker_token(name)["token"])
 
-    def start_worker(self, *, slots: int = 1) -> WorkerProcess:
+    def another_owner(self) -> Client:
+        """One more member of the group."""
+        self.others.append(_member(self.system, self.client, self.group))
+        return self.others[-1]
+
+    def start_worker(
+        self, *, slots: int = 1, owner: Client | None = None, env: Mapping[str, str] = {}
+    ) -> WorkerProcess:
         """Start a worker and wait until the server has welcomed it."""
         name = f"worker-{len(self.workers)}"
-        token = self.worker_token(name)
+        token = str((owner or self.owner).create_worker_token(name)["token"])
         home = self.folder / name
         home.mkdir(exist_ok=True)
-        env = {
+        environment = {
             **os.environ,
+            **env,
             "FIRMLIGHT_URL": self.system.url,
             "FIRMLIGHT_TOKEN": token,
             "FIRMLIGHT_HOME": str(home),
@@ -105,7 +114,7 @@ class Lab:
             name,
         ]
         process = subprocess.Popen(
-            command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         worker = WorkerProcess(process)
         threading.Thread(target=worker.read, daemon=True).start()
@@ -133,18 +142,24 @@ def lab(**env: str) -> Iterator[Lab]:
         finally:
             for worker in made.workers:
                 worker.stop()
-            made.client.close()
-            made.owner.close()
+            for person in (made.client, made.owner, *made.others):
+                person.close()
 
 
 def _people(system: System, folder: Path) -> Lab:
-    mark = uuid4().hex[:8]
-    submitter, owner = (
-        Client.register(system.url, f"{role}-{mark}", f"{role}-{mark}@example.org", PASSWORD)
-        for role in ("submitter", "owner")
-    )
-    group = submitter.create_group(f"bench {mark}")["id"]
-    submitter.invite(group, f"owner-{mark}")
+    submitter = _register(system, "submitter")
+    group = submitter.create_group(f"bench {uuid4().hex[:8]}")["id"]
+    return Lab(system, submitter, _member(system, submitter, group), group, folder)
+
+
+def _register(system: System, role: str) -> Client:
+    name = f"{role}-{uuid4().hex[:8]}"
+    return Client.register(system.url, name, f"{name}@example.org", PASSWORD)
+
+
+def _member(system: System, leader: Client, group: str) -> Client:
+    owner = _register(system, "owner")
+    leader.invite(group, owner.me()["username"])
     (invitation,) = owner.invitations()
     owner.accept(invitation["id"])
-    return Lab(system, submitter, owner, group, folder)
+    return owner

@@ -9,7 +9,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import measure, watching
+from benchmarks import measure, trusted, watching
 from benchmarks.lab import lab
 from benchmarks.machine import cores_and_memory
 
@@ -21,6 +21,9 @@ Machines differ and this one may have been busy, so read ratios and medians, not
 path is the real one: HTTP submit, Celery split, WebSocket leases to {workers}, aggregation, and
 the result in the client's hands. Redis writes with `appendfsync always` for all of them.
 
+*Unproved ECHO* is ECHO without its proof, so that only computing it again tells. Two owners
+with a worker each compute it who have confirmed so many results of one another before.
+
 How long pages and lists take when there is much to see: [benchmarks-pages.md](benchmarks-pages.md).
 What thousands of workers cost: [benchmarks-load.md](benchmarks-load.md).
 """
@@ -29,10 +32,7 @@ Row = tuple[str, str, str]
 
 
 def throughput_rows(rates: dict[str, list[float]]) -> list[Row]:
-    rows = [
-        (name, f"{measure.median(row):,.0f}/s", f"{min(row):,.0f} to {max(row):,.0f}")
-        for name, row in rates.items()
-    ]
+    rows = [rate_row(name, row) for name, row in rates.items()]
     medians = {name: measure.median(row) for name, row in rates.items()}
     ours, large = (rate for name, rate in medians.items() if name.startswith("Firmlight"))
     best_peer = max(rate for name, rate in medians.items() if name.startswith("Celery"))
@@ -40,6 +40,30 @@ def throughput_rows(rates: dict[str, list[float]]) -> list[Row]:
     rows.append(
         ("100,000 against 10,000, per subtask", f"{large / ours:.2f} times as fast", "medians")
     )
+    return rows
+
+
+def rate_row(name: str, rates: list[float]) -> Row:
+    return name, f"{measure.median(rates):,.0f}/s", f"{min(rates):,.0f} to {max(rates):,.0f}"
+
+
+def trusted_rows() -> list[Row]:
+    """What checks cost a group whose members trust one another."""
+    rows: list[Row] = []
+    with trusted.trusted_group() as running:
+        for count in (10_000, 100_000):
+            found = trusted.throughput(running, count)
+            what = f"{count:,} unproved ECHO, standing {trusted.TRUSTED}"
+            recomputed = 100 * sum(found.recomputed) / len(found.recomputed)
+            rows += [
+                rate_row(f"{what}, `verify=none`", found.none),
+                rate_row(f"{what}, `verify=auto`", found.auto),
+                (
+                    f"`auto` against `none`, {count:,}",
+                    f"{100 * found.ratio:.0f} %",
+                    f"medians; {recomputed:.1f} % recomputed",
+                ),
+            ]
     return rows
 
 
@@ -80,7 +104,7 @@ def collect() -> list[Row]:
             rows += time_rows(
                 f"Start of {part}, until all is ready", measure.startup(running, part)
             )
-    return rows + page_rows() + failure_rows()
+    return rows + trusted_rows() + page_rows() + failure_rows()
 
 
 def page_rows() -> list[Row]:

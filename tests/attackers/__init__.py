@@ -1,5 +1,7 @@
 """Those who mean harm, each a thread: in the chaos fleet beside honest work, and in
 `make bench-under-attack`.
+
+ALL attack the system; GANGS lie about what they computed (`make bench-liars`).
 """
 
 from tests.attackers.attacker import Attacker
@@ -11,6 +13,8 @@ from tests.attackers.get_flooder import GetFlooder
 from tests.attackers.guesser import Guesser
 from tests.attackers.half_bodies import HalfBodies
 from tests.attackers.hoarder import Hoarder
+from tests.attackers.liar import Liar
+from tests.attackers.liars import GANGS
 from tests.attackers.poisoner import Poisoner
 from tests.attackers.target import Member, Target
 
@@ -26,4 +30,4 @@ ALL: tuple[type[Attacker], ...] = (
     Crowder,
 )
 
-__all__ = ["ALL", "Attacker", "Member", "Target"]
+__all__ = ["ALL", "GANGS", "Attacker", "Liar", "Member", "Target"]

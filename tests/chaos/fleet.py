@@ -1,4 +1,4 @@
-"""The honest workers, each behind a proxy of its own, and the attackers beside them."""
+"""The honest workers, each behind a proxy of its own, and the attackers and liars beside them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import uuid4
 from embedded.system import System
 from tests import attackers
 from tests.attackers.target import Member, Target, enter
+from tests.chaos.shifts import Shifts
 from tests.support.patient import PatientLab
 from tests.support.proxy import Proxy
 from tests.support.scaled import ScaledOut
@@ -73,6 +74,7 @@ class Fleet:
     def __init__(self, system: System, lab: PatientLab, folder: Path, seed: int) -> None:
         target = Target(lab.url, ports_of(system), lab.group, lambda: newcomer(lab), seed)
         self.attackers = [attacker(target) for attacker in attackers.ALL]
+        self.shifts = Shifts(target)
         self.berths = [Berth(number, system, lab, folder) for number in range(SIZE)]
         for berth in self.berths:
             berth.worker.hear("connected")
@@ -81,10 +83,12 @@ class Fleet:
         """From now on, until the attackers leave."""
         for attacker in self.attackers:
             attacker.start()
+        self.shifts.start()
 
     def end_attack(self) -> None:
         for attacker in self.attackers:
             attacker.leave()
+        self.shifts.end()
 
     def heal(self) -> None:
         """Every line is whole, every worker awake. A worker that ended by itself stays so."""

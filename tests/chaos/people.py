@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 
+from tasks.verification import PENDING
 from tests.chaos.latency import Latency
 from tests.chaos.workload import Imagination, Order, body, judge
 from tests.support.patient import Impatient, PatientLab, until
@@ -83,6 +84,8 @@ class Person(threading.Thread):
         elif answer.is_success and answer.json()["status"] in ("succeeded", "failed", "cancelled"):
             result = self.fetch(order) if answer.json()["status"] == "succeeded" else None
             judge(order, answer.json(), result, forgiven=self.memory.lost_since(order.submitted))
+            if order.verdict == "wrong" and is_pending(answer.json()):
+                order.verdict = ""  # it is checked still, and may be withdrawn
 
     def fetch(self, order: Order) -> Any:
         answer = self.lab.ask("GET", f"tasks/{order.id}/result/", person=self.number)
@@ -136,6 +139,10 @@ class Person(threading.Thread):
             if not answer["next"]:
                 return
             page += 1
+
+
+def is_pending(task: dict[str, Any]) -> bool:
+    return bool(task["verification"]) and task["verification"]["reason"] == PENDING
 
 
 class Memory:

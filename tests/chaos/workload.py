@@ -89,7 +89,7 @@ class Imagination:
     def next(self) -> Order:
         self.count += 1
         makers = [self.echo, self.factorization, self.mean, self.crawler, self.poison]
-        (make,) = self.chance.choices(makers, [6, 2, 3, 1, 1])
+        (make,) = self.chance.choices(makers, [6, 2, 5, 1, 1])
         order = make(f"{self.person}-{self.count}")
         if self.chance.random() < 0.08:
             order.cancel_after = self.chance.uniform(0, 2)
@@ -183,7 +183,8 @@ def judge(order: Order, task: dict[str, Any], result: Any, *, forgiven: bool) ->
     if order.verdict in ("lost", "twice", "wrong"):
         shares = [row["subtasks"] for row in task["contributions"]]
         answer = json.dumps(result)[:200]
-        order.why = f"{status} {task['error']} {task['counts']} shares {shares} result {answer}"
+        facts = f"{task['counts']} {task.get('verification')}"
+        order.why = f"{status} {task['error']} {facts} shares {shares} result {answer}"
 
 
 def counted_once(order: Order, task: dict[str, Any]) -> bool:
