@@ -5,7 +5,6 @@ fifteen times per request, twice for each middleware: that takes 8 ms where one 
 HTTP goes through WSGI to a pool of threads. `firmlight/serving` has the layers before the threads.
 """
 
-import asyncio
 import os
 import sys
 from typing import Any
@@ -28,7 +27,7 @@ from core.address_limits import StrangersPerAddress  # noqa: E402
 from core.asgi_types import App  # noqa: E402
 from core.pacing import Lines, Pace, Refusals  # noqa: E402
 from core.spare_time import SpareTime  # noqa: E402
-from firmlight import format_watch  # noqa: E402
+from firmlight.lifespan import lifespan  # noqa: E402
 from firmlight.serving import body_bounds  # noqa: E402
 from firmlight.serving.bodies import Bodies  # noqa: E402
 from firmlight.serving.callers import ADDRESS, Callers  # noqa: E402
@@ -39,8 +38,6 @@ from firmlight.serving.owners import owner_of  # noqa: E402
 from firmlight.serving.probes import Probes, alive  # noqa: E402
 from firmlight.serving.threads import Threads  # noqa: E402
 from firmlight_client import kinds  # noqa: E402
-from tasks.kind_processes import pool  # noqa: E402
-from tasks.queue.formats import NewerData  # noqa: E402
 from tasks.routing import websocket_urlpatterns  # noqa: E402
 
 PROBE_THREADS, PROBES_MAX = 2, 20
@@ -101,20 +98,6 @@ def websocket_application() -> App:
         app, settings.CONNECTIONS_PER_ADDRESS_MAX, retry, handshakes, refusals
     )
     return ConcurrencyLimit(app, settings.WEB_SOCKETS_MAX, retry)
-
-
-async def lifespan(scope: Any, receive: Any, send: Any) -> None:
-    """Write the metrics at shutdown: uvicorn ends by the signal, so `atexit` does not run."""
-    while (await receive())["type"] == "lifespan.startup":
-        try:
-            await asyncio.to_thread(format_watch.begin)
-        except (NewerData, *format_watch.AWAY) as error:
-            await send({"type": "lifespan.startup.failed", "message": format_watch.refusal(error)})
-            return
-        pool.children().warm_up()
-        await send({"type": "lifespan.startup.complete"})
-    await asyncio.to_thread(metrics.end)
-    await send({"type": "lifespan.shutdown.complete"})
 
 
 application = ProtocolTypeRouter(

@@ -11,7 +11,8 @@ import pytest
 from django.test import override_settings
 
 from core import redis
-from firmlight import asgi, format_watch, readiness
+from firmlight import format_watch, readiness
+from firmlight.lifespan import lifespan
 from tasks.data_format import FORMAT
 from tasks.queue.keys import FORMAT_NOTED
 
@@ -42,7 +43,7 @@ def test_web_does_not_start_on_newer_data() -> None:
     async def send(message: dict[str, str]) -> None:
         said.append(message)
 
-    asyncio.run(asgi.lifespan({"type": "lifespan"}, receive, send))
+    asyncio.run(lifespan({"type": "lifespan"}, receive, send))
     (failed,) = said
     assert failed["type"] == "lifespan.startup.failed"
     assert f"format {NEWER}" in failed["message"]

@@ -147,7 +147,7 @@ PAGES = {
     "GET tasks/<uuid:pk>/result.json": "login 404 404 409 409 409 login 404",
     "GET tasks/<uuid:pk>/result/": "login 404 404 409 409 409 login 404",
     "GET tasks/<uuid:pk>/take-out/": "login 404 404 403 409 409 login 404",
-    "POST tasks/<uuid:pk>/take-out/": "login 404 404 403 409 409 login 404",
+    "POST tasks/<uuid:pk>/take-out/": "login 404 404 403 302 302 login 404",
     "GET groups/<uuid:pk>/tasks/new/": "login 404 404 200 200 200 login 404",
     "POST groups/<uuid:pk>/tasks/new/": "login 404 404 422 422 422 login 404",
     "POST groups/<uuid:pk>/tasks/new/preview/": "login 404 404 422 422 422 login 404",
