@@ -26,6 +26,7 @@ from tasks.services.finish import close_task, fail_task
 from tasks.services.room import NoRoom
 from tasks.services.split import split_task
 from tasks.services.submit import submit_task
+from tests.support import redis_scripts
 
 MIB = 2**20
 

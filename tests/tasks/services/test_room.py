@@ -171,7 +171,7 @@ def test_a_task_larger_than_expected_waits_for_room_and_ends(
 ) -> None:
     """Its input says nothing of the many subtasks it becomes."""
     settings.SPLIT_BATCH_SUBTASKS_MAX = 500
-    limit(2 * MIB)
+    limit(3 * MIB)
     task = submit_task(author=bob, group=group.pk, kind="ECHO", params={"count": 20_000})
     rounds = 0
     while not Task.objects.filter(pk=task.pk, status=states.SUCCEEDED).exists():
