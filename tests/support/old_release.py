@@ -15,6 +15,7 @@ from typing import Self
 import httpx
 import pytest
 
+from embedded import redis_programs
 from embedded.environment import DECIDED
 from tests.support.patient import until
 
@@ -43,7 +44,8 @@ class OldRelease:
     def __init__(self, source: Path, var: Path, port: int, env: Mapping[str, str]) -> None:
         self.source, self.url = source, f"http://127.0.0.1:{port}"
         clean = {name: value for name, value in os.environ.items() if name not in DECIDED}
-        place = {"VAR": str(var), "PORT": str(port)}
+        path = os.pathsep.join((str(self._servers()), os.environ.get("PATH", os.defpath)))
+        place = {"VAR": str(var), "PORT": str(port), "PATH": path}
         self.log = source / "said.log"
         with self.log.open("wb") as said:
             self.process = subprocess.Popen(
@@ -76,6 +78,13 @@ class OldRelease:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             self.process.wait(STOP_SECONDS_MAX)
+
+    def _servers(self) -> Path:
+        """A folder with the Redis of today's release: older ones looked for it on PATH."""
+        folder = self.source / "servers"
+        folder.mkdir()
+        (folder / "redis-server").symlink_to(next(redis_programs.paths()))
+        return folder
 
     @property
     def _program(self) -> str:
