@@ -256,7 +256,7 @@ class Bench:
 
 def _is_pending(task: Task) -> bool:
     verification = task.info.get("verification")
-    return verification is not None and verification["reason"] == PENDING
+    return verification is not None and verification["how"] == PENDING
 
 
 def api_client(url: str) -> httpx.Client:

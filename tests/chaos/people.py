@@ -84,8 +84,8 @@ class Person(threading.Thread):
         elif answer.is_success and answer.json()["status"] in ("succeeded", "failed", "cancelled"):
             result = self.fetch(order) if answer.json()["status"] == "succeeded" else None
             judge(order, answer.json(), result, forgiven=self.memory.lost_since(order.submitted))
-            if order.verdict == "wrong" and is_pending(answer.json()):
-                order.verdict = ""  # it is checked still, and may be withdrawn
+            if order.verdict in ("wrong", "lost") and is_pending(answer.json()):
+                order.verdict = ""  # it is checked still, and may be withdrawn at any moment
 
     def fetch(self, order: Order) -> Any:
         answer = self.lab.ask("GET", f"tasks/{order.id}/result/", person=self.number)
@@ -142,7 +142,7 @@ class Person(threading.Thread):
 
 
 def is_pending(task: dict[str, Any]) -> bool:
-    return bool(task["verification"]) and task["verification"]["reason"] == PENDING
+    return bool(task["verification"]) and task["verification"]["how"] == PENDING
 
 
 class Memory:

@@ -39,6 +39,7 @@ SETTINGS = SHORT | {
     "RETRY_ELSEWHERE_SECONDS_MAX": "5",
     "HELLO_SECONDS_MAX": "10",  # longer than a line is cut
     "WORKER_CONNECTS_PER_MINUTE_MAX": "600",
+    "VERIFY_PENDING_SECONDS": "20",  # a wrong result is not judged before
     "PYTHONPATH": PATH,
 }
 
