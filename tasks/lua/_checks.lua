@@ -24,6 +24,8 @@ local function read_check(task, number)
   return packed and cmsgpack.unpack(packed) or nil
 end
 
+local function new_check() return {lease = '', answered = {}, failed = {}, pieces = {}} end
+
 local function note_check(task, number, check)
   redis.call('HSET', key('t', task, 'check_state'), number, cmsgpack.pack(check))
 end
@@ -61,7 +63,7 @@ local function begin_check(task, t, number, subtasks)
     kept[#kept + 1], kept[#kept + 2] = subtasks[i], payload
   end
   set_many(key('t', task, 'kept'), kept)
-  note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
+  note_check(task, number, new_check())
   let_check_wait(task, t, number)
 end
 
@@ -72,10 +74,11 @@ local function forget_own_check(task, number, n)
   end
 end
 
--- The part of this number, of n subtasks, is to be checked, and its payloads are gone: they are made anew first.
+-- The part of this number, of n subtasks, is to be checked, and its payloads are gone: they are made
+-- anew first.
 local function begin_check_without_payloads(task, number, n)
   forget_own_check(task, number, n)
-  note_check(task, number, {lease = '', answered = {}, failed = {}, pieces = {}})
+  note_check(task, number, new_check())
   redis.call('SADD', key('t', task, 'lacking'), number)
 end
 
@@ -210,7 +213,7 @@ local function check_of_copy(task, t, rec, number, subtasks)
   if not check and not stands_unchecked(task, number) then return nil end
   if #subtasks ~= #part.subtasks then return nil end
   if not check then forget_own_check(task, number, #part.subtasks) end
-  return check or {lease = '', answered = {}, failed = {}, pieces = {}}
+  return check or new_check()
 end
 
 -- A check has an answer that differs: it waits for one more owner. Returns whether its payloads are

@@ -224,3 +224,18 @@ class Pool:
 @pytest.fixture
 def pool() -> Pool:
     return Pool(str(UUID(int=next(_numbers))))
+
+
+@pytest.fixture
+def ann(pool: Pool) -> Connection:
+    return pool.connect("anns", owner="ann")
+
+
+@pytest.fixture
+def ben(pool: Pool) -> Connection:
+    return pool.connect("bens", owner="ben")
+
+
+@pytest.fixture
+def cy(pool: Pool) -> Connection:
+    return pool.connect("cys", owner="cy")

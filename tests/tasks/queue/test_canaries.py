@@ -12,21 +12,6 @@ from tasks.queue.answers import Granted
 from tests.tasks.queue.conftest import Connection, Pool
 
 
-@pytest.fixture
-def ann(pool: Pool) -> Connection:
-    return pool.connect("anns", owner="ann")
-
-
-@pytest.fixture
-def ben(pool: Pool) -> Connection:
-    return pool.connect("bens", owner="ben")
-
-
-@pytest.fixture
-def cy(pool: Pool) -> Connection:
-    return pool.connect("cys", owner="cy")
-
-
 @pytest.fixture(autouse=True)
 def small_leases(settings: Settings) -> None:
     settings.LEASE_SUBTASKS_MAX = 3

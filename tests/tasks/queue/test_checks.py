@@ -13,21 +13,6 @@ from tests.tasks.queue.conftest import KIND, Connection, Pool
 
 
 @pytest.fixture
-def ann(pool: Pool) -> Connection:
-    return pool.connect("anns", owner="ann")
-
-
-@pytest.fixture
-def ben(pool: Pool) -> Connection:
-    return pool.connect("bens", owner="ben")
-
-
-@pytest.fixture
-def cy(pool: Pool) -> Connection:
-    return pool.connect("cys", owner="cy")
-
-
-@pytest.fixture
 def done(pool: Pool, ann: Connection) -> str:
     """A task of four subtasks, all of them done by Ann, the first one alone; all to be checked."""
     task = pool.task(4, payload=b"\x05", verify="all")

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tasks.queue import checks, leasing, parts
 from tasks.queue.answers import Granted
 from tests.tasks.queue.conftest import Connection, Pool
 
 TRUSTED = 0.9  # the draw says that nobody is to check it
-
-
-@pytest.fixture
-def ann(pool: Pool) -> Connection:
-    return pool.connect("anns", owner="ann")
-
-
-@pytest.fixture
-def ben(pool: Pool) -> Connection:
-    return pool.connect("bens", owner="ben")
 
 
 def both(pool: Pool, task: str, ann: Connection, ben: Connection) -> tuple[Granted, Granted]:
