@@ -70,9 +70,10 @@ def test_a_system_ends_when_a_newer_release_has_been_there_and_does_not_start_ag
     env = SHORT | {"STATIC_ROOT": static_root, "FORMAT_CHECK_SECONDS": "2"}
     system = System(tmp_path / "var", env=env)
     with system:
+        until(lambda: _ready(system).status_code == 200)  # beat too has begun, and swept once
         before = system.pids()
         redis.Redis.from_url(system.redis_url).set(FORMAT_NOTED, NEWER)
-        ready = httpx.get(f"{system.url}/readyz", trust_env=False)
+        ready = _ready(system)
         assert ready.status_code == 503
         assert f"have format {NEWER}" in ready.json()["checks"]["data_format"]["what"]
         for part in PARTS:
@@ -82,6 +83,10 @@ def test_a_system_ends_when_a_newer_release_has_been_there_and_does_not_start_ag
         until(lambda: "Firmlight does not start" in (system.home.log / "web.log").read_text())
     with pytest.raises(Problem, match=f"have format {NEWER}"):
         system.start()
+
+
+def _ready(system: System) -> httpx.Response:
+    return httpx.get(f"{system.url}/readyz", trust_env=False)
 
 
 def left_behind(client: redis.Redis) -> list[bytes]:
