@@ -21,6 +21,7 @@ wsgi: Any = get_wsgi_application()  # the stubs do not know that its response it
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  apps must be loaded first
 from django.conf import settings  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
 from core import metrics  # noqa: E402
 from core.address_limits import StrangersPerAddress  # noqa: E402
@@ -50,6 +51,7 @@ SWITCH_SECONDS = 0.001
 metrics.run_as("web")
 sys.setswitchinterval(SWITCH_SECONDS)
 kinds.installed()  # import them now, not on the event loop at the first hello
+reverse("healthz")  # import all views now: the caller of the first request would pay for it
 
 
 def http_application() -> App:

@@ -20,7 +20,7 @@ SPARE_PROCESSOR_PERCENT_MIN = number("SPARE_PROCESSOR_PERCENT_MIN", 50, 1)
 # Processor time of requests without a valid token or cookie, of one address: a share of one core,
 # and so many seconds at once. Half a second is enough for some fifty people who log in.
 ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 2, 0.1)
-ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 0.5, 0.01)
+ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 2, 0.01)
 # The same of a user who is logged in, whatever the address, while others are there.
 USER_PROCESSOR_PERCENT_MAX = number("USER_PROCESSOR_PERCENT_MAX", 10, 0.1)
 USER_PROCESSOR_SECONDS_MAX = number("USER_PROCESSOR_SECONDS_MAX", 5, 0.01)

@@ -31,6 +31,10 @@ def test_web_loads_what_kinds_compute_with_when_something_is_computed() -> None:
     assert not loaded_after("import firmlight.asgi") & OF_KINDS
 
 
+def test_web_loads_its_pages_before_the_first_request_which_would_be_charged_for_it() -> None:
+    assert loaded_after("import firmlight.asgi") >= OF_PAGES
+
+
 def test_jobs_load_neither_that_nor_what_pages_are_made_of() -> None:
     loaded = loaded_after(JOBS)
     assert "tasks.jobs" in loaded
