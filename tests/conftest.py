@@ -125,9 +125,10 @@ def django_db_modify_db_settings() -> None:
 @pytest.fixture(scope="session", autouse=True)
 def _settings_for_tests() -> Iterator[None]:
     """Cheap password hashes, and static files as they lie in the sources (no `collectstatic` before
-    tests).
+    tests). Checks go to whoever asks first: most tests say who that is.
     """
     with override_settings(
+        CHECK_RESERVED_SECONDS=0,
         PASSWORD_HASHERS=["tests.support.hashers.CheapArgon2"],
         STORAGES={
             "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

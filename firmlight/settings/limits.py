@@ -43,6 +43,8 @@ VERIFY_SAMPLE_SHARE = number("VERIFY_SAMPLE_SHARE", 0.05)
 CANARY_SHARE_MAX = number("CANARY_SHARE_MAX", 0.01)
 # Of one task: how many of an owner's latest results are checked after another one was wrong.
 RECHECK_RESULTS_MAX = whole("RECHECK_RESULTS_MAX", 100)
+# How long a check is kept for the owner who was drawn to answer it.
+CHECK_RESERVED_SECONDS = number("CHECK_RESERVED_SECONDS", 2)
 # How long a conclusion waits for checks that are under way.
 VERIFY_WAIT_SECONDS = number("VERIFY_WAIT_SECONDS", 10)
 # How long one that demands checks waits for members who are online and take none.

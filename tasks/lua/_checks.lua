@@ -17,8 +17,10 @@ local function contains(list, what)
 end
 
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
--- failed = owners whose leases came to nothing, leases = how many there were, canary = true of one, pieces = what came, each like a part}. The bytes of
--- the pieces are in :answers. nil if there is no such check.
+-- failed = owners whose leases came to nothing, leases = how many there were, drawn = the owner who is
+-- asked first, '' if that is no matter, reserved_until = ms since the epoch until nobody else is asked,
+-- canary = true of one, pieces = what came, each like a part}. The bytes of the pieces are in :answers.
+-- nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
   return packed and cmsgpack.unpack(packed) or nil
@@ -51,7 +53,34 @@ local function is_ready(task, number)
   return redis.call('SISMEMBER', key('t', task, 'ready'), number) == 1
 end
 
+-- Draw the owner who is asked first. If it were whoever asks first, those who ask most often would
+-- check each other. The microseconds of the clock decide, which nobody can foresee.
+local function draw_checker(task, t, number)
+  local check = read_check(task, number)
+  local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
+  local there, owners = takers(task, t), {}
+  for owner in pairs(there.workers) do
+    local has_tried = contains(check.answered, owner) or contains(check.failed, owner)
+    if owner ~= part.owner and not has_tried then owners[#owners + 1] = owner end
+  end
+  check.drawn, check.reserved_until = '', 0
+  if #owners > 1 and a.reserved_ms > 0 then
+    check.drawn = owners[1 + redis.call('TIME')[2] % #owners]
+    check.reserved_until = now + a.reserved_ms
+    wake_first[t.kind] = wake_first[t.kind] or {}
+    for _, conn in ipairs(there.conns[check.drawn]) do table.insert(wake_first[t.kind], conn) end
+  end
+  note_check(task, number, check)
+end
+
+-- Whether the check is kept for another owner for some more ms: how many.
+local function reserved_ms(check, owner)
+  if (check.drawn or '') == '' or check.drawn == owner then return 0 end
+  return math.max(check.reserved_until - now, 0)
+end
+
 local function let_check_wait(task, t, number)
+  draw_checker(task, t, number)
   redis.call('RPUSH', key('t', task, 'checks'), number)
   list_checks(task, t)
 end

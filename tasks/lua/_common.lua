@@ -15,6 +15,8 @@
 --   aside_ms    integer, ms for which an owner is set aside first, see _aside.lua
 --   barred_ms   integer, ms for which an owner is set aside at most, and for which a subtask is
 --               kept from those that failed or lost it
+--   reserved_ms integer, ms for which a check is kept for the owner who is drawn to answer it; 0: it
+--               is whoever asks first
 --
 -- The keys of a group, behind its base:
 --   format                 that of the data below, see formats.py
@@ -133,6 +135,7 @@ local function now_ms()
 end
 
 local now = now_ms()
+local wake_first = {}  -- kind -> connections of owners who are drawn to check, see _checks.lua
 
 local function key(...) return base .. ':' .. table.concat({...}, ':') end
 
@@ -315,9 +318,14 @@ local function heard_of(kind, conn)
   return seen and tonumber(seen) >= now - a.online_ms
 end
 
--- Up to n connections that wait for this kind; they are no longer idle.
+-- Up to n connections that wait for this kind, and of those in `wake_first` each that does; they are no
+-- longer idle.
 local function wake(kind, n)
   local conns, idle = {}, key('idle', kind)
+  for _, conn in ipairs(wake_first[kind] or {}) do
+    if redis.call('ZREM', idle, conn) == 1 then conns[#conns + 1] = conn end
+  end
+  wake_first[kind] = nil
   redis.call('ZREMRANGEBYSCORE', idle, '-inf', now - a.idle_ms)
   while #conns < n do
     local popped = redis.call('ZPOPMIN', idle, math.min(n - #conns, 1000))

@@ -249,20 +249,24 @@ local function record_of(blame, owner, worker)
   return sum
 end
 
--- The owners online whose workers take the task: {n = how many, workers = {owner -> {worker}}}. Not
+-- The owners online whose workers take the task: {n = how many, workers = {owner -> {worker}},
+-- conns = {owner -> {connection}}}. Not
 -- those that are set aside from its creator's, and not workers that may not run it for so long.
 local function takers(task, t)
   if takers_of[task] then return takers_of[task] end
-  local found = {n = 0, workers = {}}
+  local found = {n = 0, workers = {}, conns = {}}
   local members = redis.call(
     'ZRANGEBYSCORE', key('workers', t.kind), now - a.online_ms, '+inf', 'LIMIT', 0, LOOK_TAKERS
   )
   for _, member in ipairs(members) do
-    local worker, owner = string.match(member, '^(%S+) .* (%S*)$')
+    local worker, conn, owner = string.match(member, '^(%S+) (.*) (%S*)$')
     local unfit = t.unfit == '1' and redis.call('SISMEMBER', key('t', task, 'unfit'), worker) == 1
     if not (unfit or is_aside(owner, t.creator)) then
-      if not found.workers[owner] then found.n, found.workers[owner] = found.n + 1, {} end
+      if not found.workers[owner] then
+        found.n, found.workers[owner], found.conns[owner] = found.n + 1, {}, {}
+      end
       table.insert(found.workers[owner], worker)
+      table.insert(found.conns[owner], conn)
     end
   end
   takers_of[task] = found

@@ -21,7 +21,7 @@
 --   sample_share  number, the share of results that is checked if a sample is asked for
 --   patience_s  number, s after which a holder of whom nothing is known counts as late
 --   trusted   integer, agreements in a row after which not all of an owner's results are checked
---   memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   memory_ms, idle_ms, online_ms, aside_ms, barred_ms, reserved_ms  see _common.lua
 -- ARGV[2]: bytes, the partial
 -- Returns a map, if accepted:
 --   task      string, its id

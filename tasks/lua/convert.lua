@@ -4,7 +4,7 @@
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
 --   task      string, its id
---   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms, reserved_ms  see _common.lua
 -- Returns a map:
 --   leases    integer, how many leases whose owner is not known were given back
 --   parts     integer, how many accepted partials of which nothing is known

@@ -5,7 +5,7 @@
 --   task    string, its id
 --   pieces  list of {number, subtasks, whole}: an integer, indices within the task, and whether the
 --           check of the part has all its payloads with these
---   idle_ms, online_ms  see _common.lua
+--   idle_ms, online_ms, reserved_ms  see _common.lua
 -- ARGV[2..]: bytes, the payloads, in the same order
 -- Returns a map:
 --   wake    list of strings, connections to wake

@@ -36,7 +36,7 @@
 --   patience_s     number, s after which a holder of whom nothing is known counts as late
 --   canary         boolean: lease a canary, if there is one
 --   longest_ms     integer, ms a subtask may take at most; 0: any
---   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms, reserved_ms  see _common.lua
 -- Returns a list. First a map:
 --   granted        absent if nothing was leased, else a map:
 --     lease, task  strings, ids
@@ -477,7 +477,11 @@ local function find_check(task, t)
   for _, number in ipairs(redis.call('LRANGE', key('t', task, 'checks'), 0, LOOK.checks - 1)) do
     local check = read_check(task, number)
     local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
-    if may_answer(task, t, part, check, a.owner, a.worker) then return number, check, part.subtasks end
+    if may_answer(task, t, part, check, a.owner, a.worker) then
+      local left_ms = reserved_ms(check, a.owner)
+      if left_ms == 0 then return number, check, part.subtasks end
+      again_ms = math.min(again_ms, left_ms)
+    end
   end
 end
 
@@ -508,22 +512,27 @@ local function check()
   end
 end
 
-local granted, instead = check(), {}
-if granted then payloads = 'kept' else granted = choose() or copy() end
-local waits = not granted and not found_not_for_it
-for _, kind in ipairs(a.kinds) do
-  if waits then
-    redis.call('ZADD', key('idle', kind), now, a.conn)
-    note_want(kind)
-    redis.call('ZREMRANGEBYSCORE', key('wants', kind), '-inf', now - a.idle_ms)
-  else
-    redis.call('ZREM', key('idle', kind), a.conn)
+-- Lease what there is for this worker; note that it waits if there is nothing.
+local function serve()
+  local granted, instead = check(), {}
+  if granted then payloads = 'kept' else granted = choose() or copy() end
+  local waits = not granted and not found_not_for_it
+  for _, kind in ipairs(a.kinds) do
+    if waits then
+      redis.call('ZADD', key('idle', kind), now, a.conn)
+      note_want(kind)
+      redis.call('ZREMRANGEBYSCORE', key('wants', kind), '-inf', now - a.idle_ms)
+    else
+      redis.call('ZREM', key('idle', kind), a.conn)
+    end
+    if not granted and not waits and has_work(kind) then
+      for _, conn in ipairs(wake(kind, 1)) do instead[#instead + 1] = conn end
+    end
   end
-  if not granted and not waits and has_work(kind) then
-    for _, conn in ipairs(wake(kind, 1)) do instead[#instead + 1] = conn end
-  end
+  local woken = wake_all(reaped)
+  for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
+  local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), AGAIN_MS.copy) or 0
+  return reply(granted, woken, complete, ask_again, payloads)
 end
-local woken = wake_all(reaped)
-for _, conn in ipairs(instead) do woken[#woken + 1] = conn end
-local ask_again = again_ms < math.huge and math.max(math.ceil(again_ms), AGAIN_MS.copy) or 0
-return reply(granted, woken, complete, ask_again, payloads)
+
+return serve()

@@ -8,7 +8,7 @@
 --   owner     string, an id: all parts of this owner, too; '': of nobody
 --   message   string, for people: what is wrong
 --   why       string, its start for the log (Lua would cut within a character)
---   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms, reserved_ms  see _common.lua
 -- Returns a map:
 --   taken     integer, how many parts were taken out; the others were out already
 --   subtasks  integer, how many subtasks are to be done anew

@@ -15,7 +15,7 @@
 --             and their subtasks are to be done anew
 --   message   string, for people: what is wrong
 --   why       string, its start for the log (Lua would cut within a character)
---   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms  see _common.lua
+--   losses_max, memory_ms, idle_ms, online_ms, aside_ms, barred_ms, reserved_ms  see _common.lua
 -- Returns a map:
 --   settled   boolean: this call did it
 --   caught    list of strings, ids: those in `wrong` who had not been found wrong in this task before

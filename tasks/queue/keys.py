@@ -87,6 +87,7 @@ def limits() -> dict[str, Any]:
         "online_ms": online_ms(),
         "aside_ms": ms(settings.SET_ASIDE_SECONDS),
         "barred_ms": ms(settings.RETRY_ELSEWHERE_SECONDS_MAX),
+        "reserved_ms": ms(settings.CHECK_RESERVED_SECONDS),
     }
 
 

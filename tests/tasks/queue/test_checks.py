@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -465,3 +466,63 @@ def test_what_was_confirmed_or_taken_out_or_not_to_be_checked_is_not(
     unwanted = pool.task(1)
     ann.work_off()
     assert checks.recheck(pool.group, unwanted, "ann").now().parts == 0
+
+
+# Who is asked first
+
+
+def test_one_owner_is_drawn_and_the_others_wait(
+    pool: Pool, settings: Settings, ann: Connection, ben: Connection, cy: Connection
+) -> None:
+    settings.CHECK_RESERVED_SECONDS = 60
+    bens = []
+    for _ in range(40):
+        task = pool.task(1, verify="all")
+        ann.complete(ann.lease())
+        asked = ben.ask()
+        if not asked.granted:
+            assert 0 < asked.ask_again_ms <= 60_000
+            cy.lease()
+        bens.append(bool(asked.granted))
+        lifecycle.close(pool.group, task).now()
+    assert 3 < sum(bens) < 37  # one run of some ten million is beyond that
+
+
+def test_whoever_is_drawn_is_woken_before_others(
+    pool: Pool, settings: Settings, ann: Connection
+) -> None:
+    settings.CHECK_RESERVED_SECONDS = 60
+    others = {name: pool.connect(name, owner=name) for name in map("other{}".format, range(20))}
+    pool.task(1, verify="all")
+    granted = ann.lease()
+    assert [conn.ask().granted for conn in others.values()] == [None] * 20
+    woken = ann.complete(granted).wake
+    (got,) = [name for name, conn in others.items() if conn.ask().granted]
+    assert woken[0] == others[got].name
+
+
+def test_when_they_do_not_come_in_time_whoever_asks_gets_it(
+    pool: Pool, settings: Settings, ann: Connection, ben: Connection, cy: Connection
+) -> None:
+    settings.CHECK_RESERVED_SECONDS = 0.001
+    for _ in range(10):
+        task = pool.task(1, verify="all")
+        ann.complete(ann.lease())
+        time.sleep(0.002)
+        assert ben.lease().task == task
+        lifecycle.close(pool.group, task).now()
+
+
+def test_whoever_failed_it_is_not_drawn_again(
+    pool: Pool, settings: Settings, ann: Connection, ben: Connection, cy: Connection
+) -> None:
+    settings.CHECK_RESERVED_SECONDS = 60
+    others = [ben, cy, pool.connect("dots", owner="dot")]
+    pool.task(1, verify="all")
+    ann.complete(ann.lease())
+    asked = []
+    for _ in others:
+        ((conn, granted),) = [(conn, got) for conn in others if (got := conn.ask().granted)]
+        conn.fail(granted)
+        asked.append(conn.owner)
+    assert sorted(asked) == ["ben", "cy", "dot"]
