@@ -1,11 +1,14 @@
 """What to believe when the same subtasks were computed several times. Pure.
 
-Each *owner* who answered has one vote, however many machines they have. An answer that more than
-half of the votes are for, and at least two, is believed. Who gave another one was wrong, whether
-they lied or their memory is broken. So:
+Each *owner* who answered has one vote, however many machines they have. An answer that at least two
+votes more are for than for all others together is believed. Who gave another one was wrong, whether
+they lied or their memory is broken. Where nobody else is online who could be asked, more than half
+of the votes are enough, and at least two. So:
 
 - An honest owner is never found wrong as long as fewer than half of the owners asked lie: of two or
   three, one.
+- Once two answers differ, as many are asked as it takes: two who collude win among three, but not
+  where three honest ones are online.
 - Owners who collude and are the majority of those asked win, and the honest one is found wrong. No
   comparison can prevent that.
 - Who copies an answer that is right cannot be told from somebody who computed it.
@@ -28,6 +31,8 @@ UNDECIDABLE = "undecidable"  # they disagree, and nobody else can be asked
 SAME_OWNER = "same_owner"  # only machines of one owner agree: that finds faults, not lies
 UNCHECKED = "unchecked"  # there is one answer, and nobody else can be asked
 OUTCOMES = (AGREED, MAJORITY, ASK_ANOTHER, UNDECIDABLE, SAME_OWNER, UNCHECKED)
+
+CLEAR_LEAD = 2  # votes
 
 WARNINGS = {
     UNDECIDABLE: "Answers to a part of it differed, and nobody else could be asked.",
@@ -83,17 +88,18 @@ def judge(
     answers: Sequence[Answer],
     *,
     others_left: bool,
+    others_online: bool = False,
     agreements: Mapping[str, int],
     must_agree: bool = False,
 ) -> Verdict:
     """What to do about these answers, in the order in which they came; there is one at least.
 
-    `others_left`: an owner who has not answered could be asked. `agreements` are the standings of
-    the owners, 0 where one is missing. With `must_agree` (`verify` is "all") no answer stands that
-    nobody confirmed, and the task fails.
+    `others_left`: an owner who has not answered could be asked, or may come; `others_online`: one
+    is there now. `agreements` are the standings of the owners, 0 where one is missing. With
+    `must_agree` (`verify` is "all") no answer stands that nobody confirmed, and the task fails.
     """
     votes = _votes(answers)
-    winner = _winner(votes)
+    winner = _winner(votes, lead_min=CLEAR_LEAD if others_online else 1)
     if winner is not None:
         return _decided(answers, votes[winner], winner)
     if others_left:
@@ -108,12 +114,13 @@ def judge(
 
 
 def judge_canary(answer: Answer, truth: Hashable, known_from: Collection[str]) -> Verdict:
-    """What follows from the answer to subtasks whose true partial is known.
+    """What follows from the answer to subtasks whose partial is taken for known.
 
-    `known_from` are the owners who computed it. The agreement counts only for somebody else.
+    `known_from` are the owners who computed it. The agreement counts only for somebody else. Those
+    who confirmed it may have lied alike, so whoever differs is not wrong yet: others are asked.
     """
     if answer.says != truth:
-        return Verdict(MAJORITY, wrong=frozenset({answer.owner}))
+        return Verdict(ASK_ANOTHER)
     return Verdict(AGREED, stands=0, right=frozenset({answer.owner}) - set(known_from))
 
 
@@ -148,11 +155,12 @@ def _contradictory(answers: Sequence[Answer]) -> frozenset[str]:
     return frozenset(answer.owner for answer in answers if first[answer.owner] != answer.says)
 
 
-def _winner(votes: Mapping[Hashable, set[str]]) -> Hashable | None:
-    """What more than half of the votes are for, and at least two; None if there is nothing."""
+def _winner(votes: Mapping[Hashable, set[str]], lead_min: int) -> Hashable | None:
+    """What two votes or more are for, at least `lead_min` more than for all others; else None."""
     cast = sum(len(owners) for owners in votes.values())
     for says, owners in votes.items():
-        if len(owners) >= 2 and 2 * len(owners) > cast:
+        against = cast - len(owners)
+        if len(owners) >= 2 and len(owners) - against >= lead_min:
             return says
     return None
 

@@ -7,7 +7,8 @@
 --   answered  integer, how many answers were compared: with another number now, nothing changes
 --   how       string: 'again' (let one more owner compute it), 'confirmed' (another owner agreed with
 --             what stands), 'same_owner' (only another machine of the same owner did), 'undecided'
---             (they differ, and nobody is left to ask), 'unchecked', or of a canary 'canary'
+--             (they differ, and nobody is left to ask), 'unchecked', or of a canary 'canary' (it is
+--             over) or 'doubted' (its answer differs from what was taken for known)
 --   lease     string, id of the check's lease whose answer stands in place of the part; '': the part
 --             stands
 --   checkers  list of strings, ids of the owners who answered
@@ -62,6 +63,29 @@ if a.how == 'again' then
 end
 
 local part = read_part(packed)
+
+-- What was taken for known is checked anew, and whoever differs has given the first answer.
+local function doubt_part()
+  local n = #part.subtasks
+  if redis.call('SREM', key('t', a.task, 'confirmed'), a.number) == 1 then
+    redis.call('HINCRBY', key('t', a.task), 'checked', -n)
+  end
+  local kept = {}
+  for i, payload in ipairs(get_many(key('t', a.task, 'canary_payloads'), part.subtasks)) do
+    if payload then kept[#kept + 1], kept[#kept + 2] = part.subtasks[i], payload end
+  end
+  if #kept == 2 * n then set_many(key('t', a.task, 'kept'), kept) end
+  forget_canary(a.task, a.number, part.subtasks)
+  check.canary = nil
+  note_check(a.task, a.number, check)
+end
+
+if a.how == 'doubted' then
+  if redis.call('SREM', key('t', a.task, 'ready'), a.number) == 0 then return answer(false, {}) end
+  doubt_part()
+  lacking = ask_another(a.task, t, a.number, check)
+  return answer(true, wake(t.kind, SOME))
+end
 
 if a.how == 'canary' then
   end_check(a.task, t, a.number, part.subtasks)

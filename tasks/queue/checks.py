@@ -23,7 +23,8 @@ from tasks.queue.scripts import Call
 from tasks.runs import expanded
 
 AGAIN, CONFIRMED, SAME_OWNER = "again", "confirmed", "same_owner"
-UNDECIDED, UNCHECKED, CANARY = "undecided", "unchecked", "canary"
+UNDECIDED, UNCHECKED = "undecided", "unchecked"
+CANARY, DOUBTED = "canary", "doubted"  # of a canary
 
 
 class Check(msgspec.Struct):
@@ -88,7 +89,8 @@ def settle(
 ) -> Call[Settlement]:
     """Say what came of comparing a check's answers.
 
-    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED, or CANARY of a canary.
+    `how` is AGAIN, CONFIRMED, SAME_OWNER, UNDECIDED or UNCHECKED. Of a canary it is CANARY, or
+    DOUBTED if the answer differs from what was taken for known: that is checked anew.
 
     `lease` is the one whose answer takes the part's place, "" if the part stands. All parts of the
     owners in `wrong` are taken out of the task.

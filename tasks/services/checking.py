@@ -30,6 +30,7 @@ from tasks.verification import ALL
 
 CHECKS_AT_A_TIME, BYTES_AT_A_TIME = 100, 16 * 2**20
 ROUNDS_MAX = 100  # of one job; the next one goes on
+OWNERS_ASKED_MAX = 9  # about one part; from then on the majority is enough
 COMPARING_SECONDS = 300.0  # after which a job that compares is taken to be dead
 EXPECTED = "a result that its subtasks allow"
 WRONG = "Another result of the same subtasks was confirmed."
@@ -227,14 +228,16 @@ class Findings:
             self._settle(case, checks.UNCHECKED, wrong=flawed)
 
     def _settle_canary(self, case: Case, compared: calls.Compared) -> None:
-        """What the part says is known; whoever answers something else was wrong."""
+        """What the part says is taken for known; if the answer differs, both are doubted."""
         part, answer = case.candidates[0], case.candidates[1]
+        if flaw := compared.flaws[1]:
+            lie = Wrong(EXPECTED, flaw, answer.worker)
+            self._settle(case, checks.CANARY, wrong={answer.owner: lie})
+            return
         said = Answer(answer.owner, compared.classes[1])
         verdict = verdicts.judge_canary(said, compared.classes[0], [part.owner])
-        flaw = compared.flaws[1]
-        words = (EXPECTED, flaw) if flaw else compared.words(0, 1)
-        lies = {owner: Wrong(*words, answer.worker) for owner in verdict.wrong}
-        self._settle(case, checks.CANARY, wrong=lies, right=verdict.right)
+        how = checks.CANARY if verdict.is_checked else checks.DOUBTED
+        self._settle(case, how, right=verdict.right)
 
     def _judge(
         self, case: Case, compared: calls.Compared, sound: Sequence[int], *, is_last_chance: bool
@@ -243,9 +246,12 @@ class Findings:
         # Machines of one owner that agree do not wait for others who may come.
         is_one_voice = len(answers) > 1 and len(set(answers)) == 1
         may_come = case.check.others if is_one_voice else True
+        owners = {answer.owner for answer in answers}
+        may_ask_more = case.check.others and len(owners) < OWNERS_ASKED_MAX
         return verdicts.judge(
             answers,
             others_left=may_come and not is_last_chance,
+            others_online=may_ask_more and not is_last_chance,
             agreements=self._agreements(answer.owner for answer in answers),
             must_agree=self.task.verify == ALL,
         )
@@ -290,7 +296,7 @@ class Findings:
         ).now()
         if not settled.settled:  # by another job, or the part was taken out
             return
-        if how != checks.AGAIN:
+        if how not in (checks.AGAIN, checks.DOUBTED):
             metrics.count("checks_settled", 1, _outcome(how, lies))
         metrics.count("parts_taken_out", settled.parts)
         metrics.count("owners_sanctioned", len(settled.caught))

@@ -124,11 +124,13 @@ class Members(RuleBasedStateMachine):
             return
         part = known[which % len(known)]
         truth = part.answers[part.verdict.stands].says  # type: ignore[union-attr,index]
-        answer = Answer(owner, self.said(Part(part.task, [], must_check=False), owner, lies))
+        answer = Answer(owner, self.said(part, owner, lies))
         known_from = part.verdict.right  # type: ignore[union-attr]
         verdict = verdicts.judge_canary(answer, truth, known_from)
         assert not verdict.right & known_from, "by an answer that was known from themselves"
         self.apply(verdict, [*part.answers, answer])
+        if verdict.outcome == verdicts.ASK_ANOTHER:  # the part is checked anew
+            part.answers, part.must_check, part.verdict = [part.answers[0], answer], True, verdict
 
     # How they answer, and what follows
 
@@ -162,7 +164,9 @@ class Members(RuleBasedStateMachine):
     def answer(self, part: Part, owner: str, *, lies: bool) -> None:
         part.answers.append(Answer(owner, self.said(part, owner, lies)))
         left = bool(self.others(part))
-        verdict = verdicts.judge(part.answers, others_left=left, agreements=self.agreements)
+        verdict = verdicts.judge(
+            part.answers, others_left=left, others_online=left, agreements=self.agreements
+        )
         part.verdict = verdict
         self.apply(verdict, part.answers)
 

@@ -16,6 +16,7 @@ def judge(
     text: str,
     *,
     others_left: bool = False,
+    others_online: bool = False,
     must_agree: bool = False,
     agreements: dict[str, int] = NEW,
 ) -> Verdict:
@@ -23,7 +24,11 @@ def judge(
     pairs = [part.split(":") for part in text.split()]
     answers = [Answer(owner, says) for owner, says in pairs]
     return verdicts.judge(
-        answers, others_left=others_left, agreements=agreements, must_agree=must_agree
+        answers,
+        others_left=others_left,
+        others_online=others_online,
+        agreements=agreements,
+        must_agree=must_agree,
     )
 
 
@@ -53,6 +58,24 @@ def test_a_majority_of_owners_decides(
     assert found(verdict) == expected
     assert verdict.is_checked
     assert verdict.warning == ""
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("ann:1 ben:1", ("agreed", 0, "ann ben", "")),
+        ("ann:1 ben:2", ("ask_another", None, "", "")),
+        ("ann:1 ben:2 cy:2", ("ask_another", None, "", "")),
+        ("ann:1 ben:2 cy:2 dee:2", ("majority", 1, "ben cy dee", "ann")),
+        ("ann:1 ben:2 cy:2 dee:1", ("ask_another", None, "", "")),
+        ("ann:1 ben:2 cy:2 dee:1 eve:1", ("ask_another", None, "", "")),
+        ("ann:1 ben:1 cy:2 dee:3 eve:1", ("ask_another", None, "", "")),
+    ],
+)
+def test_while_others_are_online_those_who_differ_are_outvoted_by_two(
+    answers: str, expected: tuple[object, ...]
+) -> None:
+    assert found(judge(answers, others_left=True, others_online=True)) == expected
 
 
 @pytest.mark.parametrize(
@@ -131,9 +154,9 @@ def test_colluders_in_a_majority_win() -> None:
     assert found(judge("ann:lie cy:true ben:lie")) == ("majority", 0, "ann ben", "cy")
 
 
-def test_a_wrong_answer_to_a_canary_is_a_disagreement() -> None:
+def test_an_answer_to_a_canary_that_differs_is_a_disagreement_and_others_are_asked() -> None:
     verdict = verdicts.judge_canary(Answer("ann", "2"), "1", known_from={"ben", "cy"})
-    assert found(verdict) == ("majority", None, "", "ann")
+    assert found(verdict) == ("ask_another", None, "", "")
 
 
 def test_a_right_answer_to_a_canary_counts_unless_it_was_known_from_the_same_owner() -> None:

@@ -331,7 +331,13 @@ class Driver(RuleBasedStateMachine):
         assert not self.do(call).settled
 
     def settle_canary(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
-        """Whoever answered said what is known, or did not."""
+        """Whoever answered said what is known, or something else, or what cannot be right."""
+        if how == "again":
+            call = checks.settle(self.group, task.name, check=check, how=checks.DOUBTED)
+            assert self.do(call).settled
+            self.model.checks.doubt(task, check.number)
+            assert not self.do(call).settled
+            return
         wrong = known.answered if how in ("liar", "false accuser") else []
         call = checks.settle(
             self.group, task.name, check=check, how=checks.CANARY, checkers=wrong, wrong=wrong

@@ -81,6 +81,14 @@ class Checks:
         self.end(task, number)
         return self._punish(task, wrong)
 
+    def doubt(self, task: Task, number: int) -> None:
+        """Whoever answered a canary differs from what was known: it is checked anew."""
+        check = task.checks[number]
+        check.canary, check.kept = False, True
+        task.confirmed.discard(number)
+        task.canaries.pop(number, None)
+        self.ask_again(task, number)
+
     def answer(self, lease: Lease, subtasks: list[int]) -> None:
         """A piece of an answer: nothing is done or charged by it."""
         number = lease.part if lease.check is None else lease.check

@@ -156,6 +156,27 @@ def test_whoever_was_wrong_loses_what_they_did(pool: Pool, task: str, cy: Connec
     assert (found.checked, found.wrong, found.open) == (1, 1, 0), "the known part stands"
 
 
+def test_if_the_answer_differs_what_was_known_is_checked_anew(
+    pool: Pool, task: str, ann: Connection, ben: Connection, cy: Connection
+) -> None:
+    cy.complete(canary(cy), partial=b"\x08")
+    (check,) = ready(pool, task)
+    call = checks.settle(pool.group, task, check=check, how=checks.DOUBTED)
+    settled = call.now()
+    assert (settled.settled, settled.subtasks, settled.lacking) == (True, 0, False)
+    assert not call.now().settled
+    assert stands(pool, task) == (1, 0, 0)
+    found = checks.standing_of(pool.group, task).now()
+    assert found
+    assert (found.checked, found.wrong) == (0, 0), "neither is believed"
+    again = ben.lease()  # who had confirmed it, too
+    assert (again.subtasks, again.payloads) == ([0], [b"\x05"])
+    ben.complete(again, partial=b"\x07")
+    (check,) = ready(pool, task)
+    assert (check.canary, check.answers) == (False, [b"\x08", b"\x07"])
+    assert not pool.redis.exists(pool.key("t", task, "canary_payloads"))
+
+
 def test_of_a_closed_task_nothing_stays(pool: Pool, task: str, cy: Connection) -> None:
     granted = canary(cy)
     assert (cy.name, granted.lease) in lifecycle.close(pool.group, task).now().held

@@ -33,6 +33,7 @@ from tests.tasks.conftest import compute, conclude
 Split = Callable[..., Task]
 Lease = Callable[[Worker], Granted | None]
 Work = Callable[[Worker], int]
+Say = Callable[[Any, Worker], object]
 # Beside numbers as large, what MEAN checks without computing cannot tell 1 from 2.
 NUMBERS = [1e12, -1e12, 1.0, 1.0] * 8_000  # 16 subtasks
 MEAN = 0.5
@@ -351,27 +352,51 @@ def test_once_found_wrong_what_an_owner_did_for_other_running_tasks_is_checked(
     assert json.loads(result_of(other))["mean"] == MEAN
 
 
-@pytest.mark.parametrize("lies", [True, False])
-def test_whoever_answers_a_canary_is_held_to_what_is_known(
-    split: Split, lease: Callable[..., Granted | None], machines: list[Worker], lies: bool
-) -> None:
-    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
-    ann, ben, cyd = machines
-    standing.note_agreement(task.group_id, cyd.owner_id, "MEAN", task.kind_version, 10**9)
-    for worker in (ann, ben):
-        granted = lease(worker)
-        assert granted
-        compute(granted, worker)
+def known(
+    task: Task, lease: Callable[..., Granted | None], machines: list[Worker], say: Say
+) -> Granted:
+    """The first two machines agree about subtask 0; the third one gets it as a canary."""
+    standing.note_agreement(task.group_id, machines[2].owner_id, "MEAN", task.kind_version, 10**9)
+    for worker in machines[:2]:
+        say(lease(worker), worker)
     compare_answers(str(task.pk))
-    canary = lease(cyd, canary=True)
+    canary = lease(machines[2], canary=True)
     assert canary
     assert canary.subtasks == [0]
-    if lies:
-        lie(canary, cyd)
-    else:
-        compute(canary, cyd)
+    return canary
+
+
+def test_whoever_answers_a_canary_as_is_known_rises_in_standing(
+    split: Split, lease: Callable[..., Granted | None], machines: list[Worker]
+) -> None:
+    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    compute(known(task, lease, machines, compute), machines[2])
     compare_answers(str(task.pk))
-    row = Standing.objects.get(owner=cyd.owner)
-    assert (row.agreements, row.disagreements_total) == ((0, 1) if lies else (10**9 + 1, 0))
+    assert in_a_row(task, machines[2]) == 10**9 + 1
     assert (stands(task).checked, stands(task).open) == (1, 0)
-    assert (in_a_row(task, ann), in_a_row(task, ben)) == (1, 1)
+
+
+@pytest.mark.parametrize("liars", [1, 2])
+def test_if_a_canary_is_answered_otherwise_others_decide_who_was_wrong(
+    split: Split,
+    lease: Callable[..., Granted | None],
+    machines: list[Worker],
+    make_user: Callable[[str], User],
+    liars: int,
+) -> None:
+    """One who lies about a canary; or two who lied alike before, one of whom it exposes."""
+    task = split(kind="MEAN", numbers=NUMBERS, verify="auto")
+    for name in ("dee", "eve"):
+        user = make_user(name)
+        Membership.objects.create(group=task.group, user=user)
+        machines.append(Worker.objects.create(owner=user, name=name))
+    first, then = (compute, lie) if liars == 1 else (lie, compute)
+    then(known(task, lease, machines, first), machines[2])
+    compare_answers(str(task.pk))
+    assert stands(task).checked == 0
+    for worker in machines[3:]:
+        compute(lease(worker), worker)
+        compare_answers(str(task.pk))
+    wrong = machines[2] if liars == 1 else machines[0]
+    found = Standing.objects.filter(disagreements_total__gt=0).values_list("owner", flat=True)
+    assert list(found) == [wrong.owner_id]
