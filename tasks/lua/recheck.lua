@@ -12,7 +12,7 @@
 local t = hash(key('t', a.task))
 local found = 0
 local function answer() return cmsgpack.pack({parts = found, ended = t.ended == '1'}) end
-if not t.state or t.broken == '1' or (t.verify or 'none') == 'none' then return answer() end
+if not t.state or t.sealed == '1' or t.broken == '1' or (t.verify or 'none') == 'none' then return answer() end
 
 local parts = key('t', a.task, 'parts')
 local left = tonumber(redis.call('HGET', key('t', a.task, 'holds'), a.owner .. ':done') or '0')

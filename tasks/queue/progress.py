@@ -75,6 +75,7 @@ class Outcome(msgspec.Struct):
     done: int
     failed: int
     taken_out: int = 0  # subtasks whose results were taken out again
+    sealed: bool = False  # an attempt before this one was about to deliver it
     blame: Blame | None = None
     partials: list[bytes] = []
     parts: list[Part] = []
