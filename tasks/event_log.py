@@ -4,7 +4,8 @@ The log is the queue's (`record` in `lua/_common.lua`). A lease is *leased* (for
 *again* (what another worker lost or failed) or *copied* (a second time, at the tail); what it owes
 becomes *done*, *failed*, *lost*, *released* or *overtaken* (another worker was faster), or is taken
 away: what came was a *bad_partial*, or its kind has *kind_changed*. A lease that checks another
-owner's result is *leased* like any other, so that nobody knows; afterwards it is *checked*.
+owner's result is *leased* like any other, so that nobody knows; afterwards it is *checked*. As long
+as the task runs, people are told that it is *done*.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from msgspec.structs import replace
 
 GRANTED = ("leased", "again", "copied")
 # About the task, or a lease that has ended.
-WHOLE = ("split", "decided", "confirmed", "delivered", "withdrawn", "paused", "resumed")
+WHOLE = (
+    *("split", "decided", "confirmed", "rechecked"),
+    *("delivered", "withdrawn", "paused", "resumed"),
+)
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True):
@@ -52,6 +56,14 @@ class Bar(msgspec.Struct, frozen=True):
     subtasks: int  # granted
     done: int = 0
     leases: int = 1
+
+
+def as_seen(entries: Iterable[Entry]) -> list[Entry]:
+    """What people see of a task that runs: a check is work like any other.
+
+    Of a lease that is not answered to its end they could tell what it is.
+    """
+    return [replace(entry, what="done") if entry.what == "checked" else entry for entry in entries]
 
 
 def bars(entries: Iterable[Entry]) -> list[Bar]:

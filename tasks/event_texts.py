@@ -25,6 +25,7 @@ SENTENCES = {
     "bad_partial": "{worker} sent a malformed result: others compute {subtasks}.",
     "confirmed": "Another member computed {subtasks} of {worker} again, and agreed.",
     "checked": "{worker} computed {subtasks} again, to check them.",
+    "rechecked": "Others check {subtasks} that {worker} did before: its owner was wrong.",
     "taken_out": "A result of {worker} was taken out: others compute {subtasks}. {detail}",
     "kind_changed": "{worker} sent a result of another version of the kind: {subtasks} wait again.",
     "failed": "{worker} failed on subtask {detail}.",

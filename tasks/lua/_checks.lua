@@ -6,8 +6,10 @@
 -- :ready), or it was given up, because too many leases of it came to nothing. Whoever compares the
 -- answers settles the check, or lets it wait for one more owner. Subtasks, shares and the creator's
 -- charge know nothing of it.
-local CHECK_TRIES = 3  -- leases of a check that may come to nothing
-local CHECK_LEASES = 20  -- leases of a check at all: one that is given back again and again must end
+local CHECK = {
+  tries = 3,  -- leases that may come to nothing
+  leases = 20,  -- leases at all: one that is given back again and again must end
+}
 
 local function contains(list, what)
   for _, one in ipairs(list) do
@@ -19,8 +21,8 @@ end
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
 -- failed = owners whose leases came to nothing, leases = how many there were, drawn = the owner who is
 -- asked first, '' if that is no matter, reserved_until = ms since the epoch until nobody else is asked,
--- canary = true of one, pieces = what came, each like a part}. The bytes of the pieces are in :answers.
--- nil if there is no such check.
+-- canary = true of one, pieces = what came, each like a part, owed = subtasks that are to be computed
+-- for it still}. The bytes of the pieces are in :answers. nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
   return packed and cmsgpack.unpack(packed) or nil
@@ -30,6 +32,15 @@ local function new_check() return {lease = '', answered = {}, failed = {}, piece
 
 local function note_check(task, number, check)
   redis.call('HSET', key('t', task, 'check_state'), number, cmsgpack.pack(check))
+end
+
+-- For the check n subtasks are to be computed still; of a canary less than none, when pieces of its
+-- answer have come. People are shown the sum as work of the task, or they could tell by the counts that
+-- a lease repeats what is done.
+local function owe_answer(task, check, n)
+  local more = n - (check.owed or 0)
+  if more ~= 0 then redis.call('HINCRBY', key('t', task), 'owed', more) end
+  check.owed = n
 end
 
 local function piece_name(number, place) return number .. ':' .. place end
@@ -46,7 +57,7 @@ local function list_checks(task, t)
 end
 
 local function is_given_up(check)
-  return #check.failed >= CHECK_TRIES or (check.leases or 0) >= CHECK_LEASES
+  return #check.failed >= CHECK.tries or (check.leases or 0) >= CHECK.leases
 end
 
 local function is_ready(task, number)
@@ -92,7 +103,9 @@ local function begin_check(task, t, number, subtasks)
     kept[#kept + 1], kept[#kept + 2] = subtasks[i], payload
   end
   set_many(key('t', task, 'kept'), kept)
-  note_check(task, number, new_check())
+  local check = new_check()
+  owe_answer(task, check, #subtasks)
+  note_check(task, number, check)
   let_check_wait(task, t, number)
 end
 
@@ -107,7 +120,9 @@ end
 -- anew first.
 local function begin_check_without_payloads(task, number, n)
   forget_own_check(task, number, n)
-  note_check(task, number, new_check())
+  local check = new_check()
+  owe_answer(task, check, n)
+  note_check(task, number, check)
   redis.call('SADD', key('t', task, 'lacking'), number)
 end
 
@@ -121,16 +136,15 @@ end
 -- Canaries: parts that another owner confirmed, so that what they must say is known. Their payloads are
 -- kept (in :canary_payloads), and now and then such a part is leased once more to an owner who has not
 -- computed it. That is a check whose answer says something of whoever gives it, not of the part.
-local CANARIES_KEPT = 4  -- of a task
-local CANARY_BYTES = 65536  -- of payloads of one
+local CANARY = {kept = 4, bytes = 65536}  -- of a task; of the payloads of one
 
 -- The part of this number is confirmed; `owners` have computed it.
 local function keep_canary(task, number, subtasks, owners)
-  if redis.call('HLEN', key('t', task, 'canaries')) >= CANARIES_KEPT then return end
+  if redis.call('HLEN', key('t', task, 'canaries')) >= CANARY.kept then return end
   local flat, bytes = {}, 0
   for _, subtask in ipairs(subtasks) do
     bytes = bytes + redis.call('HSTRLEN', key('t', task, 'kept'), subtask)
-    if bytes > CANARY_BYTES then return end
+    if bytes > CANARY.bytes then return end
   end
   for i, payload in ipairs(get_many(key('t', task, 'kept'), subtasks)) do
     if not payload then return end
@@ -147,6 +161,11 @@ end
 
 local end_check
 
+local function size_of_part(task, number)
+  local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
+  return packed and #read_part(packed).subtasks or 0  -- none of a task that failed for want of room
+end
+
 -- The lease of a check is over without an answer: the check waits for somebody else. The owner of one
 -- that failed (`has_failed`) is asked again only if nobody else is there. Returns how many checks
 -- wait again.
@@ -162,8 +181,10 @@ give_check_back = function(rec, t, has_failed)
   if not check then return 0 end
   check.lease = ''
   if has_failed then check.failed[#check.failed + 1] = rec.owner end
+  local goes_on = not is_given_up(check) and not is_ready(rec.task, rec.check)
+  owe_answer(rec.task, check, goes_on and size_of_part(rec.task, rec.check) or 0)
   note_check(rec.task, rec.check, check)
-  if is_given_up(check) or is_ready(rec.task, rec.check) then return 0 end
+  if not goes_on then return 0 end
   let_check_wait(rec.task, t, rec.check)
   return 1
 end
@@ -241,14 +262,19 @@ local function check_of_copy(task, t, rec, number, subtasks)
   if check and (check.canary or contains(check.answered, rec.owner)) then return nil end
   if not check and not stands_unchecked(task, number) then return nil end
   if #subtasks ~= #part.subtasks then return nil end
-  if not check then forget_own_check(task, number, #part.subtasks) end
-  return check or new_check()
+  if check then return check end
+  forget_own_check(task, number, #part.subtasks)
+  check = new_check()
+  owe_answer(task, check, #part.subtasks)
+  return check
 end
 
 -- A check has an answer that differs: it waits for one more owner. Returns whether its payloads are
 -- to be made anew first.
 local function ask_another(task, t, number, check)
   if check.lease ~= '' or is_given_up(check) then return false end
+  owe_answer(task, check, size_of_part(task, number))
+  note_check(task, number, check)
   local subtask = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks[1]
   local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtask) == 1
   if has_payloads and redis.call('SISMEMBER', key('t', task, 'lacking'), number) == 0 then
@@ -266,6 +292,7 @@ end_check = function(task, t, number, subtasks, but_for)
   if not check then return end
   local rec = check.lease ~= '' and lease_of(check.lease)
   if rec then forget_lease(rec) end
+  owe_answer(task, check, 0)
   redis.call('LREM', key('t', task, 'checks'), 0, number)
   redis.call('SREM', key('t', task, 'ready'), number)
   redis.call('SREM', key('t', task, 'lacking'), number)

@@ -32,7 +32,9 @@
 --                          anew) same_owner (subtasks that only another machine of
 --                          the same owner confirmed) undecided, unchecked (checks) complete_at (when that was noticed
 --                          first) checks_at (when an answer to a check came or one was
---                          settled last)
+--                          settled last) owed (subtasks that are to be computed for checks,
+--                          see _checks.lua) sealed ('1': its result is being delivered, so nothing
+--                          is taken out any more)
 --   t:<task>:payloads      hash: subtask -> payload. A subtask is *open* as long as it is in here
 --   t:<task>:wait          list of waiting subtasks
 --   t:<task>:again         list of lost and failed subtasks that wait; leased alone, and first

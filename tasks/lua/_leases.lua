@@ -226,7 +226,7 @@ end
 -- Who failed or lost a subtask. Both count by owner, because a name is free.
 
 -- Where the marks of `by` have what.
-local WORKER, OWNER, FAILED, LOST, AT = 1, 2, 3, 4, 5
+local MARK = {worker = 1, owner = 2, failed = 3, lost = 4, at = 5}
 
 -- What is noted of a subtask: how many failures and losses of it count (`attempts`, `losses`), and
 -- `by`, for each worker that failed or lost it {worker, owner, how often failed, how often lost,
@@ -240,10 +240,10 @@ end
 local function record_of(blame, owner, worker)
   local sum = {failed = 0, lost = 0, workers = 0, at = 0, is_marked = false}
   for _, mark in ipairs(blame.by) do
-    if mark[OWNER] == owner then
-      sum.failed, sum.lost = sum.failed + mark[FAILED], sum.lost + mark[LOST]
-      sum.workers, sum.at = sum.workers + 1, math.max(sum.at, mark[AT])
-      sum.is_marked = sum.is_marked or mark[WORKER] == worker
+    if mark[MARK.owner] == owner then
+      sum.failed, sum.lost = sum.failed + mark[MARK.failed], sum.lost + mark[MARK.lost]
+      sum.workers, sum.at = sum.workers + 1, math.max(sum.at, mark[MARK.at])
+      sum.is_marked = sum.is_marked or mark[MARK.worker] == worker
     end
   end
   return sum
@@ -287,7 +287,7 @@ end
 -- The mark of the lease's worker, made if there is none. The oldest gives way.
 local function mark_of(blame, rec)
   for i, mark in ipairs(blame.by) do
-    if mark[WORKER] == rec.worker then
+    if mark[MARK.worker] == rec.worker then
       table.insert(blame.by, table.remove(blame.by, i))
       return mark
     end
@@ -303,7 +303,7 @@ end
 local function blame_failure(rec, t, blame)
   local is_first = record_of(blame, rec.owner).failed == 0
   local mark = mark_of(blame, rec)
-  mark[FAILED], mark[AT] = mark[FAILED] + 1, now
+  mark[MARK.failed], mark[MARK.at] = mark[MARK.failed] + 1, now
   if is_first or all_have_tried(rec.task, t, blame, false) then
     blame.attempts = blame.attempts + 1
   end
@@ -313,7 +313,7 @@ end
 local function blame_loss(rec, t, blame)
   local is_first = record_of(blame, rec.owner).lost == 0
   local mark = mark_of(blame, rec)
-  mark[LOST], mark[AT] = mark[LOST] + 1, now
+  mark[MARK.lost], mark[MARK.at] = mark[MARK.lost] + 1, now
   if is_first or all_have_tried(rec.task, t, blame, true) then blame.losses = blame.losses + 1 end
 end
 

@@ -122,6 +122,7 @@ local function keep_answer(task, t, rec, number, check, partial)
   redis.call('DEL', key('streak', a.worker), key('failing', rec.owner))
   make_up(rec.owner, t, #a.subtasks)
   owe_less(rec, gone, now)
+  owe_answer(task, check, (check.owed or 0) - #a.subtasks)
   record(task, 'checked', a.worker, a.lease, #a.subtasks, #rec.list)
   local work = key('t', task, 'work')
   redis.call('HSETNX', work, a.worker .. ':first', rec.granted)
@@ -174,10 +175,10 @@ local function failing(task, t, rec)
   if rec.owner == t.creator or redis.call('EXISTS', blame) == 0 then return found end
   for _, packed in ipairs(get_many(blame, a.subtasks)) do
     for _, mark in ipairs(read_blame(packed).by) do
-      local worker = mark[WORKER]
-      if mark[FAILED] > 0 and worker ~= a.worker and not seen[worker] then
+      local worker = mark[MARK.worker]
+      if mark[MARK.failed] > 0 and worker ~= a.worker and not seen[worker] then
         seen[worker] = true
-        found[#found + 1] = note_failing(worker, mark[OWNER], t.creator)
+        found[#found + 1] = note_failing(worker, mark[MARK.owner], t.creator)
       end
     end
   end

@@ -233,6 +233,7 @@ local function note_lease(task, t, taken, each, ...)
     'charge', each, 'subtasks', cmsgpack.pack(taken), ...)
   redis.call('ZADD', key('leases'), now + a.lease_ms, a.lease)
   redis.call('SADD', key('c', a.conn), a.lease)
+  redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
 end
 
 -- Lease these subtasks. `t` is the task's state; `how`: 'leased', 'again' or 'copied'. Returns what
@@ -242,7 +243,6 @@ local function grant(task, t, taken, how)
   note_lease(task, t, taken, each, 'copy', flag(how == 'copied'))
   redis.call('ZADD', key('t', task, 'leases'), now, a.lease)
   redis.call('HINCRBY', key('t', task, 'holds'), a.owner, #taken)
-  redis.call('HSETNX', key('t', task, 'work'), a.worker .. ':first', now)
   if t.unfit == '1' then redis.call('SREM', key('t', task, 'unfit'), a.worker) end
   charge(t.creator, each * #taken)
   record(task, how, a.worker, a.lease, #taken, #taken, taken[1])

@@ -10,6 +10,7 @@
 --   broken    boolean: a subtask failed permanently, and partial results are not allowed
 --   split, done, failed  integers, subtasks
 --   taken_out  integer, subtasks whose results were taken out again
+--   sealed    boolean: an attempt before this one was about to deliver this
 --   blame     the last error of a subtask, see `failure` in _leases.lua; absent if there was none
 --   work      map, see `work_of` in _leases.lua; absent if nobody did anything
 --   missing   list of integers, the first thousand subtasks that failed permanently
@@ -26,7 +27,7 @@ end
 local reply = {cmsgpack.pack({
   complete = complete, decided = t.decided == '1', broken = t.broken == '1',
   split = tonumber(t.split), done = tonumber(t.done), failed = tonumber(t.failed),
-  taken_out = tonumber(t.taken_out or '0'),
+  taken_out = tonumber(t.taken_out or '0'), sealed = t.sealed == '1',
   blame = t.error and cmsgpack.unpack(t.error), work = work_of(a.task), missing = missing,
 })}
 if complete then

@@ -4,6 +4,8 @@
 -- ARGV[1]: map of
 --   task      string, its id
 --   most      integer, of each of both
+--   ended     boolean: not those of leases that are active: what comes for a check is not among them, and
+--             whoever has answered a piece of one could tell
 -- Returns a list. First a map:
 --   rows      list of {number, state}: an integer, 0-based, and a string: 'counts', 'confirmed' or
 --             'taken_out'; in the order in which they came
@@ -16,8 +18,13 @@ end
 table.sort(out)
 
 local rows, raws, is_out = {}, {}, {}
+local function is_under_way(packed)
+  return redis.call('HGET', key('l', cmsgpack.unpack(packed)[PART_LEASE]), 'active') == '1'
+end
+
 local function add(number, packed)
   if not packed then return end  -- of a task that has failed for want of room
+  if a.ended and is_under_way(packed) then return end
   local state = is_out[number] and 'taken_out'
   if not state then
     local confirmed = redis.call('SISMEMBER', key('t', a.task, 'confirmed'), number) == 1

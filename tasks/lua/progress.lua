@@ -15,9 +15,13 @@
 --   logged    integer, number of the log's last entry
 --   ready     integer, checks whose answers are to be compared
 --   lacking   integer, checks whose payloads are to be made anew
+--   owed      integer, subtasks that are to be computed for checks still, see _checks.lua
+--   checking  integer, subtasks that active leases of checks have
 local name = key('t', a.task)
 local t = hash(name)
 if not t.state then return cmsgpack.pack(nil) end
+local checking = 0
+for _, rec in ipairs(check_leases(a.task)) do checking = checking + #rec.list end
 return cmsgpack.pack({
   state = t.state,
   split = tonumber(t.split), ended = t.ended == '1', quiet_ms = now - tonumber(t.split_at),
@@ -26,4 +30,5 @@ return cmsgpack.pack({
   complete = is_complete(a.task, t), work = work_of(a.task), logged = tonumber(t.logged or '0'),
   ready = redis.call('SCARD', key('t', a.task, 'ready')),
   lacking = redis.call('SCARD', key('t', a.task, 'lacking')),
+  owed = tonumber(t.owed or '0'), checking = checking,
 })

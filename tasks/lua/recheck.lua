@@ -10,9 +10,9 @@
 --   parts  integer, how many are to be checked now that were not before
 --   ended  boolean: the split has ended, so that the payloads can be made anew
 local t = hash(key('t', a.task))
-local found = 0
+local found, by_worker = 0, {}
 local function answer() return cmsgpack.pack({parts = found, ended = t.ended == '1'}) end
-if not t.state or t.broken == '1' or (t.verify or 'none') == 'none' then return answer() end
+if not t.state or t.sealed == '1' or t.broken == '1' or (t.verify or 'none') == 'none' then return answer() end
 
 local parts = key('t', a.task, 'parts')
 local left = tonumber(redis.call('HGET', key('t', a.task, 'holds'), a.owner .. ':done') or '0')
@@ -24,8 +24,9 @@ while behind > 0 and left > 0 and found < a.most do
     local number = first + i - 1
     local is_theirs = cmsgpack.unpack(packed[i])[PART_OWNER] == a.owner
     if is_theirs and found < a.most and stands_unchecked(a.task, number) then
-      begin_check_without_payloads(a.task, number, #read_part(packed[i]).subtasks)
-      found = found + 1
+      local part = read_part(packed[i])
+      begin_check_without_payloads(a.task, number, #part.subtasks)
+      found, by_worker[part.worker] = found + 1, (by_worker[part.worker] or 0) + #part.subtasks
     end
     if is_theirs and redis.call('SISMEMBER', key('t', a.task, 'out'), number) == 0 then
       left = left - #read_part(packed[i]).subtasks
@@ -33,5 +34,6 @@ while behind > 0 and left > 0 and found < a.most do
   end
   behind = first
 end
+for worker, n in pairs(by_worker) do record(a.task, 'rechecked', worker, '', n, 0) end
 if found > 0 then redis.call('HDEL', key('t', a.task), 'complete_at') end
 return answer()

@@ -1,5 +1,6 @@
 -- Take parts of a task out again, because they are wrong: their subtasks count as done no more, and
--- are to be done anew by others. Their payloads are gone; `restore` puts them back.
+-- are to be done anew by others. Their payloads are gone; `restore` puts them back. Of a task whose
+-- result is being delivered nothing is taken out, except by whoever is about to deliver it: by number.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -12,8 +13,12 @@
 -- Returns a map:
 --   taken     integer, how many parts were taken out; the others were out already
 --   subtasks  integer, how many subtasks are to be done anew
+--   sealed    boolean: it is too late, see seal.lua
 local t = hash(key('t', a.task))
-if not t.state then return cmsgpack.pack({taken = 0, subtasks = 0}) end
+local is_sealed = t.sealed == '1' and a.owner ~= ''
+if not t.state or is_sealed then
+  return cmsgpack.pack({taken = 0, subtasks = 0, sealed = is_sealed})
+end
 
 local taken, subtasks = 0, 0
 local function take(number)
@@ -27,5 +32,8 @@ if a.owner ~= '' then
     if cmsgpack.unpack(packed)[PART_OWNER] == a.owner then take(place - 1) end
   end
 end
-if taken > 0 then doubt_decision(a.task) end
-return cmsgpack.pack({taken = taken, subtasks = subtasks})
+if taken > 0 then
+  redis.call('HDEL', key('t', a.task), 'sealed')
+  doubt_decision(a.task)
+end
+return cmsgpack.pack({taken = taken, subtasks = subtasks, sealed = false})

@@ -1,4 +1,5 @@
--- What came of comparing the answers to a check. Each check is settled once.
+-- What came of comparing the answers to a check. Each check is settled once, and none when the task's
+-- result is being delivered, see seal.lua.
 --
 -- KEYS[1]: string, the group's base key
 -- ARGV[1]: map of
@@ -33,7 +34,8 @@ local function answer(settled, woken)
     lacking = lacking,
   })
 end
-if not t.state or not check or #check.answered ~= a.answered then return answer(false, {}) end
+if not t.state or t.sealed == '1' then return answer(false, {}) end
+if not check or #check.answered ~= a.answered then return answer(false, {}) end
 local packed = redis.call('LINDEX', key('t', a.task, 'parts'), a.number)
 if not packed then return answer(false, {}) end  -- of a task that has failed for want of room
 

@@ -19,6 +19,7 @@ LABELS = {
     "lost": "Lost",
     "overtaken": "Overtaken",
     "paused": "Paused",
+    "rechecked": "Checked later",
     "released": "Given back",
     "resumed": "Resumed",
     "split": "Split",

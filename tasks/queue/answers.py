@@ -140,6 +140,11 @@ class Mended(msgspec.Struct, frozen=True):
 class Retracted(msgspec.Struct, frozen=True):
     taken: int  # parts that were taken out now
     subtasks: int  # that are to be done anew
+    sealed: bool  # it is too late: the task's result is being delivered
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    sealed: bool  # the parts that were read stand
 
 
 class Checks(msgspec.Struct, frozen=True):

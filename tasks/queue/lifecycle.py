@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from operator import attrgetter
 
-from tasks.queue.answers import Abandoned, Held, Noted, TakenBack, Woken
+from tasks.queue.answers import Abandoned, Held, Noted, Sealed, TakenBack, Woken
 from tasks.queue.keys import Conns, Id, base_key, limits
+from tasks.queue.progress import Outcome
 from tasks.queue.scripts import Call
 
 
@@ -24,6 +25,15 @@ def undecide(group: Id, task: Id) -> Call[Conns]:
 def close(group: Id, task: Id) -> Call[TakenBack]:
     """Drop a task's state, input and leases."""
     return Call("close", base_key(group), {"task": str(task)}, TakenBack)
+
+
+def seal(group: Id, task: Id, outcome: Outcome) -> Call[bool]:
+    """Whether what was read of a task still counts, so that its result may be delivered.
+
+    If so, nothing is taken out of it any more.
+    """
+    args = {"task": str(task), "taken_out": outcome.taken_out}
+    return Call("seal", base_key(group), args, Sealed, attrgetter("sealed"))
 
 
 def note(group: Id, task: Id, what: str) -> Call[Noted]:

@@ -38,9 +38,12 @@ class _Listed(msgspec.Struct):
             row.part = _read_part(packed)
 
 
-def listed(group: Id, task: Id, *, most: int) -> Call[list[Numbered]]:
-    """The latest parts, at most so many, and behind those as many that were taken out before."""
-    args = {"task": str(task), "most": most}
+def listed(group: Id, task: Id, *, most: int, ended: bool = False) -> Call[list[Numbered]]:
+    """The latest parts, at most so many, and behind those as many that were taken out before.
+
+    With `ended` without those of leases that are active.
+    """
+    args = {"task": str(task), "most": most, "ended": ended}
     return Call("parts", base_key(group), args, _Listed, attrgetter("rows"))
 
 

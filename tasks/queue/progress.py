@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from tasks.queue.keys import Id, base_key
 from tasks.queue.scripts import Call
@@ -28,6 +29,10 @@ class Work(msgspec.Struct, frozen=True):
     wasted: float = 0.0  # seconds computed on what another one finished first
     checks: int = 0  # subtasks that it computed again, to check others
     taken_out: int = 0  # subtasks whose results did not count any more
+
+    def as_seen(self) -> Work:
+        """The same, with checks as work like any other."""
+        return replace(self, subtasks=self.subtasks + self.checks, checks=0)
 
 
 class Blame(msgspec.Struct, frozen=True):
@@ -75,6 +80,7 @@ class Outcome(msgspec.Struct):
     done: int
     failed: int
     taken_out: int = 0  # subtasks whose results were taken out again
+    sealed: bool = False  # an attempt before this one was about to deliver it
     blame: Blame | None = None
     partials: list[bytes] = []
     parts: list[Part] = []
@@ -108,10 +114,29 @@ class Progress(msgspec.Struct, frozen=True):
     redo: int = 0  # of the open ones: taken out, and without their payloads yet
     ready: int = 0  # checks whose answers are to be compared
     lacking: int = 0  # checks whose payloads are to be made anew
+    owed: int = 0  # subtasks that are to be computed for checks still
+    checking: int = 0  # subtasks that active leases of checks have
 
     @property
     def waiting(self) -> int:
         return self.open - self.leased
+
+    def as_seen(self) -> Progress:
+        """What people see of a task that runs: a check is work like any other.
+
+        What is to be checked counts as done when it has been, and what is computed for checks as
+        done by whoever computes it. By what the queue counts everybody could tell which leases
+        repeat what is done, and answer those honestly.
+        """
+        leased = self.leased + self.checking
+        done = min(max(self.done - self.owed, 0), self.split - self.failed)
+        return replace(
+            self,
+            leased=leased,
+            done=done,
+            open=max(self.split - self.failed - done, leased),
+            work={worker: row.as_seen() for worker, row in self.work.items()},
+        )
 
     @property
     def quiet_seconds(self) -> float:

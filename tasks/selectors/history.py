@@ -35,7 +35,7 @@ def of_task(task: Task) -> History:
 
 
 def _live(task: Task) -> tuple[list[Entry], list[Bar]]:
-    entries = task_log.log(task.group_id, task.pk)
+    entries = event_log.as_seen(task_log.log(task.group_id, task.pk))
     return entries, event_log.bars(entries)
 
 

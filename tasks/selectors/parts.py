@@ -37,16 +37,22 @@ def of_task(task: Task) -> list[dict[str, Any]]:
     """The latest parts, and those that were taken out; the latest first. Two queries at most.
 
     Each is {number, at, worker, member, lease, subtasks, ranges, digest, state, why}. As long as
-    the task lives, `ranges` and `digest` are None: whoever is checked could tell it by them.
+    the task lives or is checked, `ranges` and `digest` are None, and what belongs to a lease that
+    is not over is missing: whoever checks could tell by them that it is a check.
     """
-    lines = _recorded(task) if task.is_final else unsaved(task, _reasons_of(task))
+    is_over = task.is_final and not task.is_pending
+    lines = _recorded(task) if is_over else unsaved(task, _reasons_of(task), ended=True)
     workers = workers_by_id({line.worker for line in lines})
-    return [_shown(line, workers, is_over=task.is_final) for line in reversed(lines)]
+    return [_shown(line, workers, is_over=is_over) for line in reversed(lines)]
 
 
-def unsaved(task: Task, reasons: Iterable[Entry]) -> list[PartLine]:
-    """What Redis says, in the order in which they came; `reasons` are the entries of the log."""
-    rows = parts.listed(task.group_id, task.pk, most=settings.HISTORY_PARTS_MAX).now()
+def unsaved(task: Task, reasons: Iterable[Entry], *, ended: bool = False) -> list[PartLine]:
+    """What Redis says, in the order in which they came; `reasons` are the entries of the log.
+
+    `ended`: see `parts.listed`.
+    """
+    most = settings.HISTORY_PARTS_MAX
+    rows = parts.listed(task.group_id, task.pk, most=most, ended=ended).now()
     why = event_log.reasons(reasons)
     return [_line(row, why.get(row.number, "")) for row in rows]
 

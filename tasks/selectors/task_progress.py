@@ -63,6 +63,7 @@ def of_tasks(tasks: Sequence[Task]) -> dict[UUID, TaskProgress]:
 def _from_redis(task: Task, live: Progress | None) -> TaskProgress:
     if live is None:
         return _recorded(task)
+    live = live.as_seen()
     rate = _rate(task, live.done)
     settled = live.done + live.failed
     return TaskProgress(

@@ -157,11 +157,14 @@ def _conclude(task: Task, patient: bool) -> None:
 def _go_on(task: Task) -> None:
     """Set an incomplete task back to RUNNING.
 
-    A completion that came just now found the task AGGREGATING and left it to us, so look once more.
+    What was asked for meanwhile found the task AGGREGATING and left it to us: a conclusion, and the
+    payloads of what was taken out. So look once more.
     """
     Task.objects.filter(pk=task.pk).move(states.AGGREGATING, states.RUNNING, conclude_attempts=0)
     events.announce(task)
     progress = progress_of(task.group_id, task.pk).now()
+    if progress and progress.redo:
+        events.split(task.pk)
     if progress and progress.complete:
         conclude_task(str(task.pk))
 
@@ -189,7 +192,7 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
     except TryAgain as error:
         _try_again(task, error)
     except (NotConcluded, KindGone) as error:
-        fail_task(task, error.code, str(error))
+        _fail(task, outcome, error)
     else:
         if concluded.wrong:
             retraction.take_out(task, outcome, concluded.wrong)
@@ -204,10 +207,31 @@ def _finish(task: Task, outcome: Outcome, patient: bool) -> None:
             _deliver(task, outcome, concluded.result)
 
 
+def _fail(task: Task, outcome: Outcome, error: NotConcluded | KindGone) -> None:
+    """The task fails, unless what it fails for may have been taken out meanwhile."""
+    if _stands(task, outcome):
+        fail_task(task, error.code, str(error))
+    else:
+        _go_on(task)
+
+
+def _stands(task: Task, outcome: Outcome) -> bool:
+    """Whether nothing was taken out since the partials were read; nothing is from now on then."""
+    return lifecycle.seal(task.group_id, task.pk, outcome).now()
+
+
 def _deliver(task: Task, outcome: Outcome, result: bytes) -> None:
-    """The result is delivered with what was checked of it, unless it lacks checks that it needs."""
+    """The result is delivered with what was checked of it, unless it lacks checks that it needs.
+
+    The task goes on if a part of the result was taken out meanwhile. Of one that is checked
+    afterwards parts are taken out still: then its result is withdrawn.
+    """
     verification = verifying.pending_verification(task, outcome)
-    verification = verification or verifying.verification_of(task, outcome.done)
+    if verification is None:
+        if not _stands(task, outcome):
+            _go_on(task)
+            return
+        verification = verifying.verification_of(task, outcome.done)
     if task.withdrawn:
         verification = replace(verification, replaces=True)
     if verifying.lacks_checks(task, verification):

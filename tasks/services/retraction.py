@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import structlog
 
 from core import metrics
-from tasks import events
 from tasks.models import Task, Worker
 from tasks.queue import parts
 from tasks.queue.progress import Outcome, Part
@@ -18,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
-    """Take out these parts of a complete task, {number: what is wrong}, and have them done anew.
+    """Take out these parts of a complete task, {number: what is wrong}, which is to go on then.
 
     Whoever sent one loses their standing and is told, and what else they did is checked.
     """
@@ -44,7 +43,6 @@ def take_out(task: Task, outcome: Outcome, wrong: Mapping[int, str]) -> None:
     metrics.count("owners_sanctioned", len(owners))
     for owner in owners:
         rechecking.recheck(task, owner)
-    events.split(task.pk)  # makes the payloads anew
 
 
 def _hold_against(task: Task, part: Part, message: str) -> None:

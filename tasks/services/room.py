@@ -10,7 +10,7 @@ task after its end stays reserved until it expires.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +21,7 @@ from tasks import blobs
 from tasks.models import Task
 from tasks.queue import room
 from tasks.queue.progress import Progress
+from tasks.queue.splitting import payload_bytes
 from tasks.services.files import QuotaUsed
 
 SUBTASK_BYTES = 120  # what Redis needs for a subtask beside its payload
@@ -109,21 +110,21 @@ def release_forgotten(live: set[str]) -> int:
 class Reservation:
     """What a task that is being split has reserved.
 
-    Its subtasks that are done need no room any more. So a split that waited for room goes on when
-    workers have done some of them.
+    Its subtasks that are done need no room any more, unless their payloads are kept to check them,
+    or as canaries. So a split that waited for room goes on when workers have done some of them.
     """
 
     def __init__(self, task: Task, progress: Progress | None = None) -> None:
         self._task = task
-        need, self._left = room.reserved_by(task.pk)
+        self._reserved, self._left = room.reserved_by(task.pk)
         each = room.partial_bytes(task.group_id, task.kind_key, task.creator_id or "")
         self._partial = min(each, settings.PARTIAL_BYTES_MAX)
         self._partials_max = _partials_max() if each else 0.0
-        split, done = (progress.split, progress.done) if progress else (0, 0)
+        split = progress.split if progress else 0
         self._partials = min(self._partial * split, self._partials_max)  # estimated so far
-        spent = need - self._left
+        spent = self._reserved - self._left
         if split:
-            spent = int(spent * (split - done) / split)
+            spent = payload_bytes(task.group_id, task.pk)
         self._need = self._left + spent
 
     def take(self, payloads: Sequence[bytes]) -> bool:
@@ -134,12 +135,34 @@ class Reservation:
         if short <= 0:
             self._partials = partials
             return True
+        if not self._get(self._need + short, short):
+            return False
+        self._need += short
+        self._partials = partials
+        return True
+
+    def take_again(self, payloads: Collection[bytes]) -> bool:
+        """Whether there is room for these, made anew of subtasks that were done; it is reserved.
+
+        They are put into Redis immediately. It need not be more than the task has reserved before,
+        but others may have taken what its subtasks left when they were done.
+        """
+        size = sum(map(len, payloads)) + SUBTASK_BYTES * len(payloads)
+        if not size:
+            return True
+        if not self._get(max(self._need + size, self._reserved), size):
+            return False
+        self._need += size
+        self._left = room.spend(self._task.pk, size).now().left
+        return True
+
+    def _get(self, need: int, to_come: int) -> bool:
+        """Whether there is room for all that the task needs, with so many bytes more to come."""
         try:
-            _reserve(self._task, self._need + short, self._left + short)
+            _reserve(self._task, need, self._left + to_come)
         except (NoRoom, QuotaUsed):
             return False
-        self._need, self._left = self._need + short, self._left + short
-        self._partials = partials
+        self._reserved, self._left = need, self._left + to_come
         return True
 
     def spend(self, *, last: bool) -> None:

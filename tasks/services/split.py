@@ -155,10 +155,15 @@ def _restore(
     """Put payloads back: a split gives the same again.
 
     Those in `redo`, whose results were taken out, wait again. Those in `lacking`, by the numbers of
-    parts, are kept for checks.
+    parts, are kept for checks. If there is no room for them, the sweep asks for them later.
     """
+    reservation = Reservation(task, progress_of(task.group_id, task.pk).now())
     for batch in all_batches:
         payloads = dict(enumerate(batch.payloads, batch.first))
+        wanted = redo.union(*lacking.values())
+        if not reservation.take_again([payloads[subtask] for subtask in payloads.keys() & wanted]):
+            log.warning("payloads_wait_for_room", task=str(task.pk))
+            break
         _redo(task, payloads, redo)
         _keep(task, payloads, lacking)
         if not redo and not lacking:

@@ -22,6 +22,7 @@ from groups.models import Membership
 from tasks import events, states
 from tasks.models import Standing, Task
 from tasks.queue import parts
+from tasks.queue.answers import Retracted
 from tasks.services import standing
 
 TASKS_MAX = 1000  # of one group and kind, at a time
@@ -53,9 +54,12 @@ def take_out(*, user: User, task: Task, member: UUID, reason: str = "") -> int:
     """
     check_may_take_out(task, group_selectors.membership(user, task.group_id))
     owner = User.objects.filter(pk=member).first()
-    subtasks = _take_out(task, owner, user, reason) if owner else 0
-    if not subtasks or owner is None:
+    retracted = _take_out(task, owner, user, reason) if owner else None
+    if retracted and retracted.sealed:
+        raise Conflict("The task is ending: its result is being delivered.")
+    if owner is None or not retracted or not retracted.taken:
         raise Conflict("Nothing that this member computed counts in the task.")
+    subtasks = retracted.subtasks
     _lose_standing(task, owner)
     _tell(owner, [task], subtasks, user, reason)
     return subtasks
@@ -71,10 +75,10 @@ def take_out_of_all(row: Standing, *, by: User, reason: str = "") -> int:
     )
     touched, sum_of_all = [], 0
     for task in running.select_related("group").order_by("created")[:TASKS_MAX]:
-        subtasks = _take_out(task, row.owner, by, reason)
-        if subtasks:
+        retracted = _take_out(task, row.owner, by, reason)
+        if retracted.taken:
             touched.append(task)
-            sum_of_all += subtasks
+            sum_of_all += retracted.subtasks
     if not touched:
         raise Conflict("Nothing that this member computed counts in a running task.")
     _lose_standing(touched[0], row.owner)
@@ -82,12 +86,15 @@ def take_out_of_all(row: Standing, *, by: User, reason: str = "") -> int:
     return sum_of_all
 
 
-def _take_out(task: Task, owner: User, by: User, reason: str) -> int:
-    """Take it out of one task, and record that; return how many subtasks it is."""
+def _take_out(task: Task, owner: User, by: User, reason: str) -> Retracted:
+    """Take it out of one task, and record that.
+
+    A conclusion that has read the task's results already notices it, unless it is too late.
+    """
     message = one_line(f"{BY_HAND} {reason}".strip(), REASON_MAX + len(BY_HAND))
     retracted = parts.retract(task.group_id, task.pk, owner=owner.pk, message=message).now()
     if not retracted.taken:
-        return 0
+        return retracted
     metrics.count("parts_taken_out", retracted.taken)
     metrics.count("subtasks_taken_out", retracted.subtasks)
     log.warning(
@@ -111,7 +118,7 @@ def _take_out(task: Task, owner: User, by: User, reason: str) -> int:
     )
     events.split(task.pk)  # makes the payloads anew
     events.announce(task)
-    return retracted.subtasks
+    return retracted
 
 
 def _lose_standing(task: Task, owner: User) -> None:

@@ -156,7 +156,7 @@ def pending_verification(task: Task, outcome: Outcome) -> Verification | None:
     that made this result was wrong.
     """
     stands = checks.standing_of(task.group_id, task.pk).now()
-    if stands is None or not is_delivered_first(task, stands):
+    if stands is None or outcome.sealed or not is_delivered_first(task, stands):
         return None
     if not _may_be_decided(stands):
         return None

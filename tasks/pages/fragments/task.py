@@ -102,7 +102,7 @@ class TaskPage:
             self._read_record(task)
             return
         after = self.entries[-1].number if self.entries else 0
-        for entry in task_log.log(task.group_id, task.pk, after=after):
+        for entry in event_log.as_seen(task_log.log(task.group_id, task.pk, after=after)):
             self.entries.append(entry)
             event_log.draw(self.bars, entry)
 

@@ -18,6 +18,7 @@ from tasks.queue.answers import Granted
 from tasks.selectors import history
 from tasks.selectors.parts import of_task
 from tasks.services.checking import compare_answers
+from tasks.services.control import cancel
 from tasks.services.split import split_task
 from tests.support.pages import words
 from tests.tasks.conftest import compute, conclude
@@ -122,8 +123,8 @@ def test_a_task_from_before_has_no_list(task: Task, tower: Worker, work: Callabl
     assert of_task(task) == []
 
 
-def test_checks_are_told_afterwards_and_look_like_other_leases_before(
-    split: Callable[..., Task], lease: Lease, laptop: Worker, tower: Worker
+def test_checks_are_told_at_the_end_and_look_like_other_leases_before(
+    split: Callable[..., Task], lease: Lease, laptop: Worker, tower: Worker, bob: User
 ) -> None:
     task = split(kind="MEAN", numbers=NUMBERS, verify="all")
     first = lease(laptop)
@@ -135,10 +136,14 @@ def test_checks_are_told_afterwards_and_look_like_other_leases_before(
     assert [bar.how for bar in history.of_task(task).bars] == ["leased", "leased"]
     assert history.events(task)[0]["what"] == "leased"
     compute(check, tower)
+    assert [bar.outcome for bar in history.of_task(task).bars] == ["done", "done"]
+    assert history.events(task)[0]["what"] == "done"
+    cancel(user=bob, task=task)
+    task.refresh_from_db()
     assert [bar.outcome for bar in history.of_task(task).bars] == ["done", "checked"]
-    newest = history.events(task)[0]
-    assert (newest["what"], newest["worker"]["name"]) == ("checked", "tower")
-    assert newest["text"].endswith("again, to check them.")
+    (told,) = [event for event in history.events(task) if event["what"] == "checked"]
+    assert told["worker"]["name"] == "tower"
+    assert told["text"].endswith("again, to check them.")
 
 
 def test_contributions_count_checks_by_themselves(
@@ -149,7 +154,7 @@ def test_contributions_count_checks_by_themselves(
         (row,) = [one for one in rows if one["worker"]["name"] == "tower"]
         return row["subtasks"], row["checks"], row["status"]
 
-    assert of_tower() == (0, oldest(task)["subtasks"], "working")
+    assert of_tower() == (oldest(task)["subtasks"], 0, "working"), "it looks like work"
     finished(task, [tower], work)
     assert of_tower() == (0, SUBTASKS, "done"), "it had a part in it, though no result of it counts"
 

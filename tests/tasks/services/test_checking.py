@@ -21,7 +21,7 @@ from tasks.models import Standing, Task, Worker
 from tasks.queue import checks, leasing
 from tasks.queue.answers import Checks, Granted
 from tasks.queue.progress import outcome_of, progress_of
-from tasks.selectors import trust
+from tasks.selectors import history, trust
 from tasks.services import standing
 from tasks.services.checking import compare_answers, decide_rest
 from tasks.services.deliver import result_of
@@ -335,6 +335,11 @@ def test_once_found_wrong_what_an_owner_did_for_other_running_tasks_is_checked(
     assert parts
     assert stands(other).open == len(parts.partials) > 1
     assert stands(unwanted).open == 0
+    (line,) = [event for event in history.events(other) if event["what"] == "rechecked"]
+    assert (
+        line["text"] == "Others check 16 subtasks that ann / anns did before: its owner was wrong."
+    )
+    assert "rechecked" not in {event["what"] for event in history.events(unwanted)}
     jobs_sent()
     reconcile()
     assert "tasks.split" in jobs_sent(), "their payloads are made anew"
