@@ -13,7 +13,7 @@ SERVER := core accounts groups tasks firmlight embedded benchmarks
 # With it set, each process of a system or a test would compile the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack bench-liars screenshots lock clean
+.PHONY: help setup setup-dev run demo check fix sync-client test test-postgres test-mongo test-bare test-newest bare chaos bench bench-beside bench-load bench-pages bench-attacks bench-under-attack bench-liars screenshots lock clean
 .DEFAULT_GOAL := help
 
 help:  ## list these commands
@@ -42,16 +42,24 @@ install-for-%: setup-dev
 test: install-for-test  ## run the tests (PYTEST="-k lease" chooses some; INSTALL=1 installs what they need with sudo)
 	@$(TEST)
 
-test-postgres: install-for-postgres  ## run the tests on PostgreSQL, on a server started for them
+# Both: see tests/conftest.py. The rest does the same whichever database there is.
+STORAGE := storage or transactions
+
+test-postgres: ONLY = -m "$(STORAGE)"
+test-postgres: install-for-postgres  ## run the tests that depend on storage on PostgreSQL, on a server started for them
 	@$(BIN)/python -m tests.support.databases postgres $(TEST)
 
 test-mongo: TEST_PROCESSES = 3  # the database needs a share of the cores
-test-mongo: ONLY = -m storage  # see tests/conftest.py
+test-mongo: ONLY = -m storage
 test-mongo: install-for-mongo  ## run the tests that depend on storage on a MongoDB-compatible server (as root on Debian, or with a mongod)
 	@$(BIN)/python -m tests.support.databases mongo $(TEST)
 
 test-bare:  ## run the tests as on a machine that has only the newest Python
 	@$(MAKE) --no-print-directory bare VENV=.venv-newest PYTHON="$$(.ci/python newest)"
+
+test-newest:  ## run each test on the newest Python: those that depend on storage on PostgreSQL, the others as test-bare
+	@$(MAKE) --no-print-directory test-postgres VENV=.venv-newest PYTHON="$$(.ci/python newest)"
+	@$(MAKE) --no-print-directory test-bare ONLY='-m "not ($(STORAGE))"'
 
 bare: setup-dev
 	@$(BIN)/python -m tests.support.bare $(TEST)

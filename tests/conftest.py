@@ -50,18 +50,12 @@ TOGETHER = {
 }
 ALONE = ("tests/system/test_scaled_out", "tests/system/test_access")  # they start one of their own
 
-# What does the same whichever database there is. All else is marked `storage`.
-APART_FROM_STORAGE = (
-    "tests/chaos/",
-    "tests/client/",
-    "tests/deploy/",
-    "tests/e2e/",
-    "tests/embedded/",
-    "tests/failover/",
-    "tests/tasks/queue/",
-    "tests/tasks/test_cluster.py",
-    "tests/test_running.py",
-)
+# Who uses one of these, or the mark `django_db`, uses the database, and is marked `storage`:
+# pytest-django keeps it shut for everybody else. A test that starts a system of its own on the
+# database says so itself.
+ON_DATABASE = {"db", "transactional_db", "system"}
+# Of these, what does the same whichever database there is.
+APART_FROM_STORAGE = ("tests/deploy/", "tests/e2e/", "tests/embedded/", "tests/failover/")
 
 
 def scope_of(nodeid: str) -> str:
@@ -96,10 +90,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark what depends on storage, before `-m` chooses. And schemathesis gives all its tests one
     id, and of those pytest-xdist would run one.
     """
-    if not item.nodeid.startswith(APART_FROM_STORAGE):
+    if uses_database(item) and not item.nodeid.startswith(APART_FROM_STORAGE):
         item.add_marker("storage")
     if not item.nodeid.endswith(item.name):
         item._id = NodeId.parse(f"{item.nodeid.rpartition('::')[0]}::{item.name}")
+
+
+def uses_database(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return bool(fixtures & ON_DATABASE or item.get_closest_marker("django_db"))
 
 
 @pytest.hookimpl(trylast=True)

@@ -285,10 +285,29 @@ def test_what_is_apart_from_storage_exists() -> None:
     assert [folder for folder in conftest.APART_FROM_STORAGE if not (ROOT / folder).exists()] == []
 
 
-def test_tests_of_storage_are_chosen_by_their_folder() -> None:
-    files = ["tests/core/test_databases.py", "tests/client/kinds/test_page.py"]
-    command = [*PYTEST, "--collect-only", "-q", "-m", "storage", *files]
+def test_tests_of_storage_are_chosen_by_their_fixtures() -> None:
+    chosen = [
+        "tests/core/test_pagination.py",  # a fixture
+        "tests/databases/test_indexes.py",  # the mark of pytest-django
+        "tests/databases/test_moving.py",  # starts programs that use it
+        "tests/system/test_crawl.py",  # a whole system
+    ]
+    others = ["tests/core/test_text.py", "tests/failover/test_network.py"]
+    command = [*PYTEST, "--collect-only", "-q", "-m", "storage", *chosen, *others]
     done = subprocess.run(
         command, cwd=ROOT, env=clean(), capture_output=True, text=True, timeout=300
     )
-    assert re.findall(r"^(tests/\S+): \d+$", done.stdout, re.MULTILINE) == files[:1], done.stdout
+    assert re.findall(r"^(tests/\S+): \d+$", done.stdout, re.MULTILINE) == chosen, done.stdout
+
+
+def test_who_starts_a_system_on_the_database_says_so() -> None:
+    """`fresh` makes a database beside that of the tests, which no fixture of theirs shows."""
+    files = [
+        file
+        for file in (ROOT / "tests").rglob("test_*.py")
+        if "import fresh" in file.read_text() and "def system" not in file.read_text()
+    ]
+    silent = [
+        file for file in files if not re.search(r"mark\.(storage|transactions)", file.read_text())
+    ]
+    assert [file.name for file in silent] == ["test_backup.py"]  # it has the fixture `system`

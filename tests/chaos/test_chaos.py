@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from embedded.system import System
@@ -44,6 +45,7 @@ SETTINGS = SHORT | {
 }
 
 
+@pytest.mark.transactions
 def test_nothing_is_lost_and_nothing_counted_twice_whatever_dies(
     tmp_path: Path, static_root: str
 ) -> None:

@@ -16,6 +16,8 @@ from django.utils.dateparse import parse_datetime
 
 from tests.support.databases import fresh
 
+pytestmark = pytest.mark.storage
+
 DUMP = ("dumpdata", "--natural-foreign", "--natural-primary", "--format=jsonl")
 MADE_ANEW = ("contenttypes", "auth.permission", "admin.logentry", "django_celery_beat", "axes")
 

@@ -16,6 +16,7 @@ import httpx
 import redis
 
 from embedded import redis_server
+from embedded.system import NO_CERTIFICATES
 from tests.deploy.files import NAME, ROOT
 from tests.support.patient import until
 
@@ -129,7 +130,12 @@ class Running:
         return self.folder / f"{name}.log"
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        return httpx.get(f"{self.url}{path}", headers={**THROUGH_PROXY, **headers}, trust_env=False)
+        return httpx.get(
+            f"{self.url}{path}",
+            headers={**THROUGH_PROXY, **headers},
+            trust_env=False,
+            verify=NO_CERTIFICATES,
+        )
 
     def is_ready(self) -> bool:
         living = {name: process.poll() for name, process in self.processes.items()}

@@ -15,6 +15,7 @@ import redis
 
 from core import file_modes
 from embedded import Problem, System, orphans
+from embedded.system import ask
 from tests.support import faults
 from tests.support.patient import PatientLab
 from tests.support.worker import Worker
@@ -70,7 +71,7 @@ def system(left_behind, static_root):
 
 def answers(url):
     try:
-        return httpx.get(f"{url}/readyz", trust_env=False, timeout=5).status_code == 200
+        return ask(f"{url}/readyz").status_code == 200
     except httpx.TransportError:
         return False
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 import time
 
-import httpx
 import psutil
+import pytest
 
-from embedded.system import System
+from embedded.system import System, ask
 from tests.failover.conftest import Start
 from tests.support import faults
 from tests.support.patient import PatientLab, until
 from tests.support.systems import WOKEN_SECONDS_MAX
 
 
+@pytest.mark.transactions
 def test_a_task_goes_on_over_a_killed_web(system: System, lab: PatientLab, start: Start) -> None:
     workers = [start(1), start(2)]
     task = lab.submit("ECHO", count=200, seconds=0.02, collect=True)
@@ -40,6 +41,7 @@ def test_after_a_killed_web_idle_workers_begin_at_once(
     assert seconds < WOKEN_SECONDS_MAX, "nobody was woken by connections that are gone"
 
 
+@pytest.mark.transactions
 def test_a_split_that_was_killed_is_split_to_its_end(
     system: System, lab: PatientLab, start: Start
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_split_that_was_killed_is_split_to_its_end(
     )
 
 
+@pytest.mark.transactions
 def test_a_conclusion_that_was_killed_is_concluded_again(
     system: System, lab: PatientLab, start: Start
 ) -> None:
@@ -95,7 +98,7 @@ def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(
         other = start(2)
         other.hear("leased", after=began)
         assert queue_age_seconds(system) < 5
-        assert httpx.get(f"{system.url}/readyz", trust_env=False).status_code == 200
+        assert ask(f"{system.url}/readyz").status_code == 200
     finally:
         for process in stuck:
             process.resume()
@@ -104,10 +107,11 @@ def test_stuck_jobs_hold_up_neither_the_sweep_nor_readiness(
 
 def queue_age_seconds(system: System) -> float:
     """Since the last sweep, as /readyz tells it."""
-    says = httpx.get(f"{system.url}/readyz", trust_env=False).json()["checks"]["beat"]["what"]
+    says = ask(f"{system.url}/readyz").json()["checks"]["beat"]["what"]
     return float(re.search(r"was ([\d.]+) s ago", str(says))[1])  # type: ignore[index]
 
 
+@pytest.mark.transactions
 def test_a_locked_database_loses_nothing(system: System, lab: PatientLab, start: Start) -> None:
     worker = start(1)
     task = lab.submit("ECHO", count=30, seconds=0.02, collect=True)
@@ -119,6 +123,7 @@ def test_a_locked_database_loses_nothing(system: System, lab: PatientLab, start:
     lab.is_exact(lab.submit("ECHO", count=5, collect=True), 5)
 
 
+@pytest.mark.transactions
 def test_a_machine_that_lost_its_power_goes_on_with_the_same_workers(
     system: System, lab: PatientLab, start: Start
 ) -> None:

@@ -12,7 +12,7 @@ import redis
 
 from embedded import ports
 from embedded.problem import Problem
-from embedded.system import System
+from embedded.system import System, ask
 from tasks.data_format import FORMAT
 from tasks.queue.formats import NOT_MOVED
 from tasks.queue.keys import FORMAT_NOTED
@@ -86,7 +86,7 @@ def test_a_system_ends_when_a_newer_release_has_been_there_and_does_not_start_ag
 
 
 def _ready(system: System) -> httpx.Response:
-    return httpx.get(f"{system.url}/readyz", trust_env=False)
+    return ask(f"{system.url}/readyz")
 
 
 def left_behind(client: redis.Redis) -> list[bytes]:

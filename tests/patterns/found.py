@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -144,10 +145,18 @@ def _names_of(tree: ast.AST) -> dict[ast.AST, str]:
 
 def _ways_of(name: str) -> set[str]:
     """How a compiled pattern of this name is used, anywhere; nothing if it is not to be seen."""
-    return {way for way in WAYS if re.search(rf"\b{re.escape(name)}\.{way}\(", _all_sources())}
+    return _uses()[name]
 
 
 @cache
+def _uses() -> defaultdict[str, set[str]]:
+    """Name -> the ways in which something of that name is used, read once from all sources."""
+    uses: defaultdict[str, set[str]] = defaultdict(set)
+    for name, way in re.findall(rf"\b(\w+)\.({'|'.join(WAYS)})\(", _all_sources()):
+        uses[name].add(way)
+    return uses
+
+
 def _all_sources() -> str:
     return "\n".join(
         file.read_text() for package, folder in SOURCES.items() for file in files(folder / package)

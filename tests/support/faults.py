@@ -14,7 +14,7 @@ import psutil
 import redis
 
 from core import redis_log
-from embedded.system import System
+from embedded.system import System, ask
 from tests.support import databases
 from tests.support.patient import until
 
@@ -38,7 +38,7 @@ def is_whole(system: System) -> bool:
     for jobs.
     """
     try:
-        ready = httpx.get(f"{system.url}/readyz", trust_env=False, timeout=5).status_code == 200
+        ready = ask(f"{system.url}/readyz").status_code == 200
         with redis.Redis.from_url(system.environment.get("BROKER_URL", system.redis_url)) as broker:
             waiting = sum(client["cmd"] == "brpop" for client in broker.client_list())
     except (httpx.TransportError, redis.RedisError):

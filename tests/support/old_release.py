@@ -17,6 +17,7 @@ import pytest
 
 from embedded import redis_programs
 from embedded.environment import DECIDED
+from embedded.system import ask
 from tests.support.patient import until
 
 # Releases whose data have no number. The older one notes neither owners nor parts.
@@ -93,6 +94,6 @@ class OldRelease:
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False, timeout=5).is_success
+            return ask(f"{self.url}/readyz").is_success
         except httpx.TransportError:
             return False

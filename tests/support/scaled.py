@@ -11,7 +11,7 @@ import httpx
 
 from embedded import ports
 from embedded.supervision import Part
-from embedded.system import System
+from embedded.system import System, ask
 from firmlight import processes
 
 
@@ -40,5 +40,5 @@ class ScaledOut(System):
 
 def _answers(url: str) -> bool:
     with contextlib.suppress(httpx.TransportError):
-        return httpx.get(url, trust_env=False, timeout=5).status_code < 500
+        return ask(url).status_code < 500
     return False

@@ -25,6 +25,8 @@ from tests.system.peer import Peer
 from tests.system.test_emails import link
 from tests.system.test_live_socket import ask, closes_with, hear, watching
 
+pytestmark = pytest.mark.storage
+
 Connect = Callable[..., Peer]
 AT_ONCE_SECONDS = 5.0  # on a machine that is busy; they look by themselves after ten minutes
 NEW = "another good one 23"

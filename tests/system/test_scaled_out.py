@@ -18,6 +18,8 @@ from tests.support.systems import SHORT
 from tests.support.worker import Worker
 from tests.system.lab import PASSWORD, Lab
 
+pytestmark = pytest.mark.storage
+
 
 @pytest.fixture(scope="module")
 def scaled(tmp_path_factory: pytest.TempPathFactory, static_root: str) -> Iterator[ScaledOut]:

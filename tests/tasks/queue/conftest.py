@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from core.redis import connect
-from tasks.queue import connections, leasing, splitting
+from tasks.queue import checks, connections, leasing, splitting
 from tasks.queue.answers import Granted, Leased, Settled
 from tasks.queue.keys import GROUPS, base_key
 from tasks.queue.progress import Outcome, Progress, outcome_of, progress_of
@@ -186,6 +186,12 @@ class Pool:
         outcome = outcome_of(self.group, task).now()
         assert outcome
         return outcome
+
+    def stands(self, task: str) -> tuple[int, int, int]:
+        """How many checks are not settled, are leased, and are ready to be compared."""
+        found = checks.standing_of(self.group, task).now()
+        assert found
+        return found.open, found.held, found.ready
 
     def expire(self, *granted: Granted) -> None:
         """The deadline of these leases has passed; nobody has noticed yet."""

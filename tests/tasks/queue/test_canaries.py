@@ -38,12 +38,6 @@ def canary(conn: Connection) -> Granted:
     return granted
 
 
-def stands(pool: Pool, task: str) -> tuple[int, int, int]:
-    found = checks.standing_of(pool.group, task).now()
-    assert found
-    return found.open, found.held, found.ready
-
-
 def test_it_looks_like_any_other_lease_and_counts_for_nothing(
     pool: Pool, task: str, cy: Connection
 ) -> None:
@@ -52,7 +46,7 @@ def test_it_looks_like_any_other_lease_and_counts_for_nothing(
     assert (granted.subtasks, granted.payloads) == ([0], [b"\x05"])
     ordinary = pool.connect("dees", owner="dee").lease()
     assert (granted.task, granted.kind, granted.max_ms) == (task, ordinary.kind, ordinary.max_ms)
-    assert stands(pool, task) == (0, 0, 0), "nobody waits for it"
+    assert pool.stands(task) == (0, 0, 0), "nobody waits for it"
     settled = cy.complete(granted, partial=b"\x08")
     assert (settled.reason, settled.is_check, settled.compare) == ("", True, True)
     (check,) = ready(pool, task)
@@ -130,7 +124,7 @@ def test_one_that_comes_to_nothing_is_over(
 ) -> None:
     granted = canary(cy)
     end(pool, cy, granted, task)
-    assert stands(pool, task) == (0, 0, 0)
+    assert pool.stands(task) == (0, 0, 0)
     assert checks.unsettled(pool.group, task, most=9, bytes_max=10**6, every=True).now() == []
     assert cy.complete(granted).reason == "unknown_lease"
     assert pool.progress(task).failed == 0

@@ -29,13 +29,6 @@ def unsettled(pool: Pool, task: str, *, every: bool = False) -> list[checks.Chec
     return sorted(found, key=lambda check: check.number)
 
 
-def stands(pool: Pool, task: str) -> tuple[int, int, int]:
-    """How many checks are not settled, are leased, and are ready to be compared."""
-    found = checks.standing_of(pool.group, task).now()
-    assert found
-    return found.open, found.held, found.ready
-
-
 # Which are drawn
 
 
@@ -60,7 +53,7 @@ def test_the_draw_hangs_on_what_was_asked_for_and_on_the_owners_standing(
     task = pool.task(1, verify=verify)
     checks.note_standing(pool.group, KIND, "ann", agreements)
     ann.complete(ann.lease(), chance=chance)
-    assert stands(pool, task) == (int(is_drawn), 0, 0)
+    assert pool.stands(task) == (int(is_drawn), 0, 0)
     assert pool.redis.hlen(pool.key("t", task, "kept")) == int(is_drawn)
 
 
@@ -69,7 +62,7 @@ def test_without_its_standing_an_owner_is_a_newcomer(pool: Pool, ann: Connection
     checks.note_standing(pool.group, KIND, "ann", 99)
     checks.forget_standing(pool.group, KIND, "ann")
     ann.complete(ann.lease(), chance=0.9)
-    assert stands(pool, task)[0] == 1
+    assert pool.stands(task)[0] == 1
 
 
 # The lease of a check
@@ -82,7 +75,7 @@ def test_another_owner_gets_the_same_subtasks_with_their_payloads(
     assert (first.subtasks, first.payloads) == ([0], [b"\x05"])
     assert (second.subtasks, second.payloads) == ([1, 2, 3], [b"\x05"] * 3)
     assert ben.ask().granted is None
-    assert stands(pool, done) == (2, 2, 0)
+    assert pool.stands(done) == (2, 2, 0)
 
 
 def test_it_comes_before_ordinary_work_and_its_creator_is_not_charged(
@@ -288,7 +281,7 @@ def test_what_is_given_back_again_and_again_is_given_up_too(
         ben.release(ben.lease())
         pool.redis.delete(pool.key("strikes", "ben"))
     assert ben.ask().granted is None
-    assert stands(pool, task) == (1, 0, 0)
+    assert pool.stands(task) == (1, 0, 0)
     found = checks.standing_of(pool.group, task).now()
     assert found
     assert not found.others
@@ -372,7 +365,7 @@ def test_the_answer_takes_the_place_of_a_lie_and_what_else_the_liar_did_is_done_
     assert (progress.done, progress.open, progress.redo) == (1, 3, 3)
     assert (progress.work["anns"].subtasks, progress.work["bens"].subtasks) == (0, 1)
     assert parts.to_redo(pool.group, done) == {1, 2, 3}
-    assert stands(pool, done) == (0, 0, 0), "the check of what was taken out went with it"
+    assert pool.stands(done) == (0, 0, 0), "the check of what was taken out went with it"
     parts.restore(pool.group, done, dict.fromkeys([1, 2, 3], b"\x05")).now()
     cy.work_off()
     outcome = pool.outcome(done)
@@ -388,7 +381,7 @@ def test_a_part_that_is_taken_out_is_not_checked_any_more(
 ) -> None:
     granted = ben.lease()
     parts.retract(pool.group, done, parts=[0, 1], message="no").now()
-    assert stands(pool, done) == (0, 0, 0)
+    assert pool.stands(done) == (0, 0, 0)
     assert ben.beat(granted.lease) == [granted.lease]
     assert ben.complete(granted).reason == "unknown_lease"
     assert ben.ask().granted is None
@@ -430,7 +423,7 @@ def test_what_nobody_checked_is_checked_when_its_payloads_are_made_anew(
     assert checks.recheck(pool.group, trusted, "ben").now().parts == 0
     assert checks.recheck(pool.group, trusted, "ann").now().parts == 2
     assert checks.recheck(pool.group, trusted, "ann").now().parts == 0, "they are already"
-    assert stands(pool, trusted) == (2, 0, 0)
+    assert pool.stands(trusted) == (2, 0, 0)
     assert ben.ask().granted is None
     assert pool.progress(trusted).lacking == 2
     assert checks.lacking_payloads(pool.group, trusted) == {0: {0}, 1: {1, 2, 3}}

@@ -151,16 +151,6 @@ def test_a_task_that_demands_checks_fails_where_nobody_can_make_them(
     assert Notification.objects.filter(user=bob, code="task_failed").exists()
 
 
-def test_such_a_task_waits_as_long_as_somebody_can_make_them(
-    split: Split, work: Work, laptop: Worker, tower: Worker, online: Online, settings: Settings
-) -> None:
-    task = mean(split, "all")
-    online(laptop, tower)
-    work(laptop)
-    settings.VERIFY_WAIT_SECONDS = 0
-    assert conclude(task).status == states.RUNNING
-
-
 @pytest.mark.parametrize(("verify", "status"), [("auto", states.SUCCEEDED), ("all", states.FAILED)])
 def test_where_two_differ_and_nobody_decides_the_result_warns_or_the_task_fails(
     split: Split,
@@ -396,7 +386,7 @@ def test_the_sweep_asks_for_the_conclusion_when_the_wait_is_over(
     assert not redis.connect().exists(due)
 
 
-def test_a_task_that_demands_checks_does_not_wait_for_ever_for_one_who_takes_none(
+def test_a_task_that_demands_checks_waits_for_one_who_can_make_them_but_not_for_ever(
     split: Split, work: Work, laptop: Worker, tower: Worker, online: Online, settings: Settings
 ) -> None:
     task = mean(split, "all")
