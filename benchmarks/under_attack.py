@@ -133,13 +133,17 @@ def compare(chosen: list[type[Attacker]], seconds: float, rounds: int) -> list[s
     elsewhere: list[Rate] = []
     with side() as honest, side() as idle:
         honest.measure(seconds / 3)  # the first tasks after a start take longer
-        for _ in range(rounds):
-            with attacked(idle.target(), chosen):
-                elsewhere.append(honest.measure(seconds))
-            with attacked(honest.target(), chosen) as made:
-                ours.append(honest.measure(seconds))
-            for attacker in made:
-                counts.setdefault(attacker.title, Counter()).update(attacker.counts)
+        for number in range(rounds):
+            # In turn also which comes first: the machine may grow slower meanwhile.
+            for target in (idle, honest) if number % 2 == 0 else (honest, idle):
+                with attacked(target.target(), chosen) as made:
+                    rate = honest.measure(seconds)
+                if target is idle:
+                    elsewhere.append(rate)
+                    continue
+                ours.append(rate)
+                for attacker in made:
+                    counts.setdefault(attacker.title, Counter()).update(attacker.counts)
     said = [f"{title}: {_words(found)}" for title, found in counts.items()]
     pairs = list(zip(ours, elsewhere, strict=True))
     by_clock = [(here.per_second, there.per_second) for here, there in pairs]

@@ -12,17 +12,18 @@ local CHECK = {
 }
 
 local function contains(list, what)
-  for _, one in ipairs(list) do
+  for _, one in ipairs(list or {}) do
     if one == what then return true end
   end
   return false
 end
 
 -- The state of a check: {lease = its active lease or '', answered = owners whose answers are whole,
--- failed = owners whose leases came to nothing, leases = how many there were, drawn = the owner who is
--- asked first, '' if that is no matter, reserved_until = ms since the epoch until nobody else is asked,
--- canary = true of one, pieces = what came, each like a part, owed = subtasks that are to be computed
--- for it still}. The bytes of the pieces are in :answers. nil if there is no such check.
+-- failed = owners whose leases came to nothing, returned = owners who gave it back (absent if nobody
+-- did), leases = how many there were, drawn = the owner who is asked first ('' if that is no matter),
+-- reserved_until = ms since the epoch until nobody else is asked, canary = true of one, pieces = what
+-- came, each like a part, owed = subtasks that are to be computed for it still}. The bytes of the pieces
+-- are in :answers. nil if there is no such check.
 local function read_check(task, number)
   local packed = redis.call('HGET', key('t', task, 'check_state'), number)
   return packed and cmsgpack.unpack(packed) or nil
@@ -69,14 +70,18 @@ end
 local function draw_checker(task, t, number)
   local check = read_check(task, number)
   local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
-  local there, owners = takers(task, t), {}
+  local there, owners, fresh = takers(task, t), {}, {}
   for owner in pairs(there.workers) do
     local has_tried = contains(check.answered, owner) or contains(check.failed, owner)
-    if owner ~= part.owner and not has_tried then owners[#owners + 1] = owner end
+    if owner ~= part.owner and not has_tried then
+      owners[#owners + 1] = owner
+      if not contains(check.returned, owner) then fresh[#fresh + 1] = owner end
+    end
   end
   check.drawn, check.reserved_until = '', 0
   if #owners > 1 and a.reserved_ms > 0 then
-    check.drawn = owners[1 + redis.call('TIME')[2] % #owners]
+    local from = #fresh > 0 and fresh or owners
+    check.drawn = from[1 + redis.call('TIME')[2] % #from]
     check.reserved_until = now + a.reserved_ms
     wake_first[t.kind] = wake_first[t.kind] or {}
     for _, conn in ipairs(there.conns[check.drawn]) do table.insert(wake_first[t.kind], conn) end
@@ -180,7 +185,12 @@ give_check_back = function(rec, t, has_failed)
   local check = read_check(rec.task, rec.check)
   if not check then return 0 end
   check.lease = ''
-  if has_failed then check.failed[#check.failed + 1] = rec.owner end
+  if has_failed then
+    check.failed[#check.failed + 1] = rec.owner
+  elseif not contains(check.returned, rec.owner) then
+    check.returned = check.returned or {}
+    table.insert(check.returned, rec.owner)
+  end
   local goes_on = not is_given_up(check) and not is_ready(rec.task, rec.check)
   owe_answer(rec.task, check, goes_on and size_of_part(rec.task, rec.check) or 0)
   note_check(rec.task, rec.check, check)

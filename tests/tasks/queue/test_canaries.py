@@ -159,7 +159,7 @@ def test_if_the_answer_differs_what_was_known_is_checked_anew(
     settled = call.now()
     assert (settled.settled, settled.subtasks, settled.lacking) == (True, 0, False)
     assert not call.now().settled
-    assert stands(pool, task) == (1, 0, 0)
+    assert pool.stands(task) == (1, 0, 0)
     found = checks.standing_of(pool.group, task).now()
     assert found
     assert (found.checked, found.wrong) == (0, 0), "neither is believed"

@@ -519,3 +519,19 @@ def test_whoever_failed_it_is_not_drawn_again(
         conn.fail(granted)
         asked.append(conn.owner)
     assert sorted(asked) == ["ben", "cy", "dot"]
+
+
+def test_whoever_gave_it_back_is_drawn_again_only_if_nobody_else_is_left(
+    pool: Pool, settings: Settings, ann: Connection, ben: Connection, cy: Connection
+) -> None:
+    """A liar's accomplice could have the check of a lie given up by giving it back all the time."""
+    settings.CHECK_RESERVED_SECONDS = 60
+    pool.task(1, verify="all")
+    ann.complete(ann.lease())
+    returned = []
+    for _ in range(2):
+        ((conn, granted),) = [(conn, got) for conn in (ben, cy) if (got := conn.ask().granted)]
+        conn.release(granted)
+        returned.append(conn.owner)
+    assert sorted(returned) == ["ben", "cy"]
+    assert len([conn for conn in (ben, cy) if conn.ask().granted]) == 1
