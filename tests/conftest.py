@@ -48,7 +48,13 @@ TOGETHER = {
     "tests/e2e/": "people",
     "tests/system/": "people",
 }
-ALONE = ("tests/system/test_scaled_out", "tests/system/test_access")  # they start one of their own
+# They start one of their own, or none.
+ALONE = (
+    "tests/failover/test_silence",
+    "tests/failover/test_upgrade",
+    "tests/system/test_access",
+    "tests/system/test_scaled_out",
+)
 
 # Who uses one of these, or the mark `django_db`, uses the database, and is marked `storage`:
 # pytest-django keeps it shut for everybody else. A test that starts a system of its own on the

@@ -6,7 +6,6 @@ Each call of the queue is made on the model as well, and the answers are compare
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from itertools import count
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,8 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from core.redis import connect
 from tasks import states
-from tasks.queue import checks, connections, leasing, lifecycle, splitting
-from tasks.queue.answers import Granted
+from tasks.queue import connections, leasing, lifecycle, splitting
 from tasks.queue.keys import base_key, new_lease_id
 from tasks.queue.progress import progress_of
 from tasks.queue.scripts import Call
@@ -31,30 +29,23 @@ from tests.tasks.queue.checks import (
     check_tasks,
     look,
 )
+from tests.tasks.queue.driver_checks import CheckDriver
 from tests.tasks.queue.model import Model
 from tests.tasks.queue.model_state import (
     COPIES_SHARE,
     LEASE_SUBTASKS_MAX,
-    LOOK_CHECKS,
     LOSS,
     MAX_ATTEMPTS,
     MAX_LOSSES,
     RECHECKED_MAX,
     STREAK_MAX,
-    Check,
     Demand,
     Lease,
     Task,
 )
+from tests.tasks.queue.roles import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, pick, some
 
-KINDS = ("ECHO@1", "MEAN@1")
-WORKERS = {"laptop": KINDS, "tower": KINDS, "server": KINDS[:1], "phone": KINDS, "tablet": KINDS}
 VERIFY = ("all", "sample", "sample", "none")  # of tasks, in turn
-HOW = {"again": checks.AGAIN, "own machine": checks.SAME_OWNER}  # a check is settled
-SECONDS = (0.0, 1e-4)  # less than any round trip takes: believed as they are
-CREATORS = ("alice", "bob", "dora")
-# one member has three names
-OWNERS = {"laptop": "alice", "tower": "bob", "server": "carol", "phone": "alice", "tablet": "alice"}
 LIMITS = {
     "LEASE_SUBTASKS_MAX": LEASE_SUBTASKS_MAX,
     "LEASE_SECONDS": 3600,  # no deadline passes by itself
@@ -72,21 +63,6 @@ T = TypeVar("T")
 _groups = count(1)
 
 
-def pick(items: Iterable[T], number: int) -> T:
-    row = list(items)
-    return row[number % len(row)]
-
-
-def some(items: Iterable[T], number: int, at_most: int = 1) -> list[T]:
-    """Up to `at_most` different ones; none if there are none.
-
-    What rules draw must not depend on what Redis did.
-    """
-    row = list(items)
-    start = number % len(row) if row else 0
-    return (row[start:] + row[:start])[:at_most]
-
-
 class Driver(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
@@ -95,6 +71,7 @@ class Driver(RuleBasedStateMachine):
         self.redis = connect()
         self.group = str(UUID(int=2**64 + next(_groups)))
         self.model = Model(kinds=dict(WORKERS), owners=dict(OWNERS))
+        self.checks = CheckDriver(self)
         # every lease there was: name, worker, subtasks; and one that there never was
         self.granted = [(new_lease_id(self.group), "laptop", [0])]
         self.numbers = count(1)
@@ -219,7 +196,7 @@ class Driver(RuleBasedStateMachine):
         assert set(leased.complete) == self.model.reap(2)
         if overdue:  # what waits, and who wants it, changed within the call
             demands = dict.fromkeys(demands, Demand(0, 1))
-        if self.note_check_lease(conn, worker, leased.granted):
+        if self.checks.note_check_lease(conn, worker, leased.granted):
             if repeated:
                 assert self.do(call).granted == leased.granted
             return
@@ -246,105 +223,6 @@ class Driver(RuleBasedStateMachine):
         if repeated:  # Redis's answer was lost on its way, and the client sent the call again
             assert self.do(call).granted == leased.granted
 
-    def note_check_lease(self, conn: str, worker: str, granted: Granted | None) -> bool:
-        """Whether it is the lease of a check; those come before all else."""
-        known = granted and self.redis.hget(self.key("l", granted.lease), "check")
-        checkable = self.model.checks.checkable(worker)
-        if granted is None or known is None:
-            for task, numbers in checkable.items():
-                waiting = [c for c in self.model.tasks[task].checks.values() if c.waits]
-                assert not numbers or len(waiting) > LOOK_CHECKS
-            return False
-        task, number = self.model.tasks[granted.task], int(known)  # type: ignore[arg-type]
-        if self.redis.hexists(self.key("l", granted.lease), "canary"):
-            self.note_canary(conn, worker, granted, number)
-            return True
-        assert number in checkable[task.name]
-        assert granted.subtasks == task.checks[number].part
-        assert granted.payloads == [b"\x01"] * len(granted.subtasks)
-        lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
-        self.model.checks.grant(lease)
-        self.granted.append((granted.lease, worker, granted.subtasks))
-        return True
-
-    def note_canary(self, conn: str, worker: str, granted: Granted, number: int) -> None:
-        """In place of work that this worker would have got, and no larger."""
-        task = self.model.tasks[granted.task]
-        assert task.waiting
-        assert granted.subtasks == task.partials[number]
-        assert granted.payloads == [b"\x01"] * len(granted.subtasks)
-        assert len(granted.subtasks) == 1 or worker in task.known_workers
-        lease = Lease(granted.lease, worker, conn, task, list(granted.subtasks), check=number)
-        self.model.checks.grant_canary(lease)
-        self.granted.append((granted.lease, worker, granted.subtasks))
-
-    def compare_one(self, at: int, how: str) -> None:
-        """Settle one check whose answers can be compared, or ask one more owner."""
-        for task in some(self.tasks_to_compare(at), at):
-            call = checks.unsettled(self.group, task.name, most=99, bytes_max=10**6)
-            found = {check.number: check for check in self.do(call)}
-            assert found.keys() == {n for n, check in task.checks.items() if check.ready}
-            number = pick(sorted(found), at)
-            check, known = found[number], task.checks[number]
-            left = self.model.checks.others_for(task, known)
-            assert check.others == bool(left and not known.given_up)
-            pieces = [(one.lease, one.worker, one.subtasks) for one in check.pieces]
-            assert pieces == known.pieces
-            self.settle_one(task, check, known, how)
-
-    def tasks_to_compare(self, at: int) -> list[Task]:
-        """Those that have answers; if there are none, workers do what is leased, and the checks."""
-        for _ in range(3):
-            tasks = self.model.tasks.values()
-            ready = [task for task in tasks if any(c.ready for c in task.checks.values())]
-            if ready:
-                return ready
-            self.lease_some(at, 3)
-            self.work(at, 9)
-        return []
-
-    def settle_one(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
-        assert check.canary == known.canary
-        if known.canary:
-            self.settle_canary(task, check, known, how)
-            return
-        whole = [one.lease for one in check.pieces if one.owner == known.answered[-1]]
-        lease = whole[-1] if how in ("replaced", "liar") else ""
-        wrong = {"liar": [known.owner], "false accuser": known.answered[:1]}.get(how, [])
-        call = checks.settle(
-            self.group,
-            task.name,
-            check=check,
-            how=HOW.get(how, checks.CONFIRMED),
-            lease=lease,
-            checkers=known.answered,
-            wrong=wrong,
-        )
-        settled = self.do(call)
-        assert settled.settled
-        if how == "again":
-            self.model.checks.ask_again(task, check.number)
-        elif how == "own machine":
-            self.model.checks.settle_by_own_machine(task, check.number)
-        else:
-            assert settled.subtasks == self.model.checks.settle(task, check.number, lease, wrong)
-        assert not self.do(call).settled
-
-    def settle_canary(self, task: Task, check: checks.Check, known: Check, how: str) -> None:
-        """Whoever answered said what is known, or something else, or what cannot be right."""
-        if how == "again":
-            call = checks.settle(self.group, task.name, check=check, how=checks.DOUBTED)
-            assert self.do(call).settled
-            self.model.checks.doubt(task, check.number)
-            assert not self.do(call).settled
-            return
-        wrong = known.answered if how in ("liar", "false accuser") else []
-        call = checks.settle(
-            self.group, task.name, check=check, how=checks.CANARY, checkers=wrong, wrong=wrong
-        )
-        assert self.do(call).subtasks == self.model.checks.settle_canary(task, check.number, wrong)
-        assert not self.do(call).settled
-
     def be_alone(self, at: int, owner: str) -> None:
         """Only this owner's workers are here for a while, and work."""
         for conn, worker in list(self.model.online.items()):
@@ -362,51 +240,6 @@ class Driver(RuleBasedStateMachine):
         for worker in WORKERS:
             if worker not in self.model.online.values():
                 self.connect_one(worker)
-
-    def recheck_some(self, at: int, owner: str) -> None:
-        """This owner was found wrong; some of the payloads that are made anew are there soon."""
-        for task in self.model.tasks.values():
-            rechecked = self.do(checks.recheck(self.group, task.name, owner))
-            assert rechecked.parts == self.model.checks.recheck(task, owner)
-            assert rechecked.ended == task.ended
-        self.keep_payloads(at)
-
-    def keep_payloads(self, at: int) -> None:
-        """Payloads of parts that are to be checked are made anew, and come in two batches."""
-        for task in some(self.model.tasks.values(), at):
-            self.keep_payloads_of(task)
-
-    def keep_payloads_of(self, task: Task) -> None:
-        lacking = {n: set(check.part) for n, check in task.checks.items() if check.lacking}
-        found = checks.lacking_payloads(self.group, task.name)
-        assert found == lacking
-        for number, subtasks in found.items():
-            first, *rest = sorted(subtasks)
-            pieces = [(number, {first: b"\x01"}, not rest)]
-            if rest:
-                pieces.append((number, dict.fromkeys(rest, b"\x01"), True))
-            for piece in [*pieces, pieces[-1]]:  # by two jobs at once
-                self.do(checks.keep_payloads(self.group, task.name, [piece]))
-            check = task.checks[number]
-            check.lacking, check.kept, check.waits = False, True, not check.ready
-
-    def bring_canaries(self, at: int) -> None:
-        """Something of a task is confirmed, and then workers ask who get what is known."""
-        sampled = [task for task in self.model.tasks.values() if task.verify == "sample"]
-        for task in some((task for task in sampled if any(task.partials)), at):
-            rows = zip(task.senders, task.partials, strict=True)
-            senders = [worker for worker, part in rows if part]
-            self.recheck_some(at, OWNERS[pick(senders, at)])
-            self.keep_payloads_of(task)
-            self.lease_some(at, 5)
-            self.work(at, 9)
-            call = checks.unsettled(self.group, task.name, most=99, bytes_max=10**6)
-            for check in self.do(call):
-                self.settle_one(task, check, task.checks[check.number], "confirmed")
-            if task.name in self.model.tasks and not task.ended:
-                self.push_batch(task, task.split, 4, last=False)
-            for conn, worker in list(self.model.online.items()):
-                self.lease_one(conn, worker, canary=True)
 
     def demand(self, task: Task, worker: str) -> Demand:
         """What waits for the task, and how many owners want work of its kind with this one."""

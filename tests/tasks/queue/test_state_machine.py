@@ -65,7 +65,8 @@ from hypothesis.stateful import initialize, rule
 
 from tasks.queue import connections, leasing, lifecycle, membership, parts, sweeping
 from tests.plugin import ON_CLUSTER
-from tests.tasks.queue.driver import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, Driver, pick, some
+from tests.tasks.queue.driver import Driver
+from tests.tasks.queue.roles import CREATORS, KINDS, OWNERS, SECONDS, WORKERS, pick, some
 
 creators, kinds = st.sampled_from(CREATORS), st.sampled_from(KINDS)
 batch = st.integers(1, 9)
@@ -231,11 +232,11 @@ class Queue(Driver):
         ),
     )
     def compare(self, at: int, how: str) -> None:
-        self.compare_one(at, how)
+        self.checks.compare_one(at, how)
 
     @rule(at=which, owner=st.sampled_from(sorted(set(OWNERS.values()))))
     def recheck(self, at: int, owner: str) -> None:
-        self.recheck_some(at, owner)
+        self.checks.recheck_some(at, owner)
 
     @rule(at=which, owner=st.sampled_from(["alice", "bob"]))
     def one_owner_is_alone(self, at: int, owner: str) -> None:
@@ -243,11 +244,11 @@ class Queue(Driver):
 
     @rule(at=which)
     def keep_payloads_for_checks(self, at: int) -> None:
-        self.keep_payloads(at)
+        self.checks.keep_payloads(at)
 
     @rule(at=which, done=st.integers(0, 9))
     def canaries(self, at: int, done: int) -> None:
-        self.bring_canaries(at)
+        self.checks.bring_canaries(at)
         self.work(at, done)
 
     # Connections and time
