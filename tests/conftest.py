@@ -4,6 +4,7 @@ of them.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,13 +28,15 @@ from firmlight_client.sdk import task_state
 from groups import services as groups
 from groups.models import Group, Membership
 from tests import plugin
-from tests.support import needed, order, prepared
+from tests.support import databases, needed, order, prepared
 from tests.support.databases import fresh
 from tests.support.hard import installed
 from tests.support.scrape import Scrape
 from tests.support.systems import SHORT
 
 PASSWORD = "correct-horse-battery"
+ON_SQLITE = settings.DATABASE_URL.startswith("sqlite:")
+ONE_OF_SEVERAL = "PYTEST_XDIST_WORKER" in os.environ
 
 # On a busy machine any example may take a second; Hypothesis allows a fifth of one.
 hypothesis.settings.register_profile("patient", deadline=None)
@@ -117,14 +120,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> None:
-    """One for each test process. SQLite in a file, as in production (WAL, threads that lock each
-    other out): Django would take memory.
+    """One for each test process, which of several copies it: to migrate takes each six seconds.
+
+    SQLite in a file, as in production (WAL, threads that lock each other out): Django would take
+    memory.
     """
     settings = connections["default"].settings_dict
-    on_sqlite = settings["ENGINE"] == "django.db.backends.sqlite3"
-    settings["TEST"]["NAME"] = (
-        str(plugin.folder / "test.sqlite3") if on_sqlite else f"test_{uuid4().hex[:12]}"
-    )
+    if ON_SQLITE:
+        file = plugin.folder / "test.sqlite3"
+        settings["TEST"]["NAME"] = str(file)
+        if ONE_OF_SEVERAL:
+            prepared.lay_database(file)
+        return
+    settings["TEST"]["NAME"] = f"test_{uuid4().hex[:12]}"
+    if ONE_OF_SEVERAL and databases.on_postgres():
+        settings["TEST"]["TEMPLATE"] = databases.template()
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the file that lies there is used; it goes with its folder."""
+    return ON_SQLITE and ONE_OF_SEVERAL
 
 
 @pytest.fixture(scope="session", autouse=True)

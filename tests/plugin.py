@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import order
+from tests.support import databases, order
 from tests.support.prepared import SHARED
 from tests.support.redis import RedisCluster, RedisServer
 
@@ -125,4 +125,6 @@ def _end() -> None:
     if redis:
         redis.stop()
         redis = None
+    if os.environ.get(SHARED) == str(folder) and folder.exists():
+        databases.drop_template()
     shutil.rmtree(folder, ignore_errors=True)

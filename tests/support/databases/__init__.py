@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from embedded.home import Home
 from tests.support import prepared
 
 
@@ -26,16 +27,16 @@ def fresh(var: Path | None = None) -> Iterator[dict[str, str]]:
     afterwards.
 
     On SQLite the environment is empty: a system has its file in its folder. If that is named here,
-    as `var`, the file lies there already, with all tables.
+    as `var`, the database has all tables already, but on MongoDB.
     """
     url, name = settings.DATABASE_URL, f"firmlight_{uuid4().hex[:12]}"
     if url.startswith("sqlite:"):
         if var:
-            prepared.lay_database(var)
+            prepared.lay_database(Home(var).database)
         yield {}
         return
     beside = url_of(url, name)
-    with _on_postgres(url, name) if url.startswith("postgres") else _on_mongo(beside, name):
+    with _on_postgres(name, bool(var)) if on_postgres() else _on_mongo(beside, name):
         yield {"DATABASE_URL": beside}
 
 
@@ -52,15 +53,39 @@ def url_of(url: str, name: str) -> str:
     return urlunsplit(parts._replace(path=f"{parts.path.rpartition('/')[0]}/{name}"))
 
 
+def on_postgres() -> bool:
+    return settings.DATABASE_URL.startswith("postgres")
+
+
+def template() -> str:
+    """On PostgreSQL: the name of a database with all tables, to be copied."""
+    return prepared.template(_create)
+
+
+def drop_template() -> None:
+    """Harmless if there is none."""
+    if name := prepared.template_made():
+        _on_server(f'DROP DATABASE "{name}"')
+
+
 @contextlib.contextmanager
-def _on_postgres(url: str, name: str) -> Iterator[None]:
-    with connect(url_of(url, "postgres")) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
+def _on_postgres(name: str, has_tables: bool) -> Iterator[None]:
+    _create(name, template() if has_tables else "template1")
     try:
         yield
     finally:
-        with connect(url_of(url, "postgres")) as server:
-            server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+        _on_server(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _create(name: str, like: str = "template1") -> str:
+    """Create it as a copy of this one; returns its URL."""
+    _on_server(f'CREATE DATABASE "{name}" TEMPLATE "{like}"')
+    return url_of(settings.DATABASE_URL, name)
+
+
+def _on_server(statement: str) -> None:
+    with connect(url_of(settings.DATABASE_URL, "postgres")) as server:
+        server.execute(statement)
 
 
 @contextlib.contextmanager
