@@ -58,6 +58,7 @@ LIMITS = {
     "SUSPEND_AFTER_SUBMITTERS": STREAK_MAX,
     "SET_ASIDE_SECONDS": 300,  # until a rule ends it
     "RECHECK_RESULTS_MAX": RECHECKED_MAX,
+    "COPY_UNKNOWN_SECONDS": 600,  # however slow this machine is, until `fall_behind`
 }
 T = TypeVar("T")
 _groups = count(1)
