@@ -18,7 +18,7 @@ REQUESTS_PER_ADDRESS_MAX = whole("REQUESTS_PER_ADDRESS_MAX", 100, 1)
 # core for this process; 100: everybody always does.
 SPARE_PROCESSOR_PERCENT_MIN = number("SPARE_PROCESSOR_PERCENT_MIN", 50, 1)
 # Processor time of requests without a valid token or cookie, of one address: a share of one core,
-# and so many seconds at once. Half a second is enough for some fifty people who log in.
+# and so many seconds at once. Two seconds are enough for some fifty people who log in.
 ADDRESS_PROCESSOR_PERCENT_MAX = number("ADDRESS_PROCESSOR_PERCENT_MAX", 2, 0.1)
 ADDRESS_PROCESSOR_SECONDS_MAX = number("ADDRESS_PROCESSOR_SECONDS_MAX", 2, 0.01)
 # The same of a user who is logged in, whatever the address, while others are there.

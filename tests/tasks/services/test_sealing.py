@@ -11,7 +11,6 @@ from pytest_django import Settings
 
 from accounts.models import Notification, User
 from core.errors import Conflict
-from groups.models import Group, Membership
 from tasks import states
 from tasks.models import Standing, Task, Worker
 from tasks.queue import checks, lifecycle
@@ -34,18 +33,6 @@ Meanwhile = Callable[[Callable[[], Any]], None]
 @pytest.fixture(autouse=True)
 def _nothing_is_delivered_first(settings: Settings) -> None:
     settings.CALL_SECONDS = 0
-
-
-@pytest.fixture
-def mallory(group: Group, make_user: Callable[[str], User]) -> User:
-    user = make_user("mallory")
-    Membership.objects.create(group=group, user=user)
-    return user
-
-
-@pytest.fixture
-def attic(mallory: User) -> Worker:
-    return Worker.objects.create(owner=mallory, name="attic")
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import AuditEntry, Notification, User
 from core.errors import Conflict, Forbidden
-from groups.models import Group, Membership
+from groups.models import Membership
 from tasks import states
 from tasks.models import Standing, Task, Worker
 from tasks.queue.answers import Granted
@@ -27,18 +27,6 @@ from tests.tasks.conftest import compute, conclude
 
 Split = Callable[..., Task]
 Lease = Callable[[Worker], Granted | None]
-
-
-@pytest.fixture
-def mallory(group: Group, make_user: Callable[[str], User]) -> User:
-    user = make_user("mallory")
-    Membership.objects.create(group=group, user=user)
-    return user
-
-
-@pytest.fixture
-def attic(mallory: User) -> Worker:
-    return Worker.objects.create(owner=mallory, name="attic")
 
 
 @pytest.fixture
