@@ -67,13 +67,13 @@ end
 
 -- Draw the owner who is asked first. If it were whoever asks first, those who ask most often would
 -- check each other. The microseconds of the clock decide, which nobody can foresee.
-local function draw_checker(task, t, number)
-  local check = read_check(task, number)
-  local part = read_part(redis.call('LINDEX', key('t', task, 'parts'), number))
+local function draw_checker(task, t, number, check)
+  local packed = redis.call('LINDEX', key('t', task, 'parts'), number)
+  local computed_by = packed and cmsgpack.unpack(packed)[PART_OWNER]  -- none: it failed for want of room
   local there, owners, fresh = takers(task, t), {}, {}
   for owner in pairs(there.workers) do
     local has_tried = contains(check.answered, owner) or contains(check.failed, owner)
-    if owner ~= part.owner and not has_tried then
+    if owner ~= computed_by and not has_tried then
       owners[#owners + 1] = owner
       if not contains(check.returned, owner) then fresh[#fresh + 1] = owner end
     end
@@ -86,7 +86,6 @@ local function draw_checker(task, t, number)
     wake_first[t.kind] = wake_first[t.kind] or {}
     for _, conn in ipairs(there.conns[check.drawn]) do table.insert(wake_first[t.kind], conn) end
   end
-  note_check(task, number, check)
 end
 
 -- Whether the check is kept for another owner for some more ms: how many.
@@ -95,8 +94,9 @@ local function reserved_ms(check, owner)
   return math.max(check.reserved_until - now, 0)
 end
 
-local function let_check_wait(task, t, number)
-  draw_checker(task, t, number)
+local function let_check_wait(task, t, number, check)
+  draw_checker(task, t, number, check)
+  note_check(task, number, check)
   redis.call('RPUSH', key('t', task, 'checks'), number)
   list_checks(task, t)
 end
@@ -110,8 +110,7 @@ local function begin_check(task, t, number, subtasks)
   set_many(key('t', task, 'kept'), kept)
   local check = new_check()
   owe_answer(task, check, #subtasks)
-  note_check(task, number, check)
-  let_check_wait(task, t, number)
+  let_check_wait(task, t, number, check)
 end
 
 -- That a machine of the same owner confirmed the part of this number, of n subtasks, is worth nothing.
@@ -193,9 +192,11 @@ give_check_back = function(rec, t, has_failed)
   end
   local goes_on = not is_given_up(check) and not is_ready(rec.task, rec.check)
   owe_answer(rec.task, check, goes_on and size_of_part(rec.task, rec.check) or 0)
-  note_check(rec.task, rec.check, check)
-  if not goes_on then return 0 end
-  let_check_wait(rec.task, t, rec.check)
+  if not goes_on then
+    note_check(rec.task, rec.check, check)
+    return 0
+  end
+  let_check_wait(rec.task, t, rec.check, check)
   return 1
 end
 
@@ -283,14 +284,14 @@ end
 -- to be made anew first.
 local function ask_another(task, t, number, check)
   if check.lease ~= '' or is_given_up(check) then return false end
-  owe_answer(task, check, size_of_part(task, number))
-  note_check(task, number, check)
-  local subtask = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks[1]
-  local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtask) == 1
+  local subtasks = read_part(redis.call('LINDEX', key('t', task, 'parts'), number)).subtasks
+  owe_answer(task, check, #subtasks)
+  local has_payloads = redis.call('HEXISTS', key('t', task, 'kept'), subtasks[1]) == 1
   if has_payloads and redis.call('SISMEMBER', key('t', task, 'lacking'), number) == 0 then
-    let_check_wait(task, t, number)
+    let_check_wait(task, t, number, check)
     return false
   end
+  note_check(task, number, check)
   redis.call('SADD', key('t', task, 'lacking'), number)
   return true
 end

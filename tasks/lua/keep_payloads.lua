@@ -22,7 +22,9 @@ for _, piece in ipairs(a.pieces) do
     set_many(key('t', a.task, 'kept'), kept)
     if is_whole then
       redis.call('SREM', key('t', a.task, 'lacking'), number)
-      if not is_ready(a.task, number) then let_check_wait(a.task, t, number) end
+      if not is_ready(a.task, number) then
+        let_check_wait(a.task, t, number, read_check(a.task, number))
+      end
       whole = whole + 1
     end
   end

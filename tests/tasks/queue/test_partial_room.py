@@ -119,6 +119,19 @@ def test_what_is_compared_while_its_task_fails_for_want_of_room_comes_too_late(
     assert sums(pool) == {}
 
 
+def test_a_check_is_given_back_although_its_task_has_failed_for_want_of_room(
+    pool: Pool, evil: Connection
+) -> None:
+    task = pool.task(20, verify="all")
+    send(evil, 1)
+    honest = pool.connect("honest")
+    check = honest.lease()
+    send(pool.connect("own", owner="alice"), 8)
+    assert pool.outcome(task).broken
+    assert not pool.redis.exists(pool.key("t", task, "parts"))
+    assert honest.release(check).reason == ""
+
+
 def test_with_the_last_task_all_room_is_free(pool: Pool, evil: Connection) -> None:
     task = pool.task(2)
     send(evil, 2)
