@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from firmlight_client import kinds
-from groups.models import Group
+from groups.models import Group, Membership
 from tasks.models import Task, Worker
 from tasks.queue import leasing
 from tasks.queue.answers import Granted, Settled
@@ -59,6 +59,18 @@ def split(submit: Callable[..., Task]) -> Callable[..., Task]:
 @pytest.fixture
 def laptop(alice: User) -> Worker:
     return Worker.objects.create(owner=alice, name="laptop")
+
+
+@pytest.fixture
+def machine_of(group: Group, make_user: Callable[[str], User]) -> Callable[[str, str], Worker]:
+    """machine_of("ann", "tower"): a machine of a new member."""
+
+    def make(owner: str, name: str) -> Worker:
+        user = make_user(owner)
+        Membership.objects.create(group=group, user=user)
+        return Worker.objects.create(owner=user, name=name)
+
+    return make
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from groups.models import Group, Membership
 from tasks.models import Task, TaskHistory, Worker
 from tasks.queue import parts as queue_parts
 from tasks.queue.answers import Granted
@@ -28,10 +27,8 @@ NUMBERS, SUBTASKS = [1.0, 2.0] * 4_000, 8
 
 
 @pytest.fixture
-def tower(group: Group, make_user: Callable[[str], User]) -> Worker:
-    user = make_user("dora")
-    Membership.objects.create(group=group, user=user)
-    return Worker.objects.create(owner=user, name="tower")
+def tower(machine_of: Callable[[str, str], Worker]) -> Worker:
+    return machine_of("dora", "tower")
 
 
 @pytest.fixture

@@ -11,9 +11,7 @@ import msgspec
 import pytest
 from pytest_django import Settings
 
-from accounts.models import User
 from firmlight_client import kinds
-from groups.models import Group, Membership
 from tasks.api.serializers import TaskSerializer
 from tasks.models import Task, Worker
 from tasks.pages.fragments.task import TaskPage
@@ -27,20 +25,17 @@ from tests.tasks.services.test_checking import NUMBERS
 
 Split = Callable[..., Task]
 Lease = Callable[..., Granted | None]
+MachineOf = Callable[[str, str], Worker]
 
 
 @pytest.fixture
-def honest(group: Group, make_user: Callable[[str], User]) -> Worker:
-    user = make_user("ann")
-    Membership.objects.create(group=group, user=user)
-    return Worker.objects.create(owner=user, name="anns")
+def honest(machine_of: MachineOf) -> Worker:
+    return machine_of("ann", "anns")
 
 
 @pytest.fixture
-def curious(group: Group, make_user: Callable[[str], User]) -> Worker:
-    user = make_user("ben")
-    Membership.objects.create(group=group, user=user)
-    return Worker.objects.create(owner=user, name="bens")
+def curious(machine_of: MachineOf) -> Worker:
+    return machine_of("ben", "bens")
 
 
 @dataclass
